@@ -1,0 +1,306 @@
+"""The nouns: what drivers saw, what people asked for, what happened.
+
+One rule: everything here is a frozen value. Times are nanoseconds of the boot clock
+(CLOCK_BOOTTIME) and end in `_ns`; durations that people configure are seconds and end in `_s`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias, Union
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Json: TypeAlias = Union[bool, int, float, str, "list[Json]", "dict[str, Json]", None]
+NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
+NS_PER_S: Final = 1_000_000_000
+
+
+# --- who -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it; copied into every record, so that removing a user changes no history."""
+
+    kind: str
+    """`user`, `operator`, `schedule`, `rex` or `system`."""
+    id: str
+    name: str | None = None
+    email: str | None = None
+
+
+SYSTEM: Final = Actor("system", "doord")
+REX: Final = Actor("rex", "rex", "Request to exit")
+
+
+# --- what a driver saw (signals) ------------------------------------------------------------
+# A point is named "<door>.<role>", e.g. "front.contact"; the driver that carries it says when.
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """An input's logical level: a contact asserts when open, a button when pressed."""
+
+    point: str
+    asserted: bool
+    at_ns: int
+    initial: bool = False
+    """True for the level found at start or on return of the line; False for an edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputFault:
+    """A supervised input's wiring is cut or shorted (`reason`), or well again (`None`)."""
+
+    point: str
+    reason: str | None
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The hardware accepted an output's level."""
+
+    point: str
+    asserted: bool
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """These points cannot be read or driven any more."""
+
+    points: frozenset[str]
+    reason: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """These points answer again; their levels follow as initial `Level`s."""
+
+    points: frozenset[str]
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardRead:
+    """A reader saw a card: its bits, most significant first, padded on the right with zeros."""
+
+    point: str
+    bits: int
+    data: bytes
+    at_ns: int
+    format: str = "raw"
+
+
+@dataclass(frozen=True, slots=True)
+class KeysPressed:
+    """A keypad sent these keys: digits, `*` and `#`."""
+
+    point: str
+    keys: str
+    at_ns: int
+
+
+Signal: TypeAlias = Level | InputFault | Confirmed | Lost | Back | CardRead | KeysPressed
+
+
+# --- what a door takes in: settled signals, commands; a deadline is no item at all ------------
+
+
+class Observed(StrEnum):
+    """How an opening or closing came to be known."""
+
+    EDGE = "edge"
+    AT_START = "at_start"
+    AFTER_FAULT = "after_fault"
+    READ_BACK = "read_back"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactMoved:
+    """The debounced contact; `at_ns` is the first edge (R4, R17)."""
+
+    open: bool
+    at_ns: int
+    observed: Observed = Observed.EDGE
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFault:
+    """The contact's wiring is cut or shorted (`reason`), or well again (`None`)."""
+
+    reason: str | None
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RexPressed:
+    """A fresh edge of the request-to-exit input (R7)."""
+
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseInput:
+    """The fire panel's release input (R12)."""
+
+    asserted: bool
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TamperChanged:
+    """A tamper switch of this door; `point` says which."""
+
+    point: str
+    asserted: bool
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputUnstable:
+    """An input has been restless for longer than the instability limit (R17)."""
+
+    point: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PointsLost:
+    """Some of this door's points are lost (R16); `contact` and `lock` say which facets go unknown."""
+
+    points: frozenset[str]
+    contact: bool
+    lock: bool
+    reason: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PointsBack:
+    """Those points are back."""
+
+    points: frozenset[str]
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LockConfirmed:
+    """The relay took a level: `released` is what the hardware was last told and confirmed."""
+
+    released: bool
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class InterlockChanged:
+    """Another door of the interlock group is open or released (its id), or none is (R18)."""
+
+    held_by: str | None
+    at_ns: int
+
+
+class CommandName(StrEnum):
+    """Everything a door can be asked (CONTRACT section 4)."""
+
+    UNLOCK = "unlock"
+    LOCK = "lock"
+    HOLD_UNLOCKED = "hold_unlocked"
+    LOCK_DOWN = "lock_down"
+    CANCEL_LOCKDOWN = "cancel_lockdown"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Somebody asks this door for something; already admitted, not yet judged by the rules."""
+
+    id: str
+    name: CommandName
+    actor: Actor
+    at_ns: int
+    for_s: float | None = None
+    """Seconds for `unlock`; None means the door's `unlock_s`."""
+
+
+Item: TypeAlias = (
+    ContactMoved
+    | ContactFault
+    | RexPressed
+    | ReleaseInput
+    | TamperChanged
+    | InputUnstable
+    | PointsLost
+    | PointsBack
+    | LockConfirmed
+    | InterlockChanged
+    | Command
+)
+
+
+# --- what happened -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an event is about: a lock, a controller, an input ... copied in like the actor."""
+
+    type: str
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact in the past tense. `type` stands in `edge.catalogue`."""
+
+    type: str
+    at_ns: int
+    object: Subject
+    actor: Actor | None = None
+    cause: str | None = None
+    success: bool = True
+    code: str | None = None
+    correlation: str = ""
+    """Shared by the events of one passage; empty when the event stands alone."""
+    door: str | None = None
+    """The door's id, which becomes `subject` on the wire; None for the controller itself."""
+    details: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
+
+
+class ClockQuality(StrEnum):
+    """How far the calendar can be trusted: `synced` by the network, `rtc` from a battery clock."""
+
+    UNSYNCED = "unsynced"
+    RTC = "rtc"
+    SYNCED = "synced"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event in the log. `time_us` and `recorded_us` are computed when it is read."""
+
+    sequence: int
+    event: Event
+    boot: str
+    recorded_ns: int
+    prev: str
+    hash: str
+    time_us: int
+    recorded_us: int
+    clock: ClockQuality
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a door's wires should be now."""
+
+    released: bool
+    buzzer: bool

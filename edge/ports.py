@@ -1,0 +1,93 @@
+"""What the shell needs from a driver, an upstream link and the log: each method with its promise."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from edge.messages import Event, Json, Record, Signal
+
+Emit: TypeAlias = Callable[[Signal], None]
+
+
+class Driver(Protocol):
+    """One configured instance of one kind of hardware, carrying points.
+
+    All methods are called on the event loop's thread and none may block on the line.
+    """
+
+    name: str
+    points: frozenset[str]
+
+    def open(self) -> None:
+        """Claim the hardware; every output shows its resting level and no other one before it.
+
+        Called before anything else in the process and again after a loss. Raises OSError when
+        the hardware is not there.
+        """
+
+    async def run(self, emit: Emit) -> None:
+        """Report until cancelled: first each input's level (`initial=True`), then every edge.
+
+        Raises OSError when the whole line is lost; the caller reports the loss, waits, and
+        calls `open` and `run` again. A part of the points that comes and goes is reported by
+        the driver itself with `Lost` and `Back`.
+        """
+
+    def apply(self, outputs: Mapping[str, bool]) -> None:
+        """Make these outputs so (True: released, sounding). Idempotent and quick.
+
+        What the hardware accepted comes back as `Confirmed`, from here or later. Raises
+        OSError when the line is lost; nothing is remembered for later, the caller repeats it.
+        """
+
+    def level(self, point: str) -> bool | None:
+        """An input's logical level read now, or None when it cannot be told."""
+
+    def close(self) -> None:
+        """Bring every output to its resting level and let the hardware go. Never raises."""
+
+    def describe(self) -> Mapping[str, Json]:
+        """Facts for `doorctl status` and `diagnose`; cheap, never touches the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whether a command id is new; if not, the answer that was given the first time, if any."""
+
+    first: bool
+    reply: bytes | None = None
+
+
+class Journal(Protocol):
+    """The log as the rest of the daemon sees it. Nothing here makes a door wait for the disk."""
+
+    stream: str
+    """`<controller id>/<epoch>`."""
+    committed: int
+    """The highest sequence number that is on the disk."""
+
+    def append(self, events: Sequence[Event], modes: Mapping[str, str] | None = None) -> None:
+        """Hand events to the writer, with the modes (door -> JSON) to restore after a restart.
+
+        Returns at once; events and modes of one call are committed together and in order.
+        """
+
+    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> None:
+        """Call `listener` on the loop with each group of records after it is on the disk."""
+
+    async def read(self, after: int, limit: int) -> list[Record]:
+        """Committed records with a sequence above `after`, in order; reads in another thread."""
+
+    def cursor(self, sink: str) -> int:
+        """The highest contiguous sequence the sink has acknowledged; 0 at first."""
+
+    def advance(self, sink: str, sequence: int) -> None:
+        """Move a cursor forward; never back. Durable with one of the next commits."""
+
+    def admit(self, command_id: str) -> Awaitable[Admission]:
+        """Remember a command id for ever; the answer comes when it is on the disk."""
+
+    def settle(self, command_id: str, reply: bytes) -> None:
+        """Keep the answer of an admitted command for its second arrival."""
