@@ -1,0 +1,482 @@
+"""All rules of one door: `step(door, policy, item, now) -> (door, events)`.
+
+Its own laws, whatever comes in:
+- it reads no clock, does no I/O, and raises for nothing the world can do;
+- openings and closings alternate;
+- a lock is never released past its deadline, nor by anything but the table, a schedule or the release input;
+- what happened while authorised is never forced, judged by the first edge;
+- a lockdown ends by its cancel only.
+
+R1 ... R19 are the rules of the contract. `edge.door_state.TRANSITIONS` is the table; below it stand
+the special cases, each named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.door_state import (
+    NEVER,
+    RECORDED,
+    STANDS_OPEN,
+    TRANSITIONS,
+    Access,
+    Alarm,
+    Contact,
+    Door,
+    Lock,
+    NotTaken,
+    Opening,
+    OperatorMode,
+    Refused,
+    Span,
+    Trigger,
+    observed_first,
+)
+from edge.messages import (
+    NS_PER_S,
+    REX,
+    Actor,
+    Command,
+    CommandName,
+    ContactFault,
+    ContactMoved,
+    Event,
+    InputUnstable,
+    InterlockChanged,
+    Item,
+    Json,
+    LockConfirmed,
+    Observed,
+    PointsBack,
+    PointsLost,
+    ReleaseInput,
+    RexPressed,
+    Subject,
+    TamperChanged,
+)
+from edge.policy import DoorPolicy, HeldOpenFrom, Relock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+NS_PER_MS: Final = NS_PER_S // 1000
+
+
+def step(door: Door, policy: DoorPolicy, item: Item | None, now_ns: int) -> tuple[Door, list[Event]]:
+    """One item, or the passing of time (`None`), in the order in which things happened.
+
+    Deadlines that fell before the item's own time come before it, the others after it.
+    """
+    turn = _Turn(door, policy, now_ns)
+    if item is not None:
+        turn.pass_deadlines(min(item.at_ns, now_ns) - 1)
+        _HANDLERS[type(item)](turn, item)
+    turn.pass_deadlines(now_ns)
+    return turn.door, turn.events
+
+
+def next_deadline(door: Door, policy: DoorPolicy) -> int | None:
+    """When `step` must be called again although nothing came in (boot clock nanoseconds)."""
+    return min((at for at, _ in _deadlines(door, policy)), default=None)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One call of `step` on its way: the door so far and the events so far."""
+
+    door: Door
+    policy: DoorPolicy
+    now_ns: int
+    events: list[Event]
+
+    def __init__(self, door: Door, policy: DoorPolicy, now_ns: int) -> None:
+        self.door, self.policy, self.now_ns, self.events = door, policy, now_ns, []
+
+    def put(self, **changes: Any) -> None:  # noqa: ANN401 -- the fields of Door, checked by replace()
+        self.door = replace(self.door, **changes)
+
+    def record(  # noqa: PLR0913 -- one argument for each part of an event
+        self,
+        event_type: str,
+        at_ns: int,
+        *,
+        actor: Actor | None = None,
+        cause: str | None = None,
+        code: str | None = None,
+        subject: Subject | None = None,
+        correlation: str | None = None,
+        details: Mapping[str, Json] | None = None,
+    ) -> None:
+        self.events.append(
+            Event(
+                event_type,
+                at_ns,
+                subject or self.door.subject,
+                actor,
+                cause,
+                success=code is None,
+                code=code,
+                correlation=self.door.correlation if correlation is None else correlation,
+                door=self.door.id,
+                details=details or {},
+            )
+        )
+
+    def begin_passage(self) -> None:
+        """Give what follows a correlation of its own, unless a passage is under way."""
+        door = self.door
+        if door.access is None and door.opening is None:
+            number = door.passages + 1
+            self.put(passages=number, correlation=f"{door.run}-{door.id}-{number}")
+            self.put(unlocked_ns=None, unlocked_by=None)
+
+    def pass_deadlines(self, until_ns: int) -> None:
+        while due := [(at, run) for at, run in _deadlines(self.door, self.policy) if at <= until_ns]:
+            at, run = min(due, key=lambda one: one[0])
+            run(self, at)
+
+    def change(self, at_ns: int, cause: str, actor: Actor | None = None, **layers: Any) -> None:  # noqa: ANN401 -- as put
+        """Change layers, and draw every consequence of a changed mode in one place."""
+        old = self.door
+        self.put(**layers)
+        new = self.door
+        if old.released and not new.released:
+            self.put(authorised_from_ns=None, last_authorised=Span(old.authorised_from_ns or at_ns, at_ns))
+            self.record("lock.locked", at_ns, actor=actor, cause=cause)
+            if old.access is not None and old.access.unused and new.contact is Contact.CLOSED:
+                settled_ns = at_ns + self.policy.debounce_ms * NS_PER_MS
+                self.put(not_taken=NotTaken(settled_ns, at_ns, old.access.actor, old.correlation))
+        elif new.released and not old.released:
+            self.put(authorised_from_ns=at_ns)
+        if new.mode in STANDS_OPEN and old.mode not in STANDS_OPEN:
+            self.stop_held_open()
+        elif old.mode in STANDS_OPEN and new.mode not in STANDS_OPEN:
+            self.count_held_open(at_ns)
+
+    def count_held_open(self, from_ns: int) -> None:
+        """Start the held-open count again, where it can run at all (R5)."""
+        opening = self.door.opening
+        if opening is None or not opening.authorised or opening.reported or self.door.mode in STANDS_OPEN:
+            return
+        held_ns = from_ns + _ns(self.policy.held_open_s)
+        self.put(opening=replace(opening, held_ns=held_ns), warning=False)
+
+    def stop_held_open(self) -> None:
+        opening = self.door.opening
+        if opening is not None and opening.held_ns is not None:
+            self.put(opening=replace(opening, held_ns=None), warning=False)
+
+
+# --- R1, R3, R7, R10, R11: asking for a mode -------------------------------------------------
+
+
+def _command(turn: _Turn, item: Command) -> None:
+    trigger = _TRIGGERS[item.name]
+    if trigger is Trigger.UNLOCK and item.actor.kind == "user":
+        trigger = Trigger.ACCESS
+    if trigger in {Trigger.ACCESS, Trigger.UNLOCK, Trigger.HOLD}:
+        _unlock(turn, trigger, item.at_ns, item.actor, item.for_s)
+    else:
+        _operator(turn, trigger, item)
+
+
+def _unlock(turn: _Turn, trigger: Trigger, at_ns: int, actor: Actor, for_s: float | None = None) -> None:
+    door = turn.door
+    cause = actor.kind if actor.kind in {"user", "rex", "schedule"} else "operator"
+    refused = _refusal(turn, trigger)
+    if refused is not None:
+        code, details = refused
+        turn.record("lock.unlock", at_ns, actor=actor, cause=cause, code=code, correlation="", details=details)
+        return
+    turn.begin_passage()
+    verdict = TRANSITIONS[door.mode, trigger]
+    if trigger is Trigger.HOLD:
+        turn.record("lock.unlock", at_ns, actor=actor, cause=cause, details={"until": "further_notice"})
+        turn.change(at_ns, cause, actor, operator=OperatorMode.UNLOCKED)
+        return
+    seconds = turn.policy.unlock_s if for_s is None else for_s
+    turn.record("lock.unlock", at_ns, actor=actor, cause=cause, details={"for_s": seconds})
+    if verdict is RECORDED:
+        return
+    until_ns = at_ns + _ns(seconds)
+    unused = door.contact is Contact.CLOSED
+    if door.access is not None:  # R1: extends, never shortens
+        until_ns = max(until_ns, door.access.until_ns)
+        unused = unused and door.access.unused
+    turn.change(at_ns, cause, access=Access(until_ns, actor, unused), unlocked_ns=at_ns, unlocked_by=actor)
+    turn.count_held_open(at_ns)
+
+
+def _refusal(turn: _Turn, trigger: Trigger) -> tuple[str, dict[str, Json]] | None:
+    door, policy = turn.door, turn.policy
+    verdict = TRANSITIONS[door.mode, trigger]
+    if isinstance(verdict, Refused):
+        return verdict.code, {}
+    if door.locked_down and trigger is Trigger.HOLD:  # under a release input too
+        return "locked_down", {}
+    if trigger is Trigger.REX and not policy.rex_in_lockdown and not door.release_input:
+        if door.locked_down:
+            return "locked_down", {}
+        if door.operator is OperatorMode.BLOCKED:
+            return "blocked", {}
+    exempt = door.release_input or (trigger is Trigger.REX and policy.rex_in_interlock)
+    if door.interlocked_by is not None and not exempt:  # R18
+        return "interlock", {"held_by": door.interlocked_by}
+    return None
+
+
+def _operator(turn: _Turn, trigger: Trigger, item: Command) -> None:
+    door = turn.door
+    if trigger is Trigger.LOCK_DOWN and not door.locked_down:
+        turn.record("lock.lock_down", item.at_ns, actor=item.actor, cause="operator")
+        turn.change(item.at_ns, "lockdown", item.actor, locked_down=True, access=None)
+    elif trigger is Trigger.CANCEL and door.locked_down:
+        turn.record("lock.cancel_lockdown", item.at_ns, actor=item.actor, cause="operator")
+        turn.change(item.at_ns, "lockdown", item.actor, locked_down=False)
+    elif trigger is Trigger.LOCK:
+        held_off = OperatorMode.LOCKED if door.scheduled else OperatorMode.NONE
+        operator = door.operator if door.operator is OperatorMode.BLOCKED else held_off
+        turn.change(item.at_ns, "operator", item.actor, operator=operator, access=None)
+    elif trigger is Trigger.BLOCK and door.operator is not OperatorMode.BLOCKED:
+        _say_operator_mode(turn, item, OperatorMode.BLOCKED)
+        turn.change(item.at_ns, "operator", item.actor, operator=OperatorMode.BLOCKED, access=None)
+    elif trigger is Trigger.UNBLOCK and door.operator is OperatorMode.BLOCKED:
+        _say_operator_mode(turn, item, OperatorMode.NONE)
+        turn.change(item.at_ns, "operator", item.actor, operator=OperatorMode.NONE)
+
+
+def _say_operator_mode(turn: _Turn, item: Command, mode: OperatorMode) -> None:
+    change: dict[str, Json] = {"operator_mode": [turn.door.operator.value, mode.value]}
+    turn.record("lock.update", item.at_ns, actor=item.actor, cause="operator", correlation="", details=change)
+
+
+def _rex(turn: _Turn, item: RexPressed) -> None:
+    """R7: an edge shunts forced-open always, and unlocks unless told otherwise."""
+    policy, at_ns = turn.policy, item.at_ns
+    before = turn.door.rex_shunt
+    from_ns = before.from_ns if before.holds(at_ns) else at_ns
+    turn.put(rex_shunt=Span(from_ns, at_ns + _ns(policy.rex_shunt_s)))
+    opening = turn.door.opening
+    if opening is not None and opening.forced_ns is not None and at_ns <= opening.forced_ns:  # the grace
+        turn.put(opening=replace(opening, authorised=True, forced_ns=None))
+        turn.count_held_open(opening.since_ns)
+    if policy.rex_unlocks:
+        _unlock(turn, Trigger.REX, at_ns, REX)
+
+
+# --- R2 to R6: the contact ---------------------------------------------------------------------
+
+
+def _contact(turn: _Turn, item: ContactMoved) -> None:
+    door = turn.door
+    known = door.contact in {Contact.OPEN, Contact.CLOSED}
+    observed = item.observed if known else observed_first(door)
+    turn.put(contact=Contact.OPEN if item.open else Contact.CLOSED, seen=True)
+    if item.open and door.opening is None:
+        _opened(turn, item.at_ns, observed)
+    elif item.open and not known:  # still open after a fault: the count starts again
+        turn.count_held_open(item.at_ns)
+    elif not item.open and door.opening is not None:
+        _closed(turn, item.at_ns, observed, door.opening)
+
+
+def _opened(turn: _Turn, at_ns: int, observed: Observed) -> None:
+    door, policy = turn.door, turn.policy
+    authority = _authority(door, at_ns)
+    if observed in {Observed.AT_START, Observed.AFTER_FAULT}:  # R14: nobody can say, so not forced
+        authority = authority or observed.value
+    if door.not_taken is not None and at_ns <= door.not_taken.ended_ns:  # taken after all, at the last moment
+        turn.put(not_taken=None)
+    elif authority != "access":
+        turn.begin_passage()
+    details: dict[str, Json] = {"observed": observed.value, "authorised_by": authority}
+    turn.record("lock.opened", at_ns, details=details)
+    forced_ns = None if authority else at_ns + policy.rex_grace_ms * NS_PER_MS
+    turn.put(opening=Opening(at_ns, authorised=bool(authority), forced_ns=forced_ns))
+    if authority:
+        turn.count_held_open(_held_open_from(turn, at_ns))
+    access = turn.door.access
+    if access is None:
+        return
+    access = replace(access, unused=False)
+    if policy.relock is Relock.OPEN:  # R3
+        access = replace(access, until_ns=min(access.until_ns, at_ns + _ns(policy.relock_delay_s)))
+    turn.put(access=access)
+
+
+def _authority(door: Door, at_ns: int) -> str | None:
+    """What authorised an opening at this moment: judged by the first edge (R4)."""
+    now = door.authorised_from_ns
+    if now is not None and now <= at_ns:
+        return "access" if door.mode not in STANDS_OPEN else door.mode.value
+    if door.last_authorised.holds(at_ns):
+        return "access"
+    return "rex" if door.rex_shunt.holds(at_ns) else None
+
+
+def _held_open_from(turn: _Turn, opened_ns: int) -> int:
+    """Where the count starts; an unlock so long ago that its time is over counts from the opening."""
+    unlocked_ns = turn.door.unlocked_ns
+    if turn.policy.held_open_from is HeldOpenFrom.OPEN or unlocked_ns is None:
+        return opened_ns
+    return unlocked_ns if opened_ns < unlocked_ns + _ns(turn.policy.held_open_s) else opened_ns
+
+
+def _closed(turn: _Turn, at_ns: int, observed: Observed, opening: Opening) -> None:
+    door = turn.door
+    cleared = None if door.alarm is Alarm.NORMAL else door.alarm.value  # R6
+    details: dict[str, Json] = {
+        "open_s": round((at_ns - opening.since_ns) / NS_PER_S, 3),
+        "cleared": cleared,
+        "observed": observed.value,
+    }
+    turn.record("lock.closed", at_ns, details=details)
+    # R7: after closing a fresh exit request is needed
+    turn.put(opening=None, alarm=Alarm.NORMAL, warning=False, rex_shunt=NEVER)
+    if door.access is not None and turn.policy.relock is Relock.CLOSE:
+        turn.change(max(at_ns, turn.now_ns), "closed", access=None)
+
+
+def _contact_fault(turn: _Turn, item: ContactFault) -> None:
+    """A cut or shorted line is tampering until proven otherwise, as Kisi has it."""
+    if item.reason is None or turn.door.contact is Contact.FAULT:
+        return
+    _contact_unknown(turn, Contact.FAULT)
+    subject = Subject("controller_input", f"{turn.door.id}.contact", f"{turn.door.name} contact")
+    details: dict[str, Json] = {"reason": item.reason}
+    turn.record("controller_input.tamper", item.at_ns, subject=subject, correlation="", details=details)
+
+
+def _contact_unknown(turn: _Turn, contact: Contact) -> None:
+    turn.put(contact=contact)
+    turn.stop_held_open()
+    if turn.door.access is not None:
+        turn.put(access=replace(turn.door.access, unused=False))
+
+
+# --- R12, R16, R17, R18: inputs and lines -------------------------------------------------------
+
+
+def _release_input(turn: _Turn, item: ReleaseInput) -> None:
+    door = turn.door
+    if item.asserted == door.release_input:
+        return
+    if item.asserted:
+        subject = Subject("controller_input", f"{door.id}.release", f"{door.name} release input")
+        turn.record("controller_input.triggered", item.at_ns, subject=subject, correlation="")
+    turn.change(item.at_ns, "release_input", release_input=item.asserted)
+
+
+def _tamper(turn: _Turn, item: TamperChanged) -> None:
+    door = turn.door
+    if item.asserted and item.point not in door.tamper:
+        subject = Subject("controller_input", item.point, f"{door.name} tamper switch")
+        turn.record("controller_input.tamper", item.at_ns, subject=subject, correlation="")
+    turn.put(tamper=door.tamper | {item.point} if item.asserted else door.tamper - {item.point})
+
+
+def _unstable(turn: _Turn, item: InputUnstable) -> None:
+    role = item.point.rpartition(".")[2]
+    subject = Subject("controller_input", item.point, f"{turn.door.name} {role}")
+    turn.record("controller_input.unstable", item.at_ns, subject=subject, correlation="")
+
+
+def _lost(turn: _Turn, item: PointsLost) -> None:
+    turn.put(fault=item.reason, lost=turn.door.lost | item.points)
+    if item.lock:
+        turn.put(lock=Lock.UNKNOWN)
+    if item.contact:
+        _contact_unknown(turn, Contact.UNKNOWN)
+
+
+def _back(turn: _Turn, item: PointsBack) -> None:
+    lost = turn.door.lost - item.points
+    turn.put(lost=lost, fault=turn.door.fault if lost else None)
+
+
+def _lock_confirmed(turn: _Turn, item: LockConfirmed) -> None:
+    turn.put(lock=Lock.UNLOCKED if item.released else Lock.LOCKED)
+
+
+def _interlock(turn: _Turn, item: InterlockChanged) -> None:
+    turn.put(interlocked_by=item.held_by)
+
+
+# --- deadlines ------------------------------------------------------------------------------------
+
+
+def _deadlines(door: Door, policy: DoorPolicy) -> list[tuple[int, Callable[[_Turn, int], None]]]:
+    due: list[tuple[int, Callable[[_Turn, int], None]]] = []
+    if door.access is not None:
+        due.append((door.access.until_ns, _access_over))
+    if door.not_taken is not None:
+        due.append((door.not_taken.at_ns, _access_not_taken))
+    opening = door.opening
+    if opening is not None and opening.forced_ns is not None:
+        due.append((opening.forced_ns, _forced_open))
+    if opening is not None and opening.held_ns is not None:
+        due.append((opening.held_ns, _held_open))
+        if policy.held_open_warning_s and not door.warning:
+            due.append((opening.held_ns - _ns(policy.held_open_warning_s), _warn))
+    return due
+
+
+def _access_over(turn: _Turn, at_ns: int) -> None:
+    turn.change(at_ns, "opened" if turn.door.opening and turn.policy.relock is Relock.OPEN else "timer", access=None)
+
+
+def _access_not_taken(turn: _Turn, _at_ns: int) -> None:
+    missed = turn.door.not_taken
+    if missed is not None:
+        turn.record("lock.access_not_taken", missed.ended_ns, actor=missed.actor, correlation=missed.correlation)
+        turn.put(not_taken=None)
+
+
+def _forced_open(turn: _Turn, at_ns: int) -> None:
+    opening = turn.door.opening
+    if opening is not None:
+        turn.put(opening=replace(opening, forced_ns=None), alarm=Alarm.FORCED_OPEN)
+        turn.record("lock.forced_open", at_ns)
+
+
+def _warn(turn: _Turn, _at_ns: int) -> None:
+    turn.put(warning=True)
+
+
+def _held_open(turn: _Turn, at_ns: int) -> None:
+    opening = turn.door.opening
+    if opening is not None:
+        turn.put(opening=replace(opening, held_ns=None, reported=True), alarm=Alarm.HELD_OPEN)
+        turn.put(warning=turn.policy.held_open_warning_s > 0)
+        turn.record("lock.held_open", at_ns, actor=turn.door.unlocked_by)
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)
+
+
+_TRIGGERS: Final = {
+    CommandName.UNLOCK: Trigger.UNLOCK,
+    CommandName.LOCK: Trigger.LOCK,
+    CommandName.HOLD_UNLOCKED: Trigger.HOLD,
+    CommandName.LOCK_DOWN: Trigger.LOCK_DOWN,
+    CommandName.CANCEL_LOCKDOWN: Trigger.CANCEL,
+    CommandName.BLOCK: Trigger.BLOCK,
+    CommandName.UNBLOCK: Trigger.UNBLOCK,
+}
+
+_HANDLERS: Final[dict[type, Callable[[_Turn, Any], None]]] = {
+    Command: _command,
+    ContactMoved: _contact,
+    ContactFault: _contact_fault,
+    RexPressed: _rex,
+    ReleaseInput: _release_input,
+    TamperChanged: _tamper,
+    InputUnstable: _unstable,
+    PointsLost: _lost,
+    PointsBack: _back,
+    LockConfirmed: _lock_confirmed,
+    InterlockChanged: _interlock,
+}

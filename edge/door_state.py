@@ -1,0 +1,264 @@
+"""A door as a value: its facets, the layers that decide its mode, and its deadlines.
+
+One rule: nothing here changes a door; `edge.door` does. The facets are those of the ONVIF Door
+Control service (https://github.com/onvif/specs/blob/development/doc/DoorControl.xml).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from edge.messages import Actor, Json, Observed, Outputs, Subject
+
+
+class Mode(StrEnum):
+    """What a door does for those who ask."""
+
+    LOCKED = "locked"
+    ACCESSED = "accessed"
+    UNLOCKED = "unlocked"
+    BLOCKED = "blocked"
+    LOCKED_DOWN = "locked_down"
+    LOCKED_OPEN = "locked_open"
+
+
+class Contact(StrEnum):
+    """What the contact says."""
+
+    UNKNOWN = "unknown"
+    OPEN = "open"
+    CLOSED = "closed"
+    FAULT = "fault"
+
+
+class Lock(StrEnum):
+    """What the relay was last told and confirmed."""
+
+    UNKNOWN = "unknown"
+    LOCKED = "locked"
+    UNLOCKED = "unlocked"
+
+
+class Alarm(StrEnum):
+    """The alarm that stands; one at a time, until the door closes (R6)."""
+
+    NORMAL = "normal"
+    FORCED_OPEN = "forced_open"
+    HELD_OPEN = "held_open"
+
+
+class OperatorMode(StrEnum):
+    """What an operator said until further notice (R11)."""
+
+    NONE = "none"
+    UNLOCKED = "unlocked"
+    LOCKED = "locked"
+    """Only while a schedule would unlock: holds it off until that schedule ends."""
+    BLOCKED = "blocked"
+
+
+class Trigger(StrEnum):
+    """What can change a mode."""
+
+    ACCESS = "access granted"
+    UNLOCK = "operator unlock"
+    REX = "exit request"
+    HOLD = "hold_unlocked"
+    LOCK = "lock"
+    BLOCK = "block"
+    UNBLOCK = "unblock"
+    LOCK_DOWN = "lock_down"
+    CANCEL = "cancel_lockdown"
+    RELEASE = "release input on"
+    RELEASE_OFF = "release input off"
+    ACCESS_OVER = "access over"
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """The trigger is obeyed; a door without other layers is then in this mode."""
+
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The trigger is refused; the record carries this code."""
+
+    code: str
+
+
+RECORDED: Final = None
+"""The trigger is granted and recorded, and changes nothing."""
+
+Verdict = To | Refused | None
+
+
+def _table() -> dict[tuple[Mode, Trigger], Verdict]:
+    locked, accessed, unlocked, blocked, down, released = (To(m) for m in Mode)
+    no_block, no_down = Refused("blocked"), Refused("locked_down")
+    t = Trigger
+    rows: dict[Trigger, tuple[Verdict, ...]] = {
+        #               locked    accessed  unlocked  blocked   locked_down  locked_open
+        t.ACCESS: (accessed, accessed, RECORDED, no_block, no_down, RECORDED),
+        t.UNLOCK: (accessed, accessed, RECORDED, accessed, no_down, RECORDED),
+        t.REX: (accessed, accessed, RECORDED, accessed, down, RECORDED),
+        t.HOLD: (unlocked, unlocked, RECORDED, unlocked, no_down, released),
+        t.LOCK: (locked, locked, locked, blocked, down, released),
+        t.BLOCK: (blocked, blocked, blocked, RECORDED, down, released),
+        t.UNBLOCK: (RECORDED, RECORDED, RECORDED, locked, down, released),
+        t.LOCK_DOWN: (down, down, down, down, RECORDED, released),
+        t.CANCEL: (RECORDED, RECORDED, RECORDED, RECORDED, locked, released),
+        t.RELEASE: (released, released, released, released, released, RECORDED),
+        t.RELEASE_OFF: (RECORDED, RECORDED, RECORDED, RECORDED, RECORDED, locked),
+        t.ACCESS_OVER: (RECORDED, locked, RECORDED, RECORDED, RECORDED, RECORDED),
+    }
+    return {(mode, trigger): row[i] for trigger, row in rows.items() for i, mode in enumerate(Mode)}
+
+
+TRANSITIONS: Final = _table()
+"""Every mode and trigger. In `locked_open` the lower layers change and come back later (R13); in
+`locked_down` an exit request releases the lock but the mode stays until it is cancelled (R7, R10)."""
+
+STANDS_OPEN: Final = frozenset({Mode.UNLOCKED, Mode.LOCKED_OPEN})
+"""Modes that release until they are ended, in which no new alarm arises (R5, R12)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time during which an opening is authorised, both ends included."""
+
+    from_ns: int
+    until_ns: int
+
+    def holds(self, at_ns: int) -> bool:
+        """Whether the moment lies inside."""
+        return self.from_ns <= at_ns <= self.until_ns
+
+
+NEVER: Final = Span(0, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A released period that ends by itself (R1, R3)."""
+
+    until_ns: int
+    actor: Actor
+    unused: bool
+    """The door was closed when it began and has not been opened since (R8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The door stands open, or stood open when its contact was last known."""
+
+    since_ns: int
+    authorised: bool
+    forced_ns: int | None = None
+    """When an unauthorised opening becomes forced; None when decided."""
+    held_ns: int | None = None
+    """When it becomes held open; None while nothing counts (R5)."""
+    reported: bool = False
+    """Held open has been recorded: once per opening."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """An access that seems not to have been taken; waits for a late debounced edge (R4, R8)."""
+
+    at_ns: int
+    ended_ns: int
+    actor: Actor
+    correlation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One door. `run` makes the correlations of one run of the daemon its own."""
+
+    id: str
+    name: str
+    run: str = ""
+    # facets
+    contact: Contact = Contact.UNKNOWN
+    lock: Lock = Lock.UNKNOWN
+    alarm: Alarm = Alarm.NORMAL
+    warning: bool = False
+    tamper: frozenset[str] = frozenset()
+    fault: str | None = None
+    lost: frozenset[str] = frozenset()
+    # layers, highest first (R13)
+    release_input: bool = False
+    locked_down: bool = False
+    operator: OperatorMode = OperatorMode.NONE
+    scheduled: bool = False
+    access: Access | None = None
+    # what the rules remember
+    seen: bool = False
+    """The contact has been known once; the next change is no longer `at_start`."""
+    interlocked_by: str | None = None
+    authorised_from_ns: int | None = None
+    last_authorised: Span = NEVER
+    rex_shunt: Span = NEVER
+    unlocked_ns: int | None = None
+    """The latest granted unlock of this passage, and by whom."""
+    unlocked_by: Actor | None = None
+    opening: Opening | None = None
+    not_taken: NotTaken | None = None
+    passages: int = 0
+    correlation: str = ""
+
+    @property
+    def subject(self) -> Subject:
+        """What this door's events are about."""
+        return Subject("lock", self.id, self.name)
+
+    @property
+    def mode(self) -> Mode:
+        """The mode that the highest layer asks for (R13)."""
+        if self.release_input:
+            return Mode.LOCKED_OPEN
+        if self.locked_down:
+            return Mode.LOCKED_DOWN
+        if self.operator is OperatorMode.UNLOCKED:
+            return Mode.UNLOCKED
+        if self.operator is OperatorMode.NONE and self.scheduled:
+            return Mode.UNLOCKED
+        if self.access is not None:
+            return Mode.ACCESSED
+        return Mode.BLOCKED if self.operator is OperatorMode.BLOCKED else Mode.LOCKED
+
+    @property
+    def released(self) -> bool:
+        """Whether the lock should be released now; an opening is then authorised (R4)."""
+        return self.access is not None or self.mode in STANDS_OPEN
+
+
+def outputs(door: Door) -> Outputs:
+    """What the wires should be now; computed, never remembered."""
+    return Outputs(released=door.released, buzzer=door.warning and door.mode not in STANDS_OPEN)
+
+
+def remembered(door: Door) -> dict[str, Json]:
+    """The part of a door that outlives the daemon (R14)."""
+    return {"locked_down": door.locked_down, "operator": door.operator.value}
+
+
+def restored(door_id: str, name: str, run: str, memory: dict[str, Json]) -> Door:
+    """A door at start, with what was remembered; what cannot be understood is left out."""
+    operator = memory.get("operator")
+    return Door(
+        door_id,
+        name,
+        run,
+        locked_down=memory.get("locked_down") is True,
+        operator=OperatorMode(operator) if operator in set(OperatorMode) else OperatorMode.NONE,
+    )
+
+
+def observed_first(door: Door) -> Observed:
+    """How the first level of a contact is to be called: at start, or after a fault (R14, R16)."""
+    return Observed.AFTER_FAULT if door.seen else Observed.AT_START
