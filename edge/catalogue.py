@@ -100,7 +100,8 @@ def _rows() -> list[EventType]:
         "user": "create update destroy",
         "integration": "create update destroy",
         "camera": "import update destroy",
-        "card": "activate activate_with_token deactivate deactivate_with_token assign assign_user deassign deassign_user",
+        "card": "activate activate_with_token deactivate deactivate_with_token "
+        "assign assign_user deassign deassign_user",
         "member": "create update destroy assign_card deassign_card assign_backup_card deassign_backup_card "
         "enable_card disable_card enable_backup_card disable_backup_card",
     }

@@ -52,6 +52,7 @@ from edge.messages import (
     PointsBack,
     PointsLost,
     ReleaseInput,
+    Restore,
     RexPressed,
     Subject,
     TamperChanged,
@@ -404,6 +405,20 @@ def _interlock(turn: _Turn, item: InterlockChanged) -> None:
     turn.put(interlocked_by=item.held_by)
 
 
+def _restore(turn: _Turn, item: Restore) -> None:
+    """R14: a lockdown and an operator's mode return; what cannot be understood is left out."""
+    door = turn.door
+    known = {mode.value: mode for mode in OperatorMode}
+    remembered_mode = known.get(str(item.memory.get("operator")), OperatorMode.NONE)
+    turn.change(
+        item.at_ns,
+        "restored",
+        locked_down=door.locked_down or item.memory.get("locked_down") is True,
+        operator=remembered_mode if door.operator is OperatorMode.NONE else door.operator,
+        access=None if item.memory.get("locked_down") is True else door.access,
+    )
+
+
 # --- deadlines ------------------------------------------------------------------------------------
 
 
@@ -479,4 +494,5 @@ _HANDLERS: Final[dict[type, Callable[[_Turn, Any], None]]] = {
     PointsBack: _back,
     LockConfirmed: _lock_confirmed,
     InterlockChanged: _interlock,
+    Restore: _restore,
 }

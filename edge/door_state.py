@@ -247,18 +247,6 @@ def remembered(door: Door) -> dict[str, Json]:
     return {"locked_down": door.locked_down, "operator": door.operator.value}
 
 
-def restored(door_id: str, name: str, run: str, memory: dict[str, Json]) -> Door:
-    """A door at start, with what was remembered; what cannot be understood is left out."""
-    operator = memory.get("operator")
-    return Door(
-        door_id,
-        name,
-        run,
-        locked_down=memory.get("locked_down") is True,
-        operator=OperatorMode(operator) if operator in set(OperatorMode) else OperatorMode.NONE,
-    )
-
-
 def observed_first(door: Door) -> Observed:
     """How the first level of a contact is to be called: at start, or after a fault (R14, R16)."""
     return Observed.AFTER_FAULT if door.seen else Observed.AT_START

@@ -206,6 +206,14 @@ class InterlockChanged:
     at_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """What the log remembers of this door from before the start (R14); nothing for a new door."""
+
+    memory: Mapping[str, Json]
+    at_ns: int
+
+
 class CommandName(StrEnum):
     """Everything a door can be asked (CONTRACT section 4)."""
 
@@ -241,6 +249,7 @@ Item: TypeAlias = (
     | PointsBack
     | LockConfirmed
     | InterlockChanged
+    | Restore
     | Command
 )
 

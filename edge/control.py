@@ -1,0 +1,200 @@
+"""The Unix socket: one JSON object a line, both ways, for those whom the kernel vouches for.
+
+One rule: who asks is what the kernel says (SO_PEERCRED), never what the request says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import grp
+import json
+import logging
+import os
+import pwd
+import socket
+import struct
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from edge.messages import Actor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from edge.messages import Json
+
+LOG: Final = logging.getLogger(__name__)
+MAX_REQUEST_BYTES: Final = 64 * 1024
+MAX_CLIENTS: Final = 32
+"""More are turned away with a sentence; a technician's tool needs one."""
+GROUP: Final = "doorward"
+IDLE_S: Final = 600.0
+WRITE_S: Final = 10.0
+"""A reader that takes nothing for this long is let go: nobody may make the daemon remember for him."""
+
+
+class RequestError(Exception):
+    """A request that cannot be served; `code` is stable, the text is for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """As the client will read them."""
+        super().__init__(message)
+        self.code = code
+
+
+class Service(Protocol):
+    """What the daemon does for those at the socket."""
+
+    async def request(self, op: str, body: dict[str, Any], actor: Actor) -> Json:
+        """Serve one request; raises RequestError."""
+
+    def watch(self) -> AsyncIterator[Json]:
+        """The live stream of `watch`."""
+
+
+class Control:
+    """Serves the socket until closed."""
+
+    def __init__(self, path: Path, service: Service) -> None:
+        """`path` is made with mode 0660 and, where it exists, the group `doorward`."""
+        self._path = path
+        self._service = service
+        self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Bind; a socket left by a dead daemon is replaced. Raises OSError when another daemon serves it."""
+        _refuse_if_served(self._path)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        mask = os.umask(0o117)
+        try:
+            listener.bind(str(self._path))
+        finally:
+            os.umask(mask)
+        with contextlib.suppress(KeyError, PermissionError):
+            os.chown(self._path, -1, grp.getgrnam(GROUP).gr_gid)
+        self._server = await asyncio.start_unix_server(self._client, sock=listener, limit=MAX_REQUEST_BYTES)
+
+    async def close(self) -> None:
+        """Let every client go."""
+        if self._server is not None:
+            self._server.close()
+            for client in self._clients:
+                client.cancel()
+            await asyncio.gather(*self._clients, return_exceptions=True)
+            self._path.unlink(missing_ok=True)
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 -- asyncio runs every callback of start_unix_server in a task
+        self._clients.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (ConnectionError, TimeoutError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            self._clients.discard(task)
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        actor = _peer(writer.get_extra_info("socket"))
+        if actor is None:
+            await _send(
+                writer, _error("not_allowed", f"only root, the daemon's own user and the group {GROUP} may ask")
+            )
+            return
+        if len(self._clients) > MAX_CLIENTS:
+            await _send(writer, _error("busy", f"{MAX_CLIENTS} clients are connected already; try again later"))
+            return
+        while True:
+            try:
+                async with asyncio.timeout(IDLE_S):
+                    line = await reader.readline()
+            except ValueError:
+                await _send(writer, _error("too_large", f"a request is one line of at most {MAX_REQUEST_BYTES} bytes"))
+                return
+            if not line:
+                return
+            if not await self._answer(line, actor, reader, writer):
+                return
+
+    async def _answer(
+        self, line: bytes, actor: Actor, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        try:
+            body = json.loads(line)
+        except (ValueError, RecursionError):
+            body = None
+        if not isinstance(body, dict) or not isinstance(body.get("op"), str):
+            await _send(writer, _error("malformed", 'expected one JSON object a line, such as {"op": "status"}'))
+            return True
+        op = body.pop("op")
+        if op == "watch":
+            await self._stream(reader, writer)
+            return False
+        try:
+            result = await self._service.request(op, body, actor)
+        except RequestError as refused:
+            await _send(writer, _error(refused.code, str(refused)))
+        else:
+            await _send(writer, {"ok": True, "result": result})
+        return True
+
+    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Send items until the client hangs up or stops reading."""
+        gone = asyncio.ensure_future(reader.read(1))
+        stream = self._service.watch()
+        try:
+            while not gone.done():
+                item = asyncio.ensure_future(anext(stream))
+                await asyncio.wait({item, gone}, return_when=asyncio.FIRST_COMPLETED)
+                if not item.done():
+                    item.cancel()
+                    await asyncio.gather(item, return_exceptions=True)
+                    break
+                await _send(writer, {"ok": True, "item": item.result()})
+        finally:
+            gone.cancel()
+            await asyncio.gather(gone, return_exceptions=True)
+            await stream.aclose()  # type: ignore[attr-defined]  # every watch is an async generator
+
+
+def _refuse_if_served(path: Path) -> None:
+    if not path.exists():
+        return
+    if not path.is_socket():
+        raise OSError(f"{path} is there and is no socket; expected a path of its own for the control socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        if probe.connect_ex(str(path)) == 0:
+            raise OSError(f"another doord already serves {path}")
+
+
+async def _send(writer: asyncio.StreamWriter, answer: dict[str, Json]) -> None:
+    writer.write(json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+    async with asyncio.timeout(WRITE_S):
+        await writer.drain()
+
+
+def _error(code: str, message: str) -> dict[str, Json]:
+    return {"ok": False, "code": code, "message": message}
+
+
+def _peer(peer: socket.socket) -> Actor | None:
+    """Who is at the other end, or None when they may not ask."""
+    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, gid = struct.unpack("3i", raw)
+    try:
+        name = pwd.getpwuid(uid).pw_name
+        groups = os.getgrouplist(name, gid)
+    except KeyError:
+        name, groups = f"uid {uid}", [gid]
+    try:
+        allowed_gid = grp.getgrnam(GROUP).gr_gid
+    except KeyError:
+        allowed_gid = -1
+    if uid in {0, os.geteuid()} or allowed_gid in groups:
+        return Actor("operator", f"uid:{uid}", name)
+    return None

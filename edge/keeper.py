@@ -1,0 +1,120 @@
+"""Keeps one driver running: opens it, reports its loss once, tries again, says when it is back.
+
+One rule: nothing a driver does, not even a fault in its code, reaches another driver.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from edge.messages import Back, Lost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edge.messages import Json
+    from edge.ports import Driver, Emit
+
+LOG: Final = logging.getLogger(__name__)
+RETRY_S: Final = (0.25, 5.0)
+"""The first and the longest pause before a lost driver is opened again; it doubles in between."""
+STEADY_S: Final = 10.0
+"""A driver that ran this long is tried again at once; one that flaps is not."""
+
+
+class Keeper:
+    """One driver and its state: `online`, or lost with a reason."""
+
+    def __init__(self, driver: Driver, kind: str, take: Emit, now_ns: Callable[[], int]) -> None:
+        """`take` receives the driver's signals and the keeper's own `Lost` and `Back`."""
+        self.driver = driver
+        self.kind = kind
+        self.reason: str | None = None
+        self.since_ns = now_ns()
+        self._take = take
+        self._now_ns = now_ns
+        self._opened = False
+        self._reported = False
+        self._failed: asyncio.Future[None] | None = None
+
+    @property
+    def online(self) -> bool:
+        """Whether the driver answers."""
+        return self._opened and self.reason is None
+
+    def open(self) -> None:
+        """Bring every output to its resting level, before anything else; a failure is kept for `run`."""
+        try:
+            self.driver.open()
+            self._opened = True
+        except OSError as error:
+            self.reason = str(error)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        pause_s = RETRY_S[0]
+        if self.reason is not None:
+            self._lost(self.reason)
+        while True:
+            if not self._opened:
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, RETRY_S[1])
+            began_s = loop.time()
+            try:
+                await self._serve()
+            except OSError as error:
+                self._lost(str(error))
+            except Exception as error:  # a driver's own mistake: said in full, and only its points suffer
+                LOG.exception("driver %s failed", self.driver.name)
+                self._lost(f"internal error: {error!r}")
+            else:
+                self._lost("the driver stopped by itself")
+            if loop.time() - began_s > STEADY_S:
+                pause_s = RETRY_S[0]
+
+    def apply(self, outputs: Mapping[str, bool]) -> None:
+        """Drive outputs; while lost they are left to the wires' next return."""
+        if not self.online:
+            return
+        try:
+            self.driver.apply(outputs)
+        except OSError as error:
+            if self._failed is not None and not self._failed.done():
+                self._failed.set_exception(OSError(str(error)))
+
+    def level(self, point: str) -> bool | None:
+        """An input read now, or None when it cannot be told."""
+        return self.driver.level(point) if self.online else None
+
+    def facts(self) -> dict[str, Json]:
+        """For status and diagnosis."""
+        return {"kind": self.kind, "state": "online" if self.online else "lost", "reason": self.reason}
+
+    async def _serve(self) -> None:
+        if not self._opened:
+            self.driver.open()
+            self._opened = True
+        self._failed = asyncio.get_running_loop().create_future()
+        if self._reported:
+            self.reason, self.since_ns, self._reported = None, self._now_ns(), False
+            LOG.warning("driver %s is back", self.driver.name)
+            self._take(Back(self.driver.points, self.since_ns))
+        running = asyncio.ensure_future(self.driver.run(self._take))
+        try:
+            await asyncio.wait({running, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+            (self._failed if self._failed.done() else running).result()
+        finally:
+            self._failed.cancel()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    def _lost(self, reason: str) -> None:
+        self._opened = False
+        self.reason = reason
+        if not self._reported:
+            self._reported, self.since_ns = True, self._now_ns()
+            LOG.error("driver %s is lost: %s", self.driver.name, reason)
+            self._take(Lost(self.driver.points, reason, self.since_ns))

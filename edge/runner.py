@@ -1,0 +1,353 @@
+"""Drives the doors with the loop's time: settles signals, steps the rules, keeps the wires right.
+
+One rule: the wires come first, then the log; nothing here ever waits for anything. Signals are
+taken in at once, in the order they come; a door's next deadline is a timer, armed anew after each step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edge import door as rules
+from edge.catalogue import message
+from edge.debounce import Debouncer, Settled, Unstable
+from edge.door_state import Contact, Door, outputs, remembered
+from edge.inputs import Inputs
+from edge.messages import (
+    NS_PER_S,
+    SYSTEM,
+    Actor,
+    Back,
+    CardRead,
+    Command,
+    CommandName,
+    Confirmed,
+    ContactFault,
+    ContactMoved,
+    Event,
+    InputFault,
+    InputUnstable,
+    InterlockChanged,
+    Item,
+    KeysPressed,
+    Level,
+    LockConfirmed,
+    Lost,
+    Observed,
+    PointsBack,
+    PointsLost,
+    ReleaseInput,
+    Restore,
+    RexPressed,
+    Signal,
+    Subject,
+    TamperChanged,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from edge.config import ControllerSettings, DoorSettings, Settle
+    from edge.messages import Json
+    from edge.ports import Journal
+
+FACETS: Final = ("mode", "contact", "lock", "alarm")
+SITE: Final = "controller"
+"""Points of the controller itself, such as one release input for every door, carry this in front."""
+
+
+class Wires(Protocol):
+    """The drivers as the runner sees them."""
+
+    def apply(self, driver: str, outputs: Mapping[str, bool]) -> None:
+        """Drive outputs of one driver; what is lost meanwhile is repeated after its `Back`."""
+
+    def level(self, point: str) -> bool | None:
+        """An input read now."""
+
+    def driver_of(self, point: str) -> str:
+        """The name of the driver that carries a point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a command at one door."""
+
+    done: bool
+    code: str | None = None
+    message: str = ""
+
+
+@dataclass(slots=True)
+class _Cell:
+    """One door on its way through time."""
+
+    settings: DoorSettings
+    door: Door
+    inputs: Inputs
+    wired: dict[str, bool] = field(default_factory=dict)
+    """What each output point was last told."""
+    since_ns: dict[str, int] = field(default_factory=dict)
+    timer: asyncio.TimerHandle | None = None
+    due_ns: int | None = None
+
+
+class Runner:
+    """All doors of this controller. Every method is called on the loop and returns at once."""
+
+    def __init__(  # noqa: PLR0913 -- the five things the shell lends it, by name
+        self,
+        controller: ControllerSettings,
+        doors: Mapping[str, DoorSettings],
+        *,
+        wires: Wires,
+        journal: Journal,
+        now_ns: Callable[[], int],
+        run: str,
+    ) -> None:
+        """`run` is a short random word that makes this run's correlations unique."""
+        self._wires = wires
+        self._journal = journal
+        self._now_ns = now_ns
+        self._inbox: deque[Signal] = deque()
+        self._depth = 0
+        self._lost: dict[str, str] = {}
+        self.listeners: list[Callable[[str], None]] = []
+        """Called with a door's id after anything about it changed."""
+        self.on_credential: Callable[[str, CardRead | KeysPressed], None] | None = None
+        self._cells = {
+            key: _Cell(settings, Door(key, settings.name, run), self._inputs(key, settings.settle))
+            for key, settings in doors.items()
+        }
+        self._site = self._inputs(SITE, controller.settle)
+
+    # --- looking -------------------------------------------------------------------------------
+
+    @property
+    def doors(self) -> Mapping[str, Door]:
+        """Every door as it is now."""
+        return {key: cell.door for key, cell in self._cells.items()}
+
+    def since_ns(self, door: str) -> Mapping[str, int]:
+        """Since when `mode`, `contact`, `lock` and `alarm` are what they are."""
+        return self._cells[door].since_ns
+
+    def settings(self, door: str) -> DoorSettings:
+        """What the installer chose for it."""
+        return self._cells[door].settings
+
+    # --- doing ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Drive every wire to what its door says, and guard from now on."""
+        for cell in self._cells.values():
+            self._step(cell, None)
+
+    def stop(self) -> None:
+        """Arm no timer any more; the wires are the drivers' to bring to rest (R15)."""
+        self._site.stop()
+        for cell in self._cells.values():
+            cell.inputs.stop()
+            if cell.timer is not None:
+                cell.timer.cancel()
+
+    def restore(self, memories: Mapping[str, str]) -> None:
+        """Give the doors back what the log remembers (R14)."""
+        for key, cell in self._cells.items():
+            memory = json.loads(memories.get(key, "{}"))
+            self._step(cell, Restore(memory, self._now_ns()))
+
+    def reload(self, settings: DoorSettings) -> None:
+        """Apply a changed policy or name to a running door, and touch no other."""
+        cell = self._cells[settings.id]
+        cell.settings = settings
+        cell.door = replace(cell.door, name=settings.name)
+        self._step(cell, None)
+
+    def command(
+        self, name: CommandName, doors: Iterable[str], *, command_id: str, actor: Actor, for_s: float | None = None
+    ) -> dict[str, Outcome]:
+        """Ask doors for something, now; the outcome of each is known at once."""
+        outcomes = {}
+        for key in doors:
+            events = self._step(self._cells[key], Command(command_id, name, actor, self._now_ns(), for_s))
+            refused = next((event for event in events if not event.success), None)
+            outcomes[key] = Outcome(done=True) if refused is None else Outcome(False, refused.code, message(refused))
+        return outcomes
+
+    def take(self, signal: Signal) -> None:
+        """Take in what a driver saw; what comes while a door is stepped waits until that step is done."""
+        self._inbox.append(signal)  # bounded: it is empty again before the outermost caller returns
+        if self._depth == 0:
+            self._drain()
+
+    def _drain(self) -> None:
+        while self._inbox:
+            self._depth += 1
+            try:
+                self._handle(self._inbox.popleft())
+            finally:
+                self._depth -= 1
+
+    # --- signals to items --------------------------------------------------------------------------
+
+    def _handle(self, signal: Signal) -> None:
+        if isinstance(signal, Lost | Back):
+            self._line(signal)
+            return
+        key, _, role = signal.point.rpartition(".")
+        if isinstance(signal, Level):
+            inputs = self._site if key == SITE else self._cells[key].inputs
+            inputs.feed(role, signal.asserted, signal.at_ns, initial=signal.initial)
+        elif isinstance(signal, Confirmed):
+            if role == "lock":
+                self._step(self._cells[key], LockConfirmed(signal.asserted, signal.at_ns))
+        elif isinstance(signal, InputFault):
+            self._input_fault(key, role, signal)
+        elif self.on_credential is not None:
+            self.on_credential(key, signal)
+
+    def _input_fault(self, key: str, role: str, signal: InputFault) -> None:
+        item: Item
+        if role == "contact":
+            item = ContactFault(signal.reason, signal.at_ns)
+        else:
+            item = TamperChanged(signal.point, signal.reason is not None, signal.at_ns)
+        for cell in self._cells.values() if key == SITE else [self._cells[key]]:
+            self._step(cell, item)
+
+    def _inputs(self, key: str, settle: Mapping[str, Settle]) -> Inputs:
+        return Inputs(
+            {role: Debouncer(rule.debounce_ms, rule.instability_ms) for role, rule in settle.items()},
+            lambda role, report: self._settled(key, role, report),
+            lambda role: self._wires.level(f"{key}.{role}"),
+            self._now_ns,
+        )
+
+    def _settled(self, key: str, role: str, report: Settled | Unstable) -> None:
+        point = f"{key}.{role}"
+        item: Item | None = None
+        if isinstance(report, Unstable):
+            item = InputUnstable(point, report.at_ns)
+        elif role == "contact":
+            observed = Observed.READ_BACK if report.read_back else Observed.EDGE
+            item = ContactMoved(report.level, report.at_ns, observed)
+        elif role == "rex":
+            item = RexPressed(report.at_ns) if report.level and not report.initial else None
+        elif role == "release":
+            item = ReleaseInput(report.level, report.at_ns)
+        else:
+            item = TamperChanged(point, report.level, report.at_ns)
+        if item is not None:
+            for cell in self._cells.values() if key == SITE else [self._cells[key]]:
+                self._step(cell, item)
+
+    def _line(self, signal: Lost | Back) -> None:
+        """R16: one fault when points go, one when they return, whatever the number of doors."""
+        lost = isinstance(signal, Lost)
+        points = {point for point in signal.points if (point in self._lost) != lost}
+        if not points:
+            return
+        touched = sorted({point.rpartition(".")[0] for point in points} & self._cells.keys())
+        driver = self._wires.driver_of(next(iter(points)))
+        details: dict[str, Json] = {"points": [*sorted(points)]}
+        if isinstance(signal, Lost):
+            self._lost |= dict.fromkeys(points, signal.reason)
+            details["reason"] = signal.reason
+        else:
+            for point in points:
+                del self._lost[point]
+        kind = "controller.fault" if lost else "controller.fault_cleared"
+        door = touched[0] if len(touched) == 1 else None
+        self._journal.append(
+            [Event(kind, signal.at_ns, Subject("driver", driver, driver), SYSTEM, door=door, details=details)]
+        )
+        for key in touched:
+            mine = frozenset(point for point in points if point.startswith(f"{key}."))
+            cell = self._cells[key]
+            if isinstance(signal, Lost):
+                contact, lock = f"{key}.contact" in mine, f"{key}.lock" in mine
+                self._step(cell, PointsLost(mine, contact, lock, signal.reason, signal.at_ns))
+            else:
+                for point in mine:
+                    cell.wired.pop(point, None)
+                self._step(cell, PointsBack(mine, signal.at_ns))
+
+    # --- one step ------------------------------------------------------------------------------------
+
+    def _step(self, cell: _Cell, item: Item | None) -> list[Event]:
+        self._depth += 1
+        try:
+            events = self._one_step(cell, item, self._now_ns())
+        finally:
+            self._depth -= 1
+        if self._depth == 0:
+            self._drain()
+        return events
+
+    def _one_step(self, cell: _Cell, item: Item | None, now_ns: int) -> list[Event]:
+        old = cell.door
+        cell.door, events = rules.step(old, cell.settings.policy, item, now_ns)
+        self._drive(cell)
+        memory = json.dumps(remembered(cell.door))
+        modes = None if memory == json.dumps(remembered(old)) else {cell.door.id: memory}
+        if events or modes:
+            self._journal.append(events, modes)
+        self._arm(cell, now_ns)
+        if cell.door != old or not cell.since_ns:
+            self._note(cell, old, now_ns)
+        return events
+
+    def _drive(self, cell: _Cell) -> None:
+        wanted = outputs(cell.door)
+        changed: dict[str, dict[str, bool]] = {}
+        for role, value in (("lock", wanted.released), ("buzzer", wanted.buzzer)):
+            driver = cell.settings.points.get(role)
+            point = f"{cell.door.id}.{role}"
+            if driver is not None and cell.wired.get(point) is not value:
+                cell.wired[point] = value
+                changed.setdefault(driver, {})[point] = value
+        for driver, values in changed.items():
+            self._wires.apply(driver, values)
+
+    def _arm(self, cell: _Cell, now_ns: int) -> None:
+        due_ns = rules.next_deadline(cell.door, cell.settings.policy)
+        if due_ns == cell.due_ns and cell.timer is not None:
+            return
+        if cell.timer is not None:
+            cell.timer.cancel()
+            cell.timer = None
+        cell.due_ns = due_ns
+        if due_ns is not None:
+            cell.timer = asyncio.get_running_loop().call_later(max(0, due_ns - now_ns) / NS_PER_S, self._due, cell)
+
+    def _due(self, cell: _Cell) -> None:
+        cell.timer = cell.due_ns = None
+        self._step(cell, None)
+
+    def _note(self, cell: _Cell, old: Door, now_ns: int) -> None:
+        door = cell.door
+        for facet in FACETS:
+            if facet not in cell.since_ns or getattr(door, facet) != getattr(old, facet):
+                cell.since_ns[facet] = now_ns
+        for listener in self.listeners:
+            listener(door.id)
+        group = cell.settings.policy.interlock
+        if group is not None and _occupied(door) != _occupied(old):
+            self._interlock(group, now_ns)
+
+    def _interlock(self, group: str, now_ns: int) -> None:
+        """R18: tell each door of the group which other one is open or released."""
+        members = [cell for cell in self._cells.values() if cell.settings.policy.interlock == group]
+        for cell in members:
+            held_by = next((m.door.id for m in members if m is not cell and _occupied(m.door)), None)
+            if held_by != cell.door.interlocked_by:
+                self._step(cell, InterlockChanged(held_by, now_ns))
+
+
+def _occupied(door: Door) -> bool:
+    return door.contact is Contact.OPEN or door.released

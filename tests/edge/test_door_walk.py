@@ -1,0 +1,124 @@
+"""hypothesis walks a door through anything the world can do; the laws of `edge.door` must hold."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.door import next_deadline
+from edge.door_state import Mode, outputs
+from edge.messages import InterlockChanged, PointsBack, PointsLost
+from tests.support.rules import OPERATOR, USER, Bench
+
+POINTS = frozenset({"front.contact", "front.lock"})
+MOVES = st.one_of(
+    st.tuples(st.sampled_from(["open", "close", "rex"]), st.sampled_from([0.0, 0.01, 0.03, 0.4])),
+    st.tuples(st.just("wait"), st.sampled_from([0.005, 0.03, 0.5, 1.0, 4.99, 5.0, 29.0, 700.0])),
+    st.tuples(st.sampled_from(["unlock", "operator"]), st.sampled_from([None, 0.5, 5.0, 60.0])),
+    st.tuples(
+        st.sampled_from(["lock", "hold_unlocked", "lock_down", "cancel_lockdown", "block", "unblock"]), st.none()
+    ),
+    st.tuples(st.sampled_from(["release", "lost", "interlock"]), st.booleans()),
+)
+POLICIES = st.fixed_dictionaries(
+    {
+        "relock": st.sampled_from(["open", "close", "timer"]),
+        "relock_delay_s": st.sampled_from([0.0, 1.0]),
+        "held_open_s": st.sampled_from([3.0, 30.0]),
+        "held_open_from": st.sampled_from(["open", "unlock"]),
+        "held_open_warning_s": st.sampled_from([0.0, 2.0]),
+        "rex_unlocks": st.booleans(),
+        "rex_grace_ms": st.sampled_from([0, 500]),
+        "rex_in_lockdown": st.booleans(),
+        "rex_in_interlock": st.booleans(),
+    }
+)
+
+
+def _move(bench: Bench, name: str, argument: float | bool | None) -> None:
+    if name in {"open", "close", "rex"}:
+        getattr(bench, name)(argument)
+    elif name == "wait":
+        bench.wait(argument or 0)
+    elif name in {"unlock", "operator"}:
+        bench.unlock(USER if name == "unlock" else OPERATOR, argument)
+    elif name == "release":
+        bench.release(bool(argument))
+    elif name == "lost":
+        gone = PointsLost(POINTS, True, True, "cable", bench.now_ns)
+        bench.give(gone if argument else PointsBack(POINTS, bench.now_ns))
+    elif name == "interlock":
+        bench.give(InterlockChanged("back" if argument else None, bench.now_ns))
+    else:
+        bench.ask(name)
+
+
+@settings(max_examples=400, deadline=None)
+@given(policy=POLICIES, moves=st.lists(MOVES, max_size=40))
+def test_the_laws_hold_whatever_happens(policy: dict, moves: list[tuple]) -> None:
+    bench = Bench(**policy)
+    latest_release_ns = None
+    for name, argument in moves:
+        before, seen = bench.door, len(bench.events)
+        _move(bench, name, argument)
+        after, new = bench.door, bench.events[seen:]
+        granted = [e for e in new if e.type == "lock.unlock" and e.success]
+        if granted:
+            latest_release_ns = bench.now_ns
+
+        # a lockdown is left by its cancel only; and locks, but for exit requests and the release input
+        if before.locked_down and not after.locked_down:
+            assert name == "cancel_lockdown"
+        if after.locked_down and not after.release_input and outputs(after).released:
+            assert latest_release_ns is not None
+            since = [e for e in bench.events if e.type == "lock.unlock" and e.success and e.at_ns > _down_at(bench)]
+            assert all(e.cause == "rex" for e in since)
+
+        # never released past its deadline
+        due_ns = next_deadline(after, bench.policy)
+        assert due_ns is None or due_ns > bench.now_ns
+        if outputs(after).released and after.mode not in {Mode.UNLOCKED, Mode.LOCKED_OPEN}:
+            assert after.access is not None
+            assert after.access.until_ns > bench.now_ns
+
+        # what was authorised all the while is not forced
+        if name == "open" and outputs(before).released and argument == 0.0:
+            assert "lock.forced_open" not in [e.type for e in new]
+        # an alarm ends by closing only
+        if before.alarm != "normal":
+            assert after.alarm == before.alarm or "lock.closed" in [e.type for e in new]
+
+    moved = [e.type for e in bench.events if e.type in {"lock.opened", "lock.closed"}]
+    assert moved == ["lock.opened", "lock.closed"] * (len(moved) // 2) + ["lock.opened"] * (len(moved) % 2)
+    for opening in _openings(bench.types):
+        assert opening.count("lock.held_open") <= 1
+        assert opening.count("lock.forced_open") <= 1
+        assert not ({"lock.held_open", "lock.forced_open"} <= set(opening)), "one alarm per opening"
+
+
+def _down_at(bench: Bench) -> int:
+    return max(e.at_ns for e in bench.events if e.type == "lock.lock_down")
+
+
+def _openings(types: list[str]) -> list[list[str]]:
+    found: list[list[str]] = [[]]
+    for event_type in types:
+        if event_type == "lock.opened":
+            found.append([])
+        found[-1].append(event_type)
+    return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(policy=POLICIES, moves=st.lists(MOVES, max_size=30))
+def test_each_release_is_followed_by_exactly_one_locked(policy: dict, moves: list[tuple]) -> None:
+    bench = Bench(**policy)
+    released, locked = 0, 0
+    for name, argument in moves:
+        was, seen = outputs(bench.door).released, len(bench.events)
+        _move(bench, name, argument)
+        new = [event.type for event in bench.events[seen:]]
+        locked += new.count("lock.locked")
+        if not was and (outputs(bench.door).released or "lock.locked" in new):
+            released += 1
+    assert released - locked == int(outputs(bench.door).released)

@@ -1,0 +1,88 @@
+"""An event loop whose time is virtual: it jumps to the next timer as soon as nothing else can happen.
+
+Threads are real: while `busy()` says that one of them still has work for the loop, time stands still.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
+T = TypeVar("T")
+PATIENCE_S = 60.0
+
+
+class _JumpingSelector(selectors.BaseSelector):
+    def __init__(self) -> None:
+        self.real = selectors.DefaultSelector()
+        self.loop: VirtualLoop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = self.real.select(0)
+        if ready or timeout == 0:
+            return ready
+        if timeout is None or self.loop.busy():
+            ready = self.real.select(PATIENCE_S)
+            if not ready:
+                raise AssertionError(
+                    "nothing happened and nothing is due: the test waits for something that never comes"
+                )
+            return ready
+        self.loop.virtual_s += max(timeout, 0.0)
+        return []
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self.real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self.real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self.real.modify(fileobj, events, data)
+
+    def close(self) -> None:
+        self.real.close()
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self.real.get_map()
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Time starts at 1000 s; `now_ns` is the boot clock that goes with it."""
+
+    def __init__(self) -> None:
+        self.virtual_s = 1000.0
+        self.jobs = 0
+        self.waits_for: list[Callable[[], bool]] = []
+        selector = _JumpingSelector()
+        selector.loop = self
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self.virtual_s
+
+    def now_ns(self) -> int:
+        return round(self.virtual_s * 1e9)
+
+    def busy(self) -> bool:
+        return self.jobs > 0 or any(waits() for waits in self.waits_for)
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
+        future = super().run_in_executor(executor, func, *args)
+        self.jobs += 1
+        future.add_done_callback(self._job_done)
+        return future
+
+    def _job_done(self, _future: object) -> None:
+        self.jobs -= 1
+
+
+def run(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
+    """Run `main(loop)` to its end in virtual time."""
+    loop = VirtualLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(main(loop))
