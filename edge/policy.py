@@ -36,6 +36,16 @@ INSTABILITY_MS: Final = (1, 60_000)
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """How one input is debounced (R17)."""
+
+    debounce_ms: int = 30
+    """How long a level must stand before it counts."""
+    instability_ms: int = 1000
+    """How long an input may be restless before it is called unstable; at least `debounce_ms`."""
+
+
+@dataclass(frozen=True, slots=True)
 class DoorPolicy:
     """The settings of one door. Ranges are the constants above; `edge.config` enforces them."""
 
@@ -60,9 +70,9 @@ class DoorPolicy:
     rex_in_interlock: bool = True
     """A request to exit works while another door of the interlock group is open (R7, R18)."""
     debounce_ms: int = 30
-    """How long a level must stand before it counts (R17); an input may have its own."""
+    """How long the contact must stand before it counts (R17)."""
     instability_ms: int = 1000
-    """How long an input may be restless before it is called unstable (R17); at least `debounce_ms`."""
+    """How long the contact may be restless before it is called unstable (R17); at least `debounce_ms`."""
     has_contact: bool = True
     """Without a contact nothing is known of openings: no forced open, no held open."""
     interlock: str | None = None

@@ -1,0 +1,297 @@
+"""The configuration: a TOML file becomes frozen settings, or a list of everything wrong with it.
+
+One rule: whoever holds `Settings` need not check anything again; whoever gets a `ConfigError`
+can mend the whole file at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import re
+import tomllib
+from collections import defaultdict
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+
+import drivers
+from edge import tables
+from edge.policy import DoorPolicy, Timing
+from edge.problems import ConfigError, Problem, Report, alternatives, dotted, meant, shown
+from edge.settings import DoorSettings, DriverModule, DriverSettings, Settings
+from edge.tables import Commands, Control, Controller, Log, Mqtt
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+DEFAULT_PATH: Final = Path("/etc/doorward/doorward.toml")
+LARGEST_FILE: Final = 1 << 20
+"""Bytes; a larger file is refused unread."""
+MOST_DOORS: Final = 1024
+CONTROLLER: Final = "controller"
+"""The part before the dot in the names of points that belong to no door."""
+
+_SECTIONS: Final[dict[str, type[tables.Table]]] = {
+    "controller": Controller,
+    "log": Log,
+    "mqtt": Mqtt,
+    "control": Control,
+    "commands": Commands,
+}
+_POLICY: Final = frozenset(tables.Door.model_fields) & frozenset(DoorPolicy.__dataclass_fields__)
+_Table = TypeVar("_Table", bound=BaseModel)
+
+
+def load(path: Path) -> Settings:
+    """Read and check a configuration. Raises ConfigError with every problem found."""
+    report = Report(path)
+    document = _document(path, report)
+    if document is None:
+        raise ConfigError(report.problems)
+    settings = _Reading(path, document, report).settings()
+    if report.problems or settings is None:
+        raise ConfigError(report.problems)
+    return settings
+
+
+def check_files(settings: Settings) -> tuple[Problem, ...]:
+    """Which files named in the configuration cannot be read by whoever asks.
+
+    Credentials are left out where systemd has not handed any over: outside the service they
+    cannot be seen.
+    """
+    files: dict[str, Path | None] = {f"commands.keys[{i}]": key for i, key in enumerate(settings.commands.keys)}
+    if settings.mqtt is not None:
+        names = ("password_file", "ca_file", "cert_file", "key_file")
+        files |= {f"mqtt.{name}": getattr(settings.mqtt, name) for name in names}
+    report = Report(settings.file)
+    for key, file in files.items():
+        if file is None or file.parent == tables.CREDENTIALS:
+            continue
+        try:
+            with file.open("rb") as stream:
+                stream.read(1)
+        except OSError as error:
+            report.add(key, f"found {shown(str(file))}, expected a file that can be read: {error.strerror}")
+    return tuple(report.problems)
+
+
+def kinds() -> frozenset[str]:
+    """Every driver kind there is: a module of `drivers` whose name is one plain word."""
+    return frozenset(m.name for m in pkgutil.iter_modules(drivers.__path__) if re.fullmatch("[a-z0-9]+", m.name))
+
+
+def _document(path: Path, report: Report) -> dict[str, Any] | None:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
+    except OSError as error:
+        report.add("", f"cannot be read: {error.strerror}")
+        return None
+    if len(content) > LARGEST_FILE:
+        report.add("", f"found more than {LARGEST_FILE} bytes, expected a configuration file")
+        return None
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        report.add("", f"line {line}: found a byte that is not UTF-8, expected TOML")
+    except tomllib.TOMLDecodeError as error:
+        report.add("", _syntax(str(error)))
+    except RecursionError:
+        report.add("", "found brackets nested too deeply, expected TOML")
+    return None
+
+
+def _syntax(message: str) -> str:
+    found = re.fullmatch(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", message)
+    if found is None:
+        return f"expected TOML: {message}"
+    where = f"line {found['line']}, column {found['column']}" if found["line"] else "end of file"
+    return f"{where}: {found['what']}, expected TOML"
+
+
+class _Reading:
+    """One pass over a document; what it cannot use goes into the report and it goes on."""
+
+    def __init__(self, path: Path, document: dict[str, Any], report: Report) -> None:
+        self.path, self.document, self.report = path, document, report
+        self.places = {
+            "folder": path.absolute().parent,
+            "credentials": Path(os.environ.get("CREDENTIALS_DIRECTORY", tables.CREDENTIALS)),
+        }
+        self.modules: dict[str, DriverModule] = {}
+        self.points: dict[str, dict[str, BaseModel]] = {}
+        self.taken: dict[tuple[str, str], str] = {}
+
+    def settings(self) -> Settings | None:
+        for key in self.document:
+            if key not in {*_SECTIONS, "driver", "door"}:
+                self.report.add(key, f"unknown section, {meant(key, {*_SECTIONS, 'driver', 'door'})}")
+        sections = {
+            name: self.table(name, model, self.document.get(name, {}))
+            for name, model in _SECTIONS.items()
+            if name != "mqtt" or name in self.document
+        }
+        drivers_ = {name: self.driver(name, table) for name, table in self.named("driver").items()}
+        controller = cast("Controller | None", sections["controller"])
+        release, timing = self.release(controller)
+        doors = {name: self.door(name, table) for name, table in self.named("door").items()}
+        self.groups({name: door.policy.interlock for name, door in doors.items() if door})
+        if self.report.problems:
+            return None
+        assert controller is not None  # noqa: S101 - it would have been reported
+        return Settings(
+            file=self.path.absolute(),
+            controller=controller,
+            log=cast("Log", sections["log"]),
+            mqtt=cast("Mqtt | None", sections.get("mqtt")),
+            control=cast("Control", sections["control"]),
+            commands=cast("Commands", sections["commands"]),
+            drivers=MappingProxyType({n: self.with_points(n, d) for n, d in drivers_.items() if d}),
+            doors=MappingProxyType({name: door for name, door in doors.items() if door}),
+            release=release,
+            release_timing=timing,
+        )
+
+    def table(self, key: str, model: type[_Table], value: object, also: Collection[str] = ()) -> _Table | None:
+        if not isinstance(value, dict):
+            self.report.add(key, f"found {shown(value)}, expected a table")
+            return None
+        try:
+            return model.model_validate(value, context=self.places)
+        except ValidationError as error:
+            self.report.add_errors(key, model, error, also)
+            return None
+
+    def named(self, section: str) -> dict[str, Any]:
+        """Return the tables of `[section.NAME]`; there must be one, and names are identifiers."""
+        value = self.document.get(section, {})
+        if not isinstance(value, dict):
+            self.report.add(section, f"found {shown(value)}, expected tables called [{section}.NAME]")
+            return {}
+        if not value:
+            self.report.add(section, f"missing, expected at least one table called [{section}.NAME]")
+        if len(value) > MOST_DOORS:
+            self.report.add(section, f"found {len(value)} tables, expected at most {MOST_DOORS}")
+            return {}
+        for name in value:
+            if not tables.ID.fullmatch(name):
+                self.report.add(dotted(section, name), f"found {shown(name)}, expected {tables.ID_EXPECTED}")
+            elif name == CONTROLLER and section == "door":
+                self.report.add(dotted(section, name), "found a name that the controller itself has, expected another")
+        return value
+
+    def driver(self, name: str, table: object) -> DriverSettings | None:
+        key = dotted("driver", name)
+        if not isinstance(table, dict):
+            self.report.add(key, f"found {shown(table)}, expected a table")
+            return None
+        own = dict(table)
+        kind = own.pop("kind", None)
+        if kind is None:
+            self.report.add(dotted(key, "kind"), f"missing, expected {alternatives(sorted(kinds()))}")
+            return None
+        if not isinstance(kind, str) or kind not in kinds():
+            self.report.add(dotted(key, "kind"), f"found {shown(kind)}, {meant(str(kind), kinds())}")
+            return None
+        module = cast("DriverModule", importlib.import_module(f"drivers.{kind}"))
+        self.modules[name], self.points[name] = module, {}
+        settings = self.table(key, module.Settings, own, also=("kind",))
+        return None if settings is None else DriverSettings(name, kind, settings, {}, module)
+
+    def with_points(self, name: str, driver: DriverSettings) -> DriverSettings:
+        points = MappingProxyType(self.points[name])
+        return DriverSettings(name, driver.kind, driver.settings, points, driver.module)
+
+    def release(self, controller: Controller | None) -> tuple[str | None, Timing]:
+        timing = Timing()
+        if controller is None or controller.release is None:
+            return None, timing
+        point = self.point("controller.release", f"{CONTROLLER}.release", "release", controller.release)
+        if point is None:
+            return None, timing
+        return point.driver, self.timing("controller.release", cast("tables.Input", point), timing)
+
+    def point(self, key: str, name: str, role: str, wires: dict[str, Any]) -> tables.Point | None:
+        """Check one point with its role's and its driver's model, and note what hardware it takes."""
+        shape = tables.ROLES[role]
+        common = self.table(key, shape, wires)
+        driver = wires.get("driver")
+        if not isinstance(driver, str):
+            return common
+        declared = self.document.get("driver", {})
+        if driver not in self.modules:
+            if not isinstance(declared, dict) or driver not in declared:  # a broken one has been reported already
+                known = declared if isinstance(declared, dict) else {}
+                self.report.add(dotted(key, "driver"), f"found {shown(driver)}, {meant(driver, known)}")
+            return common
+        module = self.modules[driver]
+        if role not in module.POINTS:
+            offered = alternatives(sorted(module.POINTS))
+            self.report.add(key, f'the driver "{driver}" carries no {role}, expected {offered}')
+            return common
+        own = {k: v for k, v in wires.items() if k not in shape.model_fields}
+        model = self.table(key, module.POINTS[role], own, also=shape.model_fields)
+        if model is not None:
+            self.points[driver][name] = model
+            self.occupy(key, driver, module.addresses(model))
+        return common
+
+    def occupy(self, key: str, driver: str, addresses: Collection[str]) -> None:
+        for address in addresses:
+            other = self.taken.setdefault((driver, address), key)
+            if other != key:
+                self.report.add(key, f'{address} of the driver "{driver}" is already used by {other}')
+
+    def timing(self, key: str, point: tables.Input, default: Timing) -> Timing:
+        debounce_ms = default.debounce_ms if point.debounce_ms is None else point.debounce_ms
+        instability_ms = default.instability_ms if point.instability_ms is None else point.instability_ms
+        if instability_ms < debounce_ms:
+            message = f"found {instability_ms}, expected at least debounce_ms, which is {debounce_ms} milliseconds"
+            self.report.add(dotted(key, "instability_ms"), message)
+        return Timing(debounce_ms, instability_ms)
+
+    def door(self, name: str, value: object) -> DoorSettings | None:
+        key = dotted("door", name)
+        door = self.table(key, tables.Door, value)
+        raw = value if isinstance(value, dict) else {}
+        points = {
+            role: self.point(dotted(key, role), f"{name}.{role}", role, raw[role])
+            for role in tables.ROLES
+            if isinstance(raw.get(role), dict)
+        }
+        if door is None:
+            return None
+        default = Timing(door.debounce_ms, door.instability_ms)
+        inputs = {role: point for role, point in points.items() if isinstance(point, tables.Input)}
+        if not inputs:
+            self.timing(key, tables.Input(driver=""), default)
+        timing = {role: self.timing(dotted(key, role), point, default) for role, point in inputs.items()}
+        contact, rex = timing.get("contact", default), points.get("rex")
+        chosen = {k: getattr(door, k) for k in _POLICY} | {
+            "rex_unlocks": rex.unlocks if isinstance(rex, tables.Rex) else True,
+            "has_contact": "contact" in points,
+            "debounce_ms": contact.debounce_ms,
+            "instability_ms": contact.instability_ms,
+        }
+        carried = {role: point.driver for role, point in points.items() if point}
+        return DoorSettings(
+            name, door.name or name, DoorPolicy(**chosen), MappingProxyType(carried), MappingProxyType(timing)
+        )
+
+    def groups(self, chosen: Mapping[str, str | None]) -> None:
+        members: dict[str, list[str]] = defaultdict(list)
+        for door, group in chosen.items():
+            if group is not None:
+                members[group].append(door)
+        for group, doors in members.items():
+            if len(doors) == 1:
+                others = sorted(set(members) - {group})
+                hint = f", {meant(group, others)}" if others else ""
+                message = f"found {shown(group)} at this door only, expected a group of two doors or more{hint}"
+                self.report.add(dotted("door", doors[0], "interlock"), message)
