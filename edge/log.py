@@ -1,0 +1,255 @@
+"""The log as the daemon has it: hand over, hear of commits, read back, remember.
+
+One rule: no call waits for the disk. What is awaited is answered by the writer's thread or by
+the reader's, and a door awaits neither. See docs/log.md for what is stored and how.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from edge.log_buffer import Admit, Buffer, Note, Settle
+from edge.log_store import LogInUseError, Prepared, Store
+from edge.log_times import Offset
+from edge.log_writer import STALLED_NS, LogOptions, Writer
+from edge.messages import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from edge.clock import Clock
+    from edge.log_query import LogReader, Page, Query
+    from edge.messages import ClockQuality, Event, Record
+    from edge.ports import Admission
+
+__all__ = ["Log", "LogHealth", "LogInUseError", "LogOptions", "LogUnavailableError"]
+
+CLOSE_WITHIN_S: Final = 5.0
+TOKEN_BYTES: Final = 8
+_T = TypeVar("_T")
+
+
+class LogUnavailableError(OSError):
+    """The log cannot be read now, or has too much waiting to take a command; try again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogHealth:
+    """What `status` and `diagnose` say of the log."""
+
+    path: str
+    committed: int
+    waiting: int
+    bytes: int
+    oldest: int
+    dropped: int
+    """Events that were never written since this start: the buffer was full."""
+    last_commit_ms: float | None
+    writer: str
+    """`ok`, `stalled` (a write has been under way for over 2 s) or `failed`."""
+    error: str | None
+    set_aside: str | None
+    """Where a damaged database was moved, if this start had to."""
+
+
+class Log:
+    """`edge.ports.Journal` on SQLite. Belongs to one event loop."""
+
+    def __init__(self, path: Path, controller_id: str, clock: Clock, options: LogOptions | None = None) -> None:
+        """Nothing is touched before `start`."""
+        options = options or LogOptions()
+        self._path, self._controller_id, self._clock = path, controller_id, clock
+        self._buffer = Buffer(options.max_waiting)
+        controller = Subject("controller", controller_id, options.name or controller_id)
+        self._writer = Writer(Store(path, controller, clock, options.connect), self._buffer, options, self)
+        self._thread: threading.Thread | None = None
+        self._readers = ThreadPoolExecutor(1, thread_name_prefix="log-reader")
+        self._reader: tuple[str, LogReader] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._open = asyncio.Event()
+        self._listeners: list[Callable[[Sequence[Record]], None]] = []
+        self._epoch = ""
+        self._committed = 0
+        self._cursors: dict[str, int] = {}
+        self._modes: dict[str, str] = {}
+
+    # --- life ---
+
+    def start(self) -> None:
+        """Start the writer; it opens the file by itself. The clock's present state is noted."""
+        self._loop = asyncio.get_running_loop()
+        self.note_clock(self._clock.now_ns(), self._clock.wall_us(), self._clock.quality())
+        self._thread = threading.Thread(target=self._writer.run, name="log-writer", daemon=True)
+        self._thread.start()
+
+    async def opened(self) -> None:
+        """Wait until the file is open and its modes, cursors and epoch are known; it may take for ever."""
+        await self._open.wait()
+
+    async def close(self, within_s: float = CLOSE_WITHIN_S) -> int:
+        """Write what waits and stop; returns how many events could not be written in time."""
+        with suppress(TimeoutError):  # a reader that hangs on the disk must not keep the writer from finishing
+            await asyncio.wait_for(asyncio.wrap_future(self._readers.submit(self._close_reader)), within_s)
+        self._readers.shutdown(wait=False)
+        self._writer.close()  # the last to close: only then SQLite folds the WAL into the file
+        if self._thread is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._thread.join, within_s)
+        return self._buffer.waiting
+
+    # --- Journal ---
+
+    @property
+    def stream(self) -> str:
+        """`<controller id>/<epoch>`; the empty string until the file is open for the first time."""
+        return f"{self._controller_id}/{self._epoch}" if self._epoch else ""
+
+    @property
+    def committed(self) -> int:
+        """The highest sequence number on the disk that listeners have been told of."""
+        return self._committed
+
+    def append(self, events: Sequence[Event], modes: Mapping[str, str] | None = None) -> None:
+        """Hand over; see `edge.ports.Journal`. Never blocks and never raises for the disk.
+
+        KeyError for an event type that is not in the catalogue.
+        """
+        self._buffer.append(tuple(events), modes or {})
+
+    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> None:
+        """Call `listener` on the loop with each group of records after it is on the disk."""
+        self._listeners.append(listener)
+
+    async def read(self, after: int, limit: int) -> list[Record]:
+        """Committed records above `after`. LogUnavailableError when the file cannot be read now."""
+        return await self._reading(lambda reader: reader.after(after, limit))
+
+    async def query(self, query: Query) -> Page:
+        """One page of what a query asks for. LogUnavailableError as `read`."""
+        return await self._reading(lambda reader: reader.page(query))
+
+    def cursor(self, sink: str) -> int:
+        """The highest contiguous sequence the sink has acknowledged; 0 at first."""
+        return self._cursors.get(sink, 0)
+
+    def advance(self, sink: str, sequence: int) -> None:
+        """Move a cursor forward; a step back, or beyond what is committed, is ignored.
+
+        Durable with the next commit, or within about a second by itself.
+        """
+        if self.cursor(sink) < sequence <= self._committed:
+            self._cursors[sink] = sequence
+            self._buffer.cursor(sink, sequence)
+
+    async def admit(self, command_id: str, expires_us: int | None = None) -> Admission:
+        """Remember a command id; answers when that is on the disk, so each id is first at most once.
+
+        With `expires_us` (microseconds since 1970 UTC) the id is forgotten some days after it; from
+        then on nothing that expired as early is ever first again. Without, it is kept for ever.
+        LogUnavailableError when too many wait already.
+        """
+        answer: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
+        if not self._buffer.control(Admit(command_id, expires_us, secrets.token_bytes(TOKEN_BYTES), answer)):
+            raise LogUnavailableError("too many commands wait for the disk")
+        return await answer
+
+    def settle(self, command_id: str, reply: bytes) -> None:
+        """Keep the answer of an admitted command for its second arrival; lost when too much waits."""
+        self._buffer.control(Settle(command_id, reply))
+
+    # --- beyond Journal ---
+
+    def modes(self) -> Mapping[str, str]:
+        """Door -> the state to take up again, as the file had it when it was opened."""
+        return MappingProxyType(self._modes)
+
+    def note_clock(self, at_ns: int, wall_us: int, quality: ClockQuality) -> None:
+        """The calendar showed `wall_us` at `at_ns`: at start, after a step, when the quality changes."""
+        self._buffer.control(Note(Offset(at_ns, wall_us - at_ns // 1_000, quality)))
+
+    def health(self) -> LogHealth:
+        """How the log does. Touches no disk."""
+        facts, now_ns = self._writer.facts, self._clock.now_ns()
+        busy_ns = facts.busy_since_ns
+        writer = "ok"
+        if facts.error is not None:
+            writer = "failed"
+        elif busy_ns is not None and now_ns - busy_ns > STALLED_NS:
+            writer = "stalled"
+        return LogHealth(
+            path=str(self._path),
+            committed=self._committed,
+            waiting=self._buffer.waiting,
+            bytes=facts.bytes,
+            oldest=facts.oldest,
+            dropped=self._buffer.dropped,
+            last_commit_ms=None if facts.last_commit_ns is None else facts.last_commit_ns / 1e6,
+            writer=writer,
+            error=facts.error,
+            set_aside=facts.set_aside,
+        )
+
+    # --- from the writer's thread ---
+
+    def opened_in_thread(self, store: Store) -> None:
+        """See `edge.log_writer.Listener`."""
+        self._on_loop(self._opened, store.epoch, store.head[0], dict(store.cursors), dict(store.modes))
+
+    def committed_in_thread(self, store: Store, prepared: Prepared) -> None:
+        """See `edge.log_writer.Listener`."""
+        self._on_loop(self._deliver, store.records(prepared), prepared.answers)
+
+    def _on_loop(self, call: Callable[..., None], *values: object) -> None:
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+                loop.call_soon_threadsafe(call, *values)
+
+    def _opened(self, epoch: str, head: int, cursors: dict[str, int], modes: dict[str, str]) -> None:
+        if epoch != self._epoch:
+            self._epoch, self._committed, self._cursors = epoch, head, cursors
+            self._modes = modes
+        self._open.set()
+
+    def _deliver(self, records: list[Record], answers: list[tuple[Admit, Admission]]) -> None:
+        if records:
+            self._committed = records[-1].sequence
+            for listener in self._listeners:
+                listener(records)
+        for entry, admission in answers:
+            if not entry.answer.done():  # whoever asked may have gone
+                entry.answer.set_result(admission)
+
+    # --- the reader's thread ---
+
+    async def _reading(self, what: Callable[[LogReader], _T]) -> _T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, self._look, self._epoch, what)
+        except (sqlite3.Error, OSError) as error:
+            raise LogUnavailableError(str(error)) from error
+
+    def _look(self, epoch: str, what: Callable[[LogReader], _T]) -> _T:
+        from edge.log_query import LogReader  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
+
+        if self._reader is not None and self._reader[0] != epoch:
+            self._close_reader()
+        if self._reader is None:
+            self._reader = (epoch, LogReader(self._path))
+        try:
+            return what(self._reader[1])
+        except sqlite3.Error:
+            self._close_reader()
+            raise
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader[1].close()
+            self._reader = None

@@ -1,0 +1,313 @@
+"""The database file of a log: open it, set a damaged one aside, write a transaction.
+
+One rule: only the writer's thread comes here, and nobody else's process may
+(SQLite before 3.51.3 can corrupt a WAL that two connections write at one instant).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from edge import log_schema
+from edge.log_buffer import Admit, Call, Gap, Note, Settle, Work
+from edge.log_times import Offset, Timeline
+from edge.messages import ClockQuality, Event, Record, Subject
+from edge.ports import Admission
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from edge.clock import Clock
+
+_DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class LogInUseError(OSError):
+    """Another process writes this log."""
+
+
+class LogDamagedError(Exception):
+    """The file is no log any more; it has to be set aside."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A transaction ready to be written, again and again if need be."""
+
+    work: Work
+    before: tuple[int, bytes]
+    after: tuple[int, bytes]
+    events: list[Event]
+    rows: list[tuple[Any, ...]]
+    modes: dict[str, tuple[int, str]]
+    answers: list[tuple[Admit, Admission]] = field(default_factory=list)
+
+
+class Store:
+    """An open log file with what has to be known of it."""
+
+    def __init__(
+        self, path: Path, controller: Subject, clock: Clock, connect: Callable[[Path], sqlite3.Connection]
+    ) -> None:
+        """Remember; `open` does the work. `controller` is what the log's own records are about."""
+        self.path, self.controller, self.clock, self._connect = path, controller, clock, connect
+        self._lock_fd: int | None = None
+        self._db: sqlite3.Connection | None = None
+        self._boot = 0
+        self._mode_numbers: dict[str, int] = {}
+        self.epoch = ""
+        self.head: tuple[int, bytes] = (0, b"")
+        self.timeline = Timeline()
+        self._clock_hash = b""
+        self.cursors: dict[str, int] = {}
+        self.modes: dict[str, str] = {}
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The connection; only while open."""
+        assert self._db is not None, "the log is not open"  # noqa: S101 -- our own mistake
+        return self._db
+
+    @property
+    def is_open(self) -> bool:
+        """True between `open` and `close`."""
+        return self._db is not None
+
+    # --- open and close ---
+
+    def open(self, *, check: bool) -> None:
+        """Open the file, making it if there is none.
+
+        Raises LogInUseError, LogDamagedError (then `set_aside` helps), OSError or sqlite3.Error
+        (then trying again later may help).
+        """
+        self._hold()
+        db = self._connect(self.path)
+        try:
+            if check:
+                _check(db)
+            for pragma in log_schema.SETUP:
+                db.execute(pragma)
+            log_schema.migrate(log_schema.wrap(db))
+            self._load(db)
+        except sqlite3.DatabaseError as error:
+            db.close()
+            if is_damage(error):
+                raise LogDamagedError(str(error)) from error
+            raise
+        except BaseException:
+            db.close()
+            raise
+        self._db = db
+
+    def _load(self, db: sqlite3.Connection) -> None:
+        (self.epoch,) = db.execute("SELECT epoch FROM log").fetchone()
+        last = db.execute("SELECT seq, hash FROM record ORDER BY seq DESC LIMIT 1").fetchone()
+        hole = db.execute("SELECT last, hash FROM hole ORDER BY first DESC LIMIT 1").fetchone()
+        self.head = max(last or (0, b""), hole or (0, b""))
+        if not self.head[0]:
+            self.head = (0, log_schema.genesis(self.epoch))
+        self.cursors = dict(db.execute("SELECT sink, seq FROM cursor"))
+        if any(sequence > self.head[0] for sequence in self.cursors.values()):
+            raise LogDamagedError("records that were acknowledged are missing")
+        self.modes = dict(db.execute("SELECT door, state FROM mode"))
+        self.timeline, self._clock_hash = load_timeline(db, self.epoch)
+        row = db.execute("SELECT id FROM boot WHERE boot = ?", [self.clock.boot_id]).fetchone()
+        self._boot = row[0] if row else 0
+
+    def _hold(self) -> None:
+        """Be the only process that writes this log, until `release`."""
+        if self._lock_fd is not None:
+            return
+        fd = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(fd, 20).decode("ascii", "replace").strip() or "unknown"
+            os.close(fd)
+            raise LogInUseError(f"{self.path} is written by another process ({holder})") from error
+        os.truncate(fd, 0)
+        os.write(fd, b"%d\n" % os.getpid())
+        self._lock_fd = fd
+
+    def close(self) -> None:
+        """Let the connection go, keep the lock. SQLite folds the WAL into the file."""
+        if self._db is not None:
+            db, self._db = self._db, None
+            with suppress(sqlite3.Error):  # what is committed is in the WAL, whatever closing meets
+                db.close()
+
+    def release(self) -> None:
+        """Let another process write."""
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    def set_aside(self) -> Path:
+        """Move the damaged file and its WAL out of the way; nothing is deleted. The new name carries the date."""
+        self.close()
+        stamp = datetime.fromtimestamp(self.clock.wall_us() / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ")
+        number, aside = 0, self.path.with_name(f"{self.path.name}.damaged-{stamp}")
+        while aside.exists():
+            number += 1
+            aside = self.path.with_name(f"{self.path.name}.damaged-{stamp}-{number}")
+        with suppress(FileNotFoundError):  # somebody else moved it
+            self.path.rename(aside)
+        for suffix in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):  # not every file has them
+                self.path.with_name(self.path.name + suffix).rename(aside.with_name(aside.name + suffix))
+        return aside
+
+    # --- write ---
+
+    def prepare(self, work: Work) -> Prepared:
+        """Number, date and chain the work's events."""
+        sequence, prev = self.head
+        boot, recorded_ns = self.clock.boot_id, self.clock.now_ns()
+        events = list(_events(work, self.controller, recorded_ns))
+        rows: list[tuple[Any, ...]] = []
+        for event in events:
+            sequence += 1
+            row = log_schema.row_of(event, sequence, boot, recorded_ns)
+            prev = log_schema.link_record(row, prev)
+            rows.append((*row, prev))
+        modes = dict(work.modes)
+        for entry in work.entries:
+            if isinstance(entry, Call):
+                for door, state in entry.modes.items():
+                    modes[door] = max(modes.get(door, (0, "")), (entry.number, state))
+        newest = {door: mode for door, mode in modes.items() if mode[0] >= self._mode_numbers.get(door, 0)}
+        return Prepared(work, self.head, (sequence, prev), events, rows, newest)
+
+    def records(self, prepared: Prepared) -> list[Record]:
+        """The records of a committed transaction, dated by what is known now."""
+        prev, found = prepared.before[1].hex(), []
+        for event, row in zip(prepared.events, prepared.rows, strict=True):
+            time_us, quality = self.timeline.time(row[1], event.at_ns)
+            recorded_us, _ = self.timeline.time(row[1], row[3])
+            digest = row[-1].hex()
+            found.append(Record(row[0], event, row[1], row[3], prev, digest, time_us, recorded_us, quality))
+            prev = digest
+        return found
+
+    def commit(self, prepared: Prepared) -> None:
+        """Write it in one transaction: all of it is on the medium, or none and sqlite3.Error is raised."""
+        db = self.db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            notes = self._write(db, prepared)
+            db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # the first error is the one to tell
+                db.execute("ROLLBACK")
+            raise
+        self._learn(prepared, notes)
+
+    def _write(self, db: sqlite3.Connection, prepared: Prepared) -> list[tuple[Offset, bytes]]:
+        if not self._boot:
+            first = prepared.before[0] + 1
+            db.execute("INSERT INTO boot(boot, first_seq) VALUES (?, ?)", [self.clock.boot_id, first])
+            (boot,) = db.execute("SELECT max(id) FROM boot").fetchone()
+        else:
+            boot = self._boot
+        if prepared.rows:
+            db.executemany(log_schema.INSERT_RECORD, [(row[0], boot, *row[2:]) for row in prepared.rows])
+        modes = [(door, state) for door, (_, state) in prepared.modes.items()]
+        db.executemany("INSERT OR REPLACE INTO mode VALUES (?, ?)", modes)
+        db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", prepared.work.cursors.items())
+        prepared.answers.clear()
+        notes: list[tuple[Offset, bytes]] = []
+        for entry in prepared.work.entries:
+            if isinstance(entry, Admit):
+                prepared.answers.append((entry, self._admit(db, entry)))
+            elif isinstance(entry, Settle):
+                db.execute("UPDATE command SET reply = ? WHERE id = ?", [entry.reply, entry.command_id])
+            elif isinstance(entry, Note) and not self.timeline.known(self.clock.boot_id, entry.offset):
+                digest = _clock_link(self.clock.boot_id, entry.offset, notes[-1][1] if notes else self._clock_hash)
+                notes.append((entry.offset, digest))
+                offset = entry.offset
+                db.execute(
+                    "INSERT INTO clock(boot, at_ns, offset_us, quality, hash) VALUES (?, ?, ?, ?, ?)",
+                    [boot, offset.at_ns, offset.offset_us, offset.quality, digest],
+                )
+        return notes
+
+    def _admit(self, db: sqlite3.Connection, entry: Admit) -> Admission:
+        """First, unless the id is known or its expiry lies where ids have been forgotten already."""
+        row = db.execute("SELECT token, reply FROM command WHERE id = ?", [entry.command_id]).fetchone()
+        if row is not None:
+            return Admission(first=row[0] == entry.token, reply=row[1])
+        (forgotten_us,) = db.execute("SELECT forgotten_us FROM log").fetchone()
+        if entry.expires_us is not None and entry.expires_us <= forgotten_us:
+            return Admission(first=False)
+        db.execute("INSERT INTO command VALUES (?, ?, ?, NULL)", [entry.command_id, entry.token, entry.expires_us])
+        return Admission(first=True)
+
+    def _learn(self, prepared: Prepared, notes: list[tuple[Offset, bytes]]) -> None:
+        """What is on the medium now is what we know."""
+        self.head = prepared.after
+        self.cursors |= prepared.work.cursors
+        for door, (number, state) in prepared.modes.items():
+            self.modes[door], self._mode_numbers[door] = state, number
+        for offset, digest in notes:
+            self.timeline.add(self.clock.boot_id, offset)
+            self._clock_hash = digest
+        if not self._boot:
+            row = self.db.execute("SELECT id FROM boot WHERE boot = ?", [self.clock.boot_id]).fetchone()
+            self._boot = row[0]
+
+
+def _events(work: Work, controller: Subject, now_ns: int) -> Iterator[Event]:
+    for entry in work.entries:
+        if isinstance(entry, Call):
+            yield from entry.events
+        elif isinstance(entry, Gap):
+            yield Event(
+                "controller.gap",
+                now_ns,
+                controller,
+                cause="buffer",
+                success=False,
+                code="dropped",
+                details={
+                    "reason": "the disk did not take records and the memory for them was full",
+                    "events": entry.events,
+                    "alarms": entry.alarms,
+                    "first_uptime_ns": entry.first_ns,
+                    "last_uptime_ns": entry.last_ns,
+                },
+            )
+
+
+def load_timeline(db: sqlite3.Connection, epoch: str) -> tuple[Timeline, bytes]:
+    """Every offset in the file, and the hash of the last."""
+    timeline, last = Timeline(), log_schema.genesis(epoch)
+    query = "SELECT b.boot, c.at_ns, c.offset_us, c.quality, c.hash FROM clock c JOIN boot b ON b.id = c.boot"
+    with closing(db.execute(query + " ORDER BY c.id")) as rows:
+        for boot, at_ns, offset_us, quality, digest in rows:
+            timeline.add(boot, Offset(at_ns, offset_us, ClockQuality(quality)))
+            last = digest
+    return timeline, last
+
+
+def _clock_link(boot: str, offset: Offset, prev: bytes) -> bytes:
+    fields = {"boot": boot, "at_ns": offset.at_ns, "offset_us": offset.offset_us, "quality": str(offset.quality)}
+    return log_schema.link(fields, prev)
+
+
+def _check(db: sqlite3.Connection) -> None:
+    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise LogDamagedError(found)
+
+
+def is_damage(error: BaseException) -> bool:
+    """True when the file itself is broken; trying again will not help."""
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGE or isinstance(error, LogDamagedError)
