@@ -17,7 +17,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from edge.log_buffer import Admit, Buffer, Note, Settle
-from edge.log_store import LogInUseError, Prepared, Store
+from edge.log_file import LogInUseError
+from edge.log_store import Prepared, Store
 from edge.log_times import Offset
 from edge.log_writer import STALLED_NS, LogOptions, Writer
 from edge.messages import Subject
@@ -77,8 +78,12 @@ class Log:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open = asyncio.Event()
         self._listeners: list[Callable[[Sequence[Record]], None]] = []
+        self.stream = ""
+        """`<controller id>/<epoch>`; empty until the file is open for the first time. A damaged file that is
+        set aside while running makes it change."""
+        self.committed = 0
+        """The highest sequence number on the disk that listeners have been told of."""
         self._epoch = ""
-        self._committed = 0
         self._cursors: dict[str, int] = {}
         self._modes: dict[str, str] = {}
 
@@ -106,16 +111,6 @@ class Log:
         return self._buffer.waiting
 
     # --- Journal ---
-
-    @property
-    def stream(self) -> str:
-        """`<controller id>/<epoch>`; the empty string until the file is open for the first time."""
-        return f"{self._controller_id}/{self._epoch}" if self._epoch else ""
-
-    @property
-    def committed(self) -> int:
-        """The highest sequence number on the disk that listeners have been told of."""
-        return self._committed
 
     def append(self, events: Sequence[Event], modes: Mapping[str, str] | None = None) -> None:
         """Hand over; see `edge.ports.Journal`. Never blocks and never raises for the disk.
@@ -145,7 +140,7 @@ class Log:
 
         Durable with the next commit, or within about a second by itself.
         """
-        if self.cursor(sink) < sequence <= self._committed:
+        if self.cursor(sink) < sequence <= self.committed:
             self._cursors[sink] = sequence
             self._buffer.cursor(sink, sequence)
 
@@ -186,7 +181,7 @@ class Log:
             writer = "stalled"
         return LogHealth(
             path=str(self._path),
-            committed=self._committed,
+            committed=self.committed,
             waiting=self._buffer.waiting,
             bytes=facts.bytes,
             oldest=facts.oldest,
@@ -215,13 +210,14 @@ class Log:
 
     def _opened(self, epoch: str, head: int, cursors: dict[str, int], modes: dict[str, str]) -> None:
         if epoch != self._epoch:
-            self._epoch, self._committed, self._cursors = epoch, head, cursors
+            self._epoch, self.committed, self._cursors = epoch, head, cursors
+            self.stream = f"{self._controller_id}/{epoch}"
             self._modes = modes
         self._open.set()
 
     def _deliver(self, records: list[Record], answers: list[tuple[Admit, Admission]]) -> None:
         if records:
-            self._committed = records[-1].sequence
+            self.committed = records[-1].sequence
             for listener in self._listeners:
                 listener(records)
         for entry, admission in answers:

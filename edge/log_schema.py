@@ -148,6 +148,11 @@ def link_record(row: Sequence[Any], prev: bytes) -> bytes:
     return link(dict(zip(FIELDS, row, strict=True)), prev)
 
 
+def link_clock(boot: str | None, at_ns: int, offset_us: int, quality: str, prev: bytes) -> bytes:
+    """The hash of a note of the clock; they are chained apart from the records."""
+    return link({"boot": boot, "at_ns": at_ns, "offset_us": offset_us, "quality": str(quality)}, prev)
+
+
 # --- rows and events --------------------------------------------------------------------------------
 
 

@@ -6,16 +6,14 @@ One rule: only the writer's thread comes here, and nobody else's process may
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from edge import log_schema
 from edge.log_buffer import Admit, Call, Gap, Note, Settle, Work
+from edge.log_file import Salvage, WriterLock, salvage, set_aside
 from edge.log_times import Offset, Timeline
 from edge.messages import ClockQuality, Event, Record, Subject
 from edge.ports import Admission
@@ -27,10 +25,6 @@ if TYPE_CHECKING:
     from edge.clock import Clock
 
 _DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-class LogInUseError(OSError):
-    """Another process writes this log."""
 
 
 class LogDamagedError(Exception):
@@ -48,6 +42,8 @@ class Prepared:
     rows: list[tuple[Any, ...]]
     modes: dict[str, tuple[int, str]]
     answers: list[tuple[Admit, Admission]] = field(default_factory=list)
+    also: Callable[[sqlite3.Connection], None] | None = None
+    """What else belongs into the transaction."""
 
 
 class Store:
@@ -58,10 +54,11 @@ class Store:
     ) -> None:
         """Remember; `open` does the work. `controller` is what the log's own records are about."""
         self.path, self.controller, self.clock, self._connect = path, controller, clock, connect
-        self._lock_fd: int | None = None
+        self._lock = WriterLock(path)
         self._db: sqlite3.Connection | None = None
         self._boot = 0
         self._mode_numbers: dict[str, int] = {}
+        self._salvage: Salvage | None = None
         self.epoch = ""
         self.head: tuple[int, bytes] = (0, b"")
         self.timeline = Timeline()
@@ -88,7 +85,7 @@ class Store:
         Raises LogInUseError, LogDamagedError (then `set_aside` helps), OSError or sqlite3.Error
         (then trying again later may help).
         """
-        self._hold()
+        self._lock.hold()
         db = self._connect(self.path)
         try:
             if check:
@@ -96,6 +93,8 @@ class Store:
             for pragma in log_schema.SETUP:
                 db.execute(pragma)
             log_schema.migrate(log_schema.wrap(db))
+            if self._salvage is not None:
+                self._salvage.put_back(db)
             self._load(db)
         except sqlite3.DatabaseError as error:
             db.close()
@@ -105,7 +104,7 @@ class Store:
         except BaseException:
             db.close()
             raise
-        self._db = db
+        self._db, self._salvage = db, None
 
     def _load(self, db: sqlite3.Connection) -> None:
         (self.epoch,) = db.execute("SELECT epoch FROM log").fetchone()
@@ -122,21 +121,6 @@ class Store:
         row = db.execute("SELECT id FROM boot WHERE boot = ?", [self.clock.boot_id]).fetchone()
         self._boot = row[0] if row else 0
 
-    def _hold(self) -> None:
-        """Be the only process that writes this log, until `release`."""
-        if self._lock_fd is not None:
-            return
-        fd = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(fd, 20).decode("ascii", "replace").strip() or "unknown"
-            os.close(fd)
-            raise LogInUseError(f"{self.path} is written by another process ({holder})") from error
-        os.truncate(fd, 0)
-        os.write(fd, b"%d\n" % os.getpid())
-        self._lock_fd = fd
-
     def close(self) -> None:
         """Let the connection go, keep the lock. SQLite folds the WAL into the file."""
         if self._db is not None:
@@ -146,24 +130,13 @@ class Store:
 
     def release(self) -> None:
         """Let another process write."""
-        if self._lock_fd is not None:
-            os.close(self._lock_fd)
-            self._lock_fd = None
+        self._lock.release()
 
     def set_aside(self) -> Path:
-        """Move the damaged file and its WAL out of the way; nothing is deleted. The new name carries the date."""
+        """Move the damaged file out of the way, having saved from it what can be; the next `open` starts a new one."""
         self.close()
-        stamp = datetime.fromtimestamp(self.clock.wall_us() / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ")
-        number, aside = 0, self.path.with_name(f"{self.path.name}.damaged-{stamp}")
-        while aside.exists():
-            number += 1
-            aside = self.path.with_name(f"{self.path.name}.damaged-{stamp}-{number}")
-        with suppress(FileNotFoundError):  # somebody else moved it
-            self.path.rename(aside)
-        for suffix in ("-wal", "-shm"):
-            with suppress(FileNotFoundError):  # not every file has them
-                self.path.with_name(self.path.name + suffix).rename(aside.with_name(aside.name + suffix))
-        return aside
+        self._salvage = salvage(self.path, self.modes)
+        return set_aside(self.path, self.clock.wall_us())
 
     # --- write ---
 
@@ -199,16 +172,27 @@ class Store:
 
     def commit(self, prepared: Prepared) -> None:
         """Write it in one transaction: all of it is on the medium, or none and sqlite3.Error is raised."""
+        notes: list[tuple[Offset, bytes]] = []
+
+        def write(db: sqlite3.Connection) -> None:
+            notes.extend(self._write(db, prepared))
+            if prepared.also is not None:
+                prepared.also(db)
+
+        self.transaction(write)
+        self._learn(prepared, notes)
+
+    def transaction(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        """All of what `write` does is on the medium after this, or none and sqlite3.Error is raised."""
         db = self.db
         db.execute("BEGIN IMMEDIATE")
         try:
-            notes = self._write(db, prepared)
+            write(db)
             db.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):  # the first error is the one to tell
                 db.execute("ROLLBACK")
             raise
-        self._learn(prepared, notes)
 
     def _write(self, db: sqlite3.Connection, prepared: Prepared) -> list[tuple[Offset, bytes]]:
         if not self._boot:
@@ -230,9 +214,9 @@ class Store:
             elif isinstance(entry, Settle):
                 db.execute("UPDATE command SET reply = ? WHERE id = ?", [entry.reply, entry.command_id])
             elif isinstance(entry, Note) and not self.timeline.known(self.clock.boot_id, entry.offset):
-                digest = _clock_link(self.clock.boot_id, entry.offset, notes[-1][1] if notes else self._clock_hash)
-                notes.append((entry.offset, digest))
-                offset = entry.offset
+                offset, last = entry.offset, notes[-1][1] if notes else self._clock_hash
+                digest = log_schema.link_clock(self.clock.boot_id, offset.at_ns, offset.offset_us, offset.quality, last)
+                notes.append((offset, digest))
                 db.execute(
                     "INSERT INTO clock(boot, at_ns, offset_us, quality, hash) VALUES (?, ?, ?, ?, ?)",
                     [boot, offset.at_ns, offset.offset_us, offset.quality, digest],
@@ -295,11 +279,6 @@ def load_timeline(db: sqlite3.Connection, epoch: str) -> tuple[Timeline, bytes]:
             timeline.add(boot, Offset(at_ns, offset_us, ClockQuality(quality)))
             last = digest
     return timeline, last
-
-
-def _clock_link(boot: str, offset: Offset, prev: bytes) -> bytes:
-    fields = {"boot": boot, "at_ns": offset.at_ns, "offset_us": offset.offset_us, "quality": str(offset.quality)}
-    return log_schema.link(fields, prev)
 
 
 def _check(db: sqlite3.Connection) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.log_buffer import MAX_EVENTS, Buffer
+from edge.log_retention import TICK_S, Keeper
 from edge.log_schema import connect
 from edge.log_store import LogDamagedError, Prepared, Store, is_damage
 from edge.messages import NS_PER_S, Event
@@ -51,16 +52,12 @@ class LogOptions:
 class Facts:
     """What the writer says of itself; read by other threads, one field at a time."""
 
-    committed: int = 0
     oldest: int = 0
     bytes: int = 0
     last_commit_ns: int | None = None
     busy_since_ns: int | None = None
     error: str | None = None
     set_aside: str | None = None
-    epoch: str = ""
-    modes: dict[str, str] = field(default_factory=dict)
-    cursors: dict[str, int] = field(default_factory=dict)
 
 
 class Listener(Protocol):
@@ -81,6 +78,7 @@ class Writer:
         self.facts = Facts()
         self._store, self._clock, self._buffer = store, store.clock, buffer
         self._options, self._listener = options, listener
+        self._keeper = Keeper(store, options.sinks, options.retention_days, options.max_mib)
         self._prepared: Prepared | None = None
         self._closing = threading.Event()
         self._failing_since_ns: int | None = None
@@ -112,6 +110,8 @@ class Writer:
             if self._prepared is None and not self._next():
                 return not self._closing.is_set()
             self._commit()
+            if self._prepared is None:
+                self._keep()
         except LogDamagedError as error:
             return self._after_damage(error)
         except (sqlite3.Error, OSError) as error:
@@ -122,6 +122,7 @@ class Writer:
         self.facts.busy_since_ns = self._clock.now_ns()
         self._store.open(check=self._check)
         self._check = False
+        self._keeper.opened()
         self.facts.busy_since_ns = None
         self._listener.opened_in_thread(self._store)
         if self._prepared is not None:
@@ -142,8 +143,10 @@ class Writer:
         if work is None:
             if self._closing.is_set():
                 return False
+            if self._keep():
+                return self._prepared is not None
             lazy = self._buffer.cursors_wait
-            rung = self._buffer.wait(self._options.lazy_s if lazy else None)
+            rung = self._buffer.wait(self._options.lazy_s if lazy else TICK_S)
             work = self._buffer.take(cursors_due=lazy and not rung)
             if work is None:
                 return False
@@ -167,6 +170,14 @@ class Writer:
         self._damaged_twice = False
         self._buffer.done(prepared.work)
         self._listener.committed_in_thread(self._store, prepared)
+
+    def _keep(self) -> bool:
+        """Let the keeper do a piece of work; True when there may be more."""
+        found = self._keeper.work()
+        self.facts.bytes, self.facts.oldest = self._keeper.bytes, self._keeper.oldest
+        if isinstance(found, Prepared):
+            self._prepared = found
+        return bool(found)
 
     # --- when it fails ---
 

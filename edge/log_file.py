@@ -1,0 +1,100 @@
+"""The log as a file among files: who may write it, and what becomes of a damaged one.
+
+One rule: nothing is ever deleted. A damaged file is moved aside under a name with the date.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.log_schema import connect_read_only
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SALVAGE_COMMANDS: Final = 100_000
+"""Command ids that are carried over from a damaged file at most."""
+
+
+class LogInUseError(OSError):
+    """Another process writes this log."""
+
+
+class WriterLock:
+    """Held by the one process that writes a log: flock(2) on a file beside it, gone with the process."""
+
+    def __init__(self, path: Path) -> None:
+        """Of the log at `path`; not held yet."""
+        self._path = path
+        self._fd: int | None = None
+
+    def hold(self) -> None:
+        """Take it, or keep it. LogInUseError when another has it; OSError when its file cannot be made."""
+        if self._fd is not None:
+            return
+        fd = os.open(self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.truncate(fd, 0)
+            os.write(fd, b"%d\n" % os.getpid())
+        except BlockingIOError as error:
+            holder = os.read(fd, 20).decode("ascii", "replace").strip() or "unknown"
+            os.close(fd)
+            raise LogInUseError(f"{self._path} is written by another process ({holder})") from error
+        except OSError:
+            os.close(fd)
+            raise
+        self._fd = fd
+
+    def release(self) -> None:
+        """Let it go."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+@dataclass(slots=True)
+class Salvage:
+    """What must survive the records: a lockdown holds, and no command runs a second time."""
+
+    modes: Mapping[str, str]
+    commands: list[tuple[Any, ...]] = field(default_factory=list)
+    forgotten_us: int = 0
+
+    def put_back(self, db: sqlite3.Connection) -> None:
+        """Write it into a new file."""
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany("INSERT OR IGNORE INTO mode VALUES (?, ?)", self.modes.items())
+        db.executemany("INSERT OR IGNORE INTO command VALUES (?, ?, ?, ?)", self.commands)
+        db.execute("UPDATE log SET forgotten_us = max(forgotten_us, ?)", [self.forgotten_us])
+        db.execute("COMMIT")
+
+
+def salvage(path: Path, modes: Mapping[str, str]) -> Salvage:
+    """What a damaged file still tells, and the `modes` that are known without it."""
+    found = Salvage(dict(modes))
+    with suppress(sqlite3.Error, TypeError), closing(connect_read_only(path)) as db:  # as far as it can be read
+        found.modes = dict(db.execute("SELECT door, state FROM mode").fetchall()) | dict(found.modes)
+        found.commands = db.execute("SELECT * FROM command LIMIT ?", [SALVAGE_COMMANDS]).fetchall()
+        (found.forgotten_us,) = db.execute("SELECT forgotten_us FROM log").fetchone()
+    return found
+
+
+def set_aside(path: Path, wall_us: int) -> Path:
+    """Move the file and its WAL out of the way; returns the new name, which carries the date."""
+    stamp = datetime.fromtimestamp(wall_us / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ")
+    number, aside = 0, path.with_name(f"{path.name}.damaged-{stamp}")
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{stamp}-{number}")
+    for suffix in ("-wal", "-shm", ""):  # the file last: what is interrupted here is done again at the next start
+        with suppress(FileNotFoundError):  # not every file has the others
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside
