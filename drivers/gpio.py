@@ -1,0 +1,324 @@
+"""Doors on the GPIO lines of this computer: relays, contacts and buttons wired to its own pins.
+
+One rule: an output shows its resting level from the first moment on and whenever nobody is in
+charge. Levels become meanings here (`unlocked = "low"`), and nowhere else. docs/drivers.md tells why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from drivers.gpio_points import POINTS, Input, Output, Settings, addresses
+from drivers.gpio_wire import BootTime, Wire
+from edge.messages import Back, Confirmed, Level, Lost, Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import BaseModel
+
+    from edge.messages import Json
+    from edge.ports import Driver, Emit
+
+__all__ = ["POINTS", "GpioDriver", "Settings", "addresses", "create"]
+
+RECONCILE_S: Final = 1.0
+"""How often every line is read back, edges or not: a missed edge is wrong no longer than this."""
+STUCK_AFTER: Final = 2
+"""So many read-backs in a row must disagree before an output counts as stuck."""
+
+
+def create(
+    name: str,
+    settings: Settings,
+    points: Mapping[str, BaseModel],
+    now_ns: Callable[[], int],
+    factory: Any = None,  # noqa: ANN401 -- a gpiozero pin factory; gpiozero has no types
+) -> Driver:
+    """A driver that is not open yet; another gpiozero pin factory may serve instead of our own."""
+    return GpioDriver(name, settings, points, now_ns, factory)
+
+
+class GpioDriver:
+    """The promise of `edge.ports.Driver` for one GPIO chip."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        points: Mapping[str, BaseModel],
+        now_ns: Callable[[], int],
+        factory: Any = None,  # noqa: ANN401 -- gpiozero has no types
+    ) -> None:
+        """See `create`."""
+        self.name = name
+        self.points = frozenset(points)
+        self._settings = settings
+        self._outputs = {point: model for point, model in points.items() if isinstance(model, Output)}
+        self._inputs = {point: model for point, model in points.items() if isinstance(model, Input)}
+        self._now_ns = now_ns
+        self._given = factory
+        self._factory: Any = None
+        self._wires: dict[str, Wire] = {}
+        self._time: BootTime
+        self._emit: Emit | None = None
+        self._touched: set[Wire] = set()
+        self._facts: dict[str, Json] = {"chip": str(settings.chip)}
+        self._lost_edges = 0
+        self._read_backs = 0
+
+    # --- the promise ---------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Claim the lines, outputs first, each at its resting level in one step. Raises OSError."""
+        from gpiozero.exc import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- untyped; loaded only when used
+            GPIOZeroError,
+        )
+
+        self._release()
+        try:
+            self._claim()
+        except (OSError, GPIOZeroError) as error:
+            self._release()
+            raise error if isinstance(error, OSError) else OSError(errno.EINVAL, str(error)) from error
+
+    async def run(self, emit: Emit) -> None:
+        """Report levels, then edges with the kernel's time stamps, until cancelled or the chip has gone."""
+        if self._factory is None:
+            raise OSError(errno.ENODEV, f"driver {self.name} is not open")
+        loop = asyncio.get_running_loop()
+        failed: asyncio.Future[None] = loop.create_future()
+        self._emit = emit
+        fd = self._factory.fileno() if hasattr(self._factory, "fileno") else None
+        try:
+            self._listen(loop, threaded=fd is None)
+            self._report_all()
+            if fd is not None:
+                loop.add_reader(fd, self._readable, fd, failed)
+            while not (await asyncio.wait({failed}, timeout=RECONCILE_S))[0]:
+                self._reconcile()
+            failed.result()
+        finally:
+            self._emit = None
+            failed.cancel()
+            if fd is not None:
+                loop.remove_reader(fd)
+            for wire in self._wires.values():
+                if wire.edge is not None:
+                    with suppress(OSError):  # the chip may be what has gone
+                        wire.device.pin.when_changed = None
+
+    def apply(self, outputs: Mapping[str, bool]) -> None:
+        """Drive outputs; what reads back right is confirmed here, what does not by the next reconcile.
+
+        Every output is tried before the first error is raised.
+        """
+        failure: OSError | None = None
+        for point, asserted in outputs.items():
+            wire = self._wires.get(point)
+            if wire is None:
+                failure = failure or OSError(errno.ENODEV, f"driver {self.name} is not open")
+                continue
+            try:
+                wire.device.value = asserted
+                wire.asserted, wire.confirmed = asserted, False
+                self._check_output(wire, counts=False)
+            except OSError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+    def level(self, point: str) -> bool | None:
+        """An input read now."""
+        wire = self._wires.get(point)
+        if wire is None or point not in self._inputs:
+            return None
+        with suppress(OSError):
+            return wire.read()
+        return None
+
+    def close(self) -> None:
+        """Drive every output to its resting level and let all lines go."""
+        for point, model in self._outputs.items():
+            if point in self._wires:
+                with suppress(OSError):  # a chip that has gone shows what its own wiring makes it show
+                    self._wires[point].device.value = model.at_rest
+        self._release()
+
+    def describe(self) -> Mapping[str, Json]:
+        """Chip, lines, who stood in the way, and how many edges had to be made up for."""
+        lines: dict[str, Json] = {point: model.line for point, model in {**self._outputs, **self._inputs}.items()}
+        stuck: list[Json] = [wire.name for wire in self._wires.values() if wire.wrong >= STUCK_AFTER]
+        return {
+            **self._facts,
+            "lines": lines,
+            "stuck": stuck,
+            "lost_edges": self._lost_edges + self._lost_now(),
+            "read_backs": self._read_backs,
+        }
+
+    # --- lines ---------------------------------------------------------------------------------
+
+    def _claim(self) -> None:
+        from gpiozero import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- untyped; loaded only when used
+            InputDevice,
+            OutputDevice,
+        )
+
+        self._facts = {"chip": str(self._settings.chip), "conflicts": {}}
+        factory = self._given
+        if factory is None:
+            from drivers.gpio_factory import CharDeviceFactory  # noqa: PLC0415 -- loaded only when used
+
+            factory = CharDeviceFactory(self._settings.chip)
+            self._factory = factory
+            self._facts |= {"chip": factory.name, "label": factory.label}
+            self._refuse_conflicts(factory)
+        self._factory = factory
+        self._time = BootTime(factory, self._now_ns)
+        for name, output in self._outputs.items():
+            device = OutputDevice(
+                output.line, active_high=output.active_high, initial_value=output.at_rest, pin_factory=factory
+            )
+            self._wires[name] = wire = Wire(name, output, device)
+            wire.asserted = output.at_rest
+        for name, point in self._inputs.items():
+            pull_up = {"up": True, "down": False, "none": None}[point.pull]
+            active = True if pull_up is None else None  # gpiozero insists; levels are ours to interpret
+            device = InputDevice(point.line, pull_up=pull_up, active_state=active, pin_factory=factory)
+            self._wires[name] = Wire(name, point, device)
+
+    def _refuse_conflicts(self, factory: Any) -> None:  # noqa: ANN401 -- gpiozero has no types
+        """Look before touching anything: half a claim would move relays for nothing."""
+        models = {**self._outputs, **self._inputs}
+        held = factory.busy([model.line for model in models.values()])
+        self._facts["conflicts"] = {str(line): holder for line, holder in held.items()}
+        for model in models.values():
+            if model.line in held or model.line >= factory.lines:
+                raise factory.explain(OSError(errno.EBUSY, ""), model.line)
+
+    def _release(self) -> None:
+        self._lost_edges += self._lost_now()
+        for wire in self._wires.values():
+            with suppress(OSError):
+                wire.device.close()
+        self._wires = {}
+        self._touched = set()
+        if self._factory is not None and self._factory is not self._given:
+            self._factory.close()
+        self._factory = None
+
+    def _lost_now(self) -> int:
+        return sum(getattr(wire.device.pin, "lost_edges", 0) for wire in self._wires.values())
+
+    # --- signals -------------------------------------------------------------------------------
+
+    def _send(self, signal: Signal) -> None:
+        """Hand a signal on; a fault of the receiver is the loop's to report and must not deafen an input."""
+        if self._emit is None:
+            return
+        try:
+            self._emit(signal)
+        except Exception as error:  # noqa: BLE001 -- as above; asyncio treats its own callbacks likewise
+            context = {"message": f"driver {self.name}: the receiver of {signal} failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+
+    def _listen(self, loop: asyncio.AbstractEventLoop, *, threaded: bool) -> None:
+        for name in self._inputs:
+            wire = self._wires[name]
+            wire.edge = partial(self._edge_from_afar, loop, wire) if threaded else partial(self._edge, wire)
+            wire.device.pin.edges = "both"
+            wire.device.pin.when_changed = wire.edge
+
+    def _report_all(self) -> None:
+        for name in self._outputs:
+            self._wires[name].confirmed = False
+            self._check_output(self._wires[name], counts=False)
+        for name in self._inputs:
+            wire = self._wires[name]
+            ticks = self._factory.ticks()
+            self._report(wire, wire.read(), ticks, initial=True)
+
+    def _report(self, wire: Wire, asserted: bool, ticks: Any, *, initial: bool = False) -> None:  # noqa: ANN401 -- opaque
+        wire.asserted, wire.ticks = asserted, ticks
+        self._send(Level(wire.name, asserted, self._time.at_ns(ticks), initial))
+
+    def _edge(self, wire: Wire, ticks: Any, state: Any) -> None:  # noqa: ANN401 -- opaque by gpiozero's contract
+        if self._factory is None or self._factory.ticks_diff(ticks, wire.ticks) <= 0:
+            return  # it happened before a reading that is already reported
+        self._touched.add(wire)
+        self._report(wire, bool(state) == wire.point.active_high, ticks)
+
+    def _edge_from_afar(self, loop: asyncio.AbstractEventLoop, wire: Wire, ticks: Any, state: Any) -> None:  # noqa: ANN401 -- opaque
+        """Any other gpiozero factory calls from a thread of its own."""
+        loop.call_soon_threadsafe(self._edge_and_settle, wire, ticks, state)
+
+    def _edge_and_settle(self, wire: Wire, ticks: Any, state: Any) -> None:  # noqa: ANN401 -- opaque
+        if self._emit is not None:
+            self._edge(wire, ticks, state)
+            self._settle()
+
+    def _readable(self, fd: int, failed: asyncio.Future[None]) -> None:
+        try:
+            self._take_edges()
+        except OSError as error:
+            asyncio.get_running_loop().remove_reader(fd)
+            if not failed.done():
+                failed.set_exception(error)
+
+    def _take_edges(self) -> None:
+        if hasattr(self._factory, "dispatch"):
+            self._factory.dispatch()
+        self._settle()
+
+    def _settle(self) -> None:
+        """After a burst: the last edge may be one that never came, so look."""
+        touched, self._touched = self._touched, set()
+        for wire in touched:
+            self._read_back(wire)
+
+    def _read_back(self, wire: Wire) -> None:
+        if wire.read() == wire.asserted:
+            return
+        if hasattr(self._factory, "dispatch"):
+            self._factory.dispatch()  # most likely its edge has come meanwhile, with its true time
+        ticks = self._factory.ticks()
+        asserted = wire.read()
+        if asserted != wire.asserted:
+            self._read_backs += 1
+            self._report(wire, asserted, ticks)
+
+    def _reconcile(self) -> None:
+        if self._factory is None:
+            raise OSError(errno.ENODEV, f"driver {self.name} has been closed")
+        self._time.sync()
+        self._take_edges()
+        for name, wire in self._wires.items():
+            if name in self._inputs:
+                self._read_back(wire)
+            else:
+                self._check_output(wire, counts=True)
+
+    def _check_output(self, wire: Wire, *, counts: bool) -> None:
+        """Confirm an output that shows what it was told; one that keeps showing something else is lost."""
+        at_ns = self._now_ns()
+        if wire.read() == wire.asserted:
+            if wire.wrong >= STUCK_AFTER:
+                if not counts:
+                    return  # left to the next reconcile, so that `Back` never comes from within `apply`
+                self._send(Back(frozenset({wire.name}), at_ns))
+            wire.wrong = 0
+            if not wire.confirmed and self._emit is not None:
+                wire.confirmed = True
+                self._send(Confirmed(wire.name, bool(wire.asserted), at_ns))
+        elif counts:
+            wire.wrong += 1
+            wire.confirmed = False
+            if wire.wrong == STUCK_AFTER:
+                told = "high" if wire.asserted == wire.point.active_high else "low"
+                reason = f"line {wire.point.line} is driven {told} and does not follow: look for a short circuit"
+                self._send(Lost(frozenset({wire.name}), reason, at_ns))

@@ -1,0 +1,94 @@
+"""Finds and opens a GPIO chip, and says in sentences why a chip or a line cannot be used.
+
+One rule: whatever goes wrong here ends as a LineError whose text tells the installer what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import gpiod
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+DEVICES: Final = Path("/dev")
+
+
+class LineError(OSError):
+    """The chip or a line cannot be used; the text is a sentence that says what to do."""
+
+    def __str__(self) -> str:
+        """The sentence, without the number."""
+        return str(self.strerror)
+
+
+def open_chip(chip: int | str) -> gpiod.Chip:
+    """Open a chip by number (0: /dev/gpiochip0), path, name or label such as `pinctrl-rp1`.
+
+    Raises LineError when there is no such chip or it may not be opened.
+    """
+    if isinstance(chip, str) and not chip.startswith("/"):
+        return _open_by_label(chip)
+    path = DEVICES / f"gpiochip{chip}" if isinstance(chip, int) else Path(chip)
+    try:
+        return gpiod.Chip(str(path))
+    except OSError as error:
+        raise _explain_chip(error, path) from error
+
+
+def busy_lines(chip: gpiod.Chip, lines: Collection[int]) -> dict[int, str]:
+    """Which of these lines somebody holds: line -> the name that holder gave."""
+    infos = [chip.get_line_info(line) for line in lines if line < chip.get_info().num_lines]
+    return {info.offset: info.consumer or "somebody without a name" for info in infos if info.used}
+
+
+def explain_line(
+    chip: gpiod.ChipInfo, error: Exception, line: int, busy: Callable[[Collection[int]], Mapping[int, str]]
+) -> LineError:
+    """Why a line cannot be used; `busy` is asked who holds it."""
+    number = (error.errno if isinstance(error, OSError) else None) or errno.EINVAL
+    if line >= chip.num_lines:
+        text = f"line {line} of {chip.name} does not exist: use one of 0 to {chip.num_lines - 1}"
+    elif number == errno.EBUSY:
+        holder = busy([line]).get(line, "somebody who has just let it go")
+        text = f"line {line} of {chip.name} is held by {holder!r}: stop that program or overlay, or use another line"
+    elif number == errno.ENODEV:
+        text = f"{chip.name} ({chip.label}) has gone: look at its power and cable; line {line} does not answer"
+    else:
+        text = f"line {line} of {chip.name} does not work as configured: {error}"
+    return LineError(number, text)
+
+
+def _open_by_label(label: str) -> gpiod.Chip:
+    refused: LineError | None = None
+    seen = []
+    for path in sorted(DEVICES.glob("gpiochip*")):
+        try:
+            chip = gpiod.Chip(str(path))
+        except OSError as error:
+            refused = _explain_chip(error, path)
+            continue
+        info = chip.get_info()
+        if label in {info.label, info.name}:
+            return chip
+        seen.append(info.label)
+        chip.close()
+    if refused is not None:
+        raise refused
+    raise LineError(errno.ENOENT, f"no GPIO chip is called {label!r}: this machine has {', '.join(seen) or 'none'}")
+
+
+def _explain_chip(error: OSError, path: Path) -> LineError:
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        text = f"{path} may not be opened: put the user that runs doord into the group gpio"
+    elif error.errno == errno.ENOENT:
+        present = ", ".join(found.name for found in sorted(DEVICES.glob("gpiochip*"))) or "none"
+        text = f"{path} does not exist: set `chip` to one of this machine's GPIO chips ({present})"
+    elif error.errno in {errno.ENOTTY, errno.ENODEV}:
+        text = f"{path} is not a GPIO chip"
+    else:
+        text = f"{path} cannot be opened: {error.strerror}"
+    return LineError(error.errno or errno.EIO, text)
