@@ -51,8 +51,9 @@ from edge.messages import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from edge.config import ControllerSettings, DoorSettings, Settle
+    from edge.settings import DoorSettings
     from edge.messages import Json
+    from edge.policy import Timing
     from edge.ports import Journal
 
 FACETS: Final = ("mode", "contact", "lock", "alarm")
@@ -101,15 +102,15 @@ class Runner:
 
     def __init__(  # noqa: PLR0913 -- the five things the shell lends it, by name
         self,
-        controller: ControllerSettings,
         doors: Mapping[str, DoorSettings],
+        site: Mapping[str, Timing],
         *,
         wires: Wires,
         journal: Journal,
         now_ns: Callable[[], int],
         run: str,
     ) -> None:
-        """`run` is a short random word that makes this run's correlations unique."""
+        """`site` times the inputs that concern every door; `run` makes this run's correlations unique."""
         self._wires = wires
         self._journal = journal
         self._now_ns = now_ns
@@ -120,10 +121,10 @@ class Runner:
         """Called with a door's id after anything about it changed."""
         self.on_credential: Callable[[str, CardRead | KeysPressed], None] | None = None
         self._cells = {
-            key: _Cell(settings, Door(key, settings.name, run), self._inputs(key, settings.settle))
+            key: _Cell(settings, Door(key, settings.name, run), self._inputs(key, settings.timing))
             for key, settings in doors.items()
         }
-        self._site = self._inputs(SITE, controller.settle)
+        self._site = self._inputs(SITE, site)
 
     # --- looking -------------------------------------------------------------------------------
 
@@ -158,8 +159,7 @@ class Runner:
     def restore(self, memories: Mapping[str, str]) -> None:
         """Give the doors back what the log remembers (R14)."""
         for key, cell in self._cells.items():
-            memory = json.loads(memories.get(key, "{}"))
-            self._step(cell, Restore(memory, self._now_ns()))
+            self._step(cell, Restore(_memory(memories.get(key, "{}")), self._now_ns()))
 
     def reload(self, settings: DoorSettings) -> None:
         """Apply a changed policy or name to a running door, and touch no other."""
@@ -220,9 +220,9 @@ class Runner:
         for cell in self._cells.values() if key == SITE else [self._cells[key]]:
             self._step(cell, item)
 
-    def _inputs(self, key: str, settle: Mapping[str, Settle]) -> Inputs:
+    def _inputs(self, key: str, timing: Mapping[str, Timing]) -> Inputs:
         return Inputs(
-            {role: Debouncer(rule.debounce_ms, rule.instability_ms) for role, rule in settle.items()},
+            {role: Debouncer(rule.debounce_ms, rule.instability_ms) for role, rule in timing.items()},
             lambda role, report: self._settled(key, role, report),
             lambda role: self._wires.level(f"{key}.{role}"),
             self._now_ns,
@@ -347,6 +347,15 @@ class Runner:
             held_by = next((m.door.id for m in members if m is not cell and _occupied(m.door)), None)
             if held_by != cell.door.interlocked_by:
                 self._step(cell, InterlockChanged(held_by, now_ns))
+
+
+def _memory(text: str) -> dict[str, Json]:
+    """What the log remembers; nothing, should somebody have changed it into nonsense."""
+    try:
+        memory = json.loads(text)
+    except ValueError:
+        return {}
+    return memory if isinstance(memory, dict) else {}
 
 
 def _occupied(door: Door) -> bool:

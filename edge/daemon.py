@@ -1,0 +1,347 @@
+"""`doord`: the wiring. The only module that knows everybody; it decides who starts when.
+
+One rule: the order. Locks at rest, then doors guarded, then the log, then everything that talks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from edge import __version__
+from edge.clock import Clock
+from edge.config import DEFAULT_PATH, load
+from edge.control import Control, RequestError
+from edge.keeper import Keeper
+from edge.log import Log, LogInUseError, LogOptions
+from edge.messages import NS_PER_S, SYSTEM, Event, Subject
+from edge.notify import Notifier
+from edge.runner import SITE, Runner
+from edge.problems import ConfigError
+from edge.service import Service, Simulator
+from edge.settings import difference
+from edge.status import Calendar, all_doors, controller_facts, driver_facts
+from edge.watchers import Watchers
+from edge.wire import Identity, cloudevent
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping, Sequence
+    from typing import Any
+
+    from edge.messages import ClockQuality, Json, Record
+    from edge.settings import Settings
+    from edge.sync import Upstream
+
+LOG: Final = logging.getLogger("doord")
+EX_CONFIG: Final = 78
+"""sysexits.h: the configuration is wrong; systemd is told not to try again."""
+MEMORY_WITHIN_S: Final = 5.0
+"""How long the doors' modes are waited for; a disk that takes longer gives them back when it can."""
+FAREWELL_S: Final = 1.0
+"""How long a stop waits for the upstream to take the last records."""
+STEP_TO_RECORD_US: Final = 2_000_000
+"""R19: a smaller step of the calendar is not worth a record."""
+WRITER_PATIENCE_NS: Final = 300 * NS_PER_S
+"""A disk that keeps the writer longer than this in one call is a reason to start again."""
+
+
+class Daemon:
+    """One controller, from its wires to its upstream."""
+
+    def __init__(self, settings: Settings, clock: Clock, options: LogOptions | None = None) -> None:
+        """Claims the hardware: every lock is at its resting level when this returns (R14)."""
+        self.settings = settings
+        self.clock = clock
+        self.started_ns = clock.now_ns()
+        self._drivers = {point: name for name, driver in settings.drivers.items() for point in driver.points}
+        self.keepers = {
+            name: Keeper(driver.create(clock.now_ns), driver.kind, self._take, clock.now_ns)
+            for name, driver in settings.drivers.items()
+        }
+        for keeper in self.keepers.values():
+            keeper.open()
+        chosen, who = settings.log, settings.controller
+        self.log = Log(
+            chosen.path,
+            who.id,
+            clock,
+            options
+            or LogOptions(
+                name=who.name,
+                sinks=("mqtt",) if settings.mqtt else (),
+                retention_days=chosen.retention_days,
+                max_mib=chosen.max_mib,
+            ),
+        )
+        site = {"release": settings.release_timing} if settings.release else {}
+        self.runner = Runner(
+            settings.doors, site, wires=self, journal=self.log, now_ns=clock.now_ns, run=secrets.token_hex(4)
+        )
+        self.watchers = Watchers(self.status)
+        self.upstream: Upstream | None = None
+        self._notifier = Notifier()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # --- wires ----------------------------------------------------------------------------------
+
+    def apply(self, driver: str, outputs: Mapping[str, bool]) -> None:
+        """See `edge.runner.Wires`."""
+        self.keepers[driver].apply(outputs)
+
+    def level(self, point: str) -> bool | None:
+        """See `edge.runner.Wires`."""
+        return self.keepers[self._drivers[point]].level(point)
+
+    def driver_of(self, point: str) -> str:
+        """See `edge.runner.Wires`."""
+        return self._drivers[point]
+
+    def _take(self, signal_: Any) -> None:  # noqa: ANN401 -- any signal; the runner exists only after the drivers
+        self.runner.take(signal_)
+
+    # --- life -----------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Guard until `stop` is set. Raises OSError when the socket or the log belong to another doord."""
+        self._record("controller.start", details={"version": __version__, "config": self.settings.file.name})
+        self.log.on_commit(self._committed)
+        self.runner.listeners.append(lambda _door: self.watchers.changed())
+        self.runner.start()
+        for name, keeper in self.keepers.items():
+            self._spawn(keeper.run(), f"driver {name}")
+        control = Control(self.settings.control.socket, Service(self))
+        try:
+            self.log.start()
+            await self._remember()
+            await control.start()
+            self._start_upstream()
+            self._spawn(self.clock.watch(self._stepped, self._clock_changed), "clock")
+            self._spawn(self._watchdog(), "watchdog")
+            self._notifier.ready()
+            LOG.info("guarding %d doors; log %s", len(self.settings.doors), self.settings.log.path)
+            await stop.wait()
+        finally:
+            await self._farewell(control)
+
+    async def _remember(self) -> None:
+        """R14: take up the modes from before; without a log in time, go on and take them up later."""
+        opened = asyncio.ensure_future(self.log.opened())
+        done, _ = await asyncio.wait({opened}, timeout=MEMORY_WITHIN_S)
+        if done:
+            self._restore()
+        else:
+            LOG.error("the log at %s does not open; guarding without it", self.settings.log.path)
+            self._spawn(self._restore_late(opened), "memory")
+
+    async def _restore_late(self, opened: asyncio.Future[None]) -> None:
+        await opened
+        self._restore()
+
+    def _restore(self) -> None:
+        memories = self.log.modes()
+        self.runner.restore(memories)
+        before = json.loads(memories.get(SITE, "{}")).get("version")
+        if before != __version__:
+            details: dict[str, Json] = {"from": before, "to": __version__}
+            modes = {SITE: json.dumps({"version": __version__})}
+            if before is not None:
+                self._record("gateway.update", details=details, modes=modes)
+            else:
+                self.log.append([], modes)
+
+    async def _farewell(self, control: Control) -> None:
+        """R15: locks to rest first, then the last words, then the disk."""
+        self._notifier.stopping()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.runner.stop()
+        for keeper in self.keepers.values():
+            keeper.driver.close()
+        self._record("controller.stop")
+        await control.close()
+        if self.upstream is not None:
+            await self.upstream.close(FAREWELL_S)
+        unwritten = await self.log.close()
+        if unwritten:
+            LOG.error("%d events could not be written before the stop", unwritten)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.append(task)
+        task.add_done_callback(_say_why)
+
+    def _start_upstream(self) -> None:
+        if self.settings.mqtt is None:
+            return
+        from edge.upstream import make  # noqa: PLC0415 -- doors are guarded before paho is imported
+
+        self.upstream = make(self)
+        self.runner.listeners.append(self.upstream.door_changed)
+        self._spawn(self.upstream.run(), "upstream")
+
+    # --- what happens meanwhile ---------------------------------------------------------------------
+
+    def _record(
+        self, event_type: str, *, details: Mapping[str, Json] | None = None, modes: Mapping[str, str] | None = None
+    ) -> None:
+        who = self.settings.controller
+        subject = Subject("controller", who.id, who.name)
+        self.log.append([Event(event_type, self.clock.now_ns(), subject, SYSTEM, details=details or {})], modes)
+
+    def _committed(self, records: Sequence[Record]) -> None:
+        if self.watchers:
+            self.watchers.records([self.cloudevent(record) for record in records])
+            self.watchers.changed()
+
+    def _stepped(self, step_us: int) -> None:
+        self._note_clock()
+        if abs(step_us) > STEP_TO_RECORD_US:
+            self._record("controller.clock_adjusted", details={"step_s": round(step_us / 1e6, 6)})
+
+    def _clock_changed(self, quality: ClockQuality) -> None:
+        LOG.info("the clock is now %s", quality)
+        self._note_clock()
+        self.watchers.changed()
+
+    def _note_clock(self) -> None:
+        self.log.note_clock(self.clock.now_ns(), self.clock.wall_us(), self.clock.quality())
+
+    async def _watchdog(self) -> None:
+        """Pet only while the loop, every driver's task and the writer make progress."""
+        well_ns = self.clock.now_ns()
+        while True:
+            await asyncio.sleep(self._notifier.watchdog_s or 10.0)
+            health = self.log.health()
+            if health.writer != "stalled":
+                well_ns = self.clock.now_ns()
+            self._notifier.status(f"{len(self.settings.doors)} doors, {health.committed} records, log {health.writer}")
+            tired = [task.get_name() for task in self._tasks if task.done()]
+            if tired or self.clock.now_ns() - well_ns > WRITER_PATIENCE_NS:
+                LOG.critical("not petting the watchdog: %s", ", ".join(tired) or "the log's writer hangs")
+                continue
+            self._notifier.watchdog()
+
+    # --- for the control socket ------------------------------------------------------------------------
+
+    def status(self) -> Json:
+        """Everything `doorctl status` shows."""
+        calendar = Calendar(self.clock)
+        return {
+            **controller_facts(self.settings, self.clock, self.started_ns),
+            "stream": self.log.stream,
+            "clock": calendar.facts(),
+            "log": asdict(self.log.health()),
+            "upstream": None if self.upstream is None else self.upstream.facts(),
+            "drivers": {name: driver_facts(keeper, calendar) for name, keeper in self.keepers.items()},
+            "doors": all_doors(self.runner, calendar),
+        }
+
+    def identity(self) -> Identity:
+        """Who this controller is on the wire; the epoch is known once the log is open."""
+        who = self.settings.controller
+        return Identity(who.site, who.id, self.log.stream.rpartition("/")[2])
+
+    def cloudevent(self, record: Record) -> Json:
+        """A record as it looks on the wire, told now and not replayed."""
+        return cloudevent(record, self.identity(), replayed=False)
+
+    def simulator(self, door: str) -> Simulator | None:
+        """The simulated driver that carries points of this door, or of the controller itself."""
+        names = {name for point, name in self._drivers.items() if point.startswith(f"{door}.")}
+        found = (self.keepers[name].driver for name in sorted(names))
+        return next((driver for driver in found if isinstance(driver, Simulator)), None)
+
+    def replay(self, first: int) -> Json:
+        """Send records again, from `first` to the newest."""
+        if self.upstream is None:
+            raise RequestError("no_upstream", "there is no [mqtt] section, so nothing can be replayed")
+        last = self.log.committed
+        if first > last:
+            raise RequestError("malformed", f"from is {first}, but the newest record is {last}")
+        self.upstream.replay(first, last)
+        return {"from": first, "to": last}
+
+    def reload(self) -> Json:
+        """SIGHUP: apply what running doors can take over; a bad file changes nothing."""
+        self._notifier.reloading()
+        try:
+            new = load(self.settings.file)
+        except ConfigError as error:
+            for problem in error.problems:
+                LOG.error("%s", problem)
+            return {"applied": [], "needs_restart": [], "errors": [str(problem) for problem in error.problems]}
+        finally:
+            self._notifier.ready()
+        changes = difference(self.settings, new)
+        for door in changes.doors:
+            self.runner.reload(new.doors[door])
+        for key in changes.restart:
+            LOG.warning("%s changed; it takes effect after systemctl restart doord", key)
+        return {"applied": list(changes.doors), "needs_restart": list(changes.restart), "errors": []}
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        LOG.critical("%s ended", task.get_name(), exc_info=task.exception())
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    """Journald reads the priority from `<N>` (sd-daemon(3)); on a terminal it would only disturb."""
+    journal = "JOURNAL_STREAM" in os.environ
+    names = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+
+    class Priorities(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            text = super().format(record)
+            return f"<{names.get(record.levelno, 6)}>{text}" if journal else text
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(Priorities("%(name)s: %(message)s" if journal else "%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
+
+
+async def _serve(settings: Settings) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    daemon = Daemon(settings, Clock())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, daemon.reload)
+    await daemon.run(stop)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM. Exit code 0 after a stop, 78 for a bad configuration, 1 for anything else."""
+    parser = argparse.ArgumentParser(prog="doord", description="Guards the doors of one Doorward controller.")
+    parser.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
+    parser.add_argument("--verbose", action="store_true", help="say more")
+    parser.add_argument("--version", action="version", version=f"doord {__version__}")
+    arguments = parser.parse_args(argv)
+    _log_to_stderr(arguments.verbose)
+    try:
+        settings = load(arguments.config)
+    except ConfigError as error:
+        for problem in error.problems:
+            LOG.error("%s", problem)
+        return EX_CONFIG
+    try:
+        asyncio.run(_serve(settings))
+    except (LogInUseError, OSError) as error:
+        LOG.critical("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())

@@ -1,0 +1,178 @@
+"""What the control socket is answered: status, history, commands, the simulator.
+
+One rule: a request is checked here completely; doors see only commands that make sense.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge.control import RequestError
+from edge.log import LogUnavailableError
+from edge.messages import Actor, CommandName
+from edge.policy import UNLOCK_S
+from edge.runner import SITE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable
+
+    from edge.log import Log
+    from edge.messages import Json, Record
+    from edge.runner import Runner
+    from edge.watchers import Watchers
+
+MAX_PAGE: Final = 500
+
+
+class _Ask(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Events(_Ask):
+    after: int | None = Field(None, ge=0)
+    before: int | None = Field(None, ge=0)
+    since_us: int | None = None
+    until_us: int | None = None
+    door: list[str] = Field([], max_length=1024)
+    type: list[str] = Field([], max_length=256)
+    event_class: str | None = Field(None, alias="class", pattern="^(access|audit)$")
+    limit: int = Field(MAX_PAGE, ge=1, le=MAX_PAGE)
+    newest: bool = False
+
+
+class _Command(_Ask):
+    command: CommandName = Field(strict=False)
+    door: str | None = None
+    doors: list[str] | None = Field(None, max_length=1024)
+    all: bool = False
+    for_s: float | None = Field(None, ge=UNLOCK_S[0], le=UNLOCK_S[1])
+
+
+class _Simulate(_Ask):
+    door: str
+    action: str
+    argument: str | None = None
+
+
+class _Replay(_Ask):
+    from_: int = Field(alias="from", ge=1)
+
+
+@runtime_checkable
+class Simulator(Protocol):
+    """A driver that can be told what its hardware does."""
+
+    def simulate(self, door: str, action: str, argument: str | None) -> None:
+        """Raises ValueError with a sentence."""
+
+
+class Host(Protocol):
+    """What the daemon lends."""
+
+    runner: Runner
+    log: Log
+    watchers: Watchers
+
+    def status(self) -> Json:
+        """The whole status."""
+
+    def cloudevent(self, record: Record) -> Json:
+        """A record as it looks on the wire."""
+
+    def simulator(self, door: str) -> Simulator | None:
+        """The simulated driver that carries this door, if one does."""
+
+    def reload(self) -> Json:
+        """Read the configuration again."""
+
+    def replay(self, first: int) -> Json:
+        """Send records upstream again; RequestError without an upstream."""
+
+
+class Service:
+    """Serves `edge.control.Service` for a daemon."""
+
+    def __init__(self, host: Host) -> None:
+        """Serves for as long as the host lives."""
+        self._host = host
+
+    def watch(self) -> AsyncGenerator[Json, None]:
+        """The live stream."""
+        return self._host.watchers.watch()
+
+    async def request(self, op: str, body: dict[str, Any], actor: Actor) -> Json:
+        """One request; RequestError says what is wrong with it."""
+        try:
+            if op in {"status", "facts"}:
+                return self._host.status()
+            if op == "events":
+                return await self._events(_Events.model_validate(body))
+            if op == "command":
+                return self._command(_Command.model_validate(body), actor)
+            if op == "sim":
+                return self._simulate(_Simulate.model_validate(body))
+            if op == "replay":
+                return self._host.replay(_Replay.model_validate(body).from_)
+            if op == "reload":
+                return self._host.reload()
+        except ValidationError as error:
+            raise RequestError("malformed", _sentence(op, error)) from None
+        except LogUnavailableError as error:
+            raise RequestError("log_unavailable", f"the log cannot be read now: {error}") from None
+        raise RequestError("unknown_op", f"{op!r} is not served; expected status, watch, events, command, sim, replay")
+
+    async def _events(self, ask: _Events) -> Json:
+        from edge.log_query import Query  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
+
+        page = await self._host.log.query(
+            Query(
+                ask.since_us,
+                ask.until_us,
+                tuple(ask.door),
+                tuple(ask.type),
+                ask.event_class,
+                after=ask.after or 0,
+                before=ask.before,
+                limit=ask.limit,
+                newest=ask.newest,
+            )
+        )
+        return {"records": [self._host.cloudevent(record) for record in page.records], "next": page.next}
+
+    def _command(self, ask: _Command, actor: Actor) -> Json:
+        known = self._host.runner.doors
+        wanted: Iterable[str] = ask.doors or ([ask.door] if ask.door is not None else [])
+        if ask.all:
+            wanted = known
+        wanted = list(dict.fromkeys(wanted))
+        if not wanted:
+            raise RequestError("malformed", "no door is named; expected door, doors or all")
+        if unknown := [door for door in wanted if door not in known]:
+            raise RequestError("unknown_door", f"no door {unknown[0]!r}; expected one of {', '.join(known)}")
+        if ask.for_s is not None and ask.command is not CommandName.UNLOCK:
+            raise RequestError("malformed", f"for_s goes with unlock, not with {ask.command}")
+        command_id = f"local-{secrets.token_hex(8)}"
+        outcomes = self._host.runner.command(ask.command, wanted, command_id=command_id, actor=actor, for_s=ask.for_s)
+        return {"outcomes": {door: asdict(outcome) for door, outcome in outcomes.items()}}
+
+    def _simulate(self, ask: _Simulate) -> Json:
+        known = [*self._host.runner.doors, SITE]
+        if ask.door not in known:
+            raise RequestError("unknown_door", f"no door {ask.door!r}; expected one of {', '.join(known)}")
+        simulator = self._host.simulator(ask.door)
+        if simulator is None:
+            raise RequestError("not_simulated", f"{ask.door!r} has no simulated hardware")
+        try:
+            simulator.simulate(ask.door, ask.action, ask.argument)
+        except ValueError as error:
+            raise RequestError("malformed", str(error)) from None
+        return {}
+
+
+def _sentence(op: str, error: ValidationError) -> str:
+    parts = [f"{'.'.join(str(part) for part in one['loc']) or op}: {one['msg']}" for one in error.errors()]
+    return f"{op}: {'; '.join(parts)}"

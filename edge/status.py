@@ -1,0 +1,100 @@
+"""What `doorctl status` shows, put together from those who know; stable JSON (docs/doorctl.md).
+
+One rule: only looks; secrets have no place here.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from edge import __version__
+from edge.messages import NS_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge.clock import Clock
+    from edge.settings import Settings
+    from edge.door_state import Door
+    from edge.keeper import Keeper
+    from edge.messages import Json
+    from edge.runner import Runner
+
+
+def iso(time_us: int) -> str:
+    """A calendar time for people and programs: RFC 3339, UTC, microseconds."""
+    return datetime.fromtimestamp(time_us / 1e6, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class Calendar:
+    """Turns boot-clock times into calendar times as the calendar stands now."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Read both clocks once."""
+        self._clock = clock
+        self.now_ns = clock.now_ns()
+        self._offset_us = clock.wall_us() - self.now_ns // 1000
+
+    def at(self, at_ns: int) -> str:
+        """The calendar time of a moment of this boot."""
+        return iso(at_ns // 1000 + self._offset_us)
+
+    def facts(self) -> Json:
+        """The `clock` part of the status."""
+        return {"quality": self._clock.quality().value, "time": self.at(self.now_ns)}
+
+
+def door_facts(
+    door: Door, since_ns: Mapping[str, int], points: Mapping[str, str], calendar: Calendar
+) -> dict[str, Json]:
+    """One door: its facets, since when, and what is counting down."""
+    held_ns = door.opening.held_ns if door.opening else None
+    return {
+        "name": door.name,
+        "mode": door.mode.value,
+        "contact": door.contact.value,
+        "lock": door.lock.value,
+        "alarm": door.alarm.value,
+        "warning": door.warning,
+        "tamper": ", ".join(sorted(door.tamper)) or None,
+        "fault": door.fault,
+        "since": {facet: calendar.at(at_ns) for facet, at_ns in since_ns.items()},
+        "unlocked_for_s": _left_s(door.access.until_ns if door.access else None, calendar.now_ns),
+        "held_open_in_s": _left_s(held_ns, calendar.now_ns),
+        "points": dict(points),
+    }
+
+
+def _left_s(due_ns: int | None, now_ns: int) -> float | None:
+    return None if due_ns is None else round(max(0, due_ns - now_ns) / NS_PER_S, 1)
+
+
+def driver_facts(keeper: Keeper, calendar: Calendar) -> dict[str, Json]:
+    """One driver: online or lost, why, since when, and what it says of itself."""
+    return {
+        "kind": keeper.kind,
+        "state": "online" if keeper.online else "lost",
+        "reason": keeper.reason,
+        "since": calendar.at(keeper.since_ns),
+        "facts": dict(keeper.driver.describe()),
+    }
+
+
+def controller_facts(settings: Settings, clock: Clock, started_ns: int) -> dict[str, Json]:
+    """Who this controller is and how long it has been running."""
+    who = settings.controller
+    return {
+        "controller": {"id": who.id, "site": who.site, "name": who.name},
+        "version": __version__,
+        "boot": clock.boot_id,
+        "uptime_s": round((clock.now_ns() - started_ns) / NS_PER_S, 1),
+    }
+
+
+def all_doors(runner: Runner, calendar: Calendar) -> dict[str, Json]:
+    """Every door by id."""
+    return {
+        key: door_facts(door, runner.since_ns(key), runner.settings(key).points, calendar)
+        for key, door in runner.doors.items()
+    }

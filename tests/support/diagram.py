@@ -1,0 +1,35 @@
+"""Draws the transition table of `edge.door_state` as Mermaid; run as a module, it renews the page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from edge.door_state import TRANSITIONS, Mode, Refused, To
+
+PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
+BEGIN, END = "<!-- drawn from edge/door_state.py: python -m tests.support.diagram -->\n", "<!-- end -->\n"
+
+
+def mermaid() -> str:
+    arrows: dict[tuple[Mode, Mode], list[str]] = defaultdict(list)
+    refused: dict[Mode, list[str]] = defaultdict(list)
+    for (mode, trigger), verdict in TRANSITIONS.items():
+        if isinstance(verdict, To) and verdict.mode is not mode:
+            arrows[mode, verdict.mode].append(trigger.value)
+        elif isinstance(verdict, Refused):
+            refused[mode].append(trigger.value)
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> locked"]
+    lines += [f"    {a.value} --> {b.value}: {', '.join(names)}" for (a, b), names in arrows.items()]
+    lines += [f"    note right of {mode.value}: refuses {', '.join(names)}" for mode, names in refused.items()]
+    return "\n".join([*lines, "```", ""])
+
+
+def drawn(page: str) -> str:
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + mermaid() + END + after
+
+
+if __name__ == "__main__":
+    PAGE.write_text(drawn(PAGE.read_text()))
