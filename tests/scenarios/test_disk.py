@@ -7,11 +7,10 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
-from tests.support import virtual
-from tests.support.house import House, live, write_config
-
 from edge.log import LogOptions
 from edge.log_schema import connect
+from tests.support import virtual
+from tests.support.house import House, live, write_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +20,13 @@ class StallingDisk:
     """A disk under the writer that hangs in COMMIT while `moving` is clear."""
 
     def __init__(self) -> None:
-        self.moving = threading.Event()
+        self.moving, self.stuck = threading.Event(), threading.Event()
         self.moving.set()
+
+    def wait(self) -> None:
+        if not self.moving.is_set():
+            self.stuck.set()
+        self.moving.wait()
 
     def connect(self, path: Path) -> sqlite3.Connection:
         disk = self
@@ -30,11 +34,11 @@ class StallingDisk:
         class Slow(sqlite3.Connection):
             def execute(self, sql: str, *more: object) -> sqlite3.Cursor:
                 if sql.startswith("COMMIT"):
-                    disk.moving.wait()
+                    disk.wait()
                 return super().execute(sql, *more)  # type: ignore[arg-type]
 
             def commit(self) -> None:
-                disk.moving.wait()
+                disk.wait()
                 super().commit()
 
         db = connect(path)
@@ -56,6 +60,7 @@ def test_a_disk_that_stalls_for_20_s_delays_no_unlock_no_relock_and_loses_nothin
         began_s = house.loop.time()
         assert (await house.ask("unlock"))["done"]
         assert house.door()["lock"] == "unlocked", "at once"
+        disk.stuck.wait()  # virtual time is so fast that it would be over before the writer's thread ran
         await asyncio.sleep(4.9)
         assert house.door()["lock"] == "unlocked"
         await asyncio.sleep(0.2)
