@@ -77,6 +77,7 @@ class Log:
         self._reader: tuple[str, LogReader] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open = asyncio.Event()
+        self._closed = False
         self._listeners: list[Callable[[Sequence[Record]], None]] = []
         self.stream = ""
         """`<controller id>/<epoch>`; empty until the file is open for the first time. A damaged file that is
@@ -102,6 +103,9 @@ class Log:
 
     async def close(self, within_s: float = CLOSE_WITHIN_S) -> int:
         """Write what waits and stop; returns how many events could not be written in time."""
+        if self._closed:
+            return self._buffer.waiting
+        self._closed = True
         with suppress(TimeoutError):  # a reader that hangs on the disk must not keep the writer from finishing
             await asyncio.wait_for(asyncio.wrap_future(self._readers.submit(self._close_reader)), within_s)
         self._readers.shutdown(wait=False)

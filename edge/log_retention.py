@@ -65,7 +65,7 @@ class Keeper:
         Raises sqlite3.Error, or OSError when the file was moved away under us.
         """
         head = self._store.head[0]
-        if self._measured_at is None or head - self._measured_at >= MEASURE_EVERY:
+        if self._measured_at is None or head - self._measured_at >= MEASURE_EVERY or (head and not self.oldest):
             if self._measure() > self._max_bytes and (found := self._for_size()):
                 return found
             self._measured_at = head

@@ -104,11 +104,12 @@ class Writer:
 
     def _turn(self) -> bool:
         """One attempt at whatever is next; False when there is nothing left to do, ever."""
+        closing = self._closing.is_set()  # asked first: what is put in before closing is still taken out
         try:
             if not self._store.is_open:
                 self._open()
-            if self._prepared is None and not self._next():
-                return not self._closing.is_set()
+            if self._prepared is None and not self._next(closing=closing):
+                return not closing
             self._commit()
             if self._prepared is None:
                 self._keep()
@@ -137,11 +138,11 @@ class Writer:
         elif self._store.head != prepared.before:  # another file: it has its own numbers and chain
             self._prepared = self._store.prepare(prepared.work)
 
-    def _next(self) -> bool:
-        """Wait for work and prepare it; False when the wait ended without any."""
-        work = self._buffer.take(cursors_due=self._closing.is_set())
+    def _next(self, *, closing: bool) -> bool:
+        """Wait for work and prepare it; False when the wait ended without any. When closing, do not wait."""
+        work = self._buffer.take(cursors_due=closing)
         if work is None:
-            if self._closing.is_set():
+            if closing:
                 return False
             if self._keep():
                 return self._prepared is not None
