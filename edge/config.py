@@ -26,7 +26,7 @@ from edge.settings import DoorSettings, DriverModule, DriverSettings, Settings
 from edge.tables import Commands, Control, Controller, Log, Mqtt
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
 DEFAULT_PATH: Final = Path("/etc/doorward/doorward.toml")
 LARGEST_FILE: Final = 1 << 20
@@ -100,7 +100,7 @@ def _document(path: Path, report: Report) -> dict[str, Any] | None:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         report.add("", f"line {line}: found a byte that is not UTF-8, expected TOML")
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError is one, and so is a number of thousands of digits
         report.add("", _syntax(str(error)))
     except RecursionError:
         report.add("", "found brackets nested too deeply, expected TOML")
@@ -141,7 +141,7 @@ class _Reading:
         controller = cast("Controller | None", sections["controller"])
         release, timing = self.release(controller)
         doors = {name: self.door(name, table) for name, table in self.named("door").items()}
-        self.groups({name: door.policy.interlock for name, door in doors.items() if door})
+        self.groups()
         if self.report.problems:
             return None
         assert controller is not None  # noqa: S101 - it would have been reported
@@ -284,14 +284,17 @@ class _Reading:
             name, door.name or name, DoorPolicy(**chosen), MappingProxyType(carried), MappingProxyType(timing)
         )
 
-    def groups(self, chosen: Mapping[str, str | None]) -> None:
+    def groups(self) -> None:
+        """Refuse a group of one, which is most likely a slip of the pen."""
         members: dict[str, list[str]] = defaultdict(list)
-        for door, group in chosen.items():
-            if group is not None:
+        doors = self.document.get("door", {})
+        for door, table in doors.items() if isinstance(doors, dict) else ():
+            group = table.get("interlock") if isinstance(table, dict) else None
+            if isinstance(group, str):
                 members[group].append(door)
-        for group, doors in members.items():
-            if len(doors) == 1:
+        for group, of_group in members.items():
+            if len(of_group) == 1:
                 others = sorted(set(members) - {group})
-                hint = f", {meant(group, others)}" if others else ""
+                hint = f"; {meant(group, others)}" if others else ""
                 message = f"found {shown(group)} at this door only, expected a group of two doors or more{hint}"
-                self.report.add(dotted("door", doors[0], "interlock"), message)
+                self.report.add(dotted("door", of_group[0], "interlock"), message)

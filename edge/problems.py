@@ -12,11 +12,10 @@ import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
@@ -61,9 +60,13 @@ class Report:
 
     def add_errors(self, prefix: str, model: type[BaseModel], error: ValidationError, also: Iterable[str] = ()) -> None:
         """Translate what pydantic found in the table called `prefix`; `also` are keys allowed beside the model's."""
+        seen: set[str] = set()
         for detail in error.errors(include_url=False):
-            parts = [part for part in detail["loc"] if not (isinstance(part, str) and part.startswith("function-"))]
-            self.add(dotted(prefix, *parts), _message(model, detail, also))
+            first, *rest = detail["loc"] or ("",)
+            key = dotted(prefix, first, *(part for part in rest if isinstance(part, int)))
+            if key not in seen:  # each member of a union says what it misses
+                self.add(key, _message(model, detail, also))
+            seen.add(key)
 
 
 def dotted(*parts: str | int) -> str:
@@ -122,9 +125,13 @@ def _message(model: type[BaseModel], detail: ErrorDetails, also: Iterable[str]) 
 
 
 def _expected(field: FieldInfo | None) -> str:
-    if field is None:
-        return ""
-    return field.description or _kind(field.annotation)
+    """What a field wants: its own words, or else its type and range."""
+    if field is None or field.description:
+        return "" if field is None else field.description or ""
+    low = next((m.ge for m in field.metadata if hasattr(m, "ge")), None)
+    high = next((m.le for m in field.metadata if hasattr(m, "le")), None)
+    span = "" if low is None else f" of at least {low}" if high is None else f" from {low} to {high}"
+    return f"{_kind(field.annotation)}{span}" if _kind(field.annotation) else ""
 
 
 def _kind(annotation: Any) -> str:  # noqa: ANN401 - a type expression has no common type
@@ -134,7 +141,8 @@ def _kind(annotation: Any) -> str:  # noqa: ANN401 - a type expression has no co
     if origin is Literal:
         return alternatives(get_args(annotation))
     if origin in (Union, types.UnionType):
-        return " or ".join(filter(None, map(_kind, (a for a in get_args(annotation) if a is not type(None)))))
+        return " or ".join(filter(None, map(_kind, get_args(annotation))))
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return alternatives(member.value for member in annotation)
-    return ""
+    plain = {bool: "true or false", int: "a whole number", float: "a number", str: "a text in quotes", Path: "a file"}
+    return plain.get(annotation, "")

@@ -6,8 +6,9 @@ what a running door can take over is applied without a restart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -84,3 +85,98 @@ class Settings:
     release: str | None
     """The driver of the release input for all doors (point `controller.release`), if there is one."""
     release_timing: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a new configuration changes, by key (`door.front.unlock_s`)."""
+
+    doors: tuple[str, ...]
+    """The doors that a running daemon takes over: only their name or policy changed."""
+    applied: tuple[str, ...]
+    """The keys that these doors change."""
+    restart: tuple[str, ...]
+    """The keys that need a restart; nothing of them is in force before it."""
+    settings: Settings
+    """What is in force once `doors` have been taken over: compare the next configuration with this."""
+
+
+def difference(old: Settings, new: Settings) -> Difference:
+    """Compare the configuration in force with a new one.
+
+    A door is taken over whole or not at all: if one of its changes needs a restart, all wait for it.
+    """
+    applied: list[str] = []
+    restart = [*_sections(old, new), *_drivers(old.drivers, new.drivers)]
+    if (old.release, old.release_timing) != (new.release, new.release_timing):
+        restart.append("controller.release")
+    doors: dict[str, DoorSettings] = {}
+    for door in sorted(old.doors.keys() | new.doors.keys()):
+        before, after = old.doors.get(door), new.doors.get(door)
+        if before is None or after is None:
+            restart.append(f"door.{door}")
+            continue
+        live, fixed = _door(before, after, old, new)
+        keys = [f"door.{door}.{key}" for key in (*live, *fixed)]
+        if fixed:
+            restart += keys
+        elif live:
+            doors[door] = after
+            applied += keys
+    settings = replace(old, doors=MappingProxyType({**old.doors, **doors}))
+    return Difference(tuple(doors), tuple(applied), tuple(dict.fromkeys(restart)), settings)
+
+
+def _sections(old: Settings, new: Settings) -> list[str]:
+    keys: list[str] = []
+    for section in ("controller", "log", "mqtt", "control", "commands"):
+        before, after = getattr(old, section), getattr(new, section)
+        if before is None or after is None:
+            keys += [section] if before is not after else []
+        else:
+            keys += [f"{section}.{key}" for key in _fields(before, after)]
+    return keys
+
+
+def _fields(before: BaseModel, after: BaseModel) -> list[str]:
+    return [key for key in type(before).model_fields if getattr(before, key) != getattr(after, key)]
+
+
+def _drivers(old: Mapping[str, DriverSettings], new: Mapping[str, DriverSettings]) -> list[str]:
+    keys: list[str] = []
+    for name in sorted(old.keys() | new.keys()):
+        before, after = old.get(name), new.get(name)
+        if before is None or after is None:
+            keys.append(f"driver.{name}")
+        elif before.kind != after.kind:
+            keys.append(f"driver.{name}.kind")
+        else:
+            keys += [f"driver.{name}.{key}" for key in _fields(before.settings, after.settings)]
+    return keys
+
+
+_TIMING: Final = frozenset({"debounce_ms", "instability_ms"})
+"""Belongs to the contact, and is found changed with it: debouncers are made at start, and so are groups."""
+
+
+def _door(before: DoorSettings, after: DoorSettings, old: Settings, new: Settings) -> tuple[list[str], list[str]]:
+    """Return the keys that can be taken over and those that cannot."""
+    live = ["name"] if before.name != after.name else []
+    roles = sorted(before.points.keys() | after.points.keys())
+    fixed = [role for role in roles if _point(before, role, old) != _point(after, role, new)]
+    for key in (f.name for f in fields(before.policy)):
+        if getattr(before.policy, key) == getattr(after.policy, key) or key == "has_contact":
+            continue  # a contact that came or went is a point
+        if key == "interlock":
+            fixed.append(key)
+        elif key not in _TIMING:
+            live.append({"rex_unlocks": "rex.unlocks"}.get(key, key))
+    return live, fixed
+
+
+def _point(door: DoorSettings, role: str, settings: Settings) -> object:
+    """Everything about one point but what a policy says of it."""
+    driver = door.points.get(role)
+    if driver is None:
+        return None
+    return driver, settings.drivers[driver].points[f"{door.id}.{role}"], door.timing.get(role)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -79,7 +80,9 @@ def plain(reports: list[Report]) -> list[Report]:
     return [replace(r, read_back=False) if isinstance(r, Settled) else r for r in reports]
 
 
-gaps = st.lists(st.one_of(st.integers(1, 40), st.integers(1, 8), st.integers(40, 400)), max_size=120)
+fits = st.lists(st.integers(1, 8), min_size=1, max_size=60)
+many = st.lists(st.one_of(fits, st.lists(st.integers(1, 400), max_size=3)), max_size=6)
+gaps = many.map(lambda parts: [*itertools.chain(*parts)])
 
 
 @given(gaps, st.integers(1, 40), st.integers(40, 300), st.booleans())
@@ -185,6 +188,20 @@ def test_a_change_after_endless_unrest_is_not_dated_back_to_its_beginning() -> N
     assert isinstance(last, Settled)
     assert last.level is True
     assert last.at_ns >= (60_100 - 2000) * MS
+
+
+def test_an_edge_to_the_level_that_stands_starts_nothing() -> None:
+    debouncer = closed()
+    assert debouncer.feed(False, 100 * MS) == []
+    assert debouncer.unsettled_since_ns is None
+
+
+def test_a_time_stamp_that_runs_backwards_shortens_no_wait() -> None:
+    debouncer = closed()
+    debouncer.feed(True, 100 * MS)
+    debouncer.feed(False, 120 * MS)
+    debouncer.feed(True, 90 * MS)
+    assert debouncer.deadline_ns == 150 * MS
 
 
 def test_a_lost_last_edge_is_found_by_reading_back() -> None:

@@ -1,0 +1,80 @@
+"""Tells systemd how the daemon is: ready, well, reloading, stopping, and one line of status.
+
+One rule: it never fails and never waits; without a service manager it does nothing.
+The protocol is sd_notify(3): datagrams of KEY=VALUE lines to $NOTIFY_SOCKET.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+LONGEST_STATUS: Final = 200
+
+
+class Notifier:
+    """One daemon's line to its service manager."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str] = os.environ,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,  # systemd's own clock; nothing is decided by it here
+    ) -> None:
+        """`monotonic_ns` reads CLOCK_MONOTONIC, which systemd wants a reload to be stamped with."""
+        self._monotonic_ns = monotonic_ns
+        self._address = _address(environ.get("NOTIFY_SOCKET", ""))
+        self.watchdog_s: Final = _interval_s(environ)
+        """How often to call `watchdog`, half of what systemd allows; None when it does not watch."""
+
+    def ready(self) -> None:
+        """Started, or reloaded."""
+        self._send("READY=1")
+
+    def reloading(self) -> None:
+        """A reload has begun; `ready` ends it. The stamp is what Type=notify-reload asks for."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={self._monotonic_ns() // 1000}")
+
+    def stopping(self) -> None:
+        """The end has begun."""
+        self._send("STOPPING=1")
+
+    def watchdog(self) -> None:
+        """Still well."""
+        self._send("WATCHDOG=1")
+
+    def status(self, text: str) -> None:
+        """One line for `systemctl status`."""
+        self._send(f"STATUS={' '.join(text.split())[:LONGEST_STATUS]}")
+
+    def _send(self, *lines: str) -> None:
+        if self._address is None:
+            return
+        # A service manager that is gone or does not listen must not trouble the doors.
+        with (
+            contextlib.suppress(OSError),
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as line,
+        ):
+            line.sendto("\n".join(lines).encode(), self._address)
+
+
+def _address(name: str) -> str | None:
+    """Return a path, or an abstract name whose `@` stands for a zero byte; nothing else is a socket here."""
+    if name.startswith("@"):
+        return "\0" + name[1:]
+    return name if name.startswith("/") else None
+
+
+def _interval_s(environ: Mapping[str, str]) -> float | None:
+    """Half of $WATCHDOG_USEC, if $WATCHDOG_PID is this process (sd_watchdog_enabled(3))."""
+    if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    allowed_us = environ.get("WATCHDOG_USEC", "")
+    if not allowed_us.isascii() or not allowed_us.isdigit() or int(allowed_us) == 0:
+        return None
+    return int(allowed_us) / 2e6
