@@ -70,6 +70,10 @@ class Clock:
         """Nanoseconds of CLOCK_BOOTTIME: steady, never set, counts suspended time too."""
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
+    def monotonic_ns(self) -> int:
+        """Nanoseconds of CLOCK_MONOTONIC, which the kernel's GPIO edges and systemd speak of."""
+        return time.monotonic_ns()
+
     def wall_us(self) -> int:
         """The calendar: microseconds since 1970 UTC, right or wrong (see `quality`)."""
         return time.clock_gettime_ns(time.CLOCK_REALTIME) // 1_000
@@ -82,7 +86,7 @@ class Clock:
 
     def mono_to_boot_ns(self, mono_ns: int) -> int:
         """A CLOCK_MONOTONIC stamp (the kernel's GPIO edges) as boot time; a suspend since then is not undone."""
-        return mono_ns + self.now_ns() - time.monotonic_ns()
+        return mono_ns + self.now_ns() - self.monotonic_ns()
 
     def quality(self) -> ClockQuality:
         """Who set the calendar: the network, a battery clock that still agrees with it, or nobody known."""

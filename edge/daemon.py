@@ -89,7 +89,7 @@ class Daemon:
         )
         self.watchers = Watchers(self.status)
         self.upstream: Upstream | None = None
-        self._notifier = Notifier()
+        self._notifier = Notifier(monotonic_ns=clock.monotonic_ns)
         self._tasks: list[asyncio.Task[None]] = []
 
     # --- wires ----------------------------------------------------------------------------------
@@ -285,10 +285,13 @@ class Daemon:
             self._notifier.ready()
         changes = difference(self.settings, new)
         for door in changes.doors:
-            self.runner.reload(new.doors[door])
+            self.runner.reload(changes.settings.doors[door])
+        self.settings = changes.settings
+        for key in changes.applied:
+            LOG.info("%s applied", key)
         for key in changes.restart:
             LOG.warning("%s changed; it takes effect after systemctl restart doord", key)
-        return {"applied": list(changes.doors), "needs_restart": list(changes.restart), "errors": []}
+        return {"applied": list(changes.applied), "needs_restart": list(changes.restart), "errors": []}
 
 
 def _say_why(task: asyncio.Task[None]) -> None:
