@@ -69,7 +69,8 @@ def _open_by_label(label: str) -> gpiod.Chip:
         try:
             chip = gpiod.Chip(str(path))
         except OSError as error:
-            refused = _explain_chip(error, path)
+            if error.errno in {errno.EACCES, errno.EPERM}:
+                refused = _explain_chip(error, path)
             continue
         info = chip.get_info()
         if label in {info.label, info.name}:

@@ -117,6 +117,7 @@ def _functions() -> ctypes.CDLL:
         "shim_flags": (u64, [chip, unsigned]),
         "shim_consumer": (ctypes.c_char_p, [chip, unsigned]),
         "shim_waiting": (unsigned, [chip, unsigned]),
+        "shim_idle": (integer, [chip]),
         "shim_close": (None, [chip]),
     }
     for name, (result, arguments) in signatures.items():
@@ -224,6 +225,10 @@ class ShimChip:
         """Edges in the kernel's queue for whoever holds the line."""
         waiting: int = self._do.shim_waiting(self._chip, line)
         return waiting
+
+    def idle(self) -> bool:
+        """Whether no process is inside the chip just now."""
+        return bool(self._do.shim_idle(self._chip))
 
     def close(self) -> None:
         self._do.shim_close(self._chip)

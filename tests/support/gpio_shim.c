@@ -112,7 +112,7 @@ static void chip_lock(struct chip *chip) {
 static void chip_unlock(struct chip *chip) { pthread_mutex_unlock(&chip->lock); }
 
 static void fifo_path(const struct chip *chip, int slot, char *path, size_t size) {
-	snprintf(path, size, "%s/gpiochip%u.request%d", chip->directory, chip->number, slot);
+	snprintf(path, size, "%s/request-%u-%d", chip->directory, chip->number, slot);
 }
 
 static uint64_t now_ns(clockid_t clock) {
@@ -146,12 +146,11 @@ static void request_wake(struct chip *chip, int slot) {
 	raw_close(fd);
 }
 
-static void request_event(struct chip *chip, int number, int rising) {
+static void request_event(struct chip *chip, int number, int rising, uint64_t at_ns) {
 	struct line *line = &chip->line[number];
 	struct request *request = &chip->request[line->request];
-	clockid_t clock = line->flags & GPIO_V2_LINE_FLAG_EVENT_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
 	struct gpio_v2_line_event event = {
-		.timestamp_ns = now_ns(clock),
+		.timestamp_ns = line->flags & GPIO_V2_LINE_FLAG_EVENT_CLOCK_REALTIME ? now_ns(CLOCK_REALTIME) : at_ns,
 		.id = rising ? GPIO_V2_LINE_EVENT_RISING_EDGE : GPIO_V2_LINE_EVENT_FALLING_EDGE,
 		.offset = (uint32_t)number,
 		.seqno = ++request->seqno,
@@ -171,6 +170,7 @@ static void request_event(struct chip *chip, int number, int rising) {
 static void line_settle(struct chip *chip, int number) {
 	struct line *line = &chip->line[number];
 	int before = line->level, level = line_level(line);
+	uint64_t at_ns = now_ns(CLOCK_MONOTONIC);
 	line->level = level;
 	struct record record = {
 		.line = number, .output = !!(line->flags & GPIO_V2_LINE_FLAG_OUTPUT), .level = level,
@@ -178,7 +178,7 @@ static void line_settle(struct chip *chip, int number) {
 		.pid = line->request >= 0 ? chip->request[line->request].pid : 0,
 	};
 	if (!chip->recorded || memcmp(&record.line, &line->last.line, sizeof record - offsetof(struct record, line))) {
-		record.at_ns = now_ns(CLOCK_MONOTONIC);
+		record.at_ns = at_ns;
 		line->last = record;
 		chip->history[chip->recorded++ % MAX_HISTORY] = record;
 	}
@@ -190,7 +190,7 @@ static void line_settle(struct chip *chip, int number) {
 	if (line->deaf > 0)
 		line->deaf--;
 	else
-		request_event(chip, number, rising);
+		request_event(chip, number, rising, at_ns);
 }
 
 static int config_check(const struct gpio_v2_line_config *config, uint32_t count, uint64_t *flags, int *values) {
@@ -699,6 +699,17 @@ unsigned shim_waiting(struct chip *chip, unsigned line) {
 	unsigned waiting = slot < 0 ? 0 : chip->request[slot].waiting;
 	chip_unlock(chip);
 	return waiting;
+}
+
+/* Whether nobody is inside the chip just now: a stopped process must not be. */
+int shim_idle(struct chip *chip) {
+	int error = pthread_mutex_trylock(&chip->lock);
+	if (error == EOWNERDEAD)
+		pthread_mutex_consistent(&chip->lock);
+	if (error && error != EOWNERDEAD)
+		return 0;
+	chip_unlock(chip);
+	return 1;
 }
 
 void shim_close(struct chip *chip) { munmap(chip, sizeof *chip); }

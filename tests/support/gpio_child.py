@@ -1,0 +1,106 @@
+"""Runs one GPIO driver as its own process, under the shim or on a kernel chip, for tests.
+
+One rule: it reports each signal as one JSON line, and does what the lines on its input say:
+{"apply": {point: bool}}, {"fail": point or null} (raise when that point reports),
+{"reopen": true}, {"describe": true}, {"level": point}, {"close": true}.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from drivers import gpio
+
+if TYPE_CHECKING:
+    from edge.messages import Signal
+
+
+def say(kind: str, **fields: Any) -> None:
+    sys.stdout.write(json.dumps({"kind": kind, **fields}) + "\n")
+    sys.stdout.flush()
+
+
+class Child:
+    def __init__(self, spec: dict[str, Any]) -> None:
+        settings = gpio.Settings(chip=spec.get("chip", 0))
+        points = {name: gpio.POINTS[name.split(".")[1]](**table) for name, table in spec["points"].items()}
+        self.driver = gpio.create("gpio", settings, points, lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        self.fails: str | None = None
+        self.running: asyncio.Task[None] | None = None
+
+    def emit(self, signal: Signal) -> None:
+        fields = asdict(signal)
+        if "points" in fields:
+            fields["points"] = sorted(fields["points"])
+        say(type(signal).__name__, **fields, seen_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        if self.fails is not None and getattr(signal, "point", None) == self.fails:
+            raise RuntimeError("the receiver is broken")
+
+    async def run(self) -> None:
+        try:
+            await self.driver.run(self.emit)
+        except OSError as error:
+            say("failed", errno=error.errno, text=str(error))
+
+    def open(self) -> None:
+        try:
+            self.driver.open()
+        except OSError as error:
+            say("refused", errno=error.errno, text=str(error), facts=dict(self.driver.describe()))
+            return
+        say("opened")
+        self.running = asyncio.ensure_future(self.run())
+
+    def do(self, order: dict[str, Any]) -> None:
+        for name, argument in order.items():
+            getattr(self, f"do_{name}")(argument)
+
+    def do_apply(self, outputs: dict[str, bool]) -> None:
+        try:
+            self.driver.apply(outputs)
+        except OSError as error:
+            say("not_applied", errno=error.errno, text=str(error))
+
+    def do_fail(self, point: str | None) -> None:
+        self.fails = point
+
+    def do_reopen(self, _: object) -> None:
+        self.open()
+
+    def do_describe(self, _: object) -> None:
+        say("facts", facts=dict(self.driver.describe()))
+
+    def do_level(self, point: str) -> None:
+        say("level", asserted=self.driver.level(point))
+
+    async def close(self) -> None:
+        if self.running is not None:
+            self.running.cancel()
+            await asyncio.gather(self.running, return_exceptions=True)
+        self.driver.close()
+        self.driver.close()
+        say("closed")
+
+
+async def main() -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: say("reported", text=str(context["message"])))
+    child = Child(json.loads(sys.argv[1]))
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    child.open()
+    while line := await reader.readline():
+        order = json.loads(line)
+        if order.pop("close", False):
+            await child.close()
+            break
+        child.do(order)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
