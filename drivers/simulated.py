@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from drivers.simulated_points import POINTS, Lock, Settings, addresses
 from edge.messages import Back, CardRead, Confirmed, Level, Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from pydantic import BaseModel
+
     from edge.messages import Json
     from edge.ports import Emit
+
+__all__ = ["ACTIONS", "POINTS", "Settings", "Simulated", "addresses", "create"]
 
 PRESS_S: Final = 0.5
 """How long a finger stays on a button."""
@@ -29,49 +32,8 @@ BURST_MS: Final = (1.0, 20.0, 60_000.0)
 REMEMBERED: Final = 1000
 """Levels kept of each output; the oldest are forgotten."""
 CUT: Final = "cable cut"
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Settings(_Table):
-    """`[driver.NAME]` with `kind = "simulated"`."""
-
-    bounce_ms: float = Field(default=0.0, ge=0, le=1000, description="0 to 1000 milliseconds")
-    """How long a contact chatters when its leaf moves."""
-    confirm_ms: float = Field(default=0.0, ge=0, le=5000, description="0 to 5000 milliseconds")
-    """How long an output takes to answer."""
-
-
-class Lock(_Table):
-    """A simulated lock."""
-
-    resting: Literal["locked", "unlocked"] = Field(
-        description='"locked" (fail-secure) or "unlocked" (fail-safe): what the lock is while doord does not run'
-    )
-
-
-class Plain(_Table):
-    """A simulated point that needs no settings."""
-
-
-POINTS: Final[Mapping[str, type[BaseModel]]] = {
-    "lock": Lock,
-    "contact": Plain,
-    "rex": Plain,
-    "release": Plain,
-    "tamper": Plain,
-    "buzzer": Plain,
-    "reader": Plain,
-}
 OUTPUTS: Final = frozenset({"lock", "buzzer"})
 ACTIONS: Final = ("open", "close", "rex", "release", "card", "bounce", "cut", "mend", "tamper")
-
-
-def addresses(_point: BaseModel) -> Collection[str]:
-    """Nothing: simulated points share no wires."""
-    return ()
 
 
 def create(name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]) -> Simulated:
