@@ -50,7 +50,7 @@ class Keeper:
         """The file was opened (again): look at everything anew."""
         self._measured_at: int | None = None
         self._inode: int | None = None
-        self.bytes = 0
+        self.bytes = self.used = 0
         self.oldest = 0
 
     def acknowledged(self) -> int:
@@ -94,7 +94,8 @@ class Keeper:
             db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
         self.bytes = pages * size
         (self.oldest,) = db.execute("SELECT ifnull(min(seq), 0) FROM record").fetchone()
-        return int((pages - free) * size)
+        self.used = int((pages - free) * size)
+        return self.used
 
     # --- what goes ---
 
