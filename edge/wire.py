@@ -192,55 +192,56 @@ class _Command(BaseModel):
     to: Annotated[int | None, Field(ge=1)] = None
 
 
+class _No(Exception):
+    """A refusal on its way out of the judging."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(code)
+        self.code, self.text = code, text
+
+
 def parse_command(payload: bytes, receiver: Receiver, *, retained: bool) -> Order | Refusal:
     """Judge one message of the `commands` topic. Never raises."""
+    body: dict[str, Any] = {}
+    try:
+        body = _object(payload)
+        return _judge(_shape(body, receiver, retained=retained), receiver)
+    except _No as no:
+        return _refusal(no, body, receiver)
+
+
+def _object(payload: bytes) -> dict[str, Any]:
     if len(payload) > MAX_COMMAND_BYTES:
-        return Refusal("too_large", f"a command has {len(payload)} bytes, expected at most {MAX_COMMAND_BYTES}")
+        raise _No("too_large", f"a command has {len(payload)} bytes, expected at most {MAX_COMMAND_BYTES}")
     try:
         body = json.loads(payload, object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        return Refusal("malformed", f"a command is one JSON object: {error}"[:300])
+        raise _No("malformed", f"a command is one JSON object: {error}") from None
     if not isinstance(body, dict):
-        return Refusal("malformed", "a command is one JSON object")
-    refused = _about(body, receiver)
+        raise _No("malformed", "a command is one JSON object")
+    return body
+
+
+def _shape(body: dict[str, Any], receiver: Receiver, *, retained: bool) -> _Command:
     if retained:
-        return refused("retained", "a retained command is never obeyed: publish commands without the retain flag")
+        raise _No("retained", "a retained command is never obeyed: publish commands without the retain flag")
     if receiver.signatures_required:
-        return refused("not_signed", "this controller obeys signed commands only")
-    name = body.get("command")
-    if name in LATER:
-        return refused("unsupported_command", f"this version does not know {name} yet")
+        raise _No("not_signed", "this controller obeys signed commands only")
+    if body.get("command") in LATER:
+        raise _No("unsupported_command", f"this version does not know {body['command']} yet")
     try:
-        command = _Command.model_validate(body)
+        return _Command.model_validate(body)
     except ValidationError as error:
         unknown = any(one["loc"] == ("command",) and one["type"] == "literal_error" for one in error.errors())
-        return refused("unknown_command" if unknown else "malformed", _sentence(error))
-    return _judge(command, receiver, refused)
+        raise _No("unknown_command" if unknown else "malformed", _sentence(error)) from None
 
 
-def _judge(command: _Command, receiver: Receiver, refused: _About) -> Order | Refusal:
-    doors = _doors(command, receiver)
-    if isinstance(doors, str):
-        return refused("malformed", doors)
-    for door in doors:
-        if door not in receiver.doors:
-            return refused("unknown_door", f"no door {door!r} here")
-    if command.command == "replay" and (command.from_ is None or (command.to or command.from_) < command.from_):
-        return refused("malformed", "replay takes from, and to not below it")
-    if command.for_s is not None and command.command != CommandName.UNLOCK:
-        return refused("malformed", "for_s goes with unlock only")
+def _judge(command: _Command, receiver: Receiver) -> Order:
     issued_us = _time_us(command.issued_at)
     expires_us = None if command.expires_at is None else _time_us(command.expires_at)
-    if command.command == CommandName.UNLOCK:
-        if expires_us is None:
-            return refused("malformed", "an unlock takes expires_at: a pulse never runs late")
-        if receiver.clock is ClockQuality.UNSYNCED:
-            return refused("clock_unsynced", "the clock cannot judge how old an unlock is")
-    if receiver.clock is not ClockQuality.UNSYNCED:
-        if expires_us is not None and expires_us <= receiver.wall_us:
-            return refused("expired", f"it expired at {command.expires_at}")
-        if issued_us > receiver.wall_us + FUTURE_US:
-            return refused("issued_in_future", f"it was issued at {command.issued_at}, which is still to come")
+    doors = _doors(command, receiver)
+    _judge_arguments(command)
+    _judge_age(command, issued_us, expires_us, receiver)
     who = command.actor
     return Order(
         command.id,
@@ -254,35 +255,54 @@ def _judge(command: _Command, receiver: Receiver, refused: _About) -> Order | Re
     )
 
 
-def _doors(command: _Command, receiver: Receiver) -> tuple[str, ...] | str:
+def _judge_arguments(command: _Command) -> None:
+    if command.command == "replay" and (command.from_ is None or (command.to or command.from_) < command.from_):
+        raise _No("malformed", "replay takes from, and to not below it")
+    if command.command != "replay" and (command.from_ is not None or command.to is not None):
+        raise _No("malformed", "from and to go with replay only")
+    if command.command != "unlock" and command.for_s is not None:
+        raise _No("malformed", "for_s goes with unlock only")
+    if command.command == "unlock" and command.expires_at is None:
+        raise _No("malformed", "an unlock takes expires_at: a pulse never runs late")
+
+
+def _judge_age(command: _Command, issued_us: int, expires_us: int | None, receiver: Receiver) -> None:
+    """Modes are desired state and may run late; without a clock only they can."""
+    if receiver.clock is ClockQuality.UNSYNCED:
+        if command.command == "unlock":
+            raise _No("clock_unsynced", "the clock cannot judge how old an unlock is")
+        return
+    if expires_us is not None and expires_us <= receiver.wall_us:
+        raise _No("expired", f"it expired at {command.expires_at}")
+    if issued_us > receiver.wall_us + FUTURE_US:
+        raise _No("issued_in_future", f"it was issued at {command.issued_at}, which is still to come")
+
+
+def _doors(command: _Command, receiver: Receiver) -> tuple[str, ...]:
     named = [command.door is not None, command.doors is not None, command.all]
     if command.command in {"replay", "diagnose"}:
-        return "it concerns no door" if any(named) else ()
+        if any(named):
+            raise _No("malformed", f"{command.command} concerns no door")
+        return ()
     if sum(named) != 1:
-        return "expected exactly one of door, doors and all"
-    if command.all:
-        return tuple(receiver.doors)
-    return tuple(dict.fromkeys(command.doors or [command.door or ""]))
+        raise _No("malformed", "expected exactly one of door, doors and all")
+    doors = receiver.doors if command.all else command.doors or [command.door or ""]
+    for door in doors:
+        if door not in receiver.doors:
+            raise _No("unknown_door", f"no door {door!r} here")
+    return tuple(dict.fromkeys(doors))
 
 
-class _About:
-    """Makes refusals that name the command as far as it can be made out."""
-
-    def __init__(self, body: Mapping[str, Any]) -> None:
-        command_id, name, door = body.get("id"), body.get("command"), body.get("door")
-        self.id = command_id if isinstance(command_id, str) and _ID.fullmatch(command_id) else None
-        self.name = name if isinstance(name, str) and len(name) <= MAX_ID else None
-        self.door = door if isinstance(door, str) else None
-
-    def __call__(self, code: str, text: str) -> Refusal:
-        return Refusal(code, text[:500], self.id, self.name, self.door)
-
-
-def _about(body: Mapping[str, Any], receiver: Receiver) -> _About:
-    about = _About(body)
-    if about.door not in receiver.doors:
-        about.door = None
-    return about
+def _refusal(no: _No, body: Mapping[str, Any], receiver: Receiver) -> Refusal:
+    """Name the command as far as it can be made out."""
+    command_id, name, door = body.get("id"), body.get("command"), body.get("door")
+    return Refusal(
+        no.code,
+        no.text[:500],
+        command_id if isinstance(command_id, str) and _ID.fullmatch(command_id) else None,
+        name if isinstance(name, str) and len(name) <= MAX_ID else None,
+        door if isinstance(door, str) and door in receiver.doors else None,
+    )
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
