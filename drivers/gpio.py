@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import traceback
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -83,6 +84,8 @@ class GpioDriver:
         try:
             self._claim()
         except (OSError, GPIOZeroError) as error:
+            # A device whose constructor failed lives on in the error's frames and keeps its pin reserved.
+            traceback.clear_frames(error.__traceback__)
             self._release()
             raise error if isinstance(error, OSError) else OSError(errno.EINVAL, str(error)) from error
 
@@ -236,7 +239,6 @@ class GpioDriver:
 
     def _report_all(self) -> None:
         for name in self._outputs:
-            self._wires[name].confirmed = False
             self._check_output(self._wires[name], counts=False)
         for name in self._inputs:
             wire = self._wires[name]

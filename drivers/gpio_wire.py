@@ -30,7 +30,8 @@ class Wire:
         """Inputs: as last reported. Outputs: as last told."""
         self.ticks: Any = None
         """When an input was last reported, on the factory's clock."""
-        self.confirmed = False
+        self.confirmed = True
+        """Outputs: whether there is nothing left to confirm, as at the resting level that `open` claimed."""
         self.wrong = 0
         """Outputs: read-backs in a row that disagreed."""
         self.edge: Callable[[Any, Any], None] | None = None

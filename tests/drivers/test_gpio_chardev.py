@@ -320,6 +320,7 @@ def test_a_chip_that_vanishes_ends_the_run_and_may_come_back(chip: ShimChip) -> 
         chip.plug()
         process.order(reopen=True)
         process.until("opened")
+        process.order(apply={LOCK: False})
         process.until("Confirmed", point=LOCK, asserted=False)
         chip.drive(27, high=False)
         process.until("Level", point=CONTACT, asserted=False, initial=False)

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from drivers import simulated
+from tests.support.gpio_bench import GpioBench
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -83,7 +84,12 @@ def _simulated() -> Iterator[Bench]:
     yield SimulatedBench()
 
 
-BENCHES: Final[dict[str, Callable[[], AbstractContextManager[Bench]]]] = {"simulated": _simulated}
+@contextmanager
+def _gpio() -> Iterator[Bench]:
+    yield GpioBench(INPUTS, OUTPUTS)
+
+
+BENCHES: Final[dict[str, Callable[[], AbstractContextManager[Bench]]]] = {"gpio": _gpio, "simulated": _simulated}
 """Driver kind -> a maker of its bench."""
 
 
