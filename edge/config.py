@@ -76,7 +76,7 @@ def check_files(settings: Settings) -> tuple[Problem, ...]:
             with file.open("rb") as stream:
                 stream.read(1)
         except OSError as error:
-            report.add(key, f"found {shown(str(file))}, expected a file that can be read: {error.strerror}")
+            report.add(key, f'found "{file}", expected a file that can be read: {error.strerror}')
     return tuple(report.problems)
 
 
@@ -265,12 +265,13 @@ class _Reading:
             for role in tables.ROLES
             if isinstance(raw.get(role), dict)
         }
-        if door is None:
-            return None
-        default = Timing(door.debounce_ms, door.instability_ms)
         inputs = {role: point for role, point in points.items() if isinstance(point, tables.Input)}
-        if not inputs:
-            self.timing(key, tables.Input(driver=""), default)
+        if door is None:
+            for role, point in inputs.items():
+                if point.debounce_ms is not None and point.instability_ms is not None:  # wrong whatever the door has
+                    self.timing(dotted(key, role), point, Timing())
+            return None
+        default = self.timing(key, tables.Input(driver=""), Timing(door.debounce_ms, door.instability_ms))
         timing = {role: self.timing(dotted(key, role), point, default) for role, point in inputs.items()}
         contact, rex = timing.get("contact", default), points.get("rex")
         chosen = {k: getattr(door, k) for k in _POLICY} | {

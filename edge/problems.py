@@ -93,11 +93,11 @@ def shown(value: object) -> str:
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
 
 
-def meant(word: str, known: Iterable[str]) -> str:
+def meant(word: str, words: Iterable[str]) -> str:
     """What to write instead of an unknown word: `did you mean "x"?`, or all there is to choose from."""
-    choice = sorted(known)
-    near = difflib.get_close_matches(word, choice, n=1)
-    if near:
+    choice = sorted(words)
+    near = difflib.get_close_matches(word, choice, n=1) or [known for known in choice if word in known.split("_")]
+    if len(near) == 1:
         return f'did you mean "{near[0]}"?'
     return f"expected {alternatives(choice)}" if choice else "nothing is expected here"
 

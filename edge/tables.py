@@ -140,7 +140,7 @@ class Mqtt(Table):
     @classmethod
     def _somebodys(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if value is not None and info.data.get("username", "") is None:
-            raise ValueError("found without username, expected both or neither")
+            raise ValueError("found without username, expected one as well")
         return value
 
     @field_validator("ca_file", "cert_file", "key_file")
@@ -154,7 +154,7 @@ class Mqtt(Table):
     @classmethod
     def _a_pair(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if value is not None and info.data.get("cert_file", value) is None:
-            raise ValueError("found without cert_file, expected both or neither")
+            raise ValueError("found without cert_file, expected one as well")
         return value
 
     @field_validator("prefix")
@@ -195,7 +195,7 @@ class Control(Table):
     @classmethod
     def _fits(cls, value: Path) -> Path:
         if len(str(value).encode()) > LONGEST_SOCKET:
-            raise ValueError(f"found {shown(str(value))}, expected at most {LONGEST_SOCKET} bytes for a socket's path")
+            raise ValueError(f'found "{value}", expected at most {LONGEST_SOCKET} bytes for the path of a socket')
         return value
 
 
