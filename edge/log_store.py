@@ -148,8 +148,7 @@ class Store:
         rows: list[tuple[Any, ...]] = []
         for event in events:
             sequence += 1
-            row = log_schema.row_of(event, sequence, boot, recorded_ns)
-            prev = log_schema.link_record(row, prev)
+            row, prev = log_schema.chained(event, sequence, boot, recorded_ns, prev)
             rows.append((*row, prev))
         modes = dict(work.modes)
         for entry in work.entries:
@@ -201,11 +200,12 @@ class Store:
             (boot,) = db.execute("SELECT max(id) FROM boot").fetchone()
         else:
             boot = self._boot
-        if prepared.rows:
-            db.executemany(log_schema.INSERT_RECORD, [(row[0], boot, *row[2:]) for row in prepared.rows])
-        modes = [(door, state) for door, (_, state) in prepared.modes.items()]
-        db.executemany("INSERT OR REPLACE INTO mode VALUES (?, ?)", modes)
-        db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", prepared.work.cursors.items())
+        for row in prepared.rows:
+            db.execute(log_schema.INSERT_RECORD, (row[0], boot, *row[2:]))
+        for door, (_, state) in prepared.modes.items():
+            db.execute("INSERT OR REPLACE INTO mode VALUES (?, ?)", (door, state))
+        for cursor in prepared.work.cursors.items():
+            db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor)
         prepared.answers.clear()
         notes: list[tuple[Offset, bytes]] = []
         for entry in prepared.work.entries:
@@ -213,15 +213,21 @@ class Store:
                 prepared.answers.append((entry, self._admit(db, entry)))
             elif isinstance(entry, Settle):
                 db.execute("UPDATE command SET reply = ? WHERE id = ?", [entry.reply, entry.command_id])
-            elif isinstance(entry, Note) and not self.timeline.known(self.clock.boot_id, entry.offset):
-                offset, last = entry.offset, notes[-1][1] if notes else self._clock_hash
-                digest = log_schema.link_clock(self.clock.boot_id, offset.at_ns, offset.offset_us, offset.quality, last)
-                notes.append((offset, digest))
-                db.execute(
-                    "INSERT INTO clock(boot, at_ns, offset_us, quality, hash) VALUES (?, ?, ?, ?, ?)",
-                    [boot, offset.at_ns, offset.offset_us, offset.quality, digest],
-                )
+            elif isinstance(entry, Note):
+                self._note(db, boot, entry.offset, notes)
         return notes
+
+    def _note(self, db: sqlite3.Connection, boot: int, offset: Offset, notes: list[tuple[Offset, bytes]]) -> None:
+        """Write what the clock showed, unless that is known; `notes` are those of this transaction."""
+        last, prev = notes[-1] if notes else (self.timeline.last(self.clock.boot_id), self._clock_hash)
+        if last is not None and offset.same_as(last):
+            return
+        digest = log_schema.link_clock(self.clock.boot_id, offset.at_ns, offset.offset_us, offset.quality, prev)
+        notes.append((offset, digest))
+        db.execute(
+            "INSERT INTO clock(boot, at_ns, offset_us, quality, hash) VALUES (?, ?, ?, ?, ?)",
+            [boot, offset.at_ns, offset.offset_us, offset.quality, digest],
+        )
 
     def _admit(self, db: sqlite3.Connection, entry: Admit) -> Admission:
         """First, unless the id is known or its expiry lies where ids have been forgotten already."""

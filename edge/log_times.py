@@ -31,6 +31,10 @@ class Offset:
     offset_us: int
     quality: ClockQuality
 
+    def same_as(self, other: Offset) -> bool:
+        """True when the calendar did not move between them and is trusted as far."""
+        return self.quality is other.quality and abs(self.offset_us - other.offset_us) < SAME_WITHIN_US
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -49,12 +53,9 @@ class Timeline:
         self._best: dict[str, list[Offset]] = {}
         self._last: dict[str, Offset] = {}
 
-    def known(self, boot: str, offset: Offset) -> bool:
-        """True when this tells nothing that the boot's latest offset has not told."""
-        last = self._last.get(boot)
-        if last is None or last.quality is not offset.quality:
-            return False
-        return abs(last.offset_us - offset.offset_us) < SAME_WITHIN_US
+    def last(self, boot: str) -> Offset | None:
+        """What was learnt last of this boot."""
+        return self._last.get(boot)
 
     def add(self, boot: str, offset: Offset) -> None:
         """Learn an offset."""
