@@ -107,7 +107,8 @@ class GpioDriver:
             failed.result()
         finally:
             self._emit = None
-            failed.cancel()
+            if not failed.cancel():
+                failed.exception()  # looked at, even when a cancellation came first
             if fd is not None:
                 loop.remove_reader(fd)
             for wire in self._wires.values():

@@ -194,6 +194,19 @@ def test_a_level_that_changed_without_an_edge_is_found_within_a_second(factory: 
     run(lambda _: scene())
 
 
+def test_a_burst_whose_last_edge_is_missing_is_read_back_at_once(factory: MockFactory) -> None:
+    async def scene() -> None:
+        async with Bench(driver_on(factory, PLAIN)) as bench:
+            began_s = asyncio.get_running_loop().time()
+            factory.pin(27).drive_low()
+            factory.pin(27)._state = True
+            await bench.settle()
+            assert bench.levels(CONTACT) == [True, False, True]
+            assert asyncio.get_running_loop().time() == began_s, "the reconcile has not been waited for"
+
+    run(lambda _: scene())
+
+
 def test_an_output_that_does_not_follow_is_lost_after_two_looks(factory: MockFactory) -> None:
     async def scene() -> None:
         async with Bench(driver_on(factory, PLAIN)) as bench:
