@@ -1,0 +1,115 @@
+"""docs/configuration.md has every key there is, with its range, its default and what SIGHUP does."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from edge.config import kinds
+from edge.tables import ROLES, Commands, Control, Controller, Door, Input, Log, Mqtt, Point, Rex
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+SECTIONS = {
+    "`[controller]`": Controller,
+    "`[log]`": Log,
+    "`[mqtt]`": Mqtt,
+    "`[control]`": Control,
+    "`[commands]`": Commands,
+    "`[door.ID]`": Door,
+}
+POINTS = {"driver": Point, "debounce_ms": Input, "instability_ms": Input, "unlocks": Rex}
+
+
+def rows(heading: str) -> dict[str, list[list[str]]]:
+    """The rows of all tables under a heading: key -> the cells after it."""
+    [chapter] = re.findall(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", PAGE, re.DOTALL | re.MULTILINE)
+    found: dict[str, list[list[str]]] = {}
+    for line in chapter.splitlines():
+        if match := re.match(r"\| `(\w+)` \|(.*)\|$", line):
+            found.setdefault(match[1], []).append([cell.strip() for cell in match[2].split(" | ")])
+    return found
+
+
+def said(field: FieldInfo) -> tuple[str, list[str]]:
+    """The default as the page has it, and the figures of the range."""
+    default: Any = field.default
+    if isinstance(default, Enum):
+        default = default.value
+    if default is PydanticUndefined:
+        text = "must be given"
+    elif default is None or default == ():
+        text = "none"
+    elif isinstance(default, bool):
+        text = f"`{str(default).lower()}`"
+    elif isinstance(default, str | Path):
+        text = f"`{default}`"
+    else:
+        text = f"{default:g}"
+    return text, [
+        f"{limit:.10g}" for m in field.metadata for a in ("ge", "le") if (limit := getattr(m, a, None)) is not None
+    ]
+
+
+def check(field: FieldInfo, cells: list[str], default_cell: int) -> None:
+    default, figures = said(field)
+    assert cells[default_cell].startswith(default)
+    described = re.findall(r"\d+(?:\.\d+)?", cells[default_cell - 1])
+    assert described[: len(figures)] == figures
+
+
+@pytest.mark.parametrize(("heading", "model"), [*SECTIONS.items()], ids=[m.__name__ for m in SECTIONS.values()])
+def test_every_key_of_every_section(heading: str, model: type[BaseModel]) -> None:
+    written = rows(heading)
+    keys = {key: field for key, field in model.model_fields.items() if model is not Door or key not in ROLES}
+    assert list(written) == list(keys)
+    for key, field in keys.items():
+        [cells] = written[key]
+        assert cells[-1] in {"at once", "restart"}
+        if (model, key) != (Door, "name"):
+            check(field, cells, 2)
+
+
+@pytest.mark.parametrize("kind", sorted(kinds()))
+def test_every_key_of_every_driver(kind: str) -> None:
+    module = import_module(f"drivers.{kind}")
+    written = rows(f'`kind = "{kind}"`')
+    assert written.keys() == module.Settings.model_fields.keys()
+    for key, field in module.Settings.model_fields.items():
+        check(field, written[key][0], 2)
+    written = rows(f"Points of `{kind}`")
+    assert written.keys() == {key for model in module.POINTS.values() for key in model.model_fields}
+    for role, model in module.POINTS.items():
+        for key, field in model.model_fields.items():
+            default, _ = said(field)
+            assert default in written[key][0][-1], f"{role}.{key}"
+
+
+def test_every_point_and_its_keys() -> None:
+    written = rows("Points")
+    assert set(written) == {*ROLES, *POINTS}
+    assert set(POINTS) == {key for model in ROLES.values() for key in model.model_fields}
+    for key, model in POINTS.items():
+        field = model.model_fields[key]
+        [cells] = written[key]
+        if key in {"driver", "unlocks"}:
+            check(field, cells, 3)
+        roles = {role for role, has in ROLES.items() if key in has.model_fields}
+        assert cells[1] == "all" or set(re.findall(r"\w+", cells[1])) == roles
+
+
+def test_what_the_page_says_of_sighup_is_what_happens() -> None:
+    """Compare with tests/edge/test_settings.py, which shows it."""
+    at_once = {key for key, [cells] in rows("`[door.ID]`").items() if cells[-1] == "at once"}
+    shown = (Path(__file__).parent / "test_settings.py").read_text()
+    [policy] = re.findall(r"\[\n(.*?)\n    \],\n\)\ndef test_a_running_door", shown, re.DOTALL)
+    assert at_once == set(re.findall(r'"(\w+)"\),', policy))
