@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import os
+import random
 import secrets
 import signal
 import sys
@@ -20,17 +21,19 @@ from typing import TYPE_CHECKING, Final
 
 from edge import __version__
 from edge.clock import Clock
+from edge.command_desk import CommandDesk
 from edge.config import DEFAULT_PATH, load
 from edge.control import Control, RequestError
 from edge.keeper import Keeper
 from edge.log import Log, LogInUseError, LogOptions
 from edge.messages import NS_PER_S, SYSTEM, Event, Subject
 from edge.notify import Notifier
-from edge.runner import SITE, Runner
 from edge.problems import ConfigError
+from edge.runner import SITE, Runner
 from edge.service import Service, Simulator
 from edge.settings import difference
-from edge.status import Calendar, all_doors, controller_facts, driver_facts
+from edge.status import Calendar, all_doors, controller_facts, door_facts, driver_facts
+from edge.sync import Options, Upstream
 from edge.watchers import Watchers
 from edge.wire import Identity, cloudevent
 
@@ -39,8 +42,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from edge.messages import ClockQuality, Json, Record
+    from edge.ports import Incoming
     from edge.settings import Settings
-    from edge.sync import Upstream
 
 LOG: Final = logging.getLogger("doord")
 EX_CONFIG: Final = 78
@@ -51,6 +54,8 @@ FAREWELL_S: Final = 1.0
 """How long a stop waits for the upstream to take the last records."""
 STEP_TO_RECORD_US: Final = 2_000_000
 """R19: a smaller step of the calendar is not worth a record."""
+LATE_NS: Final = 10 * NS_PER_S
+"""A record that leaves later than this after it happened is called replayed."""
 WRITER_PATIENCE_NS: Final = 300 * NS_PER_S
 """A disk that keeps the writer longer than this in one call is a reason to start again."""
 
@@ -89,6 +94,10 @@ class Daemon:
         )
         self.watchers = Watchers(self.status)
         self.upstream: Upstream | None = None
+        self._last_of: dict[str, int] = {}
+        """The latest record about each door."""
+        self._refused: str | None = None
+        self._desk = CommandDesk(self, signatures_required=bool(settings.commands.keys))
         self._notifier = Notifier(monotonic_ns=clock.monotonic_ns)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -184,22 +193,34 @@ class Daemon:
     def _start_upstream(self) -> None:
         if self.settings.mqtt is None:
             return
-        from edge.upstream import make  # noqa: PLC0415 -- doors are guarded before paho is imported
+        from edge.mqtt import MqttLink  # noqa: PLC0415 -- doors are guarded before paho is imported
 
-        self.upstream = make(self)
+        chosen, who = self.settings.mqtt, self.settings.controller
+        options = Options(
+            chosen.url, f"{chosen.prefix}/{who.site}/{who.id}", chosen.ack == "application", chosen.window
+        )
+        client_id = f"doorward-{who.site}-{who.id}"
+        self.upstream = Upstream(
+            options,
+            self.log,
+            self,
+            tuple(self.settings.doors),
+            lambda upstream: MqttLink(chosen, client_id, upstream),
+            random.Random(),  # noqa: S311 -- jitter keeps no secret
+        )
         self.runner.listeners.append(self.upstream.door_changed)
-        self._spawn(self.upstream.run(), "upstream")
+        self.upstream.start().add_done_callback(_say_why)
 
     # --- what happens meanwhile ---------------------------------------------------------------------
 
     def _record(
         self, event_type: str, *, details: Mapping[str, Json] | None = None, modes: Mapping[str, str] | None = None
     ) -> None:
-        who = self.settings.controller
-        subject = Subject("controller", who.id, who.name)
-        self.log.append([Event(event_type, self.clock.now_ns(), subject, SYSTEM, details=details or {})], modes)
+        event = Event(event_type, self.clock.now_ns(), self.controller(), SYSTEM, details=details or {})
+        self.log.append([event], modes)
 
     def _committed(self, records: Sequence[Record]) -> None:
+        self._last_of |= {r.event.door: r.sequence for r in records if r.event.door is not None}
         if self.watchers:
             self.watchers.records([self.cloudevent(record) for record in records])
             self.watchers.changed()
@@ -232,6 +253,42 @@ class Daemon:
                 continue
             self._notifier.watchdog()
 
+    # --- for the upstream ---------------------------------------------------------------------------
+
+    def controller(self) -> Subject:
+        """The controller as the subject of its own events."""
+        who = self.settings.controller
+        return Subject("controller", who.id, who.name)
+
+    def online_status(self) -> dict[str, Json]:
+        """What the retained `status` says beside the state of the conversation."""
+        return {"version": __version__, "boot": self.clock.boot_id, "doors": [*self.settings.doors]}
+
+    def door_state(self, door: str) -> Json:
+        """The retained state of a door."""
+        calendar, found = Calendar(self.clock), self.runner.doors[door]
+        facts = door_facts(found, self.runner.since_ns(door), {}, calendar)
+        for passing in ("unlocked_for_s", "held_open_in_s", "points"):
+            del facts[passing]
+        return {"id": door, **facts, "sequence": self._last_of.get(door, 0)}
+
+    def is_late(self, record: Record) -> bool:
+        """More than 10 s ago, or before this boot."""
+        return record.boot != self.clock.boot_id or self.clock.now_ns() - record.event.at_ns > LATE_NS
+
+    def ordered(self, incoming: Incoming) -> None:
+        """A command from the broker."""
+        self._desk.ordered(incoming)
+
+    def upstream_refuses(self, reason: str | None) -> None:
+        """One fault when the broker begins to refuse, one more record when it takes again."""
+        if (reason is None) == (self._refused is None):
+            return
+        self._refused = reason
+        kind = "controller.fault" if reason else "controller.fault_cleared"
+        subject = Subject("upstream", "mqtt", "MQTT broker")
+        self.log.append([Event(kind, self.clock.now_ns(), subject, SYSTEM, details={"reason": reason})])
+
     # --- for the control socket ------------------------------------------------------------------------
 
     def status(self) -> Json:
@@ -242,10 +299,17 @@ class Daemon:
             "stream": self.log.stream,
             "clock": calendar.facts(),
             "log": asdict(self.log.health()),
-            "upstream": None if self.upstream is None else self.upstream.facts(),
+            "upstream": self._upstream_facts(calendar),
             "drivers": {name: driver_facts(keeper, calendar) for name, keeper in self.keepers.items()},
             "doors": all_doors(self.runner, calendar),
         }
+
+    def _upstream_facts(self, calendar: Calendar) -> Json:
+        if self.upstream is None:
+            return None
+        ago_s = asyncio.get_running_loop().time() - self.upstream.since_s
+        since = calendar.at(calendar.now_ns - round(ago_s * NS_PER_S))
+        return {**self.upstream.facts(), "since": since, "unrecorded_refusals": self._desk.unrecorded}
 
     def identity(self) -> Identity:
         """Who this controller is on the wire; the epoch is known once the log is open."""
@@ -278,8 +342,7 @@ class Daemon:
         try:
             new = load(self.settings.file)
         except ConfigError as error:
-            for problem in error.problems:
-                LOG.error("%s", problem)
+            _complain(error)
             return {"applied": [], "needs_restart": [], "errors": [str(problem) for problem in error.problems]}
         finally:
             self._notifier.ready()
@@ -292,6 +355,11 @@ class Daemon:
         for key in changes.restart:
             LOG.warning("%s changed; it takes effect after systemctl restart doord", key)
         return {"applied": list(changes.applied), "needs_restart": list(changes.restart), "errors": []}
+
+
+def _complain(error: ConfigError) -> None:
+    for problem in error.problems:
+        LOG.error("%s", problem)
 
 
 def _say_why(task: asyncio.Task[None]) -> None:
@@ -334,8 +402,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = load(arguments.config)
     except ConfigError as error:
-        for problem in error.problems:
-            LOG.error("%s", problem)
+        _complain(error)
         return EX_CONFIG
     try:
         asyncio.run(_serve(settings))

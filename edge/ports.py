@@ -91,3 +91,62 @@ class Journal(Protocol):
 
     def settle(self, command_id: str, reply: bytes) -> None:
         """Keep the answer of an admitted command for its second arrival."""
+
+
+class LinkError(OSError):
+    """There is no link, or not any more. `refused`: the broker is there and does not want us."""
+
+    def __init__(self, reason: str, *, refused: bool = False) -> None:
+        """`reason` is for people."""
+        super().__init__(reason)
+        self.refused = refused
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The broker's terms."""
+
+    receive_maximum: int
+    """How many messages may be unacknowledged at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message from the broker."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    response_topic: str | None = None
+    correlation: bytes | None = None
+
+
+class Link(Protocol):
+    """One connection to the upstream. It lives once."""
+
+    async def connect(self, will: tuple[str, bytes]) -> Connected:
+        """Connect, leaving a retained will (topic, payload). Raises LinkError."""
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Receive what is published there."""
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        content_type: str | None = None,
+        correlation: bytes | None = None,
+    ) -> int:
+        """Send one message, at least once; returns the number its acknowledgement will carry.
+
+        Raises LinkError when the link is gone. The caller keeps the number of unacknowledged
+        messages below the broker's limit.
+        """
+
+    def close(self) -> None:
+        """End in good order: no will is sent."""
+
+    def abandon(self) -> None:
+        """End without a word."""

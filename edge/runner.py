@@ -51,10 +51,10 @@ from edge.messages import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from edge.settings import DoorSettings
     from edge.messages import Json
     from edge.policy import Timing
     from edge.ports import Journal
+    from edge.settings import DoorSettings
 
 FACETS: Final = ("mode", "contact", "lock", "alarm")
 SITE: Final = "controller"

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge.clock import Clock
-    from edge.settings import Settings
     from edge.door_state import Door
     from edge.keeper import Keeper
     from edge.messages import Json
     from edge.runner import Runner
+    from edge.settings import Settings
 
 
 def iso(time_us: int) -> str:

@@ -1,0 +1,167 @@
+"""Commands from the broker: judged, admitted once, carried out, answered; or refused, and why.
+
+One rule: an id is on the disk before its command reaches a door, so it is carried out at most once,
+also across a restart. The network waits for the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edge.log import LogUnavailableError
+from edge.messages import Actor, CommandName, Event, Subject
+from edge.orders import Order, Receiver, Refusal, parse_command, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge.clock import Clock
+    from edge.log import Log
+    from edge.messages import Json
+    from edge.ports import Incoming
+    from edge.runner import Runner
+    from edge.sync import Upstream
+
+LOG: Final = logging.getLogger(__name__)
+MAX_AT_ONCE: Final = 100
+"""Commands under way; more are refused as `busy`."""
+REFUSALS_A_MINUTE: Final = 30
+"""More refusals are answered and counted, but not recorded: nobody may fill the log from outside."""
+SENDER: Final = Actor("operator", "mqtt", "MQTT")
+RECORDED_AS: Final = {
+    CommandName.UNLOCK: "lock.unlock",
+    CommandName.HOLD_UNLOCKED: "lock.unlock",
+    CommandName.LOCK: "lock.locked",
+    CommandName.LOCK_DOWN: "lock.lock_down",
+    CommandName.CANCEL_LOCKDOWN: "lock.cancel_lockdown",
+    CommandName.BLOCK: "lock.update",
+    CommandName.UNBLOCK: "lock.update",
+}
+
+
+class Host(Protocol):
+    """What the daemon lends."""
+
+    runner: Runner
+    log: Log
+    clock: Clock
+    upstream: Upstream | None
+
+    def controller(self) -> Subject:
+        """The controller itself."""
+
+    def status(self) -> Json:
+        """The whole status, the answer to `diagnose`."""
+
+
+class CommandDesk:
+    """Takes messages of the `commands` topic."""
+
+    def __init__(self, host: Host, *, signatures_required: bool) -> None:
+        """Serves for as long as the host lives."""
+        self._host = host
+        self._signatures_required = signatures_required
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._window_s, self._refused = 0.0, 0
+        self.unrecorded = 0
+
+    def ordered(self, incoming: Incoming) -> None:
+        """A message came."""
+        host = self._host
+        receiver = Receiver(
+            host.controller().id,
+            host.runner.doors,
+            host.clock.wall_us(),
+            host.clock.quality(),
+            self._signatures_required,
+        )
+        order = parse_command(incoming.payload, receiver, retained=incoming.retained)
+        if isinstance(order, Order) and len(self._under_way) >= MAX_AT_ONCE:
+            order = Refusal("busy", f"{MAX_AT_ONCE} commands are under way", order.id, order.name)
+        if isinstance(order, Refusal):
+            self._refuse(order, incoming)
+            return
+        task = asyncio.create_task(self._serve(order, incoming), name=f"command {order.id}")
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _serve(self, order: Order, incoming: Incoming) -> None:
+        log = self._host.log
+        try:
+            admission = await log.admit(order.id, order.expires_us)
+        except LogUnavailableError as error:
+            self._refuse(Refusal("busy", str(error), order.id, order.name), incoming)
+            return
+        if not admission.first:
+            text = "this id was carried out before; its answer is lost"
+            self._answer(incoming, admission.reply or reply(order.id, order.name, {}, code="duplicate", text=text))
+            return
+        if self._expired(order):  # while it waited for the disk: a pulse never runs late
+            refusal = Refusal("expired", "it expired before it could be admitted", order.id, order.name)
+            answer = self._refuse(refusal, incoming)
+        else:
+            answer = self._carry_out(order)
+            self._answer(incoming, answer)
+        log.settle(order.id, answer)
+
+    def _expired(self, order: Order) -> bool:
+        return order.expires_us is not None and order.expires_us <= self._host.clock.wall_us()
+
+    def _carry_out(self, order: Order) -> bytes:
+        host = self._host
+        if order.name == "diagnose":
+            return reply(order.id, order.name, host.status())
+        if order.span is not None and host.upstream is not None:
+            host.upstream.replay(*order.span)
+            return reply(order.id, order.name, {})
+        outcomes = host.runner.command(
+            CommandName(order.name), order.doors, command_id=order.id, actor=order.actor, for_s=order.for_s
+        )
+        told: Mapping[str, Json] = {door: asdict(outcome) for door, outcome in outcomes.items()}
+        refused = next((outcome for outcome in outcomes.values() if not outcome.done), None)
+        if refused is None:
+            return reply(order.id, order.name, dict(told))
+        return reply(order.id, order.name, dict(told), code=refused.code, text=refused.message)
+
+    def _refuse(self, refusal: Refusal, incoming: Incoming) -> bytes:
+        LOG.warning("a command was refused: %s", refusal.code)
+        if self._worth_recording():
+            self._host.log.append([self._event(refusal)])
+        else:
+            self.unrecorded += 1
+        answer = reply(refusal.id, refusal.name, {}, code=refusal.code, text=refusal.message)
+        self._answer(incoming, answer)
+        return answer
+
+    def _event(self, refusal: Refusal) -> Event:
+        """A refused command as what it would have been; one that makes no sense as a fault."""
+        host = self._host
+        now_ns = host.clock.now_ns()
+        details: dict[str, Json] = {"command": refusal.name, "id": refusal.id, "reason": refusal.message}
+        door = host.runner.doors.get(refusal.door or "")
+        known = RECORDED_AS.get(CommandName(refusal.name)) if refusal.name in set(CommandName) else None
+        return Event(
+            known or "controller.fault",
+            now_ns,
+            host.controller() if door is None else door.subject,
+            SENDER,
+            "operator" if known else None,
+            success=False,
+            code=refusal.code,
+            door=refusal.door,
+            details=details,
+        )
+
+    def _worth_recording(self) -> bool:
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._window_s > 60:  # noqa: PLR2004 -- a minute
+            self._window_s, self._refused = now_s, 0
+        self._refused += 1
+        return self._refused <= REFUSALS_A_MINUTE
+
+    def _answer(self, incoming: Incoming, answer: bytes) -> None:
+        if self._host.upstream is not None:
+            self._host.upstream.reply(incoming.response_topic, answer, incoming.correlation)

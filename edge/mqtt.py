@@ -1,0 +1,253 @@
+"""The only module that imports paho: one connection to one broker, driven by the asyncio loop.
+
+One rule: a link lives once. It connects, carries messages, is lost, and a new one is made; so
+nothing is ever left in paho from before, and paho is given nothing while there is no connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from typing import TYPE_CHECKING, Final, Protocol
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from edge.ports import Connected, Incoming, LinkError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from paho.mqtt.reasoncodes import ReasonCode
+
+    from edge.tables import Mqtt
+
+LOG: Final = logging.getLogger(__name__)
+CONNECT_S: Final = 15.0
+"""DNS, TCP, TLS and CONNACK together."""
+SESSION_S: Final = 86_400
+"""How long the broker keeps commands for us; each is judged by its own expiry when it comes."""
+HOUSEKEEPING_S: Final = 2.0
+RECEIVE_MAXIMUM: Final = 65_535
+"""MQTT 5, 3.2.2.3.3: what a broker that says nothing allows."""
+
+
+class Hearer(Protocol):
+    """Who hears of a link; always called on the loop, never from inside paho."""
+
+    def acknowledged(self, mid: int, code: int) -> None:
+        """One of our messages was answered with this reason code."""
+
+    def incoming(self, incoming: Incoming) -> None:
+        """A message came."""
+
+    def lost(self, reason: str) -> None:
+        """The link is gone."""
+
+
+class MqttLink:
+    """`edge.ports.Link` over paho, MQTT 5."""
+
+    def __init__(self, settings: Mqtt, client_id: str, hearer: Hearer) -> None:
+        """Nothing is sent before `connect`. Secrets are read then, each time."""
+        self._settings = settings
+        self._hearer = hearer
+        self._loop = asyncio.get_running_loop()
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5, reconnect_on_failure=False
+        )
+        self._client.suppress_exceptions = True  # an exception in a callback would end the link for ever
+        self._client.max_inflight_messages_set(0)  # the window is ours
+        self._client.on_connect = self._on_connect
+        self._client.on_publish = self._on_publish
+        self._client.on_message = self._on_message
+        self._client.on_socket_register_write = self._want_write
+        self._client.on_socket_unregister_write = self._written
+        self._connack: asyncio.Future[Connected] = self._loop.create_future()
+        self._client.on_socket_close = self._closing
+        self._fd: int | None = None
+        self._housekeeper: asyncio.TimerHandle | None = None
+        self._properties: dict[tuple[str | None, bytes | None], Properties] = {}
+
+    async def connect(self, will: tuple[str, bytes]) -> Connected:
+        """Connect and wait for the broker's word. Raises LinkError with a reason for people."""
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                # DNS, TCP and TLS block; paho sends CONNECT from there too, all else happens on the loop
+                await self._loop.run_in_executor(None, self._open, will)
+                self._attach()
+                return await self._connack
+        except TimeoutError:
+            raise LinkError(f"{self._settings.url} did not answer within {CONNECT_S:.0f} s") from None
+        except (OSError, ValueError) as error:
+            raise LinkError(f"{self._settings.url}: {error}") from None
+
+    def subscribe(self, topics: Iterable[str]) -> None:
+        """Ask for these topics, QoS 1; retained messages keep their flag."""
+        options = SubscribeOptions(qos=1)
+        self._client.subscribe([(topic, options) for topic in topics])
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        content_type: str | None = None,
+        correlation: bytes | None = None,
+    ) -> int:
+        """Hand one QoS 1 message over; its mid comes back with `acknowledged`. Raises LinkError when lost."""
+        info = self._client.publish(topic, payload, 1, retain, self._message_properties(content_type, correlation))
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise LinkError(paho.error_string(info.rc))
+        return info.mid
+
+    def close(self) -> None:
+        """Say goodbye, so that no will is sent, and let go."""
+        if self._fd is not None:
+            self._client.disconnect()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Let go without a word: the link is dead or silent, and the broker shall send our will."""
+        self._detach()
+        sock = self._client.socket()
+        if sock is not None:
+            sock.close()
+
+    # --- connecting, in the executor's thread ---------------------------------------------------------
+
+    def _open(self, will: tuple[str, bytes]) -> None:
+        settings, client = self._settings, self._client
+        if settings.tls:
+            client.tls_set_context(_tls(settings))
+        if settings.username is not None:
+            client.username_pw_set(settings.username, _secret(settings))
+        client.will_set(will[0], will[1], qos=1, retain=True)
+        client.connect_timeout = CONNECT_S / 2
+        session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        session.SessionExpiryInterval = SESSION_S
+        client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=session)
+
+    # --- the socket, on the loop ----------------------------------------------------------------------
+
+    def _attach(self) -> None:
+        sock = self._client.socket()
+        if sock is None:
+            raise OSError("the connection was closed at once")
+        self._fd = sock.fileno()
+        self._loop.add_reader(self._fd, self._read)
+        if self._client.want_write():
+            self._want_write()
+        self._keep_house()
+
+    def _detach(self) -> None:
+        if self._housekeeper is not None:
+            self._housekeeper.cancel()
+        if self._fd is not None:
+            self._loop.remove_reader(self._fd)
+            self._loop.remove_writer(self._fd)
+            self._fd = None
+
+    def _closing(self, *_paho: object) -> None:
+        """Paho closes the socket by itself: its number must not be watched when it is given away again."""
+        if self._fd is not None:
+            self._loop.remove_reader(self._fd)
+            self._loop.remove_writer(self._fd)
+
+    def _read(self) -> None:
+        result = self._client.loop_read()
+        sock = self._client.socket()
+        while result == MQTTErrorCode.MQTT_ERR_SUCCESS and isinstance(sock, ssl.SSLSocket) and sock.pending():
+            result = self._client.loop_read()  # TLS has read more than the socket will report
+            sock = self._client.socket()
+        self._check(result)
+
+    def _write(self) -> None:
+        self._check(self._client.loop_write())
+
+    def _keep_house(self) -> None:
+        """Pings, and notices when none is answered."""
+        self._housekeeper = self._loop.call_later(HOUSEKEEPING_S, self._keep_house)
+        self._check(self._client.loop_misc())
+
+    def _check(self, result: MQTTErrorCode) -> None:
+        if result != MQTTErrorCode.MQTT_ERR_SUCCESS and self._fd is not None:
+            self._lose(paho.error_string(result))
+
+    def _lose(self, reason: str) -> None:
+        self.abandon()
+        if not self._connack.done():
+            self._connack.set_exception(LinkError(reason))
+        else:
+            self._hearer.lost(reason)
+
+    def _want_write(self, *_paho: object) -> None:
+        if self._fd is not None:
+            self._loop.add_writer(self._fd, self._write)
+
+    def _written(self, *_paho: object) -> None:
+        if self._fd is not None:
+            self._loop.remove_writer(self._fd)
+
+    # --- paho's callbacks, on the loop but inside paho ----------------------------------------------------
+
+    def _on_connect(
+        self, _client: object, _data: object, _flags: object, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if self._connack.done():
+            return
+        if reason.is_failure:
+            self._connack.set_exception(LinkError(f"the broker refused us: {reason}", refused=True))
+            return
+        allowed = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)
+        self._connack.set_result(Connected(allowed))
+
+    def _on_publish(
+        self, _client: object, _data: object, mid: int, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        self._loop.call_soon(self._hearer.acknowledged, mid, reason.value)
+
+    def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
+        properties = message.properties
+        incoming = Incoming(
+            message.topic,
+            bytes(message.payload),
+            message.retain,
+            getattr(properties, "ResponseTopic", None),
+            getattr(properties, "CorrelationData", None),
+        )
+        self._loop.call_soon(self._hearer.incoming, incoming)
+
+    def _message_properties(self, content_type: str | None, correlation: bytes | None) -> Properties | None:
+        if content_type is None and correlation is None:
+            return None
+        key = (content_type, correlation)
+        if key not in self._properties:
+            made = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            if content_type is not None:
+                made.ContentType = content_type
+            if correlation is not None:
+                made.CorrelationData = correlation
+                return made  # one answer only: not worth keeping
+            self._properties[key] = made
+        return self._properties[key]
+
+
+def _tls(settings: Mqtt) -> ssl.SSLContext:
+    """The broker must prove its name; we prove ours where there is a certificate."""
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.cert_file is not None:
+        context.load_cert_chain(settings.cert_file, settings.key_file)
+    return context
+
+
+def _secret(settings: Mqtt) -> str | None:
+    if settings.password_file is None:
+        return None
+    return settings.password_file.read_text().strip()
