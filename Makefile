@@ -1,0 +1,43 @@
+# Everything a newcomer needs: `make demo`, `make test`, `make check`, `sudo make install`.
+SHELL := /bin/bash
+PYTHON ?= $(shell for p in /usr/bin/python3 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo test check bench install uninstall clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.ready ## virtual environment, and the Debian packages that are missing
+
+$(VENV)/.ready: pyproject.toml systemd/packages
+	@sh systemd/packages demo test
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: sudo apt-get install python3 python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: setup ## four simulated doors, a broker, a little traffic; Ctrl-C ends it
+	@$(BIN)/python -m edge.demo
+
+test: setup ## all tests
+	$(BIN)/python -m pytest -q
+
+check: setup ## style, types, house rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_house.py
+
+bench: setup ## speed, as ratios to a reference in the same run
+	@for bench in tests/benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python -m $$(echo $${bench%.py} | tr / .) || exit 1; done
+
+install: ## the service on this machine (sudo make install)
+	@systemd/install
+
+uninstall: ## removes the service; keeps configuration and log
+	@systemd/install --remove
+
+clean: ## removes what was made here
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
