@@ -55,8 +55,8 @@ class Report:
         self.problems: list[Problem] = []
 
     def add(self, key: str, message: str) -> None:
-        """Note one problem."""
-        self.problems.append(Problem(self.file, key, message))
+        """Note one problem; what a terminal would obey is spelt out."""
+        self.problems.append(Problem(self.file, _plain(key), _plain(message)))
 
     def add_errors(self, prefix: str, model: type[BaseModel], error: ValidationError, also: Iterable[str] = ()) -> None:
         """Translate what pydantic found in the table called `prefix`; `also` are keys allowed beside the model's."""
@@ -67,6 +67,10 @@ class Report:
             if key not in seen:  # each member of a union says what it misses
                 self.add(key, _message(model, detail, also))
             seen.add(key)
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def dotted(*parts: str | int) -> str:

@@ -345,6 +345,42 @@ def test_whatever_the_file_holds_it_is_refused_politely(
     assert all(problem.message for problem in refused.value.problems)
 
 
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["contact", "rex", "tamper", "buzzer", "unlock_s", "debounce_ms", "interlock", "name", "relock"]
+        ),
+        st.one_of(
+            toml_values,
+            st.builds(
+                "{{ driver = {}, line = {}, debounce_ms = {} }}".format,
+                st.sampled_from(['"sim"', '"gp"', '"x"', "1"]),
+                st.integers(-1, 3),
+                st.sampled_from(["1", "301", "nan", "{}"]),
+            ),
+        ),
+        max_size=5,
+    )
+)
+def test_a_door_is_taken_or_refused_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, table: dict[str, str]
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "door.toml"
+    file.write_text(GOOD + "".join(f"{key} = {value}\n" for key, value in table.items()))
+    try:
+        settings = load(file)
+    except ConfigError as refused:
+        assert {problem.key.split(".")[1] for problem in refused.problems} == {"front"}  # noqa: PT017 - one of two ends
+    else:
+        assert settings.doors["front"].points.keys() - {"lock"} <= table.keys()
+
+
+def test_what_a_terminal_would_obey_is_spelt_out(tmp_path: Path) -> None:
+    said = problems_of(tmp_path, GOOD + '"\\u009bx" = 1\nrelock = "\\u202e"\n')
+    assert said[0] == 'door.front.relock: found "\\u202e", expected "open", "close" or "timer"'
+    assert said[1].startswith("door.front.\\x9bx: unknown key")
+
+
 def test_problems_read_well_on_a_terminal(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         settings_of(tmp_path, GOOD + "unlock_s = 0\nrelock = 7\n")
