@@ -41,7 +41,7 @@ class TimeFiles:
         # https://www.freedesktop.org/software/systemd/man/latest/systemd-timesyncd.service.html
         Path("/run/systemd/timesync/synchronized"),
         # For chrony, which leaves no such file: a unit ordered after time-sync.target touches this one.
-        Path("/run/doorward/time-synchronized"),
+        Path("/run/doorward.time-synchronized"),
     )
     drift: Sequence[Path] = (
         # chrony and ntpsec write these only while they follow a source, at most once an hour.
@@ -60,6 +60,7 @@ class Clock:
         """Read the boot id; nothing else is touched until asked."""
         self._files = files or TimeFiles()
         self._boot_id = self._files.boot_id.read_text("ascii").strip()
+        self._seen_us = self.offset_us()
 
     @property
     def boot_id(self) -> str:
@@ -121,29 +122,29 @@ class Clock:
         *,
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
-        """Until cancelled: report every step of the calendar in microseconds, and every change of its quality.
+        """Until cancelled: report every step since this clock was made in microseconds, and changes of the quality.
 
         The kernel tells of a step at once (timerfd_settime(2), TFD_TIMER_CANCEL_ON_SET); where it
         cannot, and for the quality, the machine is looked at every `look_every_s`.
         """
         stepped = asyncio.Event()
         fd = self._alarm(stepped)
-        seen_us, quality = self.offset_us(), self.quality()
         try:
+            quality = self.quality()
             while True:
-                with suppress(TimeoutError):  # nothing happened: time to look
-                    await asyncio.wait_for(stepped.wait(), look_every_s)
-                stepped.clear()
                 now_us = self.offset_us()
-                step_us = now_us - seen_us
+                step_us = now_us - self._seen_us
                 if abs(step_us) >= STEP_WORTH_TELLING_US:
-                    seen_us = now_us
+                    self._seen_us = now_us
                     on_step(step_us)
-                found = self.quality()
+                found = await asyncio.to_thread(self.quality)  # a battery clock sits on a slow bus
                 if found is not quality:
                     quality = found
                     if on_quality is not None:
                         on_quality(found)
+                with suppress(TimeoutError):  # nothing happened: time to look
+                    await asyncio.wait_for(stepped.wait(), look_every_s)
+                stepped.clear()
         finally:
             if fd is not None:
                 asyncio.get_running_loop().remove_reader(fd)

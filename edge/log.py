@@ -155,6 +155,8 @@ class Log:
         then on nothing that expired as early is ever first again. Without, it is kept for ever.
         LogUnavailableError when too many wait already.
         """
+        if self._closed:
+            raise LogUnavailableError("the log is closed")
         answer: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
         if not self._buffer.control(Admit(command_id, expires_us, secrets.token_bytes(TOKEN_BYTES), answer)):
             raise LogUnavailableError("too many commands wait for the disk")
@@ -231,6 +233,8 @@ class Log:
     # --- the reader's thread ---
 
     async def _reading(self, what: Callable[[LogReader], _T]) -> _T:
+        if self._closed:
+            raise LogUnavailableError("the log is closed")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._readers, self._look, self._epoch, what)
         except (sqlite3.Error, OSError) as error:
@@ -242,7 +246,7 @@ class Log:
         if self._reader is not None and self._reader[0] != epoch:
             self._close_reader()
         if self._reader is None:
-            self._reader = (epoch, LogReader(self._path))
+            self._reader = (epoch, LogReader(self._path, live=True))
         try:
             return what(self._reader[1])
         except sqlite3.Error:

@@ -1,6 +1,6 @@
 """The log as a file among files: who may write it, and what becomes of a damaged one.
 
-One rule: nothing is ever deleted. A damaged file is moved aside under a name with the date.
+One rule: no record is ever deleted here. A damaged file is moved aside under a name with the date.
 """
 
 from __future__ import annotations
@@ -77,13 +77,16 @@ class Salvage:
         db.execute("COMMIT")
 
 
-def salvage(path: Path, modes: Mapping[str, str]) -> Salvage:
-    """What a damaged file still tells, and the `modes` that are known without it."""
-    found = Salvage(dict(modes))
+def salvage(path: Path, modes: Mapping[str, str], before: Salvage | None) -> Salvage:
+    """What a damaged file still tells, with the `modes` and what was saved `before` that are known without it."""
+    found = Salvage({**(before.modes if before else {}), **modes})
+    if before is not None:
+        found.commands, found.forgotten_us = before.commands, before.forgotten_us
     with suppress(sqlite3.Error, TypeError), closing(connect_read_only(path)) as db:  # as far as it can be read
         found.modes = dict(db.execute("SELECT door, state FROM mode").fetchall()) | dict(found.modes)
-        found.commands = db.execute("SELECT * FROM command LIMIT ?", [SALVAGE_COMMANDS]).fetchall()
-        (found.forgotten_us,) = db.execute("SELECT forgotten_us FROM log").fetchone()
+        found.commands += db.execute("SELECT * FROM command LIMIT ?", [SALVAGE_COMMANDS]).fetchall()
+        (forgotten_us,) = db.execute("SELECT forgotten_us FROM log").fetchone()
+        found.forgotten_us = max(found.forgotten_us, forgotten_us)
     return found
 
 
@@ -98,3 +101,9 @@ def set_aside(path: Path, wall_us: int) -> Path:
         with suppress(FileNotFoundError):  # not every file has the others
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside
+
+
+def discard(path: Path) -> None:
+    """Remove a file that never held a record."""
+    for suffix in ("-wal", "-shm", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

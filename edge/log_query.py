@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge import log_schema
 from edge.catalogue import CATALOGUE
-from edge.log_store import load_timeline
-from edge.log_times import Timeline
+from edge.log_times import Timeline, load_timeline
 from edge.messages import Record
 
 if TYPE_CHECKING:
@@ -64,9 +63,9 @@ class _Boot:
 class LogReader:
     """A read-only look into a log file. For one thread; close it."""
 
-    def __init__(self, path: Path) -> None:
-        """Open. Raises sqlite3.Error when there is no log to read."""
-        self._db = log_schema.connect_read_only(path)
+    def __init__(self, path: Path, *, live: bool = False) -> None:
+        """Open; `live` in the process that writes it. Raises sqlite3.Error when there is no log to read."""
+        self._db = log_schema.connect_read_only(path, live=live)
         self._utils = log_schema.wrap(self._db)
         self._clock_rows = -1
         self._timeline = Timeline()
@@ -89,7 +88,7 @@ class LogReader:
         """What is known of the time now."""
         (rows,) = self._db.execute("SELECT ifnull(max(id), 0) FROM clock").fetchone()
         if rows != self._clock_rows:
-            self._timeline, _ = load_timeline(self._db, self.epoch)
+            self._timeline, _ = load_timeline(self._db, log_schema.genesis(self.epoch))
             self._clock_rows = rows
         return self._timeline
 

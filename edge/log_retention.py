@@ -43,13 +43,13 @@ class Keeper:
         self._store, self._sinks = store, sinks
         self._retention_us, self._max_bytes = retention_days * _DAY_US, max_mib * 2**20
         self._tick_ns = 0
-        self._plain_from = 0
         self.opened()
 
     def opened(self) -> None:
         """The file was opened (again): look at everything anew."""
         self._measured_at: int | None = None
         self._inode: int | None = None
+        self._plain_from = 0
         self.bytes = self.used = 0
         self.oldest = 0
 

@@ -107,13 +107,14 @@ def connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
 
 
-def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Open a live, a dead or a copied log without changing a byte beside it.
+def connect_read_only(path: Path, *, live: bool = False) -> sqlite3.Connection:
+    """Open a live, a dead or a copied log without changing a byte of it.
 
     Without a `-wal` file nobody writes it: then it is opened as immutable, which needs no
-    permission to write beside it (https://www.sqlite.org/uri.html#uriimmutable).
+    permission to write beside it (https://www.sqlite.org/uri.html#uriimmutable) but would never
+    see a later change; `live` says that there will be some.
     """
-    live = path.with_name(path.name + "-wal").exists()
+    live = live or path.with_name(path.name + "-wal").exists()
     uri = f"{path.absolute().as_uri()}?mode=ro{'' if live else '&immutable=1'}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA query_only=ON")

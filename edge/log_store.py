@@ -7,15 +7,15 @@ One rule: only the writer's thread comes here, and nobody else's process may
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from edge import log_schema
 from edge.log_buffer import Admit, Call, Gap, Note, Settle, Work
-from edge.log_file import Salvage, WriterLock, salvage, set_aside
-from edge.log_times import Offset, Timeline
-from edge.messages import ClockQuality, Event, Record, Subject
+from edge.log_file import Salvage, WriterLock, discard, salvage, set_aside
+from edge.log_times import Offset, Timeline, load_timeline
+from edge.messages import Event, Record, Subject
 from edge.ports import Admission
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Store:
         if any(sequence > self.head[0] for sequence in self.cursors.values()):
             raise LogDamagedError("records that were acknowledged are missing")
         self.modes = dict(db.execute("SELECT door, state FROM mode"))
-        self.timeline, self._clock_hash = load_timeline(db, self.epoch)
+        self.timeline, self._clock_hash = load_timeline(db, log_schema.genesis(self.epoch))
         row = db.execute("SELECT id FROM boot WHERE boot = ?", [self.clock.boot_id]).fetchone()
         self._boot = row[0] if row else 0
 
@@ -132,11 +132,17 @@ class Store:
         """Let another process write."""
         self._lock.release()
 
-    def set_aside(self) -> Path:
-        """Move the damaged file out of the way, having saved from it what can be; the next `open` starts a new one."""
+    def set_aside(self, *, keep: bool) -> Path:
+        """Get a damaged file out of the way, having saved from it what can be; the next `open` starts a new one.
+
+        Without `keep` it is removed: nothing was ever committed to it.
+        """
         self.close()
-        self._salvage = salvage(self.path, self.modes)
-        return set_aside(self.path, self.clock.wall_us())
+        self._salvage = salvage(self.path, self.modes, self._salvage)
+        if keep:
+            return set_aside(self.path, self.clock.wall_us())
+        discard(self.path)
+        return self.path
 
     # --- write ---
 
@@ -274,17 +280,6 @@ def _events(work: Work, controller: Subject, now_ns: int) -> Iterator[Event]:
                     "last_uptime_ns": entry.last_ns,
                 },
             )
-
-
-def load_timeline(db: sqlite3.Connection, epoch: str) -> tuple[Timeline, bytes]:
-    """Every offset in the file, and the hash of the last."""
-    timeline, last = Timeline(), log_schema.genesis(epoch)
-    query = "SELECT b.boot, c.at_ns, c.offset_us, c.quality, c.hash FROM clock c JOIN boot b ON b.id = c.boot"
-    with closing(db.execute(query + " ORDER BY c.id")) as rows:
-        for boot, at_ns, offset_us, quality, digest in rows:
-            timeline.add(boot, Offset(at_ns, offset_us, ClockQuality(quality)))
-            last = digest
-    return timeline, last
 
 
 def _check(db: sqlite3.Connection) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from edge.messages import ClockQuality
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
 
 SAME_WITHIN_US: Final = 1_000
@@ -98,6 +99,16 @@ class Timeline:
             if first < end:
                 found.append((max(first, _BEFORE_ALL), min(end, _AFTER_ALL)))
         return found
+
+
+def load_timeline(db: sqlite3.Connection, start: bytes) -> tuple[Timeline, bytes]:
+    """Every offset in a log file, and the hash of the last (`start` when there is none)."""
+    timeline, last = Timeline(), start
+    query = "SELECT b.boot, c.at_ns, c.offset_us, c.quality, c.hash FROM clock c JOIN boot b ON b.id = c.boot"
+    for boot, at_ns, offset_us, quality, digest in db.execute(query + " ORDER BY c.id").fetchall():
+        timeline.add(boot, Offset(at_ns, offset_us, ClockQuality(quality)))
+        last = digest
+    return timeline, last
 
 
 def _at_ns(offset: Offset) -> int:

@@ -84,7 +84,9 @@ class Writer:
         self._failing_since_ns: int | None = None
         self._retry_s = options.retry_first_s
         self._check = True
-        self._damaged_twice = False
+        self._suspected = False
+        self._fresh = False
+        """Nothing has been committed since a damaged file was set aside."""
 
     def close(self) -> None:
         """Ask the thread to write what waits and to end; it tries once more where it fails."""
@@ -113,10 +115,8 @@ class Writer:
             self._commit()
             if self._prepared is None:
                 self._keep()
-        except LogDamagedError as error:
-            return self._after_damage(error)
-        except (sqlite3.Error, OSError) as error:
-            return self._after_failure(error)
+        except (sqlite3.Error, OSError, LogDamagedError) as error:
+            return (is_damage(error) and self._set_aside(error)) or self._after_failure(error)
         return True
 
     def _open(self) -> None:
@@ -168,7 +168,7 @@ class Writer:
 
     def _done(self, prepared: Prepared) -> None:
         self._prepared = None
-        self._damaged_twice = False
+        self._suspected = self._fresh = False
         self._buffer.done(prepared.work)
         self._listener.committed_in_thread(self._store, prepared)
 
@@ -184,11 +184,6 @@ class Writer:
 
     def _after_failure(self, error: Exception) -> bool:
         """Remember, close, wait; the next turn opens again."""
-        if is_damage(error):
-            self._check = True
-            if self._damaged_twice:
-                return self._after_damage(error)
-            self._damaged_twice = True
         self.facts.error = f"{type(error).__name__}: {error}"
         self.facts.busy_since_ns = None
         if self._failing_since_ns is None:
@@ -200,12 +195,20 @@ class Writer:
         self._retry_s = min(self._retry_s * 2, RETRY_MOST_S)
         return True
 
-    def _after_damage(self, error: Exception) -> bool:
-        self._damaged_twice = False
+    def _set_aside(self, error: Exception) -> bool:
+        """Get a damaged file out of the way; False when it may be well after all, or waiting is wiser."""
+        self._check = True
+        if not isinstance(error, LogDamagedError) and not self._suspected:
+            self._suspected = True  # a statement said so; the check at opening decides
+            return False
+        self._suspected = False
         try:
-            aside = self._store.set_aside()
-        except OSError as failure:
-            return self._after_failure(failure)
+            aside = self._store.set_aside(keep=not self._fresh)
+        except OSError:
+            return False
+        if self._fresh:  # the disk spoils whatever it is given: it is not filled with empty files
+            return False
+        self._fresh = True
         self.facts.set_aside = str(aside)
         self._tell("damaged", f"the database was damaged ({error}) and was moved to {aside}", 0)
         return True

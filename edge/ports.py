@@ -86,8 +86,12 @@ class Journal(Protocol):
     def advance(self, sink: str, sequence: int) -> None:
         """Move a cursor forward; never back. Durable with one of the next commits."""
 
-    def admit(self, command_id: str) -> Awaitable[Admission]:
-        """Remember a command id for ever; the answer comes when it is on the disk."""
+    def admit(self, command_id: str, expires_us: int | None = None) -> Awaitable[Admission]:
+        """Remember a command id; the answer comes when it is on the disk.
+
+        With `expires_us` (microseconds since 1970 UTC) it may be forgotten some time after; what
+        expired as early is then never first again. Without, it is remembered for ever.
+        """
 
     def settle(self, command_id: str, reply: bytes) -> None:
         """Keep the answer of an admitted command for its second arrival."""

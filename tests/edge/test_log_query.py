@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.catalogue import CATALOGUE
+from edge.log import LogUnavailableError
 from edge.log_query import MAX_PAGE, LogReader, Query
 from edge.messages import ClockQuality, Event, Record, Subject
 from tests.support.clock import START_US, FakeClock
-from tests.support.logs import forced, journal, opened
+from tests.support.logs import PATIENT, Disk, forced, journal, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,5 +139,37 @@ def test_a_live_log_is_read_as_far_as_it_is_committed(tmp_path: Path):
                 assert reader.after(0, 10) == held.records
                 held.log.advance("mqtt", 2)
                 await held.eventually(lambda: reader.cursors() == {"mqtt": 2})
+
+    asyncio.run(run())
+
+
+def test_the_writers_own_reader_follows_a_file_that_is_closed_and_opened_again(tmp_path: Path):
+    """While the writer tries again there is no `-wal`; a reader that opens just then must see what comes."""
+    path, disk = tmp_path / "log.db", Disk()
+
+    async def run() -> None:
+        async with journal(path, options=replace(PATIENT, connect=disk.connect, retry_first_s=0.2)) as held:
+            await held.write(opened(0, 0))
+            disk.fail = lambda _number, _sql: True
+            held.log.append([opened(1, 1)])
+            await held.eventually(
+                lambda: held.log.health().writer == "failed" and not (tmp_path / "log.db-wal").exists()
+            )
+            assert len(await held.log.read(0, 10)) == 1
+            disk.fail = lambda _number, _sql: False
+            await held.until(lambda: len(held.records) == 3)
+            assert len(await held.log.read(0, 10)) == 3
+
+    asyncio.run(run())
+
+
+def test_a_closed_log_says_so(tmp_path: Path):
+    async def run() -> None:
+        async with journal(tmp_path / "log.db") as held:
+            await held.log.close()
+            with pytest.raises(LogUnavailableError):
+                await held.log.read(0, 1)
+            with pytest.raises(LogUnavailableError):
+                await held.log.admit("id-1")
 
     asyncio.run(run())

@@ -248,6 +248,32 @@ def test_damage_met_while_running_starts_a_new_stream_and_keeps_what_waits(tmp_p
     asyncio.run(run())
 
 
+def test_a_disk_that_spoils_every_file_is_not_filled_with_them(tmp_path: Path):
+    path, disk = tmp_path / "log.db", Disk()
+    tries = 0
+
+    def broken(_number: int, sql: str) -> bool:
+        nonlocal tries
+        if sql.startswith("PRAGMA quick_check") and tries < 6:
+            tries += 1
+            error = sqlite3.DatabaseError("file is not a database")
+            error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
+            raise error
+        return False
+
+    async def run() -> None:
+        async with journal(path) as held:
+            held.log.append([opened(0, 0)], {"front": "locked_down"})
+        disk.fail = broken
+        async with journal(path, options=replace(PATIENT, connect=disk.connect), wait=False) as held:
+            await held.write(opened(1, 1))
+            assert held.log.modes() == {"front": "locked_down"}
+
+    asyncio.run(run())
+    assert tries == 6
+    assert len(list(tmp_path.glob("*damaged*"))) == 1
+
+
 def test_acknowledged_records_that_are_gone_make_a_new_stream(tmp_path: Path):
     """A medium that lost what it had confirmed: numbers that went upstream must not be used again."""
     path = tmp_path / "log.db"

@@ -26,7 +26,10 @@ WRITER = """
     async def main():
         log = Log(Path(sys.argv[1]), "hq", Clock(), PATIENT)
 
+        news = asyncio.Event()
+
         def committed(records):
+            news.set()
             for record in records:
                 print(record.sequence, record.hash, flush=True)
             log.advance("mqtt", records[-1].sequence)
@@ -39,6 +42,9 @@ WRITER = """
             for _ in range(int(sys.argv[2])):
                 number += 1
                 log.append([opened(number, number), forced(number, number)], {{"front": str(number)}})
+            news.clear()
+            if log.health().waiting > 500:
+                await news.wait()
             await asyncio.sleep(0)
 
     asyncio.run(main())
