@@ -29,7 +29,7 @@ from edge.log import Log, LogInUseError, LogOptions
 from edge.messages import NS_PER_S, SYSTEM, Event, Subject
 from edge.notify import Notifier
 from edge.problems import ConfigError
-from edge.runner import SITE, Runner
+from edge.runner import SITE, Runner, memory_of
 from edge.service import Service, Simulator
 from edge.settings import difference
 from edge.status import Calendar, all_doors, controller_facts, door_facts, driver_facts
@@ -159,14 +159,16 @@ class Daemon:
     def _restore(self) -> None:
         memories = self.log.modes()
         self.runner.restore(memories)
-        before = json.loads(memories.get(SITE, "{}")).get("version")
-        if before != __version__:
-            details: dict[str, Json] = {"from": before, "to": __version__}
-            modes = {SITE: json.dumps({"version": __version__})}
-            if before is not None:
-                self._record("gateway.update", details=details, modes=modes)
-            else:
-                self.log.append([], modes)
+        who = self.settings.controller
+        before = memory_of(memories.get(SITE, "{}"))
+        now: dict[str, Json] = {"version": __version__, "site": who.site, "id": who.id}
+        if before == now:
+            return
+        modes = {SITE: json.dumps(now)}
+        if before.get("version") in {None, __version__}:
+            self.log.append([], modes)
+        else:
+            self._record("gateway.update", details={"from": before["version"], "to": __version__}, modes=modes)
 
     async def _farewell(self, control: Control) -> None:
         """R15: locks to rest first, then the last words, then the disk."""

@@ -159,7 +159,7 @@ class Runner:
     def restore(self, memories: Mapping[str, str]) -> None:
         """Give the doors back what the log remembers (R14)."""
         for key, cell in self._cells.items():
-            self._step(cell, Restore(_memory(memories.get(key, "{}")), self._now_ns()))
+            self._step(cell, Restore(memory_of(memories.get(key, "{}")), self._now_ns()))
 
     def reload(self, settings: DoorSettings) -> None:
         """Apply a changed policy or name to a running door, and touch no other."""
@@ -349,7 +349,7 @@ class Runner:
                 self._step(cell, InterlockChanged(held_by, now_ns))
 
 
-def _memory(text: str) -> dict[str, Json]:
+def memory_of(text: str) -> dict[str, Json]:
     """What the log remembers; nothing, should somebody have changed it into nonsense."""
     try:
         memory = json.loads(text)

@@ -1,0 +1,141 @@
+"""`doorctl`: what a technician asks of a door controller.
+
+One rule: a command collects first and renders then, as text or as JSON. Exit codes: 0 well,
+1 findings or refused, 2 could not tell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sqlite3
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from edge import __version__
+from edge.cli.client import Refused, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SOCKET: Final = "/run/doorward/doord.sock"
+CONFIG: Final = "/etc/doorward/doorward.toml"
+WELL, FINDINGS, CANNOT_TELL = 0, 1, 2
+ACTIONS: Final = ("open", "close", "rex", "release", "card", "bounce", "cut", "mend", "tamper")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = parser().parse_args(argv)
+    module, _, function = arguments.run.partition(":")
+    try:
+        return int(getattr(importlib.import_module(f"edge.cli.{module}"), function)(arguments))
+    except Unreachable as error:
+        return _fail(error, CANNOT_TELL)
+    except Refused as error:
+        return _fail(error, FINDINGS)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return WELL
+    except (ValueError, OSError, sqlite3.Error) as error:
+        return _fail(error, CANNOT_TELL)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _fail(error: Exception, code: int) -> int:
+    sys.stderr.write(f"doorctl: {error}\n")
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="one stable JSON document (events: one a line)")
+    common.add_argument(
+        "--socket",
+        type=Path,
+        default=Path(os.environ.get("DOORWARD_SOCKET", SOCKET)),
+        help=f"the daemon's socket (DOORWARD_SOCKET, {SOCKET})",
+    )
+    top = argparse.ArgumentParser(prog="doorctl", description="Looks after the doors of one Doorward controller.")
+    top.add_argument("--version", action="version", version=f"doorctl {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, run: str, text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text, parents=[common])
+        made.set_defaults(run=run)
+        return made
+
+    add("status", "status:status", "doors, drivers, upstream, log, clock at a glance")
+    add("watch", "watch:watch", "the same live, with the last events")
+    _history(add("events", "history:events", "the history; by default the last 90 days, newest 10,000"), 10_000)
+    commands.choices["events"].add_argument("--follow", action="store_true", help="go on with what comes")
+    export = add("export", "history:export", "the event report as CSV")
+    export.add_argument("file", metavar="FILE.csv", help="- for standard output")
+    _history(export, None)
+    _doors(add)
+    diagnose = add("diagnose", "diagnose:run", "named findings: what is wrong, likely causes, first thing to try")
+    diagnose.add_argument("--config", type=Path, help=f"configuration ({CONFIG})")
+    diagnose.add_argument("--log", type=Path, help="look at this copied log only")
+    test = add("test", "wiring:test", "guided wiring check of one door")
+    test.add_argument("door")
+    test.add_argument("--config", type=Path, help=f"configuration, for a stopped daemon ({CONFIG})")
+    test.add_argument("--wait", type=float, default=30.0, metavar="S", help="how long each step waits (30)")
+    test.add_argument("--yes", action="store_true", help="release the lock without asking")
+    _log(add("log", "files:verify", "the log file"), common)
+    sync = add("sync", "status:sync", "cursor, backlog, last error")
+    sync.add_argument("--replay", type=int, metavar="FROM", help="send records again, from this sequence on")
+    add("check", "files:check", "validate a configuration").add_argument("file", type=Path, metavar="FILE")
+    sim = add("sim", "doors:simulate", "move the simulated hardware of a running daemon")
+    sim.add_argument("door", metavar="DOOR")
+    sim.add_argument("action", choices=ACTIONS)
+    sim.add_argument("argument", nargs="*", help="card N, rex on, tamper off ...")
+    return top
+
+
+def _history(made: argparse.ArgumentParser, limit: int | None) -> None:
+    made.add_argument("--since", help="30m, 2h, 3d, yesterday, 2026-11-22 ... (90 days ago)")
+    made.add_argument("--until", help="as --since")
+    made.add_argument("--door", action="append", default=[], help="may be repeated")
+    made.add_argument("--type", action="append", default=[], help="an event type, may be repeated")
+    made.add_argument("--class", dest="event_class", choices=("access", "audit"))
+    made.add_argument("--limit", type=_count, default=limit, metavar="N", help="the newest N")
+    made.add_argument("--log", type=Path, metavar="FILE", help="read this log file instead of asking the daemon")
+
+
+def _doors(add: object) -> None:
+    for name, op, text in (
+        ("unlock", "unlock", "release a lock for its time"),
+        ("lock", "lock", "lock; ends a hold"),
+        ("hold-unlocked", "hold_unlocked", "release until further notice"),
+        ("lock-down", "lock_down", "lock at once and refuse everybody but exits"),
+        ("cancel-lock-down", "cancel_lockdown", "end a lockdown"),
+        ("block", "block", "refuse access, not operators"),
+        ("unblock", "unblock", "end a block"),
+    ):
+        made: argparse.ArgumentParser = add(name, "doors:command", text)  # type: ignore[operator]
+        made.set_defaults(op=op)
+        everywhere = name.endswith("lock-down")
+        made.add_argument("door", metavar="DOOR", nargs="?" if everywhere else None)
+        if everywhere:
+            made.add_argument("--all", action="store_true", help="every door of this controller")
+        if name == "unlock":
+            made.add_argument("--for", dest="for_s", type=float, metavar="S", help="seconds")
+        made.add_argument("--yes", action="store_true", help="do not ask first")
+
+
+def _log(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
+    text = "walk the hash chain and name the first broken record"
+    verify = verbs.add_parser("verify", help=text, description=text, parents=[common])
+    verify.add_argument("file", type=Path, nargs="?", metavar="FILE", help="a log file; else the running daemon's")
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("expected 1 or more")
+    return count

@@ -1,0 +1,100 @@
+"""`doorctl`'s end of the control socket: ask a question, follow a stream, fail with a sentence.
+
+One rule: everything the technician reads about a daemon that does not answer is written here.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import TYPE_CHECKING, Any, Final, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+ANSWER_WITHIN_S: Final = 15.0
+
+
+class Unreachable(Exception):  # noqa: N818 -- a state of the world, and the sentence for it
+    """The daemon could not be asked; exit code 2."""
+
+
+class Refused(Exception):  # noqa: N818 -- as above
+    """The daemon answered no; exit code 1."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """As the daemon said it."""
+        super().__init__(message)
+        self.code = code
+
+
+class Client:
+    """One connection to a running daemon."""
+
+    def __init__(self, path: Path) -> None:
+        """Connect. Raises Unreachable."""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(ANSWER_WITHIN_S)
+        try:
+            self._socket.connect(str(path))
+        except FileNotFoundError:
+            self._fail(f"no daemon at {path}: is doord running? systemctl status doord")
+        except ConnectionRefusedError:
+            self._fail(f"the daemon at {path} is dead: systemctl status doord, journalctl -u doord")
+        except PermissionError:
+            self._fail(
+                f"no permission for {path}: you must be root or in the group doorward (usermod -aG doorward YOU)"
+            )
+        except OSError as error:
+            self._fail(f"cannot reach {path}: {error}")
+        self._lines = self._socket.makefile("rwb")
+
+    def __enter__(self) -> Self:
+        """Connected already."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Hang up."""
+        self._lines.close()
+        self._socket.close()
+
+    def ask(self, op: str, **body: Any) -> Any:  # noqa: ANN401 -- JSON
+        """One question, one answer. Raises Refused and Unreachable."""
+        self._say({"op": op, **body})
+        return self._read()["result"]
+
+    def stream(self, op: str) -> Iterator[Any]:
+        """Items until the daemon goes away, which raises Unreachable."""
+        self._say({"op": op})
+        self._socket.settimeout(ANSWER_WITHIN_S)
+        while True:
+            yield self._read()["item"]
+
+    def _say(self, body: dict[str, Any]) -> None:
+        try:
+            self._lines.write(json.dumps(body).encode() + b"\n")
+            self._lines.flush()
+        except OSError as error:
+            raise Unreachable(f"the daemon hung up: {error}") from None
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            line = self._lines.readline()
+        except TimeoutError:
+            raise Unreachable(f"the daemon did not answer within {ANSWER_WITHIN_S:.0f} s") from None
+        except OSError as error:
+            raise Unreachable(f"the daemon hung up: {error}") from None
+        if not line:
+            raise Unreachable("the daemon hung up")
+        answer: dict[str, Any] = json.loads(line)
+        if not answer.get("ok"):
+            raise Refused(str(answer.get("code")), str(answer.get("message")))
+        return answer
+
+    def _fail(self, sentence: str) -> None:
+        self._socket.close()
+        raise Unreachable(sentence) from None

@@ -1,0 +1,66 @@
+"""`doorctl unlock`, `lock`, `lock-down` ...: asks first on a terminal, then says what became of it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from edge.cli.client import Client, Refused
+from edge.cli.text import printable, say, say_json
+
+if TYPE_CHECKING:
+    import argparse
+
+DONE = {
+    "unlock": "unlocked",
+    "lock": "locked",
+    "hold_unlocked": "held unlocked until further notice",
+    "lock_down": "locked down",
+    "cancel_lockdown": "lockdown cancelled",
+    "block": "blocked",
+    "unblock": "no longer blocked",
+}
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Ask doors for something. 1 when one of them refused."""
+    if not arguments.door and not getattr(arguments, "all", False):
+        sys.stderr.write("doorctl: name a door, or say --all\n")
+        return 2
+    if not arguments.yes and not _sure(arguments):
+        return 1
+    body: dict[str, Any] = {"command": arguments.op}
+    body |= {"all": True} if getattr(arguments, "all", False) else {"door": arguments.door}
+    if getattr(arguments, "for_s", None) is not None:
+        body["for_s"] = arguments.for_s
+    with Client(arguments.socket) as client:
+        outcomes = client.ask("command", **body)["outcomes"]
+    if arguments.json:
+        say_json(outcomes)
+    else:
+        for door, outcome in outcomes.items():
+            say(f"{door}: {DONE[arguments.op] if outcome['done'] else printable(outcome['message'])}")
+    return 0 if all(outcome["done"] for outcome in outcomes.values()) else 1
+
+
+def _sure(arguments: argparse.Namespace) -> bool:
+    """A person is asked; a script must say --yes."""
+    what = arguments.op.replace("_", " ")
+    where = "all doors" if getattr(arguments, "all", False) else arguments.door
+    if not sys.stdin.isatty():
+        raise Refused("not_confirmed", f"{what} {where}: say --yes when nobody is there to be asked")
+    sys.stdout.write(f"{what} {where}? [y/N] ")
+    sys.stdout.flush()
+    if sys.stdin.readline().strip().lower() in {"y", "yes"}:
+        return True
+    say("nothing done")
+    return False
+
+
+def simulate(arguments: argparse.Namespace) -> int:
+    """Move simulated hardware."""
+    with Client(arguments.socket) as client:
+        client.ask("sim", door=arguments.door, action=arguments.action, argument=" ".join(arguments.argument) or None)
+    if arguments.json:
+        say_json({})
+    return 0

@@ -1,0 +1,125 @@
+"""`doorctl status` and `doorctl sync`: everything at a glance, and the way upstream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edge.cli.client import Client
+from edge.cli.text import ago, local, printable, say, say_json, size, table
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Doors, drivers, upstream, log, clock. 1 when something is wrong with any of them."""
+    with Client(arguments.socket) as client:
+        found = client.ask("status")
+    if arguments.json:
+        say_json(found)
+    else:
+        for line in lines(found):
+            say(line)
+    return 0 if well(found) else 1
+
+
+def well(found: dict[str, Any]) -> bool:
+    """Whether nothing needs a technician."""
+    doors = found["doors"].values()
+    upstream = found["upstream"]
+    return (
+        all(driver["state"] == "online" for driver in found["drivers"].values())
+        and not any(door["alarm"] != "normal" or door["fault"] or door["tamper"] for door in doors)
+        and (upstream is None or upstream["state"] in {"online", "connecting"})
+        and found["log"]["writer"] == "ok"
+    )
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The status as text."""
+    who, clock = found["controller"], found["clock"]
+    up = ago_s(found["uptime_s"])
+    head = f"{printable(who['name'])} ({who['site']}/{who['id']}), doord {found['version']}, up {up}"
+    doors = [
+        (key, door["mode"], door["contact"], door["lock"], door_note(door), ago(door["since"]["mode"]))
+        for key, door in found["doors"].items()
+    ]
+    drivers = [
+        (name, driver["kind"], driver["state"], driver["reason"] or "") for name, driver in found["drivers"].items()
+    ]
+    return [
+        head,
+        "",
+        *table(doors, ("DOOR", "MODE", "CONTACT", "LOCK", "NOTE", "SINCE")),
+        "",
+        *table(drivers, ("DRIVER", "KIND", "STATE", "REASON")),
+        "",
+        f"upstream  {upstream_line(found['upstream'])}",
+        f"log       {log_line(found['log'])}",
+        f"clock     {clock['quality']}, {local(clock['time'])}",
+    ]
+
+
+def door_note(door: dict[str, Any]) -> str:
+    """What is special about a door, the worst first."""
+    notes = [door["alarm"].replace("_", " ").upper()] if door["alarm"] != "normal" else []
+    notes += [f"tamper: {door['tamper']}"] if door["tamper"] else []
+    notes += [f"fault: {door['fault']}"] if door["fault"] else []
+    notes += ["held-open warning"] if door["warning"] and door["alarm"] == "normal" else []
+    notes += [f"locks in {door['unlocked_for_s']:.0f} s"] if door["unlocked_for_s"] is not None else []
+    return printable(", ".join(notes))
+
+
+def upstream_line(upstream: dict[str, Any] | None) -> str:
+    """One line about the upstream."""
+    if upstream is None:
+        return "none configured: the log is the only record"
+    text = f"{upstream['state']}, {upstream['url']}, {upstream['backlog']} waiting"
+    return f"{text} ({printable(upstream['last_error'])})" if upstream["last_error"] else text
+
+
+def log_line(log: dict[str, Any]) -> str:
+    """One line about the log."""
+    text = f"{log['writer']}, {log['committed']} records, {size(log['bytes'])}, {log['path']}"
+    if log["dropped"]:
+        text += f", {log['dropped']} DROPPED"
+    return f"{text} ({printable(log['error'])})" if log["error"] else text
+
+
+def ago_s(seconds: float) -> str:
+    """A duration, roughly."""
+    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def sync(arguments: argparse.Namespace) -> int:
+    """Cursors, backlog, last error; or send again. 1 when the upstream does not take records."""
+    with Client(arguments.socket) as client:
+        if arguments.replay is not None:
+            span = client.ask("replay", **{"from": arguments.replay})
+            if arguments.json:
+                say_json(span)
+            else:
+                say(f"records {span['from']} to {span['to']} are sent again")
+            return 0
+        found = client.ask("status")
+    upstream = found["upstream"]
+    if arguments.json:
+        say_json(upstream)
+    elif upstream is None:
+        say(upstream_line(upstream))
+    else:
+        for name, value in (
+            ("state", f"{upstream['state']} since {local(upstream['since'])}"),
+            ("broker", upstream["url"]),
+            ("stream", found["stream"]),
+            ("cursor", f"{upstream['cursor']} of {found['log']['committed']} acknowledged by the {upstream['ack']}"),
+            ("backlog", upstream["backlog"]),
+            ("window", f"{upstream['in_flight']} of {upstream['window']} under way"),
+            ("reconnects", upstream["reconnects"]),
+            ("last error", upstream["last_error"] or "none"),
+        ):
+            say(f"{name:<11} {printable(value)}")
+    return 0 if upstream is None or upstream["state"] == "online" else 1
