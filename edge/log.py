@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from edge.log_buffer import Admit, Buffer, Note, Settle
 from edge.log_file import LogInUseError
+from edge.log_schema import storable
 from edge.log_store import Prepared, Store
 from edge.log_times import Offset
 from edge.log_writer import STALLED_NS, LogOptions, Writer
@@ -36,6 +37,8 @@ __all__ = ["Log", "LogHealth", "LogInUseError", "LogOptions", "LogUnavailableErr
 
 CLOSE_WITHIN_S: Final = 5.0
 TOKEN_BYTES: Final = 8
+_FAR_US: Final = 2**62
+"""An expiry beyond what SQLite can hold is as good as this one."""
 _T = TypeVar("_T")
 
 
@@ -158,13 +161,15 @@ class Log:
         if self._closed:
             raise LogUnavailableError("the log is closed")
         answer: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
-        if not self._buffer.control(Admit(command_id, expires_us, secrets.token_bytes(TOKEN_BYTES), answer)):
+        if expires_us is not None:
+            expires_us = max(-_FAR_US, min(expires_us, _FAR_US))
+        if not self._buffer.control(Admit(storable(command_id), expires_us, secrets.token_bytes(TOKEN_BYTES), answer)):
             raise LogUnavailableError("too many commands wait for the disk")
         return await answer
 
     def settle(self, command_id: str, reply: bytes) -> None:
         """Keep the answer of an admitted command for its second arrival; lost when too much waits."""
-        self._buffer.control(Settle(command_id, reply))
+        self._buffer.control(Settle(storable(command_id), reply))
 
     # --- beyond Journal ---
 

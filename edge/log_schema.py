@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
+_STORABLE: Final = frozenset({int, str, type(None)})
 APPLICATION_ID: Final = 0x446F6F72
 """`Door`: lets file(1) and people tell a log from any other database."""
 PAGE_BYTES: Final = 2_048
@@ -169,10 +170,17 @@ def chained(event: Event, sequence: int, boot: str, recorded_ns: int, prev: byte
     """An event as `FIELDS` and their hash. Never raises: what is no text is stored as near as can be."""
     row = row_of(event, sequence, boot, recorded_ns)
     try:
-        return row, link_record(row, prev)
+        if _STORABLE.issuperset(map(type, row)):
+            return row, link_record(row, prev)
     except UnicodeEncodeError:  # half a surrogate pair, from some card holder's name
-        row = tuple(value.encode(errors="replace").decode() if type(value) is str else value for value in row)
-        return row, link_record(row, prev)
+        pass
+    row = tuple(value if value is None or type(value) is int else storable(str(value)) for value in row)
+    return row, link_record(row, prev)
+
+
+def storable(text: str) -> str:
+    """Text that SQLite takes: what is no character is spelt out."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def row_of(event: Event, sequence: int, boot: str, recorded_ns: int) -> tuple[Any, ...]:

@@ -209,7 +209,7 @@ class Store:
         for row in prepared.rows:
             db.execute(log_schema.INSERT_RECORD, (row[0], boot, *row[2:]))
         for door, (_, state) in prepared.modes.items():
-            db.execute("INSERT OR REPLACE INTO mode VALUES (?, ?)", (door, state))
+            db.execute("INSERT OR REPLACE INTO mode VALUES (?, ?)", (door, log_schema.storable(state)))
         for cursor in prepared.work.cursors.items():
             db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor)
         prepared.answers.clear()

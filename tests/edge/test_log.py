@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.log import Log
-from edge.messages import Event, Subject
+from edge.log_verify import verify
+from edge.messages import ClockQuality, Event, Subject
 from edge.ports import Admission, Journal
 from tests.support.clock import FakeClock
 from tests.support.logs import PATIENT, WITHIN_S, forced, journal, numbers, opened
@@ -225,18 +226,25 @@ def test_what_cannot_be_stored_as_it_is_is_stored_as_text(tmp_path: Path):
         replace(opened(), details=loop),
         replace(opened(), details={"\udfff": "\ud800"}),
         replace(opened(), code="a\x00b"),
+        replace(opened(), code=ClockQuality.RTC),
     ]
 
     async def run() -> None:
         async with journal(tmp_path / "log.db") as held:
             held.log.append(odd)
+            assert (await held.log.admit("\ud800", 2**80)).first
+            assert not (await held.log.admit("\ud800", -(2**80))).first
+            held.log.settle("\ud800", b"done")
+            held.log.append([], {"front": "\ud800"})
             await held.until(lambda: len(held.records) == len(odd))
             read = await held.log.read(0, 10)
-        assert read[0].event.object.name == "?"
+        assert read[0].event.object.name == r"\ud800"
         assert "unreadable" in read[1].event.details
         assert "unreadable" in read[2].event.details
         assert read[4].event.code == "a\x00b"
-        assert len(read) == 5
+        assert read[5].event.code == "rtc"
+        assert len(read) == len(odd)
+        assert verify(tmp_path / "log.db").ok
 
     asyncio.run(run())
 
