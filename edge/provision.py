@@ -1,0 +1,98 @@
+"""What the installer asks of the release it has just built: a first configuration, a check, boot lines.
+
+One rule: it only reads and prints; systemd/install is the one that changes the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from drivers.gpio_points import Output
+from edge.config import load
+from edge.problems import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.settings import Settings
+
+HEADER_LINES: Final = range(28)
+"""GPIO 0 to 27 are on the header of every Raspberry Pi, and are what `gpio=` of the firmware is about."""
+HEADER_CHIP: Final = re.compile(r"[04]|(?:/dev/)?gpiochip[04]|pinctrl-(?:bcm\d+|rp1)")
+"""How the header's chip may be called in a configuration; 4 is the Pi 5 with early kernels."""
+NO_CHANGE_AT_A_CRASH: Final = "dtparam=strict_gpiod"
+"""Without it a Pi's kernel leaves the line of a dead process as it was (raspberrypi/linux#6117)."""
+SYSTEM_PATHS: Final = {"../run/log.db": "/var/lib/doorward/log.db", "../run/doord.sock": "/run/doorward/doord.sock"}
+
+
+def boot_lines(settings: Settings) -> tuple[str, ...]:
+    """Lines for config.txt, so that locks and buzzers rest from power-up on and after a crash.
+
+    Empty when nothing is wired to the header. Source:
+    https://www.raspberrypi.com/documentation/computers/config_txt.html#gpio
+    """
+    levels = {
+        point.line: "dh" if point.active_high == point.at_rest else "dl"
+        for driver in settings.drivers.values()
+        if driver.kind == "gpio" and HEADER_CHIP.fullmatch(str(getattr(driver.settings, "chip", "")))
+        for point in driver.points.values()
+        if isinstance(point, Output) and point.line in HEADER_LINES
+    }
+    if not levels:
+        return ()
+    return (NO_CHANGE_AT_A_CRASH, *(f"gpio={line}=op,{level}" for line, level in sorted(levels.items())))
+
+
+def first_config(template: str, host: str, zone: str = "") -> str:
+    """Make a shipped configuration this machine's own: id, name, time zone, paths; an upstream is left to be added."""
+    identity = re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-")[:63].strip("-") or "controller"
+    text = re.sub(r'(?m)^id = "[^"]*"', f'id = "{identity}"', template, count=1)
+    text = re.sub(r'(?m)^name = "[^"]*"', f'name = "{identity}"', text, count=1)
+    if zone:
+        text = re.sub(r'(?m)^time_zone = "[^"]*"', f'time_zone = "{zone}"', text, count=1)
+    for relative, absolute in SYSTEM_PATHS.items():
+        text = text.replace(f'"{relative}"', f'"{absolute}"')
+    header = "# Written by the installer and yours from now on: it is never changed again.\n"
+    if "[driver.gpio]" in text:
+        header += "# The lines and levels below are an example. Make them those of your wiring (docs/installing.md).\n"
+    rest = text[_comment_end(text) :]
+    return header + re.sub(r"(?ms)^\[mqtt\]\n.*?(?=^\s*$|\Z)", _commented, rest)
+
+
+def _comment_end(text: str) -> int:
+    """Where the opening comment, which is about the file in the repository, ends."""
+    found = re.match(r"(?:#[^\n]*\n)*", text)
+    return found.end() if found else 0
+
+
+def _commented(section: re.Match[str]) -> str:
+    return "".join(f"# {line}\n" for line in section[0].splitlines())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`check FILE`, `boot-lines FILE` or `first-config TEMPLATE HOST ZONE`; 78 when a configuration is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m edge.provision", description="Used by systemd/install.")
+    parser.add_argument("task", choices=["check", "boot-lines", "first-config"])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("host", nargs="?", default="")
+    parser.add_argument("zone", nargs="?", default="")
+    chosen = parser.parse_args(argv)
+    if chosen.task == "first-config":
+        sys.stdout.write(first_config(chosen.file.read_text(), chosen.host, chosen.zone))
+        return 0
+    try:
+        settings = load(chosen.file)
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 78
+    if chosen.task == "boot-lines":
+        sys.stdout.writelines(f"{line}\n" for line in boot_lines(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
