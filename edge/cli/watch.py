@@ -1,0 +1,178 @@
+"""`doorctl watch`: the doors and the last events, live, on whatever terminal there is.
+
+One rule: `screen` is pure and fills exactly the lines it is given; doors that need somebody come first.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.cli.client import Client, Refused, Unreachable
+from edge.cli.status import log_line, upstream_line
+from edge.cli.text import ago, local, printable, say_json
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Sequence
+
+    from rich.text import Text
+
+REMEMBERED: Final = 200
+AGAIN_S: Final = 2.0
+EVENTS_AT_LEAST: Final = 4
+NAME: Final = 14
+STYLES: Final = {"alarm": "bold red", "warning": "yellow", "open": "cyan", "": ""}
+
+
+def watch(arguments: argparse.Namespace) -> int:
+    """Until Ctrl-C. With --json every item of the stream, one a line."""
+    if arguments.json:
+        with Client(arguments.socket) as client:
+            for item in client.stream("watch"):
+                say_json(item)
+                sys.stdout.flush()
+        return 0
+    if not sys.stdout.isatty():
+        raise Refused("no_terminal", "watch needs a terminal; a script reads: doorctl watch --json")
+    return _live(arguments)
+
+
+def _live(arguments: argparse.Namespace) -> int:
+    from rich.console import Console, Group  # noqa: PLC0415 -- rich is slow to import and only watch needs it
+    from rich.live import Live  # noqa: PLC0415 -- as above
+
+    console = Console()
+    status: dict[str, Any] | None = None
+    records: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
+    trouble: str | None = None
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+
+        def draw() -> None:
+            lines = screen(status, records, trouble, console.width, console.height, datetime.now(UTC))
+            live.update(Group(*lines), refresh=True)
+
+        draw()
+        try:
+            while True:
+                try:
+                    with Client(arguments.socket) as client:
+                        recent = client.ask("events", newest=True, limit=REMEMBERED // 4)["records"]
+                        records.clear()
+                        records.extend(reversed(recent))
+                        for item in client.stream("watch"):
+                            trouble = None
+                            status = item.get("status", status)
+                            if "record" in item:
+                                records.append(item["record"])
+                            if "status" in item:  # at most four a second; records wait for it
+                                draw()
+                except (Unreachable, Refused) as error:
+                    trouble = f"{error}; trying again"
+                    draw()
+                    time.sleep(AGAIN_S)
+        except KeyboardInterrupt:
+            return 0
+
+
+def screen(  # noqa: PLR0913, PLR0917 -- everything a picture depends on
+    status: dict[str, Any] | None,
+    records: Iterable[dict[str, Any]],
+    trouble: str | None,
+    width: int,
+    height: int,
+    now: datetime,
+) -> list[Text]:
+    """The picture: a head, the doors, the last events; never more than `height` lines of `width`."""
+    if status is None:
+        return [_line(trouble or "connecting ...", width, "warning")]
+    who = status["controller"]
+    head = f"{printable(who['name'])}  {local(status['clock']['time'])}  clock {status['clock']['quality']}"
+    lines = [_line(head, width, style="bold")]
+    if trouble:
+        lines.append(_line(f"!! {trouble}", width, "alarm"))
+    lines.append(_line(f"upstream {upstream_line(status['upstream'])}", width, _upstream_style(status)))
+    lines.append(_line(f"log {log_line(status['log'])}", width, "" if status["log"]["writer"] == "ok" else "alarm"))
+    room = max(1, height - len(lines) - EVENTS_AT_LEAST - 2)
+    lines += [_line("", width), *_doors(status["doors"], width, room, now)]
+    left = height - len(lines) - 1
+    if left > 0:
+        lines.append(_line("", width))
+        newest = list(records)[-left:]
+        lines += [_event(record, width) for record in reversed(newest)]
+    return lines[:height]
+
+
+def _upstream_style(status: dict[str, Any]) -> str:
+    upstream = status["upstream"]
+    return "" if upstream is None or upstream["state"] in {"online", "connecting"} else "warning"
+
+
+def _doors(doors: dict[str, Any], width: int, room: int, now: datetime) -> list[Text]:
+    """One door a line, or two where one does not fit; those that are left out are counted."""
+    ranked = sorted(doors.items(), key=lambda pair: _rank(pair[1]))
+    columns = 1 if len(ranked) <= room else 2
+    if len(ranked) > room * columns:
+        shown, hidden = ranked[: (room - 1) * columns], len(ranked) - (room - 1) * columns
+    else:
+        shown, hidden = ranked, 0
+    rows = -(-len(shown) // columns)
+    cell = (width - (columns - 1) * 2) // columns
+    lines = []
+    for row in range(rows):
+        line = _line("", 0)
+        for column in range(columns):
+            index = column * rows + row
+            if index < len(shown):
+                key, door = shown[index]
+                text = _door(key, door, cell, now)
+                text.pad_right(cell - text.cell_len)
+                line += text + ("  " if column + 1 < columns else "")
+        lines.append(line)
+    if hidden:
+        lines.append(_line(f"   and {hidden} more doors, all well", width))
+    return lines
+
+
+def _rank(door: dict[str, Any]) -> int:
+    return ("alarm", "warning", "open", "").index(_kind(door))
+
+
+def _kind(door: dict[str, Any]) -> str:
+    if door["alarm"] != "normal" or door["tamper"]:
+        return "alarm"
+    if door["fault"] or door["warning"] or door["mode"] in {"locked_down", "locked_open"}:
+        return "warning"
+    return "open" if door["contact"] == "open" or door["lock"] == "unlocked" else ""
+
+
+def _door(key: str, door: dict[str, Any], width: int, now: datetime) -> Text:
+    kind = _kind(door)
+    mark = {"alarm": "!!", "warning": " !"}.get(kind, "  ")
+    note = door["alarm"].replace("_", " ").upper() if door["alarm"] != "normal" else ""
+    note = note or ("tampered" if door["tamper"] else "fault" if door["fault"] else "")
+    note = note or ("close it!" if door["warning"] else ago(door["since"]["mode"], now))
+    name = printable(key)
+    name = name if len(name) <= NAME else f"{name[: NAME - 1]}~"
+    return _line(f"{mark} {name:<{NAME}} {door['mode']:<11} {door['contact']:<7} {note}", width, kind)
+
+
+def _event(record: dict[str, Any], width: int) -> Text:
+    data = record["data"]
+    mark = {"alarm": "!!", "warning": " !"}.get(data["severity"], "  ")
+    text = f"{mark} {local(record['time'])[11:]} {record['type']:<24} {printable(data['message'])}"
+    return _line(text, width, data["severity"] if data["severity"] in STYLES else "")
+
+
+def _line(text: str, width: int, kind: str = "", *, style: str = "") -> Text:
+    from rich.text import Text  # noqa: PLC0415 -- as above
+
+    line = Text(text, style=style or STYLES[kind], no_wrap=True, overflow="ellipsis", end="")
+    line.truncate(width, overflow="ellipsis")
+    return line
+
+
+__all__: Sequence[str] = ("screen", "watch")

@@ -1,0 +1,115 @@
+"""The wiring check without a daemon: this process opens the drivers itself, for one door only."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from edge.messages import Confirmed, Level
+
+if TYPE_CHECKING:
+    import argparse
+
+    from edge.cli.wiring import Bench
+    from edge.messages import Signal
+    from edge.ports import Driver
+
+CONFIG: Final = Path("/etc/doorward/doorward.toml")
+RELEASE_S: Final = 3.0
+WORDS: Final = {
+    "contact": ("closed", "open"),
+    "rex": ("not pressed", "pressed"),
+    "release": ("at rest", "on"),
+    "tamper": ("at rest", "open"),
+    "lock": ("locked", "unlocked"),
+}
+
+
+class OfflineBench:
+    """Drivers of one door on a loop of their own. Every lock of these drivers stays at rest but the tested one."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        """Raises ConfigError (a ValueError) and OSError."""
+        from edge.clock import Clock  # noqa: PLC0415 -- only without a daemon
+        from edge.config import load  # noqa: PLC0415 -- as above
+
+        settings = load(arguments.config or CONFIG)
+        self._door = arguments.door
+        if self._door not in settings.doors:
+            raise ValueError(f"no door {self._door!r}; expected one of {', '.join(settings.doors)}")
+        self._points = settings.doors[self._door].points
+        now_ns = Clock().now_ns
+        names = sorted(set(self._points.values()))
+        self._drivers: dict[str, Driver] = {name: settings.drivers[name].create(now_ns) for name in names}
+        self._levels: dict[str, bool] = {}
+        self._presses = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Bench:
+        """Open the drivers: every lock rests."""
+        self._thread.start()
+        self._on_loop(self._open())
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Everything back to rest."""
+        self._on_loop(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def roles(self) -> set[str]:
+        """See Bench."""
+        return set(self._points)
+
+    def seen(self) -> dict[str, str]:
+        """See Bench."""
+        return {role: WORDS[role][level] for role, level in self._levels.items() if role in WORDS}
+
+    def pressed(self) -> int:
+        """See Bench."""
+        return self._presses
+
+    def release(self) -> str | None:
+        """See Bench."""
+        self._on_loop(self._drive(released=True))
+        self._loop.call_soon_threadsafe(
+            self._loop.call_later, RELEASE_S, lambda: asyncio.ensure_future(self._drive(released=False))
+        )
+        return None
+
+    def _on_loop(self, work: object) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()  # type: ignore[arg-type]  # always a coroutine
+
+    async def _open(self) -> None:
+        self._tasks = []
+        for driver in self._drivers.values():
+            driver.open()
+            self._tasks.append(asyncio.ensure_future(driver.run(self._take)))
+        await self._drive(released=False)
+        end_s = time.monotonic() + 1
+        while not self._levels and time.monotonic() < end_s:  # noqa: ASYNC110 -- a second at most
+            await asyncio.sleep(0.01)
+
+    async def _close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for driver in self._drivers.values():
+            driver.close()
+
+    async def _drive(self, *, released: bool) -> None:
+        with contextlib.suppress(OSError):  # a lost line shows as a lock that does not answer
+            self._drivers[self._points["lock"]].apply({f"{self._door}.lock": released})
+
+    def _take(self, signal: Signal) -> None:
+        if isinstance(signal, Level | Confirmed):
+            door, _, role = signal.point.rpartition(".")
+            if door == self._door:
+                self._presses += role == "rex" and signal.asserted and not getattr(signal, "initial", False)
+                self._levels[role] = signal.asserted
