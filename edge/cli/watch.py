@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 REMEMBERED: Final = 200
 AGAIN_S: Final = 2.0
-EVENTS_AT_LEAST: Final = 4
+EVENTS_AT_LEAST: Final = 3
 NAME: Final = 14
+NARROW: Final = 50
 STYLES: Final = {"alarm": "bold red", "warning": "yellow", "open": "cyan", "": ""}
 
 
@@ -133,7 +134,9 @@ def _doors(doors: dict[str, Any], width: int, room: int, now: datetime) -> list[
                 line += text + ("  " if column + 1 < columns else "")
         lines.append(line)
     if hidden:
-        lines.append(_line(f"   and {hidden} more doors, all well", width))
+        unwell = sum(_kind(door) in {"alarm", "warning"} for _, door in ranked[-hidden:])
+        rest = f"{unwell} of them need somebody" if unwell else "all well"
+        lines.append(_line(f"   and {hidden} more doors, {rest}", width, "warning" if unwell else ""))
     return lines
 
 
@@ -157,7 +160,10 @@ def _door(key: str, door: dict[str, Any], width: int, now: datetime) -> Text:
     note = note or ("close it!" if door["warning"] else ago(door["since"]["mode"], now))
     name = printable(key)
     name = name if len(name) <= NAME else f"{name[: NAME - 1]}~"
-    return _line(f"{mark} {name:<{NAME}} {door['mode']:<11} {door['contact']:<7} {note}", width, kind)
+    if width >= NARROW:
+        return _line(f"{mark} {name:<{NAME}} {door['mode']:<11} {door['contact']:<7} {note}", width, kind)
+    words = note if kind == "alarm" else f"{door['mode']} {door['contact']}"
+    return _line(f"{mark} {name:<{NAME}} {words}", width, kind)
 
 
 def _event(record: dict[str, Any], width: int) -> Text:
@@ -170,7 +176,7 @@ def _event(record: dict[str, Any], width: int) -> Text:
 def _line(text: str, width: int, kind: str = "", *, style: str = "") -> Text:
     from rich.text import Text  # noqa: PLC0415 -- as above
 
-    line = Text(text, style=style or STYLES[kind], no_wrap=True, overflow="ellipsis", end="")
+    line = Text(text, style=style or STYLES[kind], no_wrap=True, overflow="ellipsis")
     line.truncate(width, overflow="ellipsis")
     return line
 
