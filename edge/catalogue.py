@@ -128,4 +128,7 @@ def message(event: Event) -> str:
     actor = event.actor
     who = "nobody" if actor is None else (actor.name or actor.id)
     text = CATALOGUE[event.type].sentence.format(object=event.object.name, actor=who, code=event.code)
+    reason = event.details.get("reason")
+    if event.success and isinstance(reason, str):
+        text = f"{text}: {reason}"
     return text if event.success else f"Refused: {text} ({event.code})"

@@ -58,7 +58,7 @@ def event_line(record: Mapping[str, Any]) -> str:
     data = record["data"]
     mark = {"alarm": "!!", "warning": " !"}.get(data["severity"], "  ")
     subject = record["subject"].removeprefix("doors/")
-    doubt = " (clock not set)" if data["clock"] == "unsynced" else ""
+    doubt = " (clock unsynced)" if data["clock"] == "unsynced" else ""
     head = f"{local(record['time'])} {mark} {printable(subject):<12} {record['type']:<24}"
     return f"{head} {printable(data['message'])}{doubt}"
 

@@ -33,11 +33,15 @@ class OfflineBench:
     """Drivers of one door on a loop of their own. Every lock of these drivers stays at rest but the tested one."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        """Raises ConfigError (a ValueError) and OSError."""
+        """Raises ValueError for a bad configuration or a door it has not."""
         from edge.clock import Clock  # noqa: PLC0415 -- only without a daemon
         from edge.config import load  # noqa: PLC0415 -- as above
+        from edge.problems import ConfigError  # noqa: PLC0415 -- as above
 
-        settings = load(arguments.config or CONFIG)
+        try:
+            settings = load(arguments.config or CONFIG)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
         self._door = arguments.door
         if self._door not in settings.doors:
             raise ValueError(f"no door {self._door!r}; expected one of {', '.join(settings.doors)}")
