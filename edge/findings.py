@@ -1,0 +1,501 @@
+"""Every finding `doorctl diagnose` knows: a stable code, what it means, likely causes, the first thing to try.
+
+One rule: a code never changes its meaning; what a technician reads is written here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Severity(StrEnum):
+    """`fault`: something does not work. `warning`: it will not, or is not safe. `note`: good to know."""
+
+    NOTE = "note"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One finding as such. `title` and `first_thing` may use {about}: the door, driver or file concerned."""
+
+    code: str
+    severity: Severity
+    title: str
+    likely_causes: tuple[str, ...]
+    """The likeliest first."""
+    first_thing: str
+
+
+_N, _W, _F = Severity.NOTE, Severity.WARNING, Severity.FAULT
+
+_SERVICE: Final = (
+    Kind(
+        "DW-SERVICE-DEAD",
+        _F,
+        "doord is not running: no door is guarded",
+        ("it was stopped by hand", "it failed at start", "it was never enabled", "another socket path is configured"),
+        "systemctl status doord; then journalctl -u doord -b | tail -50",
+    ),
+    Kind(
+        "DW-SERVICE-SILENT",
+        _F,
+        "doord runs but does not answer on its socket",
+        ("it hangs, and the watchdog will restart it", "32 other clients are connected"),
+        "wait a minute and ask again; then journalctl -u doord -b",
+    ),
+    Kind(
+        "DW-SERVICE-CONFIG",
+        _F,
+        "doord refused its configuration at the last start and was not started again",
+        ("the file was edited and not checked",),
+        "doorctl check {about}; mend it; systemctl restart doord",
+    ),
+    Kind(
+        "DW-SERVICE-WATCHDOG",
+        _F,
+        "systemd killed doord because it did not show that it was alive",
+        ("the disk hung for minutes", "the computer is far too slow or its memory is full", "a fault in doord"),
+        "journalctl -u doord -b for what came just before; doorctl diagnose again after a day",
+    ),
+    Kind(
+        "DW-SERVICE-RESTARTS",
+        _W,
+        "doord has been restarted by systemd again and again",
+        ("the computer loses power", "a fault in doord", "a driver's library crashes"),
+        "journalctl -u doord for the last lines before each restart",
+    ),
+    Kind(
+        "DW-SERVICE-DISABLED",
+        _W,
+        "doord will not start by itself after a power cut",
+        ("systemctl enable was never called",),
+        "systemctl enable doord",
+    ),
+    Kind(
+        "DW-VERSION-MISMATCH",
+        _W,
+        "doorctl and the running doord are of different versions",
+        ("an update was installed and doord not restarted", "two installations on one computer"),
+        "systemctl restart doord at a quiet moment",
+    ),
+    Kind(
+        "DW-SOCKET-PERMISSION",
+        _W,
+        "you may not talk to doord",
+        ("you are not in the group doorward", "you joined it and have not logged in again"),
+        "sudo doorctl diagnose, or usermod -aG doorward YOU and a new login",
+    ),
+    Kind(
+        "DW-SOCKET-GROUP",
+        _W,
+        "the control socket does not belong to the group doorward",
+        ("the group is missing: the installer did not run to its end", "doord runs as another user"),
+        "run the installer again (sudo make install)",
+    ),
+)
+
+_FILES: Final = (
+    Kind(
+        "DW-CONFIG-INVALID",
+        _F,
+        "the configuration {about} would be refused at the next start",
+        ("it was edited and not checked",),
+        "doorctl check {about}",
+    ),
+    Kind(
+        "DW-CONFIG-WRITABLE",
+        _F,
+        "everybody on this computer may rewrite {about}",
+        ("copied with the wrong permissions",),
+        "chmod 0640 {about}; chown root:doorward {about}",
+    ),
+    Kind(
+        "DW-SECRET-READABLE",
+        _W,
+        "everybody on this computer may read the secret {about}",
+        ("copied with the wrong permissions",),
+        "chmod 0640 {about}; chown root:doorward {about}; then change the secret",
+    ),
+    Kind(
+        "DW-BOOT-STRICT-GPIOD",
+        _W,
+        "a relay keeps its level when doord is killed: dtparam=strict_gpiod is missing in {about}",
+        ("the line was never added", "the card was set up anew"),
+        "add dtparam=strict_gpiod under [all] in {about} and reboot",
+    ),
+    Kind(
+        "DW-BOOT-LINE-LEVEL",
+        _W,
+        "relays are not held at rest from power-up until doord runs: gpio= lines are missing in {about}",
+        ("the lines were never added", "a relay was moved to another line"),
+        "add the lines named below under [all] in {about} and reboot",
+    ),
+)
+
+_CLOCK: Final = (
+    Kind(
+        "DW-CLOCK-UNSYNCED",
+        _W,
+        "nobody vouches for the time of day",
+        ("no network or no NTP server", "NTP is blocked (UDP 123)", "chrony is used and nothing tells doord"),
+        "timedatectl; for chrony see docs/log.md, Time",
+    ),
+    Kind(
+        "DW-CLOCK-STEPS",
+        _W,
+        "the clock was set again and again in the last 24 hours",
+        ("two programs set it", "the NTP server is not reliable", "the battery of the clock module is empty"),
+        "timedatectl; doorctl events --type controller.clock_adjusted",
+    ),
+)
+
+_DISK: Final = (
+    Kind(
+        "DW-DISK-FULL",
+        _F,
+        "the disk with the log is full",
+        ("something else fills it", "log.max_mib is larger than the card"),
+        "df -h {about}; journalctl --vacuum-size=100M",
+    ),
+    Kind(
+        "DW-DISK-LOW",
+        _W,
+        "the disk with the log is nearly full",
+        ("something else fills it", "log.max_mib is larger than the card"),
+        "df -h {about}; look for what grows",
+    ),
+    Kind(
+        "DW-DISK-READONLY",
+        _F,
+        "the disk with the log takes no writes",
+        ("the card is worn out and has locked itself", "the file system has errors"),
+        "copy {about} away now; dmesg | grep -iE 'mmc|ext4'; then replace the card",
+    ),
+    Kind(
+        "DW-DISK-SLOW",
+        _W,
+        "the disk takes seconds to write",
+        ("the card is nearly worn out", "another program writes a lot", "undervoltage"),
+        "dmesg | grep -i mmc; replace the card by an industrial one",
+    ),
+    Kind(
+        "DW-LOG-STALLED",
+        _F,
+        "a write to the log has been hanging; events wait in memory",
+        ("the card hangs", "a network disk is gone"),
+        "dmesg | tail; do not cut the power while events wait",
+    ),
+    Kind(
+        "DW-LOG-FAILED",
+        _F,
+        "the log cannot be written; events wait in memory",
+        ("the disk is full or read-only", "the directory is missing or not doorward's"),
+        "look at the error below; do not restart doord while events wait",
+    ),
+    Kind(
+        "DW-LOG-DROPPED",
+        _F,
+        "events were lost: the log could not be written for too long",
+        ("the disk was full, read-only or hanging",),
+        "mend the disk; controller.gap in the history says what is missing",
+    ),
+    Kind(
+        "DW-LOG-SET-ASIDE",
+        _W,
+        "a damaged log was set aside and a new one started",
+        ("power was cut and the card lied about what it had written", "the card is worn out"),
+        "keep {about} for the history; replace the card; fit a proper power supply",
+    ),
+    Kind(
+        "DW-LOG-BROKEN",
+        _F,
+        "the log {about} is not as it was written",
+        ("somebody changed it", "the card is damaged"),
+        "doorctl log verify; copy the file away before anything else",
+    ),
+    Kind(
+        "DW-LOG-MISSING",
+        _F,
+        "there is no log at {about}",
+        ("doord never ran with this configuration", "the path is wrong", "the disk is not mounted"),
+        "ls -l {about}; mount",
+    ),
+    Kind(
+        "DW-LOG-GAP",
+        _W,
+        "records are missing in the last 30 days, and the log says so",
+        ("the log reached max_mib while the upstream was away", "the disk could not be written for too long"),
+        "doorctl events --type controller.gap; raise log.max_mib or mend the upstream",
+    ),
+    Kind(
+        "DW-LOG-BIG",
+        _W,
+        "the log has nearly reached max_mib; what is not acknowledged will go next",
+        ("the upstream has been away for long", "max_mib is small for this site"),
+        "mend the upstream (doorctl sync) or raise log.max_mib",
+    ),
+)
+
+_BROKER: Final = (
+    Kind(
+        "DW-BROKER-NEVER",
+        _F,
+        "the broker has not been reached since doord started",
+        ("wrong address or port in mqtt.url", "no network", "a firewall"),
+        "ping the host of {about}; then look at the error below",
+    ),
+    Kind(
+        "DW-BROKER-OFFLINE",
+        _W,
+        "the connection to the broker is down; records wait in the log",
+        ("the network is down", "the broker is down", "a firewall"),
+        "ip addr; ping the host of {about}",
+    ),
+    Kind(
+        "DW-BROKER-NAME",
+        _F,
+        "the broker's name cannot be looked up",
+        ("a typing error in mqtt.url", "no DNS server"),
+        "getent hosts with the host of {about}; cat /etc/resolv.conf",
+    ),
+    Kind(
+        "DW-BROKER-AUTH",
+        _F,
+        "the broker refuses us",
+        ("wrong user name or password", "the account is disabled or its certificate has been revoked"),
+        "compare mqtt.username and password_file with the broker's account",
+    ),
+    Kind(
+        "DW-BROKER-TLS",
+        _F,
+        "the encrypted connection to the broker cannot be made",
+        (
+            "the broker's certificate has expired, or ours has",
+            "ca_file is not the authority that signed it",
+            "the clock is wrong",
+            "mqtt.url names the broker differently from its certificate",
+        ),
+        "openssl s_client -connect HOST:PORT -CAfile CA_FILE; date",
+    ),
+    Kind(
+        "DW-BROKER-REFUSES",
+        _F,
+        "the broker takes the connection but refuses our messages",
+        ("its access list does not let us publish", "a quota is used up"),
+        "compare the topic below with the broker's access list (config/ ships one)",
+    ),
+    Kind(
+        "DW-BROKER-NO-SUBSCRIBER",
+        _W,
+        "nobody upstream takes our events; they wait in the log",
+        ("the consumer is not running", "it subscribes to another prefix", "its session has expired"),
+        "start the consumer, or compare its topic with mqtt.prefix",
+    ),
+    Kind(
+        "DW-BROKER-FLAPS",
+        _W,
+        "the connection to the broker is lost again and again",
+        ("poor Wi-Fi", "a second client with our id", "keepalive_s is longer than a firewall's patience"),
+        "the broker's log says who closes; try keepalive_s = 15",
+    ),
+    Kind(
+        "DW-BACKLOG",
+        _W,
+        "many records wait for the upstream",
+        ("it was away and is catching up", "it does not acknowledge", "it takes less than happens here"),
+        "doorctl sync twice, a minute apart: is the cursor moving?",
+    ),
+)
+
+_DRIVERS: Final = (
+    Kind(
+        "DW-DRIVER-LOST",
+        _F,
+        "the hardware of driver {about} does not answer",
+        ("a cable or its power is off", "an adapter was unplugged"),
+        "look at the cable and the power; doord tries again by itself",
+    ),
+    Kind(
+        "DW-LINE-BUSY",
+        _F,
+        "driver {about} cannot have a line: somebody else holds it",
+        ("an overlay in config.txt uses it (w1-gpio, a display)", "another program drives GPIO"),
+        "gpioinfo shows who holds it; remove that overlay or program",
+    ),
+    Kind(
+        "DW-DEVICE-PERMISSION",
+        _F,
+        "driver {about} may not open its device",
+        ("the user doorward is not in the group gpio or dialout", "the udev rules are missing"),
+        "run the installer again (sudo make install); then systemctl restart doord",
+    ),
+    Kind(
+        "DW-CHIP-WRONG",
+        _F,
+        "the device of driver {about} does not exist on this computer",
+        ("another Raspberry Pi model numbers its chips differently", "an adapter is not plugged in"),
+        'gpiodetect; name the chip by its label, like chip = "pinctrl-rp1"',
+    ),
+    Kind(
+        "DW-DRIVER-FLAPS",
+        _W,
+        "driver {about} was lost again and again in the last 24 hours",
+        ("a loose contact", "undervoltage resets the adapter", "a bus without its terminator"),
+        "doorctl events --type controller.fault; press every plug home",
+    ),
+    Kind(
+        "DW-OUTPUT-STUCK",
+        _F,
+        "an output of driver {about} does not show the level it was told",
+        ("a short circuit on the line", "the pin is damaged"),
+        "unplug the relay board and measure the pin; use another line",
+    ),
+    Kind(
+        "DW-EDGES-LOST",
+        _W,
+        "driver {about} missed edges and had to read levels back",
+        ("an input chatters: a loose contact or a picked-up hum", "the computer is overloaded"),
+        "look for a chattering input; shielded cable, a stronger pull-up",
+    ),
+    Kind(
+        "DW-SIMULATED",
+        _N,
+        "driver {about} is simulated: no real door moves",
+        ("a configuration for trying out",),
+        "configure a real driver before this controller guards anything",
+    ),
+)
+
+_DOORS: Final = (
+    Kind(
+        "DW-REX-STUCK",
+        _W,
+        "the exit button of {about} has been pressed for long",
+        ("the button is jammed", "its cable is shorted", "active = is the wrong way round"),
+        "doorctl test {about}; press and let go, and look whether it changes",
+    ),
+    Kind(
+        "DW-CONTACT-FAULT",
+        _F,
+        "the wiring of an input of {about} is cut or shorted",
+        ("a cable was damaged", "a terminating resistor is missing"),
+        "measure the line at the controller's terminal",
+    ),
+    Kind(
+        "DW-INPUT-UNSTABLE",
+        _W,
+        "an input of {about} was restless in the last 24 hours",
+        ("a loose contact or magnet", "a door that rattles in the wind", "no pull-up"),
+        "doorctl watch while somebody shakes the door; move the magnet nearer",
+    ),
+    Kind(
+        "DW-CONTACT-SILENT",
+        _W,
+        "{about} is unlocked again and again but never seen to open",
+        ("the contact is not connected or its magnet is gone", "closed = is shorted by a wire bridge"),
+        "doorctl test {about}",
+    ),
+    Kind(
+        "DW-TAMPER",
+        _W,
+        "a tamper switch of {about} is open",
+        ("a cover is off", "the switch is not connected"),
+        "close the cover; then ask who opened it",
+    ),
+    Kind(
+        "DW-LOCKDOWN-FORGOTTEN",
+        _W,
+        "{about} has been locked down for over 12 hours",
+        ("nobody cancelled it",),
+        "if it is over: doorctl cancel-lock-down {about}",
+    ),
+    Kind(
+        "DW-HOLD-FORGOTTEN",
+        _W,
+        "{about} has been held unlocked for over 12 hours",
+        ("nobody locked it again",),
+        "if nobody needs it: doorctl lock {about}",
+    ),
+    Kind(
+        "DW-BLOCK-FORGOTTEN",
+        _N,
+        "{about} has been blocked for over 7 days",
+        ("nobody unblocked it", "it is out of use"),
+        "if it is in use: doorctl unblock {about}",
+    ),
+    Kind(
+        "DW-RELEASE-ACTIVE",
+        _W,
+        "the release input holds {about} open",
+        ("the fire panel has tripped or is being serviced", "its cable is cut", "active = is the wrong way round"),
+        "ask at the fire panel before anything else",
+    ),
+    Kind(
+        "DW-DOOR-FORCED",
+        _F,
+        "{about} was forced open and still stands open",
+        ("somebody broke in", "a mechanical key was used", "the strike did not hold"),
+        "go and look; close it",
+    ),
+    Kind(
+        "DW-DOOR-HELD",
+        _W,
+        "{about} has been held open for over an hour",
+        ("it is propped open", "the contact does not see it close"),
+        "go and look; then doorctl test {about}",
+    ),
+    Kind(
+        "DW-DOOR-UNKNOWN",
+        _F,
+        "nobody knows whether {about} is open",
+        ("its driver is lost",),
+        "mend the driver first",
+    ),
+    Kind(
+        "DW-FORCED-OFTEN",
+        _W,
+        "{about} was forced open again and again in the last 24 hours",
+        (
+            "the exit button does not reach doord",
+            "the strike does not hold",
+            "people use a key",
+            "the contact is loose",
+        ),
+        "doorctl test {about}; raise rex_grace_ms if the button is slower than the contact",
+    ),
+)
+
+_MACHINE: Final = (
+    Kind(
+        "DW-POWER-LOW",
+        _F,
+        "the computer's supply voltage is too low now",
+        ("a weak power supply or a long thin cable", "a lock is fed from the Pi's supply"),
+        "use the official power supply; feed locks from their own",
+    ),
+    Kind(
+        "DW-POWER-WAS-LOW",
+        _W,
+        "the supply voltage has been too low since the last boot",
+        ("a weak power supply", "a lock without its diode pulls it down when it switches"),
+        "use the official power supply; fit a diode across each lock",
+    ),
+    Kind(
+        "DW-CPU-HOT",
+        _W,
+        "the computer is too hot and slows down",
+        ("no airflow in the housing", "it stands in the sun"),
+        "give it air or a heat sink",
+    ),
+)
+
+KINDS: Final[dict[str, Kind]] = {
+    kind.code: kind
+    for group in (_SERVICE, _FILES, _CLOCK, _DISK, _BROKER, _DRIVERS, _DOORS, _MACHINE)
+    for kind in group
+}
+"""Code -> finding, in the order in which a technician should think."""
