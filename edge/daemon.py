@@ -293,7 +293,7 @@ class Daemon:
 
     # --- for the control socket ------------------------------------------------------------------------
 
-    def status(self) -> Json:
+    def status(self) -> dict[str, Json]:
         """Everything `doorctl status` shows."""
         calendar = Calendar(self.clock)
         return {
@@ -305,6 +305,15 @@ class Daemon:
             "drivers": {name: driver_facts(keeper, calendar) for name, keeper in self.keepers.items()},
             "doors": all_doors(self.runner, calendar),
         }
+
+    def facts(self) -> Json:
+        """The status, and the level at which every input has settled."""
+        calendar = Calendar(self.clock)
+        inputs: dict[str, Json] = {
+            point: {"asserted": level, "since": calendar.at(at_ns)}
+            for point, (level, at_ns) in self.runner.levels().items()
+        }
+        return {**self.status(), "inputs": inputs}
 
     def _upstream_facts(self, calendar: Calendar) -> Json:
         if self.upstream is None:

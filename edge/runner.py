@@ -117,6 +117,7 @@ class Runner:
         self._inbox: deque[Signal] = deque()
         self._depth = 0
         self._lost: dict[str, str] = {}
+        self._levels: dict[str, tuple[bool, int]] = {}
         self.listeners: list[Callable[[str], None]] = []
         """Called with a door's id after anything about it changed."""
         self.on_credential: Callable[[str, CardRead | KeysPressed], None] | None = None
@@ -136,6 +137,10 @@ class Runner:
     def since_ns(self, door: str) -> Mapping[str, int]:
         """Since when `mode`, `contact`, `lock` and `alarm` are what they are."""
         return self._cells[door].since_ns
+
+    def levels(self) -> Mapping[str, tuple[bool, int]]:
+        """Point -> the level its input settled at, and since when; what is lost is not in it."""
+        return {point: level for point, level in self._levels.items() if point not in self._lost}
 
     def settings(self, door: str) -> DoorSettings:
         """What the installer chose for it."""
@@ -231,6 +236,8 @@ class Runner:
     def _settled(self, key: str, role: str, report: Settled | Unstable) -> None:
         point = f"{key}.{role}"
         item: Item | None = None
+        if isinstance(report, Settled):
+            self._levels[point] = (report.level, report.at_ns)
         if isinstance(report, Unstable):
             item = InputUnstable(point, report.at_ns)
         elif role == "contact":

@@ -80,6 +80,9 @@ class Host(Protocol):
     def status(self) -> Json:
         """The whole status."""
 
+    def facts(self) -> Json:
+        """The status and what only a diagnosis needs."""
+
     def cloudevent(self, record: Record) -> Json:
         """A record as it looks on the wire."""
 
@@ -108,7 +111,7 @@ class Service:
         """One request; RequestError says what is wrong with it."""
         try:
             if op in {"status", "facts"}:
-                return self._host.status()
+                return self._host.facts() if op == "facts" else self._host.status()
             if op == "events":
                 return await self._events(_Events.model_validate(body))
             if op == "command":
