@@ -1,0 +1,293 @@
+"""The unit, the installer and the package list: what a machine gets when Doorward comes and goes.
+
+The installer works on an empty directory here (`--root`) with a ready environment (`--venv`): no network, no build,
+no accounts, nothing started. Building and starting are what .ci and a real machine show.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge import __version__
+from edge.config import load
+from edge.provision import boot_lines, first_config
+
+ROOT = Path(__file__).parents[1]
+UNIT = ROOT / "systemd" / "doord.service"
+WORST_EXPOSURE = 1.5
+
+
+def run(*command: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, **more},
+    )
+
+
+def unit(key: str) -> list[str]:
+    return re.findall(rf"(?m)^{key}=(.*)$", UNIT.read_text())
+
+
+# --- the unit ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def runnable(tmp_path: Path) -> Path:
+    """A copy whose programs exist on this machine."""
+    copy = tmp_path / "doord.service"
+    copy.write_text(UNIT.read_text().replace("/opt/doorward/current/bin/doord", sys.executable))
+    return copy
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit(runnable: Path) -> None:
+    verdict = run("systemd-analyze", "verify", "--man=no", runnable)
+    said = [line for line in verdict.stderr.splitlines() if "doord" in line]
+    assert (verdict.returncode, said) == (0, [])
+
+
+def test_the_unit_exposes_little(runnable: Path) -> None:
+    verdict = run("systemd-analyze", "security", "--offline=true", "--no-pager", runnable)
+    found = re.search(r"Overall exposure level for doord.service: ([\d.]+)", verdict.stdout)
+    assert found, verdict.stderr
+    assert float(found[1]) <= WORST_EXPOSURE
+
+
+def test_the_service_is_always_started_again_but_not_with_a_wrong_configuration() -> None:
+    assert unit("Restart") == ["always"]
+    assert unit("StartLimitIntervalSec") == ["0"]
+    assert unit("RestartPreventExitStatus") == ["78"]
+
+
+def test_doors_wait_neither_for_the_network_nor_for_the_time() -> None:
+    waits = " ".join(unit("After") + unit("Wants") + unit("Requires"))
+    assert not re.search("network|time", waits)
+
+
+def test_who_asks_at_the_socket_stays_known() -> None:
+    """A user namespace would turn every caller's uid into nobody's."""
+    assert unit("PrivateUsers") == []
+
+
+# --- the first configuration ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("template", ["simulated", "raspberry-pi"])
+@pytest.mark.parametrize("host", ["lobby", "Lobby_2.example.org", "-", "", "x" * 64])
+def test_any_host_name_makes_a_configuration_that_loads(tmp_path: Path, template: str, host: str) -> None:
+    file = tmp_path / "doorward.toml"
+    file.write_text(first_config((ROOT / "config" / f"{template}.toml").read_text(), host, "Asia/Tokyo"))
+    settings = load(file)
+    assert settings.log.path == Path("/var/lib/doorward/log.db")
+    assert settings.control.socket == Path("/run/doorward/doord.sock")
+    assert settings.mqtt is None, "an upstream that does not exist must not be asked for"
+    assert str(settings.controller.time_zone) == "Asia/Tokyo"
+
+
+def test_a_controller_is_called_like_its_host() -> None:
+    text = first_config((ROOT / "config" / "raspberry-pi.toml").read_text(), "Lobby_2.example.org")
+    assert 'id = "lobby-2-example-org"' in text
+
+
+def test_boot_lines_hold_every_output_of_the_header_at_its_resting_level() -> None:
+    assert boot_lines(load(ROOT / "config" / "example-gpio.toml")) == (
+        "dtparam=strict_gpiod",
+        "gpio=17=op,dh",  # released by low, resting locked
+        "gpio=23=op,dl",  # a buzzer that sounds when high
+        "gpio=24=op,dl",  # released by low, resting unlocked
+    )
+
+
+def test_no_boot_lines_for_what_is_not_on_the_header(tmp_path: Path) -> None:
+    file = tmp_path / "expander.toml"
+    text = (ROOT / "config" / "example-gpio.toml").read_text()
+    file.write_text(re.sub(r"(?m)^chip = \S+", 'chip = "pcf8574"', text))
+    assert boot_lines(load(file)) == ()
+
+
+# --- the installer -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """The file tree of a Raspberry Pi that has not got Doorward yet."""
+    root = tmp_path / "image"
+    for name, text in {
+        "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
+        "etc/hostname": "Lobby\n",
+        "boot/firmware/config.txt": "arm_64bit=1\ndtparam=strict_gpiod\n",
+    }.items():
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_text(text)
+    return root
+
+
+@pytest.fixture
+def venv(tmp_path: Path) -> Path:
+    """Stands for a virtual environment: this interpreter, with this checkout on its path."""
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    return python.parents[1]
+
+
+def install(*arguments: str | Path, installer: Path = ROOT / "systemd" / "install") -> subprocess.CompletedProcess[str]:
+    return run(installer, *arguments)
+
+
+def link(image: Path, name: str) -> str:
+    return str((image / "opt/doorward" / name).readlink())
+
+
+def tree(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir() or path.is_symlink()}
+
+
+def test_a_fresh_pi_gets_a_service_and_a_configuration(image: Path, venv: Path) -> None:
+    before = tree(image)
+    done = install("--root", image, "--venv", venv)
+    assert done.returncode == 0, done.stderr
+    assert tree(image) - before == {
+        "etc/doorward/doorward.toml",
+        "etc/systemd/system/doord.service",
+        "etc/udev/rules.d/60-doorward.rules",
+        "opt/doorward/current",
+        f"opt/doorward/releases/{__version__}-1",
+        "usr/lib/sysusers.d/doorward.conf",
+        "usr/lib/tmpfiles.d/doorward.conf",
+        "usr/local/bin/doorctl",
+        "usr/local/bin/doord",
+    }
+    settings = load(image / "etc/doorward/doorward.toml")
+    assert (settings.controller.id, settings.drivers["gpio"].kind) == ("lobby", "gpio")
+    assert (image / "etc/doorward/doorward.toml").stat().st_mode & 0o777 == 0o640
+
+
+def test_it_says_which_boot_lines_are_missing(image: Path, venv: Path) -> None:
+    said = install("--root", image, "--venv", venv).stdout
+    assert "    gpio=17=op,dl\n    gpio=23=op,dl\n" in said
+    assert "    dtparam=strict_gpiod\n" not in said, "it is in config.txt already"
+    with (image / "boot/firmware/config.txt").open("a") as file:
+        file.write("gpio=17=op,dl\ngpio=23=op,dl\n")
+    assert "config.txt" not in install("--root", image, "--venv", venv).stdout
+
+
+def test_it_does_not_claim_to_have_started_anything(image: Path, venv: Path) -> None:
+    assert "nothing was enabled or started" in install("--root", image, "--venv", venv).stdout
+
+
+def test_another_installation_keeps_what_is_the_owners(image: Path, venv: Path) -> None:
+    install("--root", image, "--venv", venv)
+    config = image / "etc/doorward/doorward.toml"
+    config.write_text(config.read_text().replace("unlock_s = 5.0", "unlock_s = 7.0"))
+    (image / "var/lib/doorward/log.db").write_text("records")
+    assert install("--root", image, "--venv", venv).returncode == 0
+    assert "unlock_s = 7.0" in config.read_text()
+    assert (image / "var/lib/doorward/log.db").read_text() == "records"
+
+
+def test_the_release_before_is_kept_and_older_ones_go(image: Path, venv: Path) -> None:
+    for _ in range(3):
+        assert install("--root", image, "--venv", venv).returncode == 0
+    kept = sorted(path.name for path in (image / "opt/doorward/releases").iterdir())
+    assert kept == [f"{__version__}-2", f"{__version__}-3"]
+    assert link(image, "current") == f"releases/{__version__}-3"
+    assert link(image, "previous") == f"releases/{__version__}-2"
+
+
+def test_a_rollback_returns_to_the_release_before_and_forth_again(image: Path, venv: Path) -> None:
+    assert install("--root", image, "--rollback").returncode == 1, "there is nothing to go back to"
+    install("--root", image, "--venv", venv)
+    install("--root", image, "--venv", venv)
+    for release in (1, 2):
+        assert install("--root", image, "--rollback").returncode == 0
+        assert link(image, "current") == f"releases/{__version__}-{release}"
+
+
+def test_a_configuration_that_the_new_release_cannot_use_switches_nothing(image: Path, venv: Path) -> None:
+    install("--root", image, "--venv", venv)
+    with (image / "etc/doorward/doorward.toml").open("a") as file:
+        file.write("[door.without-a-lock]\n")
+    before = tree(image)
+    refused = install("--root", image, "--venv", venv)
+    assert refused.returncode == 1
+    assert "door.without-a-lock.lock" in refused.stderr
+    assert tree(image) == before
+    assert link(image, "current") == f"releases/{__version__}-1"
+
+
+def test_a_build_that_fails_or_was_cut_off_leaves_the_old_release(image: Path, venv: Path, tmp_path: Path) -> None:
+    install("--root", image, "--venv", venv)
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    for name in ("systemd", "config"):
+        shutil.copytree(ROOT / name, checkout / name)
+    (checkout / "edge").mkdir()
+    shutil.copy(ROOT / "edge" / "__init__.py", checkout / "edge")
+    before = tree(image)
+    (image / "opt/doorward/releases/0.0.9-1").mkdir()
+    (image / "opt/doorward/releases/0.0.9-1.unfinished").touch()
+    failed = install("--root", image, installer=checkout / "systemd" / "install")  # it lacks pyproject.toml
+    assert failed.returncode != 0
+    assert tree(image) == before
+    assert not (image / "opt/doorward/releases/0.0.9-1").exists()
+
+
+def test_removing_keeps_configuration_and_log_and_purging_does_not(image: Path, venv: Path) -> None:
+    before = tree(image)
+    install("--root", image, "--venv", venv)
+    (image / "var/lib/doorward/log.db").write_text("records")
+    said = install("--root", image, "--remove").stdout
+    assert "kept" in said
+    assert tree(image) - before == {"etc/doorward/doorward.toml", "var/lib/doorward/log.db"}
+    assert install("--root", image, "--purge").returncode == 0
+    assert tree(image) == before
+
+
+def test_it_refuses_without_root() -> None:
+    if os.geteuid() == 0:
+        command = ["setpriv", "--reuid=65534", "--clear-groups", "sh"]
+        refused = subprocess.run(
+            [*command, "-s"],
+            input=(ROOT / "systemd" / "install").read_text(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    else:
+        refused = install()
+    assert refused.returncode == 1
+    assert "needs root" in refused.stderr
+
+
+# --- Debian packages -----------------------------------------------------------------------------
+
+
+def test_the_package_list_refuses_a_task_it_does_not_know() -> None:
+    refused = run("sh", ROOT / "systemd" / "packages", "nonsense")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "unknown task nonsense" in refused.stderr
+
+
+def test_the_package_list_installs_nothing_that_is_there(tmp_path: Path) -> None:
+    """With every command present, apt-get is not called."""
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    for name in ("python3", "mosquitto", "mosquitto_sub", "cc", "openssl", "systemd-analyze"):
+        (bin_ / name).write_text("#!/bin/sh\n")
+        (bin_ / name).chmod(0o755)
+    (bin_ / "apt-get").write_text("#!/bin/sh\nexit 9\n")
+    (bin_ / "apt-get").chmod(0o755)
+    done = run("sh", ROOT / "systemd" / "packages", "install", "demo", PATH=f"{bin_}:/usr/bin:/bin")
+    assert (done.returncode, done.stdout) == (0, "")
