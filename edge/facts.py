@@ -1,0 +1,246 @@
+"""What a diagnosis knows about a controller: plain values, gathered elsewhere (`edge/cli/diagnose_facts.py`).
+
+One rule: what nobody could look at is None or empty and says nothing; it is never a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+Counts: TypeAlias = Mapping[str, int]
+NONE: Final[Counts] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input point and the level it settled at."""
+
+    asserted: bool
+    since_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One door as the daemon sees it."""
+
+    id: str
+    mode: str
+    contact: str
+    alarm: str
+    tamper: str | None
+    fault: str | None
+    mode_since_us: int
+    alarm_since_us: int
+    rex: Input | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """One driver as the daemon sees it."""
+
+    name: str
+    kind: str
+    state: str
+    reason: str | None
+    stuck: tuple[str, ...] = ()
+    lost_edges: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """The conversation with the broker."""
+
+    url: str
+    state: str
+    since_us: int
+    cursor: int
+    backlog: int
+    reconnects: int
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogHealth:
+    """The log as its writer sees it; see `edge.log.LogHealth`."""
+
+    path: str
+    waiting: int
+    bytes: int
+    dropped: int
+    last_commit_ms: float | None
+    writer: str
+    error: str | None
+    set_aside: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A running daemon, by its own account."""
+
+    version: str
+    uptime_s: float
+    clock: str
+    log: LogHealth
+    upstream: Upstream | None
+    drivers: tuple[Driver, ...]
+    doors: tuple[Door, ...]
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> Daemon:
+        """From the answer to {"op": "facts"}. Raises KeyError, TypeError or ValueError for anything else."""
+        inputs = {
+            point: Input(bool(found["asserted"]), at_us(found["since"]))
+            for point, found in answer.get("inputs", {}).items()
+        }
+        log = answer["log"]
+        return cls(
+            version=str(answer["version"]),
+            uptime_s=float(answer["uptime_s"]),
+            clock=str(answer["clock"]["quality"]),
+            log=LogHealth(**{name: log[name] for name in LogHealth.__dataclass_fields__}),
+            upstream=_upstream(answer["upstream"]),
+            drivers=tuple(_driver(name, found) for name, found in answer["drivers"].items()),
+            doors=tuple(_door(key, found, inputs.get(f"{key}.rex")) for key, found in answer["doors"].items()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What systemd says of doord.service."""
+
+    active: str
+    """`active`, `activating`, `failed`, `inactive`."""
+    enabled: str = ""
+    result: str = "success"
+    restarts: int = 0
+    exit_status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """The control socket from outside."""
+
+    path: str
+    state: str
+    """`answers`, `missing`, `dead` (nobody listens), `silent`, `forbidden`, `refused` (the daemon said no)."""
+    group: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The file system that holds the log."""
+
+    path: str
+    free_bytes: int
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileMode:
+    """A file whose permissions matter."""
+
+    path: str
+    mode: int
+    """The permission bits."""
+    secret: bool
+    """A password or a private key; otherwise a configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the log tells; counts are by door or driver."""
+
+    clock_steps: int = 0
+    """In the last 24 hours."""
+    slow_writes: int = 0
+    """`controller.storage` of cause `slow` in the last 7 days."""
+    gaps: int = 0
+    """`controller.gap` in the last 30 days."""
+    unstable: Counts = NONE
+    """Input -> times, in the last 24 hours."""
+    forced: Counts = NONE
+    """Door -> times, in the last 24 hours."""
+    lost: Counts = NONE
+    """Driver -> times, in the last 24 hours."""
+    unlocks_unopened: Counts = NONE
+    """Door -> unlocks since it was last seen to open, in the last 7 days."""
+    broken: str | None = None
+    """The first thing in the newest part of the hash chain that is not as it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """The firmware's configuration."""
+
+    path: str
+    missing: tuple[str, ...]
+    """Lines that the wiring asks for and that are not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The computer itself."""
+
+    throttled: int | None = None
+    """Bits of the firmware's get_throttled."""
+    cpu_c: float | None = None
+    """Degrees Celsius."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a diagnosis may look at."""
+
+    now_us: int
+    """Microseconds since 1970 UTC; for a copied log the time of its newest record."""
+    tool_version: str
+    daemon: Daemon | None = None
+    socket: Socket | None = None
+    service: Service | None = None
+    config: str | None = None
+    config_problems: tuple[str, ...] = ()
+    files: tuple[FileMode, ...] = ()
+    disk: Disk | None = None
+    log_path: str | None = None
+    log_missing: bool = False
+    log_max_bytes: int | None = None
+    history: History | None = None
+    boot: Boot | None = None
+    machine: Machine = field(default_factory=Machine)
+    unseen: tuple[str, ...] = ()
+    """What could not be looked at, and why: where this diagnosis ends."""
+
+
+def at_us(iso: str) -> int:
+    """A time of the control socket in microseconds since 1970 UTC."""
+    return round(datetime.fromisoformat(iso).timestamp() * 1_000_000)
+
+
+def _upstream(found: Mapping[str, Any] | None) -> Upstream | None:
+    if found is None:
+        return None
+    names = ("url", "state", "cursor", "backlog", "reconnects", "last_error")
+    return Upstream(**{name: found[name] for name in names}, since_us=at_us(found["since"]))
+
+
+def _driver(name: str, found: Mapping[str, Any]) -> Driver:
+    own = found.get("facts", {})
+    stuck, lost = own.get("stuck", ()), own.get("lost_edges", 0)
+    return Driver(name, found["kind"], found["state"], found["reason"], tuple(map(str, stuck)), int(lost))
+
+
+def _door(key: str, found: Mapping[str, Any], rex: Input | None) -> Door:
+    since = found["since"]
+    names = ("mode", "contact", "alarm", "tamper", "fault")
+    return Door(
+        key,
+        **{name: found[name] for name in names},
+        mode_since_us=at_us(since["mode"]),
+        alarm_since_us=at_us(since["alarm"]),
+        rex=rex,
+    )
