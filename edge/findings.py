@@ -417,7 +417,7 @@ _DOORS: Final = (
         "DW-HOLD-FORGOTTEN",
         _W,
         "{about} has been held unlocked for over 12 hours",
-        ("nobody locked it again",),
+        ("nobody locked it again", "a schedule keeps it unlocked"),
         "if nobody needs it: doorctl lock {about}",
     ),
     Kind(
