@@ -1,0 +1,303 @@
+"""The house rules that a machine can check: who may import whom, who reads clocks, how long a file may be.
+
+A new module gets a row in ALLOWED: that is the moment to think about where it belongs.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+HARDWARE = "edge.messages edge.ports"
+
+# Module -> what of Doorward it may import when it runs; patterns as in a shell. Rows may wait for their file.
+ALLOWED = {
+    # the pure core: values in, values out
+    "edge": "",
+    "edge.messages": "",
+    "edge.policy": "",
+    "edge.catalogue": "edge.messages",
+    "edge.ports": "edge.messages",
+    "edge.debounce": "edge.messages",
+    "edge.door_state": "edge.messages edge.policy",
+    "edge.door": "edge.messages edge.policy edge.door_state",
+    "edge.wire": "edge.messages edge.catalogue",
+    "edge.orders": "edge.messages edge.policy edge.wire",
+    "edge.outbox": "edge.messages",
+    "edge.schedule": "edge.messages",
+    "edge.progress": "edge.messages edge.schedule",
+    "edge.cards": "edge.messages",
+    "edge.directory": "edge.messages edge.directory_* edge.cards edge.pins edge.schedule",
+    "edge.directory_*": "edge.messages edge.cards edge.directory edge.directory_* edge.pins edge.policy edge.problems "
+    "edge.schedule edge.tables",
+    "edge.access": "edge.messages edge.directory edge.schedule edge.cards edge.policy",
+    "edge.findings": "edge.messages",
+    "edge.diagnose": "edge edge.messages edge.catalogue edge.findings edge.facts",
+    # configuration: hostile text becomes frozen settings
+    "edge.problems": "",
+    "edge.tables": "edge.policy edge.problems",
+    "edge.settings": "",
+    "edge.config": "drivers edge edge.policy edge.problems edge.settings edge.tables",
+    # the log
+    "edge.clock": "edge.messages",
+    "edge.log_times": "edge.messages",
+    "edge.log_schema": "edge.messages",
+    "edge.log_buffer": "edge.messages edge.catalogue",
+    "edge.log_*": "edge edge.messages edge.catalogue edge.ports edge.log_*",
+    "edge.log": "edge.messages edge.log_*",
+    # the shell: one task each
+    "edge.pins": "",
+    "edge.inputs": "edge.messages",
+    "edge.keeper": "edge.messages",
+    "edge.runner": "edge edge.messages edge.catalogue edge.debounce edge.door edge.door_state edge.inputs edge.policy "
+    "edge.ports edge.progress edge.schedule edge.access",
+    "edge.alarm_lane": "edge.catalogue edge.log edge.log_query",
+    "edge.sync": "edge.messages edge.alarm_lane edge.log edge.orders edge.outbox edge.ports edge.wire",
+    "edge.mqtt": "edge.ports",
+    "edge.command_desk": "edge.messages edge.log edge.orders edge.directory",
+    "edge.control": "edge.messages",
+    "edge.service": "edge.messages edge.control edge.log edge.log_query edge.policy edge.runner edge.directory "
+    "edge.schedule",
+    "edge.status": "edge edge.messages",
+    "edge.watchers": "",
+    "edge.notify": "",
+    "edge.daemon": "edge edge.*",
+    # tools beside the daemon: the log read-only, the socket, the configuration
+    "edge.facts": "edge edge.messages edge.clock edge.config edge.problems edge.settings edge.log_* edge.findings",
+    "edge.provision": "edge.config edge.problems drivers.gpio_points",
+    "edge.demo": "edge.cli.*",
+    "edge.cli": "edge edge.cli.*",
+    "edge.cli.*": "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "
+    "edge.clock edge.log_query edge.log_verify edge.log_schema edge.diagnose edge.findings edge.facts edge.provision "
+    "edge.cards edge.directory edge.schedule edge.pins",
+    # one kind of hardware each
+    "drivers": "",
+    "drivers.gpio": f"{HARDWARE} drivers.gpio_*",
+    "drivers.gpio_*": f"{HARDWARE} drivers.gpio_*",
+    "drivers.simulated": f"{HARDWARE} drivers.simulated_*",
+    "drivers.simulated_*": f"{HARDWARE} drivers.simulated_*",
+    "drivers.osdp": f"{HARDWARE} drivers.osdp.* drivers.osdp_*",
+    "drivers.osdp.*": f"{HARDWARE} drivers.osdp drivers.osdp.* drivers.osdp_*",
+    "drivers.osdp_*": f"{HARDWARE} drivers.osdp drivers.osdp.* drivers.osdp_*",
+}
+
+CORE = [
+    "messages",
+    "catalogue",
+    "policy",
+    "door_state",
+    "door",
+    "debounce",
+    "wire",
+    "orders",
+    "outbox",
+    "ports",
+    "findings",
+    "diagnose",
+    "access",
+    "directory",
+    "schedule",
+    "progress",
+    "cards",
+]
+IMPURE = {"asyncio", "time", "os", "socket", "sqlite3", "threading", "logging", "subprocess", "pathlib", "random"}
+
+READS_CLOCKS = {
+    "edge/clock.py": "its one reason to exist",
+    "edge/notify.py": "the default of an argument: systemd wants its own clock in a reload, nothing is decided by it",
+    "drivers/gpio_factory.py": "gpiozero asks a factory for its ticks",
+    "edge/demo.py": "waits for programs to get ready, has no doors of its own",
+    "edge/cli/*.py": "shows the time of day to people and waits for them",
+}
+CLOCKS = re.compile(
+    r"time\.(time|monotonic|perf_counter|clock_gettime|process_time)(_ns)?|(datetime\.)?(datetime|date)\.(now|utcnow|today)"
+)
+
+LONGEST = 300
+LONG = {
+    "edge/config.py": "one pass over one document; its parts share the report",
+    "edge/daemon.py": "the wiring and the order of start and stop, in one place on purpose",
+    "edge/door.py": "all rules of a door, in one place on purpose",
+    "edge/findings.py": "a table: a row for each finding",
+    "edge/messages.py": "all nouns, each with its meaning",
+    "edge/runner.py": "drives every door; its inbox, timers and wires are one state",
+    "edge/sync.py": "one conversation with its states",
+    "drivers/osdp/messages.py": "the messages of a standard, one after the other",
+    "drivers/gpio.py": "the promise of a driver, method by method",
+    "drivers/gpio_factory.py": "the interface that gpiozero wants, method by method",
+    "drivers/simulated.py": "a whole building, and the promise of a driver",
+}
+
+FORBIDDEN = {
+    r"/work/": "a path of the machine it was written on",
+    r"(?i)\b(ai|llm|gpt|claude|copilot|chatbot)\b|\bagents?\b": "who or what typed it is of no use to a reader",
+    r"pypi\.org/simple|pythonhosted|piwheels|registry\.npmjs|proxy\.golang|extra-index-url|find-links": "whoever "
+    "installs chooses where packages come from",
+}
+
+
+def sources() -> dict[str, Path]:
+    """Every module of the product by its dotted name."""
+    found: dict[str, Path] = {}
+    for package in ("edge", "drivers"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = sources()
+
+
+def tracked() -> list[Path]:
+    """Every file of the repository as text, or of the folder where there is no repository."""
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=False
+    ).stdout.split("\0")
+    files = [ROOT / name for name in listed if name] or list(ROOT.rglob("*.*"))
+    hidden = {".git", ".venv", "__pycache__", "build"}
+    return [f for f in files if f.is_file() and not hidden & set(f.relative_to(ROOT).parts)]
+
+
+def nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Everything that runs: all but `if TYPE_CHECKING:`, which couples nothing."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        yield child
+        yield from nodes(child)
+
+
+def imported(path: Path) -> set[str]:
+    """The dotted names that a file imports; `from edge import door` is `edge.door`."""
+    names: set[str] = set()
+    for node in nodes(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute here"
+            within = {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys()
+            names |= within or {str(node.module)}
+    return names
+
+
+def row(module: str) -> list[str]:
+    """What a module may import: by its own row, else by the first pattern that fits."""
+    if module in ALLOWED:
+        return ALLOWED[module].split()
+    return next((may.split() for pattern, may in ALLOWED.items() if "*" in pattern and fnmatch(module, pattern)), ["-"])
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_its_layer_may(module: str) -> None:
+    may = row(module)
+    assert may != ["-"], f"{module} has no row in ALLOWED: decide where it belongs"
+    ours = {name for name in imported(MODULES[module]) if name.split(".")[0] in {"edge", "drivers"}}
+    wrong = {name for name in ours if not any(fnmatch(name, pattern) for pattern in may)}
+    assert not wrong, f"{module} imports {wrong}; its row allows {may}"
+
+
+def test_nobody_imports_the_daemon() -> None:
+    """It knows everybody; who needs it is a test, or asks at its socket."""
+    assert not [m for m, path in MODULES.items() if "edge.daemon" in imported(path)]
+
+
+@pytest.mark.parametrize("module", [f"edge.{name}" for name in CORE])
+def test_the_core_touches_nothing_outside_itself(module: str) -> None:
+    if module not in MODULES:
+        pytest.skip("not written yet")
+    wrong = {name for name in imported(MODULES[module]) if name.split(".")[0] in IMPURE}
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("library", "only"),
+    [
+        ("paho", ["edge/mqtt.py", "edge/demo.py"]),
+        ("gpiozero", ["drivers/gpio*.py"]),
+        ("gpiod", ["drivers/gpio*.py"]),
+        ("serial", ["drivers/*.py"]),
+        ("sqlite3", ["edge/log*.py", "edge/cli/__init__.py"]),
+        ("rich", ["edge/cli/*.py", "edge/demo.py"]),
+    ],
+)
+def test_a_library_is_used_in_one_place(library: str, only: list[str]) -> None:
+    users = {
+        str(path.relative_to(ROOT))
+        for path in MODULES.values()
+        if any(name.split(".")[0] == library for name in imported(path))
+    }
+    assert not {user for user in users if not any(fnmatch(user, pattern) for pattern in only)}
+
+
+def test_clocks_are_read_in_one_place() -> None:
+    for path in MODULES.values():
+        name = str(path.relative_to(ROOT))
+        if any(fnmatch(name, pattern) for pattern in READS_CLOCKS):
+            continue
+        read = [
+            f"{name}:{node.lineno}: {ast.unparse(node)}"
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute) and CLOCKS.fullmatch(ast.unparse(node))
+        ]
+        assert not read, "take `now_ns` or a Clock as an argument"
+
+
+def test_files_stay_short() -> None:
+    lengths = {str(p.relative_to(ROOT)): len(p.read_text().splitlines()) for p in MODULES.values()}
+    long = {name: length for name, length in lengths.items() if length > LONGEST and name not in LONG}
+    assert not long, "split it, or give it a reason in LONG"
+
+
+def test_every_module_opens_with_its_reason() -> None:
+    bare = [name for name, path in MODULES.items() if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert not bare
+
+
+def test_no_shell_runs_a_string() -> None:
+    guilty = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in MODULES.values()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.keyword) and node.arg == "shell")
+        or (isinstance(node, ast.Attribute) and ast.unparse(node) in {"os.system", "os.popen"})
+    ]
+    assert not guilty
+
+
+def test_nothing_of_the_workshop_is_left_in_the_house() -> None:
+    found = []
+    for path in tracked():
+        if path == Path(__file__):
+            continue
+        try:
+            lines = path.read_text().splitlines()
+        except UnicodeDecodeError:
+            continue
+        found += [
+            f"{path.relative_to(ROOT)}:{number}: {line.strip()} ({why})"
+            for number, line in enumerate(lines, 1)
+            for pattern, why in FORBIDDEN.items()
+            if re.search(pattern, line)
+        ]
+    assert not found
+
+
+def test_systemd_is_no_package() -> None:
+    """It would hide the Python bindings of that name."""
+    assert not list((ROOT / "systemd").rglob("*.py"))
+
+
+@pytest.mark.parametrize("exceptions", [READS_CLOCKS, LONG], ids=["READS_CLOCKS", "LONG"])
+def test_exceptions_are_dropped_when_their_file_goes(exceptions: dict[str, str]) -> None:
+    assert not [name for name in exceptions if not list(ROOT.glob(name))]
