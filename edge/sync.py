@@ -31,8 +31,6 @@ LOG: Final = logging.getLogger(__name__)
 SINK: Final = "mqtt"
 RETRY_S: Final = (1.0, 60.0)
 """The bounds of the pause before the next attempt to connect; it is random in between (full jitter)."""
-STEADY_S: Final = 30.0
-"""A link that lived this long is tried again quickly."""
 NOBODY_S: Final = 30.0
 """How long to wait when nobody subscribes, or when the broker refuses a message."""
 STALL_S: Final = 20.0
@@ -123,6 +121,8 @@ class Upstream:
         self._flying: dict[int, _Message] = {}
         self._reading: asyncio.Task[None] | None = None
         self._quiet_until_s = self._progress_s = self._status_s = 0.0
+        self._useful = False
+        """Something was acknowledged on this link: the next one is tried soon."""
         self._task: asyncio.Task[None] | None = None
         log.on_commit(self._committed)
 
@@ -189,6 +189,7 @@ class Upstream:
         if message is None:
             return
         self._progress_s = asyncio.get_running_loop().time()
+        self._useful = True
         if code >= FAILURE:
             self._hush("refused", f"the broker refuses {message.topic}: reason 0x{code:02x}")
             self._host.upstream_refuses(self.last_error)
@@ -228,16 +229,15 @@ class Upstream:
     # --- one link after another --------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         await self._log.opened()
         attempt = 0
         while True:
-            began_s = loop.time()
+            self._useful = False
             try:
                 await self._session()
             except LinkError as error:
                 self._offline(error)
-            attempt = 0 if loop.time() - began_s > STEADY_S else attempt + 1
+            attempt = 1 if self._useful else attempt + 1
             shortest_s, longest_s = RETRY_S
             await asyncio.sleep(self._chance.uniform(shortest_s, min(longest_s, shortest_s * 2 ** min(attempt, 10))))
             self.reconnects += 1

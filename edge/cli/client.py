@@ -5,6 +5,7 @@ One rule: everything the technician reads about a daemon that does not answer is
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -59,7 +60,8 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Hang up."""
-        self._lines.close()
+        with contextlib.suppress(OSError):  # what was not sent to a dead daemon any more
+            self._lines.close()
         self._socket.close()
 
     def ask(self, op: str, **body: Any) -> Any:  # noqa: ANN401 -- JSON

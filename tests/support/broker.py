@@ -1,0 +1,68 @@
+"""Debian's mosquitto on a port of its own: started, stopped, killed, asked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STARTS_WITHIN_S = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Broker:
+    """`settings` are lines of mosquitto.conf after the listener."""
+
+    def __init__(self, folder: Path, settings: str = "allow_anonymous true\n", *, port: int | None = None) -> None:
+        found = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        assert found is not None, "mosquitto is missing: make test installs it"
+        self.program = found
+        self.port = port or free_port()
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.config = folder / "mosquitto.conf"
+        own = "user root\n" if os.geteuid() == 0 else ""  # root may write where pytest puts its folders
+        self.config.write_text(f"{own}listener {self.port} 127.0.0.1\n{settings}")
+        self.log = folder / "mosquitto.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen([self.program, "-v", "-c", str(self.config)], stdout=out, stderr=out)
+        end_s = time.monotonic() + STARTS_WITHIN_S
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                assert self.process.poll() is None, self.log.read_text()
+                assert time.monotonic() < end_s, "mosquitto does not listen"
+                time.sleep(0.02)
+            else:
+                return self
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait()
+            self.process = None
+
+    def kill(self) -> None:
+        self.stop(signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()

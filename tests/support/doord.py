@@ -1,0 +1,74 @@
+"""The real daemon as a process of its own, with simulated doors."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from edge.cli.client import Client, Refused, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).parents[2]
+STARTS_WITHIN_S = 30.0
+
+
+class Doord:
+    """`config` says where its socket is: `doord.sock` beside it."""
+
+    def __init__(self, config: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.config, self.environment = config, environment
+        self.socket = config.with_name("doord.sock")
+        self.log = config.with_name("log.db")
+        self.output = config.with_name("doord.out")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        command = [sys.executable, "-m", "edge.daemon", "--config", str(self.config)]
+        with self.output.open("ab") as out:
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env=self.environment)
+        end_s = time.monotonic() + STARTS_WITHIN_S
+        while True:
+            try:
+                self.ask("status")
+            except Unreachable:
+                assert self.process.poll() is None, self.output.read_text()
+                assert time.monotonic() < end_s, self.output.read_text()
+                time.sleep(0.02)
+            else:
+                return self
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        code = self.process.wait()
+        self.process = None
+        return code
+
+    def kill(self) -> None:
+        self.stop(signal.SIGKILL)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_error: object) -> None:
+        if self.process is not None:
+            self.stop()
+
+    def ask(self, op: str, **body: Any) -> Any:
+        with Client(self.socket) as client:
+            return client.ask(op, **body)
+
+    def try_to(self, op: str, **body: Any) -> None:
+        """Ask, whether or not anybody answers."""
+        with contextlib.suppress(Unreachable, Refused):
+            self.ask(op, **body)
+
+    def sim(self, door: str, action: str) -> None:
+        self.ask("sim", door=door, action=action)
