@@ -39,6 +39,14 @@ def test_an_untouched_log_holds(path: Path):
     assert (result.checked, result.first, result.last, result.removed) == (20, 1, 20, 0)
 
 
+@pytest.mark.parametrize(("sequence", "found"), [(7, False), (15, False), (16, True), (20, True)])
+def test_a_look_at_the_newest_records_finds_what_is_wrong_with_them(path: Path, sequence: int, found: bool):
+    assert verify(path, newest=5).checked == 5
+    change(path, f"UPDATE record SET object_name = 'other' WHERE seq = {sequence}")
+    broken = verify(path, newest=5).broken
+    assert (broken.sequence if broken else None) == (sequence if found else None)
+
+
 OTHER = {int: 77, str: "other", bytes: bytes(32)}
 
 
