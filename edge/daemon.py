@@ -96,6 +96,8 @@ class Daemon:
         self.upstream: Upstream | None = None
         self._last_of: dict[str, int] = {}
         """The latest record about each door."""
+        self._last_words = asyncio.Event()
+        """`controller.stop` is on the disk."""
         self._refused: str | None = None
         self._desk = CommandDesk(self, signatures_required=bool(settings.commands.keys))
         self._notifier = Notifier(monotonic_ns=clock.monotonic_ns)
@@ -181,6 +183,8 @@ class Daemon:
             keeper.driver.close()
         self._record("controller.stop")
         await control.close()
+        with contextlib.suppress(TimeoutError):  # a dead disk: nothing that is not written may be told
+            await asyncio.wait_for(self._last_words.wait(), FAREWELL_S)
         if self.upstream is not None:
             await self.upstream.close(FAREWELL_S)
         unwritten = await self.log.close()
@@ -223,6 +227,8 @@ class Daemon:
 
     def _committed(self, records: Sequence[Record]) -> None:
         self._last_of |= {r.event.door: r.sequence for r in records if r.event.door is not None}
+        if any(record.event.type == "controller.stop" for record in records):
+            self._last_words.set()
         if self.watchers:
             self.watchers.records([self.cloudevent(record) for record in records])
             self.watchers.changed()

@@ -39,7 +39,7 @@ def _moving(doord: Doord, chance: random.Random) -> Iterator[None]:
     ended = threading.Event()
 
     def move() -> None:
-        while not ended.wait(chance.uniform(0.0, 0.01)):
+        while not ended.wait(chance.uniform(0.0, 0.06)):
             door = chance.choice(DOORS)
             if chance.random() < 0.3:
                 doord.try_to("command", command="unlock", door=door, for_s=0.5)
@@ -56,15 +56,16 @@ def _moving(doord: Doord, chance: random.Random) -> Iterator[None]:
 
 
 def _check(doord: Doord, subscriber: Subscriber) -> None:
-    """Everything in the log is upstream, once per id, and the same."""
-    committed = doord.ask("status")["log"]["committed"]
-    subscriber.wait(lambda: len(subscriber.records) >= committed, "the whole log")
+    """Everything that is in the log is upstream, once per id, and the same."""
     doord.stop()
     reader = LogReader(doord.log)
     stored = {record.sequence: record.hash for record in reader.records(Query(limit=10**6))}
     reader.close()
-    subscriber.wait(lambda: len(subscriber.records) >= len(stored), "the last records")
-    assert {int(r["sequence"]): r["data"]["hash"] for r in subscriber.records.values()} == stored
+    doord.start()  # the last words of the stopped one may still have to leave
+    subscriber.wait(lambda: len(subscriber.records) >= len(stored), "the whole log")
+    received = {int(record["sequence"]): record["data"]["hash"] for record in subscriber.records.values()}
+    assert {sequence: received[sequence] for sequence in stored} == stored
+    assert list(stored) == list(range(1, len(stored) + 1))
     subscriber.check_chain()
     assert verify(doord.log).ok
 
@@ -113,16 +114,15 @@ def test_a_link_that_goes_silent_and_then_a_kill_lose_nothing_and_no_identity(tm
         subscriber.wait(lambda: "controller.start" in subscriber.types(), "the start")
         proxy.swallows = True
         end_s = time.monotonic() + 12.0  # the fault itself lasts that long
-        while time.monotonic() < end_s:
-            for door in DOORS:
-                doord.sim(door, "open")
-                doord.sim(door, "close")
+        with _moving(doord, random.Random("silent")):
+            while time.monotonic() < end_s:
+                time.sleep(0.1)
         doord.kill()
         proxy.cut()
         proxy.swallows = False
         doord.start()
         _check(doord, subscriber)
-        assert len(subscriber.records) > len(DOORS) * 2
+        assert len(subscriber.records) > 100
 
 
 def test_two_events_in_one_millisecond_stay_two(tmp_path: Path) -> None:
