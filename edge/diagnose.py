@@ -101,7 +101,7 @@ def _socket(facts: Facts) -> Iterator[Finding]:
     socket, service = facts.socket, facts.service
     if socket is None:
         return
-    seen = f"{socket.path}: {socket.error or socket.state}"
+    seen = socket.error or f"{socket.path}: {socket.state}"
     if socket.state in {"missing", "dead"}:
         unit = f"systemd: {service.active}" if service is not None else "systemd could not be asked"
         yield _finding("DW-SERVICE-DEAD", seen, unit)

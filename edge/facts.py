@@ -161,13 +161,13 @@ class History:
     """`controller.storage` of cause `slow` in the last 7 days."""
     gaps: int = 0
     """`controller.gap` in the last 30 days."""
-    unstable: Counts = NONE
+    unstable: Counts = field(default_factory=lambda: NONE)
     """Input -> times, in the last 24 hours."""
-    forced: Counts = NONE
+    forced: Counts = field(default_factory=lambda: NONE)
     """Door -> times, in the last 24 hours."""
-    lost: Counts = NONE
+    lost: Counts = field(default_factory=lambda: NONE)
     """Driver -> times, in the last 24 hours."""
-    unlocks_unopened: Counts = NONE
+    unlocks_unopened: Counts = field(default_factory=lambda: NONE)
     """Door -> unlocks since it was last seen to open, in the last 7 days."""
     broken: str | None = None
     """The first thing in the newest part of the hash chain that is not as it was written."""

@@ -40,6 +40,7 @@ class _Events(_Ask):
     door: list[str] = Field([], max_length=1024)
     type: list[str] = Field([], max_length=256)
     event_class: str | None = Field(None, alias="class", pattern="^(access|audit)$")
+    user: list[str] = Field([], max_length=256)
     limit: int = Field(MAX_PAGE, ge=1, le=MAX_PAGE)
     newest: bool = False
 
@@ -138,6 +139,7 @@ class Service:
                 tuple(ask.door),
                 tuple(ask.type),
                 ask.event_class,
+                tuple(ask.user),
                 after=ask.after or 0,
                 before=ask.before,
                 limit=ask.limit,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sqlite3
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge import __version__
 from edge.cli.client import Refused, Unreachable
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 SOCKET: Final = "/run/doorward/doord.sock"
 CONFIG: Final = "/etc/doorward/doorward.toml"
 WELL, FINDINGS, CANNOT_TELL = 0, 1, 2
+INTERRUPTED: Final = 130
+"""As shells have it: 128 and SIGINT."""
 ACTIONS: Final = ("open", "close", "rex", "release", "card", "bounce", "cut", "mend", "tamper")
 
 
@@ -30,8 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = parser().parse_args(argv)
     module, _, function = arguments.run.partition(":")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without umlauts gets their numbers, not a crash
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return int(getattr(importlib.import_module(f"edge.cli.{module}"), function)(arguments))
+        code = int(getattr(importlib.import_module(f"edge.cli.{module}"), function)(arguments))
+        sys.stdout.flush()
     except Unreachable as error:
         return _fail(error, CANNOT_TELL)
     except Refused as error:
@@ -42,25 +48,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, sqlite3.Error) as error:
         return _fail(error, CANNOT_TELL)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    return code
 
 
 def _fail(error: Exception, code: int) -> int:
-    sys.stderr.write(f"doorctl: {error}\n")
+    from edge.cli.text import printable  # noqa: PLC0415 -- only when something went wrong
+
+    sys.stderr.writelines(f"doorctl: {printable(line)}\n" for line in str(error).splitlines())
     return code
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--json", action="store_true", help="one stable JSON document (events: one a line)")
-    common.add_argument(
-        "--socket",
-        type=Path,
-        default=Path(os.environ.get("DOORWARD_SOCKET", SOCKET)),
-        help=f"the daemon's socket (DOORWARD_SOCKET, {SOCKET})",
-    )
     top = argparse.ArgumentParser(prog="doorctl", description="Looks after the doors of one Doorward controller.")
+    _common(top, json=False, socket=Path(os.environ.get("DOORWARD_SOCKET") or SOCKET))
+    common = argparse.ArgumentParser(add_help=False)
+    _common(common, json=argparse.SUPPRESS, socket=argparse.SUPPRESS)  # said before the command or after it
     top.add_argument("--version", action="version", version=f"doorctl {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
@@ -73,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     add("watch", "watch:watch", "the same live, with the last events")
     _history(add("events", "history:events", "the history; by default the last 90 days, newest 10,000"), 10_000)
     commands.choices["events"].add_argument("--follow", action="store_true", help="go on with what comes")
-    export = add("export", "history:export", "the event report as CSV")
+    export = add("export", "export:export", "the event report as CSV")
     export.add_argument("file", metavar="FILE.csv", help="- for standard output")
     _history(export, None)
     _doors(add)
@@ -96,11 +100,20 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _common(made: argparse.ArgumentParser, **default: Any) -> None:  # noqa: ANN401 -- whatever argparse takes
+    made.add_argument(
+        "--json", action="store_true", default=default["json"], help="one stable JSON document (events: one a line)"
+    )
+    text = f"the daemon's socket (DOORWARD_SOCKET, {SOCKET})"
+    made.add_argument("--socket", type=Path, default=default["socket"], metavar="PATH", help=text)
+
+
 def _history(made: argparse.ArgumentParser, limit: int | None) -> None:
     made.add_argument("--since", help="30m, 2h, 3d, yesterday, 2026-11-22 ... (90 days ago)")
     made.add_argument("--until", help="as --since")
     made.add_argument("--door", action="append", default=[], help="may be repeated")
     made.add_argument("--type", action="append", default=[], help="an event type, may be repeated")
+    made.add_argument("--user", action="append", default=[], help="an actor's id, name or e-mail, may be repeated")
     made.add_argument("--class", dest="event_class", choices=("access", "audit"))
     made.add_argument("--limit", type=_count, default=limit, metavar="N", help="the newest N")
     made.add_argument("--log", type=Path, metavar="FILE", help="read this log file instead of asking the daemon")

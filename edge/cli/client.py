@@ -19,7 +19,7 @@ ANSWER_WITHIN_S: Final = 15.0
 
 
 class Unreachable(Exception):  # noqa: N818 -- a state of the world, and the sentence for it
-    """The daemon could not be asked; exit code 2."""
+    """The daemon could not be asked; exit code 2. Its cause is the OSError, where there was one."""
 
 
 class Refused(Exception):  # noqa: N818 -- as above
@@ -40,16 +40,9 @@ class Client:
         self._socket.settimeout(ANSWER_WITHIN_S)
         try:
             self._socket.connect(str(path))
-        except FileNotFoundError:
-            self._fail(f"no daemon at {path}: is doord running? systemctl status doord")
-        except ConnectionRefusedError:
-            self._fail(f"the daemon at {path} is dead: systemctl status doord, journalctl -u doord")
-        except PermissionError:
-            self._fail(
-                f"no permission for {path}: you must be root or in the group doorward (usermod -aG doorward YOU)"
-            )
         except OSError as error:
-            self._fail(f"cannot reach {path}: {error}")
+            self._socket.close()
+            raise Unreachable(_sentence(error, path)) from error
         self._lines = self._socket.makefile("rwb")
 
     def __enter__(self) -> Self:
@@ -59,6 +52,10 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Hang up."""
+        self.close()
+
+    def close(self) -> None:
         """Hang up."""
         with contextlib.suppress(OSError):  # what was not sent to a dead daemon any more
             self._lines.close()
@@ -92,11 +89,23 @@ class Client:
             raise Unreachable(f"the daemon hung up: {error}") from None
         if not line:
             raise Unreachable("the daemon hung up")
-        answer: dict[str, Any] = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise Unreachable("what answers there does not speak doord's language")
         if not answer.get("ok"):
             raise Refused(str(answer.get("code")), str(answer.get("message")))
         return answer
 
-    def _fail(self, sentence: str) -> None:
-        self._socket.close()
-        raise Unreachable(sentence) from None
+
+def _sentence(error: OSError, path: Path) -> str:
+    """What a technician can do about it."""
+    if isinstance(error, FileNotFoundError):
+        return f"no daemon at {path}: is doord running? systemctl status doord"
+    if isinstance(error, ConnectionRefusedError):
+        return f"the daemon at {path} is dead: systemctl status doord, journalctl -u doord"
+    if isinstance(error, PermissionError):
+        return f"no permission for {path}: you must be root or in the group doorward (usermod -aG doorward YOU)"
+    return f"cannot reach {path}: {error}"

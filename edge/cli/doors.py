@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.client import Client, Refused
-from edge.cli.text import printable, say, say_json
+from edge.cli.client import Client
+from edge.cli.text import say, say_json
 
 if TYPE_CHECKING:
     import argparse
 
-DONE = {
+DONE: Final = {
     "unlock": "unlocked",
     "lock": "locked",
     "hold_unlocked": "held unlocked until further notice",
@@ -24,9 +24,8 @@ DONE = {
 
 def command(arguments: argparse.Namespace) -> int:
     """Ask doors for something. 1 when one of them refused."""
-    if not arguments.door and not getattr(arguments, "all", False):
-        sys.stderr.write("doorctl: name a door, or say --all\n")
-        return 2
+    if bool(arguments.door) == getattr(arguments, "all", False):
+        raise ValueError("name one door, or say --all")
     if not arguments.yes and not _sure(arguments):
         return 1
     body: dict[str, Any] = {"command": arguments.op}
@@ -39,7 +38,7 @@ def command(arguments: argparse.Namespace) -> int:
         say_json(outcomes)
     else:
         for door, outcome in outcomes.items():
-            say(f"{door}: {DONE[arguments.op] if outcome['done'] else printable(outcome['message'])}")
+            say(f"{door}: {DONE[arguments.op] if outcome['done'] else outcome['message']}")
     return 0 if all(outcome["done"] for outcome in outcomes.values()) else 1
 
 
@@ -48,7 +47,7 @@ def _sure(arguments: argparse.Namespace) -> bool:
     what = arguments.op.replace("_", " ")
     where = "all doors" if getattr(arguments, "all", False) else arguments.door
     if not sys.stdin.isatty():
-        raise Refused("not_confirmed", f"{what} {where}: say --yes when nobody is there to be asked")
+        raise ValueError(f"{what} {where}: nothing done; say --yes where nobody can be asked")
     sys.stdout.write(f"{what} {where}? [y/N] ")
     sys.stdout.flush()
     if sys.stdin.readline().strip().lower() in {"y", "yes"}:

@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from edge.cli.text import printable, say, say_json
+from edge.cli.text import say, say_json
 
 if TYPE_CHECKING:
     import argparse
@@ -56,6 +56,6 @@ def verify(arguments: argparse.Namespace) -> int:
         say(f"{result.path}: {result.checked} records hold, {result.first} to {result.last}{removed}")
     else:
         where = f"record {result.broken.sequence}" if result.broken.sequence else "the file"
-        say(f"{result.path}: {where} is broken: {printable(result.broken.what)}")
+        say(f"{result.path}: {where} is broken: {result.broken.what}")
         say(f"the {result.checked} records before it hold")
     return 0 if result.ok else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edge.cli.client import Client
-from edge.cli.text import ago, local, printable, say, say_json, size, table
+from edge.cli.text import ago, local, say, say_json, size, span, table
 
 if TYPE_CHECKING:
     import argparse
@@ -32,14 +32,15 @@ def well(found: dict[str, Any]) -> bool:
         and not any(door["alarm"] != "normal" or door["fault"] or door["tamper"] for door in doors)
         and (upstream is None or upstream["state"] in {"online", "connecting"})
         and found["log"]["writer"] == "ok"
+        and not found["log"]["dropped"]
     )
 
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The status as text."""
     who, clock = found["controller"], found["clock"]
-    up = ago_s(found["uptime_s"])
-    head = f"{printable(who['name'])} ({who['site']}/{who['id']}), doord {found['version']}, up {up}"
+    up = span(found["uptime_s"])
+    head = f"{who['name']} ({who['site']}/{who['id']}), doord {found['version']}, up {up}"
     doors = [
         (key, door["mode"], door["contact"], door["lock"], door_note(door), ago(door["since"]["mode"]))
         for key, door in found["doors"].items()
@@ -67,7 +68,7 @@ def door_note(door: dict[str, Any]) -> str:
     notes += [f"fault: {door['fault']}"] if door["fault"] else []
     notes += ["held-open warning"] if door["warning"] and door["alarm"] == "normal" else []
     notes += [f"locks in {door['unlocked_for_s']:.0f} s"] if door["unlocked_for_s"] is not None else []
-    return printable(", ".join(notes))
+    return ", ".join(notes)
 
 
 def upstream_line(upstream: dict[str, Any] | None) -> str:
@@ -75,7 +76,7 @@ def upstream_line(upstream: dict[str, Any] | None) -> str:
     if upstream is None:
         return "none configured: the log is the only record"
     text = f"{upstream['state']}, {upstream['url']}, {upstream['backlog']} waiting"
-    return f"{text} ({printable(upstream['last_error'])})" if upstream["last_error"] else text
+    return f"{text} ({upstream['last_error']})" if upstream["last_error"] else text
 
 
 def log_line(log: dict[str, Any]) -> str:
@@ -83,15 +84,7 @@ def log_line(log: dict[str, Any]) -> str:
     text = f"{log['writer']}, {log['committed']} records, {size(log['bytes'])}, {log['path']}"
     if log["dropped"]:
         text += f", {log['dropped']} DROPPED"
-    return f"{text} ({printable(log['error'])})" if log["error"] else text
-
-
-def ago_s(seconds: float) -> str:
-    """A duration, roughly."""
-    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * length:
-            return f"{seconds // length:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    return f"{text} ({log['error']})" if log["error"] else text
 
 
 def sync(arguments: argparse.Namespace) -> int:
@@ -121,5 +114,5 @@ def sync(arguments: argparse.Namespace) -> int:
             ("reconnects", upstream["reconnects"]),
             ("last error", upstream["last_error"] or "none"),
         ):
-            say(f"{name:<11} {printable(value)}")
+            say(f"{name:<11} {value}")
     return 0 if upstream is None or upstream["state"] == "online" else 1

@@ -1,33 +1,49 @@
 """Plain text for terminals: columns, times, and nothing in it that a terminal would obey.
 
-One rule: whatever came from a log or a wire is made printable before it is shown.
+One rule: whatever is shown goes through `say` or `printable`, so a name from a log or a wire
+cannot move the cursor, hide a line or rename a window.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+LOCALTIME: Final = Path("/etc/localtime")
+MARKS: Final = {"alarm": "!!", "warning": " !"}
+"""What stands before a line, so that colour is never the only sign."""
+_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
+
 
 def printable(value: object) -> str:
-    """Text with control characters made visible."""
+    """Text with control characters, invisible ones and changes of direction made visible."""
     text = str(value)
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def say(line: str = "") -> None:
     """One line for the technician."""
-    sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{printable(line)}\n")
 
 
 def say_json(value: object) -> None:
-    """One JSON document on one line: what scripts read."""
-    say(json.dumps(value, ensure_ascii=False))
+    """One JSON document on one line: what scripts read, and a terminal does not obey either."""
+    text = json.dumps(value, ensure_ascii=False)
+    sys.stdout.write(f"{_UNPRINTABLE.sub(_escaped, text)}\n")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """As JSON has it; outside of strings JSON is plain ASCII, so this is still the same document."""
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def table(rows: Iterable[Sequence[object]], heads: Sequence[str]) -> list[str]:
@@ -35,6 +51,18 @@ def table(rows: Iterable[Sequence[object]], heads: Sequence[str]) -> list[str]:
     cells = [list(heads), *([printable("" if cell is None else cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def local_now() -> datetime:
+    """Now in this computer's zone, with the zone's rules, so that a midnight before a clock change is right."""
+    name = os.environ.get("TZ", "").removeprefix(":")
+    try:
+        if name:
+            return datetime.now(ZoneInfo(name))
+        with LOCALTIME.open("rb") as rules:
+            return datetime.now(ZoneInfo.from_file(rules))
+    except (OSError, ValueError, KeyError):  # a zone written out by hand, or none: the offset of today has to do
+        return datetime.now().astimezone()
 
 
 def local(iso: str | None) -> str:
@@ -46,20 +74,23 @@ def local(iso: str | None) -> str:
 
 def ago(iso: str, now: datetime | None = None) -> str:
     """How long ago a time of the wire was, roughly."""
-    seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(iso)).total_seconds()
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds // size:.0f} {unit}"
-    return f"{max(0, seconds):.0f} s"
+    return span((now or datetime.now(UTC)).timestamp() - datetime.fromisoformat(iso).timestamp())
+
+
+def span(seconds: float) -> str:
+    """A duration, roughly."""
+    for length_s, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * length_s:
+            return f"{seconds // length_s:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def event_line(record: Mapping[str, Any]) -> str:
     """One record on one line: time, alarm mark, door, sentence."""
     data = record["data"]
-    mark = {"alarm": "!!", "warning": " !"}.get(data["severity"], "  ")
     subject = record["subject"].removeprefix("doors/")
-    doubt = " (clock unsynced)" if data["clock"] == "unsynced" else ""
-    head = f"{local(record['time'])} {mark} {printable(subject):<12} {record['type']:<24}"
+    doubt = " (clock not set)" if data["clock"] == "unsynced" else ""
+    head = f"{local(record['time'])} {MARKS.get(data['severity'], '  ')} {printable(subject):<12} {record['type']:<24}"
     return f"{head} {printable(data['message'])}{doubt}"
 
 

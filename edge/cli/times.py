@@ -15,14 +15,18 @@ EXPECTED: Final = "expected a time such as 30m, 2h, 3d, today, yesterday, 2026-1
 
 
 def parse_time(text: str, now: datetime) -> datetime:
-    """The moment meant, in UTC. `now` has a zone. Raises ValueError with a sentence."""
+    """The moment meant, in UTC. Raises ValueError with a sentence.
+
+    `3d` is 72 hours ago, whatever the clocks did. `today`, `yesterday` and a date mean midnight in
+    the zone of `now`, by that zone's rules on that day. An hour that a zone had twice is the first.
+    """
     word = text.strip().lower()
-    if word == "now":
-        return now.astimezone(UTC)
-    if word in {"today", "yesterday"}:
-        day = now.date() - timedelta(days=word == "yesterday")
-        return datetime(day.year, day.month, day.day, tzinfo=now.tzinfo).astimezone(UTC)
     try:
+        if word == "now":
+            return now.astimezone(UTC)
+        if word in {"today", "yesterday"}:
+            day = now.date() - timedelta(days=word == "yesterday")
+            return datetime(day.year, day.month, day.day, tzinfo=now.tzinfo).astimezone(UTC)
         if found := _AGO.fullmatch(word):
             return now.astimezone(UTC) - timedelta(seconds=int(found[1]) * _UNIT_S[found[2]])
         moment = datetime.fromisoformat(text.strip())

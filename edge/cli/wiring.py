@@ -146,7 +146,7 @@ class LiveBench:
         self._client = Client(arguments.socket)
         doors = self._client.ask("status")["doors"]
         if self._door not in doors:
-            self._client.__exit__(None, None, None)
+            self._client.close()
             raise ValueError(f"no door {self._door!r}; expected one of {', '.join(doors)}")
         self._began = self._last_sequence()
 
@@ -156,7 +156,7 @@ class LiveBench:
 
     def __exit__(self, *_error: object) -> None:
         """Hang up."""
-        self._client.__exit__(None, None, None)
+        self._client.close()
 
     def roles(self) -> set[str]:
         """See Bench."""

@@ -1,0 +1,57 @@
+"""`doorctl diagnose`: what is wrong, likely causes, the first thing to try, and where this knowledge ends."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from edge.cli.text import say, say_json
+from edge.diagnose import Finding, diagnose
+from edge.findings import Severity
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from edge.facts import Facts
+
+CONFIG: Final = Path("/etc/doorward/doorward.toml")
+MARKS: Final = {Severity.FAULT: "!!", Severity.WARNING: " !", Severity.NOTE: "  "}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """1 with findings of warning or worse, 0 with none, 2 when nothing could be looked at."""
+    from edge.cli.diagnose_facts import look, look_at_copy  # noqa: PLC0415 -- loads the log and the configuration
+
+    facts = look_at_copy(arguments.log) if arguments.log else look(arguments.socket, arguments.config or CONFIG)
+    findings = diagnose(facts)
+    if arguments.json:
+        found = [asdict(finding) for finding in findings]
+        say_json({"findings": found, "unseen": list(facts.unseen)})
+    else:
+        for line in lines(findings, facts.unseen):
+            say(line)
+    return verdict(facts, findings)
+
+
+def verdict(facts: Facts, findings: tuple[Finding, ...]) -> int:
+    """The exit code."""
+    if any(finding.severity is not Severity.NOTE for finding in findings):
+        return 1
+    told = (facts.daemon, facts.history, facts.service, facts.config)
+    return 0 if any(part is not None for part in told) else 2
+
+
+def lines(findings: tuple[Finding, ...], unseen: tuple[str, ...]) -> Iterator[str]:
+    """The findings as text, the worst first."""
+    for finding in findings:
+        yield f"{MARKS[finding.severity]} {finding.code}  {finding.title}"
+        yield from (f"      seen    {seen}" for seen in finding.evidence)
+        yield from (f"      perhaps {cause}" for cause in finding.likely_causes)
+        yield f"      try     {finding.first_thing}"
+        yield ""
+    if not findings:
+        yield "nothing found"
+        yield ""
+    yield from (f"   not looked at: {what}" for what in unseen)
