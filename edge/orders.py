@@ -28,7 +28,12 @@ FUTURE_US: Final = 60_000_000
 """How far ahead of ours the sender's clock may be."""
 LATER: Final = frozenset({"record", "apply_directory"})
 """Commands of the contract that this version does not know yet."""
+MAX_SEQUENCE: Final = 2**53 - 1
+"""What every JSON reader can hold exactly (RFC 8259, section 6)."""
 _ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_RFC_3339: Final = re.compile(
+    r"[0-9]{4}(-[0-9]{2}){2}[Tt ][0-9]{2}(:[0-9]{2}){2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +86,9 @@ def _moment(value: str) -> str:
 
 
 def _time_us(value: str) -> int:
-    moment = datetime.fromisoformat(value)
-    if moment.tzinfo is None:
-        raise ValueError("expected a time with its zone, such as 2026-11-22T21:57:03Z")
+    if not _RFC_3339.fullmatch(value):
+        raise ValueError("expected a time with its zone (RFC 3339), such as 2026-11-22T21:57:03Z")
+    moment = datetime.fromisoformat(value.upper())
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
@@ -112,8 +117,8 @@ class _Command(BaseModel):
     doors: Annotated[list[_Door] | None, Field(min_length=1, max_length=1024)] = None
     all: bool = False
     for_s: Annotated[float | None, Field(ge=UNLOCK_S[0], le=UNLOCK_S[1])] = None
-    from_: Annotated[int | None, Field(alias="from", ge=1)] = None
-    to: Annotated[int | None, Field(ge=1)] = None
+    from_: Annotated[int | None, Field(alias="from", ge=1, le=MAX_SEQUENCE)] = None
+    to: Annotated[int | None, Field(ge=1, le=MAX_SEQUENCE)] = None
 
 
 class _RefusedError(Exception):
@@ -138,9 +143,9 @@ def _object(payload: bytes) -> dict[str, Any]:
     if len(payload) > MAX_COMMAND_BYTES:
         raise _RefusedError("too_large", f"a command has {len(payload)} bytes, expected at most {MAX_COMMAND_BYTES}")
     try:
-        body = json.loads(payload, object_pairs_hook=_once, parse_constant=_no_constant)
+        body = _loads(payload)
     except (ValueError, RecursionError) as error:
-        raise _RefusedError("malformed", f"a command is one JSON object: {error}") from None
+        raise _RefusedError("malformed", f"a command is one JSON object in UTF-8: {error}") from None
     if not isinstance(body, dict):
         raise _RefusedError("malformed", "a command is one JSON object")
     return body
@@ -151,8 +156,9 @@ def _shape(body: dict[str, Any], receiver: Receiver, *, retained: bool) -> _Comm
         raise _RefusedError("retained", "a retained command is never obeyed: publish commands without the retain flag")
     if receiver.signatures_required:
         raise _RefusedError("not_signed", "this controller obeys signed commands only")
-    if body.get("command") in LATER:
-        raise _RefusedError("unsupported_command", f"this version does not know {body['command']} yet")
+    name = body.get("command")
+    if isinstance(name, str) and name in LATER:
+        raise _RefusedError("unsupported_command", f"this version does not know {name} yet")
     try:
         return _Command.model_validate(body)
     except ValidationError as error:
@@ -175,7 +181,7 @@ def _judge(command: _Command, receiver: Receiver) -> Order:
         issued_us,
         expires_us,
         command.for_s,
-        None if command.from_ is None else (command.from_, command.to or 2**62),
+        None if command.from_ is None else (command.from_, command.to or MAX_SEQUENCE),
     )
 
 
@@ -229,6 +235,13 @@ def _refusal(no: _RefusedError, body: Mapping[str, Any], receiver: Receiver) -> 
     )
 
 
+def _loads(payload: bytes) -> Any:  # noqa: ANN401 -- whatever they sent
+    """JSON as RFC 8259 has it: UTF-8, no NaN, no name twice. ValueError or RecursionError for anything else."""
+    body = json.loads(payload.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
+    json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair can be escaped in JSON, and never be sent on
+    return body
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     body = dict(pairs)
     if len(body) != len(pairs):
@@ -256,7 +269,7 @@ def parse_ack(payload: bytes, stream: str) -> int | None:
     if len(payload) > MAX_COMMAND_BYTES:
         return None
     try:
-        body = json.loads(payload, object_pairs_hook=_once, parse_constant=_no_constant)
+        body = _loads(payload)
     except (ValueError, RecursionError):
         return None
     if not isinstance(body, dict) or body.get("stream") != stream:
