@@ -1,0 +1,223 @@
+"""Every finding: made by the facts that call for it, worded as its golden file, and by nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.cli.diagnose import lines, verdict
+from edge.diagnose import diagnose
+from edge.facts import Boot, Daemon, Disk, Facts, FileMode, Input, Machine, Service, Socket
+from edge.findings import KINDS, Severity
+from tests.support import facts as make
+from tests.support import findings_page
+from tests.support.facts import HOUR_US, NOW_US, S_US, WELL
+from tests.support.golden import check_golden
+
+DEAD = "no daemon at /run/doorward/doord.sock: is doord running? systemctl status doord"
+OFFLINE = {"state": "offline", "since_us": NOW_US - 7 * HOUR_US}
+
+CASES: dict[str, Facts] = {
+    "DW-SERVICE-DEAD": make.with_socket("missing", DEAD, Service("inactive", "enabled")),
+    "DW-SERVICE-SILENT": make.with_socket("silent", "the daemon did not answer within 15 s"),
+    "DW-SERVICE-CONFIG": replace(WELL, service=Service("failed", "enabled", "exit-code", 0, 78)),
+    "DW-SERVICE-WATCHDOG": replace(WELL, service=Service("active", "enabled", "watchdog", 1)),
+    "DW-SERVICE-RESTARTS": replace(WELL, service=Service("active", "enabled", "success", 3)),
+    "DW-SERVICE-DISABLED": replace(WELL, service=Service("active", "disabled")),
+    "DW-VERSION-MISMATCH": replace(WELL, tool_version="0.2.0"),
+    "DW-SOCKET-PERMISSION": make.with_socket("forbidden", "no permission for /run/doorward/doord.sock"),
+    "DW-SOCKET-GROUP": replace(WELL, socket=Socket("/run/doorward/doord.sock", "answers", "root")),
+    "DW-CONFIG-INVALID": replace(WELL, config_problems=("doorward.toml: door.front.lock: missing", "one more")),
+    "DW-CONFIG-WRITABLE": replace(WELL, files=(FileMode("/etc/doorward/doorward.toml", 0o666, False),)),
+    "DW-SECRET-READABLE": replace(WELL, files=(FileMode("/etc/doorward/mqtt.password", 0o644, True),)),
+    "DW-BOOT-STRICT-GPIOD": replace(WELL, boot=Boot("/boot/firmware/config.txt", ("dtparam=strict_gpiod",))),
+    "DW-BOOT-LINE-LEVEL": replace(WELL, boot=Boot("/boot/firmware/config.txt", ("gpio=17=op,dl", "gpio=23=op,dl"))),
+    "DW-CLOCK-UNSYNCED": make.with_daemon(clock="unsynced"),
+    "DW-CLOCK-STEPS": make.with_history(clock_steps=3),
+    "DW-DISK-FULL": replace(WELL, disk=Disk("/var/lib/doorward", 63 << 20, False)),
+    "DW-DISK-LOW": replace(WELL, disk=Disk("/var/lib/doorward", 64 << 20, False)),
+    "DW-DISK-READONLY": replace(WELL, disk=Disk("/var/lib/doorward", 8 << 30, True)),
+    "DW-DISK-SLOW": make.with_log(last_commit_ms=1_000.0),
+    "DW-LOG-STALLED": make.with_log(writer="stalled", waiting=17),
+    "DW-LOG-FAILED": make.with_log(writer="failed", error="OperationalError: disk I/O error", waiting=17),
+    "DW-LOG-DROPPED": make.with_log(dropped=4),
+    "DW-LOG-SET-ASIDE": make.with_log(set_aside="/var/lib/doorward/log.db.damaged-20261122T215703Z"),
+    "DW-LOG-BROKEN": make.with_history(broken="record 7: its content does not match its hash"),
+    "DW-LOG-MISSING": replace(WELL, log_missing=True),
+    "DW-LOG-GAP": make.with_history(gaps=2),
+    "DW-LOG-BIG": replace(make.with_log(bytes=950 << 20), log_max_bytes=1 << 30),
+    "DW-BROKER-NEVER": make.with_upstream(
+        state="offline", since_us=NOW_US - 24 * HOUR_US, last_error="mqtts://broker.example.org:8883: timed out"
+    ),
+    "DW-BROKER-OFFLINE": make.with_upstream(**OFFLINE, last_error="The connection was lost."),
+    "DW-BROKER-NAME": make.with_upstream(**OFFLINE, last_error="[Errno -2] Name or service not known"),
+    "DW-BROKER-AUTH": make.with_upstream(**OFFLINE, last_error="the broker refused us: Not authorized"),
+    "DW-BROKER-TLS": make.with_upstream(
+        **OFFLINE, last_error="[SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired (_ssl.c:992)"
+    ),
+    "DW-BROKER-REFUSES": make.with_upstream(state="refused", last_error="the broker refuses events: reason 0x87"),
+    "DW-BROKER-NO-SUBSCRIBER": make.with_upstream(
+        state="no_subscriber", backlog=40, last_error="nobody subscribes to the events"
+    ),
+    "DW-BROKER-FLAPS": make.with_upstream(reconnects=150),
+    "DW-BACKLOG": make.with_upstream(backlog=1_000),
+    "DW-DRIVER-LOST": make.with_lost("gpiochip0 (pinctrl-bcm2711) has gone: look at its power and cable"),
+    "DW-LINE-BUSY": make.with_lost("line 22 of gpiochip0 is held by 'w1-gpio': stop that program or overlay"),
+    "DW-DEVICE-PERMISSION": make.with_lost("/dev/gpiochip0 may not be opened: put the user into the group gpio"),
+    "DW-CHIP-WRONG": make.with_lost("/dev/gpiochip4 does not exist: set `chip` to one of this machine's GPIO chips"),
+    "DW-DRIVER-FLAPS": make.with_history(lost={"bus": 5, "gpio": 2}),
+    "DW-OUTPUT-STUCK": make.with_driver(stuck=("front.lock",)),
+    "DW-EDGES-LOST": make.with_driver(lost_edges=100),
+    "DW-SIMULATED": make.with_driver(kind="simulated"),
+    "DW-REX-STUCK": make.with_door(rex=Input(True, NOW_US - 300 * S_US)),
+    "DW-CONTACT-FAULT": make.with_door(contact="fault", fault="cut"),
+    "DW-INPUT-UNSTABLE": make.with_history(unstable={"front.contact": 2}),
+    "DW-CONTACT-SILENT": make.with_history(unlocks_unopened={"front": 10, "back": 9}),
+    "DW-TAMPER": make.with_door(tamper="front.tamper"),
+    "DW-LOCKDOWN-FORGOTTEN": make.with_door(mode="locked_down", mode_since_us=NOW_US - 12 * HOUR_US),
+    "DW-HOLD-FORGOTTEN": make.with_door(mode="unlocked", mode_since_us=NOW_US - 12 * HOUR_US),
+    "DW-BLOCK-FORGOTTEN": make.with_door(mode="blocked", mode_since_us=NOW_US - 168 * HOUR_US),
+    "DW-RELEASE-ACTIVE": make.with_door(mode="locked_open", mode_since_us=NOW_US - 30 * S_US),
+    "DW-DOOR-FORCED": make.with_door(alarm="forced_open", alarm_since_us=NOW_US - 90 * S_US),
+    "DW-DOOR-HELD": make.with_door(alarm="held_open", alarm_since_us=NOW_US - HOUR_US),
+    "DW-DOOR-UNKNOWN": make.with_door(contact="unknown", fault="reader 3 does not answer"),
+    "DW-FORCED-OFTEN": make.with_history(forced={"front": 3, "back": 2}),
+    "DW-POWER-LOW": replace(WELL, machine=Machine(0x50005, 51.0)),
+    "DW-POWER-WAS-LOW": replace(WELL, machine=Machine(0x50000, 51.0)),
+    "DW-CPU-HOT": replace(WELL, machine=Machine(0, 80.0)),
+}
+
+JUST_WELL: dict[str, Facts] = {
+    "a young daemon is still connecting": make.with_daemon(
+        uptime_s=59.0, upstream=replace(make.UPSTREAM, state="connecting", since_us=NOW_US - 59 * S_US)
+    ),
+    "no upstream at all": make.with_daemon(upstream=None),
+    "a lockdown of today": make.with_door(mode="locked_down", mode_since_us=NOW_US - 12 * HOUR_US + 1),
+    "a door held open for a while": make.with_door(alarm="held_open", alarm_since_us=NOW_US - HOUR_US + 1),
+    "an exit button held for minutes": make.with_door(rex=Input(True, NOW_US - 299 * S_US)),
+    "an exit button long at rest": make.with_door(rex=Input(False, 0)),
+    "two forced openings": make.with_history(forced={"front": 2}, lost={"gpio": 2}, clock_steps=2, slow_writes=2),
+    "a big log that is acknowledged": replace(
+        make.with_daemon(log=replace(make.LOG, bytes=1 << 30), upstream=replace(make.UPSTREAM, backlog=0))
+    ),
+    "few reconnects in a short life": make.with_daemon(uptime_s=600.0, upstream=replace(make.UPSTREAM, reconnects=5)),
+    "many reconnects in a long life": make.with_upstream(reconnects=143),
+    "an unsigned public file": replace(WELL, files=(FileMode("/etc/doorward/doorward.toml", 0o644, False),)),
+    "a socket on a developer's computer": replace(WELL, service=None, socket=Socket("/tmp/s", "answers", "ann")),
+    "a warm computer": replace(WELL, machine=Machine(None, 79.9)),
+}
+
+
+def codes(facts: Facts) -> list[str]:
+    return [finding.code for finding in diagnose(facts)]
+
+
+def test_every_finding_has_its_case() -> None:
+    assert CASES.keys() == KINDS.keys()
+    assert len(KINDS) >= 20
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_a_finding_is_made_by_its_facts_alone_and_reads_well(code: str) -> None:
+    found = diagnose(CASES[code])
+    assert [finding.code for finding in found] == [code]
+    assert found[0].evidence
+    assert "{" not in found[0].title + found[0].first_thing
+    check_golden(f"diagnose/{code}.txt", "\n".join(lines(found, ())))
+
+
+def test_a_healthy_controller_has_no_findings() -> None:
+    assert diagnose(WELL) == ()
+    assert list(lines((), ())) == ["nothing found", ""]
+
+
+@pytest.mark.parametrize("what", JUST_WELL)
+def test_nothing_is_made_of(what: str) -> None:
+    assert codes(JUST_WELL[what]) == []
+
+
+def test_who_saw_nothing_says_nothing() -> None:
+    nothing = Facts(NOW_US, "0.1.0", unseen=("everything",))
+    assert diagnose(nothing) == ()
+    assert verdict(nothing, ()) == 2
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [("DW-TAMPER", 1), ("DW-DOOR-FORCED", 1), ("DW-SIMULATED", 0)])
+def test_the_exit_code_follows_the_worst_finding(code: str, exit_code: int) -> None:
+    assert verdict(CASES[code], diagnose(CASES[code])) == exit_code
+    assert verdict(WELL, ()) == 0
+
+
+def test_faults_come_before_warnings_and_notes() -> None:
+    facts = make.with_daemon(
+        clock="unsynced",
+        drivers=(replace(make.DRIVER, kind="simulated"),),
+        doors=(replace(make.DOOR, alarm="forced_open"),),
+    )
+    assert codes(facts) == ["DW-DOOR-FORCED", "DW-CLOCK-UNSYNCED", "DW-SIMULATED"]
+
+
+def test_one_lost_driver_is_not_told_once_for_each_of_its_doors() -> None:
+    lost = replace(make.DRIVER, state="lost", reason="unplugged")
+    doors = tuple(replace(make.DOOR, id=f"d{n}", contact="unknown", fault="unplugged") for n in range(3))
+    assert codes(make.with_daemon(drivers=(lost,), doors=doors)) == ["DW-DRIVER-LOST"]
+
+
+def test_a_read_only_database_is_a_read_only_disk() -> None:
+    facts = make.with_log(writer="failed", error="OperationalError: attempt to write a readonly database")
+    assert codes(facts) == ["DW-DISK-READONLY", "DW-LOG-FAILED"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("line 99 of gpiochip0 does not exist: use one of 0 to 53", "DW-DRIVER-LOST"),
+        ("no GPIO chip is called 'pinctrl-rp1': this machine has none", "DW-CHIP-WRONG"),
+        ("[Errno 2] No such file or directory: '/dev/ttyUSB0'", "DW-CHIP-WRONG"),
+        ("[Errno 13] Permission denied: '/dev/ttyUSB0'", "DW-DEVICE-PERMISSION"),
+        ("[Errno 16] Device or resource busy", "DW-LINE-BUSY"),
+        ("", "DW-DRIVER-LOST"),
+    ],
+)
+def test_why_a_driver_is_lost_is_read_from_its_own_words(reason: str, code: str) -> None:
+    assert codes(make.with_lost(reason)) == [code]
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.integers(-(2**40), 2**40))
+def test_no_words_of_the_world_break_a_diagnosis(mode: str, error: str, since_us: int) -> None:
+    facts = make.with_daemon(
+        doors=(replace(make.DOOR, mode=mode, contact=mode, alarm=error, fault=error, mode_since_us=since_us),),
+        drivers=(replace(make.DRIVER, state="lost", reason=error, name="{about}"),),
+        upstream=replace(make.UPSTREAM, state=mode, last_error=error, since_us=since_us, url="{"),
+    )
+    for finding in diagnose(facts):
+        assert finding.severity in Severity
+
+
+def test_the_daemons_own_account_is_understood() -> None:
+    since = {"mode": "2026-11-22T20:57:03Z", "contact": "2026-11-22T20:57:03Z", "alarm": "2026-11-22T20:57:03Z"}
+    door = {f.name: getattr(make.DOOR, f.name) for f in fields(make.DOOR)} | {"since": since}
+    log = asdict(make.LOG) | {"committed": 4_003, "oldest": 1}
+    answer = {
+        "version": "0.1.0",
+        "uptime_s": 86_400.0,
+        "clock": {"quality": "synced"},
+        "log": log,
+        "upstream": asdict(make.UPSTREAM) | {"since": "2026-11-22T01:57:03Z", "window": 20},
+        "drivers": {"gpio": {"kind": "gpio", "state": "online", "reason": None, "facts": {"stuck": ["front.lock"]}}},
+        "doors": {"front": door},
+        "inputs": {"front.rex": {"asserted": True, "since": "2026-11-22T21:57:02.5Z"}},
+    }
+    rex = Input(True, NOW_US - S_US // 2)
+    assert Daemon.from_json(json.loads(json.dumps(answer))) == replace(
+        make.DAEMON, drivers=(replace(make.DRIVER, stuck=("front.lock",)),), doors=(replace(make.DOOR, rex=rex),)
+    )
+
+
+def test_the_page_lists_what_the_code_knows() -> None:
+    page = findings_page.PAGE.read_text()
+    assert page == findings_page.written(page), "renew it with: python -m tests.support.findings_page"

@@ -1,0 +1,66 @@
+"""A controller in good health, to make one thing wrong with at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from edge.facts import Boot, Daemon, Disk, Door, Driver, Facts, FileMode, History, LogHealth, Machine, Service, Socket
+from edge.facts import Upstream as Upstream_
+
+NOW_US = 1_795_384_623_000_000  # 2026-11-22T21:57:03Z
+S_US = 1_000_000
+HOUR_US = 3_600 * S_US
+
+DOOR = Door("front", "locked", "closed", "normal", None, None, NOW_US - HOUR_US, NOW_US - HOUR_US)
+DRIVER = Driver("gpio", "gpio", "online", None)
+UPSTREAM = Upstream_("mqtts://broker.example.org:8883", "online", NOW_US - 20 * HOUR_US, 4_000, 3, 1, None)
+LOG = LogHealth("/var/lib/doorward/log.db", 0, 5 << 20, 0, 4.0, "ok", None, None)
+DAEMON = Daemon("0.1.0", 24 * 3_600.0, "synced", LOG, UPSTREAM, (DRIVER,), (DOOR,))
+WELL = Facts(
+    NOW_US,
+    "0.1.0",
+    daemon=DAEMON,
+    socket=Socket("/run/doorward/doord.sock", "answers", "doorward"),
+    service=Service("active", "enabled"),
+    config="/etc/doorward/doorward.toml",
+    files=(FileMode("/etc/doorward/doorward.toml", 0o640, False), FileMode("/etc/doorward/key", 0o640, True)),
+    disk=Disk("/var/lib/doorward", 8 << 30, False),
+    log_path="/var/lib/doorward/log.db",
+    log_max_bytes=1 << 30,
+    history=History(),
+    boot=Boot("/boot/firmware/config.txt", ()),
+    machine=Machine(0, 51.0),
+)
+
+
+def with_daemon(**changes: Any) -> Facts:
+    return replace(WELL, daemon=replace(DAEMON, **changes))
+
+
+def with_door(**changes: Any) -> Facts:
+    return with_daemon(doors=(replace(DOOR, **changes),))
+
+
+def with_driver(**changes: Any) -> Facts:
+    return with_daemon(drivers=(replace(DRIVER, **changes),))
+
+
+def with_lost(reason: str) -> Facts:
+    return with_driver(state="lost", reason=reason)
+
+
+def with_upstream(**changes: Any) -> Facts:
+    return with_daemon(upstream=replace(UPSTREAM, **changes))
+
+
+def with_log(**changes: Any) -> Facts:
+    return with_daemon(log=replace(LOG, **changes))
+
+
+def with_history(**changes: Any) -> Facts:
+    return replace(WELL, history=History(**changes))
+
+
+def with_socket(state: str, error: str | None = None, service: Service | None = WELL.service) -> Facts:
+    return replace(WELL, daemon=None, socket=Socket("/run/doorward/doord.sock", state, None, error), service=service)
