@@ -1,0 +1,88 @@
+"""Runs the `doorctl` lines of the README against a fresh daemon; run as a module, it renews their output."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.doord import ROOT, Doord
+
+README = ROOT / "README.md"
+BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+VARIES = (
+    (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+Z)?", "TIME"),
+    (r"\b\d+ (s|min|h|d)\b", "DURATION"),
+    (r"[\d.]+ [KMG]?i?B\b", "SIZE"),
+    (r"\b(un)?synced\b|\brtc\b", "CLOCK"),
+    (r" \(clock [\w ]+\)", ""),
+    (r"by \w+( \(|$)", r"by SOMEBODY\1"),
+    (r"\b[0-9a-f]{10}\b", "EPOCH"),
+    (r"\b[0-9a-f]{8}-", "RUN-"),
+    (r"uid:\d+,\w+", "SOMEBODY"),
+    (r"[ ]+", " "),
+)
+
+
+@dataclass(frozen=True)
+class Command:
+    line: str
+    output: str
+
+
+def commands(text: str) -> list[Command]:
+    found = []
+    for block in BLOCK.findall(text):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            line, _, output = part.partition("\n")
+            found.append(Command(line, output))
+    return found
+
+
+def plain(output: str) -> list[str]:
+    """What is the same whenever and wherever it runs."""
+    for pattern, word in VARIES:
+        output = re.sub(pattern, word, output, flags=re.MULTILINE)
+    return [line.rstrip() for line in output.strip().splitlines()]
+
+
+def simulated(folder: Path) -> Doord:
+    """The shipped four doors, without a broker, in this folder."""
+    text = (ROOT / "config" / "simulated.toml").read_text().replace('"../run/', '"')
+    head, _, rest = text.partition("[mqtt]\n")
+    config = folder / "doorward.toml"
+    config.write_text(head + rest.partition("\n")[2])
+    return Doord(config)
+
+
+def run(line: str, folder: Path) -> str:
+    """One line as a technician types it; `sleep` is obeyed, everything else is doorctl."""
+    words = shlex.split(line)
+    assert words[0] == "doorctl", f"the README shows {words[0]}, which nothing here runs"
+    environment = {**os.environ, "DOORWARD_SOCKET": str(folder / "doord.sock"), "COLUMNS": "100"}
+    command = [sys.executable, "-m", "edge.cli", *words[1:]]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode in {0, 1}, done.stderr
+    return (done.stdout + done.stderr).replace(str(folder), "/var/lib/doorward")
+
+
+def renew() -> None:
+    text = README.read_text()
+    with tempfile.TemporaryDirectory() as name, simulated(Path(name)):
+        for command in commands(text):
+            output = re.sub(r" \(clock [\w ]+\)", "", run(command.line, Path(name)))
+            if "...\n" in command.output:
+                output = command.output
+            text = text.replace(
+                f"$ {command.line}\n{command.output}", f"$ {command.line}\n{output.rstrip()}\n".rstrip() + "\n", 1
+            )
+    README.write_text(re.sub(r"\n\n+```", "\n```", text))
+
+
+if __name__ == "__main__":
+    renew()
