@@ -316,7 +316,7 @@ class Daemon:
         """The status, and the level at which every input has settled."""
         calendar = Calendar(self.clock)
         inputs: dict[str, Json] = {
-            point: {"asserted": level, "since": calendar.at(at_ns)}
+            point: {"asserted": level, "since": calendar.at(at_ns), "at_ns": at_ns}
             for point, (level, at_ns) in self.runner.levels().items()
         }
         return {**self.status(), "inputs": inputs}

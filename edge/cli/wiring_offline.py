@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge.messages import Confirmed, Level
+from edge.cli.wiring import RELEASE_S
+from edge.messages import CardRead, Confirmed, Level
 
 if TYPE_CHECKING:
     import argparse
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from edge.ports import Driver
 
 CONFIG: Final = Path("/etc/doorward/doorward.toml")
-RELEASE_S: Final = 3.0
 WORDS: Final = {
     "contact": ("closed", "open"),
     "rex": ("not pressed", "pressed"),
@@ -50,14 +50,19 @@ class OfflineBench:
         names = sorted(set(self._points.values()))
         self._drivers: dict[str, Driver] = {name: settings.drivers[name].create(now_ns) for name in names}
         self._levels: dict[str, bool] = {}
-        self._presses = 0
+        self._counts = {"rex": 0, "reader": 0}
+        self._tasks: list[asyncio.Future[None]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> Bench:
         """Open the drivers: every lock rests."""
         self._thread.start()
-        self._on_loop(self._open())
+        try:
+            self._on_loop(self._open())
+        except OSError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -75,9 +80,9 @@ class OfflineBench:
         """See Bench."""
         return {role: WORDS[role][level] for role, level in self._levels.items() if role in WORDS}
 
-    def pressed(self) -> int:
+    def count(self, role: str) -> int:
         """See Bench."""
-        return self._presses
+        return self._counts[role]
 
     def release(self) -> str | None:
         """See Bench."""
@@ -91,13 +96,12 @@ class OfflineBench:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()  # type: ignore[arg-type]  # always a coroutine
 
     async def _open(self) -> None:
-        self._tasks = []
         for driver in self._drivers.values():
             driver.open()
             self._tasks.append(asyncio.ensure_future(driver.run(self._take)))
         await self._drive(released=False)
         end_s = time.monotonic() + 1
-        while not self._levels and time.monotonic() < end_s:  # noqa: ASYNC110 -- a second at most
+        while "lock" not in self._levels and time.monotonic() < end_s:  # noqa: ASYNC110 -- a second at most
             await asyncio.sleep(0.01)
 
     async def _close(self) -> None:
@@ -112,8 +116,13 @@ class OfflineBench:
             self._drivers[self._points["lock"]].apply({f"{self._door}.lock": released})
 
     def _take(self, signal: Signal) -> None:
-        if isinstance(signal, Level | Confirmed):
-            door, _, role = signal.point.rpartition(".")
-            if door == self._door:
-                self._presses += role == "rex" and signal.asserted and not getattr(signal, "initial", False)
-                self._levels[role] = signal.asserted
+        if not isinstance(signal, Level | Confirmed | CardRead):
+            return
+        door, _, role = signal.point.rpartition(".")
+        if door != self._door:
+            return
+        if isinstance(signal, CardRead):
+            self._counts["reader"] += 1
+            return
+        self._counts["rex"] += role == "rex" and signal.asserted and not getattr(signal, "initial", False)
+        self._levels[role] = signal.asserted

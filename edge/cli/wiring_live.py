@@ -1,0 +1,70 @@
+"""The wiring check through the running daemon: what it sees is what counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from edge.cli.client import Client
+from edge.cli.wiring import RELEASE_S
+
+if TYPE_CHECKING:
+    import argparse
+
+
+class LiveBench:
+    """See `edge.cli.wiring.Bench`."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        """Raises Unreachable without a daemon, ValueError for a door it has not."""
+        self._door = arguments.door
+        self._client = Client(arguments.socket)
+        self._rex_ns: int | None = None
+        self._presses = 0
+        facts = self._client.ask("facts")
+        if self._door not in facts["doors"]:
+            self._client.close()
+            raise ValueError(f"no door {self._door!r}; expected one of {', '.join(facts['doors'])}")
+        self._first = int(facts["log"]["committed"])
+
+    def __enter__(self) -> Self:
+        """Ready."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Hang up."""
+        self._client.close()
+
+    def roles(self) -> set[str]:
+        """See Bench."""
+        return set(self._client.ask("status")["doors"][self._door]["points"])
+
+    def seen(self) -> dict[str, str]:
+        """See Bench."""
+        facts = self._client.ask("facts")
+        door = facts["doors"][self._door]
+        found = {"contact": door["contact"], "lock": door["lock"], "tamper": "open" if door["tamper"] else "at rest"}
+        rex = facts["inputs"].get(f"{self._door}.rex")
+        return found | ({"rex": "pressed" if rex["asserted"] else "not pressed"} if rex else {})
+
+    def count(self, role: str) -> int:
+        """See Bench. A press is a change of the button since the last look, so that a short one counts too."""
+        if role == "reader":
+            records = self._events(type=["reader.access"])
+            return len(records)
+        rex = self._client.ask("facts")["inputs"].get(f"{self._door}.rex")
+        changed_ns = rex["at_ns"] if rex else None
+        if changed_ns != self._rex_ns and self._rex_ns is not None:
+            self._presses += 1
+        self._rex_ns = changed_ns
+        return self._presses
+
+    def release(self) -> str | None:
+        """See Bench."""
+        outcomes = self._client.ask("command", command="unlock", door=self._door, for_s=RELEASE_S)["outcomes"]
+        outcome = outcomes[self._door]
+        return None if outcome["done"] else str(outcome["message"])
+
+    def _events(self, **filters: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -- JSON
+        answer = self._client.ask("events", after=self._first, door=[self._door], limit=500, **filters)
+        records: list[dict[str, Any]] = answer["records"]
+        return records
