@@ -180,7 +180,7 @@ class Daemon:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.runner.stop()
         for keeper in self.keepers.values():
-            keeper.driver.close()
+            keeper.close()
         self._record("controller.stop")
         await control.close()
         with contextlib.suppress(TimeoutError):  # a dead disk: nothing that is not written may be told

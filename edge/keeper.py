@@ -49,8 +49,8 @@ class Keeper:
         try:
             self.driver.open()
             self._opened = True
-        except OSError as error:
-            self.reason = str(error)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the other drivers open
+            self.reason = self._why(error)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -65,11 +65,8 @@ class Keeper:
             began_s = loop.time()
             try:
                 await self._serve()
-            except OSError as error:
-                self._lost(str(error))
-            except Exception as error:  # a driver's own mistake: said in full, and only its points suffer
-                LOG.exception("driver %s failed", self.driver.name)
-                self._lost(f"internal error: {error!r}")
+            except Exception as error:  # noqa: BLE001 -- whatever it is, only this driver's points suffer
+                self._lost(self._why(error))
             else:
                 self._lost("the driver stopped by itself")
             if loop.time() - began_s > STEADY_S:
@@ -81,13 +78,26 @@ class Keeper:
             return
         try:
             self.driver.apply(outputs)
-        except OSError as error:
-            if self._failed is not None and not self._failed.done():
-                self._failed.set_exception(OSError(str(error)))
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the door goes on
+            self._broke(error)
 
     def level(self, point: str) -> bool | None:
         """An input read now, or None when it cannot be told."""
-        return self.driver.level(point) if self.online else None
+        if not self.online:
+            return None
+        try:
+            return self.driver.level(point)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the door goes on
+            self._broke(error)
+            return None
+
+    def close(self) -> None:
+        """Bring every output to its resting level; nothing is driven any more."""
+        self._opened = False
+        try:
+            self.driver.close()
+        except Exception:  # whatever it is, the other drivers close
+            LOG.exception("driver %s did not close", self.driver.name)
 
     def facts(self) -> dict[str, Json]:
         """For status and diagnosis."""
@@ -105,11 +115,26 @@ class Keeper:
         running = asyncio.ensure_future(self.driver.run(self._take))
         try:
             await asyncio.wait({running, self._failed}, return_when=asyncio.FIRST_COMPLETED)
-            (self._failed if self._failed.done() else running).result()
+            if self._failed.done():
+                raise OSError(self.reason)
+            running.result()
         finally:
             self._failed.cancel()
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+    def _broke(self, error: Exception) -> None:
+        """A call failed: lost from now on, and `run`, now or as soon as it starts, says so."""
+        self.reason = self._why(error)
+        if self._failed is not None and not self._failed.done():
+            self._failed.set_result(None)
+
+    def _why(self, error: Exception) -> str:
+        """A lost line in its own words; a driver's own mistake is said in full."""
+        if isinstance(error, OSError):
+            return str(error)
+        LOG.error("driver %s failed", self.driver.name, exc_info=error)
+        return f"internal error: {error!r}"
 
     def _lost(self, reason: str) -> None:
         self._opened = False

@@ -1,0 +1,126 @@
+"""A keeper and the worst drivers: nothing they do reaches further than their own points."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge.keeper import Keeper
+from edge.messages import Back, Lost
+from tests.support import virtual
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edge.messages import Json, Signal
+    from edge.ports import Emit
+
+POINTS = frozenset({"front.lock"})
+
+
+class Moody:
+    """A driver whose methods do what a test puts in `does`: raise that, once for each entry."""
+
+    name = "moody"
+    points = POINTS
+
+    def __init__(self, **does: list[Exception | None]) -> None:
+        self.does = does
+        self.applied: list[Mapping[str, bool]] = []
+
+    def _do(self, what: str) -> None:
+        error = self.does[what].pop(0) if self.does.get(what) else None
+        if error is not None:
+            raise error
+
+    def open(self) -> None:
+        self._do("open")
+
+    async def run(self, emit: Emit) -> None:  # noqa: ARG002 -- has nothing to say
+        self._do("run")
+        await asyncio.get_running_loop().create_future()
+
+    def apply(self, outputs: Mapping[str, bool]) -> None:
+        self._do("apply")
+        self.applied.append(outputs)
+
+    def level(self, point: str) -> bool | None:  # noqa: ARG002 -- has one input
+        self._do("level")
+        return True
+
+    def close(self) -> None:
+        self._do("close")
+
+    def describe(self) -> Mapping[str, Json]:
+        return {}
+
+
+def kept(driver: Moody, script: Callable[[Keeper], None], for_s: float = 60.0) -> list[Signal]:
+    """Open and run the keeper, let `script` act between the two; what it reported within `for_s`."""
+    signals: list[Signal] = []
+
+    async def main(loop: virtual.VirtualLoop) -> None:
+        keeper = Keeper(driver, "moody", signals.append, loop.now_ns)
+        keeper.open()
+        script(keeper)
+        task = asyncio.ensure_future(keeper.run())
+        await asyncio.sleep(for_s)
+        assert not task.done()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    virtual.run(main)
+    return signals
+
+
+def once(signals: list[Signal]) -> None:
+    """One loss and one return, in this order, of every point."""
+    assert [type(signal) for signal in signals] == [Lost, Back]
+    assert all(signal.points == POINTS for signal in signals if isinstance(signal, Lost | Back))
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("a bug"), ImportError("no library")])
+def test_a_driver_that_does_not_open_at_start_is_lost_once_and_tried_again(error: Exception) -> None:
+    driver = Moody(open=[error, error, error])
+    signals = kept(driver, lambda keeper: keeper.apply({"front.lock": True}))
+    once(signals)
+    assert driver.applied == [], "it is not open"
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("a bug")])
+def test_whatever_ends_a_run_is_one_loss_and_one_return(error: Exception) -> None:
+    once(kept(Moody(run=[error]), lambda _keeper: None))
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("a bug")])
+def test_an_output_that_cannot_be_driven_is_a_loss_also_before_the_driver_runs(error: Exception) -> None:
+    driver = Moody(apply=[error])
+    once(kept(driver, lambda keeper: keeper.apply({"front.lock": True})))
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("a bug")])
+def test_an_input_that_cannot_be_read_is_unknown_and_a_loss(error: Exception) -> None:
+    levels: list[bool | None] = []
+    driver = Moody(level=[error])
+    once(kept(driver, lambda keeper: levels.extend([keeper.level("front.contact"), keeper.level("front.contact")])))
+    assert levels == [None, None]
+
+
+def test_nothing_is_driven_after_closing_and_closing_never_fails() -> None:
+    driver = Moody(close=[RuntimeError("a bug")])
+
+    def script(keeper: Keeper) -> None:
+        keeper.close()
+        keeper.apply({"front.lock": True})
+        assert not keeper.online
+
+    kept(driver, script, for_s=0.0)
+    assert driver.applied == []
+
+
+def test_a_driver_that_opens_and_fails_at_once_is_not_tried_in_a_hurry() -> None:
+    driver = Moody(run=[OSError("gone")] * 1000)
+    kept(driver, lambda _keeper: None, for_s=600.0)
+    assert 100 < 1000 - len(driver.does["run"]) < 150, "every 5 s in the end"
