@@ -65,7 +65,7 @@ class Control:
 
     async def start(self) -> None:
         """Bind; a socket left by a dead daemon is replaced. Raises OSError when another daemon serves it."""
-        _refuse_if_served(self._path)
+        refuse_if_served(self._path)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -162,7 +162,8 @@ class Control:
             await stream.aclose()  # type: ignore[attr-defined]  # every watch is an async generator
 
 
-def _refuse_if_served(path: Path) -> None:
+def refuse_if_served(path: Path) -> None:
+    """Raises OSError when another daemon serves this socket, or when it is no socket at all."""
     if not path.exists():
         return
     if not path.is_socket():

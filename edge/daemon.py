@@ -23,7 +23,7 @@ from edge import __version__
 from edge.clock import Clock
 from edge.command_desk import CommandDesk
 from edge.config import DEFAULT_PATH, load
-from edge.control import Control, RequestError
+from edge.control import Control, RequestError, refuse_if_served
 from edge.keeper import Keeper
 from edge.log import Log, LogInUseError, LogOptions
 from edge.messages import NS_PER_S, SYSTEM, Event, Subject
@@ -151,7 +151,10 @@ class Daemon:
         if done:
             self._restore()
         else:
-            LOG.error("the log at %s does not open; guarding without it", self.settings.log.path)
+            health = self.log.health()
+            LOG.error(
+                "the log at %s does not open (%s); guarding without it", health.path, health.error or health.writer
+            )
             self._spawn(self._restore_late(opened), "memory")
 
     async def _restore_late(self, opened: asyncio.Future[None]) -> None:
@@ -161,6 +164,8 @@ class Daemon:
     def _restore(self) -> None:
         memories = self.log.modes()
         self.runner.restore(memories)
+        if aside := self.log.health().set_aside:
+            LOG.error("the log was damaged; it was moved to %s, and a new one was begun", aside)
         who = self.settings.controller
         before = memory_of(memories.get(SITE, "{}"))
         now: dict[str, Json] = {"version": __version__, "site": who.site, "id": who.id}
@@ -422,6 +427,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(error)
         return EX_CONFIG
     try:
+        refuse_if_served(settings.control.socket)
         asyncio.run(_serve(settings))
     except (LogInUseError, OSError) as error:
         LOG.critical("%s", error)
