@@ -71,15 +71,19 @@ def events(arguments: argparse.Namespace) -> int:
     """Print the history, and go on with what comes when asked to."""
     if arguments.follow and (arguments.log or arguments.until):
         raise ValueError("--follow goes on with what a running daemon records: not with --log or --until")
-    asked = filters(arguments)
-    last = 0
-    with closing(source(arguments)) as pages:
-        for record in newest(pages, asked, arguments.limit):
-            _show(arguments, record)
-            last = int(record["sequence"])
-    if arguments.follow:
-        sys.stdout.flush()
-        _follow(arguments, asked, last)
+    try:
+        asked = filters(arguments)
+        last = 0
+        with closing(source(arguments)) as pages:
+            for record in newest(pages, asked, arguments.limit):
+                _show(arguments, record)
+                last = int(record["sequence"])
+        if arguments.follow:
+            sys.stdout.flush()
+            _follow(arguments, asked, last)
+    except KeyboardInterrupt:
+        if not arguments.follow:
+            raise
     return 0
 
 
@@ -103,8 +107,6 @@ def _follow(arguments: argparse.Namespace, asked: dict[str, Any], last: int) -> 
                     if status and status["log"]["committed"] <= last:
                         continue
                     last = _show_after(arguments, pages, asked, last, item)
-        except KeyboardInterrupt:
-            return
         except Unreachable as error:
             sys.stderr.write(f"doorctl: {error}; trying again\n")
             time.sleep(AGAIN_S)

@@ -9,7 +9,7 @@ import sys
 import time
 from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Never
 
 from edge.cli.client import Client, Refused, Unreachable
 from edge.cli.status import log_line, upstream_line
@@ -31,18 +31,20 @@ STYLES: Final = {"alarm": "bold red", "warning": "yellow", "open": "cyan", "": "
 
 def watch(arguments: argparse.Namespace) -> int:
     """Until Ctrl-C. With --json every item of the stream, one a line."""
-    if arguments.json:
-        with Client(arguments.socket) as client:
-            for item in client.stream("watch"):
-                say_json(item)
-                sys.stdout.flush()
+    if not arguments.json and not sys.stdout.isatty():
+        raise ValueError("watch needs a terminal; a script reads: doorctl watch --json")
+    try:
+        if arguments.json:
+            with Client(arguments.socket) as client:
+                for item in client.stream("watch"):
+                    say_json(item)
+                    sys.stdout.flush()
+        _live(arguments)
+    except KeyboardInterrupt:
         return 0
-    if not sys.stdout.isatty():
-        raise Refused("no_terminal", "watch needs a terminal; a script reads: doorctl watch --json")
-    return _live(arguments)
 
 
-def _live(arguments: argparse.Namespace) -> int:
+def _live(arguments: argparse.Namespace) -> Never:
     from rich.console import Console, Group  # noqa: PLC0415 -- rich is slow to import and only watch needs it
     from rich.live import Live  # noqa: PLC0415 -- as above
 
@@ -57,26 +59,23 @@ def _live(arguments: argparse.Namespace) -> int:
             live.update(Group(*lines), refresh=True)
 
         draw()
-        try:
-            while True:
-                try:
-                    with Client(arguments.socket) as client:
-                        recent = client.ask("events", newest=True, limit=REMEMBERED // 4)["records"]
-                        records.clear()
-                        records.extend(reversed(recent))
-                        for item in client.stream("watch"):
-                            trouble = None
-                            status = item.get("status", status)
-                            if "record" in item:
-                                records.append(item["record"])
-                            if "status" in item:  # at most four a second; records wait for it
-                                draw()
-                except (Unreachable, Refused) as error:
-                    trouble = f"{error}; trying again"
-                    draw()
-                    time.sleep(AGAIN_S)
-        except KeyboardInterrupt:
-            return 0
+        while True:
+            try:
+                with Client(arguments.socket) as client:
+                    recent = client.ask("events", newest=True, limit=REMEMBERED // 4)["records"]
+                    records.clear()
+                    records.extend(reversed(recent))
+                    for item in client.stream("watch"):
+                        trouble = None
+                        status = item.get("status", status)
+                        if "record" in item:
+                            records.append(item["record"])
+                        if "status" in item:  # at most four a second; records wait for it
+                            draw()
+            except (Unreachable, Refused) as error:
+                trouble = f"{error}; trying again"
+                draw()
+                time.sleep(AGAIN_S)
 
 
 def screen(  # noqa: PLR0913, PLR0917 -- everything a picture depends on

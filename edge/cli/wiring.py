@@ -139,7 +139,7 @@ class _Guide:
 
     def _tell(self, what: str) -> None:
         skip = ", Return leaves it out" if self._asks else ""
-        self._print(f"- {what} (within {self._wait_s:.0f} s{skip})\n")
+        self._print(f"- {what} (within {self._wait_s:g} s{skip})\n")
 
     def _answer(self, question: str) -> bool:
         if not self._asks:
