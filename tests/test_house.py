@@ -132,6 +132,7 @@ LONG = {
     "edge/messages.py": "all nouns, each with its meaning",
     "edge/runner.py": "drives every door; its inbox, timers and wires are one state",
     "edge/sync.py": "one conversation with its states",
+    "drivers/osdp/device.py": "one conversation with its answers, refusals and setbacks",
     "drivers/osdp/messages.py": "the messages of a standard, one after the other",
     "drivers/gpio.py": "the promise of a driver, method by method",
     "drivers/gpio_factory.py": "the interface that gpiozero wants, method by method",

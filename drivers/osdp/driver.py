@@ -1,0 +1,239 @@
+"""The OSDP driver: readers on one RS-485 line become points of doors.
+
+One rule: it keeps the promise of `edge.ports.Driver` and translates; what is said on the line is the
+panel's business, and what a level means is the rules'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from drivers.osdp import messages
+from drivers.osdp.facts import device_facts
+from drivers.osdp.line import Port
+from drivers.osdp.panel import Panel
+from drivers.osdp.points import Buzzer, Lock, Reader, Settings
+from drivers.osdp.stations import stations
+from edge.messages import Confirmed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import BaseModel
+
+    from edge.messages import Json, Signal
+    from edge.ports import Emit
+
+FAREWELL_S: Final = 1.0
+"""How long bringing the relays to rest may take at the end; what is not told by then expires by itself."""
+
+
+class OsdpDriver:
+    """The promise of `edge.ports.Driver` for one line."""
+
+    def __init__(
+        self, name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]
+    ) -> None:
+        """See `create` in `drivers.osdp`."""
+        self.name = name
+        self.points = frozenset(points)
+        self._settings = settings
+        self._now_ns = now_ns
+        self._stations = stations(points)
+        self._at = {point: station for station in self._stations.values() for point in station.points}
+        self._port: Port | None = None
+        self._panel = Panel([], settings.baud)
+        self._emit: Emit | None = None
+        self._running: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._settled: asyncio.Event | None = None
+
+    # --- the promise ---------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the port. Relays are told to rest first thing when their reader answers; until then it keeps them."""
+        self.close()
+        self._port = Port(self._settings.port, self._settings.baud, direction=self._settings.direction)
+        devices = []
+        for station in self._stations.values():
+            device = station.begin(self._settings, os.urandom, self._now_ns())
+            devices += [device] if device is not None else []
+        self._panel = Panel(devices, self._settings.baud)
+
+    async def run(self, emit: Emit) -> None:
+        """Speak with the readers until cancelled or the port has gone; then bring the relays to rest."""
+        port = self._port
+        if port is None:
+            raise OSError(errno.ENODEV, f"driver {self.name} is not open")
+        loop = asyncio.get_running_loop()
+        self._running = loop.create_future()
+        self._emit = emit
+        try:
+            self._report_known()
+            loop.add_reader(port.fileno(), self._readable, port)
+            self._turn()
+            await asyncio.wait({self._running})
+            self._running.result()
+        except asyncio.CancelledError:
+            self._emit = None
+            await self._farewell()
+            raise
+        finally:
+            self._emit = None
+            if self._port is port:
+                loop.remove_reader(port.fileno())
+            if self._timer is not None:
+                self._timer.cancel()
+            if not self._running.cancel():
+                self._running.exception()  # looked at, even when a cancellation came first
+            self._running = None
+
+    def apply(self, outputs: Mapping[str, bool]) -> None:
+        """Have outputs so; readers that are lost do not hear it. Raises OSError when the port is gone."""
+        if self._port is None:
+            raise OSError(errno.ENODEV, f"driver {self.name} is not open")
+        now_ns = self._now_ns()
+        for point, asserted in outputs.items():
+            device = self._at[point].device
+            model = self._at[point].points[point]
+            if device is None or device.lost or not isinstance(model, Lock | Buzzer):
+                continue
+            on = asserted is model.on_when
+            device.want(point, now_ns, on=on)
+            if device.switches[point].told is on:
+                self._send(Confirmed(point, asserted, now_ns))
+        self._poke()
+
+    def level(self, point: str) -> bool | None:
+        """What the reader said last, at most two seconds ago; None while it does not answer."""
+        station = self._at.get(point)
+        return station.level(point) if station is not None and self._port is not None else None
+
+    def close(self) -> None:
+        """Let the port go. `run` has brought the relays to rest; what it could not reach expires by itself."""
+        if self._running is not None and not self._running.done():
+            self._running.set_exception(OSError(errno.ENODEV, f"driver {self.name} has been closed"))
+        self._drop()
+
+    def describe(self) -> Mapping[str, Json]:
+        """The line and every reader: who it is, whether it is trusted, and how well it is understood."""
+        devices: dict[str, Json] = {}
+        for address, station in sorted(self._stations.items()):
+            facts: dict[str, Json] = {"state": "lost", "reason": station.fault or "the port is not open"}
+            if station.device is not None and self._port is not None:
+                facts = device_facts(station.device)
+            devices[str(address)] = {**facts, "points": [*sorted(station.points)]}
+        return {
+            "port": self._settings.port,
+            "baud": self._settings.baud,
+            "noise_bytes": self._panel.noise,
+            "damaged_frames": self._panel.damaged,
+            "devices": devices,
+        }
+
+    # --- for people at the door ----------------------------------------------------------------
+
+    def answer(self, point: str, *, granted: bool) -> None:
+        """Show at a reader what became of a card: green and one tone, or red and three. Never raises."""
+        station = self._at.get(point)
+        model = station.points[point] if station is not None else None
+        if station is None or station.device is None or not isinstance(model, Reader):
+            return
+        if granted:
+            orders = (messages.light(model.reader, messages.Colour.GREEN, 2.0), messages.sound(model.reader, 0.2, 0, 1))
+        else:
+            blinking = messages.light(model.reader, messages.Colour.RED, 2.0, blink_s=0.2)
+            orders = (blinking, messages.sound(model.reader, 0.1, 0.1, 3))
+        for order in orders:
+            station.device.say(order, self._now_ns())
+        self._poke()
+
+    # --- the line ------------------------------------------------------------------------------
+
+    def _report_known(self) -> None:
+        """At start: who cannot be spoken to, or was lost before the port was, is lost still."""
+        for station in self._stations.values():
+            for signal in station.known(self._now_ns()):
+                self._send(signal)
+
+    def _readable(self, port: Port) -> None:
+        try:
+            self._turn(port.read())
+        except OSError as error:
+            self._fail(error)
+
+    def _turn(self, received: bytes = b"") -> None:
+        port, running = self._port, self._running
+        if port is None or running is None or running.done():
+            return
+        turn = self._panel.advance(self._now_ns(), received)
+        if turn.send:
+            try:
+                port.write(turn.send)
+            except OSError as error:
+                self._fail(error)
+                return
+        if self._timer is not None:
+            self._timer.cancel()
+        delay_s = max(0, turn.wake_ns - self._now_ns()) / 1e9
+        self._timer = running.get_loop().call_later(delay_s, self._turn)
+        for happening in self._panel.happenings():
+            for signal in self._stations[happening.address].tell(happening, self._now_ns()):
+                self._send(signal)
+        if self._settled is not None and self._rested:
+            self._settled.set()
+
+    def _poke(self) -> None:
+        """Look at the line soon: never from within a turn, whose signals may have brought us here."""
+        if self._running is not None:
+            self._running.get_loop().call_soon(self._turn)
+
+    def _fail(self, error: OSError) -> None:
+        """The port has gone: let it go, and let `run` say so."""
+        if self._running is not None and not self._running.done():
+            self._running.set_exception(error)
+        self._drop()
+
+    def _drop(self) -> None:
+        port, self._port = self._port, None
+        if port is not None:
+            if self._running is not None:
+                self._running.get_loop().remove_reader(port.fileno())
+            port.close()
+
+    @property
+    def _rested(self) -> bool:
+        devices = [station.device for station in self._stations.values() if station.device is not None]
+        switches = [switch for device in devices if device.online for switch in device.switches.values()]
+        return all(switch.told is switch.rest or not switch.able for switch in switches)
+
+    async def _farewell(self) -> None:
+        if self._rested:
+            return
+        self._settled = asyncio.Event()
+        for station in self._stations.values():
+            if station.device is not None:
+                station.device.rest(self._now_ns())
+        self._poke()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_S):
+                    await self._settled.wait()
+        finally:
+            self._settled = None
+
+    # --- signals -------------------------------------------------------------------------------
+
+    def _send(self, signal: Signal) -> None:
+        """Hand a signal on; a fault of the receiver is the loop's to report and must not deafen a reader."""
+        if self._emit is None:
+            return
+        try:
+            self._emit(signal)
+        except Exception as error:  # noqa: BLE001 -- as above; asyncio treats its own callbacks likewise
+            context = {"message": f"driver {self.name}: the receiver of {signal} failed", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
