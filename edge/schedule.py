@@ -127,6 +127,11 @@ def next_change(schedule: Schedule, at: datetime) -> datetime | None:
     return None
 
 
+def moment(zone: tzinfo, at: datetime, *, last: bool) -> datetime:
+    """The moment (in UTC) of a time, local or with an offset; see `_point`."""
+    return _when(_point(zone, at, last=last))
+
+
 # --- local time to moments ------------------------------------------------------------------------
 
 

@@ -35,7 +35,7 @@ EVERY_DAY = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def schedule(zone: str = "Europe/Berlin", **parts: object) -> Schedule:
-    return Schedule("office", "Office", ZoneInfo(zone), **parts)  # type: ignore[arg-type] -- a test's shorthand
+    return Schedule("office", "Office", ZoneInfo(zone), **parts)  # type: ignore[arg-type]  # a test's shorthand
 
 
 def berlin(text: str, fold: int = 0) -> datetime:
