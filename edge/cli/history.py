@@ -51,20 +51,18 @@ def ascending(pages: Source, asked: dict[str, Any], after: int = 0) -> Iterator[
 
 def newest(pages: Source, asked: dict[str, Any], limit: int) -> Iterator[dict[str, Any]]:
     """The newest `limit`, oldest first: look back for where they begin, then read forward."""
-    left = limit
-    before: int | None = None
-    records: list[dict[str, Any]] = []
-    while left > 0:
-        records, before = pages.page({**asked, "before": before, "limit": min(left, PAGE), "newest": True})
-        left -= len(records)
-        if before is None:
-            break
-    if limit <= PAGE:
+    asked_back = {**asked, "newest": True}
+    records, before = pages.page({**asked_back, "before": None, "limit": min(limit, PAGE)})
+    left = limit - len(records)
+    if left == 0 or before is None:
         yield from reversed(records)
-    elif before is None:
-        yield from ascending(pages, asked)
-    else:
-        yield from ascending(pages, asked, int(records[-1]["sequence"]) - 1)
+        return
+    first = before
+    while left > 0 and before is not None:
+        records, before = pages.page({**asked_back, "before": before, "limit": min(left, PAGE)})
+        left -= len(records)
+        first = int(records[-1]["sequence"]) if records else first
+    yield from ascending(pages, asked, first - 1)
 
 
 def events(arguments: argparse.Namespace) -> int:

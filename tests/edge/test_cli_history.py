@@ -1,0 +1,301 @@
+"""`doorctl events` and `export`: the right records, in order, a page at a time, and safe to open."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.cli.export import COLUMNS, write_csv
+from edge.cli.history import PAGE, ascending, newest
+from tests.support.cli import Doorctl
+from tests.support.control import FakeDaemon, RefusalError, pages, record, status
+from tests.support.golden import check_golden
+from tests.support.logs import forced, journal, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from edge.cli.sources import Source
+    from tests.support.control import Answer
+
+
+@pytest.fixture
+def doorctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Doorctl]:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield Doorctl(tmp_path / "doord.sock", monkeypatch, capsys)
+    monkeypatch.undo()
+    time.tzset()
+
+
+def sequences(text: str) -> list[int]:
+    return [int(json.loads(line)["sequence"]) for line in text.splitlines()]
+
+
+class Pages:
+    """A source of many records that counts what is asked of it, and holds none back."""
+
+    def __init__(self, count: int) -> None:
+        self._answer = pages(record(n) for n in range(1, count + 1))
+        self.given = 0
+
+    def page(self, asked: dict[str, Any]) -> tuple[list[dict[str, Any]], int | None]:
+        answer = self._answer(asked)
+        self.given += len(answer["records"])
+        return answer["records"], answer["next"]
+
+    def close(self) -> None:
+        pass
+
+
+# --- which records ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1_000, 1_234])
+@pytest.mark.parametrize("limit", [1, 499, 500, 501, 1_000, 1_001, 5_000])
+def test_the_newest_come_oldest_first_without_gap_or_repeat(count: int, limit: int) -> None:
+    found = [int(r["sequence"]) for r in newest(Pages(count), {}, limit)]
+    assert found == list(range(max(1, count - limit + 1), count + 1))
+
+
+def test_a_long_history_is_never_held_in_memory() -> None:
+    source: Source = Pages(20 * PAGE)
+    flow = ascending(source, {})
+    for number in range(1, 3 * PAGE):
+        assert int(next(flow)["sequence"]) == number
+        assert source.given <= number + PAGE  # type: ignore[attr-defined]
+    flow = newest(source, {}, 10 * PAGE)
+    looked_back = 20 * PAGE
+    for number in range(10 * PAGE + 1, 13 * PAGE):
+        assert int(next(flow)["sequence"]) == number
+    assert source.given <= 3 * PAGE + looked_back + 3 * PAGE  # type: ignore[attr-defined]
+
+
+def test_events_asks_for_90_days_and_10_000_unless_told_otherwise(doorctl: Doorctl) -> None:
+    with FakeDaemon(doorctl.socket, events=pages([record(1)])) as daemon:
+        before = datetime.now(UTC).timestamp()
+        assert doorctl("events").code == 0
+        [ask] = daemon.of("events")
+        assert ask.keys() == {"op", "since_us", "before", "limit", "newest"}
+        assert before - ask["since_us"] / 1e6 == pytest.approx(90 * 86_400, abs=600)
+
+
+def test_every_filter_reaches_the_daemon(doorctl: Doorctl) -> None:
+    words = "--since 2026-11-22 --until 2026-11-22T12:00Z --door front --door back --type lock.opened --class access"
+    with FakeDaemon(doorctl.socket) as daemon:
+        assert doorctl("events", *words.split(), "--user", "ann@example.org", "--limit", "7").code == 0
+        [ask] = daemon.of("events")
+    assert ask == {
+        "op": "events",
+        "since_us": 1_795_302_000_000_000,
+        "until_us": 1_795_348_800_000_000,
+        "door": ["front", "back"],
+        "type": ["lock.opened"],
+        "class": "access",
+        "user": ["ann@example.org"],
+        "before": None,
+        "limit": 7,
+        "newest": True,
+    }
+
+
+def test_events_in_words_and_in_json(doorctl: Doorctl) -> None:
+    held = [
+        record(1),
+        record(2, "lock.forced_open", message="Front door forced open"),
+        record(3, "controller_input.unstable", severity="warning", message="Input Front door contact is unstable"),
+        record(4, "controller.start", subject="controller", clock="unsynced", message="HQ lobby started"),
+    ]
+    with FakeDaemon(doorctl.socket, events=pages(held)):
+        said, raw = doorctl("events"), doorctl("events", "--json")
+    check_golden("cli/events.txt", said.out)
+    assert [json.loads(line) for line in raw.lines] == held
+
+
+def test_a_log_that_cannot_be_read_is_said(doorctl: Doorctl) -> None:
+    def no(_ask: dict[str, Any]) -> None:
+        raise RefusalError("log_unavailable", "the log cannot be read now")
+
+    with FakeDaemon(doorctl.socket, events=no):
+        said = doorctl("events")
+    assert (said.code, said.err) == (1, "doorctl: the log cannot be read now\n")
+
+
+# --- following --------------------------------------------------------------------------------------
+
+
+def growing(held: list[dict[str, Any]]) -> Answer:
+    """Pages of what is held when they are asked for."""
+
+    def answer(ask: dict[str, Any]) -> Any:
+        return pages(held)(ask)
+
+    return answer
+
+
+def test_follow_goes_on_without_gap_over_a_restart_of_the_daemon(
+    doorctl: Doorctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = [record(1), record(2)]
+    pauses = []
+
+    def live() -> Iterator[dict[str, Any]]:
+        if len(held) == 2:
+            yield {"status": status(log=status()["log"] | {"committed": 2})}
+            held.append(record(3))
+            yield {"record": held[-1]}
+            held.extend([record(4), record(5)])  # while the stream is down
+        else:
+            yield {"status": status(log=status()["log"] | {"committed": 5})}
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("edge.cli.history.time.sleep", pause)
+    with FakeDaemon(doorctl.socket, events=growing(held), watch=live):
+        said = doorctl("events", "--follow", "--json")
+    assert said.code == 0
+    assert sequences(said.out) == [1, 2, 3, 4, 5]
+    assert "the daemon hung up; trying again" in said.err
+
+
+def test_follow_begins_anew_with_a_new_log(doorctl: Doorctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = [record(1), record(2)]
+
+    def live() -> Iterator[dict[str, Any]]:
+        yield {"status": status(log=status()["log"] | {"committed": 2})}
+        held[:] = [record(1, message="the first of the new log")]
+        yield {"status": status(stream="lobby/ffffffffff", log=status()["log"] | {"committed": 1})}
+
+    def pause(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edge.cli.history.time.sleep", pause)
+    with FakeDaemon(doorctl.socket, events=growing(held), watch=live):
+        said = doorctl("events", "--follow", "--json")
+    assert sequences(said.out) == [1, 2, 1]
+
+
+# --- files ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A dead daemon's log: 1,200 records of two doors."""
+
+    async def run() -> None:
+        async with journal(tmp_path / "log.db") as held:
+            await held.write(*(forced(n, n, "back") if n % 3 == 0 else opened(n, n) for n in range(1_200)))
+
+    asyncio.run(run())
+    return tmp_path / "log.db"
+
+
+def test_a_dead_daemons_log_is_read_directly(doorctl: Doorctl, log: Path) -> None:
+    since = ["--since", "2020-01-01"]
+    said = doorctl("events", "--log", str(log), "--json", *since)
+    assert said.code == 0
+    assert sequences(said.out) == list(range(1, 1_201))
+    assert sequences(doorctl("events", "--log", str(log), "--json", "--limit", "3", *since).out) == [1198, 1199, 1200]
+    some = doorctl("events", "--log", str(log), "--json", "--door", "back", "--type", "lock.forced_open", *since)
+    assert len(some.lines) == 400
+    ann = doorctl("events", "--log", str(log), "--json", "--user", "ann@example.org", *since)
+    assert {json.loads(line)["data"]["actor"]["name"] for line in ann.lines} == {"Ann"}
+    assert len(ann.lines) == 800
+
+
+def test_what_is_no_log_is_said(doorctl: Doorctl, tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("not a database, but long enough to look like a file of its own kind" * 9)
+    for name in ("notes.db", "missing.db"):
+        said = doorctl("events", "--log", str(tmp_path / name))
+        assert said.code == 2
+        assert said.err.startswith("doorctl: ")
+        assert doorctl("diagnose", "--log", str(tmp_path / name)).code in {1, 2}
+
+
+def test_verify_names_the_first_broken_record(doorctl: Doorctl, log: Path) -> None:
+    said, raw = doorctl("log", "verify", str(log)), doorctl("log", "verify", str(log), "--json")
+    assert (said.code, said.out) == (0, f"{log}: 1200 records hold, 1 to 1200\n")
+    assert raw.json.items() >= {"ok": True, "checked": 1200, "broken": None}.items()
+    content = log.read_bytes()
+    log.write_bytes(content.replace(b'{"number":700}', b'{"number":701}'))
+    said, raw = doorctl("log", "verify", str(log)), doorctl("log", "verify", str(log), "--json")
+    assert (said.code, raw.code) == (1, 1)
+    assert "record 701 is broken" in said.out
+    assert raw.json["broken"]["sequence"] == 701
+    assert doorctl("log", "verify").code == 2
+
+
+# --- CSV ---------------------------------------------------------------------------------------------
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_the_report_is_written_whole(doorctl: Doorctl, log: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.csv"
+    report.write_text("of last week")
+    words = ["export", str(report), "--log", str(log), "--since", "2020-01-01"]
+    said = doorctl(*words)
+    assert (said.code, said.out, said.err) == (0, "", f"1200 records written to {report}\n")
+    text = report.read_bytes().decode()
+    assert text.count("\r\n") == 1_201
+    found = rows(text)
+    assert [int(row["sequence"]) for row in found] == list(range(1, 1_201))
+    assert found[1].items() >= {"actor_email": "ann@example.org", "subject": "doors/front", "success": "true"}.items()
+    assert json.loads(found[7]["details"]) == {"number": 7}
+    assert doorctl(*words, "--json").json == {"file": str(report), "records": 1_200}
+    assert rows(doorctl("export", "-", *words[2:], "--limit", "2").out)[0]["sequence"] == "1199"
+
+
+def test_a_report_that_breaks_off_leaves_the_old_one(doorctl: Doorctl, tmp_path: Path) -> None:
+    report = tmp_path / "report.csv"
+    report.write_text("of last week")
+    asked = []
+
+    def breaks(ask: dict[str, Any]) -> Any:
+        asked.append(ask)
+        if len(asked) > 1:
+            raise RefusalError("log_unavailable", "the disk has gone")
+        return pages([record(n) for n in range(1, 700)])(ask)
+
+    with FakeDaemon(doorctl.socket, events=breaks):
+        assert doorctl("export", str(report)).code == 1
+    assert report.read_text() == "of last week"
+    assert [path.name for path in tmp_path.iterdir() if "report" in path.name] == ["report.csv"]
+
+
+def test_a_report_cannot_be_written_there(doorctl: Doorctl, tmp_path: Path) -> None:
+    with FakeDaemon(doorctl.socket, events=pages([record(1)])):
+        said = doorctl("export", str(tmp_path / "none" / "report.csv"))
+    assert said.code == 2
+    assert "No such file or directory" in said.err
+
+
+NAMES = st.text(max_size=30) | st.sampled_from(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", '"', "a,b\nc"])
+
+
+@given(NAMES, NAMES)
+def test_no_name_becomes_a_formula_and_none_is_lost(name: str, message: str) -> None:
+    out = io.StringIO(newline="")
+    actor = {"kind": "user", "id": "u-1", "name": name, "email": "a@example.org"}
+    assert write_csv(out, [record(1, actor=actor, message=message, code=None)]) == 1
+    [row] = rows(out.getvalue())
+    assert tuple(row) == COLUMNS
+    for cell, value in ((row["actor_name"], name), (row["message"], message)):
+        assert cell in {value, f"'{value}"}
+        assert not cell.lstrip().startswith(("=", "+", "-", "@"))
+    assert row["code"] == ""
