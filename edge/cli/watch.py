@@ -175,7 +175,7 @@ def _event(record: dict[str, Any], width: int) -> Text:
 def _line(text: str, width: int, kind: str = "", *, style: str = "") -> Text:
     from rich.text import Text  # noqa: PLC0415 -- as above
 
-    line = Text(text, style=style or STYLES[kind], no_wrap=True, overflow="ellipsis")
+    line = Text(printable(text), style=style or STYLES[kind], no_wrap=True, overflow="ellipsis")
     line.truncate(width, overflow="ellipsis")
     return line
 
