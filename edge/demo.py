@@ -81,14 +81,16 @@ def main() -> int:
         say(
             "every line below was read back from the broker" if subscriber else "every line below was read from the log"
         )
-        say("Ctrl-C ends it\n")
+        say("Ctrl-C ends it")
+        say()
         shown = threading.Thread(target=show, args=(subscriber, control), daemon=True)
         shown.start()
         try:
             while True:
                 act(control)
         except (KeyboardInterrupt, Unreachable):
-            say("\nthe doors are locked, the log is written, all is ended")
+            say()
+            say("the doors are locked, the log is written, all is ended")
         finally:
             if subscriber is not None:
                 subscriber.close()
