@@ -276,6 +276,7 @@ class _Reading:
         contact, rex = timing.get("contact", default), points.get("rex")
         chosen = {k: getattr(door, k) for k in _POLICY} | {
             "rex_unlocks": rex.unlocks if isinstance(rex, tables.Rex) else True,
+            "rex_settle_ms": 2 * timing["rex"].debounce_ms if "rex" in timing else 0,  # it may bounce for as long again
             "has_contact": "contact" in points,
             "debounce_ms": contact.debounce_ms,
             "instability_ms": contact.instability_ms,

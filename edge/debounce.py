@@ -77,6 +77,11 @@ class Debouncer:
         self._read = self._restless = False
         return [Settled(level, at_ns, initial=True)]
 
+    def forget(self) -> None:
+        """The line is lost: what has not settled never will; the level comes anew with `reset`."""
+        self.level = self._raw = self._first_ns = None
+        self._read = self._restless = False
+
     def feed(self, level: bool, at_ns: int) -> list[Report]:
         """Take an edge to `level`. One to the level that stood already means that others were missed."""
         at_ns = max(at_ns, self._edge_ns)  # a time stamp that runs backwards must not undo what was said

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.door_state import (
     NEVER,
+    OUTDATED,
     RECORDED,
     STANDS_OPEN,
     TRANSITIONS,
@@ -147,14 +148,24 @@ class _Turn:
             self.put(authorised_from_ns=None, last_authorised=Span(old.authorised_from_ns or at_ns, at_ns))
             self.record("lock.locked", at_ns, actor=actor, cause=cause)
             if old.access is not None and old.access.unused and new.contact is Contact.CLOSED:
+                _access_not_taken(self, at_ns)  # of an access just before
                 settled_ns = at_ns + self.policy.debounce_ms * NS_PER_MS
                 self.put(not_taken=NotTaken(settled_ns, at_ns, old.access.actor, old.correlation))
         elif new.released and not old.released:
             self.put(authorised_from_ns=at_ns)
+            self.excuse(at_ns)
         if new.mode in STANDS_OPEN and old.mode not in STANDS_OPEN:
             self.stop_held_open()
         elif old.mode in STANDS_OPEN and new.mode not in STANDS_OPEN:
             self.count_held_open(at_ns)
+
+    def excuse(self, at_ns: int, grace_ms: int = 0) -> None:
+        """What authorises from `at_ns` on settles after an opening that it came before (R4)."""
+        opening = self.door.opening
+        if opening is None or opening.forced_ns is None or at_ns > opening.since_ns + grace_ms * NS_PER_MS:
+            return
+        self.put(opening=replace(opening, authorised=True, forced_ns=None))
+        self.count_held_open(opening.since_ns)
 
     def count_held_open(self, from_ns: int) -> None:
         """Start the held-open count again, where it can run at all (R5)."""
@@ -195,7 +206,7 @@ def _unlock(turn: _Turn, trigger: Trigger, at_ns: int, actor: Actor, for_s: floa
     verdict = TRANSITIONS[door.mode, trigger]
     if trigger is Trigger.HOLD:
         turn.record("lock.unlock", at_ns, actor=actor, cause=cause, details={"until": "further_notice"})
-        turn.change(at_ns, cause, actor, operator=OperatorMode.UNLOCKED)
+        turn.change(at_ns, cause, actor, operator=OperatorMode.UNLOCKED, told=door.told | {trigger})
         return
     seconds = turn.policy.unlock_s if for_s is None else for_s
     turn.record("lock.unlock", at_ns, actor=actor, cause=cause, details={"for_s": seconds})
@@ -230,6 +241,7 @@ def _refusal(turn: _Turn, trigger: Trigger) -> tuple[str, dict[str, Json]] | Non
 
 def _operator(turn: _Turn, trigger: Trigger, item: Command) -> None:
     door = turn.door
+    turn.put(told=door.told | {trigger})
     if trigger is Trigger.LOCK_DOWN and not door.locked_down:
         turn.record("lock.lock_down", item.at_ns, actor=item.actor, cause="operator")
         turn.change(item.at_ns, "lockdown", item.actor, locked_down=True, access=None)
@@ -259,10 +271,7 @@ def _rex(turn: _Turn, item: RexPressed) -> None:
     before = turn.door.rex_shunt
     from_ns = before.from_ns if before.holds(at_ns) else at_ns
     turn.put(rex_shunt=Span(from_ns, at_ns + _ns(policy.rex_shunt_s)))
-    opening = turn.door.opening
-    if opening is not None and opening.forced_ns is not None and at_ns <= opening.forced_ns:  # the grace
-        turn.put(opening=replace(opening, authorised=True, forced_ns=None))
-        turn.count_held_open(opening.since_ns)
+    turn.excuse(at_ns, policy.rex_grace_ms)
     if policy.rex_unlocks:
         _unlock(turn, Trigger.REX, at_ns, REX)
 
@@ -294,7 +303,7 @@ def _opened(turn: _Turn, at_ns: int, observed: Observed) -> None:
         turn.begin_passage()
     details: dict[str, Json] = {"observed": observed.value, "authorised_by": authority}
     turn.record("lock.opened", at_ns, details=details)
-    forced_ns = None if authority else at_ns + policy.rex_grace_ms * NS_PER_MS
+    forced_ns = None if authority else at_ns + (policy.rex_grace_ms + policy.rex_settle_ms) * NS_PER_MS
     turn.put(opening=Opening(at_ns, authorised=bool(authority), forced_ns=forced_ns))
     if authority:
         turn.count_held_open(_held_open_from(turn, at_ns))
@@ -326,6 +335,8 @@ def _held_open_from(turn: _Turn, opened_ns: int) -> int:
 
 
 def _closed(turn: _Turn, at_ns: int, observed: Observed, opening: Opening) -> None:
+    if opening.forced_ns is not None:  # closed again before it was decided, and nothing came that authorised it
+        _forced_open(turn, at_ns)
     door = turn.door
     cleared = None if door.alarm is Alarm.NORMAL else door.alarm.value  # R6
     details: dict[str, Json] = {
@@ -334,9 +345,14 @@ def _closed(turn: _Turn, at_ns: int, observed: Observed, opening: Opening) -> No
         "observed": observed.value,
     }
     turn.record("lock.closed", at_ns, details=details)
-    # R7: after closing a fresh exit request is needed
-    turn.put(opening=None, alarm=Alarm.NORMAL, warning=False, rex_shunt=NEVER)
-    if door.access is not None and turn.policy.relock is Relock.CLOSE:
+    turn.put(opening=None, alarm=Alarm.NORMAL, warning=False)
+    if door.rex_shunt.until_ns <= at_ns + _ns(turn.policy.rex_shunt_s):  # R7: after closing, a fresh one is needed
+        turn.put(rex_shunt=NEVER)
+    if door.access is None:
+        return
+    if (door.unlocked_ns or 0) > at_ns:  # unlocked while the closing settled: not what this closing ends
+        turn.put(access=replace(door.access, unused=True))
+    elif turn.policy.relock is Relock.CLOSE:
         turn.change(max(at_ns, turn.now_ns), "closed", access=None)
 
 
@@ -385,7 +401,7 @@ def _unstable(turn: _Turn, item: InputUnstable) -> None:
 
 
 def _lost(turn: _Turn, item: PointsLost) -> None:
-    turn.put(fault=item.reason, lost=turn.door.lost | item.points)
+    turn.put(lost={**turn.door.lost, **dict.fromkeys(sorted(item.points), item.reason)})
     if item.lock:
         turn.put(lock=Lock.UNKNOWN)
     if item.contact:
@@ -393,8 +409,7 @@ def _lost(turn: _Turn, item: PointsLost) -> None:
 
 
 def _back(turn: _Turn, item: PointsBack) -> None:
-    lost = turn.door.lost - item.points
-    turn.put(lost=lost, fault=turn.door.fault if lost else None)
+    turn.put(lost={point: why for point, why in turn.door.lost.items() if point not in item.points})
 
 
 def _lock_confirmed(turn: _Turn, item: LockConfirmed) -> None:
@@ -409,14 +424,15 @@ def _restore(turn: _Turn, item: Restore) -> None:
     """R14: a lockdown and an operator's mode return; what cannot be understood is left out."""
     door = turn.door
     known = {mode.value: mode for mode in OperatorMode}
-    remembered_mode = known.get(str(item.memory.get("operator")), OperatorMode.NONE)
-    turn.change(
-        item.at_ns,
-        "restored",
-        locked_down=door.locked_down or item.memory.get("locked_down") is True,
-        operator=remembered_mode if door.operator is OperatorMode.NONE else door.operator,
-        access=None if item.memory.get("locked_down") is True else door.access,
-    )
+    operator = known.get(str(item.memory.get("operator")), OperatorMode.NONE)
+    if operator is OperatorMode.NONE or door.told & OUTDATED[operator]:
+        operator = door.operator
+    locked_down = door.locked_down
+    if not door.told & {Trigger.LOCK_DOWN, Trigger.CANCEL}:
+        locked_down = item.memory.get("locked_down") is True
+    changed = (locked_down, operator) != (door.locked_down, door.operator)
+    access = None if changed and (locked_down or operator is OperatorMode.BLOCKED) else door.access
+    turn.change(item.at_ns, "restored", locked_down=locked_down, operator=operator, access=access)
 
 
 # --- deadlines ------------------------------------------------------------------------------------
@@ -453,7 +469,7 @@ def _forced_open(turn: _Turn, at_ns: int) -> None:
     opening = turn.door.opening
     if opening is not None:
         turn.put(opening=replace(opening, forced_ns=None), alarm=Alarm.FORCED_OPEN)
-        turn.record("lock.forced_open", at_ns)
+        turn.record("lock.forced_open", min(at_ns, opening.since_ns + turn.policy.rex_grace_ms * NS_PER_MS))
 
 
 def _warn(turn: _Turn, _at_ns: int) -> None:

@@ -6,11 +6,15 @@ Control service (https://github.com/onvif/specs/blob/development/doc/DoorControl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from edge.messages import Actor, Json, Observed, Outputs, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Mode(StrEnum):
@@ -175,6 +179,9 @@ class NotTaken:
     correlation: str
 
 
+NO_POINTS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """One door. `run` makes the correlations of one run of the daemon its own."""
@@ -188,8 +195,8 @@ class Door:
     alarm: Alarm = Alarm.NORMAL
     warning: bool = False
     tamper: frozenset[str] = frozenset()
-    fault: str | None = None
-    lost: frozenset[str] = frozenset()
+    lost: Mapping[str, str] = field(default_factory=lambda: NO_POINTS)
+    """Each point of this door that cannot be read or driven now, and why (R16)."""
     # layers, highest first (R13)
     release_input: bool = False
     locked_down: bool = False
@@ -197,6 +204,8 @@ class Door:
     scheduled: bool = False
     access: Access | None = None
     # what the rules remember
+    told: frozenset[Trigger] = frozenset()
+    """What operators have said in this run of the daemon: newer than whatever the log remembers (R14)."""
     seen: bool = False
     """The contact has been known once; the next change is no longer `at_start`."""
     interlocked_by: str | None = None
@@ -215,6 +224,11 @@ class Door:
     def subject(self) -> Subject:
         """What this door's events are about."""
         return Subject("lock", self.id, self.name)
+
+    @property
+    def fault(self) -> str | None:
+        """Why points are lost, each reason once; None when all is well."""
+        return "; ".join(dict.fromkeys(self.lost.values())) or None
 
     @property
     def mode(self) -> Mode:
@@ -245,6 +259,15 @@ def outputs(door: Door) -> Outputs:
 def remembered(door: Door) -> dict[str, Json]:
     """The part of a door that outlives the daemon (R14)."""
     return {"locked_down": door.locked_down, "operator": door.operator.value}
+
+
+OUTDATED: Final = {
+    OperatorMode.NONE: frozenset[Trigger](),
+    OperatorMode.UNLOCKED: frozenset({Trigger.HOLD, Trigger.LOCK, Trigger.BLOCK}),
+    OperatorMode.LOCKED: frozenset({Trigger.HOLD, Trigger.LOCK, Trigger.BLOCK}),
+    OperatorMode.BLOCKED: frozenset({Trigger.HOLD, Trigger.BLOCK, Trigger.UNBLOCK}),
+}
+"""A remembered operator mode -> what makes it outdated, said before the memory came."""
 
 
 def observed_first(door: Door) -> Observed:

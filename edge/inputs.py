@@ -42,8 +42,16 @@ class Inputs:
         """Take an edge, or the level found at start or on return of the line."""
         debouncer = self._debouncers[role]
         reports = debouncer.reset(asserted, at_ns) if initial else debouncer.feed(asserted, at_ns)
-        self._hand_on(role, reports)
+        others = [(r, d) for r, d in self._debouncers.items() if r != role]
+        before = [(r, report) for r, d in others for report in d.expire(at_ns, None)]  # when this wake-up is late
+        self._hand_on([*before, *((role, report) for report in reports)])
         self._arm()
+
+    def forget(self, role: str) -> None:
+        """Its line is lost: what has not settled never will."""
+        if role in self._debouncers:
+            self._debouncers[role].forget()
+            self._arm()
 
     def stop(self) -> None:
         """Forget the timer."""
@@ -51,8 +59,9 @@ class Inputs:
             self._timer.cancel()
             self._timer, self._due_ns = None, None
 
-    def _hand_on(self, role: str, reports: list[Report]) -> None:
-        for report in reports:
+    def _hand_on(self, reports: list[tuple[str, Report]]) -> None:
+        """In the order of their first edges; of two at once, the contact is judged last (R4)."""
+        for role, report in sorted(reports, key=lambda one: (one[1].at_ns, one[0] == "contact")):
             self._settled(role, report)
 
     def _arm(self) -> None:
@@ -68,8 +77,6 @@ class Inputs:
     def _due(self) -> None:
         self._timer, self._due_ns = None, None
         now_ns = self._now_ns()
-        for role, debouncer in self._debouncers.items():
-            deadline_ns = debouncer.deadline_ns
-            if deadline_ns is not None and deadline_ns <= now_ns:
-                self._hand_on(role, debouncer.expire(now_ns, self._read_back(role)))
+        due = [(r, d) for r, d in self._debouncers.items() if d.deadline_ns is not None and d.deadline_ns <= now_ns]
+        self._hand_on([(r, report) for r, d in due for report in d.expire(now_ns, self._read_back(r))])
         self._arm()

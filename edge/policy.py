@@ -65,6 +65,8 @@ class DoorPolicy:
     """How long after a request to exit an opening is authorised (R7)."""
     rex_grace_ms: int = 0
     """How long after an opening a request to exit still authorises it (R7)."""
+    rex_settle_ms: int = 0
+    """How long a button that was pressed in time may take to settle: an opening is not called forced before."""
     rex_in_lockdown: bool = True
     """A request to exit works while locked down or blocked too: life safety first (R7)."""
     rex_in_interlock: bool = True

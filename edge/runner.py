@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge import door as rules
 from edge.catalogue import message
 from edge.debounce import Debouncer, Settled, Unstable
-from edge.door_state import Contact, Door, outputs, remembered
+from edge.door_state import Door, outputs, remembered
 from edge.inputs import Inputs
 from edge.messages import (
     NS_PER_S,
@@ -56,7 +58,10 @@ if TYPE_CHECKING:
     from edge.ports import Journal
     from edge.settings import DoorSettings
 
+LOG: Final = logging.getLogger(__name__)
 FACETS: Final = ("mode", "contact", "lock", "alarm")
+AGAIN_NS: Final = NS_PER_S
+"""After a mistake of our own, a door whose deadline is over is tried again this much later."""
 SITE: Final = "controller"
 """Points of the controller itself, such as one release input for every door, carry this in front."""
 
@@ -116,6 +121,8 @@ class Runner:
         self._now_ns = now_ns
         self._inbox: deque[Signal] = deque()
         self._depth = 0
+        self._stopped = False
+        self._mistaken: set[tuple[str, str]] = set()  # bounded: by the doors and the kinds of exceptions
         self._lost: dict[str, str] = {}
         self._levels: dict[str, tuple[bool, int]] = {}
         self.listeners: list[Callable[[str], None]] = []
@@ -154,7 +161,8 @@ class Runner:
             self._step(cell, None)
 
     def stop(self) -> None:
-        """Arm no timer any more; the wires are the drivers' to bring to rest (R15)."""
+        """From now on no door moves: the wires are the drivers' to bring to rest (R15)."""
+        self._stopped = True
         self._site.stop()
         for cell in self._cells.values():
             cell.inputs.stop()
@@ -164,7 +172,10 @@ class Runner:
     def restore(self, memories: Mapping[str, str]) -> None:
         """Give the doors back what the log remembers (R14)."""
         for key, cell in self._cells.items():
-            self._step(cell, Restore(memory_of(memories.get(key, "{}")), self._now_ns()))
+            memory = memory_of(memories.get(key, "{}"))
+            self._step(cell, Restore(memory, self._now_ns()))
+            if memory and memory != remembered(cell.door):  # or what was said meanwhile would not outlive this run
+                self._journal.append([], {key: json.dumps(remembered(cell.door))})
 
     def reload(self, settings: DoorSettings) -> None:
         """Apply a changed policy or name to a running door, and touch no other."""
@@ -179,6 +190,9 @@ class Runner:
         """Ask doors for something, now; the outcome of each is known at once."""
         outcomes = {}
         for key in doors:
+            if self._stopped:
+                outcomes[key] = Outcome(False, "stopping", "the daemon is stopping: its locks rest")
+                continue
             events = self._step(self._cells[key], Command(command_id, name, actor, self._now_ns(), for_s))
             refused = next((event for event in events if not event.success), None)
             outcomes[key] = Outcome(done=True) if refused is None else Outcome(False, refused.code, message(refused))
@@ -195,6 +209,8 @@ class Runner:
             self._depth += 1
             try:
                 self._handle(self._inbox.popleft())
+            except Exception as error:  # noqa: BLE001 -- our own mistake or the driver's: signals go on coming
+                self._mistake(None, error)
             finally:
                 self._depth -= 1
 
@@ -203,6 +219,8 @@ class Runner:
     def _handle(self, signal: Signal) -> None:
         if isinstance(signal, Lost | Back):
             self._line(signal)
+            return
+        if signal.point in self._lost:  # it was on its way when the line went; the return brings everything anew
             return
         key, _, role = signal.point.rpartition(".")
         if isinstance(signal, Level):
@@ -218,10 +236,15 @@ class Runner:
 
     def _input_fault(self, key: str, role: str, signal: InputFault) -> None:
         item: Item
+        inputs = self._site if key == SITE else self._cells[key].inputs
         if role == "contact":
             item = ContactFault(signal.reason, signal.at_ns)
         else:
             item = TamperChanged(signal.point, signal.reason is not None, signal.at_ns)
+        if signal.reason is not None:
+            inputs.forget(role)
+        elif (level := self._wires.level(signal.point)) is not None:
+            inputs.feed(role, level, signal.at_ns, initial=True)
         for cell in self._cells.values() if key == SITE else [self._cells[key]]:
             self._step(cell, item)
 
@@ -264,6 +287,9 @@ class Runner:
         details: dict[str, Json] = {"points": [*sorted(points)]}
         if isinstance(signal, Lost):
             self._lost |= dict.fromkeys(points, signal.reason)
+            for point in points:
+                key, _, role = point.rpartition(".")
+                (self._site if key == SITE else self._cells[key].inputs).forget(role)
             details["reason"] = signal.reason
         else:
             for point in points:
@@ -289,7 +315,9 @@ class Runner:
     def _step(self, cell: _Cell, item: Item | None) -> list[Event]:
         self._depth += 1
         try:
-            events = self._one_step(cell, item, self._now_ns())
+            events = [] if self._stopped else self._one_step(cell, item, self._now_ns())
+        except Exception as error:  # noqa: BLE001 -- our own mistake: it is this door's, and the others go on
+            events = [self._mistake(cell, error)]
         finally:
             self._depth -= 1
         if self._depth == 0:
@@ -300,11 +328,11 @@ class Runner:
         old = cell.door
         cell.door, events = rules.step(old, cell.settings.policy, item, now_ns)
         self._drive(cell)
+        self._arm(cell, now_ns)
         memory = json.dumps(remembered(cell.door))
         modes = None if memory == json.dumps(remembered(old)) else {cell.door.id: memory}
         if events or modes:
             self._journal.append(events, modes)
-        self._arm(cell, now_ns)
         if cell.door != old or not cell.since_ns:
             self._note(cell, old, now_ns)
         return events
@@ -321,8 +349,10 @@ class Runner:
         for driver, values in changed.items():
             self._wires.apply(driver, values)
 
-    def _arm(self, cell: _Cell, now_ns: int) -> None:
+    def _arm(self, cell: _Cell, now_ns: int, at_least_ns: int = 0) -> None:
         due_ns = rules.next_deadline(cell.door, cell.settings.policy)
+        if due_ns is not None:
+            due_ns = max(due_ns, now_ns + at_least_ns)
         if due_ns == cell.due_ns and cell.timer is not None:
             return
         if cell.timer is not None:
@@ -341,11 +371,40 @@ class Runner:
         for facet in FACETS:
             if facet not in cell.since_ns or getattr(door, facet) != getattr(old, facet):
                 cell.since_ns[facet] = now_ns
-        for listener in self.listeners:
-            listener(door.id)
         group = cell.settings.policy.interlock
         if group is not None and _occupied(door) != _occupied(old):
             self._interlock(group, now_ns)
+        for listener in self.listeners:
+            try:
+                listener(door.id)
+            except Exception as error:  # noqa: BLE001 -- a listener's mistake is no door's
+                self._mistake(cell, error)
+
+    def _mistake(self, cell: _Cell | None, error: Exception) -> Event:
+        """The one place for what should never happen: said in full, recorded once, and the doors go on."""
+        LOG.error("a mistake in doord itself", exc_info=error)
+        subject = Subject("controller", SITE, "doord") if cell is None else cell.door.subject
+        event = Event(
+            "controller.fault",
+            now_ns := self._now_ns(),
+            subject,
+            SYSTEM,
+            success=False,
+            code="internal_error",
+            door=None if cell is None else cell.door.id,
+            details={"reason": repr(error)[:500]},
+        )
+        first = (subject.id, type(error).__name__) not in self._mistaken
+        self._mistaken.add((subject.id, type(error).__name__))
+        if cell is not None:
+            if cell.door.access is not None and cell.door.access.until_ns <= now_ns:  # whatever else goes wrong
+                cell.door = replace(cell.door, access=None)
+                self._drive(cell)
+            self._arm(cell, now_ns, AGAIN_NS)
+        if first:
+            with suppress(Exception):
+                self._journal.append([event])
+        return event
 
     def _interlock(self, group: str, now_ns: int) -> None:
         """R18: tell each door of the group which other one is open or released."""
@@ -366,4 +425,5 @@ def memory_of(text: str) -> dict[str, Json]:
 
 
 def _occupied(door: Door) -> bool:
-    return door.contact is Contact.OPEN or door.released
+    """Open, also when that was the last that its contact said before it was lost; or released."""
+    return door.opening is not None or door.released

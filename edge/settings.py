@@ -155,8 +155,8 @@ def _drivers(old: Mapping[str, DriverSettings], new: Mapping[str, DriverSettings
     return keys
 
 
-_TIMING: Final = frozenset({"debounce_ms", "instability_ms"})
-"""Belongs to the contact, and is found changed with it: debouncers are made at start, and so are groups."""
+_TIMING: Final = frozenset({"debounce_ms", "instability_ms", "rex_settle_ms"})
+"""Belongs to an input, and is found changed with it: debouncers are made at start, and so are groups."""
 
 
 def _door(before: DoorSettings, after: DoorSettings, old: Settings, new: Settings) -> tuple[list[str], list[str]]:

@@ -108,6 +108,7 @@ def test_a_door_in_full(tmp_path: Path) -> None:
         rex_unlocks=False,
         rex_shunt_s=8.0,
         rex_grace_ms=500,
+        rex_settle_ms=40,
         rex_in_lockdown=False,
         rex_in_interlock=False,
         debounce_ms=50,
