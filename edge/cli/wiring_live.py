@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from edge.cli.client import Client
+from edge.cli.client import Client, Refused, Unreachable
 from edge.cli.wiring import RELEASE_S
 
 if TYPE_CHECKING:
@@ -20,7 +20,11 @@ class LiveBench:
         self._client = Client(arguments.socket)
         self._rex_ns: int | None = None
         self._presses = 0
-        facts = self._client.ask("facts")
+        try:
+            facts = self._client.ask("facts")
+        except (Refused, Unreachable):
+            self._client.close()
+            raise
         if self._door not in facts["doors"]:
             self._client.close()
             raise ValueError(f"no door {self._door!r}; expected one of {', '.join(facts['doors'])}")
