@@ -9,22 +9,25 @@ BIN := $(VENV)/bin
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.ready ## virtual environment, and the Debian packages that are missing
+setup: $(VENV)/.ready ## the virtual environment
 
 $(VENV)/.ready: pyproject.toml systemd/packages
-	@sh systemd/packages demo test
+	@sh systemd/packages
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: sudo apt-get install python3 python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 demo: setup ## four simulated doors, a broker, a little traffic; Ctrl-C ends it
+	@sh systemd/packages demo
 	@$(BIN)/python -m edge.demo
 
 test: setup ## all tests
+	@sh systemd/packages test
 	$(BIN)/python -m pytest -q
 
 check: setup ## style, types, house rules
+	@sh systemd/packages test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
