@@ -6,7 +6,7 @@ One rule: an alarm leaves this lane only when the broker has taken its copy; the
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import heapq
 from typing import TYPE_CHECKING, Final
 
 from edge.catalogue import CATALOGUE, Severity
@@ -20,20 +20,24 @@ if TYPE_CHECKING:
 
 SINK: Final = "mqtt-alarms"
 ALARM_TYPES: Final = tuple(sorted(row.type for row in CATALOGUE.values() if row.severity is Severity.ALARM))
-MAX_WAITING: Final = 1_000
-"""Alarms kept ready; more are read from the log again when there is room."""
+MAX_KNOWN: Final = 1_000
+"""Alarms kept here; more are read from the log again when all of these have left."""
 AGAIN_S: Final = 1.0
 
 
 class AlarmLane:
-    """Alarms that wait for a place, and those under way, for one link."""
+    """Alarms that wait for a place, are under way, or came back, for one link."""
 
-    def __init__(self, log: Log, ready: Callable[[], None]) -> None:
-        """`ready` is called when alarms from before have been read."""
-        self._log, self._ready = log, ready
-        self._waiting: deque[Record] = deque()
-        self._known: set[int] = set()
-        """Those that wait or are under way."""
+    def __init__(self, log: Log, ready: Callable[[], None], retry_s: float) -> None:
+        """`ready` is called when there may be something to send; what came back is sent again after `retry_s`."""
+        self._log, self._ready, self._retry_s = log, ready, retry_s
+        self._known: dict[int, Record] = {}
+        """All in this lane, by sequence."""
+        self._waiting: list[int] = []
+        """A heap of sequences: the oldest goes first."""
+        self._back: dict[int, bool] = {}
+        """Sent, and refused (True) or heard by nobody."""
+        self._again: asyncio.TimerHandle | None = None
         self._highest = 0
         self._behind = False
         self._catching_up: asyncio.Task[None] | None = None
@@ -47,32 +51,63 @@ class AlarmLane:
         """The link is gone."""
         if self._catching_up is not None:
             self._catching_up.cancel()
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
         self._waiting.clear()
         self._known.clear()
+        self._back.clear()
+        self._behind, self._highest = False, 0
 
     def add(self, records: Sequence[Record]) -> None:
         """Take the alarms out of what was committed just now."""
         for record in records:
             if CATALOGUE[record.event.type].severity is Severity.ALARM and record.sequence not in self._known:
-                if len(self._waiting) >= MAX_WAITING:
+                if len(self._known) >= MAX_KNOWN:
                     self._behind = True
                     return
-                self._known.add(record.sequence)
-                self._waiting.append(record)
+                self._known[record.sequence] = record
+                heapq.heappush(self._waiting, record.sequence)
 
     def next(self) -> Record | None:
         """The alarm to send now."""
-        return self._waiting.popleft() if self._waiting else None
+        return self._known[heapq.heappop(self._waiting)] if self._waiting else None
 
     def taken(self, sequence: int) -> None:
-        """The broker has it."""
-        self._known.discard(sequence)
+        """The broker has it, and gives it to somebody: then it will give those that came back, too."""
+        self._forget(sequence)
+        self._retry()
+        if self._behind and not self._known:
+            self.start()
+
+    def came_back(self, sequence: int, *, refused: bool) -> None:
+        """The broker refused it, or nobody heard it: it is sent again later, newer ones at once."""
+        if sequence in self._known:
+            self._back[sequence] = refused
+            if self._again is None:
+                self._again = asyncio.get_running_loop().call_later(self._retry_s, self._retry)
+
+    def not_wanted(self) -> None:
+        """Somebody hears events, and nobody heard these alarms: they do not subscribe to copies."""
+        for sequence in [sequence for sequence, refused in self._back.items() if not refused]:
+            del self._back[sequence]
+            self._forget(sequence)
+
+    def _forget(self, sequence: int) -> None:
+        self._known.pop(sequence, None)
         self._highest = max(self._highest, sequence)
         if not self._behind and (self._catching_up is None or self._catching_up.done()):
             self._log.advance(SINK, min(self._known, default=self._highest + 1) - 1)
-        elif self._behind and not self._waiting:
-            self._behind = False
-            self.start()
+
+    def _retry(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        if self._back:
+            for sequence in self._back:
+                heapq.heappush(self._waiting, sequence)
+            self._back.clear()
+            self._ready()
 
     async def _catch_up(self) -> None:
         """Read the alarms from before, in order, a page at a time."""
@@ -91,7 +126,7 @@ class AlarmLane:
             if page.next is None:
                 break
             after = page.next
-            while len(self._waiting) > MAX_WAITING // 2:  # noqa: ASYNC110 -- once a second is often enough
+            while len(self._known) > MAX_KNOWN // 2:  # noqa: ASYNC110 -- once a second is often enough
                 await asyncio.sleep(AGAIN_S)
         if not self._known and not self._behind:
             self._log.advance(SINK, through)

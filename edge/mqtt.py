@@ -17,11 +17,13 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from edge.aside import aside
 from edge.ports import Connected, Incoming, LinkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from paho.mqtt.client import DisconnectFlags
     from paho.mqtt.reasoncodes import ReasonCode
 
     from edge.tables import Mqtt
@@ -32,6 +34,8 @@ CONNECT_S: Final = 15.0
 SESSION_S: Final = 86_400
 """How long the broker keeps commands for us; each is judged by its own expiry when it comes."""
 HOUSEKEEPING_S: Final = 2.0
+MAX_PACKET_BYTES: Final = 256 * 1024
+"""The broker keeps larger messages to itself; the largest command has 64 KiB."""
 RECEIVE_MAXIMUM: Final = 65_535
 """MQTT 5, 3.2.2.3.3: what a broker that says nothing allows."""
 
@@ -41,6 +45,9 @@ class Hearer(Protocol):
 
     def acknowledged(self, mid: int, code: int) -> None:
         """One of our messages was answered with this reason code."""
+
+    def subscribed(self, code: int) -> None:
+        """Our subscriptions were answered; the worst of the reason codes."""
 
     def incoming(self, incoming: Incoming) -> None:
         """A message came."""
@@ -63,13 +70,18 @@ class MqttLink:
         self._client.suppress_exceptions = True  # an exception in a callback would end the link for ever
         self._client.max_inflight_messages_set(0)  # the window is ours
         self._client.on_connect = self._on_connect
+        self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
+        self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._client.on_socket_register_write = self._want_write
         self._client.on_socket_unregister_write = self._written
         self._connack: asyncio.Future[Connected] = self._loop.create_future()
         self._client.on_socket_close = self._closing
         self._fd: int | None = None
+        self._ended = False
+        self._last_words: str | None = None
+        """Why the broker ended it, if it said so."""
         self._housekeeper: asyncio.TimerHandle | None = None
         self._properties: dict[tuple[str | None, bytes | None], Properties] = {}
 
@@ -77,12 +89,14 @@ class MqttLink:
         """Connect and wait for the broker's word. Raises LinkError with a reason for people."""
         try:
             async with asyncio.timeout(CONNECT_S):
-                # DNS, TCP and TLS block; paho sends CONNECT from there too, all else happens on the loop
-                await self._loop.run_in_executor(None, self._open, will)
+                # DNS, TCP and TLS block; CONNECT and all else is sent by the loop
+                await aside(lambda: self._open(will), "mqtt-connect")
                 self._attach()
                 return await self._connack
         except TimeoutError:
-            raise LinkError(f"{self._settings.url} did not answer within {CONNECT_S:.0f} s") from None
+            raise LinkError(f"{self._settings.url} did not answer in time") from None
+        except LinkError:
+            raise
         except (OSError, ValueError) as error:
             raise LinkError(f"{self._settings.url}: {error}") from None
 
@@ -110,16 +124,21 @@ class MqttLink:
         """Say goodbye, so that no will is sent, and let go."""
         if self._fd is not None:
             self._client.disconnect()
+            self._client.loop_write()
         self.abandon()
 
     def abandon(self) -> None:
         """Let go without a word: the link is dead or silent, and the broker shall send our will."""
+        self._ended = True
         self._detach()
+        self._close_socket()
+
+    def _close_socket(self) -> None:
         sock = self._client.socket()
         if sock is not None:
             sock.close()
 
-    # --- connecting, in the executor's thread ---------------------------------------------------------
+    # --- connecting, in a thread of its own -----------------------------------------------------------
 
     def _open(self, will: tuple[str, bytes]) -> None:
         settings, client = self._settings, self._client
@@ -131,7 +150,10 @@ class MqttLink:
         client.connect_timeout = CONNECT_S / 2
         session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         session.SessionExpiryInterval = SESSION_S
+        session.MaximumPacketSize = MAX_PACKET_BYTES
         client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=session)
+        if self._ended:  # nobody waited that long
+            self._close_socket()
 
     # --- the socket, on the loop ----------------------------------------------------------------------
 
@@ -180,6 +202,7 @@ class MqttLink:
             self._lose(paho.error_string(result))
 
     def _lose(self, reason: str) -> None:
+        reason = self._last_words or reason
         self.abandon()
         if not self._connack.done():
             self._connack.set_exception(LinkError(reason))
@@ -206,6 +229,18 @@ class MqttLink:
             return
         allowed = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)
         self._connack.set_result(Connected(allowed))
+
+    def _on_disconnect(
+        self, _client: object, _data: object, flags: DisconnectFlags, reason: ReasonCode, _properties: object
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self._last_words = f"the broker ended the connection: {reason}"
+        self._loop.call_soon(self._check, MQTTErrorCode.MQTT_ERR_CONN_LOST)
+
+    def _on_subscribe(
+        self, _client: object, _data: object, _mid: int, reasons: list[ReasonCode], _properties: object
+    ) -> None:
+        self._loop.call_soon(self._hearer.subscribed, max(reason.value for reason in reasons))
 
     def _on_publish(
         self, _client: object, _data: object, mid: int, reason: ReasonCode, _properties: Properties | None
@@ -250,4 +285,4 @@ def _tls(settings: Mqtt) -> ssl.SSLContext:
 def _secret(settings: Mqtt) -> str | None:
     if settings.password_file is None:
         return None
-    return settings.password_file.read_text().strip()
+    return settings.password_file.read_text().rstrip("\r\n")

@@ -132,7 +132,7 @@ class Link(Protocol):
         """Connect, leaving a retained will (topic, payload). Raises LinkError."""
 
     def subscribe(self, topics: Sequence[str]) -> None:
-        """Receive what is published there."""
+        """Receive what is published there; whoever made the link hears whether the broker allows it."""
 
     def publish(
         self,

@@ -1,7 +1,7 @@
 """One conversation with the upstream: send what the log has, hear what is acknowledged, try again.
 
 One rule: the log is the only queue. Whatever is in here may be forgotten at any moment; what was
-not acknowledged is read from the log and sent again. Alarms go first, always.
+not acknowledged is read from the log and sent again. Alarms go first, always. See docs/mqtt.md.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.alarm_lane import AlarmLane
@@ -17,6 +18,7 @@ from edge.log import LogUnavailableError
 from edge.orders import parse_ack
 from edge.outbox import Outbox
 from edge.ports import Incoming, LinkError
+from edge.refusals import Refusals
 from edge.wire import CONTENT_TYPE, Identity, encode, to_bytes
 
 if TYPE_CHECKING:
@@ -35,11 +37,18 @@ NOBODY_S: Final = 30.0
 """How long to wait when nobody subscribes, or when the broker refuses a message."""
 STALL_S: Final = 20.0
 """A link on which nothing is acknowledged for this long is given up; an application is sent to again."""
+LONGEST_STALL_S: Final = 320.0
+"""An application that stays silent is sent to again after twice the time, each time, up to this."""
 TICK_S: Final = 5.0
 STATUS_EVERY_S: Final = 60.0
 CHUNK: Final = 500
 MAX_REPLIES: Final = 200
+MAX_REPLAYS: Final = 100
+MAX_TOPIC_BYTES: Final = 1_024
+"""Of a response topic; MQTT allows 65,535."""
+SUCCESS: Final = 0x00
 NO_SUBSCRIBER: Final = 0x10
+"""MQTT 5, 3.4.2.1: the broker has taken the message, and nobody will ever get it."""
 FAILURE: Final = 0x80
 
 
@@ -76,16 +85,32 @@ class Host(Protocol):
         """The broker is there and refuses (a reason), or takes our messages again (None)."""
 
 
+class _Kind(StrEnum):
+    """What can be refused, each by itself."""
+
+    CONNECTION = "connection"
+    COMMANDS = "commands and ack"
+    EVENTS = "events"
+    ALARMS = "alarms"
+    STATES = "doors"
+    STATUS = "status"
+    REPLIES = "replies"
+
+
 @dataclass(frozen=True, slots=True)
 class _Message:
+    kind: _Kind
     topic: str
     payload: bytes
     retain: bool = False
     content_type: str | None = None
     correlation: bytes | None = None
-    event: int = 0
-    """The sequence of a first delivery on `events`."""
-    alarm: int = 0
+    sequence: int = 0
+    """Of the record it carries."""
+    door: str = ""
+    """Whose state it carries."""
+    again: bool = False
+    """Part of a replay: its acknowledgement moves no cursor."""
 
 
 class Upstream:
@@ -112,15 +137,24 @@ class Upstream:
         self._lost: asyncio.Future[str] | None = None
         self._stream = ""
         self._outbox = Outbox(0, by_application=options.by_application)
-        self._alarms = AlarmLane(log, self._pump)
+        self._reached = 0
+        """The highest record of this stream that was ever sent."""
+        self._alarms = AlarmLane(log, self._pump, NOBODY_S)
         self._replies: deque[_Message] = deque(maxlen=MAX_REPLIES)
         self._dirty: dict[str, None] = {}
-        self._replays: deque[tuple[int, int]] = deque(maxlen=100)
-        """After and through: ranges to send again."""
+        self._stale: dict[str, None] = {}
+        """Doors whose state was refused; it is sent again with the next status."""
+        self._status_due = self._leaving = False
+        self._replays: deque[tuple[int, int]] = deque(maxlen=MAX_REPLAYS)
+        """After and through: ranges to send again; of too many the oldest are forgotten."""
         self._again: deque[Record] = deque()
         self._flying: dict[int, _Message] = {}
         self._reading: asyncio.Task[None] | None = None
-        self._quiet_until_s = self._progress_s = self._status_s = 0.0
+        self._refusals = Refusals()
+        self._told: str | None = None
+        """The refusal that the host knows of."""
+        self._quiet_until_s = self._progress_s = self._stored_s = self._status_s = 0.0
+        self._patience_s = STALL_S
         self._useful = False
         """Something was acknowledged on this link: the next one is tried soon."""
         self._task: asyncio.Task[None] | None = None
@@ -137,14 +171,17 @@ class Upstream:
         """Give the last records a moment to leave, say that we go, and let go."""
         end_s = asyncio.get_running_loop().time() + within_s
         await self._until(lambda: not self._backlog(), end_s)
-        if self._link is not None:
-            self._send(_Message(self._topic("status"), self._status(online=False), retain=True))
-        await self._until(lambda: not self._flying, end_s)
-        if self._link is not None:
-            self._link.close()
+        self._leaving = self._status_due = True
+        self._pump()
+        await self._until(self._said_goodbye, end_s)
+        if self._link is not None and self._said_goodbye():
+            self._link.close()  # else the will says it for us
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def _said_goodbye(self) -> bool:
+        return not self._status_due and all(message.kind is not _Kind.STATUS for message in self._flying.values())
 
     async def _until(self, done: Callable[[], bool], end_s: float) -> None:
         """Look often, for the length of a stop only."""
@@ -158,25 +195,34 @@ class Upstream:
 
     def reply(self, topic: str | None, payload: bytes, correlation: bytes | None) -> None:
         """Answer a command; of too many answers the oldest are forgotten."""
-        self._replies.append(_Message(topic or self._topic("replies"), payload, correlation=correlation))
+        where = topic if topic is not None and self._may_answer_at(topic) else self._topic("replies")
+        self._replies.append(_Message(_Kind.REPLIES, where, payload, correlation=correlation))
         self._pump()
+
+    def _may_answer_at(self, topic: str) -> bool:
+        """MQTT 5, 3.3.2.3.5: no wildcards. And nobody may make us write where our own words stand."""
+        bad = not topic or topic.startswith("$") or any(c in topic for c in "+#\0")
+        return not bad and len(topic.encode()) <= MAX_TOPIC_BYTES and not topic.startswith(self._topic(""))
 
     def replay(self, first: int, last: int) -> None:
         """Send these records again on `events`, when nothing new waits."""
-        self._replays.append((first - 1, min(last, self._log.committed)))
-        self._pump()
+        last = min(last, self._log.committed)
+        if first <= last:
+            self._replays.append((first - 1, last))
+            self._pump()
 
     def facts(self) -> dict[str, Json]:
         """The `upstream` part of the status."""
+        refused = self._refusals.reason
         return {
-            "state": self.state,
+            "state": "refused" if refused is not None and self.state == "online" else self.state,
             "url": self.options.url,
             "ack": "application" if self.options.by_application else "broker",
             "cursor": self._log.cursor(SINK),
             "backlog": self._backlog(),
             "in_flight": len(self._flying),
             "window": self.window,
-            "last_error": self.last_error,
+            "last_error": refused or self.last_error,
             "reconnects": self.reconnects,
             "ignored_acks": self.ignored_acks,
         }
@@ -186,24 +232,45 @@ class Upstream:
     def acknowledged(self, mid: int, code: int) -> None:
         """A PUBACK; a success code that says `no matching subscribers` is no success for a record."""
         message = self._flying.pop(mid, None)
-        if message is None:
+        if message is None or not self._talking():
             return
         self._progress_s = asyncio.get_running_loop().time()
         self._useful = True
-        if code >= FAILURE:
-            self._hush("refused", f"the broker refuses {message.topic}: reason 0x{code:02x}")
-            self._host.upstream_refuses(self.last_error)
-        elif message.event and code == NO_SUBSCRIBER:
-            self._hush("no_subscriber", "nobody subscribes to the events")
-        elif message.event:
-            if self.state in {"refused", "no_subscriber"}:
-                self._become("online")
-                self._host.upstream_refuses(None)
-            if self._outbox.taken(message.event):
-                self._log.advance(SINK, self._outbox.cursor)
-        if message.alarm:
-            self._alarms.taken(message.alarm)
+        if message.topic.startswith(self._topic("")):  # who asks for an answer elsewhere may have it refused
+            self._judge(message.kind, code, f"the broker refuses {message.topic}: reason 0x{code:02x}")
+        if message.door and code >= FAILURE:
+            self._stale[message.door] = None
+        if message.kind is _Kind.EVENTS:
+            self._event_answered(message, code)
+        elif message.kind is _Kind.ALARMS and code == SUCCESS:
+            self._alarms.taken(message.sequence)
+        elif message.kind is _Kind.ALARMS:
+            self._alarms.came_back(message.sequence, refused=code >= FAILURE)
         self._pump()
+
+    def _event_answered(self, message: _Message, code: int) -> None:
+        if message.again and code != SUCCESS:
+            self._replays.appendleft((message.sequence - 1, message.sequence))
+        if code >= FAILURE:
+            self._hush()
+        elif code == NO_SUBSCRIBER:
+            if self.state != "no_subscriber":
+                LOG.warning("nobody subscribes to the events; they wait")
+            self._become("no_subscriber")
+            self.last_error = "nobody subscribes to the events"
+            self._hush()
+        else:
+            if self.state == "no_subscriber":
+                self._become("online")
+                self.last_error = None
+            self._alarms.not_wanted()
+            if not message.again and self._outbox.taken(message.sequence):
+                self._log.advance(SINK, self._outbox.cursor)
+
+    def subscribed(self, code: int) -> None:
+        """The broker's answer to our subscriptions: the worst of its reason codes."""
+        why = f"the broker does not let us read {self._topic('commands')} and ack: reason 0x{code:02x}"
+        self._judge(_Kind.COMMANDS, code, why)
 
     def incoming(self, incoming: Incoming) -> None:
         """A command, or an acknowledgement of the application."""
@@ -218,11 +285,12 @@ class Upstream:
             self._lost.set_result(reason)
 
     def _application_ack(self, incoming: Incoming) -> None:
-        sequence = None if incoming.retained else parse_ack(incoming.payload, self._log.stream)
-        if sequence is None or not self.options.by_application or sequence > self._log.committed:
+        sequence = None if incoming.retained else parse_ack(incoming.payload, self._stream)
+        known = self.options.by_application and self._talking()
+        if sequence is None or not known or sequence > self._reached:
             self.ignored_acks += 1
         elif self._outbox.acknowledged_through(sequence):
-            self._progress_s = asyncio.get_running_loop().time()
+            self._stored_s, self._patience_s = asyncio.get_running_loop().time(), STALL_S
             self._log.advance(SINK, self._outbox.cursor)
             self._pump()
 
@@ -257,72 +325,112 @@ class Upstream:
                     self._tick()
             raise LinkError(self._lost.result())
         finally:
-            self._link = None
-            link.abandon()
-            self._alarms.stop()
-            if self._reading is not None:
-                self._reading.cancel()
-                self._reading = None
+            self._end(link)
 
     def _begin(self) -> None:
         """A fresh link: everything after the cursor is sent again, and every state."""
         LOG.info("online at %s", self.options.url)
+        if self._stream != self._log.stream:
+            self._stream, self._reached = self._log.stream, 0
+            self._replays.clear()
+        self._judge(_Kind.CONNECTION, SUCCESS, "")
         self._become("online")
         self.last_error = None
-        self._flying.clear()
-        self._again.clear()
-        self._stream = self._log.stream
         self._outbox = Outbox(self._log.cursor(SINK), by_application=self.options.by_application)
-        self._quiet_until_s = 0.0
-        self._progress_s = asyncio.get_running_loop().time()
+        self._quiet_until_s, self._patience_s = 0.0, STALL_S
+        self._progress_s = self._stored_s = asyncio.get_running_loop().time()
         self._dirty = dict.fromkeys(self._doors)
-        self._say_status()
+        self._status_due = True
         self._alarms.start()
         self._pump()
 
+    def _end(self, link: Link) -> None:
+        """No link: keep what is not in the log, answers and what is left of a replay, for the next one."""
+        self._link = None
+        link.abandon()
+        self._alarms.stop()
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        flying = [self._flying[mid] for mid in sorted(self._flying)]
+        self._flying.clear()
+        self._replies.extendleft(m for m in reversed(flying) if m.kind is _Kind.REPLIES)
+        again = [m.sequence for m in flying if m.again] + [record.sequence for record in self._again]
+        self._again.clear()
+        if again:
+            self._replays.appendleft((min(again) - 1, max(again)))
+
     def _offline(self, error: LinkError) -> None:
-        if self.state != "offline" or str(error) != self.last_error:
+        if self.state not in {"offline", "refused"} or str(error) != self.last_error:
             LOG.warning("offline: %s", error)
-        self._become("offline")
+        self._become("refused" if error.refused else "offline")
         self.last_error = str(error)
         if error.refused:
-            self._host.upstream_refuses(str(error))
+            self._judge(_Kind.CONNECTION, FAILURE, str(error))
 
     def _become(self, state: str) -> None:
         if state != self.state:
             self.state, self.since_s = state, asyncio.get_running_loop().time()
+            self._status_due = True
 
-    def _hush(self, state: str, reason: str) -> None:
+    def _judge(self, kind: _Kind, code: int, why: str) -> None:
+        """Something was refused or taken."""
+        now_s = asyncio.get_running_loop().time()
+        if code >= FAILURE:
+            self._refusals.refused(kind, why, now_s)
+        else:
+            self._refusals.taken(kind, now_s, at_once=kind in {_Kind.CONNECTION, _Kind.COMMANDS})
+        self._tell()
+
+    def _tell(self) -> None:
+        """The host hears of the first refusal, and when there is none any more."""
+        reason = self._refusals.reason
+        if (reason is None) != (self._told is None):
+            LOG.warning("%s", reason or "the broker takes everything again")
+            self._told = reason
+            self._host.upstream_refuses(reason)
+
+    def _hush(self) -> None:
         """Send no records for a while; then again from the cursor."""
-        if self.state != state:
-            LOG.warning("%s", reason)
-        self._become(state)
-        self.last_error = reason
         self._outbox.rewind()
         loop = asyncio.get_running_loop()
         if self._quiet_until_s <= loop.time():
             self._quiet_until_s = loop.time() + NOBODY_S
-            loop.call_later(NOBODY_S, self._pump)
+            loop.call_at(self._quiet_until_s, self._pump)
 
     def _tick(self) -> None:
         now_s = asyncio.get_running_loop().time()
-        stalled = now_s - self._progress_s > STALL_S
-        if self._flying and stalled:
+        if self._flying and now_s - self._progress_s > STALL_S:
             self.lost(f"nothing was acknowledged for {STALL_S:.0f} s")
-        elif self.options.by_application and self._outbox.unacknowledged and stalled:
-            self._progress_s = now_s
-            self.last_error = f"the application acknowledged nothing for {STALL_S:.0f} s"
-            self._outbox.rewind()
-        if self._stream != self._log.stream:  # a damaged log was set aside: its successor is sent from the start
+        elif not self._talking():  # a damaged log was set aside: its successor is sent from the start
             self.lost("the log was set aside")
+        if self.options.by_application:
+            self._press(now_s)
+        self._refusals.settle(now_s)
+        self._tell()
         if now_s - self._status_s > STATUS_EVERY_S:
-            self._say_status()
+            self._status_due = True
+            self._dirty |= self._stale
+            self._stale.clear()
         self._pump()
+
+    def _press(self, now_s: float) -> None:
+        """Send again what the application should have acknowledged by now, more and more patiently."""
+        if not self._outbox.unacknowledged:
+            self._stored_s = now_s
+        elif now_s - self._stored_s > self._patience_s:
+            self.last_error = f"the application acknowledged nothing for {self._patience_s:.0f} s"
+            self._stored_s, self._patience_s = now_s, min(2 * self._patience_s, LONGEST_STALL_S)
+            self._outbox.rewind()
+
+    def _talking(self) -> bool:
+        """There is a link, and what it has told is about the log that is there now."""
+        return self._link is not None and self._stream == self._log.stream
 
     # --- sending ------------------------------------------------------------------------------------------
 
     def _committed(self, records: Sequence[Record]) -> None:
-        if self._link is None:
+        if not self._talking():
             return
         self._alarms.add(records)
         for record in records:
@@ -332,34 +440,42 @@ class Upstream:
 
     def _pump(self) -> None:
         """Send as much as the window allows, the most urgent first."""
-        while self._link is not None and len(self._flying) < self.window:
+        while self._talking() and len(self._flying) < self.window:
             message = self._next()
             if message is None:
                 break
             self._send(message)
-        if self._link is not None and self._reading is None and self._wants_reading():
+        if self._link is not None and self._talking() and self._reading is None and self._wants_reading():
             self._reading = asyncio.create_task(self._read(self._link))
 
     def _next(self) -> _Message | None:
+        if (alarm := self._alarms.next()) is not None:
+            return self._record(_Kind.ALARMS, alarm)
         if self._replies:
             return self._replies.popleft()
-        if (alarm := self._alarms.next()) is not None:
-            return self._record(alarm, "alarms", alarm=alarm.sequence)
+        if self._status_due:
+            self._status_due, self._status_s = False, asyncio.get_running_loop().time()
+            status = self._status(online=not self._leaving)
+            return _Message(_Kind.STATUS, self._topic("status"), status, retain=True)
         if self._dirty:
             door = next(iter(self._dirty))
             del self._dirty[door]
-            return _Message(self._topic(f"doors/{door}/state"), to_bytes(self._host.door_state(door)), retain=True)
+            state = to_bytes(self._host.door_state(door))
+            return _Message(_Kind.STATES, self._topic(f"doors/{door}/state"), state, retain=True, door=door)
+        return self._next_event()
+
+    def _next_event(self) -> _Message | None:
         if asyncio.get_running_loop().time() < self._quiet_until_s:
             return None
         if (record := self._outbox.next()) is not None:
-            return self._record(record, "events", event=record.sequence)
-        return self._record(self._again.popleft(), "events", replayed=True) if self._again else None
+            self._reached = max(self._reached, record.sequence)
+            return self._record(_Kind.EVENTS, record)
+        return self._record(_Kind.EVENTS, self._again.popleft(), again=True) if self._again else None
 
-    def _record(
-        self, record: Record, topic: str, *, event: int = 0, alarm: int = 0, replayed: bool = False
-    ) -> _Message:
-        payload = encode(record, self._host.identity(), replayed=replayed or self._host.is_late(record))
-        return _Message(self._topic(topic), payload, content_type=CONTENT_TYPE, event=event, alarm=alarm)
+    def _record(self, kind: _Kind, record: Record, *, again: bool = False) -> _Message:
+        payload = encode(record, self._host.identity(), replayed=again or self._host.is_late(record))
+        topic = self._topic(kind.value)
+        return _Message(kind, topic, payload, content_type=CONTENT_TYPE, sequence=record.sequence, again=again)
 
     def _send(self, message: _Message) -> None:
         if self._link is None:
@@ -375,39 +491,39 @@ class Upstream:
                 correlation=message.correlation,
             )
         except LinkError as error:
-            self._link = None
+            mid, self._link = 0, None  # no message has this number: what cannot be sent is treated as under way
             self.lost(str(error))
-        else:
-            self._flying[mid] = message
+        self._flying[mid] = message
 
     def _wants_reading(self) -> bool:
-        backlog = self._outbox.read_through < self._log.committed and self._outbox.room >= CHUNK
-        return backlog or bool(self._replays and not self._again)
+        return self._is_behind() or bool(self._replays and not self._again)
+
+    def _is_behind(self) -> bool:
+        return self._outbox.read_through < self._log.committed and self._outbox.room >= CHUNK
 
     async def _read(self, link: Link) -> None:
         """Read ahead what comes next, in another thread."""
+        records: list[Record] = []
         try:
-            if self._outbox.read_through < self._log.committed and self._outbox.room >= CHUNK:
+            if self._is_behind():
                 after, outbox = self._outbox.read_through, self._outbox
                 records = await self._log.read(after, CHUNK)
                 if outbox is self._outbox and outbox.read_through >= after:
                     outbox.feed(records)
             elif self._replays:
-                after, through = self._replays.popleft()
-                records = [r for r in await self._log.read(after, CHUNK) if r.sequence <= through]
-                self._again.extend(records)
+                after, through = self._replays[0]
+                records = await self._log.read(after, CHUNK)
+                self._replays.popleft()
+                self._again.extend(r for r in records if r.sequence <= through)
                 if records and records[-1].sequence < through:
                     self._replays.appendleft((records[-1].sequence, through))
         except LogUnavailableError:
-            return  # the next tick tries again
+            records = []
         finally:
             if self._link is link:
                 self._reading = None
-        self._pump()
-
-    def _say_status(self) -> None:
-        self._status_s = asyncio.get_running_loop().time()
-        self._send(_Message(self._topic("status"), self._status(online=True), retain=True))
+        if records:  # else the next tick tries again
+            self._pump()
 
     def _status(self, *, online: bool) -> bytes:
         status: dict[str, Json] = {

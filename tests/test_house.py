@@ -34,6 +34,7 @@ ALLOWED = {
     "edge.wire": "edge.messages edge.catalogue",
     "edge.orders": "edge.messages edge.policy edge.wire",
     "edge.outbox": "edge.messages",
+    "edge.refusals": "",
     "edge.schedule": "edge.messages",
     "edge.progress": "edge.messages edge.schedule",
     "edge.cards": "edge.messages",
@@ -62,8 +63,9 @@ ALLOWED = {
     "edge.runner": "edge edge.messages edge.catalogue edge.debounce edge.door edge.door_state edge.inputs edge.policy "
     "edge.ports edge.progress edge.schedule edge.access",
     "edge.alarm_lane": "edge.catalogue edge.log edge.log_query",
-    "edge.sync": "edge.messages edge.alarm_lane edge.log edge.orders edge.outbox edge.ports edge.wire",
-    "edge.mqtt": "edge.ports",
+    "edge.sync": "edge.messages edge.alarm_lane edge.log edge.orders edge.outbox edge.ports edge.refusals edge.wire",
+    "edge.aside": "",
+    "edge.mqtt": "edge.aside edge.ports",
     "edge.command_desk": "edge.messages edge.log edge.orders edge.directory",
     "edge.control": "edge.messages",
     "edge.service": "edge.messages edge.control edge.log edge.log_query edge.policy edge.runner edge.directory "
@@ -101,6 +103,7 @@ CORE = [
     "wire",
     "orders",
     "outbox",
+    "refusals",
     "ports",
     "findings",
     "diagnose",

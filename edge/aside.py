@@ -1,0 +1,40 @@
+"""Work that may block for minutes, such as a name that is not found: in a thread that nobody waits for.
+
+One rule: asyncio's own executor is for work that ends; a stop waits for that, and not for this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def aside(work: Callable[[], None], name: str) -> asyncio.Future[None]:
+    """Do `work` in a thread of its own; the future carries its OSError or ValueError."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: Exception | None) -> None:
+        if done.done():  # given up meanwhile
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        error: Exception | None = None
+        try:
+            work()
+        except (OSError, ValueError) as found:
+            error = found
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+            loop.call_soon_threadsafe(settle, error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return done

@@ -1,0 +1,57 @@
+"""What the broker refuses: one fault from the first refusal until nothing is refused any more.
+
+One rule: a refusal ends only when something of its kind was taken after it and some time has passed.
+Each end and each beginning is a record, and so a message: a broker that refuses every other message
+must not have us write for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+SETTLED_S: Final = 15.0
+
+
+@dataclass(slots=True)
+class _Refusal:
+    reason: str
+    at_s: float
+    taken: bool = False
+    """Something of its kind was taken since."""
+
+
+class Refusals:
+    """By kind of message. Times are seconds of any clock that only goes forward."""
+
+    def __init__(self) -> None:
+        """Nothing is refused."""
+        self._by_kind: dict[str, _Refusal] = {}
+
+    @property
+    def reason(self) -> str | None:
+        """The oldest refusal that stands, for people."""
+        return next((refusal.reason for refusal in self._by_kind.values()), None)
+
+    def refused(self, kind: str, reason: str, now_s: float) -> None:
+        """Something of this kind was refused now."""
+        standing = self._by_kind.get(kind)
+        if standing is None:
+            self._by_kind[kind] = _Refusal(reason, now_s)
+        else:
+            standing.at_s, standing.taken = now_s, False
+
+    def taken(self, kind: str, now_s: float, *, at_once: bool = False) -> None:
+        """Something of this kind was taken now; `at_once` where it is not tried again soon."""
+        standing = self._by_kind.get(kind)
+        if standing is not None and at_once:
+            del self._by_kind[kind]
+        elif standing is not None:
+            standing.taken = True
+            self.settle(now_s)
+
+    def settle(self, now_s: float) -> None:
+        """End what was taken again and has been quiet for long enough."""
+        for kind, standing in list(self._by_kind.items()):
+            if standing.taken and now_s - standing.at_s >= SETTLED_S:
+                del self._by_kind[kind]

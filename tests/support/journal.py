@@ -1,0 +1,90 @@
+"""A log in memory: what is appended is committed at once, or when the test says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.catalogue import CATALOGUE
+from edge.log import LogUnavailableError
+from edge.log_query import MAX_PAGE, Page
+from edge.messages import ClockQuality, Event, Record, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from edge.log_query import Query
+
+BOOT = "b0075001"
+OPENED, FORCED = "lock.opened", "lock.forced_open"
+
+
+class FakeJournal:
+    """As much of `edge.log.Log` as the upstream uses."""
+
+    def __init__(self, now_ns: Callable[[], int] = lambda: 0, controller: str = "test") -> None:
+        self.now_ns, self.controller = now_ns, controller
+        self.stream = f"{controller}/epoch-1"
+        self.records: dict[int, Record] = {}
+        self.committed = 0
+        self.cursors: dict[str, int] = {}
+        self.reads = 0
+        self.readable = True
+        self._listeners: list[Callable[[Sequence[Record]], None]] = []
+
+    def record(self, event_type: str = OPENED, door: str = "front") -> Record:
+        """Commit one record."""
+        (one,) = self.write([event_type], door)
+        return one
+
+    def write(self, event_types: Iterable[str], door: str = "front", *, tell: bool = True) -> list[Record]:
+        """Commit records together."""
+        made = []
+        for event_type in event_types:
+            assert event_type in CATALOGUE
+            self.committed += 1
+            event = Event(event_type, self.now_ns(), Subject("lock", door, door.title()), door=door)
+            n = self.committed
+            made.append(
+                Record(n, event, BOOT, n, str(n - 1), str(n), n * 1_000_000, n * 1_000_000, ClockQuality.SYNCED)
+            )
+        self.records |= {one.sequence: one for one in made}
+        if tell:
+            for listener in self._listeners:
+                listener(made)
+        return made
+
+    def remove(self, sequences: Iterable[int]) -> None:
+        """What retention does."""
+        for sequence in sequences:
+            del self.records[sequence]
+
+    def set_aside(self) -> None:
+        """The file was damaged; a new one begins."""
+        self.stream = f"{self.controller}/epoch-2"
+        self.records, self.cursors, self.committed = {}, {}, 0
+
+    async def opened(self) -> None:
+        """Always open."""
+
+    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> None:
+        self._listeners.append(listener)
+
+    async def read(self, after: int, limit: int) -> list[Record]:
+        self.reads += 1
+        if not self.readable:
+            raise LogUnavailableError("disk I/O error")
+        return [self.records[n] for n in range(after + 1, self.committed + 1) if n in self.records][:limit]
+
+    async def query(self, query: Query) -> Page:
+        if not self.readable:
+            raise LogUnavailableError("disk I/O error")
+        found = [r for n, r in self.records.items() if n > query.after and r.event.type in query.types]
+        page = found[:MAX_PAGE]
+        return Page(page, page[-1].sequence if len(found) > len(page) else None)
+
+    def cursor(self, sink: str) -> int:
+        return self.cursors.get(sink, 0)
+
+    def advance(self, sink: str, sequence: int) -> None:
+        if self.cursor(sink) < sequence <= self.committed:
+            self.cursors[sink] = sequence
