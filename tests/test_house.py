@@ -38,10 +38,16 @@ ALLOWED = {
     "edge.schedule": "edge.messages",
     "edge.progress": "edge.messages edge.schedule",
     "edge.cards": "edge.messages",
+    "edge.changes": "edge.messages",
+    "edge.passback": "edge.messages",
+    "edge.credentials": "edge.messages edge.cards edge.directory edge.pins edge.schedule",
     "edge.directory": "edge.messages edge.directory_* edge.cards edge.pins edge.schedule",
-    "edge.directory_*": "edge.messages edge.cards edge.directory edge.directory_* edge.pins edge.policy edge.problems "
-    "edge.schedule edge.tables",
-    "edge.access": "edge.messages edge.directory edge.schedule edge.cards edge.policy",
+    "edge.directory_*": "edge.messages edge.cards edge.changes edge.directory edge.directory_* edge.pins edge.policy "
+    "edge.problems edge.schedule edge.tables",
+    "edge.access": "edge.messages edge.cards edge.credentials edge.directory edge.door_state edge.passback edge.pins "
+    "edge.policy edge.schedule",
+    "edge.elevator": "edge.messages edge.access edge.credentials edge.directory",
+    "edge.keypad": "edge.messages edge.access edge.credentials edge.directory",
     "edge.findings": "edge.messages",
     "edge.diagnose": "edge edge.messages edge.catalogue edge.findings edge.facts",
     # configuration: hostile text becomes frozen settings
@@ -112,6 +118,10 @@ CORE = [
     "schedule",
     "progress",
     "cards",
+    "credentials",
+    "passback",
+    "elevator",
+    "keypad",
 ]
 IMPURE = {"asyncio", "time", "os", "socket", "sqlite3", "threading", "logging", "subprocess", "pathlib", "random"}
 
@@ -128,6 +138,7 @@ CLOCKS = re.compile(
 
 LONGEST = 300
 LONG = {
+    "edge/directory_tables.py": "the keys of one document, each with the words its errors use",
     "edge/config.py": "one pass over one document; its parts share the report",
     "edge/daemon.py": "the wiring and the order of start and stop, in one place on purpose",
     "edge/door.py": "all rules of a door, in one place on purpose",
@@ -231,7 +242,7 @@ def test_the_core_touches_nothing_outside_itself(module: str) -> None:
         ("gpiozero", ["drivers/gpio*.py"]),
         ("gpiod", ["drivers/gpio*.py"]),
         ("serial", ["drivers/*.py"]),
-        ("sqlite3", ["edge/log*.py", "edge/cli/__init__.py"]),
+        ("sqlite3", ["edge/log*.py", "edge/cli/__init__.py", "edge/cli/diagnose_facts.py"]),
         ("rich", ["edge/cli/*.py", "edge/demo.py"]),
     ],
 )
