@@ -190,6 +190,8 @@ class Machine:
     """Bits of the firmware's get_throttled."""
     cpu_c: float | None = None
     """Degrees Celsius."""
+    available_bytes: int | None = None
+    """Memory that programs can still have."""
 
 
 @dataclass(frozen=True, slots=True)

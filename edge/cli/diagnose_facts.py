@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import grp
 import os
+import stat
 import subprocess
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -15,36 +16,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edge import __version__
+from edge import __version__, log_schema
 from edge.cli.client import Client, Refused, Unreachable
+from edge.cli.diagnose_boot import missing_lines
 from edge.cli.diagnose_history import history
+from edge.cli.diagnose_machine import Places, look_at_machine, number
 from edge.cli.sources import DaemonSource, FileSource
 from edge.cli.times import to_us
-from edge.facts import Boot, Daemon, Disk, Facts, FileMode, Machine, Service, Socket, at_us
+from edge.facts import Boot, Daemon, Disk, Facts, FileMode, Service, Socket, at_us
 from edge.log_verify import verify
 
 if TYPE_CHECKING:
+    from edge.cli.sources import Source
     from edge.settings import Settings
 
 NEWEST: Final = 2_000
 """So many records of the hash chain are walked; `doorctl log verify` walks them all."""
 SYSTEMCTL_S: Final = 5.0
+NOT_UNDERSTOOD: Final = (AttributeError, KeyError, TypeError, ValueError)
+"""What an answer of another version, or one from a stranger, comes to."""
 _UNIT: Final = ("ActiveState", "UnitFileState", "Result", "NRestarts", "ExecMainStatus", "LoadState")
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where things are on a Raspberry Pi; tests have their own."""
-
-    boot: tuple[Path, ...] = (Path("/boot/firmware/config.txt"), Path("/boot/config.txt"))
-    throttled: tuple[Path, ...] = (
-        Path("/sys/devices/platform/soc/soc:firmware/get_throttled"),
-        Path("/sys/devices/platform/soc@107c000000/soc:firmware/get_throttled"),
-    )
-    temperature: Path = Path("/sys/class/thermal/thermal_zone0/temp")
-    systemctl: str = "/usr/bin/systemctl"
-    systemd: Path = Path("/run/systemd/system")
-    """There when systemd runs (sd_booted(3))."""
 
 
 @dataclass(slots=True)
@@ -64,7 +55,7 @@ class Look:
             self.seen["daemon"] = Daemon.from_json(client.ask("facts"))
         except (Unreachable, Refused) as failure:
             state, error = _state(path, failure), str(failure)
-        except (KeyError, TypeError, ValueError) as failure:
+        except NOT_UNDERSTOOD as failure:
             self.unseen.append(f"the daemon's account of itself: not understood ({failure!r}): another version?")
         self.seen["socket"] = Socket(str(path), state, _group(path), error)
         if state != "answers" and client is not None:
@@ -74,12 +65,14 @@ class Look:
 
     def service(self) -> None:
         """What systemd says of the unit, where there is a systemd."""
-        if not self.places.systemd.exists():
+        if not _exists(self.places.systemd):
             self.unseen.append("the service: systemd does not run here")
             return
         command = [self.places.systemctl, "show", "doord.service", f"--property={','.join(_UNIT)}"]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=SYSTEMCTL_S, check=True)  # noqa: S603 -- a fixed list of words
+            done = subprocess.run(  # noqa: S603 -- a fixed list of words
+                command, capture_output=True, text=True, errors="replace", timeout=SYSTEMCTL_S, check=True
+            )
         except (OSError, subprocess.SubprocessError) as error:
             self.unseen.append(f"the service: {error}")
             return
@@ -91,8 +84,8 @@ class Look:
             active=said.get("ActiveState", ""),
             enabled=said.get("UnitFileState", ""),
             result=said.get("Result", ""),
-            restarts=_number(said.get("NRestarts")) or 0,
-            exit_status=_number(said.get("ExecMainStatus")) or 0,
+            restarts=number(said.get("NRestarts")) or 0,
+            exit_status=number(said.get("ExecMainStatus")) or 0,
         )
 
     def config(self, path: Path) -> Settings | None:
@@ -124,7 +117,7 @@ class Look:
         wanted = boot_lines(settings)
         if not wanted:
             return
-        path = next((path for path in self.places.boot if path.exists()), None)
+        path = next((path for path in self.places.boot if _exists(path)), None)
         if path is None:
             self.unseen.append(f"the boot configuration: there is no {self.places.boot[0]}")
             return
@@ -133,65 +126,79 @@ class Look:
         except OSError as error:
             self.unseen.append(f"the boot configuration: {error}")
             return
-        present = {line.split("#")[0].strip().replace(" ", "") for line in text.splitlines()}
-        self.seen["boot"] = Boot(str(path), tuple(line for line in wanted if line not in present))
+        missing, filters = missing_lines(wanted, text)
+        self.seen["boot"] = Boot(str(path), missing)
+        if filters:
+            named = ", ".join(f"[{name}]" for name in filters)
+            self.unseen.append(f"the boot configuration: whether {named} in {path} applies to this computer")
 
     def log(self, path: Path, client: Client | None) -> None:
         """The file, its disk, its chain and what it tells; asks the daemon when the file may not be read."""
         self.seen["log_path"] = str(path)
+        live = DaemonSource(client) if client is not None else None
         self._disk(path)
         try:
             path.stat()
         except FileNotFoundError:
             self.seen["log_missing"] = True
             return
-        except OSError as error:
+        except OSError as error:  # a folder that is not yours to enter
             self.unseen.append(f"the log: {error}")
-        broken: str | None = None
-        readable = _readable(path)
-        if readable:
-            found = verify(path, newest=NEWEST).broken
-            broken = (
-                None if found is None else f"record {found.sequence}: {found.what}" if found.sequence else found.what
-            )
-        elif path.exists():
-            self.unseen.append(f"the log: {path} may not be read by you")
-        if client is None and not readable:
+            self._history(live, None)
             return
-        try:
-            with closing(DaemonSource(client) if client is not None else FileSource(path)) as source:
-                self.seen["history"] = history(source, self.seen["now_us"], broken)
-        except (Refused, Unreachable, OSError, ValueError) as error:
-            self.unseen.append(f"the history: {error}")
-            self.seen["history"] = history(None, self.seen["now_us"], broken)
+        if _readable(path):
+            self._file(path, live)
+            return
+        self.unseen.append(f"the log: {path} may not be read by you")
+        self._history(live, None)
 
     def copied(self, path: Path) -> None:
-        """Look at a log from elsewhere: the only clock is its newest record."""
+        """Look at a log from elsewhere: the only clock is its newest record. Raises OSError when there is none."""
         self.seen["now_us"] = 0
-        path.stat()
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(f"{path} is no file")
         self.seen["log_path"] = str(path)
-        broken = _broken(path)
-        try:
-            with closing(FileSource(path)) as source:
-                records, _ = source.page({"limit": 1, "newest": True})
-                self.seen["now_us"] = at_us(records[0]["time"]) if records else 0
-                self.seen["history"] = history(source, self.seen["now_us"], broken)
-        except (OSError, ValueError) as error:
-            self.unseen.append(f"the history: {error}")
-            self.seen["history"] = history(None, 0, broken)
+        self._file(path, None, copied=True)
         self.unseen.append("everything but the log: only a copied log was looked at")
 
     def machine(self) -> None:
-        """Supply voltage and temperature, where this kernel tells."""
-        throttled = next((bits for path in self.places.throttled if (bits := _hex(path)) is not None), None)
-        if throttled is None:
-            self.unseen.append("the supply voltage: this computer's kernel does not tell")
-        milli_c = _number(_text(self.places.temperature))
-        self.seen["machine"] = Machine(throttled, None if milli_c is None else milli_c / 1_000)
+        """Supply voltage, temperature and memory, where this kernel tells."""
+        self.seen["machine"], unseen = look_at_machine(self.places)
+        self.unseen += unseen
 
     def facts(self) -> Facts:
         """What was seen."""
         return Facts(tool_version=__version__, unseen=tuple(self.unseen), **self.seen)
+
+    def _file(self, path: Path, live: Source | None, *, copied: bool = False) -> None:
+        """The chain of a log file, and its history: as the daemon tells it, or else the file."""
+        broken = _broken(path, None if copied else NEWEST)
+        if live is not None:
+            self._history(live, broken)
+            return
+        with closing(log_schema.connect_read_only(path)) as db:
+            try:
+                broken = broken or _damage(db.execute("PRAGMA quick_check(1)").fetchone())
+                self._history(FileSource(path), broken, copied=copied)
+            except (OSError, db.Error) as error:  # no log at all, or so damaged that it does not open
+                self.unseen.append(f"the history: {error}")
+                self._history(None, broken or f"the file is damaged: {error}")
+
+    def _history(self, source: Source | None, broken: str | None, *, copied: bool = False) -> None:
+        """What `source` tells; a page that cannot be read costs the history, not the diagnosis."""
+        if source is None:
+            if broken is not None:
+                self.seen["history"] = history(None, self.seen["now_us"], broken)
+            return
+        try:
+            with closing(source):
+                if copied:
+                    records, _ = source.page({"limit": 1, "newest": True})
+                    self.seen["now_us"] = at_us(records[0]["time"]) if records else 0
+                self.seen["history"] = history(source, self.seen["now_us"], broken)
+        except (Refused, Unreachable, OSError, *NOT_UNDERSTOOD) as error:
+            self.unseen.append(f"the history: {str(error) or type(error).__name__}")
+            self._history(None, broken)
 
     def _modes(self, config: Path, *secrets: Path | None) -> None:
         found = [_mode(config, secret=False), *(_mode(path, secret=True) for path in secrets if path is not None)]
@@ -221,7 +228,7 @@ def look(socket: Path, config: Path, places: Places | None = None) -> Facts:
         if daemon is not None:
             now.log(Path(daemon.log.path), client)
         elif settings is not None:
-            now.log(settings.log.path, None)
+            now.log(settings.log.path, client)
         now.machine()
     finally:
         if client is not None:
@@ -248,6 +255,12 @@ def _broken(path: Path, newest: int | None = None) -> str | None:
     return None if found is None else f"record {found.sequence}: {found.what}" if found.sequence else found.what
 
 
+def _damage(answer: tuple[str]) -> str | None:
+    """SQLite's own look at the file (https://www.sqlite.org/pragma.html#pragma_quick_check)."""
+    (said,) = answer
+    return None if said == "ok" else f"the file is damaged: {said}"
+
+
 def _group(path: Path) -> str | None:
     try:
         return grp.getgrgid(path.stat().st_gid).gr_name
@@ -271,21 +284,3 @@ def _exists(path: Path) -> bool:
 
 def _readable(path: Path) -> bool:
     return os.access(path, os.R_OK) and path.is_file()
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text("ascii").strip()
-    except (OSError, ValueError):  # another kernel, another computer: then it tells nothing
-        return None
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.lstrip("-").isdigit() else None
-
-
-def _hex(path: Path) -> int | None:
-    try:
-        return int(_text(path) or "", 16)
-    except ValueError:
-        return None
