@@ -1,0 +1,54 @@
+"""docs/doorctl.md: its lines do what they show, against a real daemon with simulated doors."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge.cli import main
+from tests.support.doorctl_page import BLOCK, PAGE, commands, renewed
+from tests.support.readme import plain, simulated
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BY_MACHINE = ("doorctl diagnose", "doorctl test")
+"""What they print depends on the computer and on how quick it is: only their first word is compared."""
+
+
+def shown(page: str) -> dict[str, list[str]]:
+    found = {}
+    for block in BLOCK.findall(page):
+        for line, output in commands(block):
+            lines = plain(re.sub(r"\b\d+ (records|to|hold)\b|to \d+$", r"N \1", output, flags=re.MULTILINE))
+            found[line] = [text[:2] for text in lines[:1]] if line.startswith(BY_MACHINE) else lines
+    return found
+
+
+def test_every_line_of_the_page_prints_what_it_shows(tmp_path: Path) -> None:
+    page = PAGE.read_text()
+    with simulated(tmp_path):
+        now = shown(renewed(page, tmp_path))
+    before = shown(page)
+    assert len(before) > 15
+    for line, output in before.items():
+        if line.startswith("doorctl export"):  # times and ids throughout
+            assert [text.count(",") for text in now[line]] == [text.count(",") for text in output]
+        else:
+            assert now[line] == output, f"$ {line}: python -m tests.support.doorctl_page renews the page"
+
+
+def test_every_command_and_option_has_its_place_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    page = PAGE.read_text()
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    names = re.findall(r"^ {4}([a-z][a-z-]+) ", capsys.readouterr().out, re.MULTILINE)
+    assert len(names) > 15
+    for name in names:
+        assert re.search(rf"(###|doorctl|`){name}\b|`{name} |### {name}", page), name
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        for option in re.findall(r"--[a-z-]+", capsys.readouterr().out):
+            assert option == "--help" or option in page, f"{name} {option}"
