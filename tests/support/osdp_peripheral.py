@@ -129,7 +129,7 @@ class Peripheral:
 
     def inputs(self, *levels: int) -> None:
         """Report what the inputs show. (Asked for it, libosdp's Python device cannot answer.)"""
-        self._say({"event": 4, "type": 1, "report": bytes(levels).hex()})
+        self._say({"event": 4, "type": 0, "report": bytes(levels).hex()})
 
     def commands(self, kind: int | None = None) -> list[dict[str, Any]]:
         """What it was told so far."""
