@@ -15,6 +15,7 @@ import random
 import secrets
 import signal
 import sys
+import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -98,6 +99,8 @@ class Daemon:
         """The latest record about each door."""
         self._last_words = asyncio.Event()
         """`controller.stop` is on the disk."""
+        self.unwritten = 0
+        """Events that the disk did not take before the stop."""
         self._refused: str | None = None
         self._desk = CommandDesk(self, signatures_required=bool(settings.commands.keys))
         self._notifier = Notifier(monotonic_ns=clock.monotonic_ns)
@@ -180,9 +183,11 @@ class Daemon:
     async def _farewell(self, control: Control) -> None:
         """R15: locks to rest first, then the last words, then the disk."""
         self._notifier.stopping()
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if tasks:  # no lock waits for a driver that does not let go
+            await asyncio.wait(tasks, timeout=FAREWELL_S)
         self.runner.stop()
         for keeper in self.keepers.values():
             keeper.close()
@@ -192,14 +197,20 @@ class Daemon:
             await asyncio.wait_for(self._last_words.wait(), FAREWELL_S)
         if self.upstream is not None:
             await self.upstream.close(FAREWELL_S)
-        unwritten = await self.log.close()
-        if unwritten:
-            LOG.error("%d events could not be written before the stop", unwritten)
+        self.unwritten = await self.log.close()
+        if self.unwritten:
+            LOG.error("%d events could not be written before the stop", self.unwritten)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         self._tasks.append(task)
-        task.add_done_callback(_say_why)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task that has done its work is forgotten; one that failed is said, and starves the watchdog."""
+        _say_why(task)
+        if not task.cancelled() and task.exception() is None:
+            self._tasks.remove(task)
 
     def _start_upstream(self) -> None:
         if self.settings.mqtt is None:
@@ -404,17 +415,33 @@ def _log_to_stderr(verbose: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings) -> int:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     daemon = Daemon(settings, Clock())
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, daemon.reload)
     await daemon.run(stop)
+    return 1 if daemon.unwritten else 0
+
+
+def _leave_hung_threads(code: int) -> None:
+    """The interpreter would wait for a thread that hangs in the disk for ever; the locks rest, so nobody need wait."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(FAREWELL_S)
+            if thread.is_alive():
+                LOG.critical("%s hangs; leaving without it", thread.name)
+                logging.shutdown()
+                os._exit(code or 1)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM. Exit code 0 after a stop, 78 for a bad configuration, 1 for anything else."""
+    """Run until SIGTERM. Exit code 0 after a stop, 78 for a bad configuration, 1 for anything else.
+
+    1 is also a stop whose last events the disk did not take.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the configuration is read there is nothing to read again
     parser = argparse.ArgumentParser(prog="doord", description="Guards the doors of one Doorward controller.")
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
     parser.add_argument("--verbose", action="store_true", help="say more")
@@ -428,11 +455,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EX_CONFIG
     try:
         refuse_if_served(settings.control.socket)
-        asyncio.run(_serve(settings))
+        code = asyncio.run(_serve(settings))
     except (LogInUseError, OSError) as error:
         LOG.critical("%s", error)
-        return 1
-    return 0
+        code = 1
+    _leave_hung_threads(code)
+    return code
 
 
 if __name__ == "__main__":

@@ -1,0 +1,174 @@
+"""How a daemon starts late, stays well and ends: whatever hangs, the locks rest and it is over in time (R14, R15)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sqlite3
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from edge.daemon import MEMORY_WITHIN_S
+from edge.log import LogOptions
+from edge.log_schema import connect
+from tests.support import virtual
+from tests.support.doord import ROOT, Doord
+from tests.support.house import House, live, write_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENDS_WITHIN_S = 60.0
+"""Only tells a hang from a slow machine; what is promised is below 20 s."""
+
+
+class Manager:
+    """A service manager that counts."""
+
+    watchdog_s = 1.0
+
+    def __init__(self) -> None:
+        self.petted = 0
+
+    def watchdog(self) -> None:
+        self.petted += 1
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_words: None
+
+
+def test_a_log_that_opens_late_gives_its_memory_back_and_the_daemon_stays_well(tmp_path: Path) -> None:
+    config = write_config(tmp_path, doors=("front", "back"))
+
+    async def before(house: House) -> None:
+        await house.ask("lock_down", "front")
+        await house.ask("lock_down", "back")
+
+    live(config, before)
+    missing = True
+
+    def late(path: Path) -> sqlite3.Connection:
+        if missing:
+            raise OSError("Input/output error")
+        return connect(path)
+
+    async def run(loop: virtual.VirtualLoop) -> None:
+        nonlocal missing
+        house = House(loop, config, LogOptions(connect=late))
+        loop.waits_for = []
+        house.daemon._notifier = manager = Manager()  # type: ignore[assignment]
+        stop = asyncio.Event()
+        task = asyncio.ensure_future(house.daemon.run(stop))
+        await asyncio.sleep(MEMORY_WITHIN_S + 1)
+        assert house.door("front")["mode"] == "locked", "nobody knows yet"
+        await house.ask("cancel_lockdown", "back")
+        missing = False
+        opened = asyncio.ensure_future(house.daemon.log.opened())
+        while not opened.done():
+            await asyncio.sleep(1)
+            await loop.run_in_executor(None, lambda: None)
+        await asyncio.sleep(1)
+        assert house.door("front")["mode"] == "locked_down"
+        assert house.door("back")["mode"] == "locked", "what was said meanwhile is newer"
+        petted = manager.petted
+        await asyncio.sleep(10)
+        assert manager.petted > petted + 5, "a task that has done its work is no reason to start again"
+        stop.set()
+        await task
+
+    virtual.run(run)
+
+    async def after(house: House) -> None:
+        assert [house.door(door)["mode"] for door in ("front", "back")] == ["locked_down", "locked"]
+
+    live(config, after)
+
+
+def test_a_driver_that_does_not_let_go_keeps_no_lock_from_resting(tmp_path: Path) -> None:
+    async def run(loop: virtual.VirtualLoop) -> None:
+        house, let_go = House(loop, write_config(tmp_path)), asyncio.Event()
+
+        async def deaf() -> None:
+            while not let_go.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await let_go.wait()
+
+        async with house.running():
+            await house.ask("unlock", for_s=600.0)
+            house.daemon._spawn(deaf(), "deaf")
+        let_go.set()
+        assert house.daemon.keepers["bench"].driver.history("front.lock")[-1][1] is False
+
+    virtual.run(run)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_is_clean_however_often_it_is_asked_for(tmp_path: Path, number: signal.Signals) -> None:
+    doord = Doord(write_config(tmp_path)).start()
+    doord.ask("command", command="unlock", door="front", for_s=600.0)
+    assert doord.process is not None
+    doord.process.send_signal(number)
+    doord.process.send_signal(number)
+    assert doord.stop(number) == 0
+    assert not doord.socket.exists()
+    with sqlite3.connect(doord.log) as db:
+        (last,) = db.execute("select type from record order by seq desc limit 1").fetchone()
+    db.close()
+    assert last == "controller.stop"
+
+
+def test_a_hangup_during_the_start_ends_nothing(tmp_path: Path) -> None:
+    """systemctl reload may come at any time; before the configuration was read there is nothing to do."""
+    script = (
+        "import signal, os, edge.daemon as d\n"
+        "honest = d.load\n"
+        "def load(path):\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    return honest(path)\n"
+        "d.load = load\n"
+        f"raise SystemExit(d.main(['--config', {str(tmp_path / 'none.toml')!r}]))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, capture_output=True, timeout=60)
+    assert ended.returncode == 78, "told that the file is missing, not killed by the signal"
+
+
+def test_a_disk_that_hangs_for_ever_does_not_keep_the_daemon(tmp_path: Path) -> None:
+    """Both the writer and the reader hang in the disk; the process still ends, its locks at rest."""
+    config = write_config(tmp_path)
+    script = (
+        "import threading, sqlite3, signal, os, sys\n"
+        "import edge.daemon as d, edge.log_store, edge.log_query\n"
+        "from edge.log import Log\n"
+        "from edge.keeper import Keeper\n"
+        "honest, closed = Keeper.close, []\n"
+        "def close(self):\n"
+        "    honest(self)\n"
+        "    print('resting', self.driver.history('front.lock')[-1][1], flush=True)\n"
+        "Keeper.close = close\n"
+        "for_ever = threading.Event()\n"
+        "Log._look = lambda *_args: for_ever.wait()\n"
+        "start = d.Daemon.run\n"
+        "async def run(self, stop):\n"
+        "    import asyncio\n"
+        "    loop = asyncio.get_running_loop()\n"
+        "    def go():\n"
+        "        self.runner.command(d.CommandName.UNLOCK, ['front'], command_id='c', actor=d.SYSTEM, for_s=600.0)\n"
+        "        self.log._writer._store.commit = lambda *_args: for_ever.wait()\n"
+        "        self.reading = asyncio.ensure_future(self.log.read(0, 1))\n"
+        "        loop.call_later(0.2, stop.set)\n"
+        "    loop.call_later(0.5, go)\n"
+        "    await start(self, stop)\n"
+        "d.Daemon.run = run\n"
+        "from edge.messages import CommandName\n"
+        "d.CommandName = CommandName\n"
+        f"sys.exit(d.main(['--config', {str(config)!r}]))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=False, capture_output=True, text=True, timeout=ENDS_WITHIN_S
+    )
+    assert "resting False" in ended.stdout, ended.stderr
+    assert ended.returncode == 1, ended.stderr
