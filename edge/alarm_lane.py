@@ -89,9 +89,10 @@ class AlarmLane:
 
     def not_wanted(self) -> None:
         """Somebody hears events, and nobody heard these alarms: they do not subscribe to copies."""
-        for sequence in [sequence for sequence, refused in self._back.items() if not refused]:
-            del self._back[sequence]
-            self._forget(sequence)
+        if self._back:
+            for sequence in [sequence for sequence, refused in self._back.items() if not refused]:
+                del self._back[sequence]
+                self._forget(sequence)
 
     def _forget(self, sequence: int) -> None:
         self._known.pop(sequence, None)

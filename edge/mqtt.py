@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -21,7 +22,7 @@ from edge.aside import aside
 from edge.ports import Connected, Incoming, LinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from paho.mqtt.client import DisconnectFlags
     from paho.mqtt.reasoncodes import ReasonCode
@@ -43,8 +44,8 @@ RECEIVE_MAXIMUM: Final = 65_535
 class Hearer(Protocol):
     """Who hears of a link; always called on the loop, never from inside paho."""
 
-    def acknowledged(self, mid: int, code: int) -> None:
-        """One of our messages was answered with this reason code."""
+    def acknowledged(self, answers: Sequence[tuple[int, int]]) -> None:
+        """Some of our messages were answered: their numbers and the reason codes."""
 
     def subscribed(self, code: int) -> None:
         """Our subscriptions were answered; the worst of the reason codes."""
@@ -83,7 +84,9 @@ class MqttLink:
         self._last_words: str | None = None
         """Why the broker ended it, if it said so."""
         self._housekeeper: asyncio.TimerHandle | None = None
-        self._properties: dict[tuple[str | None, bytes | None], Properties] = {}
+        self._answers: list[tuple[int, int]] = []
+        """What one look at the socket brought; told together."""
+        self._properties: dict[str, Properties] = {}
 
     async def connect(self, will: tuple[str, bytes]) -> Connected:
         """Connect and wait for the broker's word. Raises LinkError with a reason for people."""
@@ -187,10 +190,22 @@ class MqttLink:
         while result == MQTTErrorCode.MQTT_ERR_SUCCESS and isinstance(sock, ssl.SSLSocket) and sock.pending():
             result = self._client.loop_read()  # TLS has read more than the socket will report
             sock = self._client.socket()
+        if self._answers:
+            answers, self._answers = self._answers, []
+            self._hearer.acknowledged(answers)
         self._check(result)
 
     def _write(self) -> None:
-        self._check(self._client.loop_write())
+        """Paho makes one call for each message; the kernel is told to send them together."""
+        self._cork(True)
+        result = self._client.loop_write()
+        self._cork(False)
+        self._check(result)
+
+    def _cork(self, corked: bool) -> None:
+        sock = self._client.socket()
+        if isinstance(sock, socket.socket):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, corked)
 
     def _keep_house(self) -> None:
         """Pings, and notices when none is answered."""
@@ -245,7 +260,7 @@ class MqttLink:
     def _on_publish(
         self, _client: object, _data: object, mid: int, reason: ReasonCode, _properties: Properties | None
     ) -> None:
-        self._loop.call_soon(self._hearer.acknowledged, mid, reason.value)
+        self._answers.append((mid, reason.value))
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         properties = message.properties
@@ -261,16 +276,27 @@ class MqttLink:
     def _message_properties(self, content_type: str | None, correlation: bytes | None) -> Properties | None:
         if content_type is None and correlation is None:
             return None
-        key = (content_type, correlation)
-        if key not in self._properties:
-            made = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            if content_type is not None:
-                made.ContentType = content_type
-            if correlation is not None:
-                made.CorrelationData = correlation
-                return made  # one answer only: not worth keeping
-            self._properties[key] = made
-        return self._properties[key]
+        if content_type is not None and correlation is None and content_type in self._properties:
+            return self._properties[content_type]
+        made = _Packed(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
+        if content_type is not None:
+            made.ContentType = content_type
+        if correlation is not None:
+            made.CorrelationData = correlation
+        elif content_type is not None:
+            self._properties[content_type] = made
+        return made
+
+
+class _Packed(Properties):
+    """Properties that are put into bytes once, however often they are sent; not changed after that."""
+
+    _bytes: bytes | None = None
+
+    def pack(self) -> bytes:
+        if self._bytes is None:
+            object.__setattr__(self, "_bytes", super().pack())  # type: ignore[no-untyped-call]  # paho has no types here
+        return self._bytes or b""
 
 
 def _tls(settings: Mqtt) -> ssl.SSLContext:

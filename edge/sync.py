@@ -229,43 +229,54 @@ class Upstream:
 
     # --- from the link ---------------------------------------------------------------------------------
 
-    def acknowledged(self, mid: int, code: int) -> None:
-        """A PUBACK; a success code that says `no matching subscribers` is no success for a record."""
-        message = self._flying.pop(mid, None)
-        if message is None or not self._talking():
-            return
+    def acknowledged(self, answers: Sequence[tuple[int, int]]) -> None:
+        """Some PUBACKs: the numbers of messages and reason codes."""
         self._progress_s = asyncio.get_running_loop().time()
+        moved = False
+        for mid, code in answers:
+            message = self._flying.pop(mid, None)
+            if message is not None and self._talking():
+                moved |= self._answered(message, code)
+        if moved:
+            self._log.advance(SINK, self._outbox.cursor)
+        self._pump()
+
+    def _answered(self, message: _Message, code: int) -> bool:
+        """Judge one answer; True when it moved the cursor."""
         self._useful = True
+        if code >= FAILURE or self._refusals.reason is not None:
+            self._note(message, code)
+        if message.kind is _Kind.EVENTS:
+            return self._event_answered(message, code)
+        if message.kind is _Kind.ALARMS and code == SUCCESS:
+            self._alarms.taken(message.sequence)
+        elif message.kind is _Kind.ALARMS:
+            self._alarms.came_back(message.sequence, refused=code >= FAILURE)
+        return False
+
+    def _note(self, message: _Message, code: int) -> None:
         if message.topic.startswith(self._topic("")):  # who asks for an answer elsewhere may have it refused
             self._judge(message.kind, code, f"the broker refuses {message.topic}: reason 0x{code:02x}")
         if message.door and code >= FAILURE:
             self._stale[message.door] = None
-        if message.kind is _Kind.EVENTS:
-            self._event_answered(message, code)
-        elif message.kind is _Kind.ALARMS and code == SUCCESS:
-            self._alarms.taken(message.sequence)
-        elif message.kind is _Kind.ALARMS:
-            self._alarms.came_back(message.sequence, refused=code >= FAILURE)
-        self._pump()
 
-    def _event_answered(self, message: _Message, code: int) -> None:
-        if message.again and code != SUCCESS:
-            self._replays.appendleft((message.sequence - 1, message.sequence))
-        if code >= FAILURE:
-            self._hush()
-        elif code == NO_SUBSCRIBER:
-            if self.state != "no_subscriber":
-                LOG.warning("nobody subscribes to the events; they wait")
-            self._become("no_subscriber")
-            self.last_error = "nobody subscribes to the events"
-            self._hush()
-        else:
+    def _event_answered(self, message: _Message, code: int) -> bool:
+        """A success code that says `no matching subscribers` is no success for a record."""
+        if code == SUCCESS:
             if self.state == "no_subscriber":
                 self._become("online")
                 self.last_error = None
             self._alarms.not_wanted()
-            if not message.again and self._outbox.taken(message.sequence):
-                self._log.advance(SINK, self._outbox.cursor)
+            return not message.again and self._outbox.taken(message.sequence)
+        if message.again:
+            self._replays.appendleft((message.sequence - 1, message.sequence))
+        if code < FAILURE:
+            if self.state != "no_subscriber":
+                LOG.warning("nobody subscribes to the events; they wait")
+            self._become("no_subscriber")
+            self.last_error = "nobody subscribes to the events"
+        self._hush()
+        return False
 
     def subscribed(self, code: int) -> None:
         """The broker's answer to our subscriptions: the worst of its reason codes."""

@@ -7,8 +7,9 @@ CloudEvents 1.0: https://github.com/cloudevents/spec (JSON format and MQTT bindi
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from edge.catalogue import CATALOGUE, message
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from edge.messages import Event, Json, Record
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,13 @@ class Identity:
 def rfc3339(time_us: int) -> str:
     """Microseconds since 1970 UTC as RFC 3339 with six digits."""
     seconds, micros = divmod(time_us, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micros:06d}Z"
+    return f"{_second(seconds)}.{micros:06d}Z"
+
+
+@lru_cache(64)
+def _second(seconds: int) -> str:
+    """Records that are sent one after the other happened one after the other."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def cloudevent(record: Record, identity: Identity, *, replayed: bool) -> dict[str, Json]:
@@ -77,11 +85,16 @@ def encode(record: Record, identity: Identity, *, replayed: bool) -> bytes:
 
 def to_bytes(value: Json) -> bytes:
     """Compact JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _JSON.encode(value).encode()
 
 
 def _actor(event: Event) -> Json:
     actor = event.actor
     if actor is None:
         return None
-    return {key: value for key, value in asdict(actor).items() if value is not None}
+    told: dict[str, Json] = {"kind": actor.kind, "id": actor.id}
+    if actor.name is not None:
+        told["name"] = actor.name
+    if actor.email is not None:
+        told["email"] = actor.email
+    return told

@@ -83,7 +83,7 @@ class FakeLink:
     def acknowledge(self, mid: int, code: int = 0) -> None:
         if self.alive:
             self.flying -= 1
-            self.hearer.acknowledged(mid, code)
+            self.hearer.acknowledged([(mid, code)])
 
     def cut(self, reason: str = "cut") -> None:
         self.alive = False

@@ -1,0 +1,281 @@
+"""The way upstream: draining a stored log, and an alarm among it, as ratios to a reference in the same run.
+
+Run it by hand: `python -m tests.benchmarks.bench_sync [records]`. The reference for draining is a bare
+paho loop that publishes the same bytes from memory with the same window; for alarms it is the same
+conversation with nothing to drain. Rounds alternate, and the median counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from edge.clock import Clock
+from edge.log import Log, LogOptions
+from edge.messages import Event, Subject
+from edge.mqtt import MqttLink
+from edge.sync import SINK, Options, Upstream
+from edge.tables import Mqtt
+from edge.wire import CONTENT_TYPE, Identity, encode
+from tests.support.broker import Broker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from edge.messages import Json, Record
+    from edge.ports import Incoming
+
+RECORDS = 100_000
+WINDOWS = (20, 100)
+ROUNDS = 3
+ALARMS = 200
+TOPIC = "doorward/v1/lab/bench"
+QUIET = "allow_anonymous true\npersistence false\nmax_queued_messages 0\nmax_inflight_messages 0\nlog_type error\n"
+ENOUGH_S = 600.0
+
+
+def event(number: int, event_type: str = "lock.opened") -> Event:
+    return Event(
+        event_type,
+        time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+        Subject("lock", "front", "Front door"),
+        correlation=f"{number:016x}",
+        door="front",
+        details={"observed": "edge"},
+    )
+
+
+class Host:
+    """As little as the conversation needs."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    def identity(self) -> Identity:
+        return Identity("lab", "bench", self.log.stream.rpartition("/")[2])
+
+    def online_status(self) -> dict[str, Json]:
+        return {}
+
+    def door_state(self, door: str) -> Json:
+        return {"id": door}
+
+    def is_late(self, record: Record) -> bool:
+        return record.sequence < 0
+
+    def ordered(self, incoming: Incoming) -> None:
+        raise AssertionError(incoming)
+
+    def upstream_refuses(self, reason: str | None) -> None:
+        raise AssertionError(reason)
+
+
+class Ear:
+    """Somebody has to subscribe, in a thread of its own, and say when an alarm came."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.heard: dict[str, float] = {}
+        self._subscribed = threading.Event()
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+        self._client.on_connect = lambda client, *_: client.subscribe(f"{TOPIC}/{name}", qos=0)
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_message = self._on_message
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        assert self._subscribed.wait(20)
+
+    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        if message.topic.endswith("/alarms"):
+            self.heard[message.payload.decode().partition('"sequence":"')[2][:16]] = time.perf_counter()
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def bare(port: int, payloads: list[bytes], window: int) -> float:
+    """Seconds for a paho loop in this thread, with nothing around it."""
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    client.max_inflight_messages_set(0)
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.ContentType = CONTENT_TYPE
+    todo = iter(payloads)
+    left = len(payloads)
+    connected = False
+
+    def on_connect(*_: Any) -> None:
+        nonlocal connected
+        connected = True
+
+    def on_publish(*_: Any) -> None:
+        nonlocal left
+        left -= 1
+        payload = next(todo, None)
+        if payload is not None:
+            client.publish(f"{TOPIC}/events", payload, 1, properties=properties)
+
+    client.on_connect, client.on_publish = on_connect, on_publish
+    client.connect("127.0.0.1", port)
+    while not connected:
+        client.loop(0.01)
+    began_s = time.perf_counter()
+    for _ in range(window):
+        client.publish(f"{TOPIC}/events", next(todo), 1, properties=properties)
+    while left > 0:
+        client.loop(1.0)
+    took_s = time.perf_counter() - began_s
+    client.disconnect()
+    return took_s
+
+
+class Conversation:
+    """A real log, a real link, a real broker."""
+
+    def __init__(self, folder: Path, port: int, window: int) -> None:
+        self.log = Log(folder / "log.db", "bench", Clock(), LogOptions(sinks=(SINK,)))
+        settings = Mqtt(url=f"mqtt://127.0.0.1:{port}", window=window)
+        self.upstream = Upstream(
+            Options(settings.url, TOPIC, window=window),
+            self.log,
+            Host(self.log),
+            (),
+            lambda upstream: MqttLink(settings, "bench", upstream),
+            random.Random(1),
+        )
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(ENOUGH_S):
+            while not true():  # noqa: ASYNC110 -- it must cost the measured program nothing
+                await asyncio.sleep(0.001)
+
+    async def open(self) -> None:
+        self.log.start()
+        await self.log.opened()
+
+    async def close(self) -> None:
+        await self.upstream.close(0.2)
+        await self.log.close()
+
+
+async def fill(folder: Path, records: int) -> list[bytes]:
+    """A stored log, and the bytes that it becomes."""
+    log = Log(folder / "log.db", "bench", Clock(), LogOptions(sinks=(SINK,)))
+    log.start()
+    await log.opened()
+    for start in range(0, records, 500):
+        log.append([event(n) for n in range(start, min(start + 500, records))])
+        while log.health().waiting > 2_000:  # noqa: ASYNC110 -- only fills
+            await asyncio.sleep(0.001)
+    while log.committed < records:  # noqa: ASYNC110 -- only fills
+        await asyncio.sleep(0.01)
+    who = Host(log).identity()
+    payloads: list[bytes] = []
+    while len(payloads) < records:
+        payloads += [encode(one, who, replayed=False) for one in await log.read(len(payloads), 5_000)]
+    await log.close()
+    return payloads
+
+
+async def drain(folder: Path, port: int, window: int, records: int) -> float:
+    """Seconds from the connection to the last acknowledgement. The cursor is put back before."""
+    talk = Conversation(folder, port, window)
+    await talk.open()
+    talk.log._cursors[SINK] = 0  # again from the start
+    talk.upstream.start()
+    await talk.until(lambda: talk.upstream.facts()["state"] == "online")
+    began_s = time.perf_counter()
+    await talk.until(lambda: talk.log.cursor(SINK) >= records)
+    took_s = time.perf_counter() - began_s
+    await talk.close()
+    return took_s
+
+
+async def alarms(folder: Path, port: int, window: int, *, backlog: bool) -> list[float]:
+    """Seconds from handing an alarm to the log until a subscriber in another thread has its copy."""
+    ear = Ear(port, "alarms")
+    talk = Conversation(folder, port, window)
+    await talk.open()
+    talk.log._cursors[SINK] = 0 if backlog else talk.log.committed
+    talk.log._cursors["mqtt-alarms"] = talk.log.committed
+    talk.upstream.start()
+    await talk.until(lambda: talk.upstream.facts()["state"] == "online")
+    took: list[float] = []
+    for number in range(ALARMS):
+        if backlog and talk.log.committed - talk.log.cursor(SINK) < 5_000:
+            break
+        sequence = talk.log.committed + 1
+        began_s = time.perf_counter()
+        talk.log.append([event(number, "lock.forced_open")])
+        key = f"{sequence:016d}"
+        await talk.until(lambda key=key: key in ear.heard)  # type: ignore[misc]
+        took.append(ear.heard[key] - began_s)
+        await asyncio.sleep(0.005)
+    await talk.close()
+    ear.close()
+    return took
+
+
+def p99(values: list[float]) -> float:
+    return sorted(values)[int(len(values) * 0.99)]
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def somebody(port: int) -> Iterator[None]:
+    """Without a subscriber nothing is acknowledged; this one costs us nothing."""
+    program = shutil.which("mosquitto_sub")
+    assert program is not None, "mosquitto_sub is missing: make test installs it"
+    command = [program, "-V", "5", "-p", str(port), "-t", f"{TOPIC}/+", "-q", "0"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        time.sleep(1.0)
+        yield
+        process.terminate()
+
+
+def main(records: int) -> None:
+    with tempfile.TemporaryDirectory() as name, Broker(Path(name) / "broker", QUIET) as broker:
+        folder = Path(name) / "log"
+        folder.mkdir()
+        payloads = asyncio.run(fill(folder, records))
+        say(f"{records} records of {statistics.mean(map(len, payloads)):.0f} bytes")
+        with somebody(broker.port):
+            for window in WINDOWS:
+                ours, theirs = [], []
+                for _ in range(ROUNDS):
+                    theirs.append(bare(broker.port, payloads, window))
+                    ours.append(asyncio.run(drain(folder, broker.port, window, records)))
+                us, bare_s = statistics.median(ours), statistics.median(theirs)
+                say(
+                    f"window {window:3}: {records / us:8.0f}/s, bare paho loop {records / bare_s:8.0f}/s, "
+                    f"ratio {bare_s / us:.2f} (to reach: 0.8)"
+                )
+            idle = asyncio.run(alarms(folder, broker.port, 20, backlog=False))
+            busy = asyncio.run(alarms(folder, broker.port, 20, backlog=True))
+            say(
+                f"alarm p99: {p99(busy) * 1e3:.1f} ms while draining ({len(busy)} alarms), "
+                f"{p99(idle) * 1e3:.1f} ms with nothing to drain, "
+                f"ratio {p99(busy) / p99(idle):.1f} (to reach: at most 3)"
+            )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else RECORDS)
