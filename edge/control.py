@@ -30,6 +30,8 @@ MAX_CLIENTS: Final = 32
 """More are turned away with a sentence; a technician's tool needs one."""
 GROUP: Final = "doorward"
 IDLE_S: Final = 600.0
+TURN_AWAY_S: Final = 1.0
+"""How long one who may not ask has for his request before he is told so."""
 WRITE_S: Final = 10.0
 """A reader that takes nothing for this long is let go: nobody may make the daemon remember for him."""
 
@@ -93,7 +95,9 @@ class Control:
         self._clients.add(task)
         try:
             await self._serve(reader, writer)
-        except (ConnectionError, TimeoutError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        except TimeoutError:
+            writer.transport.abort()  # closing would wait for a reader who does not read
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             self._clients.discard(task)
@@ -102,12 +106,12 @@ class Control:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         actor = _peer(writer.get_extra_info("socket"))
         if actor is None:
-            await _send(
-                writer, _error("not_allowed", f"only root, the daemon's own user and the group {GROUP} may ask")
-            )
+            text = f"only root, the daemon's own user and the group {GROUP} may ask"
+            await _turn_away(reader, writer, _error("not_allowed", text))
             return
         if len(self._clients) > MAX_CLIENTS:
-            await _send(writer, _error("busy", f"{MAX_CLIENTS} clients are connected already; try again later"))
+            text = f"{MAX_CLIENTS} clients are connected already; try again later"
+            await _turn_away(reader, writer, _error("busy", text))
             return
         while True:
             try:
@@ -139,6 +143,9 @@ class Control:
             result = await self._service.request(op, body, actor)
         except RequestError as refused:
             await _send(writer, _error(refused.code, str(refused)))
+        except Exception:  # our own mistake is no reason to hang up
+            LOG.exception("a request %.100r failed", op)
+            await _send(writer, _error("internal_error", "a mistake in doord itself; its journal has it in full"))
         else:
             await _send(writer, {"ok": True, "result": result})
         return True
@@ -171,6 +178,14 @@ def refuse_if_served(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         if probe.connect_ex(str(path)) == 0:
             raise OSError(f"another doord already serves {path}")
+
+
+async def _turn_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: dict[str, Json]) -> None:
+    """Hear the request first: who is hung up on while he speaks may never read why."""
+    with contextlib.suppress(TimeoutError, ValueError):
+        async with asyncio.timeout(TURN_AWAY_S):
+            await reader.readline()
+    await _send(writer, answer)
 
 
 async def _send(writer: asyncio.StreamWriter, answer: dict[str, Json]) -> None:
