@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 import time
 from contextlib import closing
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from edge.catalogue import CATALOGUE
 from edge.cli.client import Client, Unreachable
 from edge.cli.sources import DaemonSource, FileSource
 from edge.cli.text import event_line, local_now, say, say_json
@@ -30,7 +32,11 @@ def source(arguments: argparse.Namespace) -> Source:
 
 
 def filters(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What was asked for, in the words of the control socket. Raises ValueError for a time that is none."""
+    """What was asked for, in the words of the control socket. Raises ValueError for a time or a type that is none."""
+    for name in arguments.type:
+        if name not in CATALOGUE:
+            near = difflib.get_close_matches(name, CATALOGUE, n=3) or ["lock.opened", "lock.forced_open", "..."]
+            raise ValueError(f"{name!r} is no event type; expected one such as {', '.join(near)}")
     now = local_now()
     since = parse_time(arguments.since, now) if arguments.since else now.astimezone(UTC) - timedelta(days=DEFAULT_DAYS)
     asked: dict[str, Any] = {"since_us": to_us(since)}
@@ -79,6 +85,8 @@ def events(arguments: argparse.Namespace) -> int:
         if arguments.follow:
             sys.stdout.flush()
             _follow(arguments, asked, last)
+        elif last == 0:
+            sys.stderr.write("doorctl: no such records\n")  # that is an answer, and exit code 0
     except KeyboardInterrupt:
         if not arguments.follow:
             raise

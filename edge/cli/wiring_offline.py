@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge.cli.client import Client, Unreachable
 from edge.cli.wiring import RELEASE_S
 from edge.messages import CardRead, Confirmed, Level
 
@@ -45,6 +46,7 @@ class OfflineBench:
         self._door = arguments.door
         if self._door not in settings.doors:
             raise ValueError(f"no door {self._door!r}; expected one of {', '.join(settings.doors)}")
+        _refuse_if_served(settings.control.socket)
         self._points = settings.doors[self._door].points
         now_ns = Clock().now_ns
         names = sorted(set(self._points.values()))
@@ -126,3 +128,14 @@ class OfflineBench:
             return
         self._counts["rex"] += role == "rex" and signal.asserted and not getattr(signal, "initial", False)
         self._levels[role] = signal.asserted
+
+
+def _refuse_if_served(socket: Path) -> None:
+    """A daemon at another socket than the one asked has the hardware: two on one serial line harm both."""
+    try:
+        Client(socket).close()
+    except Unreachable as error:
+        if not isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
+            raise
+    else:
+        raise ValueError(f"a daemon with this configuration runs: doorctl --socket {socket} test ...")

@@ -122,6 +122,20 @@ def test_events_in_words_and_in_json(doorctl: Doorctl) -> None:
     assert [json.loads(line) for line in raw.lines] == held
 
 
+def test_no_records_are_said_to_people_and_are_nothing_to_a_script(doorctl: Doorctl) -> None:
+    with FakeDaemon(doorctl.socket):
+        said = doorctl("events", "--json", "--door", "attic")
+    assert (said.code, said.out, said.err) == (0, "", "doorctl: no such records\n")
+
+
+def test_a_misspelt_type_is_not_taken_for_silence(doorctl: Doorctl) -> None:
+    with FakeDaemon(doorctl.socket) as daemon:
+        said = doorctl("events", "--type", "lock.open")
+        assert (said.code, daemon.asked) == (2, [])
+        assert "'lock.open' is no event type; expected one such as lock.opened" in said.err
+        assert doorctl("export", "-", "--type", "\x1b").code == 2
+
+
 def test_a_log_that_cannot_be_read_is_said(doorctl: Doorctl) -> None:
     def no(_ask: dict[str, Any]) -> None:
         raise RefusalError("log_unavailable", "the log cannot be read now")

@@ -243,6 +243,14 @@ def _hands(opened: threading.Event, made: list[OfflineBench]) -> None:
             turn.wait(0.15)
 
 
+def test_a_daemon_at_another_socket_keeps_its_hardware(doorctl: Doorctl, tmp_path: Path) -> None:
+    config = write_config(tmp_path)  # its socket is doord.sock beside it
+    with FakeDaemon(doorctl.socket):
+        said = doorctl("--socket", str(tmp_path / "other.sock"), "test", "front", "--config", str(config))
+    assert said.code == 2
+    assert f"a daemon with this configuration runs: doorctl --socket {doorctl.socket} test" in said.err
+
+
 def test_a_bad_configuration_and_an_unknown_door(doorctl: Doorctl, tmp_path: Path) -> None:
     config = write_config(tmp_path)
     said = doorctl("test", "attic", "--config", str(config))
