@@ -12,14 +12,13 @@ import pytest
 
 from edge import control
 from edge.control import MAX_CLIENTS, MAX_REQUEST_BYTES, WRITE_S, Control
-from edge.messages import Actor
 from tests.support import virtual
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
     from pathlib import Path
 
-    from edge.messages import Json
+    from edge.messages import Actor, Json
 
 PING = b'{"op": "ping"}\n'
 
