@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 LARGEST: Final = 256 << 20
 """Bytes; a larger document is refused unread."""
-SLICE: Final = 100
-"""Entries that are worked on between two yields: one or two milliseconds on a Raspberry Pi."""
+SLICE: Final = 50
+"""Entries that are worked on between two yields: a quarter of a millisecond on a PC, one or two on a Raspberry Pi."""
 MOST_PROBLEMS: Final = 1000
 """After so many the rest of a document is not looked at any more."""
 
@@ -62,9 +62,11 @@ def reading(  # noqa: PLR0913 -- what a document is checked against, by name
     """Read a directory in slices; the generator's return value is the directory.
 
     Every yield is after a millisecond or two of work, but for a PIN that came in clear, which is
-    hashed (`edge.pins`). `source` names the document in problems. `zone` is the site's. `doors` are
-    the configured doors (None: do not check, for a directory that has been accepted before).
-    `above` is the version in force, which a new one has to exceed. Raises DirectoryError.
+    hashed (`edge.pins`). Whoever drives it calls `gc.freeze()` every ten yields or so: else the
+    collector looks at all cards again and again, for half a second at 100,000. `source` names the
+    document in problems. `zone` is the site's. `doors` are the configured doors (None: do not
+    check, for a directory that has been accepted before). `above` is the version in force, which a
+    new one has to exceed. Raises DirectoryError.
     """
     build = _Reading(Report(source), zone, doors)
     try:
