@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.cli.client import Client
 from tests.support.doord import ROOT, Doord
 
 README = ROOT / "README.md"
@@ -68,7 +69,19 @@ def run(line: str, folder: Path) -> str:
     command = [sys.executable, "-m", "edge.cli", *words[1:]]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode in {0, 1}, done.stderr
+    if words[1] == "sim":
+        _settle(folder, door=words[2], contact={"open": "open", "close": "closed"}[words[3]])
     return (done.stdout + done.stderr).replace(str(folder), "/var/lib/doorward")
+
+
+def _settle(folder: Path, *, door: str, contact: str) -> None:
+    """A technician looks up before typing on: the contact has settled and an alarm is decided."""
+    while True:
+        with Client(folder / "doord.sock") as client:
+            seen = client.ask("status")["doors"][door]
+        undecided = contact == "open" and seen["mode"] == "locked" and seen["alarm"] == "normal"
+        if seen["contact"] == contact and not undecided:
+            return
 
 
 def renew() -> None:
