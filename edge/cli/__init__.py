@@ -19,7 +19,7 @@ from edge import __version__
 from edge.cli.client import Refused, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 SOCKET: Final = "/run/doorward/doord.sock"
 CONFIG: Final = "/etc/doorward/doorward.toml"
@@ -61,7 +61,8 @@ def _fail(error: Exception, code: int) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(prog="doorctl", description="Looks after the doors of one Doorward controller.")
+    text = "Looks after the doors of one Doorward controller."
+    top = argparse.ArgumentParser(prog="doorctl", description=text, allow_abbrev=False)
     _common(top, json=False, socket=Path(os.environ.get("DOORWARD_SOCKET") or SOCKET))
     common = argparse.ArgumentParser(add_help=False)
     _common(common, json=argparse.SUPPRESS, socket=argparse.SUPPRESS)  # said before the command or after it
@@ -69,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def add(name: str, run: str, text: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text, parents=[common])
+        made = commands.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
         made.set_defaults(run=run)
         return made
 
@@ -91,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
     test.add_argument("--yes", action="store_true", help="release the lock without asking")
     _log(add("log", "files:verify", "the log file"), common)
     sync = add("sync", "status:sync", "cursor, backlog, last error")
-    sync.add_argument("--replay", type=int, metavar="FROM", help="send records again, from this sequence on")
+    sync.add_argument("--replay", type=_count, metavar="FROM", help="send records again, from this sequence on")
     add("check", "files:check", "validate a configuration").add_argument("file", type=Path, metavar="FILE")
     sim = add("sim", "doors:simulate", "move the simulated hardware of a running daemon")
     sim.add_argument("door", metavar="DOOR")
@@ -119,7 +120,7 @@ def _history(made: argparse.ArgumentParser, limit: int | None) -> None:
     made.add_argument("--log", type=Path, metavar="FILE", help="read this log file instead of asking the daemon")
 
 
-def _doors(add: object) -> None:
+def _doors(add: Callable[[str, str, str], argparse.ArgumentParser]) -> None:
     for name, op, text in (
         ("unlock", "unlock", "release a lock for its time"),
         ("lock", "lock", "lock; ends a hold"),
@@ -129,7 +130,7 @@ def _doors(add: object) -> None:
         ("block", "block", "refuse access, not operators"),
         ("unblock", "unblock", "end a block"),
     ):
-        made: argparse.ArgumentParser = add(name, "doors:command", text)  # type: ignore[operator]
+        made = add(name, "doors:command", text)
         made.set_defaults(op=op)
         everywhere = name.endswith("lock-down")
         made.add_argument("door", metavar="DOOR", nargs="?" if everywhere else None)
@@ -143,12 +144,11 @@ def _doors(add: object) -> None:
 def _log(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
     verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
     text = "walk the hash chain and name the first broken record"
-    verify = verbs.add_parser("verify", help=text, description=text, parents=[common])
+    verify = verbs.add_parser("verify", help=text, description=text, parents=[common], allow_abbrev=False)
     verify.add_argument("file", type=Path, nargs="?", metavar="FILE", help="a log file; else the running daemon's")
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise argparse.ArgumentTypeError("expected 1 or more")
-    return count
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of at least 1")
+    return int(text)

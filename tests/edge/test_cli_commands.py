@@ -147,6 +147,8 @@ def test_without_a_terminal_a_script_must_say_yes(doorctl: Doorctl) -> None:
         ["lock-down", "--yes"],
         ["lock-down", "front", "--all", "--yes"],
         ["events", "--limit", "0"],
+        ["events", "--limit", "many"],
+        ["events", "--lim", "3"],
         ["events", "--class", "secret"],
         ["events", "--since", "soon"],
         ["events", "--follow", "--until", "now"],
