@@ -46,7 +46,7 @@ def unit(key: str) -> list[str]:
 def runnable(tmp_path: Path) -> Path:
     """A copy whose programs exist on this machine."""
     copy = tmp_path / "doord.service"
-    copy.write_text(UNIT.read_text().replace("/opt/doorward/current/bin/doord", sys.executable))
+    copy.write_text(re.sub(r"/opt/doorward/current/bin/\w+", sys.executable, UNIT.read_text()))
     return copy
 
 
@@ -67,6 +67,12 @@ def test_the_service_is_always_started_again_but_not_with_a_wrong_configuration(
     assert unit("Restart") == ["always"]
     assert unit("StartLimitIntervalSec") == ["0"]
     assert unit("RestartPreventExitStatus") == ["78"]
+
+
+def test_a_reload_is_refused_by_a_wrong_configuration_before_doord_hears_of_it() -> None:
+    check, signal = unit("ExecReload")
+    assert check.split() == ["/opt/doorward/current/bin/doorctl", "check", unit("ExecStart")[0].split()[-1]]
+    assert "kill -HUP $$MAINPID" in signal
 
 
 def test_doors_wait_neither_for_the_network_nor_for_the_time() -> None:
@@ -158,12 +164,15 @@ def test_a_fresh_pi_gets_a_service_and_a_configuration(image: Path, venv: Path) 
     before = tree(image)
     done = install("--root", image, "--venv", venv)
     assert done.returncode == 0, done.stderr
+    share = f"opt/doorward/releases/{__version__}-1/share/doorward"
+    shared = {f"{share}/config/{path.name}" for path in (ROOT / "config").iterdir()} | {f"{share}/doord.service"}
     assert tree(image) - before == {
         "etc/doorward/doorward.toml",
         "etc/systemd/system/doord.service",
         "etc/udev/rules.d/60-doorward.rules",
         "opt/doorward/current",
-        f"opt/doorward/releases/{__version__}-1",
+        *(f"opt/doorward/releases/{__version__}-1/{part}" for part in ("bin", "lib", "pyvenv.cfg")),
+        *shared,
         "usr/lib/sysusers.d/doorward.conf",
         "usr/lib/tmpfiles.d/doorward.conf",
         "usr/local/bin/doorctl",
@@ -213,6 +222,15 @@ def test_a_rollback_returns_to_the_release_before_and_forth_again(image: Path, v
     for release in (1, 2):
         assert install("--root", image, "--rollback").returncode == 0
         assert link(image, "current") == f"releases/{__version__}-{release}"
+
+
+def test_a_release_brings_its_own_unit(image: Path, venv: Path) -> None:
+    install("--root", image, "--venv", venv)
+    (image / f"opt/doorward/releases/{__version__}-1/share/doorward/doord.service").write_text("the old unit")
+    install("--root", image, "--venv", venv)
+    assert (image / "etc/systemd/system/doord.service").read_text() == UNIT.read_text()
+    install("--root", image, "--rollback")
+    assert (image / "etc/systemd/system/doord.service").read_text() == "the old unit"
 
 
 def test_a_configuration_that_the_new_release_cannot_use_switches_nothing(image: Path, venv: Path) -> None:
