@@ -6,10 +6,9 @@ The words of the findings stand in `edge/findings.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from edge.findings import KINDS, Severity
+from edge.findings import KINDS, Finding, Severity, finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +37,8 @@ EDGES_LOST: Final = 100
 REX_US: Final = 5 * 60 * S_US
 FORGOTTEN_US: Final = 12 * HOUR_US
 BLOCKED_US: Final = 7 * 24 * HOUR_US
+OPEN_US: Final = 4 * HOUR_US
+MEMORY_LOW_BYTES: Final = 32 << 20
 CPU_HOT_C: Final = 80.0
 """A Raspberry Pi begins to slow down here
 (https://www.raspberrypi.com/documentation/computers/config_txt.html#overclocking)."""
@@ -45,22 +46,10 @@ EX_CONFIG: Final = 78
 GROUP: Final = "doorward"
 OTHERS_READ, OTHERS_WRITE = 0o004, 0o002
 LOW_NOW, LOW_SINCE_BOOT = 1 << 0, 1 << 16
+SLOWED_NOW: Final = 1 << 1 | 1 << 2 | 1 << 3
 """Bits of get_throttled (https://www.raspberrypi.com/documentation/computers/os.html#get_throttled)."""
 _ORDER: Final = (Severity.FAULT, Severity.WARNING, Severity.NOTE)
 _KIND_ORDER: Final = {code: place for place, code in enumerate(KINDS)}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong, or good to know."""
-
-    code: str
-    severity: Severity
-    title: str
-    likely_causes: tuple[str, ...]
-    first_thing: str
-    evidence: tuple[str, ...]
-    """What was seen, word for word or figure for figure."""
 
 
 def diagnose(facts: Facts) -> tuple[Finding, ...]:
@@ -73,28 +62,22 @@ def diagnose(facts: Facts) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda f: (_ORDER.index(f.severity), _KIND_ORDER[f.code])))
 
 
-def _finding(code: str, *evidence: str, about: str = "") -> Finding:
-    kind = KINDS[code]
-    title, first_thing = (text.format(about=about) for text in (kind.title, kind.first_thing))
-    return Finding(code, kind.severity, title, kind.likely_causes, first_thing, evidence)
-
-
 def _service(facts: Facts) -> Iterator[Finding]:
     socket, service = facts.socket, facts.service
     if service is not None:
         seen = f"systemd: {service.active}, result {service.result}"
         if service.exit_status == EX_CONFIG and service.active != "active":
-            yield _finding("DW-SERVICE-CONFIG", f"{seen}, exit status {EX_CONFIG}", about=facts.config or "FILE")
+            yield finding("DW-SERVICE-CONFIG", f"{seen}, exit status {EX_CONFIG}", about=facts.config or "FILE")
         if service.result == "watchdog":
-            yield _finding("DW-SERVICE-WATCHDOG", seen)
+            yield finding("DW-SERVICE-WATCHDOG", seen)
         if service.restarts >= RESTARTS:
-            yield _finding("DW-SERVICE-RESTARTS", f"{service.restarts} restarts since the last boot or manual start")
+            yield finding("DW-SERVICE-RESTARTS", f"{service.restarts} restarts since the last boot or manual start")
         if service.enabled in {"disabled", "masked"}:
-            yield _finding("DW-SERVICE-DISABLED", f"systemd: {service.enabled}")
+            yield finding("DW-SERVICE-DISABLED", f"systemd: {service.enabled}")
     if socket is not None:
         yield from _socket(facts)
     if facts.daemon is not None and facts.daemon.version != facts.tool_version:
-        yield _finding("DW-VERSION-MISMATCH", f"doorctl {facts.tool_version}, doord {facts.daemon.version}")
+        yield finding("DW-VERSION-MISMATCH", f"doorctl {facts.tool_version}, doord {facts.daemon.version}")
 
 
 def _socket(facts: Facts) -> Iterator[Finding]:
@@ -104,31 +87,31 @@ def _socket(facts: Facts) -> Iterator[Finding]:
     seen = socket.error or f"{socket.path}: {socket.state}"
     if socket.state in {"missing", "dead"}:
         unit = f"systemd: {service.active}" if service is not None else "systemd could not be asked"
-        yield _finding("DW-SERVICE-DEAD", seen, unit)
+        yield finding("DW-SERVICE-DEAD", seen, unit)
     elif socket.state == "silent":
-        yield _finding("DW-SERVICE-SILENT", seen)
+        yield finding("DW-SERVICE-SILENT", seen)
     elif socket.state in {"forbidden", "refused"}:
-        yield _finding("DW-SOCKET-PERMISSION", seen)
+        yield finding("DW-SOCKET-PERMISSION", seen)
     if socket.state == "answers" and service is not None and socket.group not in {GROUP, None}:
-        yield _finding("DW-SOCKET-GROUP", f"{socket.path} belongs to the group {socket.group}")
+        yield finding("DW-SOCKET-GROUP", f"{socket.path} belongs to the group {socket.group}")
 
 
 def _files(facts: Facts) -> Iterator[Finding]:
     if facts.config_problems:
-        yield _finding("DW-CONFIG-INVALID", *facts.config_problems, about=facts.config or "FILE")
+        yield finding("DW-CONFIG-INVALID", *facts.config_problems, about=facts.config or "FILE")
     for file in facts.files:
         seen = f"{file.path}: mode {file.mode:04o}"
         if file.mode & OTHERS_WRITE:
-            yield _finding("DW-CONFIG-WRITABLE", seen, about=file.path)
+            yield finding("DW-CONFIG-WRITABLE", seen, about=file.path)
         if file.secret and file.mode & OTHERS_READ:
-            yield _finding("DW-SECRET-READABLE", seen, about=file.path)
+            yield finding("DW-SECRET-READABLE", seen, about=file.path)
     if facts.boot is not None:
         strict = [line for line in facts.boot.missing if not line.startswith("gpio=")]
         levels = [line for line in facts.boot.missing if line.startswith("gpio=")]
         if strict:
-            yield _finding("DW-BOOT-STRICT-GPIOD", *(f"missing: {line}" for line in strict), about=facts.boot.path)
+            yield finding("DW-BOOT-STRICT-GPIOD", *(f"missing: {line}" for line in strict), about=facts.boot.path)
         if levels:
-            yield _finding("DW-BOOT-LINE-LEVEL", *(f"missing: {line}" for line in levels), about=facts.boot.path)
+            yield finding("DW-BOOT-LINE-LEVEL", *(f"missing: {line}" for line in levels), about=facts.boot.path)
 
 
 def _storage(facts: Facts) -> Iterator[Finding]:
@@ -136,35 +119,39 @@ def _storage(facts: Facts) -> Iterator[Finding]:
     if disk is not None:
         free = f"{disk.free_bytes / (1 << 20):.0f} MiB free for {disk.path}"
         if disk.read_only:
-            yield _finding("DW-DISK-READONLY", f"{disk.path} is mounted read-only", about=disk.path)
+            yield finding("DW-DISK-READONLY", f"{disk.path} is mounted read-only", about=disk.path)
         if disk.free_bytes < DISK_FULL_BYTES:
-            yield _finding("DW-DISK-FULL", free, about=disk.path)
+            yield finding("DW-DISK-FULL", free, about=disk.path)
         elif disk.free_bytes < DISK_LOW_BYTES:
-            yield _finding("DW-DISK-LOW", free, about=disk.path)
+            yield finding("DW-DISK-LOW", free, about=disk.path)
     if facts.log_missing:
-        yield _finding("DW-LOG-MISSING", f"{facts.log_path}: no such file", about=facts.log_path or "")
+        yield finding("DW-LOG-MISSING", f"{facts.log_path}: no such file", about=facts.log_path or "")
 
 
 def _machine(facts: Facts) -> Iterator[Finding]:
     bits, cpu_c = facts.machine.throttled, facts.machine.cpu_c
     if bits is not None and bits & LOW_NOW:
-        yield _finding("DW-POWER-LOW", f"get_throttled: 0x{bits:x}")
+        yield finding("DW-POWER-LOW", f"get_throttled: 0x{bits:x}")
     elif bits is not None and bits & LOW_SINCE_BOOT:
-        yield _finding("DW-POWER-WAS-LOW", f"get_throttled: 0x{bits:x}")
+        yield finding("DW-POWER-WAS-LOW", f"get_throttled: 0x{bits:x}")
     if cpu_c is not None and cpu_c >= CPU_HOT_C:
-        yield _finding("DW-CPU-HOT", f"{cpu_c:.0f} °C")
+        yield finding("DW-CPU-HOT", f"{cpu_c:.0f} °C")
+    elif bits is not None and bits & SLOWED_NOW and not bits & LOW_NOW:
+        yield finding("DW-CPU-THROTTLED", f"get_throttled: 0x{bits:x}")
+    if facts.machine.available_bytes is not None and facts.machine.available_bytes < MEMORY_LOW_BYTES:
+        yield finding("DW-MEMORY-LOW", f"{facts.machine.available_bytes >> 20} MiB can still be had")
 
 
 def _history(history: History, path: str) -> Iterator[Finding]:
     if history.broken is not None:
-        yield _finding("DW-LOG-BROKEN", history.broken, about=path)
+        yield finding("DW-LOG-BROKEN", history.broken, about=path)
     if history.gaps:
-        yield _finding("DW-LOG-GAP", f"controller.gap: {history.gaps} in 30 days")
+        yield finding("DW-LOG-GAP", f"controller.gap: {history.gaps} in 30 days")
     if history.clock_steps >= CLOCK_STEPS:
-        yield _finding("DW-CLOCK-STEPS", f"controller.clock_adjusted: {history.clock_steps} in 24 hours")
+        yield finding("DW-CLOCK-STEPS", f"controller.clock_adjusted: {history.clock_steps} in 24 hours")
     for point, count in sorted(history.unstable.items()):
         seen = f"controller_input.unstable of {point}: {count} in 24 hours"
-        yield _finding("DW-INPUT-UNSTABLE", seen, about=point.rpartition(".")[0] or point)
+        yield finding("DW-INPUT-UNSTABLE", seen, about=point.rpartition(".")[0] or point)
     for counts, enough, code, seen in (
         (history.forced, OFTEN, "DW-FORCED-OFTEN", "lock.forced_open: {} in 24 hours"),
         (history.lost, OFTEN, "DW-DRIVER-FLAPS", "controller.fault: {} in 24 hours"),
@@ -172,12 +159,15 @@ def _history(history: History, path: str) -> Iterator[Finding]:
     ):
         for about, count in sorted(counts.items()):
             if count >= enough:
-                yield _finding(code, seen.format(count), about=about)
+                yield finding(code, seen.format(count), about=about)
 
 
 def _running(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
     if daemon.clock == "unsynced":
-        yield _finding("DW-CLOCK-UNSYNCED", f"clock: {daemon.clock}")
+        yield finding("DW-CLOCK-UNSYNCED", f"clock: {daemon.clock}")
+    elif daemon.clock == "rtc":
+        yield finding("DW-CLOCK-RTC", f"clock: {daemon.clock}")
+    yield from _loaded(facts, daemon)
     yield from _log(facts, daemon)
     if daemon.upstream is not None:
         yield from _upstream(facts.now_us, daemon, daemon.upstream)
@@ -188,69 +178,78 @@ def _running(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
         yield from _door(facts.now_us, door, lost=lost)
 
 
+def _loaded(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
+    started_us = facts.now_us - daemon.uptime_s * S_US
+    if facts.config_differs:
+        yield finding("DW-CONFIG-DIFFERS", *facts.config_differs, about=facts.config or "FILE")
+    elif facts.config_written_us is not None and facts.config_written_us > started_us:
+        seen = f"written {_span(facts.now_us - facts.config_written_us)} ago"
+        yield finding("DW-CONFIG-TOUCHED", seen, about=facts.config or "FILE")
+
+
 def _log(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
     log = daemon.log
     waits = f"{log.waiting} events wait in memory"
     if log.writer == "stalled":
-        yield _finding("DW-LOG-STALLED", waits)
+        yield finding("DW-LOG-STALLED", waits)
     if log.writer == "failed":
         error = log.error or "no reason given"
-        yield _finding("DW-LOG-FAILED", error, waits)
+        yield finding("DW-LOG-FAILED", error, waits)
         if "readonly" in error.replace("-", "").lower() and not (facts.disk and facts.disk.read_only):
-            yield _finding("DW-DISK-READONLY", error, about=log.path)
+            yield finding("DW-DISK-READONLY", error, about=log.path)
     if log.dropped:
-        yield _finding("DW-LOG-DROPPED", f"{log.dropped} events lost since doord started")
+        yield finding("DW-LOG-DROPPED", f"{log.dropped} events lost since doord started")
     if log.set_aside:
-        yield _finding("DW-LOG-SET-ASIDE", log.set_aside, about=log.set_aside)
+        yield finding("DW-LOG-SET-ASIDE", log.set_aside, about=log.set_aside)
     slow = [f"the last write took {log.last_commit_ms:.0f} ms"] if (log.last_commit_ms or 0) >= SLOW_COMMIT_MS else []
     if facts.history is not None and facts.history.slow_writes >= SLOW_WRITES:
         slow.append(f"controller.storage (slow): {facts.history.slow_writes} in 7 days")
     if slow:
-        yield _finding("DW-DISK-SLOW", *slow)
+        yield finding("DW-DISK-SLOW", *slow)
     waiting = daemon.upstream is not None and daemon.upstream.backlog > 0
     if facts.log_max_bytes and waiting and log.bytes >= NEARLY_FULL * facts.log_max_bytes:
-        yield _finding("DW-LOG-BIG", f"{log.bytes >> 20} of {facts.log_max_bytes >> 20} MiB")
+        yield finding("DW-LOG-BIG", f"{log.bytes >> 20} of {facts.log_max_bytes >> 20} MiB")
 
 
 def _upstream(now_us: int, daemon: Daemon, upstream: Upstream) -> Iterator[Finding]:
     error = upstream.last_error or "no reason given"
     words = error.lower()
     if upstream.state == "refused":
-        yield _finding("DW-BROKER-REFUSES", error)
+        yield finding("DW-BROKER-REFUSES", error)
     elif upstream.state == "no_subscriber":
-        yield _finding("DW-BROKER-NO-SUBSCRIBER", f"{upstream.backlog} records wait", error)
+        yield finding("DW-BROKER-NO-SUBSCRIBER", f"{upstream.backlog} records wait", error)
     elif upstream.state != "online" and daemon.uptime_s >= EARLY_S:
         yield _unreached(now_us, daemon, upstream, words)
     per_hour = upstream.reconnects / max(1.0, daemon.uptime_s / 3_600)
     if upstream.state == "online" and upstream.reconnects >= RECONNECTS_PER_HOUR <= per_hour:
-        yield _finding("DW-BROKER-FLAPS", f"{upstream.reconnects} reconnects in {daemon.uptime_s / 3_600:.1f} hours")
+        yield finding("DW-BROKER-FLAPS", f"{upstream.reconnects} reconnects in {daemon.uptime_s / 3_600:.1f} hours")
     if upstream.backlog >= BACKLOG:
-        yield _finding("DW-BACKLOG", f"{upstream.backlog} records after {upstream.cursor} are not acknowledged")
+        yield finding("DW-BACKLOG", f"{upstream.backlog} records after {upstream.cursor} are not acknowledged")
 
 
 def _unreached(now_us: int, daemon: Daemon, upstream: Upstream, words: str) -> Finding:
     error = upstream.last_error or "no answer yet"
     if "refused us" in words:
-        return _finding("DW-BROKER-AUTH", error)
+        return finding("DW-BROKER-AUTH", error)
     if any(word in words for word in ("certificate", "ssl", "tls")):
-        return _finding("DW-BROKER-TLS", error)
+        return finding("DW-BROKER-TLS", error)
     if any(word in words for word in ("name or service", "name resolution", "no address associated")):
-        return _finding("DW-BROKER-NAME", error, about=upstream.url)
+        return finding("DW-BROKER-NAME", error, about=upstream.url)
     started_us = now_us - round(daemon.uptime_s * S_US)
     if upstream.since_us - started_us < START_US:
-        return _finding("DW-BROKER-NEVER", error, about=upstream.url)
-    return _finding("DW-BROKER-OFFLINE", error, f"for {_span(now_us - upstream.since_us)}", about=upstream.url)
+        return finding("DW-BROKER-NEVER", error, about=upstream.url)
+    return finding("DW-BROKER-OFFLINE", error, f"for {_span(now_us - upstream.since_us)}", about=upstream.url)
 
 
 def _driver(driver: Driver) -> Iterator[Finding]:
     if driver.state == "lost":
-        yield _finding(_why_lost(driver.reason or ""), driver.reason or "no reason given", about=driver.name)
+        yield finding(_why_lost(driver.reason or ""), driver.reason or "no reason given", about=driver.name)
     if driver.stuck:
-        yield _finding("DW-OUTPUT-STUCK", *driver.stuck, about=driver.name)
+        yield finding("DW-OUTPUT-STUCK", *driver.stuck, about=driver.name)
     if driver.lost_edges >= EDGES_LOST:
-        yield _finding("DW-EDGES-LOST", f"{driver.lost_edges} edges", about=driver.name)
+        yield finding("DW-EDGES-LOST", f"{driver.lost_edges} edges", about=driver.name)
     if driver.kind == "simulated":
-        yield _finding("DW-SIMULATED", "kind = simulated", about=driver.name)
+        yield finding("DW-SIMULATED", "kind = simulated", about=driver.name)
 
 
 def _why_lost(reason: str) -> str:
@@ -275,19 +274,22 @@ def _door(now_us: int, door: Door, *, lost: bool) -> Iterator[Finding]:
         ("locked_open", 0, "DW-RELEASE-ACTIVE"),
     ):
         if door.mode == mode and mode_us >= patience_us:
-            yield _finding(code, f"mode {mode} for {_span(mode_us)}", about=door.id)
+            yield finding(code, f"mode {mode} for {_span(mode_us)}", about=door.id)
     if door.alarm == "forced_open":
-        yield _finding("DW-DOOR-FORCED", f"forced open for {_span(alarm_us)}", about=door.id)
+        yield finding("DW-DOOR-FORCED", f"forced open for {_span(alarm_us)}", about=door.id)
     if door.alarm == "held_open" and alarm_us >= HOUR_US:
-        yield _finding("DW-DOOR-HELD", f"held open for {_span(alarm_us)}", about=door.id)
+        yield finding("DW-DOOR-HELD", f"held open for {_span(alarm_us)}", about=door.id)
+    open_us = None if door.contact_since_us is None else now_us - door.contact_since_us
+    if door.contact == "open" and door.alarm == "normal" and open_us is not None and open_us >= OPEN_US:
+        yield finding("DW-DOOR-OPEN", f"open for {_span(open_us)}", about=door.id)
     if door.tamper:
-        yield _finding("DW-TAMPER", door.tamper, about=door.id)
+        yield finding("DW-TAMPER", door.tamper, about=door.id)
     if door.contact == "fault":
-        yield _finding("DW-CONTACT-FAULT", door.fault or "contact: fault", about=door.id)
+        yield finding("DW-CONTACT-FAULT", door.fault or "contact: fault", about=door.id)
     if door.contact == "unknown" and door.fault and not lost:
-        yield _finding("DW-DOOR-UNKNOWN", door.fault, about=door.id)
+        yield finding("DW-DOOR-UNKNOWN", door.fault, about=door.id)
     if door.rex is not None and door.rex.asserted and now_us - door.rex.since_us >= REX_US:
-        yield _finding("DW-REX-STUCK", f"pressed for {_span(now_us - door.rex.since_us)}", about=door.id)
+        yield finding("DW-REX-STUCK", f"pressed for {_span(now_us - door.rex.since_us)}", about=door.id)
 
 
 def _span(us: int) -> str:

@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 Counts: TypeAlias = Mapping[str, int]
+LONGEST: Final = 1e12
+"""Longer durations, in whatever unit, are no answer."""
 NONE: Final[Counts] = MappingProxyType({})
 
 
@@ -36,6 +38,7 @@ class Door:
     mode_since_us: int
     alarm_since_us: int
     rex: Input | None = None
+    contact_since_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +99,11 @@ class Daemon:
             point: Input(bool(found["asserted"]), at_us(found["since"]))
             for point, found in answer.get("inputs", {}).items()
         }
-        log = answer["log"]
         return cls(
             version=str(answer["version"]),
-            uptime_s=float(answer["uptime_s"]),
+            uptime_s=_finite(answer["uptime_s"]),
             clock=str(answer["clock"]["quality"]),
-            log=LogHealth(**{name: log[name] for name in LogHealth.__dataclass_fields__}),
+            log=_log(answer["log"]),
             upstream=_upstream(answer["upstream"]),
             drivers=tuple(_driver(name, found) for name, found in answer["drivers"].items()),
             doors=tuple(_door(key, found, inputs.get(f"{key}.rex")) for key, found in answer["doors"].items()),
@@ -206,6 +208,10 @@ class Facts:
     service: Service | None = None
     config: str | None = None
     config_problems: tuple[str, ...] = ()
+    config_differs: tuple[str, ...] = ()
+    """What the running daemon has otherwise than the file."""
+    config_written_us: int | None = None
+    """When the file was last written, by the calendar of then."""
     files: tuple[FileMode, ...] = ()
     disk: Disk | None = None
     log_path: str | None = None
@@ -223,26 +229,64 @@ def at_us(iso: str) -> int:
     return round(datetime.fromisoformat(iso).timestamp() * 1_000_000)
 
 
+def _log(found: Mapping[str, Any]) -> LogHealth:
+    took_ms = found["last_commit_ms"]
+    return LogHealth(
+        path=str(found["path"]),
+        waiting=int(found["waiting"]),
+        bytes=int(found["bytes"]),
+        dropped=int(found["dropped"]),
+        last_commit_ms=None if took_ms is None else _finite(took_ms),
+        writer=str(found["writer"]),
+        error=_words(found["error"]),
+        set_aside=_words(found["set_aside"]),
+    )
+
+
 def _upstream(found: Mapping[str, Any] | None) -> Upstream | None:
     if found is None:
         return None
-    names = ("url", "state", "cursor", "backlog", "reconnects", "last_error")
-    return Upstream(**{name: found[name] for name in names}, since_us=at_us(found["since"]))
+    return Upstream(
+        url=str(found["url"]),
+        state=str(found["state"]),
+        since_us=at_us(found["since"]),
+        cursor=int(found["cursor"]),
+        backlog=int(found["backlog"]),
+        reconnects=int(found["reconnects"]),
+        last_error=_words(found["last_error"]),
+    )
 
 
 def _driver(name: str, found: Mapping[str, Any]) -> Driver:
     own = found.get("facts", {})
     stuck, lost = own.get("stuck", ()), own.get("lost_edges", 0)
-    return Driver(name, found["kind"], found["state"], found["reason"], tuple(map(str, stuck)), int(lost))
+    kind, state, reason = str(found["kind"]), str(found["state"]), _words(found["reason"])
+    return Driver(name, kind, state, reason, tuple(map(str, stuck)), int(lost))
 
 
 def _door(key: str, found: Mapping[str, Any], rex: Input | None) -> Door:
     since = found["since"]
-    names = ("mode", "contact", "alarm", "tamper", "fault")
     return Door(
         key,
-        **{name: found[name] for name in names},
+        mode=str(found["mode"]),
+        contact=str(found["contact"]),
+        alarm=str(found["alarm"]),
+        tamper=_words(found["tamper"]),
+        fault=_words(found["fault"]),
         mode_since_us=at_us(since["mode"]),
         alarm_since_us=at_us(since["alarm"]),
         rex=rex,
+        contact_since_us=at_us(since["contact"]),
     )
+
+
+def _words(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _finite(value: Any) -> float:  # noqa: ANN401 -- JSON
+    """A number of seconds or milliseconds that a computer can have lived through."""
+    number = float(value)
+    if not 0 <= number <= LONGEST:
+        raise ValueError(f"{number} is no duration")
+    return number

@@ -30,6 +30,19 @@ class Kind:
     first_thing: str
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, or good to know."""
+
+    code: str
+    severity: Severity
+    title: str
+    likely_causes: tuple[str, ...]
+    first_thing: str
+    evidence: tuple[str, ...]
+    """What was seen, word for word or figure for figure."""
+
+
 _N, _W, _F = Severity.NOTE, Severity.WARNING, Severity.FAULT
 
 _SERVICE: Final = (
@@ -107,6 +120,20 @@ _FILES: Final = (
         "doorctl check {about}",
     ),
     Kind(
+        "DW-CONFIG-DIFFERS",
+        _W,
+        "doord runs with something else than what {about} says",
+        ("the file was edited and doord not restarted", "doord was started with another file"),
+        "doorctl check {about}; systemctl restart doord at a quiet moment",
+    ),
+    Kind(
+        "DW-CONFIG-TOUCHED",
+        _N,
+        "{about} was written after doord started; whether all of it was taken over cannot be told from here",
+        ("it was edited and reloaded: then all is well", "it was edited and not reloaded"),
+        "systemctl reload doord; journalctl -u doord names what needs a restart",
+    ),
+    Kind(
         "DW-CONFIG-WRITABLE",
         _F,
         "everybody on this computer may rewrite {about}",
@@ -143,6 +170,13 @@ _CLOCK: Final = (
         "nobody vouches for the time of day",
         ("no network or no NTP server", "NTP is blocked (UDP 123)", "chrony is used and nothing tells doord"),
         "timedatectl; for chrony see docs/log.md, Time",
+    ),
+    Kind(
+        "DW-CLOCK-RTC",
+        _N,
+        "the time of day comes from the clock module alone; how far it has drifted cannot be told from here",
+        ("no network or no NTP server", "NTP is blocked (UDP 123)"),
+        "timedatectl; compare the time with a clock you trust",
     ),
     Kind(
         "DW-CLOCK-STEPS",
@@ -449,6 +483,13 @@ _DOORS: Final = (
         "go and look; then doorctl test {about}",
     ),
     Kind(
+        "DW-DOOR-OPEN",
+        _N,
+        "{about} has stood open for hours, and no alarm is meant to tell",
+        ("it is held unlocked or released", "its held_open_s is 0 or very long", "the contact does not see it close"),
+        "go and look; then doorctl test {about}",
+    ),
+    Kind(
         "DW-DOOR-UNKNOWN",
         _F,
         "nobody knows whether {about} is open",
@@ -491,6 +532,20 @@ _MACHINE: Final = (
         ("no airflow in the housing", "it stands in the sun"),
         "give it air or a heat sink",
     ),
+    Kind(
+        "DW-CPU-THROTTLED",
+        _W,
+        "the firmware slows the computer down",
+        ("it is too hot inside its housing", "the power supply is weak"),
+        "vcgencmd get_throttled; vcgencmd measure_temp; give it air",
+    ),
+    Kind(
+        "DW-MEMORY-LOW",
+        _W,
+        "the computer has hardly any memory left",
+        ("another program takes it", "a desktop runs on this computer", "a fault in doord"),
+        "ps aux --sort=-rss | head; stop what is not needed here",
+    ),
 )
 
 KINDS: Final[dict[str, Kind]] = {
@@ -499,3 +554,10 @@ KINDS: Final[dict[str, Kind]] = {
     for kind in group
 }
 """Code -> finding, in the order in which a technician should think."""
+
+
+def finding(code: str, *evidence: str, about: str = "") -> Finding:
+    """Make the finding of this code about a door, driver or file. KeyError for a code that is none."""
+    kind = KINDS[code]
+    title, first_thing = (text.replace("{about}", about) for text in (kind.title, kind.first_thing))
+    return Finding(code, kind.severity, title, kind.likely_causes, first_thing, evidence)

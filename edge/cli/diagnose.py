@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge.cli.text import say, say_json
-from edge.diagnose import Finding, diagnose
-from edge.findings import Severity
+from edge.diagnose import diagnose
+from edge.findings import Finding, Severity
 
 if TYPE_CHECKING:
     import argparse
@@ -28,9 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     findings = diagnose(facts)
     if arguments.json:
         found = [asdict(finding) for finding in findings]
-        say_json({"findings": found, "unseen": list(facts.unseen)})
+        say_json({"findings": found, "looked_at": list(looked_at(facts)), "unseen": list(facts.unseen)})
     else:
-        for line in lines(findings, facts.unseen):
+        for line in lines(findings, facts.unseen, looked_at(facts)):
             say(line)
     return verdict(facts, findings)
 
@@ -43,7 +43,23 @@ def verdict(facts: Facts, findings: tuple[Finding, ...]) -> int:
     return 0 if any(part is not None for part in told) else 2
 
 
-def lines(findings: tuple[Finding, ...], unseen: tuple[str, ...]) -> Iterator[str]:
+def looked_at(facts: Facts) -> tuple[str, ...]:
+    """What a diagnosis with no findings may vouch for."""
+    parts = {
+        "the daemon": facts.daemon,
+        "the service": facts.service,
+        "the configuration": facts.config,
+        "the boot configuration": facts.boot,
+        "the disk": facts.disk,
+        "the history": facts.history,
+        "the supply voltage": facts.machine.throttled,
+        "the temperature": facts.machine.cpu_c,
+        "the memory": facts.machine.available_bytes,
+    }
+    return tuple(name for name, part in parts.items() if part is not None)
+
+
+def lines(findings: tuple[Finding, ...], unseen: tuple[str, ...], looked: tuple[str, ...] = ()) -> Iterator[str]:
     """The findings as text, the worst first."""
     for finding in findings:
         yield f"{MARKS[finding.severity]} {finding.code}  {finding.title}"
@@ -52,6 +68,6 @@ def lines(findings: tuple[Finding, ...], unseen: tuple[str, ...]) -> Iterator[st
         yield f"      try     {finding.first_thing}"
         yield ""
     if not findings:
-        yield "nothing found"
+        yield f"nothing found in {', '.join(looked)}" if looked else "nothing found"
         yield ""
     yield from (f"   not looked at: {what}" for what in unseen)

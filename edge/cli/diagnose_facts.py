@@ -9,7 +9,6 @@ from __future__ import annotations
 import grp
 import os
 import stat
-import subprocess
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,22 +19,24 @@ from edge import __version__, log_schema
 from edge.cli.client import Client, Refused, Unreachable
 from edge.cli.diagnose_boot import missing_lines
 from edge.cli.diagnose_history import history
-from edge.cli.diagnose_machine import Places, look_at_machine, number
+from edge.cli.diagnose_loaded import differences
+from edge.cli.diagnose_machine import Places, exists, look_at_machine
+from edge.cli.diagnose_service import look_at_service
 from edge.cli.sources import DaemonSource, FileSource
 from edge.cli.times import to_us
-from edge.facts import Boot, Daemon, Disk, Facts, FileMode, Service, Socket, at_us
+from edge.facts import Boot, Daemon, Disk, Facts, FileMode, Socket, at_us
 from edge.log_verify import verify
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edge.cli.sources import Source
     from edge.settings import Settings
 
 NEWEST: Final = 2_000
 """So many records of the hash chain are walked; `doorctl log verify` walks them all."""
-SYSTEMCTL_S: Final = 5.0
 NOT_UNDERSTOOD: Final = (AttributeError, KeyError, TypeError, ValueError)
 """What an answer of another version, or one from a stranger, comes to."""
-_UNIT: Final = ("ActiveState", "UnitFileState", "Result", "NRestarts", "ExecMainStatus", "LoadState")
 
 
 @dataclass(slots=True)
@@ -45,6 +46,8 @@ class Look:
     places: Places
     seen: dict[str, Any] = field(default_factory=dict)
     unseen: list[str] = field(default_factory=list)
+    running: Mapping[str, Any] | None = None
+    """The daemon's account of itself as it came."""
 
     def daemon(self, path: Path) -> Client | None:
         """Ask the daemon; what came of it is a fact of its own. Returns the open connection if it answers."""
@@ -52,7 +55,9 @@ class Look:
         client: Client | None = None
         try:
             client = Client(path)
-            self.seen["daemon"] = Daemon.from_json(client.ask("facts"))
+            answer = client.ask("facts")
+            self.seen["daemon"] = Daemon.from_json(answer)
+            self.running = answer
         except (Unreachable, Refused) as failure:
             state, error = _state(path, failure), str(failure)
         except NOT_UNDERSTOOD as failure:
@@ -65,28 +70,11 @@ class Look:
 
     def service(self) -> None:
         """What systemd says of the unit, where there is a systemd."""
-        if not _exists(self.places.systemd):
-            self.unseen.append("the service: systemd does not run here")
-            return
-        command = [self.places.systemctl, "show", "doord.service", f"--property={','.join(_UNIT)}"]
-        try:
-            done = subprocess.run(  # noqa: S603 -- a fixed list of words
-                command, capture_output=True, text=True, errors="replace", timeout=SYSTEMCTL_S, check=True
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            self.unseen.append(f"the service: {error}")
-            return
-        said = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-        if said.get("LoadState") == "not-found":
-            self.unseen.append("the service: doord.service is not installed")
-            return
-        self.seen["service"] = Service(
-            active=said.get("ActiveState", ""),
-            enabled=said.get("UnitFileState", ""),
-            result=said.get("Result", ""),
-            restarts=number(said.get("NRestarts")) or 0,
-            exit_status=number(said.get("ExecMainStatus")) or 0,
-        )
+        found = look_at_service(self.places)
+        if isinstance(found, str):
+            self.unseen.append(f"the service: {found}")
+        else:
+            self.seen["service"] = found
 
     def config(self, path: Path) -> Settings | None:
         """Check the configuration as the next start would, and who may touch its files."""
@@ -110,6 +98,16 @@ class Look:
             self._modes(path, settings.mqtt.password_file, settings.mqtt.key_file)
         return settings
 
+    def loaded(self, path: Path, settings: Settings) -> None:
+        """Whether the daemon runs with what the file says."""
+        if self.running is None:
+            return
+        try:
+            self.seen["config_differs"] = differences(self.running, settings)
+            self.seen["config_written_us"] = path.stat().st_mtime_ns // 1_000
+        except (OSError, *NOT_UNDERSTOOD) as error:
+            self.unseen.append(f"whether doord runs with {path}: {error}")
+
     def boot(self, settings: Settings) -> None:
         """Whether the firmware holds the relays at rest."""
         from edge.provision import boot_lines  # noqa: PLC0415 -- as above
@@ -117,7 +115,7 @@ class Look:
         wanted = boot_lines(settings)
         if not wanted:
             return
-        path = next((path for path in self.places.boot if _exists(path)), None)
+        path = next((path for path in self.places.boot if exists(path)), None)
         if path is None:
             self.unseen.append(f"the boot configuration: there is no {self.places.boot[0]}")
             return
@@ -205,7 +203,7 @@ class Look:
         self.seen["files"] = tuple(mode for mode in found if mode is not None)
 
     def _disk(self, path: Path) -> None:
-        folder = next((parent for parent in path.absolute().parents if _exists(parent)), Path("/"))
+        folder = next((parent for parent in path.absolute().parents if exists(parent)), Path("/"))
         try:
             found = os.statvfs(folder)
         except OSError as error:
@@ -223,6 +221,7 @@ def look(socket: Path, config: Path, places: Places | None = None) -> Facts:
         now.service()
         settings = now.config(config)
         if settings is not None:
+            now.loaded(config, settings)
             now.boot(settings)
         daemon: Daemon | None = now.seen.get("daemon")
         if daemon is not None:
@@ -247,7 +246,7 @@ def _state(path: Path, failure: Exception) -> str:
     if isinstance(failure, Refused):
         return "refused"
     states = {"FileNotFoundError": "missing", "ConnectionRefusedError": "dead", "PermissionError": "forbidden"}
-    return states.get(type(failure.__cause__).__name__, "silent" if _exists(path) else "missing")
+    return states.get(type(failure.__cause__).__name__, "silent" if exists(path) else "missing")
 
 
 def _broken(path: Path, newest: int | None = None) -> str | None:
@@ -273,13 +272,6 @@ def _mode(path: Path, *, secret: bool) -> FileMode | None:
         return FileMode(str(path), path.stat().st_mode & 0o777, secret)
     except OSError:  # systemd's credentials are nobody's to see
         return None
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a directory we may not enter
-        return False
 
 
 def _readable(path: Path) -> bool:

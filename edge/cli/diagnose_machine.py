@@ -57,6 +57,14 @@ def number(text: str | None) -> int | None:
     return int(text) if text is not None and re.fullmatch(r"-?[0-9]{1,18}", text) else None
 
 
+def exists(path: Path) -> bool:
+    """Whether there is something that we may see."""
+    try:
+        return path.exists()
+    except OSError:  # a directory we may not enter
+        return False
+
+
 def _text(path: Path) -> str | None:
     try:
         return path.read_text("ascii").strip()

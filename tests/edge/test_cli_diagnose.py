@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import subprocess
 import sys
@@ -15,11 +16,13 @@ import pytest
 
 from edge.cli.client import Client
 from edge.cli.diagnose_facts import look, look_at_copy
+from edge.cli.diagnose_loaded import differences
 from edge.cli.diagnose_machine import Places
+from edge.config import load
 from edge.diagnose import diagnose
 from edge.facts import Machine, Service
 from tests.support.cli import Doorctl
-from tests.support.control import FakeDaemon, status
+from tests.support.control import STATUS, FakeDaemon, door, status
 from tests.support.doord import ROOT, Doord
 from tests.support.house import write_config
 from tests.support.logs import forced, journal, opened
@@ -337,7 +340,70 @@ def machine() -> set[str]:
     return {"DW-DISK-LOW", "DW-DISK-FULL", "DW-CPU-HOT", "DW-MEMORY-LOW", "DW-CLOCK-RTC", "DW-CPU-THROTTLED"}
 
 
-@pytest.mark.parametrize("answer", [None, [], "yes", {}, {**status(), "doors": []}, {**status(), "log": {}}])
+def test_a_file_that_was_edited_and_not_reloaded_is_found(tmp_path: Path, places: Places) -> None:
+    config = write_config(tmp_path, doors=("front", "back"))
+    with Doord(config) as doord:
+        assert "DW-CONFIG-DIFFERS" not in codes(look(doord.socket, config, places))
+        text = config.read_text().replace('id = "test"', 'id = "other"').replace("[door.back]", "[door.yard]")
+        config.write_text(text.replace('name = "front door"', 'name = "Main"'))
+        facts = look(doord.socket, config, places)
+    assert "DW-CONFIG-DIFFERS" in codes(facts)
+    assert facts.config_differs == (
+        "controller.id: doord has 'test', the file 'other'",
+        "door.back: doord has it, the file does not",
+        "door.front.name: doord has 'front door', the file 'Main'",
+        "door.yard: the file has it, doord does not",
+    )
+
+
+def test_a_file_written_after_the_start_is_told(tmp_path: Path, places: Places) -> None:
+    config = write_config(tmp_path, unlock_s=5.0)
+    with Doord(config) as doord:
+        assert "DW-CONFIG-TOUCHED" not in codes(look(doord.socket, config, places))
+        config.write_text(config.read_text().replace("unlock_s = 5.0", "unlock_s = 6.0"))
+        facts = look(doord.socket, config, places)
+    assert "DW-CONFIG-TOUCHED" in codes(facts)
+    assert facts.config_differs == ()
+
+
+def test_points_and_drivers_are_compared(tmp_path: Path) -> None:
+    file = load(write_config(tmp_path))
+    running = {
+        "controller": {"id": "test", "site": "lab", "name": "Test"},
+        "drivers": {"bench": {"kind": "gpio"}, "bus": {"kind": "osdp"}},
+        "doors": {"front": {"name": "front door", "points": dict(file.doors["front"].points) | {"rex": "bus"}}},
+    }
+    assert differences(running, file) == (
+        "door.front.rex: doord has 'bus', the file 'bench'",
+        "driver.bench.kind: doord has 'gpio', the file 'simulated'",
+        "driver.bus: doord has it, the file does not",
+    )
+
+
+def otherwise(part: str, **changes: Any) -> dict[str, Any]:
+    """The account of a daemon of another version."""
+    return status(**{part: STATUS[part] | changes})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        [],
+        "yes",
+        {},
+        status(doors=[]),
+        status(log={}),
+        status(uptime_s=math.nan),
+        status(uptime_s=1e300),
+        otherwise("upstream", backlog=None),
+        otherwise("upstream", since="soon"),
+        otherwise("log", last_commit_ms="slow"),
+        otherwise("log", dropped={}),
+        status(doors={"front": door(since={"mode": 7})}),
+        status(drivers={"bench": {"kind": "simulated"}}),
+    ],
+)
 def test_a_daemon_that_speaks_otherwise_costs_only_its_own_account(tmp_path: Path, places: Places, answer: Any) -> None:
     config = write_config(tmp_path)
     written(tmp_path / "log.db")
@@ -347,3 +413,11 @@ def test_a_daemon_that_speaks_otherwise_costs_only_its_own_account(tmp_path: Pat
     assert facts.disk is not None
     assert unseen(facts, "the daemon's account of itself")
     assert codes(facts) <= {"DW-SERVICE-DEAD"}
+
+
+def test_odd_words_in_a_daemons_account_are_only_words(tmp_path: Path, places: Places) -> None:
+    answer = otherwise("log", error=["a", "list"], writer=None) | {"version": 7}
+    with FakeDaemon(tmp_path / "doord.sock", facts=answer):
+        facts = look(tmp_path / "doord.sock", tmp_path / "none.toml", places)
+    assert facts.daemon is not None
+    assert "DW-VERSION-MISMATCH" in codes(facts)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass, replace
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.cli.diagnose import lines, verdict
+from edge.cli.diagnose import lines, looked_at, verdict
 from edge.diagnose import diagnose
-from edge.facts import Boot, Daemon, Disk, Facts, FileMode, Input, Machine, Service, Socket
-from edge.findings import KINDS, Severity
+from edge.facts import LONGEST, Boot, Daemon, Disk, Facts, FileMode, Input, Machine, Service, Socket
+from edge.findings import KINDS
 from tests.support import facts as make
-from tests.support import findings_page
 from tests.support.facts import HOUR_US, NOW_US, S_US, WELL
 from tests.support.golden import check_golden
 
@@ -32,11 +34,16 @@ CASES: dict[str, Facts] = {
     "DW-SOCKET-PERMISSION": make.with_socket("forbidden", "no permission for /run/doorward/doord.sock"),
     "DW-SOCKET-GROUP": replace(WELL, socket=Socket("/run/doorward/doord.sock", "answers", "root")),
     "DW-CONFIG-INVALID": replace(WELL, config_problems=("doorward.toml: door.front.lock: missing", "one more")),
+    "DW-CONFIG-DIFFERS": replace(
+        WELL, config_differs=("door.back: the file has it, doord does not",), config_written_us=NOW_US - HOUR_US
+    ),
+    "DW-CONFIG-TOUCHED": replace(WELL, config_written_us=NOW_US - 24 * HOUR_US + 1),
     "DW-CONFIG-WRITABLE": replace(WELL, files=(FileMode("/etc/doorward/doorward.toml", 0o666, False),)),
     "DW-SECRET-READABLE": replace(WELL, files=(FileMode("/etc/doorward/mqtt.password", 0o644, True),)),
     "DW-BOOT-STRICT-GPIOD": replace(WELL, boot=Boot("/boot/firmware/config.txt", ("dtparam=strict_gpiod",))),
     "DW-BOOT-LINE-LEVEL": replace(WELL, boot=Boot("/boot/firmware/config.txt", ("gpio=17=op,dl", "gpio=23=op,dl"))),
     "DW-CLOCK-UNSYNCED": make.with_daemon(clock="unsynced"),
+    "DW-CLOCK-RTC": make.with_daemon(clock="rtc"),
     "DW-CLOCK-STEPS": make.with_history(clock_steps=3),
     "DW-DISK-FULL": replace(WELL, disk=Disk("/var/lib/doorward", 63 << 20, False)),
     "DW-DISK-LOW": replace(WELL, disk=Disk("/var/lib/doorward", 64 << 20, False)),
@@ -84,11 +91,14 @@ CASES: dict[str, Facts] = {
     "DW-RELEASE-ACTIVE": make.with_door(mode="locked_open", mode_since_us=NOW_US - 30 * S_US),
     "DW-DOOR-FORCED": make.with_door(alarm="forced_open", alarm_since_us=NOW_US - 90 * S_US),
     "DW-DOOR-HELD": make.with_door(alarm="held_open", alarm_since_us=NOW_US - HOUR_US),
+    "DW-DOOR-OPEN": make.with_door(contact="open", contact_since_us=NOW_US - 4 * HOUR_US),
     "DW-DOOR-UNKNOWN": make.with_door(contact="unknown", fault="reader 3 does not answer"),
     "DW-FORCED-OFTEN": make.with_history(forced={"front": 3, "back": 2}),
     "DW-POWER-LOW": replace(WELL, machine=Machine(0x50005, 51.0)),
     "DW-POWER-WAS-LOW": replace(WELL, machine=Machine(0x50000, 51.0)),
-    "DW-CPU-HOT": replace(WELL, machine=Machine(0, 80.0)),
+    "DW-CPU-HOT": replace(WELL, machine=Machine(0x8, 80.0)),
+    "DW-CPU-THROTTLED": replace(WELL, machine=Machine(0x8, 79.0)),
+    "DW-MEMORY-LOW": replace(WELL, machine=Machine(0, 51.0, (32 << 20) - 1)),
 }
 
 JUST_WELL: dict[str, Facts] = {
@@ -108,6 +118,15 @@ JUST_WELL: dict[str, Facts] = {
     "many reconnects in a long life": make.with_upstream(reconnects=143),
     "an unsigned public file": replace(WELL, files=(FileMode("/etc/doorward/doorward.toml", 0o644, False),)),
     "a socket on a developer's computer": replace(WELL, service=None, socket=Socket("/tmp/s", "answers", "ann")),
+    "a door that has stood open since lunch": make.with_door(contact="open", contact_since_us=NOW_US - 4 * HOUR_US + 1),
+    "a door long open whose alarm says so already": make.with_door(
+        contact="open", contact_since_us=0, alarm="held_open", alarm_since_us=NOW_US - HOUR_US + 1
+    ),
+    "a door that nobody has used for weeks": make.with_door(contact="closed", contact_since_us=0),
+    "a configuration older than the daemon": replace(WELL, config_written_us=NOW_US - 24 * HOUR_US),
+    "a file touched while nothing runs": replace(WELL, daemon=None, config_written_us=NOW_US),
+    "a computer that was slow once": replace(WELL, machine=Machine(0xE0000, 60.0)),
+    "little memory, but enough": replace(WELL, machine=Machine(0, 51.0, 32 << 20)),
     "a warm computer": replace(WELL, machine=Machine(None, 79.9)),
 }
 
@@ -132,7 +151,21 @@ def test_a_finding_is_made_by_its_facts_alone_and_reads_well(code: str) -> None:
 
 def test_a_healthy_controller_has_no_findings() -> None:
     assert diagnose(WELL) == ()
-    assert list(lines((), ())) == ["nothing found", ""]
+    parts = "the daemon, the service, the configuration, the boot configuration, the disk, the history"
+    assert list(lines((), (), looked_at(WELL))) == [
+        f"nothing found in {parts}, the supply voltage, the temperature, the memory",
+        "",
+    ]
+
+
+def test_a_diagnosis_vouches_only_for_what_it_saw() -> None:
+    assert looked_at(replace(WELL, daemon=None, boot=None, machine=Machine())) == (
+        "the service",
+        "the configuration",
+        "the disk",
+        "the history",
+    )
+    assert looked_at(Facts(NOW_US, "0.1.0")) == ()
 
 
 @pytest.mark.parametrize("what", JUST_WELL)
@@ -187,15 +220,76 @@ def test_why_a_driver_is_lost_is_read_from_its_own_words(reason: str, code: str)
     assert codes(make.with_lost(reason)) == [code]
 
 
-@given(st.text(max_size=40), st.text(max_size=40), st.integers(-(2**40), 2**40))
-def test_no_words_of_the_world_break_a_diagnosis(mode: str, error: str, since_us: int) -> None:
-    facts = make.with_daemon(
-        doors=(replace(make.DOOR, mode=mode, contact=mode, alarm=error, fault=error, mode_since_us=since_us),),
-        drivers=(replace(make.DRIVER, state="lost", reason=error, name="{about}"),),
-        upstream=replace(make.UPSTREAM, state=mode, last_error=error, since_us=since_us, url="{"),
-    )
-    for finding in diagnose(facts):
-        assert finding.severity in Severity
+WORDS = st.text(max_size=20) | st.sampled_from(
+    [
+        "",
+        "{",
+        "{about}",
+        "{0}",
+        "locked_down",
+        "unlocked",
+        "blocked",
+        "locked_open",
+        "open",
+        "fault",
+        "unknown",
+        "lost",
+        "online",
+        "offline",
+        "refused",
+        "no_subscriber",
+        "rtc",
+        "unsynced",
+        "failed",
+        "stalled",
+        "missing",
+        "dead",
+        "silent",
+        "forbidden",
+        "answers",
+        "watchdog",
+        "readonly",
+        "TLS",
+        "gpio=17",
+        "held_open",
+        "forced_open",
+        "simulated",
+        "active",
+        "disabled",
+    ]
+)
+PLAIN: dict[Any, st.SearchStrategy[Any]] = {
+    str: WORDS,
+    bool: st.booleans(),
+    int: st.integers(-(2**63), 2**63),
+    float: st.floats(0, LONGEST),
+    NoneType: st.none(),
+}
+
+
+def anything(hint: Any) -> st.SearchStrategy[Any]:
+    """Every value that the type allows."""
+    if hint in PLAIN:
+        return PLAIN[hint]
+    if is_dataclass(hint):
+        return st.builds(hint, **{name: anything(found) for name, found in get_type_hints(hint).items()})
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        return st.lists(anything(inner[0]), max_size=3).map(tuple)
+    if origin is Mapping:
+        return st.dictionaries(anything(inner[0]), anything(inner[1]), max_size=3)
+    assert origin is UnionType, hint
+    return st.one_of(*map(anything, inner))
+
+
+@given(anything(Facts))
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_no_facts_of_the_world_break_a_diagnosis(facts: Facts) -> None:
+    found = diagnose(facts)
+    assert verdict(facts, found) in {0, 1, 2}
+    assert all(finding.evidence and finding.code in KINDS for finding in found)
+    assert json.loads(json.dumps([asdict(finding) for finding in found])) is not None
+    assert list(lines(found, facts.unseen, looked_at(facts)))
 
 
 def test_the_daemons_own_account_is_understood() -> None:
@@ -216,8 +310,3 @@ def test_the_daemons_own_account_is_understood() -> None:
     assert Daemon.from_json(json.loads(json.dumps(answer))) == replace(
         make.DAEMON, drivers=(replace(make.DRIVER, stuck=("front.lock",)),), doors=(replace(make.DOOR, rex=rex),)
     )
-
-
-def test_the_page_lists_what_the_code_knows() -> None:
-    page = findings_page.PAGE.read_text()
-    assert page == findings_page.written(page), "renew it with: python -m tests.support.findings_page"

@@ -12,7 +12,9 @@ NOW_US = 1_795_384_623_000_000  # 2026-11-22T21:57:03Z
 S_US = 1_000_000
 HOUR_US = 3_600 * S_US
 
-DOOR = Door("front", "locked", "closed", "normal", None, None, NOW_US - HOUR_US, NOW_US - HOUR_US)
+DOOR = Door(
+    "front", "locked", "closed", "normal", None, None, NOW_US - HOUR_US, NOW_US - HOUR_US, None, NOW_US - HOUR_US
+)
 DRIVER = Driver("gpio", "gpio", "online", None)
 UPSTREAM = Upstream_("mqtts://broker.example.org:8883", "online", NOW_US - 20 * HOUR_US, 4_000, 3, 1, None)
 LOG = LogHealth("/var/lib/doorward/log.db", 0, 5 << 20, 0, 4.0, "ok", None, None)
@@ -24,13 +26,14 @@ WELL = Facts(
     socket=Socket("/run/doorward/doord.sock", "answers", "doorward"),
     service=Service("active", "enabled"),
     config="/etc/doorward/doorward.toml",
+    config_written_us=NOW_US - 48 * HOUR_US,
     files=(FileMode("/etc/doorward/doorward.toml", 0o640, False), FileMode("/etc/doorward/key", 0o640, True)),
     disk=Disk("/var/lib/doorward", 8 << 30, False),
     log_path="/var/lib/doorward/log.db",
     log_max_bytes=1 << 30,
     history=History(),
     boot=Boot("/boot/firmware/config.txt", ()),
-    machine=Machine(0, 51.0),
+    machine=Machine(0, 51.0, 400 << 20),
 )
 
 
