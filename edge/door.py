@@ -389,8 +389,10 @@ def _release_input(turn: _Turn, item: ReleaseInput) -> None:
 def _tamper(turn: _Turn, item: TamperChanged) -> None:
     door = turn.door
     if item.asserted and item.point not in door.tamper:
-        subject = Subject("controller_input", item.point, f"{door.name} tamper switch")
-        turn.record("controller_input.tamper", item.at_ns, subject=subject, correlation="")
+        role = item.point.rpartition(".")[2]
+        kind = "reader" if role == "reader" else "controller_input"
+        subject = Subject(kind, item.point, f"{door.name} {role}")
+        turn.record(f"{kind}.tamper", item.at_ns, subject=subject, correlation="")
     turn.put(tamper=door.tamper | {item.point} if item.asserted else door.tamper - {item.point})
 
 

@@ -498,6 +498,12 @@ def test_tamper_and_unrest_are_recorded_once() -> None:
     assert bench.give(InputUnstable("front.rex", bench.now_ns)) == ["controller_input.unstable"]
 
 
+def test_a_reader_that_is_tampered_with_is_told_from_an_input() -> None:
+    bench = Bench()
+    assert bench.give(TamperChanged("front.reader", True, bench.now_ns)) == ["reader.tamper"]
+    assert bench.last("reader.tamper").object.id == "front.reader"
+
+
 def test_an_interlock_refuses_unlocks_but_by_default_no_exit() -> None:
     bench = Bench()
     bench.give(InterlockChanged("back", bench.now_ns))
