@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from edge.messages import Actor, ClockQuality
+from edge.messages import Actor, ClockQuality, Event
 from edge.schedule import Window, window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from edge.messages import Json
+    from edge.messages import Json, Subject
     from edge.schedule import Schedule
 
 
@@ -76,6 +76,29 @@ def desired(progress: Progress, schedule: Schedule | None, moment: Moment) -> Pr
 
 def _overlap(one: Window, other: Window) -> bool:
     return (one.end is None or one.end > other.start) and (other.end is None or other.end > one.start)
+
+
+def events(before: Progress, after: Progress, schedule: Schedule | None, door: Subject, at_ns: int) -> list[Event]:
+    """What is to be recorded of a step of `desired`; `door` is the lock. The mode is the door's own affair."""
+    if before.running is None or after.running is None:
+        same = before.running is after.running
+    else:
+        same = _overlap(before.running, after.running)
+    if same:
+        return []
+    actor = Actor("schedule", "none", None) if schedule is None else Actor("schedule", schedule.id, schedule.name)
+    told = []
+    if before.running is not None:
+        details: dict[str, Json] = {"window": before.running.id}
+        told.append(Event("lock.scheduled_unlock_ended", at_ns, door, actor, "schedule", door=door.id, details=details))
+    if after.running is not None:
+        details = {"window": after.running.id, "until": _text(after.running.end)}
+        if after.first is not None:
+            arrived: dict[str, Json] = {"window": after.running.id, "arrived": _text(after.arrived)}
+            told.append(Event("lock.first_to_arrive", at_ns, door, after.first, "user", door=door.id, details=arrived))
+        started = Event("lock.scheduled_unlock_started", at_ns, door, actor, "schedule", door=door.id, details=details)
+        told.append(started)
+    return told
 
 
 def remembered(progress: Progress) -> dict[str, Json]:

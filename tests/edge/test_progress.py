@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.messages import Actor, ClockQuality
-from edge.progress import Moment, Progress, arrive, desired, remembered, restored
+from edge.messages import Actor, ClockQuality, Subject
+from edge.progress import Moment, Progress, arrive, desired, events, remembered, restored
 from edge.schedule import Hours, Schedule
 
 ADA = Actor("user", "u1", "Ada", "ada@example.org")
@@ -87,6 +87,25 @@ def test_a_changed_schedule_goes_on_where_it_overlaps() -> None:
     assert progress.running is not None
     assert progress.running.end == at(20).at
     assert progress.first == ADA
+
+
+def test_what_a_schedule_does_is_told_once_and_by_name() -> None:
+    door = Subject("lock", "front", "Front door")
+
+    def told(before: Progress, after: Progress) -> list[str]:
+        happened = events(before, after, FIRST, door, 5)
+        assert all(event.door == "front" and event.object == door for event in happened)
+        return [f"{event.type} {event.actor and event.actor.id}" for event in happened]
+
+    waiting = desired(Progress(), FIRST, at(8))
+    started = desired(arrive(waiting, ADA, at(9)), FIRST, at(9))
+    assert told(waiting, waiting) == []
+    assert told(waiting, started) == ["lock.first_to_arrive u1", "lock.scheduled_unlock_started s"]
+    assert told(started, desired(started, FIRST, at(10))) == []
+    assert told(started, desired(started, FIRST, at(18))) == ["lock.scheduled_unlock_ended s"]
+    slept = desired(desired(Progress(), PLAIN, at(9)), PLAIN, at(9, day=24))
+    overnight = events(desired(Progress(), PLAIN, at(9)), slept, PLAIN, door, 5)
+    assert [event.type for event in overnight] == ["lock.scheduled_unlock_ended", "lock.scheduled_unlock_started"]
 
 
 moments = st.integers(0, 2**31).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
