@@ -97,7 +97,7 @@ class _Kind(StrEnum):
     REPLIES = "replies"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen would cost 1.5 us for each of a backlog
 class _Message:
     kind: _Kind
     topic: str

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Final
 
 from edge.catalogue import CATALOGUE, message
@@ -79,8 +80,37 @@ def cloudevent(record: Record, identity: Identity, *, replayed: bool) -> dict[st
 
 
 def encode(record: Record, identity: Identity, *, replayed: bool) -> bytes:
-    """The bytes of one message."""
-    return to_bytes(cloudevent(record, identity, replayed=replayed))
+    """The bytes of one message: exactly `to_bytes(cloudevent(...))`, in half the time, for there may be a backlog."""
+    event, head, text = record.event, _head(identity), _text
+    thing = event.object
+    subject = "controller" if event.door is None else f"doors/{event.door}"
+    details = _JSON.encode(dict(event.details)) if event.details else "{}"
+    actor = "null" if event.actor is None else _JSON.encode(_actor(event))
+    return (
+        f'{{"specversion":"1.0","id":{text(f"{identity.epoch}-{record.sequence}")},{head[0]},"type":"{event.type}",'
+        f'"subject":{text(subject)},"time":"{rfc3339(record.time_us)}","datacontenttype":"application/json",'
+        f'"sequence":"{record.sequence:016d}","recordedtime":"{rfc3339(record.recorded_us)}",{head[1]},'
+        f'"data":{{{_KINDS[event.type]},"success":{"true" if event.success else "false"},"code":{text(event.code)},'
+        f'"message":{text(message(event))},"actor":{actor},"cause":{text(event.cause)},'
+        f'"object":{{"type":{text(thing.type)},"id":{text(thing.id)},"name":{text(thing.name)}}},'
+        f'"correlation":{text(event.correlation)},"clock":"{record.clock}","boot":{text(record.boot)},'
+        f'"uptime_ns":{event.at_ns},"replayed":{"true" if replayed else "false"},'
+        f'"prev":{text(record.prev)},"hash":{text(record.hash)},"details":{details}}}}}'
+    ).encode()
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else encode_basestring(value)
+
+
+@lru_cache(4)
+def _head(identity: Identity) -> tuple[str, str]:
+    """What is the same in every record of a stream: the source, and the stream."""
+    source = _text(f"/doorward/{identity.site}/{identity.controller}")
+    return f'"source":{source}', f'"stream":{_text(f"{identity.controller}/{identity.epoch}")}'
+
+
+_KINDS: Final = {row.type: f'"class":"{row.event_class}","severity":"{row.severity}"' for row in CATALOGUE.values()}
 
 
 def to_bytes(value: Json) -> bytes:

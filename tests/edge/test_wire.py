@@ -118,7 +118,9 @@ def test_a_record_of_the_controller_names_no_door() -> None:
 
 @given(records, st.booleans())
 def test_any_record_survives_the_wire(record: Record, replayed: bool) -> None:
-    wire = json.loads(encode(record, HQ, replayed=replayed))
+    payload = encode(record, HQ, replayed=replayed)
+    assert payload == to_bytes(cloudevent(record, HQ, replayed=replayed))
+    wire = json.loads(payload)
     event, data = record.event, wire["data"]
     assert wire.keys() == GOLDEN.keys()
     assert data.keys() == GOLDEN["data"].keys()  # type: ignore[attr-defined]
