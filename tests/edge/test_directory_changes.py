@@ -312,6 +312,31 @@ def test_from_nothing_and_to_nothing_everything_is_told() -> None:
     assert {event.correlation for event in come} == {"directory-1"}
 
 
+def test_every_type_of_a_change_in_the_catalogue_is_produced() -> None:
+    def edit(new: dict[str, Any]) -> None:
+        ada, grace = entry(new, "members", "ada"), entry(new, "members", "grace")
+        ada |= {"disabled_cards": ["blue-1"], "enabled": False}
+        grace |= {"cards": [], "backup_cards": ["blue-2"], "disabled_cards": ["blue-2"]}
+        entry(new, "cards", "blue-3")["state"] = entry(new, "cards", "phone-hedy")["state"] = "inactive"
+        entry(new, "cards", "spare-1")["user"] = "ada"
+        entry(new, "cards", "blue-3")["user"] = None
+        for section in ("users", "groups", "elevators", "cameras", "integrations"):
+            new[section][0]["name"] = "Renamed"
+        entry(new, "doors", "back")["ask"] = "card_and_pin"
+
+    new = shipped()
+    edit(new)
+    before, after, nothing = made(shipped()), made(new), Directory()
+    told = {
+        event.type
+        for old, now in ((nothing, before), (before, after), (after, before), (before, nothing))
+        for event in difference(old, now, OTTO, 5)
+    }
+    changes_ = {row.type for row in CATALOGUE.values() if row.witness is Witness.CHANGE}
+    assert changes_ - told == {"lock.create", "lock.destroy"}, "these two are the configuration's"
+    assert told <= changes_
+
+
 def test_no_event_has_a_secret_in_it() -> None:
     new = shipped()
     entry(new, "members", "ada")["pin_hash"] = cheap("9753")
