@@ -144,6 +144,7 @@ LONG = {
     "edge/door.py": "all rules of a door, in one place on purpose",
     "edge/findings.py": "a table: a row for each finding",
     "edge/messages.py": "all nouns, each with its meaning",
+    "edge/mqtt.py": "all that is known of paho and its return codes, in one file on purpose",
     "edge/runner.py": "drives every door; its inbox, timers and wires are one state",
     "edge/sync.py": "one conversation with its states",
     "drivers/osdp/device.py": "one conversation with its answers, refusals and setbacks",
