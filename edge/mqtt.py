@@ -105,7 +105,7 @@ class MqttLink:
 
     def subscribe(self, topics: Iterable[str]) -> None:
         """Ask for these topics, QoS 1; retained messages keep their flag."""
-        options = SubscribeOptions(qos=1)
+        options = SubscribeOptions(qos=1, retainAsPublished=True)  # also while we listen: a retained command is refused
         self._client.subscribe([(topic, options) for topic in topics])
 
     def publish(
