@@ -108,19 +108,17 @@ class _Difference:
     def cards(self) -> Iterator[Event]:
         for card in self.new.cards.values():
             was = self.old.cards.get(card.id)
-            if was is not None and was.key == card.key and was.format is card.format:
-                if was.active is not card.active:
-                    yield self.card_event(card, _state(card), {})
-            else:
-                if was is not None:
-                    yield self.card_event(was, "deactivate", {"removed": True})
+            same = was is not None and was.key == card.key and was.format is card.format
+            if was is not None and was.user is not None and not (same and was.user == card.user):
+                yield self.event("card.deassign_user", _card(was), {"user": was.user})
+            if was is not None and not same:
+                yield self.card_event(was, "deactivate", {"removed": True})
+            if was is None or not same:
                 yield self.card_event(card, _state(card), {"new": True, "format": card.format.value})
-            before = None if was is None else was.user
-            if before != card.user:
-                if was is not None and before is not None:
-                    yield self.event("card.deassign_user", _card(was), {"user": before})
-                if card.user is not None:
-                    yield self.event("card.assign_user", _card(card), {"user": card.user})
+            elif was.active is not card.active:
+                yield self.card_event(card, _state(card), {})
+            if card.user is not None and not (same and was is not None and was.user == card.user):
+                yield self.event("card.assign_user", _card(card), {"user": card.user})
         for card in self.old.cards.values():
             if card.id not in self.new.cards and card.user is not None:
                 yield self.event("card.deassign_user", _card(card), {"user": card.user})

@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.bench_directory [--largest 1000000] [--looks 20000]
 
-Processor time, so that neighbours do not count. Printed as ratios to the smallest size, per card where the work is per card: 1.0 is flat. The longest slice
-is what a door has to wait for at most when a directory is built on its thread: a dict that grows, or text that goes.
+Processor time, so that neighbours do not count. Printed as ratios to the smallest size, per card where
+the work is per card: 1.0 is flat. The longest slice is what a door has to wait for at most when a
+directory is built on its thread: a dict that grows, or text that goes.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def card(number: int) -> CardRead:
 
 
 def built(document: bytes) -> tuple[Directory, float, float, float]:
-    """A directory, the seconds of processor time it took, the longest slice of it, and the one that 99 % do not exceed."""
+    """A directory, the seconds it took, its longest slice, and the one that 99 % do not exceed."""
     steps = reading(document, SOURCE, BERLIN, doors=["front", "back"])
     slices: list[float] = []
     while True:

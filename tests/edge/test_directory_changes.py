@@ -280,8 +280,8 @@ def test_a_change_is_one_event_that_says_what(
 
 def test_a_new_number_is_another_card() -> None:
     events = changes(lambda new: entry(new, "cards", "blue-1").update(number=2001))
-    assert types(events) == ["card.deactivate", "card.activate"]
-    assert [event.object.name for event in events] == ["…1001", "…2001"]
+    assert types(events) == ["card.deassign_user", "card.deactivate", "card.activate", "card.assign_user"]
+    assert [event.object.name for event in events] == ["…1001", "…1001", "…2001", "…2001"]
 
 
 def test_a_token_comes_with_a_word_for_it() -> None:
