@@ -1,32 +1,25 @@
-"""`doord`: the wiring. The only module that knows everybody; it decides who starts when.
+"""The wiring of a running controller. The only module that knows everybody; it decides who starts when.
 
 One rule: the order. Locks at rest, then doors guarded, then the log, then everything that talks.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import json
 import logging
-import os
 import random
 import secrets
-import signal
-import sys
-import threading
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge import __version__
-from edge.clock import Clock
 from edge.command_desk import CommandDesk
-from edge.config import DEFAULT_PATH, load
-from edge.control import Control, RequestError, refuse_if_served
-from edge.keeper import Keeper
-from edge.log import Log, LogInUseError, LogOptions
+from edge.config import load
+from edge.control import Control, RequestError
+from edge.keeper import open_all
+from edge.log import Log, LogOptions
 from edge.messages import NS_PER_S, SYSTEM, Event, Subject
 from edge.notify import Notifier
 from edge.problems import ConfigError
@@ -42,13 +35,13 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
     from typing import Any
 
+    from edge.clock import Clock
+    from edge.keeper import Keeper
     from edge.messages import ClockQuality, Json, Record
     from edge.ports import Incoming
     from edge.settings import Settings
 
 LOG: Final = logging.getLogger("doord")
-EX_CONFIG: Final = 78
-"""sysexits.h: the configuration is wrong; systemd is told not to try again."""
 MEMORY_WITHIN_S: Final = 5.0
 """How long the doors' modes are waited for; a disk that takes longer gives them back when it can."""
 FAREWELL_S: Final = 1.0
@@ -64,18 +57,19 @@ WRITER_PATIENCE_NS: Final = 300 * NS_PER_S
 class Daemon:
     """One controller, from its wires to its upstream."""
 
-    def __init__(self, settings: Settings, clock: Clock, options: LogOptions | None = None) -> None:
-        """Claims the hardware: every lock is at its resting level when this returns (R14)."""
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        options: LogOptions | None = None,
+        keepers: Mapping[str, Keeper] | None = None,
+    ) -> None:
+        """`keepers` are open already, or opened here: every lock is at its resting level (R14)."""
         self.settings = settings
         self.clock = clock
         self.started_ns = clock.now_ns()
         self._drivers = {point: name for name, driver in settings.drivers.items() for point in driver.points}
-        self.keepers = {
-            name: Keeper(driver.create(clock.now_ns), driver.kind, self._take, clock.now_ns)
-            for name, driver in settings.drivers.items()
-        }
-        for keeper in self.keepers.values():
-            keeper.open()
+        self.keepers = open_all(settings.drivers, clock.now_ns) if keepers is None else keepers
         chosen, who = settings.log, settings.controller
         self.log = Log(
             chosen.path,
@@ -120,9 +114,6 @@ class Daemon:
         """See `edge.runner.Wires`."""
         return self._drivers[point]
 
-    def _take(self, signal_: Any) -> None:  # noqa: ANN401 -- any signal; the runner exists only after the drivers
-        self.runner.take(signal_)
-
     # --- life -----------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -132,7 +123,7 @@ class Daemon:
         self.runner.listeners.append(lambda _door: self.watchers.changed())
         self.runner.start()
         for name, keeper in self.keepers.items():
-            self._spawn(keeper.run(), f"driver {name}")
+            self._spawn(keeper.run(self.runner.take), f"driver {name}")
         control = Control(self.settings.control.socket, Service(self))
         try:
             self.log.start()
@@ -375,7 +366,8 @@ class Daemon:
         try:
             new = load(self.settings.file)
         except ConfigError as error:
-            _complain(error)
+            for problem in error.problems:
+                LOG.warning("%s", problem)
             return {"applied": [], "needs_restart": [], "errors": [str(problem) for problem in error.problems]}
         finally:
             self._notifier.ready()
@@ -390,79 +382,6 @@ class Daemon:
         return {"applied": list(changes.applied), "needs_restart": list(changes.restart), "errors": []}
 
 
-def _complain(error: ConfigError) -> None:
-    for problem in error.problems:
-        LOG.error("%s", problem)
-
-
 def _say_why(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         LOG.critical("%s ended", task.get_name(), exc_info=task.exception())
-
-
-def _log_to_stderr(verbose: bool) -> None:
-    """Journald reads the priority from `<N>` (sd-daemon(3)); on a terminal it would only disturb."""
-    journal = "JOURNAL_STREAM" in os.environ
-    names = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
-
-    class Priorities(logging.Formatter):
-        def format(self, record: logging.LogRecord) -> str:
-            text = super().format(record)
-            return f"<{names.get(record.levelno, 6)}>{text}" if journal else text
-
-    handler = logging.StreamHandler()
-    handler.setFormatter(Priorities("%(name)s: %(message)s" if journal else "%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
-
-
-async def _serve(settings: Settings) -> int:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    daemon = Daemon(settings, Clock())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, daemon.reload)
-    await daemon.run(stop)
-    return 1 if daemon.unwritten else 0
-
-
-def _leave_hung_threads(code: int) -> None:
-    """The interpreter would wait for a thread that hangs in the disk for ever; the locks rest, so nobody need wait."""
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and not thread.daemon:
-            thread.join(FAREWELL_S)
-            if thread.is_alive():
-                LOG.critical("%s hangs; leaving without it", thread.name)
-                logging.shutdown()
-                os._exit(code or 1)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM. Exit code 0 after a stop, 78 for a bad configuration, 1 for anything else.
-
-    1 is also a stop whose last events the disk did not take.
-    """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the configuration is read there is nothing to read again
-    parser = argparse.ArgumentParser(prog="doord", description="Guards the doors of one Doorward controller.")
-    parser.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
-    parser.add_argument("--verbose", action="store_true", help="say more")
-    parser.add_argument("--version", action="version", version=f"doord {__version__}")
-    arguments = parser.parse_args(argv)
-    _log_to_stderr(arguments.verbose)
-    try:
-        settings = load(arguments.config)
-    except ConfigError as error:
-        _complain(error)
-        return EX_CONFIG
-    try:
-        refuse_if_served(settings.control.socket)
-        code = asyncio.run(_serve(settings))
-    except (LogInUseError, OSError) as error:
-        LOG.critical("%s", error)
-        code = 1
-    _leave_hung_threads(code)
-    return code
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(main())

@@ -74,7 +74,7 @@ def main() -> int:
             wait_for(lambda: socket.create_connection(("127.0.0.1", port), 1).close(), "the broker", folder)
         config = write_config(folder, None if broker is None else port)
         subscriber = None if broker is None else Subscriber(port)
-        stack.enter_context(child([sys.executable, "-m", "edge.daemon", "--config", str(config)], folder / "doord.log"))
+        stack.enter_context(child([sys.executable, "-m", "edge.doord", "--config", str(config)], folder / "doord.log"))
         control = folder / "doord.sock"
         wait_for(lambda: Client(control).ask("status"), "doord", folder)
         say(f"doord guards four simulated doors; try: DOORWARD_SOCKET={control} .venv/bin/doorctl watch")

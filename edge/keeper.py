@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from edge.messages import Json
     from edge.ports import Driver, Emit
+    from edge.settings import DriverSettings
 
 LOG: Final = logging.getLogger(__name__)
 RETRY_S: Final = (0.25, 5.0)
@@ -27,13 +28,12 @@ STEADY_S: Final = 10.0
 class Keeper:
     """One driver and its state: `online`, or lost with a reason."""
 
-    def __init__(self, driver: Driver, kind: str, take: Emit, now_ns: Callable[[], int]) -> None:
-        """`take` receives the driver's signals and the keeper's own `Lost` and `Back`."""
+    def __init__(self, driver: Driver, kind: str, now_ns: Callable[[], int]) -> None:
+        """Nothing is touched yet."""
         self.driver = driver
         self.kind = kind
         self.reason: str | None = None
         self.since_ns = now_ns()
-        self._take = take
         self._now_ns = now_ns
         self._opened = False
         self._reported = False
@@ -52,23 +52,23 @@ class Keeper:
         except Exception as error:  # noqa: BLE001 -- whatever it is, the other drivers open
             self.reason = self._why(error)
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    async def run(self, take: Emit) -> None:
+        """Until cancelled; `take` receives the driver's signals and the keeper's own `Lost` and `Back`."""
         loop = asyncio.get_running_loop()
         pause_s = RETRY_S[0]
         if self.reason is not None:
-            self._lost(self.reason)
+            self._lost(self.reason, take)
         while True:
             if not self._opened:
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, RETRY_S[1])
             began_s = loop.time()
             try:
-                await self._serve()
+                await self._serve(take)
             except Exception as error:  # noqa: BLE001 -- whatever it is, only this driver's points suffer
-                self._lost(self._why(error))
+                self._lost(self._why(error), take)
             else:
-                self._lost("the driver stopped by itself")
+                self._lost("the driver stopped by itself", take)
             if loop.time() - began_s > STEADY_S:
                 pause_s = RETRY_S[0]
 
@@ -103,7 +103,7 @@ class Keeper:
         """For status and diagnosis."""
         return {"kind": self.kind, "state": "online" if self.online else "lost", "reason": self.reason}
 
-    async def _serve(self) -> None:
+    async def _serve(self, take: Emit) -> None:
         if not self._opened:
             self.driver.open()
             self._opened = True
@@ -111,8 +111,8 @@ class Keeper:
         if self._reported:
             self.reason, self.since_ns, self._reported = None, self._now_ns(), False
             LOG.warning("driver %s is back", self.driver.name)
-            self._take(Back(self.driver.points, self.since_ns))
-        running = asyncio.ensure_future(self.driver.run(self._take))
+            take(Back(self.driver.points, self.since_ns))
+        running = asyncio.ensure_future(self.driver.run(take))
         try:
             await asyncio.wait({running, self._failed}, return_when=asyncio.FIRST_COMPLETED)
             if self._failed.done():
@@ -136,10 +136,19 @@ class Keeper:
         LOG.error("driver %s failed", self.driver.name, exc_info=error)
         return f"internal error: {error!r}"
 
-    def _lost(self, reason: str) -> None:
+    def _lost(self, reason: str, take: Emit) -> None:
         self._opened = False
         self.reason = reason
         if not self._reported:
             self._reported, self.since_ns = True, self._now_ns()
             LOG.error("driver %s is lost: %s", self.driver.name, reason)
-            self._take(Lost(self.driver.points, reason, self.since_ns))
+            take(Lost(self.driver.points, reason, self.since_ns))
+
+
+def open_all(drivers: Mapping[str, DriverSettings], now_ns: Callable[[], int]) -> dict[str, Keeper]:
+    """R14: when this returns, every lock whose driver is there shows its resting level."""
+    keepers = {}
+    for name, settings in drivers.items():
+        keepers[name] = Keeper(settings.create(now_ns), settings.kind, now_ns)
+        keepers[name].open()  # before the library of the next one is loaded
+    return keepers

@@ -62,10 +62,10 @@ def kept(driver: Moody, script: Callable[[Keeper], None], for_s: float = 60.0) -
     signals: list[Signal] = []
 
     async def main(loop: virtual.VirtualLoop) -> None:
-        keeper = Keeper(driver, "moody", signals.append, loop.now_ns)
+        keeper = Keeper(driver, "moody", loop.now_ns)
         keeper.open()
         script(keeper)
-        task = asyncio.ensure_future(keeper.run())
+        task = asyncio.ensure_future(keeper.run(signals.append))
         await asyncio.sleep(for_s)
         assert not task.done()
         task.cancel()

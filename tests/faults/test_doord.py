@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _run(config: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edge.daemon", "--config", str(config)]
+    command = [sys.executable, "-m", "edge.doord", "--config", str(config)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 

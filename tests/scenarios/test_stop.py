@@ -124,7 +124,7 @@ def test_a_stop_is_clean_however_often_it_is_asked_for(tmp_path: Path, number: s
 def test_a_hangup_during_the_start_ends_nothing(tmp_path: Path) -> None:
     """systemctl reload may come at any time; before the configuration was read there is nothing to do."""
     script = (
-        "import signal, os, edge.daemon as d\n"
+        "import signal, os, edge.doord as d\n"
         "honest = d.load\n"
         "def load(path):\n"
         "    os.kill(os.getpid(), signal.SIGHUP)\n"
@@ -141,7 +141,7 @@ def test_a_disk_that_hangs_for_ever_does_not_keep_the_daemon(tmp_path: Path) -> 
     config = write_config(tmp_path)
     script = (
         "import threading, sqlite3, signal, os, sys\n"
-        "import edge.daemon as d, edge.log_store, edge.log_query\n"
+        "import edge.doord, edge.daemon as d\n"
         "from edge.log import Log\n"
         "from edge.keeper import Keeper\n"
         "honest, closed = Keeper.close, []\n"
@@ -165,7 +165,7 @@ def test_a_disk_that_hangs_for_ever_does_not_keep_the_daemon(tmp_path: Path) -> 
         "d.Daemon.run = run\n"
         "from edge.messages import CommandName\n"
         "d.CommandName = CommandName\n"
-        f"sys.exit(d.main(['--config', {str(config)!r}]))\n"
+        f"sys.exit(edge.doord.main(['--config', {str(config)!r}]))\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, check=False, capture_output=True, text=True, timeout=ENDS_WITHIN_S

@@ -30,7 +30,7 @@ class Doord:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        command = [sys.executable, "-m", "edge.daemon", "--config", str(self.config)]
+        command = [sys.executable, "-m", "edge.doord", "--config", str(self.config)]
         with self.output.open("ab") as out:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env=self.environment)
         end_s = time.monotonic() + STARTS_WITHIN_S

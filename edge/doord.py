@@ -1,0 +1,112 @@
+"""`doord`, the program: bring every lock to rest, and only then load the rest of the daemon.
+
+One rule: what is imported here at the top is needed to read a configuration and to open a driver.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from edge import __version__
+from edge.clock import Clock
+from edge.config import DEFAULT_PATH, load
+from edge.control import refuse_if_served
+from edge.keeper import open_all
+from edge.problems import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.settings import Settings
+
+LOG: Final = logging.getLogger("doord")
+EX_CONFIG: Final = 78
+"""sysexits.h: the configuration is wrong; systemd is told not to try again."""
+HUNG_S: Final = 1.0
+"""How long the end waits for a thread that should be over."""
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    """Journald reads the priority from `<N>` (sd-daemon(3)); on a terminal it would only disturb."""
+    journal = "JOURNAL_STREAM" in os.environ
+    names = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+
+    class Priorities(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            text = super().format(record)
+            return f"<{names.get(record.levelno, 6)}>{text}" if journal else text
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(Priorities("%(name)s: %(message)s" if journal else "%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
+
+
+def _complain(error: ConfigError) -> None:
+    for problem in error.problems:
+        LOG.error("%s", problem)
+
+
+async def _serve(settings: Settings) -> int:
+    clock = Clock()
+    keepers = open_all(settings.drivers, clock.now_ns)
+    from edge.daemon import Daemon  # noqa: PLC0415 -- the locks are at rest before all this is loaded
+
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    daemon = Daemon(settings, clock, keepers=keepers)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, daemon.reload)
+    await daemon.run(stop)
+    return 1 if daemon.unwritten else 0
+
+
+def _leave_hung_threads(code: int) -> None:
+    """The interpreter would wait for a thread that hangs in the disk for ever; the locks rest, so nobody need wait."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(HUNG_S)
+            if thread.is_alive():
+                LOG.critical("%s hangs; leaving without it", thread.name)
+                logging.shutdown()
+                os._exit(code or 1)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM. Exit code 0 after a stop, 78 for a bad configuration, 1 for anything else.
+
+    1 is also a stop whose last events the disk did not take.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the configuration is read there is nothing to read again
+    parser = argparse.ArgumentParser(prog="doord", description="Guards the doors of one Doorward controller.")
+    parser.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
+    parser.add_argument("--verbose", action="store_true", help="say more")
+    parser.add_argument("--version", action="version", version=f"doord {__version__}")
+    arguments = parser.parse_args(argv)
+    _log_to_stderr(arguments.verbose)
+    try:
+        settings = load(arguments.config)
+    except ConfigError as error:
+        _complain(error)
+        return EX_CONFIG
+    try:
+        refuse_if_served(settings.control.socket)
+        code = asyncio.run(_serve(settings))
+    except OSError as error:
+        LOG.critical("%s", error)
+        code = 1
+    _leave_hung_threads(code)
+    return code
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
