@@ -201,8 +201,10 @@ class Upstream:
 
     def _may_answer_at(self, topic: str) -> bool:
         """MQTT 5, 3.3.2.3.5: no wildcards. And nobody may make us write where our own words stand."""
-        bad = not topic or topic.startswith("$") or any(c in topic for c in "+#\0")
-        return not bad and len(topic.encode()) <= MAX_TOPIC_BYTES and not topic.startswith(self._topic(""))
+        if not topic or topic.startswith("$") or any(c in topic for c in "+#\0"):
+            return False
+        ours = topic.startswith(self._topic("")) and not topic.startswith(self._topic("replies/"))
+        return not ours and len(topic.encode()) <= MAX_TOPIC_BYTES
 
     def replay(self, first: int, last: int) -> None:
         """Send these records again on `events`, when nothing new waits."""

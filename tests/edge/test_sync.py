@@ -581,6 +581,7 @@ def test_a_stop_over_a_silent_link_leaves_the_word_to_the_will() -> None:
 
 def test_answers_go_where_they_are_wanted_and_nowhere_else() -> None:
     asked = ["desk/42/answers", None, "desk/+/x", "#", "", "$SYS/x", f"{TOPIC}/events", f"{TOPIC}/status", "x" * 2_000]
+    asked.append(f"{TOPIC}/replies/desk-1")
 
     async def script(talk: Talk) -> None:
         await talk.start()
@@ -589,7 +590,8 @@ def test_answers_go_where_they_are_wanted_and_nowhere_else() -> None:
         await talk.settle()
 
     sent = [one for one in converse(script).net.sent if one.correlation is not None]
-    assert [one.name for one in sent] == ["desk/42/answers", *["replies"] * (len(asked) - 1)]
+    elsewhere = len(asked) - 2
+    assert [one.name for one in sent] == ["desk/42/answers", *["replies"] * elsewhere, "replies/desk-1"]
     assert sent[3].correlation == b"\x00cor3"
     assert not any(one.retained for one in sent)
 
