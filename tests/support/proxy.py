@@ -1,10 +1,11 @@
-"""A wire between two programs that can be cut, and that can swallow bytes without a word."""
+"""A wire between two programs that can be cut, swallow bytes without a word, be slow, or carry them one by one."""
 
 from __future__ import annotations
 
 import selectors
 import socket
 import threading
+import time
 from typing import Self
 
 CHUNK = 65_536
@@ -16,6 +17,10 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self.target = port
         self.swallows = False
+        self.delay_s = 0.0
+        """How long every piece takes."""
+        self.piece = CHUNK
+        """Bytes that travel together; 1 shows a program every way to be torn apart."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._pairs: dict[socket.socket, socket.socket] = {}
@@ -62,6 +67,7 @@ class Proxy:
             near.close()
             return
         for one, other in ((near, far), (far, near)):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._pairs[one] = other
             self._selector.register(one, selectors.EVENT_READ)
 
@@ -69,7 +75,9 @@ class Proxy:
         try:
             data = one.recv(CHUNK)
             if data and not self.swallows:
-                self._pairs[one].sendall(data)
+                time.sleep(self.delay_s)
+                for at in range(0, len(data), self.piece):
+                    self._pairs[one].sendall(data[at : at + self.piece])
         except OSError:
             data = b""
         if not data:
