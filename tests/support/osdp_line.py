@@ -147,5 +147,8 @@ class Line:
         if reader.address in self.cut:
             return
         data = self.wire("in", self.now_ns, byte)
+        for other in self.readers:
+            if other is not reader and other.address not in self.cut:
+                other.receive(data, self.now_ns)  # two wires: everybody hears everybody
         if data:
             self._advance(data)

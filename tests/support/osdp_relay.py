@@ -16,10 +16,16 @@ PORTION = 4096
 
 
 class Cable:
-    """What the panel says reaches every reader; what a reader says reaches the panel and the other readers."""
+    """What the panel says reaches every reader, what a reader says the panel alone: a cable of four wires.
 
-    def __init__(self, readers: int = 1, *, baud: int | None = None, delay_s: float = 0.0, seed: int = 1) -> None:
-        """With `baud`, bytes arrive one by one, each in its time."""
+    libosdp's device stumbles over other readers' answers, which a cable of two wires lets it hear;
+    `osdp_line` shows that cable with readers of our own.
+    """
+
+    def __init__(
+        self, readers: int = 1, *, baud: int | None = None, whole: bool = False, delay_s: float = 0.0, seed: int = 1
+    ) -> None:
+        """With `baud`, bytes arrive one by one, each in its time; or all of a frame when its last one would."""
         self.noise = 0.0
         """The chance of each byte to have one bit flipped."""
         self.cut = False
@@ -27,7 +33,7 @@ class Cable:
         """`command` or `reply`: the next one has a bit flipped in its middle."""
         self.passed: list[tuple[str, bytes]] = []
         """What was put in, by direction, before any damage."""
-        self._baud, self._delay_s = baud, delay_s
+        self._baud, self._whole, self._delay_s = baud, whole, delay_s
         self._dice = random.Random(seed)
         pairs = [os.openpty() for _ in range(readers + 1)]
         self._masters = [master for master, _ in pairs]
@@ -79,15 +85,18 @@ class Cable:
             data = bytes(b ^ 1 << self._dice.randrange(8) if self._dice.random() < self.noise else b for b in data)
         now_s = time.monotonic() + self._delay_s
         for target in range(len(self._masters)):
-            if target == source:
+            if target == source or (source and target):
                 continue
             if self._baud is None:
                 self._push(now_s, target, data)
             else:
                 begin_s = max(now_s, self._free_s[target])
+                self._free_s[target] = begin_s + len(data) * 10 / self._baud
+                if self._whole:
+                    self._push(self._free_s[target], target, data)
+                    continue
                 for at in range(len(data)):
                     self._push(begin_s + (at + 1) * 10 / self._baud, target, data[at : at + 1])
-                self._free_s[target] = begin_s + len(data) * 10 / self._baud
 
     def _push(self, when_s: float, target: int, data: bytes) -> None:
         heapq.heappush(self._heap, (when_s, next(self._order), target, data))
