@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.simulated import _wiegand
 from edge.directory_pins import MOST_CLEAR
 from edge.directory_reading import MOST_PROBLEMS, DirectoryError, read, reading
 from edge.directory_tables import SECTIONS, schema
@@ -38,6 +39,19 @@ def test_the_shipped_directory_fits_the_simulated_building() -> None:
     directory = read(SHIPPED.read_bytes(), SHIPPED, BERLIN, doors=SITE)
     assert len(directory.members) == 6
     assert directory.groups["operations"].doors == frozenset(SITE)
+
+
+def test_the_simulated_hands_hold_the_shipped_cards_and_pins() -> None:
+    directory = read(SHIPPED.read_bytes(), SHIPPED, BERLIN)
+    bits, data = _wiegand("1001")
+    found = directory.card(CardRead("front.reader", bits, data, 0))
+    assert found is not None
+    assert found.id == "blue-1"
+    ada, cleaning = directory.members["ada"].pin, directory.members["cleaning"].pin
+    assert ada is not None
+    assert ada.is_of(ada.recipe.digest("2580"))
+    assert cleaning is not None
+    assert cleaning.is_of(cleaning.recipe.digest("246810"))
 
 
 def test_the_published_schema_is_what_the_tables_say() -> None:
