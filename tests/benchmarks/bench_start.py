@@ -1,10 +1,12 @@
 """From exec to every lock at its resting level, against `python -c 'import asyncio, gpiozero'` (to reach: 2 times).
 
-    python tests/benchmarks/bench_start.py [ROUNDS]
+Run: python -m tests.benchmarks.bench_start [ROUNDS]
 
 Four doors on GPIO lines of a chip in a file (tests/support/gpio.py): the same driver, library and system calls as
 on a Raspberry Pi. Runs alternate, each is a process of its own; the medians are compared.
 """
+
+# ruff: noqa: T201 -- a script: it prints
 
 from __future__ import annotations
 
@@ -14,11 +16,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Final
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+from tests.support.gpio import ShimChip, shim_chip
 
-from tests.support.gpio import ShimChip, shim_chip  # noqa: E402 -- only now the project can be found
+ROOT: Final = Path(__file__).parents[2]
 
 REFERENCE = "import asyncio, gpiozero"
 DOORS = 4
