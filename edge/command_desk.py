@@ -30,6 +30,8 @@ MAX_AT_ONCE: Final = 100
 """Commands under way; more are refused as `busy`."""
 REFUSALS_A_MINUTE: Final = 30
 """More refusals are answered and counted, but not recorded: nobody may fill the log from outside."""
+MAX_ANSWERS: Final = 200
+"""Answers kept here as well: the log does not have the newest ones yet, and says nothing of expired ids."""
 SENDER: Final = Actor("operator", "mqtt", "MQTT")
 RECORDED_AS: Final = {
     CommandName.UNLOCK: "lock.unlock",
@@ -65,6 +67,8 @@ class CommandDesk:
         self._host = host
         self._signatures_required = signatures_required
         self._under_way: set[asyncio.Task[None]] = set()
+        self._answers: dict[str, bytes] = {}
+        """By id, the oldest first; of too many the oldest are forgotten."""
         self._window_s, self._refused = 0.0, 0
         self.unrecorded = 0
 
@@ -82,7 +86,11 @@ class CommandDesk:
         if isinstance(order, Order) and len(self._under_way) >= MAX_AT_ONCE:
             order = Refusal("busy", f"{MAX_AT_ONCE} commands are under way", order.id, order.name)
         if isinstance(order, Refusal):
-            self._refuse(order, incoming)
+            before = self._answers.get(order.id or "") if order.code == "expired" else None
+            if before is not None:  # it came in time once, and comes again
+                self._answer(incoming, before)
+            else:
+                self._refuse(order, incoming)
             return
         task = asyncio.create_task(self._serve(order, incoming), name=f"command {order.id}")
         self._under_way.add(task)
@@ -97,7 +105,8 @@ class CommandDesk:
             return
         if not admission.first:
             text = "this id was carried out before; its answer is lost"
-            self._answer(incoming, admission.reply or reply(order.id, order.name, {}, code="duplicate", text=text))
+            lost = reply(order.id, order.name, {}, code="duplicate", text=text)
+            self._answer(incoming, admission.reply or self._answers.get(order.id, lost))
             return
         if self._expired(order):  # while it waited for the disk: a pulse never runs late
             refusal = Refusal("expired", "it expired before it could be admitted", order.id, order.name)
@@ -106,6 +115,9 @@ class CommandDesk:
             answer = self._carry_out(order)
             self._answer(incoming, answer)
         log.settle(order.id, answer)
+        self._answers[order.id] = answer
+        if len(self._answers) > MAX_ANSWERS:
+            del self._answers[next(iter(self._answers))]
 
     def _expired(self, order: Order) -> bool:
         return order.expires_us is not None and order.expires_us <= self._host.clock.wall_us()
