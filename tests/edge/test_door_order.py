@@ -133,6 +133,17 @@ def test_a_mode_that_stands_open_silences_the_warning_and_its_end_starts_the_cou
     assert bench.wait(0.2) == ["lock.held_open"]
 
 
+def test_the_buzzer_sounds_on_through_the_alarm_until_the_door_closes() -> None:
+    bench = Bench(held_open_s=30, held_open_warning_s=10)
+    bench.unlock()
+    bench.open()
+    bench.wait(31)
+    assert bench.door.alarm == "held_open"
+    assert outputs(bench.door).buzzer
+    bench.close()
+    assert not outputs(bench.door).buzzer
+
+
 def test_a_lockdown_while_the_warning_sounds_delays_no_alarm() -> None:
     bench = Bench(held_open_s=30, held_open_warning_s=10)
     bench.unlock()

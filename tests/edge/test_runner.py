@@ -342,6 +342,20 @@ def test_an_input_that_stands_asserted_at_start_is_no_exit_request() -> None:
     assert play(script).types() == ["controller_input.tamper"]
 
 
+def test_a_release_input_that_stands_asserted_at_start_opens_at_once() -> None:
+    async def script(bench: Bench) -> None:
+        bench.see("front", "release", True, initial=True)
+        assert bench.released(), "not after a debounce"
+        assert bench.runner.doors["front"].mode is Mode.LOCKED_OPEN
+        bench.lose("front.release")
+        assert bench.runner.doors["front"].mode is Mode.LOCKED_OPEN, "a burnt wire locks nobody in"
+        bench.regain("front.release")
+        bench.see("front", "release", False, initial=True)
+        assert not bench.released()
+
+    play(script, timing={"release": Timing()})
+
+
 def test_deadlines_are_kept_to_the_nanosecond_of_the_boot_clock() -> None:
     async def script(bench: Bench) -> None:
         began_ns = bench.loop.now_ns()
