@@ -70,6 +70,8 @@ class Device:
         self._sequence = 0
         self._question: _Question | None = None
         self._session: secure.Session | None = None
+        self._proven = False
+        """Whether it has ever shown our key: from then on the key is offered to nobody who calls himself so."""
         self._good_ns = now_ns
         self._setbacks = 0
         self._probes = 0
@@ -241,6 +243,7 @@ class Device:
             self._restart(now_ns, str(error))
         else:
             self._session = session or self._session
+            self._proven = self._proven or self.secured
             self._begin_work(now_ns)
 
     def _begin_work(self, now_ns: int) -> None:
@@ -328,7 +331,7 @@ class Device:
 
     def _unkeyed(self, now_ns: int) -> None:
         """It does not have the key that was tried."""
-        if self.profile.security == "install" and not self._introduction.default:
+        if self.profile.security == "install" and not self._introduction.default and not self._proven:
             self._restart(now_ns, "it does not have our key yet", default=True)
             self.wake_ns = now_ns
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 
 import pytest
 from hypothesis import given, settings
@@ -124,6 +125,20 @@ def test_install_with_a_lost_word_still_ends_with_our_key() -> None:
         line = Line([one], [reader], wire=lambda *a, c=count, n=lost: b"" if next(c) == n else bytes((a[2],)))
         settled(line)
         assert (reader.key, one.secured) == (KEY, True), f"byte {lost}"
+
+
+def test_install_does_not_give_the_key_to_a_stranger_in_the_place_of_a_known_reader() -> None:
+    one, reader = device(security="install"), Reader(1, install=True)
+    line = settled(Line([one], [reader]))
+    line.cut.add(1)
+    line.run(10 * S)
+    stranger = Reader(1, install=True)
+    line.readers[0] = stranger
+    line.cut.clear()
+    line.run(20 * S)
+    assert stranger.key is None
+    assert Command.KEYSET not in {code for _, code, _, _ in stranger.heard}
+    assert not one.online
 
 
 def test_required_never_uses_the_default_key() -> None:
@@ -471,6 +486,37 @@ def test_a_lost_readers_relay_rests_until_told_again() -> None:
     line.run(5 * S)
     assert not reader.relays[0].on(line.now_ns)
     assert [h.on for _, h in line.happenings if isinstance(h, Switched)] == [False, True, False]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_happens_no_relay_stays_on_for_longer_than_somebody_wants_it(seed: int) -> None:
+    """Noise, cuts, restarts and changing wishes for ten minutes; the relay is looked at ten times a second."""
+    dice = random.Random(seed)
+    one, reader = device(switches={"lock": Relay(0, rest=False)}), Reader(1, key=KEY, forgets=seed % 3 == 0)
+    line = settled(Line([one], [reader]))
+    noisy, quiet = noise(0.02, seed), line.wire
+    wanted_ns = -10 * S
+    for _ in range(6000):
+        chance = dice.random()
+        if chance < 0.02:
+            one.want("lock", line.now_ns, on=dice.random() < 0.5)
+        elif chance < 0.025:
+            line.cut ^= {1}
+        elif chance < 0.03:
+            reader.reset()
+        elif chance < 0.04:
+            line.wire = noisy if line.wire is quiet else quiet
+        line.run(100 * MS)
+        if one.switches["lock"].wanted:
+            wanted_ns = line.now_ns
+        assert not reader.relays[0].on(line.now_ns) or line.now_ns - wanted_ns <= 6 * S
+    line.cut.clear()
+    line.wire = quiet
+    one.want("lock", line.now_ns, on=True)
+    line.run(12 * S)
+    one.want("lock", line.now_ns, on=True)
+    line.run(2 * S)
+    assert reader.relays[0].on(line.now_ns), "and it still obeys"
 
 
 def test_a_reader_that_cannot_time_its_relay_is_told_for_good() -> None:
