@@ -103,10 +103,12 @@ def _show(arguments: argparse.Namespace, record: dict[str, Any]) -> None:
 def _follow(arguments: argparse.Namespace, asked: dict[str, Any], last: int) -> None:
     """Until Ctrl-C; waits for a daemon that went away, and goes on where it was."""
     stream: str | None = None
+    trouble: str | None = None
     while True:
         try:
             with Client(arguments.socket) as live, closing(DaemonSource(Client(arguments.socket))) as pages:
                 for item in live.stream("watch"):
+                    trouble = _told(trouble, None)
                     status = item.get("status")
                     if status and status["stream"] != stream:  # a new log counts from 1
                         stream, last = status["stream"], last if stream is None else 0
@@ -114,8 +116,15 @@ def _follow(arguments: argparse.Namespace, asked: dict[str, Any], last: int) -> 
                         continue
                     last = _show_after(arguments, pages, asked, last, item)
         except Unreachable as error:
-            sys.stderr.write(f"doorctl: {error}; trying again\n")
+            trouble = _told(trouble, str(error))
             time.sleep(AGAIN_S)
+
+
+def _told(before: str | None, now: str | None) -> str | None:
+    """Say once what the trouble is, and once that it is over."""
+    if now != before:
+        sys.stderr.write(f"doorctl: {f'{now}; trying again' if now else 'the daemon is back'}\n")
+    return now
 
 
 def _show_after(

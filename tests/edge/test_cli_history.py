@@ -182,7 +182,8 @@ def test_follow_goes_on_without_gap_over_a_restart_of_the_daemon(
         said = doorctl("events", "--follow", "--json")
     assert said.code == 0
     assert sequences(said.out) == [1, 2, 3, 4, 5]
-    assert "the daemon hung up; trying again" in said.err
+    again = "doorctl: the daemon hung up; trying again\n"
+    assert said.err == f"{again}doorctl: the daemon is back\n{again}"
 
 
 def test_follow_begins_anew_with_a_new_log(doorctl: Doorctl, monkeypatch: pytest.MonkeyPatch) -> None:
