@@ -1,0 +1,268 @@
+"""One link to a real mosquitto: torn and slow wires, last words, and what may hang without holding anybody up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from paho.mqtt import client as paho
+
+from edge.mqtt import MqttLink
+from edge.ports import LinkError
+from edge.sync import Options, Upstream
+from edge.tables import Mqtt
+from tests.support.broker import Broker
+from tests.support.journal import FORCED, OPENED, FakeJournal
+from tests.support.proxy import Proxy
+from tests.support.subscriber import Subscriber
+from tests.support.upstream import TOPIC, Desk
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+OPEN = "allow_anonymous true\npersistence false\nmax_queued_messages 0\n"
+WITHIN_S = 60.0
+
+
+class Hearer:
+    def __init__(self) -> None:
+        self.lost_because: list[str] = []
+        self.answers: list[tuple[int, int]] = []
+        self.heard: list[Any] = []
+        self.suback: int | None = None
+
+    def acknowledged(self, answers: list[tuple[int, int]]) -> None:
+        self.answers += answers
+
+    def subscribed(self, code: int) -> None:
+        self.suback = code
+
+    def incoming(self, incoming: Any) -> None:
+        self.heard.append(incoming)
+
+    def lost(self, reason: str) -> None:
+        self.lost_because.append(reason)
+
+
+async def until(true: Callable[[], Any]) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while not true():  # noqa: ASYNC110 -- another thread or program changes it, and tells nobody
+            await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def linked(port: int, name: str = "link", **settings: Any) -> AsyncIterator[tuple[MqttLink, Hearer]]:
+    hearer = Hearer()
+    link = MqttLink(Mqtt(url=f"mqtt://127.0.0.1:{port}", **settings), name, hearer)
+    try:
+        await link.connect((f"{TOPIC}/status", b'{"online": false}'))
+        yield link, hearer
+    finally:
+        link.abandon()
+
+
+@contextlib.asynccontextmanager
+async def conversing(port: int, journal: FakeJournal, *, by_application: bool = False) -> AsyncIterator[Upstream]:
+    settings = Mqtt(url=f"mqtt://127.0.0.1:{port}")
+    desk = Desk(journal)
+    upstream = Upstream(
+        Options(settings.url, TOPIC, by_application=by_application),
+        journal,  # type: ignore[arg-type]
+        desk,
+        tuple(desk.states),
+        lambda hearer: MqttLink(settings, "conversation", hearer),
+        random.Random(1),
+    )
+    upstream.start()
+    try:
+        yield upstream
+    finally:
+        await upstream.close(1.0)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(tmp_path / "broker", OPEN) as found:
+        yield found
+
+
+@pytest.mark.parametrize(("piece", "delay_s"), [(1, 0.0), (65_536, 0.02)])
+@pytest.mark.parametrize("by_application", [False, True])
+def test_torn_and_slow_wires_carry_everything(broker: Broker, piece: int, delay_s: float, by_application: bool) -> None:
+    async def main(journal: FakeJournal, port: int, subscriber: Subscriber) -> None:
+        journal.write([OPENED, FORCED, OPENED] * 50)
+        async with conversing(port, journal, by_application=by_application):
+            await until(lambda: journal.cursor("mqtt") == 150)
+            await until(lambda: len(subscriber.on("alarms")) == 50)
+
+    with (
+        Proxy(broker.port) as proxy,
+        Subscriber(broker.port, TOPIC, acknowledges=by_application) as subscriber,
+    ):
+        proxy.piece, proxy.delay_s = piece, delay_s
+        asyncio.run(main(FakeJournal(), proxy.port, subscriber))
+        subscriber.wait(lambda: len(subscriber.records) == 150, "everything")
+        assert subscriber.sequences == list(range(1, 151))
+        subscriber.check_chain()
+        assert subscriber.duplicates == 0
+
+
+def test_an_alarm_overtakes_ten_thousand_records(broker: Broker) -> None:
+    async def main(journal: FakeJournal) -> None:
+        journal.write([OPENED] * 10_000)
+        async with conversing(broker.port, journal):
+            await until(lambda: journal.cursor("mqtt") > 100)
+            journal.record(FORCED)
+            await until(lambda: journal.cursor("mqtt") == 10_001)
+
+    with Subscriber(broker.port, TOPIC) as subscriber:
+        asyncio.run(main(FakeJournal()))
+        subscriber.wait(lambda: len(subscriber.records) == 10_001, "everything")
+        names = [name for name, _, _ in subscriber.messages if name in {"alarms", "events"}]
+        assert names.index("alarms") < 9_000
+        assert subscriber.sequences == list(range(1, 10_002))
+        subscriber.check_chain()
+
+
+def test_the_broker_tells_how_it_answered(broker: Broker) -> None:
+    async def main() -> None:
+        async with linked(broker.port) as (link, hearer):
+            link.subscribe([f"{TOPIC}/commands", f"{TOPIC}/ack"])
+            nobody = link.publish(f"{TOPIC}/events", b"{}")
+            us = link.publish(f"{TOPIC}/ack", b"{}")
+            await until(lambda: len(hearer.answers) == 2)
+            assert dict(hearer.answers) == {nobody: 0x10, us: 0}
+            assert hearer.suback == 1
+
+    asyncio.run(main())
+
+
+def test_what_is_larger_than_any_command_stays_at_the_broker(broker: Broker) -> None:
+    async def main() -> None:
+        async with linked(broker.port) as (link, hearer):
+            link.subscribe([f"{TOPIC}/commands"])
+            await until(lambda: hearer.suback is not None)
+            for size in (300 * 1024, 100 * 1024):
+                subscriber.send("commands", b"x" * size)
+            await until(lambda: hearer.heard)
+            assert [len(incoming.payload) for incoming in hearer.heard] == [100 * 1024]
+            assert not hearer.lost_because
+
+    with Subscriber(broker.port, "elsewhere") as subscriber:
+        subscriber.topic = TOPIC
+        asyncio.run(main())
+
+
+def test_last_words_are_passed_on() -> None:
+    """Two controllers with one name, such as a copied card: the first one is told why it has to go.
+
+    MQTT 5, 3.14.2.1: 0x8E. Mosquitto 2.0.11 only closes the connection, so a few bytes stand for a better broker.
+    """
+
+    async def main() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1)
+            writer.write(b"\x20\x03\x00\x00\x00" + b"\xe0\x02\x8e\x00")
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server, linked(server.sockets[0].getsockname()[1]) as (link, hearer):
+            await until(lambda: hearer.lost_because)
+            assert hearer.lost_because == ["the broker ended the connection: Session taken over"]
+            with pytest.raises(LinkError):
+                link.publish(f"{TOPIC}/events", b"{}")
+
+    asyncio.run(main())
+
+
+def test_a_goodbye_reaches_the_broker_before_the_connection_ends(broker: Broker) -> None:
+    async def main() -> None:
+        async with linked(broker.port, "polite") as (link, _):
+            link.close()
+        async with linked(broker.port, "rude"):
+            pass
+
+    asyncio.run(main())
+    broker.stop()
+    log = broker.log.read_text()
+    assert "Received DISCONNECT from polite" in log
+    assert "Received DISCONNECT from rude" not in log
+
+
+def test_nothing_is_left_over_when_a_broker_does_not_speak(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.mqtt.CONNECT_S", 0.3)
+
+    async def main(port: int) -> None:
+        with pytest.raises(LinkError, match="in time"):
+            async with linked(port):
+                pass
+
+    with Proxy(broker.port) as proxy:
+        proxy.swallows = True
+        asyncio.run(main(proxy.port))
+
+
+HANGS = """
+import asyncio, socket, sys, time
+from edge.mqtt import MqttLink
+from edge.tables import Mqtt
+socket.getaddrinfo = lambda *_a, **_k: time.sleep(600)
+async def main():
+    link = MqttLink(Mqtt(url="mqtt://broker.example.org"), "link", None)
+    task = asyncio.ensure_future(link.connect(("t", b"")))
+    ticks = 0
+    while ticks < 20:
+        await asyncio.sleep(0.01)
+        ticks += 1
+    task.cancel()
+asyncio.run(main())
+print("ended")
+"""
+
+
+def test_a_name_that_is_never_found_holds_neither_the_loop_nor_the_end() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", HANGS], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert found.stdout.strip() == "ended"
+
+
+def test_who_comes_too_late_leaves_no_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The attempt was given up while its thread still waited for the other side to answer."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        real = paho.Client.connect
+        seen: list[paho.Client] = []
+
+        async def main() -> None:
+            loop = asyncio.get_running_loop()
+            go = asyncio.Event()
+
+            def late(client: paho.Client, *arguments: Any, **more: Any) -> Any:
+                asyncio.run_coroutine_threadsafe(go.wait(), loop).result(WITHIN_S)
+                try:
+                    return real(client, *arguments, **more)
+                finally:
+                    seen.append(client)
+
+            monkeypatch.setattr(paho.Client, "connect", late)
+            link = MqttLink(Mqtt(url=f"mqtt://127.0.0.1:{port}"), "late", Hearer())
+            attempt = asyncio.ensure_future(link.connect(("t", b"")))
+            await asyncio.sleep(0)
+            attempt.cancel()
+            await asyncio.gather(attempt, return_exceptions=True)
+            link.abandon()
+            go.set()
+            await until(lambda: seen)
+            await until(lambda: getattr(seen[0].socket(), "fileno", lambda: -1)() == -1)
+
+        asyncio.run(main())
