@@ -149,6 +149,43 @@ def open_all(drivers: Mapping[str, DriverSettings], now_ns: Callable[[], int]) -
     """R14: when this returns, every lock whose driver is there shows its resting level."""
     keepers = {}
     for name, settings in drivers.items():
-        keepers[name] = Keeper(settings.create(now_ns), settings.kind, now_ns)
+        driver: Driver
+        try:
+            driver = settings.create(now_ns)
+        except Exception as error:  # a library that is missing or broken: the doors on other drivers are guarded
+            LOG.exception("driver %s cannot be made", name)
+            driver = Unmade(name, frozenset(settings.points), f"cannot be made: {error!r}")
+        keepers[name] = Keeper(driver, settings.kind, now_ns)
         keepers[name].open()  # before the library of the next one is loaded
     return keepers
+
+
+class Unmade:
+    """Stands where a driver could not even be made: its points are lost until doord is started again."""
+
+    def __init__(self, name: str, points: frozenset[str], reason: str) -> None:
+        """`reason` is for people."""
+        self.name, self.points, self._reason = name, points, reason
+
+    def open(self) -> None:
+        """Raises OSError, always."""
+        raise OSError(self._reason)
+
+    async def run(self, _emit: Emit) -> None:
+        """Raises OSError, always."""
+        raise OSError(self._reason)
+
+    def apply(self, _outputs: Mapping[str, bool]) -> None:
+        """Raises OSError, always."""
+        raise OSError(self._reason)
+
+    def level(self, _point: str) -> bool | None:
+        """Nobody can tell."""
+        return None
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+    def describe(self) -> Mapping[str, Json]:
+        """Nothing is known."""
+        return {}

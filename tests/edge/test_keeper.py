@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from edge.keeper import Keeper
+from edge.keeper import Keeper, open_all
 from edge.messages import Back, Lost
 from tests.support import virtual
 
@@ -124,3 +124,38 @@ def test_a_driver_that_opens_and_fails_at_once_is_not_tried_in_a_hurry() -> None
     driver = Moody(run=[OSError("gone")] * 1000)
     kept(driver, lambda _keeper: None, for_s=600.0)
     assert 100 < 1000 - len(driver.does["run"]) < 150, "every 5 s in the end"
+
+
+class Settings:
+    """Enough of a driver's settings for `open_all`."""
+
+    kind = "moody"
+    points: ClassVar = dict.fromkeys(POINTS)
+
+    def __init__(self, driver: Moody | None) -> None:
+        self.driver = driver
+
+    def create(self, _now_ns: object) -> Moody:
+        if self.driver is None:
+            raise ImportError("no module named gpiod")
+        return self.driver
+
+
+def test_a_driver_that_cannot_be_made_costs_its_own_points_only() -> None:
+    found: list[Signal] = []
+
+    async def main(loop: virtual.VirtualLoop) -> None:
+        keepers = open_all({"broken": Settings(None), "well": Settings(Moody())}, loop.now_ns)  # type: ignore[dict-item]
+        assert keepers["well"].online
+        task = asyncio.create_task(keepers["broken"].run(found.append))
+        await asyncio.sleep(60)
+        task.cancel()
+        assert keepers["broken"].level("front.lock") is None
+        keepers["broken"].apply({"front.lock": True})
+        keepers["broken"].close()
+
+    virtual.run(main)
+    (lost,) = found
+    assert isinstance(lost, Lost)
+    assert lost.points == POINTS
+    assert "no module named gpiod" in lost.reason
