@@ -25,9 +25,9 @@ TYPES: Final = (
     "controller.gap",
     "controller.storage",
     "controller_input.unstable",
+    "lock.access_not_taken",
     "lock.forced_open",
     "lock.opened",
-    "lock.unlock",
 )
 
 
@@ -48,8 +48,8 @@ def history(source: Source | None, now_us: int, broken: str | None) -> History:
         lost[data["object"]["id"]] += kind == "controller.fault" and data["object"]["type"] == "driver" and today
         if kind == "lock.opened":
             opened.add(door)
-        elif kind == "lock.unlock" and door not in opened and data["success"] and age_us < 7 * DAY_US:
-            unlocks[door] += 1
+        elif kind == "lock.access_not_taken" and door not in opened and age_us < 7 * DAY_US:
+            unlocks[door] += 1  # a door without a contact has none of these
     return History(
         clock_steps=steps,
         slow_writes=slow,
