@@ -18,6 +18,7 @@ from drivers.osdp.messages import Command, Message, Nak, Order, Refusal, Reply
 from drivers.osdp.profile import (
     ANSWER_NS,
     BUSY_NS,
+    DOUBTS,
     GLANCE_NS,
     OFFLINE_NS,
     PATIENT_PROBE,
@@ -74,6 +75,7 @@ class Device:
         """Whether it has ever shown our key: from then on the key is offered to nobody who calls himself so."""
         self._good_ns = now_ns
         self._setbacks = 0
+        self._doubts = 0
         self._probes = 0
         self._slowest_ns = 0
 
@@ -266,7 +268,7 @@ class Device:
         self.wake_ns = now_ns if self.urgent else max(now_ns, question.sent_ns + self.profile.poll_ns)
 
     def _good(self, now_ns: int) -> None:
-        self._good_ns, self._setbacks = now_ns, 0
+        self._good_ns, self._setbacks, self._doubts = now_ns, 0, 0
         if not self.online:
             self.online, self.lost = True, False
             self.happenings.append(Online(self.profile.address))
@@ -330,8 +332,13 @@ class Device:
             self._rhythm(question, now_ns)
 
     def _unkeyed(self, now_ns: int) -> None:
-        """It does not have the key that was tried."""
-        if self.profile.security == "install" and not self._introduction.default and not self._proven:
+        """It does not have the key that was tried; said only when it fails again, late answers can look alike."""
+        self._doubts += 1
+        if self._doubts < DOUBTS:
+            reason = self.report.reason if self.lost else "its proof failed"
+            self._restart(now_ns, reason, default=self._introduction.default)
+        elif self.profile.security == "install" and not self._introduction.default and not self._proven:
+            self._doubts = 0
             self._restart(now_ns, "it does not have our key yet", default=True)
             self.wake_ns = now_ns
         else:

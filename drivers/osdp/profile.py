@@ -33,6 +33,8 @@ BUSY_NS: Final = 50 * MS
 """After a device said it was busy."""
 SETBACK_NS: Final = 25 * MS
 """The first pause after a conversation broke off; it doubles up to `PROBE_NS`."""
+DOUBTS: Final = 3
+"""So often a proof must fail in a row until the key counts as wrong."""
 STATUS_NS: Final = 2_000 * MS
 """How often inputs and tamper are asked for, in case a change was not reported."""
 QUEUE: Final = 8

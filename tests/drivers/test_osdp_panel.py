@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.osdp import secure
-from drivers.osdp.frames import Parser
+from drivers.osdp.frames import Frame, Parser
 from drivers.osdp.messages import Card, Colour, Command, InputStatus, Keys, LocalStatus, Reply, light
 from drivers.osdp.panel import Panel
 from drivers.osdp.profile import Offline, Online, Switched, Unable
@@ -589,3 +589,20 @@ def test_lights_wait_in_a_short_queue() -> None:
     line.run(2 * S)
     times = [data[7] for _, code, data, _ in reader.heard if code == Command.LED]
     assert times == [*range(92, 100)], "the latest stay"
+
+
+def test_a_proof_that_fails_once_because_an_answer_was_late_is_no_wrong_key() -> None:
+    one, reader = device(), Reader(1, key=KEY)
+    line = Line([one], [reader])
+    handshake, failures = reader.handshake, itertools.count()
+
+    def late(frame: Frame) -> bytes:
+        answer = handshake(frame)
+        if frame.code == Command.CHLNG and next(failures) < 2:
+            reader.keys = None  # it has begun another handshake meanwhile
+        return answer
+
+    reader.handshake = late  # type: ignore[method-assign]  # a reader that is confused for a while
+    settled(line)
+    assert line.states() == ["online"]
+    assert line.now_ns < S
