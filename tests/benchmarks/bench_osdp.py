@@ -66,7 +66,7 @@ async def ours(port: str, baud: int, folder: str) -> None:
             if now != online[0]:
                 online[0] = now
                 say(online=now)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
 
     await asyncio.gather(driver.run(take), watch())
 
@@ -99,7 +99,7 @@ def theirs(port: str, baud: int, refresh_s: float | None) -> None:
         if now != online:
             online = now
             say(online=now)
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 # --- the bench ---------------------------------------------------------------------------------------
