@@ -88,7 +88,11 @@ def main() -> int:
         try:
             while True:
                 act(control)
-        except (KeyboardInterrupt, Unreachable):
+        except Unreachable as error:
+            say(f"{error}\n{(folder / 'doord.log').read_text()}")
+            return 1
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of them running
             say()
             say("the doors are locked, the log is written, all is ended")
         finally:
@@ -220,4 +224,5 @@ def free_port() -> int:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(main())
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C while things still start: they have been ended
+        sys.exit(main())
