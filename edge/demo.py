@@ -89,7 +89,8 @@ def main() -> int:
             while True:
                 act(control)
         except Unreachable as error:
-            say(f"{error}\n{(folder / 'doord.log').read_text()}")
+            for line in (str(error), *(folder / "doord.log").read_text().splitlines()):
+                say(line)
             return 1
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of them running
