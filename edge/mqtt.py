@@ -37,6 +37,7 @@ SESSION_S: Final = 86_400
 HOUSEKEEPING_S: Final = 2.0
 MAX_PACKET_BYTES: Final = 256 * 1024
 """The broker keeps larger messages to itself; the largest command has 64 KiB."""
+READ_BYTES: Final = 4_096
 RECEIVE_MAXIMUM: Final = 65_535
 """MQTT 5, 3.2.2.3.3: what a broker that says nothing allows."""
 
@@ -65,9 +66,7 @@ class MqttLink:
         self._settings = settings
         self._hearer = hearer
         self._loop = asyncio.get_running_loop()
-        self._client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5, reconnect_on_failure=False
-        )
+        self._client = _Client(CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5, reconnect_on_failure=False)
         self._client.suppress_exceptions = True  # an exception in a callback would end the link for ever
         self._client.max_inflight_messages_set(0)  # the window is ours
         self._client.on_connect = self._on_connect
@@ -187,8 +186,10 @@ class MqttLink:
     def _read(self) -> None:
         result = self._client.loop_read()
         sock = self._client.socket()
-        while result == MQTTErrorCode.MQTT_ERR_SUCCESS and isinstance(sock, ssl.SSLSocket) and sock.pending():
-            result = self._client.loop_read()  # TLS has read more than the socket will report
+        while result == MQTTErrorCode.MQTT_ERR_SUCCESS and (
+            self._client.ahead or (isinstance(sock, ssl.SSLSocket) and sock.pending())
+        ):
+            result = self._client.loop_read()  # more was read than the socket will report
             sock = self._client.socket()
         if self._answers:
             answers, self._answers = self._answers, []
@@ -286,6 +287,18 @@ class MqttLink:
         elif content_type is not None:
             self._properties[content_type] = made
         return made
+
+
+class _Client(paho.Client):
+    """Reads ahead: paho asks the kernel for one byte, one byte and two bytes for each acknowledgement."""
+
+    ahead = b""
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if not self.ahead:
+            self.ahead = super()._sock_recv(READ_BYTES)
+        data, self.ahead = self.ahead[:bufsize], self.ahead[bufsize:]
+        return data
 
 
 class _Packed(Properties):
