@@ -28,7 +28,8 @@ async def _whole(held: Journal, path: Path, count: int) -> None:
     assert numbers(held.records) == list(range(count))
     stored = await held.log.read(0, 10_000)
     assert numbers(stored) == list(range(count))
-    assert stored == held.records[: len(stored)]
+    both = min(len(stored), len(held.records))  # the log's own last word may be read before it is told, or after
+    assert stored[:both] == held.records[:both]
     result = verify(path)
     assert result.ok, result
 
