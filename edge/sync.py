@@ -41,7 +41,8 @@ LONGEST_STALL_S: Final = 320.0
 """An application that stays silent is sent to again after twice the time, each time, up to this."""
 TICK_S: Final = 5.0
 STATUS_EVERY_S: Final = 60.0
-CHUNK: Final = 500
+CHUNK: Final = 100
+"""Records read at once: larger ones keep the loop, and so an alarm, waiting longer, and drain no faster."""
 MAX_REPLIES: Final = 200
 MAX_REPLAYS: Final = 100
 MAX_TOPIC_BYTES: Final = 1_024
