@@ -319,6 +319,9 @@ class Upstream:
                 await self._session()
             except LinkError as error:
                 self._offline(error)
+            except Exception as error:  # our own mistake: said in full, and the log waits for the next link
+                LOG.exception("the conversation failed")
+                self._offline(LinkError(f"internal error: {error!r}"))
             attempt = 1 if self._useful else attempt + 1
             shortest_s, longest_s = RETRY_S
             await asyncio.sleep(self._chance.uniform(shortest_s, min(longest_s, shortest_s * 2 ** min(attempt, 10))))

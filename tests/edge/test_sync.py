@@ -295,6 +295,19 @@ def test_attempts_are_spread_and_grow_to_a_minute() -> None:
     assert other.net.attempts[1:4] != talk.net.attempts[1:4]  # a fleet does not come back in step
 
 
+def test_a_mistake_of_our_own_ends_with_the_link_it_happened_on() -> None:
+    async def script(talk: Talk) -> None:
+        talk.journal.write([OPENED] * 3)
+        talk.net.unreachable = RuntimeError("a bug")
+        await talk.start()
+        assert talk.upstream.state == "offline"
+        assert "a bug" in str(talk.upstream.last_error)
+        talk.net.unreachable = None
+        await asyncio.sleep(120)
+
+    assert converse(script).cursor == 3
+
+
 def test_a_link_that_was_of_use_is_tried_again_soon() -> None:
     async def script(talk: Talk) -> None:
         talk.net.unreachable = LinkError("no route to host")

@@ -103,7 +103,7 @@ class Net:
         self.links: list[FakeLink] = []
         self.sent: list[Sent] = []
         self.attempts: list[float] = []
-        self.unreachable: LinkError | None = None
+        self.unreachable: Exception | None = None
         self.receive_maximum = 65_535
         self.suback = 1
         self.most_in_flight = 0
