@@ -141,6 +141,10 @@ class Runner:
         """Every door as it is now."""
         return {key: cell.door for key, cell in self._cells.items()}
 
+    def door(self, door: str) -> Door:
+        """One door as it is now."""
+        return self._cells[door].door
+
     def since_ns(self, door: str) -> Mapping[str, int]:
         """Since when `mode`, `contact`, `lock` and `alarm` are what they are."""
         return self._cells[door].since_ns
@@ -329,8 +333,8 @@ class Runner:
         cell.door, events = rules.step(old, cell.settings.policy, item, now_ns)
         self._drive(cell)
         self._arm(cell, now_ns)
-        memory = json.dumps(remembered(cell.door))
-        modes = None if memory == json.dumps(remembered(old)) else {cell.door.id: memory}
+        memory = remembered(cell.door)
+        modes = None if memory == remembered(old) else {cell.door.id: json.dumps(memory)}
         if events or modes:
             self._journal.append(events, modes)
         if cell.door != old or not cell.since_ns:

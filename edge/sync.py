@@ -48,8 +48,7 @@ MAX_REPLAYS: Final = 100
 MAX_TOPIC_BYTES: Final = 1_024
 """Of a response topic; MQTT allows 65,535."""
 SUCCESS: Final = 0x00
-NO_SUBSCRIBER: Final = 0x10
-"""MQTT 5, 3.4.2.1: the broker has taken the message, and nobody will ever get it."""
+"""The only good answer to a record. MQTT 5, 3.4.2.1: 0x10 is a success too, but nobody will ever get the message."""
 FAILURE: Final = 0x80
 
 
