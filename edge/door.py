@@ -55,6 +55,7 @@ from edge.messages import (
     ReleaseInput,
     Restore,
     RexPressed,
+    ScheduleSays,
     Subject,
     TamperChanged,
 )
@@ -126,6 +127,11 @@ class _Turn:
             )
         )
 
+    def repeat(self, event: Event | None, correlation: str) -> None:
+        """Record what somebody else saw, as a part of this passage."""
+        if event is not None:
+            self.events.append(replace(event, correlation=correlation))
+
     def begin_passage(self) -> None:
         """Give what follows a correlation of its own, unless a passage is under way."""
         door = self.door
@@ -181,7 +187,7 @@ class _Turn:
             self.put(opening=replace(opening, held_ns=None), warning=False)
 
 
-# --- R1, R3, R7, R10, R11: asking for a mode -------------------------------------------------
+# --- R1, R3, R7, R9, R10, R11: asking for a mode -------------------------------------------------
 
 
 def _command(turn: _Turn, item: Command) -> None:
@@ -189,26 +195,28 @@ def _command(turn: _Turn, item: Command) -> None:
     if trigger is Trigger.UNLOCK and item.actor.kind == "user":
         trigger = Trigger.ACCESS
     if trigger in {Trigger.ACCESS, Trigger.UNLOCK, Trigger.HOLD}:
-        _unlock(turn, trigger, item.at_ns, item.actor, item.for_s)
+        _unlock(turn, trigger, item)
     else:
         _operator(turn, trigger, item)
 
 
-def _unlock(turn: _Turn, trigger: Trigger, at_ns: int, actor: Actor, for_s: float | None = None) -> None:
-    door = turn.door
+def _unlock(turn: _Turn, trigger: Trigger, item: Command) -> None:
+    door, at_ns, actor = turn.door, item.at_ns, item.actor
     cause = actor.kind if actor.kind in {"user", "rex", "schedule"} else "operator"
     refused = _refusal(turn, trigger)
     if refused is not None:
         code, details = refused
+        turn.repeat(item.shown, "")
         turn.record("lock.unlock", at_ns, actor=actor, cause=cause, code=code, correlation="", details=details)
         return
     turn.begin_passage()
+    turn.repeat(item.shown, turn.door.correlation)
     verdict = TRANSITIONS[door.mode, trigger]
     if trigger is Trigger.HOLD:
         turn.record("lock.unlock", at_ns, actor=actor, cause=cause, details={"until": "further_notice"})
         turn.change(at_ns, cause, actor, operator=OperatorMode.UNLOCKED, told=door.told | {trigger})
         return
-    seconds = turn.policy.unlock_s if for_s is None else for_s
+    seconds = turn.policy.unlock_s if item.for_s is None else item.for_s
     turn.record("lock.unlock", at_ns, actor=actor, cause=cause, details={"for_s": seconds})
     if verdict is RECORDED:
         return
@@ -265,6 +273,19 @@ def _say_operator_mode(turn: _Turn, item: Command, mode: OperatorMode) -> None:
     turn.record("lock.update", item.at_ns, actor=item.actor, cause="operator", correlation="", details=change)
 
 
+def _schedule(turn: _Turn, item: ScheduleSays) -> None:
+    """R9: an operator's `lock` holds a schedule off until the window in which it was said is over."""
+    if item.told:
+        turn.begin_passage()
+    for event in item.told:
+        turn.repeat(event, turn.door.correlation)
+    over = not item.standing or any(event.type == "lock.scheduled_unlock_ended" for event in item.told)
+    operator = turn.door.operator
+    if over and operator is OperatorMode.LOCKED:
+        operator = OperatorMode.NONE
+    turn.change(item.at_ns, "schedule", item.actor, scheduled=item.standing, operator=operator)
+
+
 def _rex(turn: _Turn, item: RexPressed) -> None:
     """R7: an edge shunts forced-open always, and unlocks unless told otherwise."""
     policy, at_ns = turn.policy, item.at_ns
@@ -273,7 +294,7 @@ def _rex(turn: _Turn, item: RexPressed) -> None:
     turn.put(rex_shunt=Span(from_ns, at_ns + _ns(policy.rex_shunt_s)))
     turn.excuse(at_ns, policy.rex_grace_ms)
     if policy.rex_unlocks:
-        _unlock(turn, Trigger.REX, at_ns, REX)
+        _unlock(turn, Trigger.REX, Command("rex", CommandName.UNLOCK, REX, at_ns))
 
 
 # --- R2 to R6: the contact ---------------------------------------------------------------------
@@ -513,4 +534,5 @@ _HANDLERS: Final[dict[type, Callable[[_Turn, Any], None]]] = {
     LockConfirmed: _lock_confirmed,
     InterlockChanged: _interlock,
     Restore: _restore,
+    ScheduleSays: _schedule,
 }

@@ -236,6 +236,20 @@ class Command:
     at_ns: int
     for_s: float | None = None
     """Seconds for `unlock`; None means the door's `unlock_s`."""
+    shown: Event | None = None
+    """What was shown at a reader, to be recorded in front, as a part of the same passage."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSays:
+    """What the door's unlock schedule wants from now on (R9)."""
+
+    standing: bool
+    """The door is to stand unlocked."""
+    told: tuple[Event, ...]
+    """What is to be recorded of it; nothing when this only takes up what was so before (R14)."""
+    actor: Actor
+    at_ns: int
 
 
 Item: TypeAlias = (
@@ -250,6 +264,7 @@ Item: TypeAlias = (
     | LockConfirmed
     | InterlockChanged
     | Restore
+    | ScheduleSays
     | Command
 )
 

@@ -45,6 +45,7 @@ from edge.messages import (
     ReleaseInput,
     Restore,
     RexPressed,
+    ScheduleSays,
     Signal,
     Subject,
     TamperChanged,
@@ -188,17 +189,28 @@ class Runner:
         cell.door = replace(cell.door, name=settings.name)
         self._step(cell, None)
 
-    def command(
-        self, name: CommandName, doors: Iterable[str], *, command_id: str, actor: Actor, for_s: float | None = None
+    def schedule(self, door: str, says: ScheduleSays, memory: str) -> None:
+        """Let a door's schedule speak (R9); `memory` is kept with what is recorded of it (`schedule_memory`)."""
+        self._step(self._cells[door], says, {schedule_memory(door): memory})
+
+    def command(  # noqa: PLR0913 -- what a command says, by name
+        self,
+        name: CommandName,
+        doors: Iterable[str],
+        *,
+        command_id: str,
+        actor: Actor,
+        for_s: float | None = None,
+        shown: Event | None = None,
     ) -> dict[str, Outcome]:
-        """Ask doors for something, now; the outcome of each is known at once."""
+        """Ask doors for something, now; the outcome of each is known at once. See `edge.messages.Command`."""
         outcomes = {}
         for key in doors:
             if self._stopped:
                 outcomes[key] = Outcome(False, "stopping", "the daemon is stopping: its locks rest")
                 continue
-            events = self._step(self._cells[key], Command(command_id, name, actor, self._now_ns(), for_s))
-            refused = next((event for event in events if not event.success), None)
+            events = self._step(self._cells[key], Command(command_id, name, actor, self._now_ns(), for_s, shown))
+            refused = next((event for event in reversed(events) if not event.success), None)
             outcomes[key] = Outcome(done=True) if refused is None else Outcome(False, refused.code, message(refused))
         return outcomes
 
@@ -316,10 +328,10 @@ class Runner:
 
     # --- one step ------------------------------------------------------------------------------------
 
-    def _step(self, cell: _Cell, item: Item | None) -> list[Event]:
+    def _step(self, cell: _Cell, item: Item | None, memory: Mapping[str, str] | None = None) -> list[Event]:
         self._depth += 1
         try:
-            events = [] if self._stopped else self._one_step(cell, item, self._now_ns())
+            events = [] if self._stopped else self._one_step(cell, item, self._now_ns(), memory or {})
         except Exception as error:  # noqa: BLE001 -- our own mistake: it is this door's, and the others go on
             events = [self._mistake(cell, error)]
         finally:
@@ -328,13 +340,14 @@ class Runner:
             self._drain()
         return events
 
-    def _one_step(self, cell: _Cell, item: Item | None, now_ns: int) -> list[Event]:
+    def _one_step(self, cell: _Cell, item: Item | None, now_ns: int, modes: Mapping[str, str]) -> list[Event]:
         old = cell.door
         cell.door, events = rules.step(old, cell.settings.policy, item, now_ns)
         self._drive(cell)
         self._arm(cell, now_ns)
         memory = remembered(cell.door)
-        modes = None if memory == remembered(old) else {cell.door.id: json.dumps(memory)}
+        if memory != remembered(old):
+            modes = {**modes, cell.door.id: json.dumps(memory)}
         if events or modes:
             self._journal.append(events, modes)
         if cell.door != old or not cell.since_ns:
@@ -417,6 +430,11 @@ class Runner:
             held_by = next((m.door.id for m in members if m is not cell and _occupied(m.door)), None)
             if held_by != cell.door.interlocked_by:
                 self._step(cell, InterlockChanged(held_by, now_ns))
+
+
+def schedule_memory(door: str) -> str:
+    """Where the log keeps how far a door's schedule is; no door has a dot in its id."""
+    return f"{door}.schedule"
 
 
 def memory_of(text: str) -> dict[str, Json]:
