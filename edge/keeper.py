@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from edge.messages import Back, Lost
+from edge.ports import Lights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,6 +91,15 @@ class Keeper:
         except Exception as error:  # noqa: BLE001 -- whatever it is, the door goes on
             self._broke(error)
             return None
+
+    def answer(self, point: str, *, granted: bool) -> None:
+        """Show at a reader what became of a card, where the driver can."""
+        if not self.online or not isinstance(self.driver, Lights):
+            return
+        try:
+            self.driver.answer(point, granted=granted)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the door goes on
+            self._broke(error)
 
     def close(self) -> None:
         """Bring every output to its resting level; nothing is driven any more."""

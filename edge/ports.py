@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from edge.messages import Event, Json, Record, Signal
 
@@ -50,6 +50,14 @@ class Driver(Protocol):
 
     def describe(self) -> Mapping[str, Json]:
         """Facts for `doorctl status` and `diagnose`; cheap, never touches the line."""
+
+
+@runtime_checkable
+class Lights(Protocol):
+    """A driver whose readers can say what became of a card."""
+
+    def answer(self, point: str, *, granted: bool) -> None:
+        """Show it at this reader, by light and sound. Never raises; nothing where there is nothing to show it with."""
 
 
 @dataclass(frozen=True, slots=True)

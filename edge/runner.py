@@ -397,6 +397,10 @@ class Runner:
             except Exception as error:  # noqa: BLE001 -- a listener's mistake is no door's
                 self._mistake(cell, error)
 
+    def mistake(self, error: Exception) -> None:
+        """Record a mistake of our own that belongs to no door."""
+        self._mistake(None, error)
+
     def _mistake(self, cell: _Cell | None, error: Exception) -> Event:
         """The one place for what should never happen: said in full, recorded once, and the doors go on."""
         LOG.error("a mistake in doord itself", exc_info=error)

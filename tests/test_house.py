@@ -65,9 +65,15 @@ ALLOWED = {
     # the shell: one task each
     "edge.pins": "",
     "edge.inputs": "edge.messages",
-    "edge.keeper": "edge.messages edge.settings",
+    "edge.keeper": "edge.messages edge.ports edge.settings",
     "edge.runner": "edge edge.messages edge.catalogue edge.debounce edge.door edge.door_state edge.inputs edge.policy "
     "edge.ports edge.progress edge.schedule edge.access",
+    "edge.timetable": "edge.messages edge.credentials edge.directory edge.door_state edge.progress edge.runner "
+    "edge.schedule",
+    "edge.places": "edge.messages edge.access edge.credentials edge.directory edge.elevator edge.passback edge.pins "
+    "edge.ports edge.runner edge.timetable",
+    "edge.readers": "edge.messages edge.access edge.credentials edge.directory edge.elevator edge.keypad edge.passback "
+    "edge.pins edge.places",
     "edge.alarm_lane": "edge.catalogue edge.log edge.log_query",
     "edge.sync": "edge.messages edge.alarm_lane edge.log edge.orders edge.outbox edge.ports edge.refusals edge.wire",
     "edge.aside": "",
