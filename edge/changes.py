@@ -5,9 +5,10 @@ One rule: a change names the key, the old value and the new one; of a secret onl
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import fields
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pydantic import SecretBytes, SecretStr
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from edge.messages import Actor, Json
     from edge.settings import DoorSettings, Settings
 
+Locks: TypeAlias = "Mapping[str, Mapping[str, Json]]"
+"""Door -> what is known of it, by key."""
 SECRET_WORDS: Final = ("key", "secret", "password", "token")
 """A key whose name has one of these words in it (`scbk_key`) is a secret, unless it names a file."""
 
@@ -45,22 +48,25 @@ def _ids(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
-def lock_changes(old: Settings | None, new: Settings, actor: Actor, at_ns: int) -> list[Event]:
+def lock_changes(old: Locks | None, new: Locks, actor: Actor, at_ns: int) -> list[Event]:
     """`lock.create`, `lock.update` and `lock.destroy`, door by door in the order of their ids.
 
-    `old` is the configuration that was in force, None if nobody knows: then nothing is said. What
-    a door's drivers are is part of the door: a relay that moved to another chip is a changed lock.
+    `old` are the `lock_facts` of the configuration that was in force, None if nobody knows: then
+    nothing is said. What a door's drivers are is part of the door: a relay that moved to another
+    chip is a changed lock.
     """
     if old is None:
         return []
     events = []
-    for door in sorted(old.doors.keys() | new.doors.keys()):
-        before = _facts(old, old.doors[door]) if door in old.doors else None
-        after = _facts(new, new.doors[door]) if door in new.doors else None
-        name = (new.doors.get(door) or old.doors[door]).name
+    for door in sorted(old.keys() | new.keys()):
+        before, after = old.get(door), new.get(door)
+        name = str((after or before or {}).get("name", door))
         action, details = "update", changed(before or {}, after or {})
         if before is None:
-            action, details = "create", {key: _said(value) for key, value in (after or {}).items()}
+            action, details = (
+                "create",
+                {key: "set" if _secret(value) else value for key, value in (after or {}).items()},
+            )
         elif after is None:
             action, details = "destroy", {}
         else:
@@ -71,32 +77,24 @@ def lock_changes(old: Settings | None, new: Settings, actor: Actor, at_ns: int) 
     return events
 
 
-class _Secret:
-    """A value that is compared and never shown."""
-
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Secret) and self.value == other.value
-
-    __hash__ = None  # type: ignore[assignment]  # only compared
+def lock_facts(settings: Settings) -> dict[str, dict[str, Json]]:
+    """Everything about each door, flat, as JSON that can be kept; of a secret only a hash, to compare it by."""
+    return {door: _facts(settings, one) for door, one in settings.doors.items()}
 
 
-def _said(value: Any) -> Json:  # noqa: ANN401 -- a fact: JSON or a secret
-    said: Json = "set" if isinstance(value, _Secret) else value
-    return said
+def _secret(value: object) -> bool:
+    return isinstance(value, dict) and value.keys() == {"secret"}
 
 
 def _told(before: object, after: object, said: Json) -> Json:
-    if isinstance(before, _Secret) or isinstance(after, _Secret):
+    if _secret(before) or _secret(after):
         return "set" if before is None else "removed" if after is None else "changed"
     return said
 
 
-def _facts(settings: Settings, door: DoorSettings) -> dict[str, Any]:
-    """Everything about a door, flat: its name, its policy, each point and the driver that carries it."""
-    facts: dict[str, Any] = {"name": door.name}
+def _facts(settings: Settings, door: DoorSettings) -> dict[str, Json]:
+    """Its name, its policy, each point and the driver that carries it."""
+    facts: dict[str, Json] = {"name": door.name}
     facts |= {one.name: _plain(one.name, getattr(door.policy, one.name)) for one in fields(door.policy)}
     for role, driver in sorted(door.points.items()):
         own = settings.drivers[driver]
@@ -109,14 +107,15 @@ def _facts(settings: Settings, door: DoorSettings) -> dict[str, Any]:
     return facts
 
 
-def _model(prefix: str, model: BaseModel) -> dict[str, Any]:
+def _model(prefix: str, model: BaseModel) -> dict[str, Json]:
     return {f"{prefix}.{name}": _plain(name, getattr(model, name)) for name in type(model).model_fields}
 
 
 def _plain(name: str, value: Any) -> Any:  # noqa: ANN401 -- what settings hold, as JSON
     secret = not name.endswith("_file") and any(word in name.split("_") for word in SECRET_WORDS)
     if value is not None and (secret or isinstance(value, SecretStr | SecretBytes | bytes)):
-        return _Secret(value)
+        plain = value.get_secret_value() if isinstance(value, SecretStr | SecretBytes) else value
+        return {"secret": hashlib.sha256(repr(plain).encode()).hexdigest()[:32]}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple | list | set | frozenset):

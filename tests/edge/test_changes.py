@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from edge.changes import lock_changes
+from edge.changes import lock_changes, lock_facts
 from edge.messages import SYSTEM
 from tests.support.configs import settings_of
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.messages import Event
+    from edge.settings import Settings
 
 HEAD = """
 [controller]
@@ -44,12 +45,18 @@ lock = { driver = "gp", line = 17, unlocked = "high", resting = "locked" }
 
 
 def changes(tmp_path: Path, old: str, new: str) -> list[Event]:
-    return lock_changes(settings_of(tmp_path, HEAD + old), settings_of(tmp_path, HEAD + new), SYSTEM, 5)
+    return between(settings_of(tmp_path, HEAD + old), settings_of(tmp_path, HEAD + new))
+
+
+def between(old: Settings | None, new: Settings) -> list[Event]:
+    """The old facts have been kept as JSON meanwhile, as a restart does."""
+    kept = None if old is None else json.loads(json.dumps(lock_facts(old)))
+    return lock_changes(kept, lock_facts(new), SYSTEM, 5)
 
 
 def test_nothing_changed_is_nothing_said(tmp_path: Path) -> None:
     assert changes(tmp_path, FRONT + BACK, BACK + FRONT) == []
-    assert lock_changes(None, settings_of(tmp_path, HEAD + FRONT), SYSTEM, 5) == []
+    assert between(None, settings_of(tmp_path, HEAD + FRONT)) == []
 
 
 def test_a_door_that_comes_brings_all_that_is_known_of_it(tmp_path: Path) -> None:
@@ -79,7 +86,7 @@ def test_a_door_that_goes_keeps_its_name(tmp_path: Path) -> None:
 )
 def test_a_change_says_what_it_was_and_is(tmp_path: Path, was: str, now: str, details: dict[str, Any]) -> None:
     old = settings_of(tmp_path, HEAD + FRONT + BACK)
-    [event] = lock_changes(old, settings_of(tmp_path, (HEAD + FRONT + BACK).replace(was, now, 1)), SYSTEM, 5)
+    [event] = between(old, settings_of(tmp_path, (HEAD + FRONT + BACK).replace(was, now, 1)))
     assert (event.type, event.object.id, event.details) == ("lock.update", "front", details)
 
 
@@ -99,7 +106,7 @@ def test_a_secret_is_said_to_have_changed_and_no_more(tmp_path: Path) -> None:
         return replace(base, drivers={**base.drivers, "sim": driver}, doors={"front": door})
 
     def told(old: dict[str, Any], new: dict[str, Any]) -> Any:
-        [event] = lock_changes(with_reader(**old), with_reader(**new), SYSTEM, 5)
+        [event] = between(with_reader(**old), with_reader(**new))
         assert "2718" not in repr(event)
         return event.details
 
@@ -110,7 +117,7 @@ def test_a_secret_is_said_to_have_changed_and_no_more(tmp_path: Path) -> None:
     assert told({}, {"scbk_key": one}) == {"reader.scbk_key": "set"}
     assert told({"scbk_key": one}, {}) == {"reader.scbk_key": "removed"}
     assert told({}, {"key_file": "/etc/other"}) == {"reader.key_file": ["/etc/key", "/etc/other"]}
-    [event] = lock_changes(base, with_reader(scbk_key=one), SYSTEM, 5)
+    [event] = between(base, with_reader(scbk_key=one))
     assert event.details["reader.scbk_key"] == "set"
-    [event] = lock_changes(replace(base, doors={}), with_reader(scbk_key=one), SYSTEM, 5)
+    [event] = between(replace(base, doors={}), with_reader(scbk_key=one))
     assert event.details["reader.scbk_key"] == "set"
