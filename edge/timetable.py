@@ -61,7 +61,7 @@ class Timetable:
         """Nothing is scheduled before `restore` and `directory`."""
         self._doors, self._clock = doors, clock
         self._quality = quality
-        self._directory = Directory()
+        self._directory: Directory | None = None
         self._progress: dict[str, Progress] = {}
         self._said: set[str] = set()
         """Doors that have been told once: they know nothing of a schedule before."""
@@ -83,8 +83,9 @@ class Timetable:
 
     def schedule_of(self, door: str) -> Schedule | None:
         """The unlock schedule of a door, if it has one."""
-        chosen = self._directory.access(door).schedule
-        return None if chosen is None else self._directory.schedules.get(chosen)
+        directory = self._directory or Directory()
+        chosen = directory.access(door).schedule
+        return None if chosen is None else directory.schedules.get(chosen)
 
     def window_of(self, door: str) -> tuple[str, datetime | None] | None:
         """The schedule that keeps a door unlocked now, and until when."""
@@ -100,6 +101,7 @@ class Timetable:
             if memory and self._progress.get(door, Progress()) == Progress():
                 self._progress[door] = restored(memory)
                 self._said.discard(door)
+        self.look()
 
     def directory(self, directory: Directory) -> None:
         """Go by this directory from now on."""
@@ -113,7 +115,7 @@ class Timetable:
     def clock_changed(self, quality: ClockQuality) -> None:
         """Somebody set the calendar, or it can be trusted more or less than before."""
         if quality is ClockQuality.UNSYNCED and self._quality is not quality:
-            self._running_access = running_access(self._directory, (), self.moment())
+            self._running_access = running_access(self._directory or Directory(), (), self.moment())
         self._quality = quality
         self.look()
 
@@ -125,7 +127,9 @@ class Timetable:
             self._look_at(door, before, arrive(before, actor, moment), moment)
 
     def look(self) -> None:
-        """Ask every schedule what it says now."""
+        """Ask every schedule what it says now; before there is a directory nobody knows, and all stays as it is."""
+        if self._directory is None:
+            return
         moment = self.moment()
         for door in self._doors.doors:
             before = self._progress.get(door, Progress())
