@@ -145,18 +145,15 @@ class Floor:
 
     id: str
     name: str
-    relay: str | None = None
-    button: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Elevator:
-    """A reader in a cabin, and the floors it can allow."""
+    """A reader in a cabin, and the floors it can allow; its wires are in the configuration."""
 
     id: str
     name: str
     floors: Mapping[str, Floor]
-    reader: str | None = None
     asking: Asking = field(default_factory=Asking)
     permit_s: float = 10.0
     extended_permit_s: float = 20.0

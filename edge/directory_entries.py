@@ -150,9 +150,8 @@ class Entries:
             if floor.id in floors:
                 at = dotted(where, "floors", index, "id")
                 self.report.add(at, f"found {shown(floor.id)} a second time, expected an id of its own")
-            floors[floor.id] = Floor(floor.id, floor.name, floor.relay, floor.button)
-        asking = _asking(table)
-        return Elevator(table.id, table.name, floors, table.reader, asking, table.permit_s, table.extended_permit_s)
+            floors[floor.id] = Floor(floor.id, floor.name)
+        return Elevator(table.id, table.name, floors, _asking(table), table.permit_s, table.extended_permit_s)
 
     def _cameras(self, where: str, table: tables.Camera) -> Camera:
         return Camera(table.id, table.name, frozenset(self._once(dotted(where, "doors"), table.doors)))

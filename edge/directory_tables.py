@@ -91,9 +91,6 @@ _TIME_SCHEMA: Final = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}
 
 Id: TypeAlias = Annotated[str, Field(pattern=ID, description=ID_EXPECTED)]
 DoorId: TypeAlias = Annotated[str, Field(pattern=DOOR_ID, description="the id of a door")]
-Point: TypeAlias = Annotated[
-    str, Field(pattern=r"^[a-z0-9-]{1,63}\.[a-z0-9-]{1,63}$", description='a point, like "lift.reader"')
-]
 Name: TypeAlias = Annotated[
     str,
     Field(pattern=_NO_CONTROLS, min_length=1, max_length=100, description="1 to 100 printable characters"),
@@ -247,20 +244,17 @@ class Door(Asking):
 
 
 class Floor(Table):
-    """A floor: the relay that allows its button, and where it is wired, the input that sees it used."""
+    """A floor; the relay that allows it is in the configuration, under the same id."""
 
     id: Id
     name: Name
-    relay: Point | None = Field(None, description='a point, like "lift.floor-1"')
-    button: Point | None = Field(None, description='a point, like "lift.button-1"')
 
 
 class Elevator(Asking):
-    """A reader in a cabin, and the floors it can allow."""
+    """A reader in a cabin, and the floors it can allow; its wires are in the configuration, under the same id."""
 
     id: Id
     name: Name
-    reader: Point | None = Field(None, description='a point, like "lift.reader"')
     permit_s: float = _within(*UNLOCK_S, "seconds", 10.0)
     extended_permit_s: float = _within(*UNLOCK_S, "seconds", 20.0)
     floors: tuple[Floor, ...] = Field((), max_length=MOST_FLOORS, strict=False, description="a list of floors")

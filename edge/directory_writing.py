@@ -143,11 +143,10 @@ def elevator(value: Elevator) -> dict[str, Any]:
     return {
         "id": value.id,
         "name": value.name,
-        "reader": value.reader,
         **_asking(value.asking),
         "permit_s": value.permit_s,
         "extended_permit_s": value.extended_permit_s,
-        "floors": [_short(asdict(floor)) for floor in value.floors.values()],
+        "floors": [asdict(floor) for floor in value.floors.values()],
     }
 
 

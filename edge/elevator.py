@@ -76,7 +76,7 @@ def begun(permitted: Permit, at_ns: int) -> Ride:
 
 def events(answer: Answer, presented: Presented, elevator: Elevator, at_ns: int, correlation: str = "") -> list[Event]:
     """`reader.access`, and for a permit `elevator.permit` with the floors."""
-    reader = Subject("reader", elevator.reader or f"{elevator.id}.reader", f"{elevator.name} reader")
+    reader = Subject("reader", f"{elevator.id}.reader", f"{elevator.name} reader")
     if not isinstance(answer, Permit):
         return events_of(answer, presented, reader, at_ns, correlation=correlation)
     subject = Subject("elevator", elevator.id, elevator.name)
