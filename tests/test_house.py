@@ -72,6 +72,9 @@ ALLOWED = {
     "edge.schedule",
     "edge.places": "edge.messages edge.access edge.credentials edge.directory edge.elevator edge.passback edge.pins "
     "edge.ports edge.runner edge.timetable",
+    "edge.enquiries": "edge.messages edge.cards edge.directory edge.directory_writing",
+    "edge.people": "edge.messages edge.clock edge.directory edge.directory_keeper edge.lifts edge.log edge.places "
+    "edge.readers edge.runner edge.settings edge.timetable",
     "edge.readers": "edge.messages edge.access edge.credentials edge.directory edge.elevator edge.keypad edge.passback "
     "edge.pins edge.places",
     "edge.alarm_lane": "edge.catalogue edge.log edge.log_query",
