@@ -104,8 +104,8 @@ def understand(burst: Burst, cards: Cards, keypad: Keypad) -> Card | Key | Drop:
         return Drop.FRAGMENT
     if burst.bits < RAW_BITS:
         return _key(burst, keypad)
-    right = None if cards == "raw" else parity_is_right(burst.bits, burst.value)
-    if right or (cards == "raw" and right is None):
+    right = parity_is_right(burst.bits, burst.value)
+    if right or cards == "raw":
         size = (burst.bits + 7) // 8
         return Card(burst.bits, (burst.value << (size * 8 - burst.bits)).to_bytes(size))
     if right is None:

@@ -26,8 +26,8 @@ def test_every_configuration_that_ships_loads(file: Path) -> None:
 @pytest.mark.parametrize("kind", sorted(kinds()))
 def test_every_driver_has_an_example_with_all_its_keys(kind: str) -> None:
     text = (ROOT / "config" / f"example-{kind}.toml").read_text()
-    [driver] = load(ROOT / "config" / f"example-{kind}.toml").drivers.values()
-    assert driver.kind == kind
+    drivers = load(ROOT / "config" / f"example-{kind}.toml").drivers.values()
+    [driver] = [one for one in drivers if one.kind == kind]  # one that carries no locks needs another beside it
     used = {point.rpartition(".")[2] for point in driver.points}
     assert used == driver.module.POINTS.keys()
     tables = tomllib.loads(text)
