@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 SOURCE: Final = Path(__file__).with_name("gpio_shim.c")
 CONFIGFS: Final = Path("/sys/kernel/config/gpio-sim")
@@ -104,6 +104,7 @@ def _functions() -> ctypes.CDLL:
     signatures: dict[str, tuple[object, list[object]]] = {
         "shim_create": (chip, [ctypes.c_char_p, unsigned, ctypes.c_char_p, unsigned]),
         "shim_drive": (None, [chip, unsigned, integer, unsigned, u64]),
+        "shim_pulses": (None, [chip, unsigned, ctypes.POINTER(unsigned), ctypes.POINTER(u64)]),
         "shim_short": (None, [chip, unsigned, integer]),
         "shim_deafen": (None, [chip, unsigned, integer]),
         "shim_hold": (None, [chip, unsigned, ctypes.c_char_p]),
@@ -145,6 +146,16 @@ class ShimChip:
 
     def drive(self, line: int, *, high: bool | None, count: int = 1, pause_s: float = 0.0) -> None:
         self._do.shim_drive(self._chip, line, -1 if high is None else int(high), count, round(pause_s * 1e9))
+
+    def pulse(self, pulses: Sequence[tuple[int, int]]) -> None:
+        """Pull lines low for 50 us each: (line, nanoseconds since the first pulse), the last of them now.
+
+        Nobody sees anything before all have happened, and nothing depends on how fast this machine is.
+        """
+        count = len(pulses)
+        lines = (ctypes.c_uint * count)(*(line for line, _ in pulses))
+        after_ns = (ctypes.c_uint64 * count)(*(at_ns for _, at_ns in pulses))
+        self._do.shim_pulses(self._chip, count, lines, after_ns)
 
     def short(self, line: int, *, high: bool | None) -> None:
         """Hold an output at a level, whatever drives it; None ends the short circuit."""

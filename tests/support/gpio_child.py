@@ -1,8 +1,8 @@
-"""Runs one GPIO driver as its own process, under the shim or on a kernel chip, for tests.
+"""Runs one driver on a GPIO chip as its own process, under the shim or on a kernel chip, for tests.
 
 One rule: it reports each signal as one JSON line, and does what the lines on its input say:
 {"apply": {point: bool}}, {"fail": point or null} (raise when that point reports),
-{"reopen": true}, {"describe": true}, {"level": point}, {"close": true}.
+{"reopen": true}, {"describe": true}, {"level": point}, {"answer": {point: granted}}, {"close": true}.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from drivers import gpio
 
 if TYPE_CHECKING:
     from edge.messages import Signal
@@ -27,9 +26,10 @@ def say(kind: str, **fields: Any) -> None:
 
 class Child:
     def __init__(self, spec: dict[str, Any]) -> None:
-        settings = gpio.Settings(chip=spec.get("chip", 0))
-        points = {name: gpio.POINTS[name.split(".")[1]](**table) for name, table in spec["points"].items()}
-        self.driver = gpio.create("gpio", settings, points, lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        kind: Any = import_module(f"drivers.{spec['kind']}")
+        settings = kind.Settings(**spec["settings"])
+        points = {name: kind.POINTS[name.split(".")[1]](**table) for name, table in spec["points"].items()}
+        self.driver = kind.create(spec["kind"], settings, points, lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME))
         self.fails: str | None = None
         self.running: asyncio.Task[None] | None = None
 
@@ -37,6 +37,8 @@ class Child:
         fields = asdict(signal)
         if "points" in fields:
             fields["points"] = sorted(fields["points"])
+        if "data" in fields:
+            fields["data"] = fields["data"].hex()
         say(type(signal).__name__, **fields, seen_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME))
         if self.fails is not None and getattr(signal, "point", None) == self.fails:
             raise RuntimeError("the receiver is broken")
@@ -77,6 +79,10 @@ class Child:
 
     def do_level(self, point: str) -> None:
         say("level", asserted=self.driver.level(point))
+
+    def do_answer(self, answers: dict[str, bool]) -> None:
+        for point, granted in answers.items():
+            self.driver.answer(point, granted=granted)
 
     async def close(self) -> None:
         if self.running is not None:

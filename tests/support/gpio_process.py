@@ -1,4 +1,4 @@
-"""A GPIO driver in a process of its own, for tests that kill, stop and starve it."""
+"""A driver on a GPIO chip in a process of its own, for tests that kill, stop and starve it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,18 @@ if TYPE_CHECKING:
 
 
 class DriverProcess:
-    """A GPIO driver in a process of its own (tests/support/gpio_child.py) on a chip."""
+    """A driver in a process of its own (tests/support/gpio_child.py) on a chip."""
 
-    def __init__(self, chip: Chip, points: dict[str, dict[str, object]], device: int | str | None = None) -> None:
-        spec = {"chip": chip.number if device is None else device, "points": points}
+    def __init__(
+        self,
+        chip: Chip,
+        points: dict[str, dict[str, object]],
+        device: int | str | None = None,
+        kind: str = "gpio",
+        **settings: object,
+    ) -> None:
+        settings["chip"] = chip.number if device is None else device
+        spec = {"kind": kind, "settings": settings, "points": points}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.gpio_child", json.dumps(spec)],
             cwd=SOURCE.parents[2],

@@ -167,10 +167,9 @@ static void request_event(struct chip *chip, int number, int rising, uint64_t at
 }
 
 /* Bring a line's level up to date after anything about it changed; report the edge; write history. */
-static void line_settle(struct chip *chip, int number) {
+static void line_settle_at(struct chip *chip, int number, uint64_t at_ns) {
 	struct line *line = &chip->line[number];
 	int before = line->level, level = line_level(line);
-	uint64_t at_ns = now_ns(CLOCK_MONOTONIC);
 	line->level = level;
 	struct record record = {
 		.line = number, .output = !!(line->flags & GPIO_V2_LINE_FLAG_OUTPUT), .level = level,
@@ -191,6 +190,10 @@ static void line_settle(struct chip *chip, int number) {
 		line->deaf--;
 	else
 		request_event(chip, number, rising, at_ns);
+}
+
+static void line_settle(struct chip *chip, int number) {
+	line_settle_at(chip, number, now_ns(CLOCK_MONOTONIC));
 }
 
 static int config_check(const struct gpio_v2_line_config *config, uint32_t count, uint64_t *flags, int *values) {
@@ -623,6 +626,18 @@ void shim_drive(struct chip *chip, unsigned line, int level, unsigned count, uin
 		line_settle(chip, (int)line);
 		chip_unlock(chip);
 	}
+}
+
+/* Short low pulses on lines, all at once but with time stamps of their own; the last one is now. */
+void shim_pulses(struct chip *chip, unsigned count, const unsigned *lines, const uint64_t *after_ns) {
+	chip_lock(chip);
+	uint64_t first_ns = now_ns(CLOCK_MONOTONIC) - (count ? after_ns[count - 1] : 0);
+	for (unsigned i = 0; i < count; i++)
+		for (int level = 0; level < 2; level++) {
+			chip->line[lines[i]].drive = level;
+			line_settle_at(chip, (int)lines[i], first_ns + after_ns[i] + (level ? 50000 : 0));
+		}
+	chip_unlock(chip);
 }
 
 void shim_short(struct chip *chip, unsigned line, int level) {
