@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from drivers.simulated_points import POINTS, Lock, Settings, addresses
-from edge.messages import Back, CardRead, Confirmed, Level, Lost
+from edge.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -33,7 +33,7 @@ REMEMBERED: Final = 1000
 """Levels kept of each output; the oldest are forgotten."""
 CUT: Final = "cable cut"
 OUTPUTS: Final = frozenset({"lock", "buzzer"})
-ACTIONS: Final = ("open", "close", "rex", "release", "card", "bounce", "cut", "mend", "tamper")
+ACTIONS: Final = ("open", "close", "rex", "release", "card", "pin", "bounce", "cut", "mend", "tamper")
 
 
 def create(name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]) -> Simulated:
@@ -61,6 +61,7 @@ class Simulated:
         self._unplugged: str | None = None
         self._unconfirmed: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._answers: dict[str, str] = {}
         self._emit: Emit | None = None
         self._fails: asyncio.Future[None] | None = None
 
@@ -116,9 +117,14 @@ class Simulated:
         self._unconfirmed.clear()
         self._rest(self._resting)
 
+    def answer(self, point: str, *, granted: bool) -> None:
+        """Remember what a reader says: `describe` shows it."""
+        self._answers[point] = "granted" if granted else "refused"
+
     def describe(self) -> Mapping[str, Json]:
-        """Where the leaves are and which cables are cut."""
+        """Where the leaves are, which cables are cut and what each reader said last."""
         return {
+            "readers": dict(sorted(self._answers.items())),
             "leaves": {door: "open" if leaf else "closed" for door, leaf in sorted(self._leaves.items())},
             "cut": [*sorted(self._cut)],
         }
@@ -130,8 +136,9 @@ class Simulated:
 
         `open` and `close` move the leaf. `rex` presses the button for half a second, `rex on` and
         `rex off` hold it and let it go. `tamper` and `release` change over, or take on and off.
-        `bounce MS` lets the contact chatter, `card N` or `card FACILITY:N` shows a card, `cut` and
-        `mend` are the door's cable. The door `controller` has the release input for all doors.
+        `bounce MS` lets the contact chatter, `card N` or `card FACILITY:N` shows a card, `pin P` types a
+        PIN with its `#`, `card N pin P` does both, `cut` and `mend` are the door's cable. The door
+        `controller` has the release input for all doors.
         """
         if door not in self._leaves:
             raise ValueError(f'no door "{door}" here, there are: {", ".join(sorted(self._leaves))}')
@@ -144,7 +151,12 @@ class Simulated:
         elif action == "bounce":
             self._chatter(self._point(door, "contact"), _burst_ns(argument))
         elif action == "card":
-            self._show(self._point(door, "reader"), argument)
+            card, _, pin = (argument or "").partition(" pin ")
+            self._show(self._point(door, "reader"), card)
+            if pin:
+                self._type(self._point(door, "reader"), pin)
+        elif action == "pin":
+            self._type(self._point(door, "reader"), argument)
         else:
             raise ValueError(f'nothing is called "{action}", there are: {", ".join(ACTIONS)}')
 
@@ -204,6 +216,12 @@ class Simulated:
         else:
             self._show_level(contact, not self._inputs[contact])
             self._later(contact, CHATTER_S, self._bounce, contact, until_ns)
+
+    def _type(self, reader: str, argument: str | None) -> None:
+        if not argument or not argument.isdecimal() or not argument.isascii():
+            raise ValueError(f'pin takes digits after it, not "{argument}"')
+        if self._emit is not None and _door(reader) not in self._cut:
+            self._emit(KeysPressed(reader, f"{argument}#", self._now_ns()))
 
     def _show(self, reader: str, argument: str | None) -> None:
         bits, data = _wiegand(argument)

@@ -26,7 +26,7 @@ CONFIG: Final = "/etc/doorward/doorward.toml"
 WELL, FINDINGS, CANNOT_TELL = 0, 1, 2
 INTERRUPTED: Final = 130
 """As shells have it: 128 and SIGINT."""
-ACTIONS: Final = ("open", "close", "rex", "release", "card", "bounce", "cut", "mend", "tamper")
+ACTIONS: Final = ("open", "close", "rex", "release", "card", "pin", "bounce", "cut", "mend", "tamper")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
     sim = add("sim", "doors:simulate", "move the simulated hardware of a running daemon")
     sim.add_argument("door", metavar="DOOR")
     sim.add_argument("action", choices=ACTIONS)
-    sim.add_argument("argument", nargs="*", help="card N, rex on, tamper off ...")
+    sim.add_argument("argument", nargs="*", help="card N, card N pin P, pin P, rex on, tamper off ...")
     return top
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from drivers.simulated import ACTIONS, PRESS_S, REMEMBERED, Settings, Simulated, create
 from drivers.simulated import POINTS as MODELS
-from edge.messages import Back, CardRead, Confirmed, Level, Lost, Signal
+from edge.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost, Signal
 from tests.support import virtual
 
 if TYPE_CHECKING:
@@ -219,6 +219,28 @@ def test_a_card_is_26_bits_with_both_parities(argument: str, bits: str) -> None:
     assert f"{int.from_bytes(read.data, 'big'):032b}" == bits.replace(" ", "").ljust(32, "0")
 
 
+def test_a_pin_is_typed_with_its_enter_key_after_the_card() -> None:
+    async def scene(seat: Seat) -> None:
+        seat.signals.clear()
+        seat.driver.simulate("front", "card", "7 pin 2580")
+        seat.driver.simulate("front", "pin", "99")
+        seat.driver.simulate("front", "cut")
+        seat.driver.simulate("front", "pin", "1")
+
+    card, keys, more, _lost = play(scene).signals
+    assert isinstance(card, CardRead)
+    assert [one.keys for one in (keys, more) if isinstance(one, KeysPressed)] == ["2580#", "99#"]
+
+
+def test_what_a_reader_says_is_remembered() -> None:
+    async def scene(seat: Seat) -> None:
+        seat.driver.answer("front.reader", granted=True)
+        seat.driver.answer("front.reader", granted=False)
+        assert seat.driver.describe()["readers"] == {"front.reader": "refused"}
+
+    play(scene)
+
+
 @pytest.mark.parametrize(
     ("door", "action", "argument", "says"),
     [
@@ -229,6 +251,7 @@ def test_a_card_is_26_bits_with_both_parities(argument: str, bits: str) -> None:
         ("front", "bounce", "-1", 'bounce takes 1 to 60000 milliseconds after it, not "-1"'),
         ("front", "bounce", "nan", 'bounce takes 1 to 60000 milliseconds after it, not "nan"'),
         ("front", "bounce", "much", 'bounce takes 1 to 60000 milliseconds after it, not "much"'),
+        ("front", "pin", "12a", 'pin takes digits after it, not "12a"'),
         ("back", "rex", None, 'the door "back" has no simulated rex'),
         (
             "front",
