@@ -22,7 +22,7 @@ import drivers
 from edge import tables
 from edge.policy import DoorPolicy, Timing
 from edge.problems import ConfigError, Problem, Report, alternatives, dotted, meant, shown
-from edge.settings import DoorSettings, DriverModule, DriverSettings, Settings
+from edge.settings import DoorSettings, DriverModule, DriverSettings, ElevatorSettings, FloorSettings, Settings
 from edge.tables import Commands, Control, Controller, Log, Mqtt
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ DEFAULT_PATH: Final = Path("/etc/doorward/doorward.toml")
 LARGEST_FILE: Final = 1 << 20
 """Bytes; a larger file is refused unread."""
 MOST_DOORS: Final = 1024
+MOST_ELEVATORS: Final = 64
+MOST_FLOORS: Final = 256
 CONTROLLER: Final = "controller"
 """The part before the dot in the names of points that belong to no door."""
 
@@ -43,6 +45,7 @@ _SECTIONS: Final[dict[str, type[tables.Table]]] = {
     "commands": Commands,
 }
 _POLICY: Final = frozenset(tables.Door.model_fields) & frozenset(DoorPolicy.__dataclass_fields__)
+_NAMED: Final = ("driver", "door", "elevator")
 _Table = TypeVar("_Table", bound=BaseModel)
 
 
@@ -130,18 +133,22 @@ class _Reading:
 
     def settings(self) -> Settings | None:
         for key in self.document:
-            if key not in {*_SECTIONS, "driver", "door"}:
-                self.report.add(key, f"unknown section, {meant(key, {*_SECTIONS, 'driver', 'door'})}")
+            if key not in {*_SECTIONS, *_NAMED}:
+                self.report.add(key, f"unknown section, {meant(key, {*_SECTIONS, *_NAMED})}")
         sections = {
             name: self.table(name, model, self.document.get(name, {}))
             for name, model in _SECTIONS.items()
             if name != "mqtt" or name in self.document
         }
-        drivers_ = {name: self.driver(name, table) for name, table in self.named("driver").items()}
+        drivers_ = {
+            name: self.driver(name, table) for name, table in self.named("driver", self.document.get("driver")).items()
+        }
         controller = cast("Controller | None", sections["controller"])
         release, timing = self.release(controller)
-        doors = {name: self.door(name, table) for name, table in self.named("door").items()}
+        declared = self.named("door", self.document.get("door"))
+        doors = {name: self.door(name, table) for name, table in declared.items()}
         self.groups()
+        elevators = self.elevators(declared)
         if self.report.problems:
             return None
         assert controller is not None  # noqa: S101 - it would have been reported
@@ -154,6 +161,7 @@ class _Reading:
             commands=cast("Commands", sections["commands"]),
             drivers=MappingProxyType({n: self.with_points(n, d) for n, d in drivers_.items() if d}),
             doors=MappingProxyType({name: door for name, door in doors.items() if door}),
+            elevators=MappingProxyType({name: elevator for name, elevator in elevators.items() if elevator}),
             release=release,
             release_timing=timing,
         )
@@ -168,21 +176,21 @@ class _Reading:
             self.report.add_errors(key, model, error, also)
             return None
 
-    def named(self, section: str) -> dict[str, Any]:
+    def named(self, section: str, value: object, most: int = MOST_DOORS) -> dict[str, Any]:
         """Return the tables of `[section.NAME]`; there must be one, and names are identifiers."""
-        value = self.document.get(section, {})
+        value = {} if value is None else value
         if not isinstance(value, dict):
             self.report.add(section, f"found {shown(value)}, expected tables called [{section}.NAME]")
             return {}
         if not value:
             self.report.add(section, f"missing, expected at least one table called [{section}.NAME]")
-        if len(value) > MOST_DOORS:
-            self.report.add(section, f"found {len(value)} tables, expected at most {MOST_DOORS}")
+        if len(value) > most:
+            self.report.add(section, f"found {len(value)} tables, expected at most {most}")
             return {}
         for name in value:
             if not tables.ID.fullmatch(name):
                 self.report.add(dotted(section, name), f"found {shown(name)}, expected {tables.ID_EXPECTED}")
-            elif name == CONTROLLER and section == "door":
+            elif name == CONTROLLER and section in {"door", "elevator"}:
                 self.report.add(dotted(section, name), "found a name that the controller itself has, expected another")
         return value
 
@@ -217,9 +225,11 @@ class _Reading:
             return None, timing
         return point.driver, self.timing("controller.release", cast("tables.Input", point), timing)
 
-    def point(self, key: str, name: str, role: str, wires: dict[str, Any]) -> tables.Point | None:
+    def point(
+        self, key: str, name: str, role: str, wires: dict[str, Any], shape: type[tables.Point] | None = None
+    ) -> tables.Point | None:
         """Check one point with its role's and its driver's model, and note what hardware it takes."""
-        shape = tables.ROLES[role]
+        shape = shape or tables.ROLES[role]
         common = self.table(key, shape, wires)
         driver = wires.get("driver")
         if not isinstance(driver, str):
@@ -285,6 +295,45 @@ class _Reading:
         return DoorSettings(
             name, door.name or name, DoorPolicy(**chosen), MappingProxyType(carried), MappingProxyType(timing)
         )
+
+    def elevators(self, doors: Collection[str]) -> dict[str, ElevatorSettings | None]:
+        if "elevator" not in self.document:
+            return {}
+        declared = self.named("elevator", self.document["elevator"], MOST_ELEVATORS)
+        for name in declared:
+            if name in doors:  # points and records would be taken for the door's
+                self.report.add(dotted("elevator", name), "found the id of a door, expected another")
+        return {name: self.elevator(name, table) for name, table in declared.items()}
+
+    def elevator(self, name: str, value: object) -> ElevatorSettings | None:
+        key = dotted("elevator", name)
+        elevator = self.table(key, tables.Elevator, value)
+        raw = value if isinstance(value, dict) else {}
+        reader = None
+        if isinstance(raw.get("reader"), dict):
+            reader = self.point(dotted(key, "reader"), f"{name}.reader", "reader", raw["reader"])
+        floors: dict[str, FloorSettings | None] = {}
+        if isinstance(value, dict) and isinstance(raw.get("floor", {}), dict):
+            declared = self.named(dotted(key, "floor"), raw.get("floor"), MOST_FLOORS)
+            floors = {one: self.floor(dotted(key, "floor", one), f"{name}/{one}", own) for one, own in declared.items()}
+        whole = {one: floor for one, floor in floors.items() if floor}
+        if elevator is None or reader is None or len(whole) < len(floors):
+            return None
+        return ElevatorSettings(name, elevator.name or name, reader.driver, MappingProxyType(whole))
+
+    def floor(self, key: str, name: str, value: object) -> FloorSettings | None:
+        floor = self.table(key, tables.Floor, value)
+        raw = value if isinstance(value, dict) else {}
+        relay = button = timing = None
+        if isinstance(raw.get("relay"), dict):
+            relay = self.point(dotted(key, "relay"), f"{name}.lock", "lock", raw["relay"])
+        if isinstance(raw.get("button"), dict):
+            button = self.point(dotted(key, "button"), f"{name}.rex", "rex", raw["button"], tables.Input)
+        if button is not None:
+            timing = self.timing(dotted(key, "button"), cast("tables.Input", button), Timing())
+        if floor is None or relay is None:
+            return None
+        return FloorSettings(relay.driver, None if button is None else button.driver, timing)
 
     def groups(self) -> None:
         """Refuse a group of one, which is most likely a slip of the pen."""

@@ -71,6 +71,43 @@ class DoorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class FloorSettings:
+    """One `[elevator.ID.floor.ID]`."""
+
+    relay: str
+    """The driver that carries its relay (point `lift/ground.lock`)."""
+    button: str | None = None
+    """The driver that carries its button (point `lift/ground.rex`), if it is wired to an input."""
+    timing: Timing | None = None
+    """How the button is debounced; None without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ElevatorSettings:
+    """One `[elevator.ID]`. Points are named so that drivers know their role, as of a door, by what follows the dot."""
+
+    id: str
+    name: str
+    reader: str
+    """The driver that carries its reader (point `lift.reader`)."""
+    floors: Mapping[str, FloorSettings]
+    """At least one, in the order of the file."""
+
+    @property
+    def reader_point(self) -> str:
+        """The name of its reader's point."""
+        return f"{self.id}.reader"
+
+    def relay_point(self, floor: str) -> str:
+        """The name of a relay's point."""
+        return f"{self.id}/{floor}.lock"
+
+    def button_point(self, floor: str) -> str:
+        """The name of a button's point."""
+        return f"{self.id}/{floor}.rex"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A whole configuration that has been checked. All paths are absolute."""
 
@@ -82,6 +119,7 @@ class Settings:
     commands: Commands
     drivers: Mapping[str, DriverSettings]
     doors: Mapping[str, DoorSettings]
+    elevators: Mapping[str, ElevatorSettings]
     release: str | None
     """The driver of the release input for all doors (point `controller.release`), if there is one."""
     release_timing: Timing
@@ -123,6 +161,7 @@ def difference(old: Settings, new: Settings) -> Difference:
         elif live:
             doors[door] = after
             applied += keys
+    restart += _elevators(old, new)
     settings = replace(old, doors=MappingProxyType({**old.doors, **doors}))
     return Difference(tuple(doors), tuple(applied), tuple(dict.fromkeys(restart)), settings)
 
@@ -153,6 +192,41 @@ def _drivers(old: Mapping[str, DriverSettings], new: Mapping[str, DriverSettings
         else:
             keys += [f"driver.{name}.{key}" for key in _fields(before.settings, after.settings)]
     return keys
+
+
+def _elevators(old: Settings, new: Settings) -> list[str]:
+    """Nothing of an elevator changes while it runs."""
+    keys: list[str] = []
+    for name in sorted(old.elevators.keys() | new.elevators.keys()):
+        before, after, key = old.elevators.get(name), new.elevators.get(name), f"elevator.{name}"
+        if before is None or after is None:
+            keys.append(key)
+            continue
+        keys += [f"{key}.name"] if before.name != after.name else []
+        keys += [f"{key}.reader"] if _reader(before, old) != _reader(after, new) else []
+        for floor in sorted(before.floors.keys() | after.floors.keys()):
+            was, now = _floor(before, floor, old), _floor(after, floor, new)
+            if not was or not now:
+                keys.append(f"{key}.floor.{floor}")
+            else:
+                keys += [f"{key}.floor.{floor}.{role}" for role in was if was[role] != now[role]]
+    return keys
+
+
+def _reader(elevator: ElevatorSettings, settings: Settings) -> object:
+    return elevator.reader, settings.drivers[elevator.reader].points[elevator.reader_point]
+
+
+def _floor(elevator: ElevatorSettings, floor: str, settings: Settings) -> dict[str, object]:
+    """Everything about a floor's points; nothing for a floor that is not there."""
+    own = elevator.floors.get(floor)
+    if own is None:
+        return {}
+    button = None if own.button is None else settings.drivers[own.button].points[elevator.button_point(floor)]
+    return {
+        "relay": (own.relay, settings.drivers[own.relay].points[elevator.relay_point(floor)]),
+        "button": (own.button, button, own.timing),
+    }
 
 
 _TIMING: Final = frozenset({"debounce_ms", "instability_ms", "rex_settle_ms"})

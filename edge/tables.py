@@ -273,3 +273,20 @@ class Door(Table):
         if held_open_s is not None and value >= held_open_s:
             raise ValueError(f"found {value:g}, expected less than held_open_s, which is {held_open_s:g} seconds")
         return value
+
+
+class Floor(Table):
+    """`[elevator.ID.floor.ID]`: its wires; released, the relay lets the floor be chosen."""
+
+    relay: Wires = Field(
+        description='a table like a lock\'s: { driver = "gpio", line = 5, unlocked = "high", resting = "locked" }'
+    )
+    button: Wires | None = Field(default=None, description=_WIRES)
+
+
+class Elevator(Table):
+    """`[elevator.ID]`: its reader and its floors; what people may do with them is in the directory."""
+
+    name: Name | None = Field(default=None, description="a name for people")
+    reader: Wires = Field(description=_WIRES)
+    floor: dict[str, Any] = Field(default={}, description="tables called [elevator.NAME.floor.NAME]")
