@@ -15,12 +15,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from edge import __version__
+from edge.changes import lock_changes, lock_facts
 from edge.command_desk import CommandDesk
 from edge.config import load
 from edge.control import Control, RequestError
 from edge.keeper import open_all
 from edge.log import Log, LogOptions
-from edge.messages import NS_PER_S, SYSTEM, Event, Subject
+from edge.messages import NS_PER_S, SYSTEM, Actor, Event, Subject
 from edge.notify import Notifier
 from edge.problems import ConfigError
 from edge.runner import SITE, Runner, memory_of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping, Sequence
     from typing import Any
 
+    from edge.changes import Locks
     from edge.clock import Clock
     from edge.keeper import Keeper
     from edge.messages import ClockQuality, Json, Record
@@ -50,6 +52,8 @@ STEP_TO_RECORD_US: Final = 2_000_000
 """R19: a smaller step of the calendar is not worth a record."""
 LATE_NS: Final = 10 * NS_PER_S
 """A record that leaves later than this after it happened is called replayed."""
+LOCKS: Final = f"{SITE}.locks"
+"""Where the log keeps what the configuration said of the doors; no door has a dot in its id."""
 WRITER_PATIENCE_NS: Final = 300 * NS_PER_S
 """A disk that keeps the writer longer than this in one call is a reason to start again."""
 
@@ -161,6 +165,7 @@ class Daemon:
         if aside := self.log.health().set_aside:
             LOG.error("the log was damaged; it was moved to %s, and a new one was begun", aside)
         who = self.settings.controller
+        self._audit(_locks(memories.get(LOCKS, "{}")), self._file())
         before = memory_of(memories.get(SITE, "{}"))
         now: dict[str, Json] = {"version": __version__, "site": who.site, "id": who.id}
         if before == now:
@@ -360,8 +365,15 @@ class Daemon:
         self.upstream.replay(first, last)
         return {"from": first, "to": last}
 
-    def reload(self) -> Json:
-        """SIGHUP: apply what running doors can take over; a bad file changes nothing."""
+    def hang_up(self) -> None:
+        """SIGHUP."""
+        self._spawn(self._reload_quietly(), "reload")
+
+    async def _reload_quietly(self) -> None:
+        await self.reload(self._file())
+
+    async def reload(self, actor: Actor) -> Json:
+        """Apply what running doors can take over, as changes that this actor brought; a bad file changes nothing."""
         self._notifier.reloading()
         try:
             new = load(self.settings.file)
@@ -371,15 +383,33 @@ class Daemon:
             return {"applied": [], "needs_restart": [], "errors": [str(problem) for problem in error.problems]}
         finally:
             self._notifier.ready()
-        changes = difference(self.settings, new)
+        changes, before = difference(self.settings, new), lock_facts(self.settings)
         for door in changes.doors:
             self.runner.reload(changes.settings.doors[door])
         self.settings = changes.settings
+        self._audit(before, actor)
         for key in changes.applied:
             LOG.info("%s applied", key)
         for key in changes.restart:
             LOG.warning("%s changed; it takes effect after systemctl restart doord", key)
         return {"applied": list(changes.applied), "needs_restart": list(changes.restart), "errors": []}
+
+    def _audit(self, before: Locks | None, actor: Actor) -> None:
+        """Record what the configuration in force changed at doors, and keep it for the next comparison."""
+        now = lock_facts(self.settings)
+        if now != before:
+            modes = {LOCKS: json.dumps(now)}
+            self.log.append(lock_changes(before, now, actor, self.clock.now_ns()), modes)
+
+    def _file(self) -> Actor:
+        """Who brings what nobody brought in person."""
+        return Actor("system", "file", self.settings.file.name)
+
+
+def _locks(text: str) -> Locks | None:
+    """What is remembered of the doors' configuration, None when nobody knows."""
+    found = memory_of(text)
+    return {door: facts for door, facts in found.items() if isinstance(facts, dict)} or None
 
 
 def _say_why(task: asyncio.Task[None]) -> None:

@@ -64,7 +64,7 @@ async def _serve(settings: Settings) -> int:
     daemon = Daemon(settings, clock, keepers=keepers)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, daemon.reload)
+    loop.add_signal_handler(signal.SIGHUP, daemon.hang_up)
     await daemon.run(stop)
     return 1 if daemon.unwritten else 0
 

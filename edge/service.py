@@ -18,7 +18,7 @@ from edge.policy import UNLOCK_S
 from edge.runner import SITE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
     from edge.log import Log
     from edge.messages import Json, Record
@@ -59,6 +59,10 @@ class _Simulate(_Ask):
     argument: str | None = None
 
 
+class _Who(_Ask):
+    card: str = Field(min_length=1, max_length=200)
+
+
 class _Replay(_Ask):
     from_: int = Field(alias="from", ge=1)
 
@@ -90,8 +94,14 @@ class Host(Protocol):
     def simulator(self, door: str) -> Simulator | None:
         """The simulated driver that carries this door, if one does."""
 
-    def reload(self) -> Json:
-        """Read the configuration again."""
+    def cards(self) -> list[Json]:
+        """The last cards that readers saw."""
+
+    async def who(self, card: str) -> list[Json]:
+        """Whose card it is."""
+
+    async def reload(self, actor: Actor) -> Json:
+        """Read the configuration and the directory again."""
 
     def replay(self, first: int) -> Json:
         """Send records upstream again; RequestError without an upstream."""
@@ -103,6 +113,17 @@ class Service:
     def __init__(self, host: Host) -> None:
         """Serves for as long as the host lives."""
         self._host = host
+        self._ops: dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] = {
+            "status": self._status,
+            "facts": self._facts,
+            "events": self._events,
+            "command": self._command,
+            "sim": self._simulate,
+            "replay": self._replay,
+            "cards": self._cards,
+            "who": self._who,
+            "reload": self._reload,
+        }
 
     def watch(self) -> AsyncGenerator[Json, None]:
         """The live stream."""
@@ -110,28 +131,38 @@ class Service:
 
     async def request(self, op: str, body: dict[str, Any], actor: Actor) -> Json:
         """One request; RequestError says what is wrong with it."""
+        serve = self._ops.get(op)
+        if serve is None:
+            raise RequestError("unknown_op", f"{op!r} is not served; expected one of watch, {', '.join(self._ops)}")
         try:
-            if op in {"status", "facts"}:
-                return self._host.facts() if op == "facts" else self._host.status()
-            if op == "events":
-                return await self._events(_Events.model_validate(body))
-            if op == "command":
-                return self._command(_Command.model_validate(body), actor)
-            if op == "sim":
-                return self._simulate(_Simulate.model_validate(body))
-            if op == "replay":
-                return self._host.replay(_Replay.model_validate(body).from_)
-            if op == "reload":
-                return self._host.reload()
+            return await serve(body, actor)
         except ValidationError as error:
             raise RequestError("malformed", _sentence(op, error)) from None
         except LogUnavailableError as error:
             raise RequestError("log_unavailable", f"the log cannot be read now: {error}") from None
-        raise RequestError("unknown_op", f"{op!r} is not served; expected status, watch, events, command, sim, replay")
 
-    async def _events(self, ask: _Events) -> Json:
+    async def _status(self, _body: dict[str, Any], _actor: Actor) -> Json:
+        return self._host.status()
+
+    async def _facts(self, _body: dict[str, Any], _actor: Actor) -> Json:
+        return self._host.facts()
+
+    async def _replay(self, body: dict[str, Any], _actor: Actor) -> Json:
+        return self._host.replay(_Replay.model_validate(body).from_)
+
+    async def _cards(self, _body: dict[str, Any], _actor: Actor) -> Json:
+        return {"cards": self._host.cards()}
+
+    async def _who(self, body: dict[str, Any], _actor: Actor) -> Json:
+        return {"found": await self._host.who(_Who.model_validate(body).card)}
+
+    async def _reload(self, _body: dict[str, Any], actor: Actor) -> Json:
+        return await self._host.reload(actor)
+
+    async def _events(self, body: dict[str, Any], _actor: Actor) -> Json:
         from edge.log_query import Query  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
 
+        ask = _Events.model_validate(body)
         page = await self._host.log.query(
             Query(
                 ask.since_us,
@@ -148,7 +179,8 @@ class Service:
         )
         return {"records": [self._host.cloudevent(record) for record in page.records], "next": page.next}
 
-    def _command(self, ask: _Command, actor: Actor) -> Json:
+    async def _command(self, body: dict[str, Any], actor: Actor) -> Json:
+        ask = _Command.model_validate(body)
         known = self._host.runner.doors
         wanted: Iterable[str] = ask.doors or ([ask.door] if ask.door is not None else [])
         if ask.all:
@@ -164,7 +196,8 @@ class Service:
         outcomes = self._host.runner.command(ask.command, wanted, command_id=command_id, actor=actor, for_s=ask.for_s)
         return {"outcomes": {door: asdict(outcome) for door, outcome in outcomes.items()}}
 
-    def _simulate(self, ask: _Simulate) -> Json:
+    async def _simulate(self, body: dict[str, Any], _actor: Actor) -> Json:
+        ask = _Simulate.model_validate(body)
         known = [*self._host.runner.doors, SITE]
         if ask.door not in known:
             raise RequestError("unknown_door", f"no door {ask.door!r}; expected one of {', '.join(known)}")
