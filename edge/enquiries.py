@@ -72,7 +72,7 @@ def _facts(directory: Directory, card: Card) -> dict[str, Json]:
 def _member(directory: Directory, member: Member, card: str) -> dict[str, Json]:
     user, entry = directory.user_of(member), member_entry(member)
     groups: list[Json] = [
-        {"id": group.id, "name": group.name, "doors": sorted(group.doors), "schedule": group.schedule}
+        {"id": group.id, "name": group.name, "doors": [*sorted(group.doors)], "schedule": group.schedule}
         for group in map(directory.groups.get, member.groups)
         if group is not None
     ]

@@ -44,8 +44,14 @@ class Host(Protocol):
 
     runner: Runner
     timetable: Timetable
-    lifts: Floors
-    log: Journal
+
+    @property
+    def lifts(self) -> Floors:
+        """The elevators."""
+
+    @property
+    def log(self) -> Journal:
+        """Where what is not a door's own is recorded."""
 
 
 class Place(Protocol):
