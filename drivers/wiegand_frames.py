@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from drivers.wiegand_pulses import Burst
 
-Cards: TypeAlias = Literal["auto", "raw"]
+Cards: TypeAlias = Literal["auto", "26", "34", "35", "37", "raw"]
 Keypad: TypeAlias = Literal["auto", "4bit", "8bit", "off"]
 
 FRAGMENT_BITS: Final = 3
@@ -104,7 +104,7 @@ def understand(burst: Burst, cards: Cards, keypad: Keypad) -> Card | Key | Drop:
         return Drop.FRAGMENT
     if burst.bits < RAW_BITS:
         return _key(burst, keypad)
-    right = parity_is_right(burst.bits, burst.value)
+    right = parity_is_right(burst.bits, burst.value) if cards in {"auto", "raw", str(burst.bits)} else None
     if right or cards == "raw":
         size = (burst.bits + 7) // 8
         return Card(burst.bits, (burst.value << (size * 8 - burst.bits)).to_bytes(size))

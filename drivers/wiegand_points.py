@@ -40,7 +40,7 @@ class Reader(_Point):
     d0: Line = Field(description=_LINE)
     d1: Line = Field(description=_LINE)
     format: Cards = "auto"
-    """Cards of 26, 34, 35 and 37 bits with right parity, or whatever comes, unchecked."""
+    """Cards of 26, 34, 35 and 37 bits with right parity, those of one length alone, or whatever comes, unchecked."""
     keypad: Keypad = "auto"
     """How many bits a key has."""
     led: Line | None = Field(default=None, description=_LINE)
