@@ -33,6 +33,10 @@ REMEMBERED: Final = 1000
 """Levels kept of each output; the oldest are forgotten."""
 CUT: Final = "cable cut"
 OUTPUTS: Final = frozenset({"lock", "buzzer"})
+LEAF: Final = frozenset({"lock", "contact"})
+"""Whatever has one of these is a door and can be opened."""
+FLOOR: Final = "/"
+"""Except a floor of an elevator: its points are called `lift/ground.lock` and `lift/ground.rex`."""
 ACTIONS: Final = ("open", "close", "rex", "release", "card", "pin", "bounce", "cut", "mend", "tamper")
 
 
@@ -56,7 +60,8 @@ class Simulated:
         self._inputs = {p: False for p in points if not _output(p) and _role(p) != "reader"}
         self._outputs: dict[str, bool] = {}
         self._history: dict[str, deque[tuple[int, bool]]] = {p: deque(maxlen=REMEMBERED) for p in self._resting}
-        self._leaves = dict.fromkeys({_door(p) for p in points}, False)
+        self._doors = frozenset(_door(p) for p in points)
+        self._leaves = {_door(p): False for p in points if _role(p) in LEAF and FLOOR not in p}
         self._cut: set[str] = set()
         self._unplugged: str | None = None
         self._unconfirmed: set[str] = set()
@@ -138,10 +143,11 @@ class Simulated:
         `rex off` hold it and let it go. `tamper` and `release` change over, or take on and off.
         `bounce MS` lets the contact chatter, `card N` or `card FACILITY:N` shows a card, `pin P` types a
         PIN with its `#`, `card N pin P` does both, `cut` and `mend` are the door's cable. The door
-        `controller` has the release input for all doors.
+        `controller` has the release input for all doors; `lift` is the reader of an elevator, and `lift/ground` the
+        relay of one of its floors and its button, on a cable of its own.
         """
-        if door not in self._leaves:
-            raise ValueError(f'no door "{door}" here, there are: {", ".join(sorted(self._leaves))}')
+        if door not in self._doors:
+            raise ValueError(f'no door "{door}" here, there are: {", ".join(sorted(self._doors))}')
         if action in {"open", "close", "cut", "mend"}:
             if argument is not None:
                 raise ValueError(f"{action} takes nothing after it")
@@ -182,6 +188,8 @@ class Simulated:
         elif action == "mend":
             self._mend(door)
         else:
+            if door not in self._leaves:
+                raise ValueError(f'"{door}" has no simulated leaf')
             leaf = action == "open"
             moves = self._leaves[door] != leaf
             self._leaves[door] = leaf

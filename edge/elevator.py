@@ -6,8 +6,8 @@ known where its button is wired to an input.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edge.access import Granted, events_of
 from edge.credentials import NO_DIGESTS, AskPin, Refused, entitled, person, proven
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from edge.directory import Directory, Elevator
     from edge.messages import Json
     from edge.pins import Recipe
+
+MOST_PERMITS: Final = 64
+"""Permits of one elevator at a time; beyond it the oldest ends early."""
+LATE_NS: Final = 60 * NS_PER_S
+"""A button that was pressed in time may take so long to settle (the longest `instability_ms`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +39,15 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Ride:
-    """A permit that runs."""
+    """A permit in time: it runs, or is over and remembered for a while."""
 
     permit: Permit
+    elevator: Elevator
+    correlation: str
+    since_ns: int
     until_ns: int
+    chosen: frozenset[str] = frozenset()
+    """The floors that were chosen: each is recorded once."""
 
 
 Answer: TypeAlias = Permit | AskPin | Refused
@@ -69,9 +79,9 @@ def permit(
     return Permit(granted, tuple(floor for floor in elevator.floors if floor in given), for_s)
 
 
-def begun(permitted: Permit, at_ns: int) -> Ride:
+def begun(permitted: Permit, elevator: Elevator, at_ns: int, correlation: str = "") -> Ride:
     """Start the time in which a floor may be chosen."""
-    return Ride(permitted, at_ns + round(permitted.for_s * NS_PER_S))
+    return Ride(permitted, elevator, correlation, at_ns, at_ns + round(permitted.for_s * NS_PER_S))
 
 
 def events(answer: Answer, presented: Presented, elevator: Elevator, at_ns: int, correlation: str = "") -> list[Event]:
@@ -79,21 +89,55 @@ def events(answer: Answer, presented: Presented, elevator: Elevator, at_ns: int,
     reader = Subject("reader", f"{elevator.id}.reader", f"{elevator.name} reader")
     if not isinstance(answer, Permit):
         return events_of(answer, presented, reader, at_ns, correlation=correlation)
-    subject = Subject("elevator", elevator.id, elevator.name)
-    actor = answer.granted.actor
-    names: list[Json] = [elevator.floors[floor].name for floor in answer.floors]
-    details: dict[str, Json] = {"floors": [*answer.floors], "names": names, "for_s": answer.for_s}
-    return [
-        *events_of(answer.granted, presented, reader, at_ns, correlation=correlation),
-        Event("elevator.permit", at_ns, subject, actor, cause="user", correlation=correlation, details=details),
-    ]
+    access = events_of(answer.granted, presented, reader, at_ns, correlation=correlation)
+    return [*access, offered(answer, elevator, at_ns, correlation)]
 
 
-def chosen(ride: Ride | None, elevator: Elevator, floor: str, at_ns: int, correlation: str = "") -> list[Event]:
-    """The record of a floor's button: `elevator.permitted`; nothing for a floor that was not given, or no more."""
-    if ride is None or floor not in ride.permit.floors or at_ns >= ride.until_ns or floor not in elevator.floors:
-        return []
+def offered(permitted: Permit, elevator: Elevator, at_ns: int, correlation: str = "") -> Event:
+    """`elevator.permit` with the floors, alone."""
     subject = Subject("elevator", elevator.id, elevator.name)
-    details = {"floor": floor, "name": elevator.floors[floor].name}
-    actor = ride.permit.granted.actor
-    return [Event("elevator.permitted", at_ns, subject, actor, cause="user", correlation=correlation, details=details)]
+    actor = permitted.granted.actor
+    names: list[Json] = [elevator.floors[floor].name for floor in permitted.floors]
+    details: dict[str, Json] = {"floors": [*permitted.floors], "names": names, "for_s": permitted.for_s}
+    return Event("elevator.permit", at_ns, subject, actor, cause="user", correlation=correlation, details=details)
+
+
+def joined(rides: tuple[Ride, ...], new: Ride) -> tuple[Ride, ...]:
+    """Add a permit: it takes nothing from those that run, so that people may enter together.
+
+    Forgotten are those long over, and those of the same person that give nothing the new one does not.
+    """
+    kept = (one for one in rides if one.until_ns + LATE_NS > new.since_ns and not _replaces(new, one))
+    return (*kept, new)[-MOST_PERMITS:]
+
+
+def _replaces(new: Ride, old: Ride) -> bool:
+    same = new.permit.granted.member.id == old.permit.granted.member.id
+    return same and old.until_ns <= new.until_ns and set(old.permit.floors) <= set(new.permit.floors)
+
+
+def given_until_ns(rides: tuple[Ride, ...], floor: str) -> int:
+    """When the last permit for a floor ends; 0 without any."""
+    return max((one.until_ns for one in rides if floor in one.permit.floors), default=0)
+
+
+def pressed(rides: tuple[Ride, ...], floor: str, at_ns: int) -> tuple[tuple[Ride, ...], list[Event]]:
+    """Somebody holds a floor's button since `at_ns`: `elevator.permitted`, once for each permit.
+
+    It is the choice of whoever was given the floor last. A button that was held already when the
+    floor was given counts from then on. Nothing for a floor that was not given, or no more.
+    """
+    able = [one for one in rides if floor in one.permit.floors and at_ns < one.until_ns]
+    able = [one for one in able if one.since_ns <= at_ns] or able
+    if not able or floor in able[-1].chosen:
+        return rides, []
+    ride = able[-1]
+    marked = replace(ride, chosen=ride.chosen | {floor})
+    return tuple(marked if one is ride else one for one in rides), [_chosen(ride, floor, max(at_ns, ride.since_ns))]
+
+
+def _chosen(ride: Ride, floor: str, at_ns: int) -> Event:
+    subject = Subject("elevator", ride.elevator.id, ride.elevator.name)
+    details = {"floor": floor, "name": ride.elevator.floors[floor].name}
+    actor, correlation = ride.permit.granted.actor, ride.correlation
+    return Event("elevator.permitted", at_ns, subject, actor, cause="user", correlation=correlation, details=details)

@@ -277,3 +277,36 @@ def test_a_history_is_bounded() -> None:
         assert len(seat.driver.history("front.buzzer")) == REMEMBERED
 
     play(scene)
+
+
+def test_an_elevator_has_a_reader_relays_and_buttons_and_no_leaf() -> None:
+    async def main(loop: virtual.VirtualLoop) -> None:
+        points: dict[str, Any] = {"lift.reader": MODELS["reader"](), "lift/roof.rex": MODELS["rex"]()}
+        points["lift/roof.lock"] = MODELS["lock"](resting="locked")
+        driver, signals = create("bench", Settings(), points, loop.now_ns), list[Signal]()
+        driver.open()
+        task = asyncio.ensure_future(driver.run(signals.append))
+        await asyncio.sleep(0)
+        driver.simulate("lift", "card", "1001")
+        driver.apply({"lift/roof.lock": True})
+        driver.simulate("lift/roof", "rex")
+        await asyncio.sleep(1)
+        driver.simulate("lift/roof", "cut")
+        for place in ("lift", "lift/roof"):
+            with pytest.raises(ValueError, match=f'"{place}" has no simulated leaf'):
+                driver.simulate(place, "open")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        initial, read, took, down, up, cut = signals
+        assert (initial, down, up) == (
+            Level("lift/roof.rex", False, 1000 * 10**9, initial=True),
+            Level("lift/roof.rex", True, 1000 * 10**9),
+            Level("lift/roof.rex", False, round((1000 + PRESS_S) * 10**9)),
+        )
+        assert (type(read), took) == (CardRead, Confirmed("lift/roof.lock", True, 1000 * 10**9))
+        assert cut == Lost(frozenset({"lift/roof.lock", "lift/roof.rex"}), "cable cut", 1001 * 10**9)
+        assert [level for _, level in driver.history("lift/roof.lock")] == [False, True, False]
+        assert driver.describe()["leaves"] == {}
+        assert driver.describe()["cut"] == ["lift/roof"]
+
+    virtual.run(main)

@@ -71,15 +71,19 @@ WRONG = [
     (
         f"relay = {RELAY}",
         "",
-        "floor.ground.relay: missing, expected a table like a lock's: "
-        '{ driver = "gpio", line = 5, unlocked = "high", resting = "locked" }',
+        (
+            "floor.ground.relay: missing, expected a table like a lock's: "
+            '{ driver = "gpio", line = 5, unlocked = "high", resting = "locked" }'
+        ),
     ),
     (', unlocked = "high"', "", 'floor.ground.relay.unlocked: missing, expected "high" or "low"'),
     (
         'pull = "up"',
         "unlocks = true",
-        'floor.ground.button.unlocks: unknown key, expected "active", "debounce_ms", "driver", "instability_ms", '
-        '"line" or "pull"',
+        (
+            'floor.ground.button.unlocks: unknown key, expected "active", "debounce_ms", "driver", "instability_ms", '
+            '"line" or "pull"'
+        ),
     ),
     (
         'pull = "up"',

@@ -30,8 +30,10 @@ WRONG = [
     ("[controler]\n", 'controler: unknown section, did you mean "controller"?'),
     (
         "[zzz]\n",
-        'zzz: unknown section, expected "commands", "control", "controller", "door", "driver", "elevator", '
-        '"log" or "mqtt"',
+        (
+            'zzz: unknown section, expected "commands", "control", "controller", "door", "driver", "elevator", '
+            '"log" or "mqtt"'
+        ),
     ),
     ('[log]\npth = "x"\n', 'log.pth: unknown key, did you mean "path"?'),
     ("[log]\ndays = 5\n", 'log.days: unknown key, did you mean "retention_days"?'),
