@@ -47,6 +47,11 @@ class Output(_Point):
         """Whether the point is released or sounds at rest."""
         return False
 
+    @property
+    def rest_levels(self) -> dict[int, bool]:
+        """Whether the line is high while nobody drives the point."""
+        return {self.line: self.active_high == self.at_rest}
+
 
 class Lock(Output):
     """A lock relay. Nothing here has a default: only the installer knows the lock and its wiring."""

@@ -68,8 +68,8 @@ class WiegandDriver:
 
         self._release()
         inputs = [line for model in self._readers.values() for line in (model.d0, model.d1)]
-        outputs = {line: model.active == "high" for model in self._readers.values() for line in model.outputs}
-        outputs |= {model.line: model.active == "high" for model in self._buzzers.values()}
+        models: list[Reader | Buzzer] = [*self._readers.values(), *self._buzzers.values()]
+        outputs = {line: not level for model in models for line, level in model.rest_levels.items()}
         self._chip = Chip(self._settings.chip, inputs, outputs)
         self._time = BootTime(KernelClock, self._now_ns)
         self._sounding = dict.fromkeys(self._buzzers, False)

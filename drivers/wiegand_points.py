@@ -61,11 +61,15 @@ class Reader(_Point):
         """The lines that are driven."""
         return tuple(line for line in (self.led, self.beeper) if line is not None)
 
+    @property
+    def rest_levels(self) -> dict[int, bool]:
+        """Whether the lines that are driven are high while light and beeper are off."""
+        return dict.fromkeys(self.outputs, self.active == "low")
 
-class Buzzer(_Point):
+
+class Buzzer(gpio_points.Buzzer):
     """A sounder of the door, for example a reader's beeper that is not used as such; silent at rest."""
 
-    line: Line = Field(description=_LINE)
     active: Polarity = "low"
 
 

@@ -9,14 +9,13 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from drivers.gpio_points import Output
 from edge.config import load
 from edge.problems import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from edge.settings import Settings
 
@@ -29,18 +28,29 @@ NO_CHANGE_AT_A_CRASH: Final = "dtparam=strict_gpiod"
 SYSTEM_PATHS: Final = {"../run/log.db": "/var/lib/doorward/log.db", "../run/doord.sock": "/run/doorward/doord.sock"}
 
 
+@runtime_checkable
+class Driven(Protocol):
+    """A point that drives lines of a GPIO chip, whichever driver carries it."""
+
+    @property
+    def rest_levels(self) -> Mapping[int, bool]:
+        """Each line, and whether it is high while nobody drives the point."""
+
+
 def boot_lines(settings: Settings) -> tuple[str, ...]:
-    """Lines for config.txt, so that locks and buzzers rest from power-up on and after a crash.
+    """Lines for config.txt, so that locks, buzzers and readers rest from power-up on and after a crash.
 
     Empty when nothing is wired to the header. Source:
     https://www.raspberrypi.com/documentation/computers/config_txt.html#gpio
     """
     levels = {
-        point.line: "dh" if point.active_high == point.at_rest else "dl"
+        line: "dh" if high else "dl"
         for driver in settings.drivers.values()
-        if driver.kind == "gpio" and HEADER_CHIP.fullmatch(str(getattr(driver.settings, "chip", "")))
+        if HEADER_CHIP.fullmatch(str(getattr(driver.settings, "chip", "")))
         for point in driver.points.values()
-        if isinstance(point, Output) and point.line in HEADER_LINES
+        if isinstance(point, Driven)
+        for line, high in point.rest_levels.items()
+        if line in HEADER_LINES
     }
     if not levels:
         return ()

@@ -93,7 +93,7 @@ ALLOWED = {
     "edge.doord": "edge edge.clock edge.config edge.control edge.keeper edge.problems edge.settings edge.daemon",
     # tools beside the daemon: the log read-only, the socket, the configuration
     "edge.facts": "edge edge.messages edge.clock edge.config edge.problems edge.settings edge.log_* edge.findings",
-    "edge.provision": "edge.config edge.problems drivers.gpio_points",
+    "edge.provision": "edge.config edge.problems",
     "edge.demo": "edge.cli.*",
     "edge.cli": "edge edge.cli.*",
     "edge.cli.*": "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "

@@ -114,6 +114,12 @@ def test_boot_lines_hold_every_output_of_the_header_at_its_resting_level() -> No
     )
 
 
+def test_readers_do_not_beep_while_the_computer_starts() -> None:
+    assert {"gpio=12=op,dh", "gpio=25=op,dh", "gpio=19=op,dl"} <= {
+        *boot_lines(load(ROOT / "config" / "example-wiegand.toml"))
+    }
+
+
 def test_no_boot_lines_for_what_is_not_on_the_header(tmp_path: Path) -> None:
     file = tmp_path / "expander.toml"
     text = (ROOT / "config" / "example-gpio.toml").read_text()
