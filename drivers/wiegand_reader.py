@@ -29,6 +29,9 @@ DEAF_S: Final = 5
 """How long a storm is not listened to, in seconds, before it is looked whether it is over."""
 STUCK_S: Final = 3
 """In so many looks in a row, a second apart, a wire must be low to be stuck; a pulse is low for 100 us."""
+STALE_NS: Final = 10_000_000_000
+"""A card or key that is heard of later is not acted upon: somebody else may stand at the door by now."""
+STALE: Final = "stale"
 SEQUENCE_MOD: Final = 1 << 32
 
 
@@ -87,16 +90,16 @@ class Station:
         self._this_second += len(edges)
         if self._this_second > STORM_EDGES:
             return self._storm(now_ns)
-        return self._judge() if len(self._edges) > MOST_EDGES else []
+        return self._judge(now_ns) if len(self._edges) > MOST_EDGES else []
 
     def silence(self, now_ns: int) -> list[Signal]:
         """Judge what is over at `now_ns`; everything up to then must have been fetched."""
         due_ns = self.due_ns
         if due_ns is None or now_ns < due_ns:
             return []
-        signals = self._judge()
+        signals = self._judge(now_ns)
         burst = self._collector.silence(now_ns)
-        return signals if burst is None else [*signals, *self._understand(burst)]
+        return signals if burst is None else [*signals, *self._understand(burst, now_ns)]
 
     def second(self, now_ns: int) -> list[Signal]:
         """Look at the cable; called every second."""
@@ -120,7 +123,7 @@ class Station:
 
     def facts(self) -> dict[str, Json]:
         """How well the reader is understood. No bits of any card."""
-        counts: dict[str, Json] = {name: self._counts[name] for name in ("cards", "keys", *Drop)}
+        counts: dict[str, Json] = {name: self._counts[name] for name in ("cards", "keys", *Drop, STALE)}
         return {
             "d0": self._model.d0,
             "d1": self._model.d1,
@@ -130,21 +133,24 @@ class Station:
             "last_dropped_bits": self._dropped_bits,
         }
 
-    def _judge(self) -> list[Signal]:
+    def _judge(self, now_ns: int) -> list[Signal]:
         edges, self._edges = sorted(self._edges), []
         signals: list[Signal] = []
         for edge in edges:
             expected = edge.sequence if self._sequence is None else (self._sequence + 1) % SEQUENCE_MOD
             self._sequence = edge.sequence
             burst = self._collector.pulse(edge.wire, self._at_ns(edge.ticks), torn=edge.sequence != expected)
-            signals += self._understand(burst) if burst is not None else []
+            signals += self._understand(burst, now_ns) if burst is not None else []
         return signals
 
-    def _understand(self, burst: Burst) -> list[Signal]:
+    def _understand(self, burst: Burst, now_ns: int) -> list[Signal]:
         found = understand(burst, self._model.format, self._model.keypad)
         if isinstance(found, Drop):
             self._counts[found] += 1
             self._dropped_bits = burst.bits
+            return []
+        if now_ns - burst.at_ns > STALE_NS:
+            self._counts[STALE] += 1
             return []
         if self.trouble is not None:
             return []

@@ -9,7 +9,7 @@ import pytest
 
 from drivers.wiegand_lines import Edge
 from drivers.wiegand_points import Reader, Settings
-from drivers.wiegand_reader import DEAF_S, MOST_EDGES, STORM_EDGES, STUCK_S, Station
+from drivers.wiegand_reader import DEAF_S, MOST_EDGES, STALE_NS, STORM_EDGES, STUCK_S, Station
 from edge.messages import Back, CardRead, KeysPressed, Lost, Signal
 from tests.support.wiegand import KNOWN, MS, US, train
 
@@ -145,6 +145,16 @@ def test_two_cards_that_are_fetched_together_are_two(bench: Bench) -> None:
     bench.happen(train(KNOWN["h10304"]))
     bench.fetch()
     assert [read.bits for read in bench.silence() if isinstance(read, CardRead)] == [26, 37]
+
+
+def test_a_card_that_is_heard_of_too_late_is_not_acted_upon(bench: Bench) -> None:
+    bench.happen(train(KNOWN["h10301"]))
+    bench.ns += STALE_NS - 100 * MS
+    bench.happen(train(KNOWN["h10304"]))
+    bench.ns += 200 * MS
+    bench.fetch()
+    assert [read.bits for read in bench.silence(0) if isinstance(read, CardRead)] == [37]
+    assert (bench.fact("stale"), bench.fact("cards")) == (1, 1)
 
 
 def test_what_is_dropped_is_counted_and_shows_no_bits(bench: Bench) -> None:

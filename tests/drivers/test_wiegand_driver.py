@@ -1,0 +1,281 @@
+"""The driver around wires made of pipes: whatever its receiver does, and whoever closes it when."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from drivers import wiegand, wiegand_lines
+from drivers.wiegand_lines import Edge
+from edge.messages import CardRead, Confirmed, Lost, Signal
+from tests.support import virtual
+from tests.support.wiegand import KNOWN, MS, train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator
+
+READER, BUZZER = "front.reader", "front.buzzer"
+TABLES: dict[str, dict[str, Any]] = {READER: {"d0": 5, "d1": 6, "led": 7, "beeper": 8}, BUZZER: {"line": 9}}
+
+
+class Wires:
+    """A pair on a pipe that holds a byte while edges wait."""
+
+    def __init__(self) -> None:
+        self.out, self.into = os.pipe()
+        self.edges: list[Edge] = []
+        self.sequence = 0
+        self.closed = False
+
+    def fileno(self) -> int:
+        assert not self.closed
+        return self.out
+
+    def read(self) -> list[Edge]:
+        assert not self.closed, "a request that was released is no longer read"
+        if self.edges:
+            os.read(self.out, 1)
+        taken, self.edges = self.edges, []
+        return taken
+
+    def low(self) -> list[str]:
+        assert not self.closed
+        return []
+
+    def listen(self, *, on: bool) -> None:
+        assert not self.closed, on
+
+    def send(self, bits: str, last_ns: int) -> None:
+        pulses = train(bits)
+        for wire, after_ns in pulses:
+            self.sequence += 1
+            self.edges.append(Edge(last_ns - pulses[-1][1] + after_ns, self.sequence, wire))
+        os.write(self.into, b".")
+
+
+class Chip:
+    """Everything that a chip is told."""
+
+    name, label = "gpiochip0", "pinctrl-fake"
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, bool]] = []
+        self.pairs: list[Wires] = []
+        self.gone = False
+
+    def set(self, line: int, *, on: bool) -> None:
+        if self.gone:
+            raise OSError(errno.ENODEV, "it has gone")
+        self.told.append((line, on))
+
+    def close(self) -> None:
+        for pair in self.pairs:
+            if not pair.closed:
+                pair.closed = True
+                os.close(pair.out)
+                os.close(pair.into)
+
+
+class Bench:
+    """A driver with its chip on a virtual clock."""
+
+    def __init__(self, loop: virtual.VirtualLoop) -> None:
+        self.loop = loop
+        points = {name: wiegand.POINTS[name.split(".")[1]].model_validate(table) for name, table in TABLES.items()}
+        self.driver = wiegand.create("bench", wiegand.Settings(), points, loop.now_ns)
+        self.chip = Chip()
+        self.seen: list[Signal] = []
+        self.after: Callable[[Signal], None] = lambda _: None
+
+    def emit(self, signal: Signal) -> None:
+        self.seen.append(signal)
+        self.after(signal)
+
+    def card(self) -> None:
+        """A card whose last bit comes now."""
+        self.chip.pairs[-1].send(KNOWN["h10301"], self.loop.now_ns())
+
+    @property
+    def cards(self) -> int:
+        return sum(isinstance(signal, CardRead) for signal in self.seen)
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[Bench], Coroutine[Any, Any, None]]], None]]:
+    made: list[Bench] = []
+
+    def pair(chip: Chip, _d0: int, _d1: int) -> Wires:
+        chip.pairs.append(Wires())
+        return chip.pairs[-1]
+
+    monkeypatch.setattr(wiegand_lines, "Chip", lambda *_: made[-1].chip)
+    monkeypatch.setattr(wiegand_lines, "Pair", pair)
+
+    def live(script: Callable[[Bench], Coroutine[Any, Any, None]]) -> None:
+        async def main(loop: virtual.VirtualLoop) -> None:
+            monkeypatch.setattr(wiegand_lines.KernelClock, "ticks", staticmethod(loop.now_ns))
+            made.append(Bench(loop))
+            await script(made[-1])
+
+        virtual.run(main)
+
+    yield live
+    for one in made:
+        one.chip.close()
+
+
+def test_a_card_comes_after_the_gap_and_nothing_after_run_has_ended(bench: Any) -> None:
+    async def script(it: Bench) -> None:
+        it.driver.open()
+        run = asyncio.ensure_future(it.driver.run(it.emit))
+        await asyncio.sleep(0.01)
+        it.card()
+        await asyncio.sleep(0.029)
+        assert it.cards == 0
+        await asyncio.sleep(0.002)
+        assert it.cards == 1
+        it.card()
+        await asyncio.sleep(0.01)
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        await asyncio.sleep(1)
+        assert it.cards == 1
+
+    bench(script)
+
+
+def test_a_receiver_may_close_the_driver(bench: Any) -> None:
+    async def script(it: Bench) -> None:
+        it.driver.open()
+        it.after = lambda _: it.driver.close()
+        run = asyncio.ensure_future(it.driver.run(it.emit))
+        await asyncio.sleep(0.01)
+        it.card()
+        with pytest.raises(OSError, match="has been closed"):
+            await run
+        assert it.cards == 1
+        await asyncio.sleep(5)
+        assert all(pair.closed for pair in it.chip.pairs)
+
+    bench(script)
+
+
+def test_a_sounder_is_confirmed_once_also_when_it_was_told_before_run(bench: Any) -> None:
+    async def script(it: Bench) -> None:
+        it.driver.open()
+        it.driver.apply({BUZZER: True})
+        run = asyncio.ensure_future(it.driver.run(it.emit))
+        await asyncio.sleep(0.01)
+        it.driver.apply({BUZZER: True})
+        it.driver.apply({BUZZER: False})
+        assert [(s.point, s.asserted) for s in it.seen if isinstance(s, Confirmed)] == [(BUZZER, True), (BUZZER, False)]
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        it.driver.close()
+        assert it.chip.told[-1] == (8, False)
+
+    bench(script)
+
+
+def test_answers_take_their_time_and_end_with_run(bench: Any) -> None:
+    async def script(it: Bench) -> None:
+        it.driver.open()
+        it.driver.answer(READER, granted=True)  # nobody runs: nobody would put it off again
+        assert it.chip.told == []
+        run = asyncio.ensure_future(it.driver.run(it.emit))
+        await asyncio.sleep(0.01)
+        it.driver.answer(READER, granted=True)
+        it.chip.told.clear()
+        await asyncio.sleep(0.99)
+        assert it.chip.told == []
+        await asyncio.sleep(0.02)
+        assert it.chip.told == [(7, False)]
+        it.driver.answer(READER, granted=False)
+        it.chip.told.clear()
+        await asyncio.sleep(0.15)
+        assert it.chip.told == [(8, False)]
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        it.chip.told.clear()
+        await asyncio.sleep(5)
+        assert it.chip.told == []
+
+    bench(script)
+
+
+def test_an_answer_never_raises(bench: Any) -> None:
+    async def script(it: Bench) -> None:
+        it.driver.open()
+        run = asyncio.ensure_future(it.driver.run(it.emit))
+        await asyncio.sleep(0.01)
+        it.chip.gone = True
+        it.driver.answer(READER, granted=False)
+        it.driver.answer(BUZZER, granted=False)
+        with pytest.raises(OSError, match="it has gone"):
+            it.driver.apply({BUZZER: True})
+        await asyncio.sleep(1)
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        it.driver.close()
+
+    bench(script)
+
+
+def test_run_ends_when_a_wire_says_that_the_chip_has_gone(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: Wires) -> list[str]:
+        raise OSError(errno.ENODEV, "gone, noticed by the look of every second")
+
+    async def script(it: Bench) -> None:
+        it.driver.open()
+        monkeypatch.setattr(Wires, "low", gone)
+        with pytest.raises(OSError, match="noticed by the look"):
+            await it.driver.run(it.emit)
+        assert not [signal for signal in it.seen if isinstance(signal, Lost)]
+
+    bench(script)
+
+
+def test_a_driver_that_is_not_open_says_so(bench: Any) -> None:
+    async def script(it: Bench) -> None:
+        with pytest.raises(OSError, match="not open"):
+            await it.driver.run(it.emit)
+        with pytest.raises(OSError, match="not open"):
+            it.driver.apply({BUZZER: True})
+        assert it.driver.level(READER) is None
+        it.driver.close()
+        closed = json.dumps(dict(it.driver.describe()), allow_nan=False)
+        it.driver.open()
+        assert set(json.loads(closed)["readers"]) == set(dict(it.driver.describe())["readers"]) == {READER}  # type: ignore[arg-type]
+        it.driver.close()
+        it.driver.close()
+        assert (it.driver.name, it.driver.points) == ("bench", frozenset(TABLES))
+
+    bench(script)
+
+
+def test_the_clock_of_edges_and_the_boot_clock_are_compared(bench: Any) -> None:
+    """An hour of sleep is in the boot clock and not in the other; it is noticed within a second."""
+
+    async def script(it: Bench) -> None:
+        asleep_ns = 0
+        it.driver._now_ns = lambda: it.loop.now_ns() + asleep_ns
+        it.driver.open()
+        run = asyncio.ensure_future(it.driver.run(it.emit))
+        await asyncio.sleep(0.01)
+        asleep_ns = 3_600_000 * MS
+        await asyncio.sleep(1.5)
+        it.card()
+        last_ns = it.loop.now_ns() + asleep_ns
+        await asyncio.sleep(0.1)
+        [read] = it.seen
+        assert isinstance(read, CardRead)
+        assert abs(read.at_ns - last_ns) < MS
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+
+    bench(script)
