@@ -37,6 +37,11 @@ def test_every_driver_has_an_example_with_all_its_keys(kind: str) -> None:
         assert model.model_fields.keys() <= written
 
 
+def test_the_simulated_example_has_an_elevator() -> None:
+    [lift] = load(ROOT / "config" / "example-simulated.toml").elevators.values()
+    assert [*lift.floors] == ["ground", "roof"]
+
+
 def test_the_demonstration_has_four_doors_and_stays_in_the_checkout() -> None:
     settings = load(ROOT / "config" / "simulated.toml")
     assert len(settings.doors) == 4

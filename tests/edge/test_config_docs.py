@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic_core import PydanticUndefined
 
-from edge.config import kinds
-from edge.tables import ROLES, Commands, Control, Controller, Door, Input, Log, Mqtt, Point, Rex
+from edge.config import MOST_ELEVATORS, MOST_FLOORS, kinds
+from edge.tables import ROLES, Commands, Control, Controller, Door, Elevator, Floor, Input, Log, Mqtt, Point, Rex
+from tests.support.configs import GOOD, settings_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -105,6 +106,24 @@ def test_every_point_and_its_keys() -> None:
             check(field, cells, 3)
         roles = {role for role, has in ROLES.items() if key in has.model_fields}
         assert cells[1] == "all" or set(re.findall(r"\w+", cells[1])) == roles
+
+
+def test_every_key_of_elevators_and_their_floors() -> None:
+    written = rows("`[elevator.ID]`")
+    assert list(written) == [*Elevator.model_fields, *Floor.model_fields]
+    for key, field in {**Elevator.model_fields, **Floor.model_fields}.items():
+        [cells] = written[key]
+        needed = field.is_required() or key == "floor"
+        assert cells[-2:] == ["must be given" if needed else "the id" if key == "name" else "none", "restart"]
+    assert written["floor"][0][1] == f"1 to {MOST_FLOORS} floors"
+    assert f"There may be {MOST_ELEVATORS};" in PAGE
+
+
+def test_the_elevator_on_the_page_is_a_good_one(tmp_path: Path) -> None:
+    [example] = re.findall(r"```toml\n(\[elevator.*?)```", PAGE, re.DOTALL)
+    assert 'reader = { driver = "line", address = 5 }' in example
+    simple = example.replace('driver = "line", address = 5', 'driver = "sim"').replace('"gpio"', '"gp"')
+    assert set(settings_of(tmp_path, GOOD + simple).drivers["gp"].points) == {"lift/ground.lock", "lift/ground.rex"}
 
 
 def test_what_the_page_says_of_sighup_is_what_happens() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given as examples
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -347,6 +348,32 @@ def test_a_button_on_a_lost_line_says_nothing_until_it_is_read_anew() -> None:
     assert play(scene).types()[2:] == ["elevator.permitted"], "held while its floor is given"
 
 
+@pytest.mark.parametrize("settled_s", [1.0, 0.01])
+@pytest.mark.parametrize("how", ["lost", "faulty"])
+def test_a_button_that_was_held_when_its_line_went_chooses_nothing_later(how: str, settled_s: float) -> None:
+    async def scene(bench: Bench) -> None:
+        bench.press("0")
+        await asyncio.sleep(settled_s)
+        if how == "lost":
+            bench.lose("lift/0.rex")
+        else:
+            bench.lifts.take(InputFault("lift/0.rex", "open", bench.loop.now_ns()))
+        bench.show(ADA)
+        await asyncio.sleep(1)
+
+    assert "elevator.permitted" not in play(scene).types()
+
+
+def test_a_button_that_is_well_again_is_read_at_once() -> None:
+    async def scene(bench: Bench) -> None:
+        bench.lifts.take(InputFault("lift/0.rex", "open", bench.loop.now_ns()))
+        bench.reads["lift/0.rex"] = True
+        bench.lifts.take(InputFault("lift/0.rex", None, bench.loop.now_ns()))
+        bench.show(ADA)
+
+    assert play(scene).types()[-1] == "elevator.permitted"
+
+
 def test_a_relay_that_is_lost_alone_leaves_its_button_heard() -> None:
     async def scene(bench: Bench) -> None:
         bench.show(ADA)
@@ -395,10 +422,11 @@ def test_what_is_not_its_own_is_left_alone() -> None:
             Back(frozenset({"front.lock"}), 5),
             CardRead("lift.reader", 26, b"abcd", 5),
             Level("lift/2.rex", True, 5),
-            Level("lift/0.lock", True, 5),
+            Level("lift/0.lock", True, 5, initial=True),
         ):
             bench.lifts.take(signal)
         await asyncio.sleep(1)
+        assert bench.facts("0")["button"] is False, "a relay's level is no button's"
 
     bench = play(scene)
     assert (bench.events, len(bench.driven)) == ([], 4)
@@ -465,6 +493,7 @@ def test_a_listeners_mistake_is_no_elevators() -> None:
 def test_after_the_stop_nothing_moves() -> None:
     async def scene(bench: Bench) -> None:
         bench.show(ADA)
+        bench.press("0")
         bench.lifts.stop()
         told = len(bench.driven), len(bench.events)
         bench.show(BOB)
