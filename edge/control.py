@@ -1,6 +1,7 @@
 """The Unix socket: one JSON object a line, both ways, for those whom the kernel vouches for.
 
-One rule: who asks is what the kernel says (SO_PEERCRED), never what the request says.
+One rule: who asks is what the kernel says (SO_PEERCRED); what the request says counts only from the
+local page's own user.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import pwd
 import socket
 import struct
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.messages import Actor
@@ -29,6 +31,11 @@ MAX_REQUEST_BYTES: Final = 64 * 1024
 MAX_CLIENTS: Final = 32
 """More are turned away with a sentence; a technician's tool needs one."""
 GROUP: Final = "doorward"
+WEB_USER: Final = "doorweb"
+"""The user of the local page: speaks for whoever signed in there."""
+WEB: Final = "web:"
+"""What the ids of those who signed in there begin with."""
+LONGEST_LOGIN: Final = 100
 IDLE_S: Final = 600.0
 TURN_AWAY_S: Final = 1.0
 """How long one who may not ask has for his request before he is told so."""
@@ -104,8 +111,8 @@ class Control:
             writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        actor = _peer(writer.get_extra_info("socket"))
-        if actor is None:
+        peer = _peer(writer.get_extra_info("socket"))
+        if peer is None:
             text = f"only root, the daemon's own user and the group {GROUP} may ask"
             await _turn_away(reader, writer, _error("not_allowed", text))
             return
@@ -122,11 +129,11 @@ class Control:
                 return
             if not line:
                 return
-            if not await self._answer(line, actor, reader, writer):
+            if not await self._answer(line, peer, reader, writer):
                 return
 
     async def _answer(
-        self, line: bytes, actor: Actor, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, line: bytes, peer: _Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         try:
             body = json.loads(line)
@@ -140,7 +147,7 @@ class Control:
             await self._stream(reader, writer)
             return False
         try:
-            result = await self._service.request(op, body, actor)
+            result = await self._service.request(op, body, _actor(peer, body))
         except RequestError as refused:
             await _send(writer, _error(refused.code, str(refused)))
         except Exception:  # our own mistake is no reason to hang up
@@ -198,7 +205,38 @@ def _error(code: str, message: str) -> dict[str, Json]:
     return {"ok": False, "code": code, "message": message}
 
 
-def _peer(peer: socket.socket) -> Actor | None:
+@dataclass(frozen=True, slots=True)
+class _Peer:
+    """Who the kernel says is at the other end."""
+
+    actor: Actor
+    speaks_for_others: bool
+    """May name in `as` who asked: the local page's user, and whoever could be anybody anyway."""
+
+
+def _actor(peer: _Peer, body: dict[str, Any]) -> Actor:
+    """Who asks: the peer, or whom it speaks for (`as`: `{"id", "name"}` of an account of the local page)."""
+    named = body.pop("as", None)
+    if named is None:
+        return peer.actor
+    if not peer.speaks_for_others:
+        raise RequestError("not_allowed", f"only the user {WEB_USER} may speak for others")
+    login, name = (named.get("id"), named.get("name")) if isinstance(named, dict) else (None, None)
+    if not isinstance(login, str) or not 0 < len(login) <= LONGEST_LOGIN or not isinstance(name, str | None):
+        raise RequestError(
+            "malformed", f'as: expected {{"id": 1 to {LONGEST_LOGIN} characters, "name": a text or null}}'
+        )
+    return Actor("operator", f"{WEB}{login}", name and name[:LONGEST_LOGIN])
+
+
+def _uid_of(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+def _peer(peer: socket.socket) -> _Peer | None:
     """Who is at the other end, or None when they may not ask."""
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _, uid, gid = struct.unpack("3i", raw)
@@ -211,6 +249,7 @@ def _peer(peer: socket.socket) -> Actor | None:
         allowed_gid = grp.getgrnam(GROUP).gr_gid
     except KeyError:
         allowed_gid = -1
-    if uid in {0, os.geteuid()} or allowed_gid in groups:
-        return Actor("operator", f"uid:{uid}", name)
+    trusted = uid in {0, os.geteuid(), _uid_of(WEB_USER)}
+    if trusted or allowed_gid in groups:
+        return _Peer(Actor("operator", f"uid:{uid}", name), trusted)
     return None

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from edge.control import RequestError
+from edge.control import LONGEST_LOGIN, WEB, RequestError
 from edge.log import LogUnavailableError
-from edge.messages import Actor, CommandName
+from edge.messages import Actor, CommandName, Event, Subject
 from edge.policy import UNLOCK_S
 from edge.runner import SITE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
+    from edge.clock import Clock
     from edge.log import Log
     from edge.messages import Json, Record
     from edge.runner import Runner
@@ -63,6 +64,12 @@ class _Who(_Ask):
     card: str = Field(min_length=1, max_length=200)
 
 
+class _Login(_Ask):
+    action: Literal["create", "destroy", "sign_in", "sign_out"]
+    login: str = Field(min_length=1, max_length=LONGEST_LOGIN)
+    code: str | None = Field(None, pattern="^[a-z_]{1,40}$")
+
+
 class _Replay(_Ask):
     from_: int = Field(alias="from", ge=1)
 
@@ -81,6 +88,7 @@ class Host(Protocol):
     runner: Runner
     log: Log
     watchers: Watchers
+    clock: Clock
 
     def status(self) -> Json:
         """The whole status."""
@@ -123,6 +131,7 @@ class Service:
             "cards": self._cards,
             "who": self._who,
             "reload": self._reload,
+            "login": self._login,
         }
 
     def watch(self) -> AsyncGenerator[Json, None]:
@@ -158,6 +167,16 @@ class Service:
 
     async def _reload(self, _body: dict[str, Any], actor: Actor) -> Json:
         return await self._host.reload(actor)
+
+    async def _login(self, body: dict[str, Any], actor: Actor) -> Json:
+        """What happened to an account of the local page, which only that page can witness."""
+        if not actor.id.startswith(WEB):
+            raise RequestError("not_allowed", "only the local page records what its accounts do")
+        ask = _Login.model_validate(body)
+        login = Subject("login", ask.login, ask.login)
+        at_ns, success = self._host.clock.now_ns(), ask.code is None
+        self._host.log.append([Event(f"login.{ask.action}", at_ns, login, actor, success=success, code=ask.code)])
+        return {}
 
     async def _events(self, body: dict[str, Any], _actor: Actor) -> Json:
         from edge.log_query import Query  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for

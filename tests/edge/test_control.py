@@ -12,13 +12,14 @@ import pytest
 
 from edge import control
 from edge.control import MAX_CLIENTS, MAX_REQUEST_BYTES, WRITE_S, Control
+from edge.messages import Actor
 from tests.support import virtual
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine
     from pathlib import Path
 
-    from edge.messages import Actor, Json
+    from edge.messages import Json
 
 PING = b'{"op": "ping"}\n'
 
@@ -194,17 +195,38 @@ def test_a_mistake_of_ours_is_answered_and_others_are_served(tmp_path: Path) -> 
 def test_who_asks_is_what_the_kernel_says() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with ours, theirs:
-        actor = control._peer(ours)
-        assert actor is not None
-        assert actor.id.startswith("uid:")
+        peer = control._peer(ours)
+        assert peer is not None
+        assert peer.actor.id.startswith("uid:")
+
+
+def test_only_the_page_speaks_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask(path: Path, named: object) -> Any:
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        writer.write(json.dumps({"op": "ping", "as": named}).encode() + b"\n")
+        answer = await read(reader)
+        await hang_up(writer)
+        return answer
+
+    async def script(path: Path, _echo: Echo, _control: Control) -> None:
+        ada = {"id": "ada", "name": "Ada"}
+        assert (await ask(path, ada))["result"] == "web:ada"
+        for nonsense in ({"id": ""}, {"id": 7}, "ada", {"id": "a" * 101}, {"id": "a", "name": 3}):
+            assert (await ask(path, nonsense))["code"] == "malformed"
+        peer = control._Peer(Actor("operator", "uid:1234", "eve"), speaks_for_others=False)
+        monkeypatch.setattr(control, "_peer", lambda _peer: peer)
+        assert (await ask(path, ada))["code"] == "not_allowed"
+        assert (await ask(path, None))["result"] == "uid:1234"
+
+    serve(tmp_path, script)
 
 
 @pytest.mark.parametrize(
-    ("uid", "groups", "allowed"),
-    [(0, [0], True), (1234, [1234, 77], True), (1234, [1234], False), (4321, None, False)],
+    ("uid", "groups", "trusted"),
+    [(0, [0], True), (1234, [1234, 77], False), (1234, [1234], None), (4321, None, None), (99, [99], True)],
 )
-def test_root_ourselves_and_the_group_may_ask(
-    monkeypatch: pytest.MonkeyPatch, uid: int, groups: list[int] | None, allowed: bool
+def test_root_ourselves_the_page_and_the_group_may_ask(
+    monkeypatch: pytest.MonkeyPatch, uid: int, groups: list[int] | None, trusted: bool | None
 ) -> None:
     class Peer:
         def getsockopt(self, *_args: int) -> bytes:
@@ -216,8 +238,9 @@ def test_root_ourselves_and_the_group_may_ask(
         return type("Entry", (), {"pw_name": "ada"})
 
     monkeypatch.setattr(control.pwd, "getpwuid", getpwuid)
+    monkeypatch.setattr(control.pwd, "getpwnam", lambda _name: type("Entry", (), {"pw_uid": 99}))
     monkeypatch.setattr(control.os, "getgrouplist", lambda _name, _gid: groups)
     monkeypatch.setattr(control.grp, "getgrnam", lambda _name: type("Entry", (), {"gr_gid": 77}))
     monkeypatch.setattr(control.os, "geteuid", lambda: 9)
-    actor = control._peer(Peer())  # type: ignore[arg-type]
-    assert (actor is not None) is allowed
+    peer = control._peer(Peer())  # type: ignore[arg-type]
+    assert (None if peer is None else peer.speaks_for_others) is trusted
