@@ -130,7 +130,7 @@ class Lifts:
             if lift.timer is not None:
                 lift.timer.cancel()
 
-    def permitted(self, elevator: Elevator, permit: Permit, shown: Event) -> None:
+    def permitted(self, lift: Elevator, permit: Permit, shown: Event) -> None:
         """Let floors be chosen from now on, and record it behind what was `shown`, as one passage.
 
         A permit takes nothing from one that runs: each floor stays given until the last permit for
@@ -138,9 +138,9 @@ class Lifts:
         """
         try:
             if not self._stopped:
-                self._permitted(elevator, permit, shown)
+                self._permitted(lift, permit, shown)
         except Exception as error:  # noqa: BLE001 -- our own mistake: it is this elevator's, and the others go on
-            self._mistake(self._lifts.get(elevator.id), error)
+            self._mistake(self._lifts.get(lift.id), error)
 
     def take(self, signal: Signal) -> None:
         """Take in what a driver saw; what does not concern a relay or a button here is left alone."""
