@@ -103,14 +103,15 @@ class Lifts:
 
     def _facts(self, lift: _Lift) -> Json:
         now_ns = self._now_ns()
+        heard = self.points - lift.lost - lift.faulty
         floors: dict[str, Json] = {}
-        for floor, own in lift.settings.floors.items():
+        for floor in lift.settings.floors:
             left_ns = 0 if self._stopped else given_until_ns(lift.rides, floor) - now_ns
             floors[floor] = {
                 "permitted": left_ns > 0,
                 "permitted_for_s": round(left_ns / NS_PER_S, 3) if left_ns > 0 else None,
                 "relay": {True: "unlocked", False: "locked", None: "unknown"}[lift.confirmed.get(floor)],
-                "button": None if own.button is None else floor in lift.held,
+                "button": floor in lift.held if lift.settings.button_point(floor) in heard else None,
             }
         faulty: list[Json] = [*sorted(lift.faulty)]
         return {"name": lift.settings.name, "floors": floors, "lost": [*sorted(lift.lost)], "faulty": faulty}

@@ -272,7 +272,7 @@ def test_what_status_says() -> None:
                 "name": "Goods lift",
                 "floors": {
                     "0": {**given, "relay": "unlocked", "button": True},
-                    "1": {"permitted": False, "permitted_for_s": None, "relay": "locked", "button": False},
+                    "1": {"permitted": False, "permitted_for_s": None, "relay": "locked", "button": None},
                     "2": {**given, "relay": "unknown", "button": None},
                 },
                 "lost": ["lift/2.lock"],
