@@ -1,53 +1,41 @@
 """Reading a log: in order for a sink, filtered for people; live, dead or copied.
 
-One rule: every page is a transaction of its own and at most `MAX_PAGE` records, so a reader
-never holds the writer's WAL back and never grows with the log.
+One rule: every page is a transaction of its own, at most `MAX_PAGE` records long, and looks at no
+more than about `MOST_READ` to find them, so a reader never holds the writer's WAL back, never grows
+with the log, and always answers soon.
 """
 
 from __future__ import annotations
 
-from contextlib import closing
+import sqlite3
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from edge import log_schema
-from edge.catalogue import CATALOGUE
+from edge import log_filters, log_index, log_schema
+from edge.log_filters import MAX_PAGE, Query
+from edge.log_index import SEGMENT, LogIndex, Wanted
 from edge.log_times import Timeline, load_timeline
 from edge.messages import Record
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-MAX_PAGE: Final = 500
+    from edge.log_index import Plan
+
+__all__ = ["MAX_PAGE", "LogReader", "Page", "Query"]
+
+MOST_READ: Final = 4 * SEGMENT
+"""Records that a page looks at before it answers with what it has."""
 _END: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """Which records; everything given must hold. Times are microseconds since 1970 UTC."""
-
-    since_us: int | None = None
-    until_us: int | None = None
-    """Records before this time."""
-    doors: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    event_class: str | None = None
-    actors: tuple[str, ...] = ()
-    """An actor's id, name or e-mail."""
-    after: int = 0
-    """Records with a higher sequence number."""
-    before: int | None = None
-    """Records with a lower sequence number."""
-    limit: int = MAX_PAGE
-    newest: bool = False
-    """From the newest backwards instead of from the oldest on."""
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
-    """Some records. `next` is the `after` (or `before`, when newest first) of the next page; None at the end."""
+    """Some records. `next` is the `after` (or `before`, when newest first) of the next page; None at the end.
+
+    A page may be short, even empty, and not be the last: where little fits, looking goes on in the next.
+    """
 
     records: list[Record]
     next: int | None
@@ -60,12 +48,32 @@ class _Boot:
     last: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of one boot and one segment that has to be looked at."""
+
+    first: int
+    last: int
+    ranges: list[tuple[int, int]]
+    """Of the boot clock; none: whenever."""
+    sequences: list[int] | None = None
+    """Only these can fit."""
+
+    @property
+    def size(self) -> int:
+        """How many records are looked at."""
+        return self.last - self.first + 1 if self.sequences is None else len(self.sequences)
+
+
 class LogReader:
     """A read-only look into a log file. For one thread; close it."""
 
     def __init__(self, path: Path, *, live: bool = False) -> None:
         """Open; `live` in the process that writes it. Raises sqlite3.Error when there is no log to read."""
+        self._path = path
         self._db = log_schema.connect_read_only(path, live=live)
+        self._db.create_function("says", -1, log_filters.says, deterministic=True)
+        self._index: LogIndex | None = None
         self._utils = log_schema.wrap(self._db)
         self._clock_rows = -1
         self._timeline = Timeline()
@@ -77,6 +85,7 @@ class LogReader:
 
     def close(self) -> None:
         """Let the file go."""
+        self._drop_index()
         self._db.close()
 
     @property
@@ -111,7 +120,7 @@ class LogReader:
     def after(self, sequence: int, limit: int) -> list[Record]:
         """Records above `sequence`, in order, at most `limit`."""
         query = log_schema.SELECT_RECORD + " WHERE r.seq >= ? ORDER BY r.seq LIMIT ?"
-        with self._snapshot():
+        with log_schema.snapshot(self._db):
             rows = self._db.execute(query, [sequence, limit + 1]).fetchall()
             first = 1 if rows and rows[0][0] == sequence else 0
             return self._records(rows[first : first + limit], rows[0] if first else None)
@@ -120,22 +129,99 @@ class LogReader:
 
     def page(self, query: Query) -> Page:
         """One page of what the query asks for, at most `MAX_PAGE` and `query.limit` records."""
+        wanted = log_filters.wanted(query)
+        if wanted != Wanted() or query.since_us is not None or query.until_us is not None:
+            try:
+                return self._page(query, self._open_index().plan(wanted))
+            except (sqlite3.Error, OSError):  # no index, or a bad one: the log itself has everything
+                self._drop_index()
+        return self._page(query, None)
+
+    def _page(self, query: Query, plan: Plan | None) -> Page:
         limit = max(1, min(query.limit, MAX_PAGE))
         rows: list[Sequence[Any]] = []
-        with self._snapshot():
-            where, values = _filters(query)
-            for boot, ranges in self._boots(query):
-                sql = (
-                    f"{log_schema.SELECT_RECORD} WHERE r.seq > ? AND r.seq < ?{where}{_in_ranges(ranges)}"
-                    f" ORDER BY r.seq {'DESC' if query.newest else 'ASC'} LIMIT ?"
-                )
-                span = [max(query.after, boot.first - 1), min(query.before or _END, boot.last + 1)]
-                bounds = [bound for pair in ranges for bound in pair]
-                rows += self._db.execute(sql, [*span, *values, *bounds, limit + 1 - len(rows)]).fetchall()
-                if len(rows) > limit:
+        following, read = None, 0
+        where, values = log_filters.conditions(query)
+        with log_schema.snapshot(self._db):
+            for piece in self._pieces(query, plan):
+                if read >= MOST_READ:
+                    following = piece.last + 1 if query.newest else piece.first - 1
                     break
-            records = self._records(rows[:limit], None)
-        return Page(records, records[-1].sequence if len(rows) > limit else None)
+                rows += self._find(piece, where, values, limit + 1 - len(rows), newest=query.newest)
+                if len(rows) > limit:
+                    following = int(rows[limit - 1][0])
+                    break
+                read += piece.size
+            return Page(self._records(rows[:limit], None), following)
+
+    def _find(self, piece: _Piece, where: str, values: list[str], limit: int, *, newest: bool) -> list[Sequence[Any]]:
+        """The rows of a piece that fit."""
+        among, chosen = "", []
+        if piece.sequences is not None:
+            among, chosen = " AND r.seq IN (SELECT value FROM json_each(?))", [str(piece.sequences)]
+        where += log_filters.in_ranges(piece.ranges)
+        sql = (
+            f"{log_schema.SELECT_RECORD} WHERE r.seq >= ? AND r.seq <= ?{among}{where}"
+            f" ORDER BY r.seq {'DESC' if newest else 'ASC'} LIMIT ?"
+        )
+        bounds = [bound for pair in piece.ranges for bound in pair]
+        return self._db.execute(sql, [piece.first, piece.last, *chosen, *values, *bounds, limit]).fetchall()
+
+    def _pieces(self, query: Query, plan: Plan | None) -> Iterator[_Piece]:
+        """What has to be looked at, in the query's order."""
+        oldest, newest = self.bounds()
+        full = self._index.full() if plan is not None and self._index is not None else 0
+        for boot, ranges in self._boots(query):
+            first = max(query.after + 1, boot.first, oldest)
+            last = min((query.before or _END) - 1, boot.last, newest)
+            size = MOST_READ if plan is None else SEGMENT
+            parts = range(first // size, last // size + 1)
+            for number in reversed(parts) if query.newest else parts:
+                low, high = max(first, number * size), min(last, (number + 1) * size - 1)
+                if low > high:
+                    continue
+                if plan is None or number >= full:
+                    yield _Piece(low, high, ranges)
+                else:
+                    looks = self._looks(number, boot, _Piece(low, high, ranges), plan)
+                    yield from reversed(looks) if query.newest else looks
+
+    def _looks(self, number: int, boot: _Boot, piece: _Piece, plan: Plan) -> list[_Piece]:
+        """What the index leaves of a piece, in order."""
+        assert self._index is not None, "there is a plan"  # noqa: S101 -- our own mistake
+        made_of = self._index.last(number)
+        if made_of is None:
+            return [piece]
+        row = self._db.execute("SELECT hash FROM record WHERE seq = ?", [made_of[0]]).fetchone()
+        if row is not None and row[0] != made_of[1]:  # of another history, like a backup that was put back
+            return [piece]
+        if piece.ranges:
+            first_ns, last_ns = self._index.happened(number, boot.boot)
+            if not any(start <= last_ns and first_ns < end for start, end in piece.ranges):
+                return []
+        found = []
+        look = self._index.look(number, plan)
+        if look.sequences is not None:
+            within = [one for one in look.sequences if piece.first <= one <= piece.last]
+            return [replace(piece, sequences=within)] if within else []
+        for first, last in look.ranges:
+            low, high = max(first, piece.first), min(last, piece.last)
+            if low <= high:
+                found.append(replace(piece, first=low, last=high))
+        return found
+
+    def _open_index(self) -> LogIndex:
+        """Follow the file: it is made, and made anew, while we read."""
+        inode = log_index.place(self._path).stat().st_ino
+        if self._index is not None and self._index.inode != inode:
+            self._drop_index()
+        self._index = self._index or LogIndex(self._path, self.epoch)
+        return self._index
+
+    def _drop_index(self) -> None:
+        if self._index is not None:
+            self._index.close()
+            self._index = None
 
     def records(self, query: Query) -> Iterator[Record]:
         """Everything the query asks for, up to `query.limit`, page by page."""
@@ -205,41 +291,3 @@ class LogReader:
         row = self._db.execute("SELECT hash FROM record WHERE seq = ?", [sequence - 1]).fetchone()
         row = row or self._db.execute("SELECT hash FROM hole WHERE last = ?", [sequence - 1]).fetchone()
         return bytes(row[0]) if row else b""
-
-    def _snapshot(self) -> closing[_Snapshot]:
-        return closing(_Snapshot(self._db))
-
-
-class _Snapshot:
-    """A read transaction: rows and what belongs to them are of one moment."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-        db.execute("BEGIN")
-
-    def close(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
-
-
-def _filters(query: Query) -> tuple[str, list[str]]:
-    where, values = "", []
-    types = set(query.types) if query.types else None
-    if query.event_class is not None:
-        of_class = {row.type for row in CATALOGUE.values() if row.event_class == query.event_class}
-        types = of_class if types is None else types & of_class
-    for column, wanted in (("door", query.doors or None), ("type", types)):
-        if wanted is not None:
-            where += f" AND r.{column} IN ({', '.join('?' * len(wanted))})"
-            values += sorted(wanted)
-    if query.actors:
-        marks = ", ".join("?" * len(query.actors))
-        where += f" AND (r.actor_id IN ({marks}) OR r.actor_name IN ({marks}) OR r.actor_email IN ({marks}))"
-        values += [*query.actors] * 3
-    return where, values
-
-
-def _in_ranges(ranges: Sequence[tuple[int, int]]) -> str:
-    if not ranges:
-        return ""
-    return " AND (" + " OR ".join("r.at_ns >= ? AND r.at_ns < ?" for _ in ranges) + ")"

@@ -10,6 +10,7 @@ import hashlib
 import json
 import secrets
 import sqlite3
+from contextlib import contextmanager
 from json.encoder import encode_basestring as _quote
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge.messages import NOTHING, Actor, Event, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlite_utils import Database
@@ -121,6 +122,17 @@ def connect_read_only(path: Path, *, live: bool = False) -> sqlite3.Connection:
     connection.execute("PRAGMA query_only=ON")
     connection.execute("PRAGMA busy_timeout=5000")
     return connection
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """A read transaction: rows and what belongs to them are of one moment."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def wrap(connection: sqlite3.Connection) -> Database:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import sqlite3
 import sys
 import time
 from contextlib import closing
@@ -18,10 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge import log_schema
+from edge import log_index, log_index_making, log_schema
 from edge.messages import NS_PER_S, Actor, Event, Subject
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
 
 DOORS: Final = 20
@@ -172,16 +172,31 @@ def _fill(db: sqlite3.Connection, prev: bytes, records: int, seed: int) -> None:
     db.executemany(log_schema.INSERT_RECORD, rows)
 
 
+def index(path: Path) -> int:
+    """Make the index of a log in one go; how many segments."""
+    with closing(log_schema.connect_read_only(path)) as db:
+        (epoch,) = db.execute("SELECT epoch FROM log").fetchone()
+        return log_index_making.catch_up(db, path, epoch, lambda: True)
+
+
+def told(path: Path, what: str, start: float) -> None:
+    size, took = path.stat().st_size, time.perf_counter() - start
+    sys.stdout.write(f"{what}, {size / 2**20:.1f} MiB, {took:.1f} s\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--no-index", action="store_true")
     options = parser.parse_args()
     start = time.perf_counter()
     make(options.file, options.records)
-    size = options.file.stat().st_size
-    took = time.perf_counter() - start
-    sys.stdout.write(f"{options.records} records, {size / 2**20:.0f} MiB, {took:.1f} s\n")
+    told(options.file, f"{options.records} records", start)
+    if not options.no_index:
+        start = time.perf_counter()
+        index(options.file)
+        told(log_index.place(options.file), "its index", start)
 
 
 if __name__ == "__main__":

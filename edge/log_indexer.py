@@ -1,0 +1,60 @@
+"""Keeps the index of a running daemon's log, beside everything else and behind it.
+
+One rule: it is idle work. It never holds the interpreter for longer than a slice of records takes,
+commits once in 16,384 records, and what it cannot do now it tries again later; searches are only slower then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+from edge.log_index_making import catch_up
+from edge.log_schema import connect_read_only
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVERY_S: Final = 60.0
+"""How often it is looked whether a segment is full."""
+BREATH_S: Final = 0.004
+"""Between two slices: a log of a million records without an index has one after about a minute."""
+
+
+class Indexer:
+    """Makes the index of the log at `path`. Belongs to one event loop."""
+
+    def __init__(self, path: Path, *, every_s: float = EVERY_S, breath_s: float = BREATH_S) -> None:
+        """Nothing is touched before `run`."""
+        self._path, self._every_s, self._breath_s = path, every_s, breath_s
+        self._stop = threading.Event()
+        self.error: str | None = None
+        """Why the index could not be made the last time; searches read the log itself then."""
+
+    async def run(self) -> None:
+        """For ever: cancel it. The log must be open (`Log.opened`)."""
+        threads = ThreadPoolExecutor(1, thread_name_prefix="log-indexer")
+        try:
+            while True:
+                await asyncio.get_running_loop().run_in_executor(threads, self._work)
+                await asyncio.sleep(self._every_s)
+        finally:
+            self._stop.set()  # a slice later the thread is done; a disk that hangs must not keep the daemon
+            threads.shutdown(wait=False)
+
+    def _work(self) -> None:
+        try:
+            with closing(connect_read_only(self._path, live=True)) as log:
+                (epoch,) = log.execute("SELECT epoch FROM log").fetchone()
+                catch_up(log, self._path, epoch, self._breathe)
+        except (sqlite3.Error, OSError) as error:  # a full disk, say; the log's own health tells of it too
+            self.error = f"{type(error).__name__}: {error}"
+        else:
+            self.error = None
+
+    def _breathe(self) -> bool:
+        return not self._stop.wait(self._breath_s)
