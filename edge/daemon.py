@@ -20,8 +20,9 @@ from edge.command_desk import CommandDesk
 from edge.config import load
 from edge.control import Control, RequestError
 from edge.keeper import open_all
+from edge.lifts import Lifts
 from edge.log import Log, LogOptions
-from edge.messages import NS_PER_S, SYSTEM, Actor, Event, Subject
+from edge.messages import NS_PER_S, SYSTEM, Actor, Back, CardRead, Event, KeysPressed, Lost, Subject
 from edge.notify import Notifier
 from edge.problems import ConfigError
 from edge.runner import SITE, Runner, memory_of
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from edge.changes import Locks
     from edge.clock import Clock
     from edge.keeper import Keeper
-    from edge.messages import ClockQuality, Json, Record
+    from edge.messages import ClockQuality, Json, Record, Signal
     from edge.ports import Incoming
     from edge.settings import Settings
 
@@ -91,6 +92,9 @@ class Daemon:
         self.runner = Runner(
             settings.doors, site, wires=self, journal=self.log, now_ns=clock.now_ns, run=secrets.token_hex(4)
         )
+        self.lifts = Lifts(
+            settings.elevators, wires=self, journal=self.log, now_ns=clock.now_ns, run=secrets.token_hex(4)
+        )
         self.watchers = Watchers(self.status)
         self.upstream: Upstream | None = None
         self._last_of: dict[str, int] = {}
@@ -118,16 +122,27 @@ class Daemon:
         """See `edge.runner.Wires`."""
         return self._drivers[point]
 
+    def take(self, signal: Signal) -> None:
+        """What a driver saw, to whom it concerns: doors and credentials, or elevators."""
+        if isinstance(signal, Lost | Back):
+            self.runner.take(signal)
+            self.lifts.take(signal)
+        elif signal.point in self.lifts.points and not isinstance(signal, CardRead | KeysPressed):
+            self.lifts.take(signal)
+        else:
+            self.runner.take(signal)
+
     # --- life -----------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> None:
         """Guard until `stop` is set. Raises OSError when the socket or the log belong to another doord."""
         self._record("controller.start", details={"version": __version__, "config": self.settings.file.name})
         self.log.on_commit(self._committed)
-        self.runner.listeners.append(lambda _door: self.watchers.changed())
-        self.runner.start()
+        for shell in (self.runner, self.lifts):
+            shell.listeners.append(lambda _what: self.watchers.changed())
+            shell.start()
         for name, keeper in self.keepers.items():
-            self._spawn(keeper.run(self.runner.take), f"driver {name}")
+            self._spawn(keeper.run(self.take), f"driver {name}")
         control = Control(self.settings.control.socket, Service(self))
         try:
             self.log.start()
@@ -185,6 +200,7 @@ class Daemon:
         if tasks:  # no lock waits for a driver that does not let go
             await asyncio.wait(tasks, timeout=FAREWELL_S)
         self.runner.stop()
+        self.lifts.stop()
         for keeper in self.keepers.values():
             keeper.close()
         self._record("controller.stop")
@@ -322,6 +338,7 @@ class Daemon:
             "upstream": self._upstream_facts(calendar),
             "drivers": {name: driver_facts(keeper, calendar) for name, keeper in self.keepers.items()},
             "doors": all_doors(self.runner, calendar),
+            "elevators": self.lifts.facts(),
         }
 
     def facts(self) -> Json:

@@ -305,7 +305,10 @@ class Runner:
             self._lost |= dict.fromkeys(points, signal.reason)
             for point in points:
                 key, _, role = point.rpartition(".")
-                (self._site if key == SITE else self._cells[key].inputs).forget(role)
+                if key == SITE:
+                    self._site.forget(role)
+                elif key in self._cells:  # not an elevator's
+                    self._cells[key].inputs.forget(role)
             details["reason"] = signal.reason
         else:
             for point in points:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
     from edge.clock import Clock
+    from edge.lifts import Lifts
     from edge.log import Log
     from edge.messages import Json, Record
     from edge.runner import Runner
@@ -86,6 +87,7 @@ class Host(Protocol):
     """What the daemon lends."""
 
     runner: Runner
+    lifts: Lifts
     log: Log
     watchers: Watchers
     clock: Clock
@@ -217,7 +219,8 @@ class Service:
 
     async def _simulate(self, body: dict[str, Any], _actor: Actor) -> Json:
         ask = _Simulate.model_validate(body)
-        known = [*self._host.runner.doors, SITE]
+        lifts = sorted({point.rpartition(".")[0] for point in self._host.lifts.points})
+        known = [*self._host.runner.doors, *lifts, SITE]
         if ask.door not in known:
             raise RequestError("unknown_door", f"no door {ask.door!r}; expected one of {', '.join(known)}")
         simulator = self._host.simulator(ask.door)
