@@ -188,8 +188,9 @@ def group_in(details: str) -> str | None:
 
 def _read(log: sqlite3.Connection, number: int, breathe: Callable[[], bool]) -> _Segment | None:
     segment = _Segment()
-    for start in range(number * SEGMENT, (number + 1) * SEGMENT, SLICE):
-        for row in log.execute(_ROWS, [start, start + SLICE]).fetchall():
+    end = (number + 1) * SEGMENT
+    for start in range(number * SEGMENT, end, SLICE):
+        for row in log.execute(_ROWS, [start, min(start + SLICE, end)]).fetchall():
             segment.add(row)
         if not breathe():
             return None

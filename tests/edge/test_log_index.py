@@ -1,0 +1,377 @@
+"""The index beside the log: it hides nothing, whatever it is asked, wherever it ends, whatever became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from edge import log_index, log_index_making, log_query, log_schema
+from edge.catalogue import CATALOGUE
+from edge.log_index import LogIndex, place
+from edge.log_indexer import Indexer
+from edge.log_query import LogReader, Query
+from edge.messages import Actor, ClockQuality, Event, Record, Subject
+from tests.support.clock import START_US, FakeClock
+from tests.support.logs import journal, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SECOND = 1_000_000
+SEGMENT, BLOCK = 64, 16
+PEOPLE = [
+    Actor("user", "u-1", "Ann Example", "ann@example.org"),
+    Actor("user", "u-2", "Émile 50%_off", None),
+    Actor("user", "u-3", "Jürgen", "JUERGEN@example.org"),
+    Actor("operator", "u-1", "root"),
+    None,
+]
+TYPES = ["reader.access", "lock.opened", "lock.opened", "lock.opened", "user.update", "lock.forced_open"]
+DETAILS = [
+    {},
+    {"group": "staff"},
+    {"group": "board", "number": "…4711"},
+    {"group": ["staff"]},
+    {"note": 'says "group": x'},
+]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    shrink(monkeypatch)
+
+
+def shrink(patch: pytest.MonkeyPatch) -> None:
+    """Segments of 64 records: a test has many of them."""
+    for module in (log_index, log_index_making, log_query):
+        patch.setattr(module, "SEGMENT", SEGMENT)
+    for module in (log_index, log_index_making):
+        patch.setattr(module, "BLOCK", BLOCK)
+    patch.setattr(log_query, "MOST_READ", 2 * SEGMENT)
+    patch.setattr(log_index, "MOST_TERMS", 2)
+
+
+def event(dice: random.Random, at_ns: int, number: int) -> Event:
+    door = dice.choice(["front", "back", None])
+    code = dice.choice([None, None, None, "unknown_card", "LOCKED_down"])
+    return Event(
+        dice.choice(TYPES) if number % 50 else "controller.start",
+        at_ns,
+        Subject("lock", door or "hq", f"{door} Tür"),
+        dice.choice(PEOPLE) if number != 100 else Actor("user", "u-rare", "Zoë", "zoe@example.org"),
+        success=code is None,
+        code=code,
+        door=door,
+        details=dice.choice(DETAILS),
+    )
+
+
+def index(path: Path) -> int:
+    with closing(log_schema.connect_read_only(path)) as db:
+        (epoch,) = db.execute("SELECT epoch FROM log").fetchone()
+        return log_index_making.catch_up(db, path, epoch, lambda: True)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[Record]]]:
+    """Three boots, one with a late clock; five full segments with an index, and a bit; late records among them."""
+    path = tmp_path_factory.mktemp("indexed") / "log.db"
+    dice = random.Random(7)
+
+    async def boot(clock: FakeClock, count: int) -> list[Record]:
+        async with journal(path, clock) as held:
+            for number in range(count):
+                clock.tick(1)
+                if number == count // 2 and clock.quality() is ClockQuality.UNSYNCED:
+                    clock.step(START_US - clock.wall_us(), ClockQuality.SYNCED)
+                    held.log.note_clock(clock.now_ns(), clock.wall_us(), clock.quality())
+                late_ns = dice.choice([0, 0, 500_000_000, 90_000_000_000])
+                only_first = number if clock.boot_id == "a" else 1_000 + number
+                held.log.append([event(dice, max(0, clock.now_ns() - late_ns), only_first)])
+                await held.until(lambda: held.log.health().waiting == 0)
+            return await held.log.read(0, 10_000)
+
+    async def run() -> list[Record]:
+        await boot(FakeClock(boot_id="a", wall_us=START_US - 5_000 * SECOND), 150)
+        await boot(FakeClock(boot_id="b", wall_us=0, quality=ClockQuality.UNSYNCED), 60)
+        return await boot(FakeClock(boot_id="c", wall_us=START_US + 4_000 * SECOND), 150)
+
+    records = asyncio.run(run())
+    with pytest.MonkeyPatch.context() as patch:
+        shrink(patch)
+        assert index(path) == 361 // SEGMENT
+        yield path, records
+
+
+def plain(records: list[Record], query: Query) -> list[Record]:
+    """The meaning of a query, without any cleverness."""
+
+    def fits(record: Record) -> bool:
+        one, who = record.event, record.event.actor
+        names = () if who is None else (who.id, who.name, who.email)
+        texts = (one.object.name, *names[1:], one.code, one.type, log_schema.details_text(one.details))
+        passed = who is not None and who.kind == "user" and who.id in (query.people or ())
+        return (
+            (query.since_us is None or record.time_us >= query.since_us)
+            and (query.until_us is None or record.time_us < query.until_us)
+            and (not query.doors or one.door in query.doors)
+            and (not query.types or one.type in query.types)
+            and (query.event_class is None or CATALOGUE[one.type].event_class == query.event_class)
+            and (not query.actors or any(name in query.actors for name in names))
+            and (query.success is None or one.success is query.success)
+            and (not query.codes or one.code in query.codes)
+            and (
+                (query.people is None and not query.groups)
+                or passed
+                or any(group == one.details.get("group") for group in query.groups)
+            )
+            and any(query.text.lower() in text.lower() for text in texts if text is not None)
+            and record.sequence > query.after
+            and (query.before is None or record.sequence < query.before)
+        )
+
+    found = [record for record in records if fits(record)]
+    return found[::-1] if query.newest else found
+
+
+TIMES = st.none() | st.just(20 * SECOND) | st.integers(-6_000, 6_000).map(lambda half: START_US + half * SECOND // 2)
+TEXTS = [
+    "ann",
+    "TÜR",
+    "É",
+    "50%_",
+    "_",
+    "%",
+    "4711",
+    "…47",
+    "locked_D",
+    "\\",
+    "group",
+    "jürgen",
+    "example.org",
+    "nope",
+    "zoË",
+]
+QUERIES = st.builds(
+    Query,
+    since_us=TIMES,
+    until_us=TIMES,
+    doors=st.sampled_from([(), (), ("front",), ("front", "back"), ("none",)]),
+    types=st.sampled_from([(), (), ("lock.opened",), ("lock.forced_open", "controller.start"), ("user.update",)]),
+    event_class=st.sampled_from([None, None, "access", "audit"]),
+    actors=st.sampled_from(
+        [(), (), ("ann@example.org",), ("u-1",), ("Jürgen", "root"), ("nobody",), ("zoe@example.org",)]
+    ),
+    after=st.just(0) | st.integers(0, 400),
+    before=st.none() | st.integers(0, 400),
+    newest=st.booleans(),
+    people=st.sampled_from([None, None, (), ("u-1",), ("u-2", "u-3"), ("u-1", "u-2", "u-3", "u-4"), ("nobody",)]),
+    groups=st.sampled_from([(), (), ("staff",), ("board", "none")]),
+    success=st.sampled_from([None, None, True, False]),
+    codes=st.sampled_from([(), (), ("unknown_card",), ("LOCKED_down", "never"), ("never",)]),
+    text=st.just("") | st.sampled_from(TEXTS),
+)
+
+
+def every_page(reader: LogReader, query: Query, size: int) -> list[Record]:
+    found: list[Record] = []
+    edge = None
+    while True:
+        page = reader.page(replace(query, limit=size))
+        assert len(page.records) <= size
+        found += page.records
+        if page.next is None:
+            return found
+        assert edge is None or (page.next < edge if query.newest else page.next > edge), "it goes on"
+        edge = page.next
+        query = replace(query, **({"before": edge} if query.newest else {"after": edge}))
+
+
+@settings(max_examples=400, deadline=None)
+@given(query=QUERIES, size=st.integers(1, 60))
+@example(Query(actors=("zoe@example.org",)), 10)
+@example(Query(text="zoë", newest=True), 10)
+@example(Query(people=("u-1", "u-2", "u-3"), groups=("board",)), 7)
+def test_all_pages_together_are_what_a_plain_look_finds(written: tuple[Path, list[Record]], query: Query, size: int):
+    path, records = written
+    with closing(LogReader(path)) as reader:
+        assert every_page(reader, query, size) == plain(records, query)
+        asked = query != Query(after=query.after, before=query.before, newest=query.newest)
+        assert (reader._index is not None) == asked
+
+
+@settings(max_examples=100, deadline=None)
+@given(query=QUERIES, size=st.integers(1, 60))
+def test_without_the_index_it_is_the_same(written: tuple[Path, list[Record]], query: Query, size: int):
+    path, records = written
+    bare = path.with_name("bare.db")
+    if not bare.exists():
+        shutil.copy(path, bare)
+    with closing(LogReader(bare)) as reader:
+        assert every_page(reader, query, size) == plain(records, query)
+        assert reader._index is None
+
+
+def test_a_page_answers_after_a_bounded_look(written: tuple[Path, list[Record]], monkeypatch: pytest.MonkeyPatch):
+    """Two letters are in no index: all of the log is read, but not for one page."""
+    path, _ = written
+    with closing(LogReader(path)) as reader:
+        found = []
+        monkeypatch.setattr(reader, "_find", lambda piece, *_, **__: found.append(piece.size) or [])
+        page = reader.page(Query(text="~~", newest=True))
+        assert page.records == []
+        assert page.next is not None
+        assert sum(found) <= 3 * SEGMENT
+
+
+def test_the_index_keeps_a_search_from_reading_what_cannot_fit(
+    written: tuple[Path, list[Record]], monkeypatch: pytest.MonkeyPatch
+):
+    path, records = written
+    with closing(LogReader(path)) as reader:
+        found: list[int] = []
+        real = reader._find
+        monkeypatch.setattr(
+            reader, "_find", lambda piece, *given, **more: (found.append(piece.size), real(piece, *given, **more))[1]
+        )
+        assert len(reader.page(Query(actors=("u-rare",), before=SEGMENT * 5)).records) == 1
+        assert found == [1]
+        found.clear()
+        reader.page(Query(text="no such words", before=SEGMENT * 5))
+        assert sum(found) < SEGMENT
+        found.clear()
+        day = records[70].time_us
+        reader.page(Query(since_us=day, until_us=day + SECOND, before=SEGMENT * 5))
+        assert sum(found) <= 3 * SEGMENT
+
+
+def damaged(path: Path) -> None:
+    data = bytearray(place(path).read_bytes())
+    data[2_000:] = random.Random(1).randbytes(len(data) - 2_000)
+    place(path).write_bytes(data)
+
+
+def anothers(path: Path) -> None:
+    with closing(sqlite3.connect(place(path), isolation_level=None)) as db:
+        db.execute("UPDATE made_for SET epoch = '0000000000'")
+
+
+def of_tomorrow(path: Path) -> None:
+    with closing(sqlite3.connect(place(path), isolation_level=None)) as db:
+        db.execute("PRAGMA user_version=99")
+
+
+def empty(path: Path) -> None:
+    place(path).write_bytes(b"")
+
+
+def no_database(path: Path) -> None:
+    place(path).write_bytes(b"not a database" * 1_000)
+
+
+@pytest.mark.parametrize("spoil", [damaged, anothers, of_tomorrow, empty, no_database])
+def test_a_bad_index_is_done_without_and_made_anew(
+    written: tuple[Path, list[Record]], tmp_path: Path, spoil: Callable[[Path], None]
+):
+    source, records = written
+    path = tmp_path / "log.db"
+    shutil.copy(source, path)
+    assert index(path) == 5
+    query = Query(actors=("u-1",), text="tür")
+    with closing(LogReader(path)) as reader:
+        assert every_page(reader, query, 50) == plain(records, query)
+        spoil(path)
+        assert every_page(reader, query, 50) == plain(records, query)
+        assert index(path) == 5
+        assert every_page(reader, query, 50) == plain(records, query)
+        assert reader._index is not None
+        assert reader._index.full() == 5
+
+
+def test_the_index_of_a_history_that_went_another_way_is_not_believed(
+    written: tuple[Path, list[Record]], tmp_path: Path
+):
+    """An old copy of the log was put back: from there on other things happened under the same numbers."""
+    source, records = written
+    path = tmp_path / "log.db"
+    shutil.copy(source, path)
+    index(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE record SET type = 'user.update', hash = randomblob(32) WHERE seq >= 192")
+    with closing(LogReader(path)) as reader:
+        found = every_page(reader, Query(types=("user.update",), after=191), 50)
+        assert len(found) == len(records) - 191
+
+
+def test_what_retention_removed_is_in_no_index(written: tuple[Path, list[Record]], tmp_path: Path):
+    source, records = written
+    path = tmp_path / "log.db"
+    shutil.copy(source, path)
+    index(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DELETE FROM record WHERE seq < 200")
+    left = records[199:]
+    query = Query(types=("reader.access",), newest=True)
+    with closing(LogReader(path)) as reader:
+        assert [one.sequence for one in every_page(reader, query, 50)] == [r.sequence for r in plain(left, query)]
+    assert index(path) == 0
+    with closing(sqlite3.connect(place(path))) as db:
+        assert db.execute("SELECT min(segment) FROM posting").fetchone() == (200 // SEGMENT,)
+        assert not db.execute("SELECT 1 FROM term WHERE value = 'u-rare'").fetchall(), "no name outlives its records"
+        assert db.execute("SELECT 1 FROM term WHERE value = 'u-1'").fetchall()
+
+
+def test_it_is_made_while_the_log_is_written_and_stops_when_told(tmp_path: Path):
+    path = tmp_path / "log.db"
+
+    async def run() -> None:
+        async with journal(path) as held:
+            indexer = Indexer(path, every_s=0.001, breath_s=0.0)
+            task = asyncio.create_task(indexer.run())
+            for number in range(3):
+                held.log.append([event(random.Random(number), 0, 1)] * SEGMENT)
+                await held.until(lambda: held.log.health().waiting == 0)
+                await held.eventually(lambda full=number + 1: full_now(path, held.log.stream) >= full)
+            found = await held.log.query(Query(actors=("u-1",)))
+            assert indexer.error is None
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert len(found.records) <= len(held.records)
+
+    asyncio.run(run())
+
+
+def full_now(path: Path, stream: str) -> int:
+    try:
+        with closing(LogIndex(path, stream.partition("/")[2])) as made:
+            return made.full()
+    except (OSError, sqlite3.Error):
+        return 0
+
+
+def test_an_index_that_cannot_be_made_is_said_and_harms_nobody(tmp_path: Path):
+    path = tmp_path / "log.db"
+
+    async def run() -> None:
+        async with journal(path) as held:
+            place(path).mkdir()
+            indexer = Indexer(path, every_s=0.001, breath_s=0.0)
+            task = asyncio.create_task(indexer.run())
+            await held.eventually(lambda: indexer.error is not None)
+            await held.write(opened())
+            assert (await held.log.query(Query(types=("reader.access", "lock.opened", "user.update")))).next is None
+            task.cancel()
+            place(path).rmdir()
+
+    asyncio.run(run())
