@@ -153,7 +153,7 @@ class Readers:
     def _judge(self, reader: _Reader, seen: Presented | Lapsed, at_ns: int) -> None:
         if isinstance(seen, Lapsed):
             refused = access.lapsed(self._directory, seen.card)
-            self._carry_out(reader, refused, Presented(seen.card), at_ns)
+            self._carry_out(reader, refused, Presented(seen.card, pin=""), at_ns)  # noted when its PIN was asked for
             return
         recipes = access.recipes(self._directory, reader.place.asking(self._directory), seen)
         if recipes:
@@ -187,6 +187,7 @@ class Readers:
         self._carry_out(reader, answer, seen, at_ns)
 
     def _carry_out(self, reader: _Reader, answer: Answer, seen: Presented, at_ns: int) -> None:
+        self._note(reader, answer, seen, at_ns)
         if isinstance(answer, AskPin):
             return
         events = reader.place.events(self._directory, answer, seen, at_ns)
@@ -198,10 +199,14 @@ class Readers:
             if done and isinstance(answer, Granted):
                 self._admitted(reader.place.id, answer)
         self._host.light(reader.point, granted=done)
-        if seen.card is not None:
-            code = answer.code.value if isinstance(answer, Refused) else None
-            member = answer.granted.member if isinstance(answer, Permit) else answer.member
-            self.cards.append(SeenCard(at_ns, reader.place.id, seen.card, code, None if member is None else member.id))
+
+    def _note(self, reader: _Reader, answer: Answer, seen: Presented, at_ns: int) -> None:
+        """Keep a card for whoever enrols it: once, also when its PIN is still to come."""
+        if seen.card is None or seen.pin is not None:
+            return
+        code = answer.code.value if isinstance(answer, Refused) else None
+        member = answer.granted.member if isinstance(answer, Permit) else answer.member
+        self.cards.append(SeenCard(at_ns, reader.place.id, seen.card, code, None if member is None else member.id))
 
     def _refuse(self, reader: _Reader, refused: Refused, events: list[Event]) -> None:
         now_ns = self._host.now_ns()

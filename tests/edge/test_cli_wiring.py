@@ -14,7 +14,7 @@ import pytest
 from edge.cli import main, wiring
 from edge.cli.wiring_offline import OfflineBench
 from tests.support.cli import Doorctl
-from tests.support.control import FakeDaemon, door, pages, record, status
+from tests.support.control import FakeDaemon, door, status
 from tests.support.golden import check_golden
 from tests.support.house import write_config
 
@@ -55,12 +55,13 @@ class Building:
             self.story["lock"] = [(0, "locked"), (now + 0.1, "unlocked"), (now + 3, "locked")]
         return {"outcomes": {"front": {"done": self.refuses is None, "code": None, "message": self.refuses}}}
 
-    def events(self, ask: dict[str, Any]) -> dict[str, Any]:
-        assert ask["type"] == ["reader.access"]
-        return pages([record(n) for n in range(4, 4 + self.shows("cards"))])(ask)
+    def cards(self, _ask: object) -> dict[str, Any]:
+        """Another door's reader sees cards all the time."""
+        mine = [{"at": f"{n}", "reader": "front.reader"} for n in range(self.shows("cards"))]
+        return {"cards": [*mine, {"at": f"{self.clock[0]}", "reader": "back.reader"}][-50:]}
 
     def daemon(self, path: Path) -> FakeDaemon:
-        return FakeDaemon(path, status=self.facts, facts=self.facts, command=self.command, events=self.events)
+        return FakeDaemon(path, status=self.facts, facts=self.facts, command=self.command, cards=self.cards)
 
 
 @pytest.fixture
