@@ -23,7 +23,7 @@ from edge import tables
 from edge.policy import DoorPolicy, Timing
 from edge.problems import ConfigError, Problem, Report, alternatives, dotted, meant, shown
 from edge.settings import DoorSettings, DriverModule, DriverSettings, ElevatorSettings, FloorSettings, Settings
-from edge.tables import Commands, Control, Controller, Log, Mqtt
+from edge.tables import Commands, Control, Controller, Log, Mqtt, Web
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -43,6 +43,7 @@ _SECTIONS: Final[dict[str, type[tables.Table]]] = {
     "mqtt": Mqtt,
     "control": Control,
     "commands": Commands,
+    "web": Web,
 }
 _POLICY: Final = frozenset(tables.Door.model_fields) & frozenset(DoorPolicy.__dataclass_fields__)
 _NAMED: Final = ("driver", "door", "elevator")
@@ -159,6 +160,7 @@ class _Reading:
             mqtt=cast("Mqtt | None", sections.get("mqtt")),
             control=cast("Control", sections["control"]),
             commands=cast("Commands", sections["commands"]),
+            web=cast("Web", sections["web"]),
             drivers=MappingProxyType({n: self.with_points(n, d) for n, d in drivers_.items() if d}),
             doors=MappingProxyType({name: door for name, door in doors.items() if door}),
             elevators=MappingProxyType({name: elevator for name, elevator in elevators.items() if elevator}),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from edge.policy import DoorPolicy, Timing
     from edge.ports import Driver
-    from edge.tables import Commands, Control, Controller, Log, Mqtt
+    from edge.tables import Commands, Control, Controller, Log, Mqtt, Web
 
 
 class DriverModule(Protocol):
@@ -117,6 +117,8 @@ class Settings:
     mqtt: Mqtt | None
     control: Control
     commands: Commands
+    web: Web
+    """Of another program, the local page: no change of it is any to doord."""
     drivers: Mapping[str, DriverSettings]
     doors: Mapping[str, DoorSettings]
     elevators: Mapping[str, ElevatorSettings]

@@ -6,6 +6,7 @@ One rule: a table says of each key what is expected, in the words an error messa
 
 from __future__ import annotations
 
+import ipaddress
 import os.path
 import re
 from pathlib import Path
@@ -203,6 +204,70 @@ class Commands(Table):
     """`[commands]`: whose signature a command needs."""
 
     keys: tuple[FilePath, ...] = Field(default=(), strict=False, max_length=16, description="a list of up to 16 files")
+
+
+class Web(Table):
+    """`[web]`: the local page, which a service of its own shows (`doorweb`)."""
+
+    listen: str = Field(default="127.0.0.1:8443", description='"address:port", like "127.0.0.1:8443" or "[::]:8443"')
+    tls: bool = Field(default=True, description="true or false")
+    cert_file: FilePath | None = None
+    key_file: FilePath | None = None
+    accounts: FilePath = Field(default=Path("/var/lib/doorweb/accounts.json"), description="the path of a file")
+    idle_s: int = _within((60, 86_400), "seconds", default=1_800)
+    session_s: int = _within((300, 604_800), "seconds", default=43_200)
+
+    @field_validator("listen")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        try:
+            _listens_at(value)
+        except ValueError as error:
+            expected = 'expected an IP address and a port, like "127.0.0.1:8443" or "[::]:8443"'
+            raise ValueError(f"found {shown(value)}, {expected}") from error
+        return value
+
+    @field_validator("tls")
+    @classmethod
+    def _not_in_the_open(cls, value: bool, info: ValidationInfo) -> bool:
+        listen = info.data.get("listen")
+        if not value and listen is not None and not _listens_at(listen)[0].is_loopback:
+            raise ValueError(f"found false with listen = {shown(listen)}, which others can reach: expected true")
+        return value
+
+    @field_validator("cert_file", "key_file")
+    @classmethod
+    def _with_tls(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and info.data.get("tls") is False:
+            raise ValueError("found with tls = false, expected true")
+        return value
+
+    @field_validator("key_file")
+    @classmethod
+    def _a_pair(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and info.data.get("cert_file", value) is None:
+            raise ValueError("found without cert_file, expected one as well")
+        return value
+
+    @property
+    def address(self) -> str:
+        """Where it listens, without the port."""
+        return str(_listens_at(self.listen)[0])
+
+    @property
+    def port(self) -> int:
+        """Where it listens; 0 lets the kernel choose."""
+        return _listens_at(self.listen)[1]
+
+
+def _listens_at(value: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]:
+    """An address and a port. Raises ValueError."""
+    host, colon, port = value.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    address = ipaddress.ip_address(host[1:-1] if bracketed else host)
+    if bracketed != (address.version == 6) or not colon or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:  # noqa: PLR2004 -- an IP version, a port
+        raise ValueError(value)
+    return address, int(port)
 
 
 class Point(BaseModel):

@@ -12,7 +12,7 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from edge.config import MOST_ELEVATORS, MOST_FLOORS, kinds
-from edge.tables import ROLES, Commands, Control, Controller, Door, Elevator, Floor, Input, Log, Mqtt, Point, Rex
+from edge.tables import ROLES, Commands, Control, Controller, Door, Elevator, Floor, Input, Log, Mqtt, Point, Rex, Web
 from tests.support.configs import GOOD, settings_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ SECTIONS = {
     "`[mqtt]`": Mqtt,
     "`[control]`": Control,
     "`[commands]`": Commands,
+    "`[web]`": Web,
     "`[door.ID]`": Door,
 }
 POINTS = {"driver": Point, "debounce_ms": Input, "instability_ms": Input, "unlocks": Rex}

@@ -32,7 +32,7 @@ WRONG = [
         "[zzz]\n",
         (
             'zzz: unknown section, expected "commands", "control", "controller", "door", "driver", "elevator", '
-            '"log" or "mqtt"'
+            '"log", "mqtt" or "web"'
         ),
     ),
     ('[log]\npth = "x"\n', 'log.pth: unknown key, did you mean "path"?'),
