@@ -23,7 +23,8 @@ from edge import tables
 from edge.policy import DoorPolicy, Timing
 from edge.problems import ConfigError, Problem, Report, alternatives, dotted, meant, shown
 from edge.settings import DoorSettings, DriverModule, DriverSettings, ElevatorSettings, FloorSettings, Settings
-from edge.tables import Commands, Control, Controller, Log, Mqtt, Web
+from edge.tables import Commands, Control, Controller, Log, Mqtt
+from edge.tables_web import Web
 
 if TYPE_CHECKING:
     from collections.abc import Collection

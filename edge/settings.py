@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from edge.policy import DoorPolicy, Timing
     from edge.ports import Driver
-    from edge.tables import Commands, Control, Controller, Log, Mqtt, Web
+    from edge.tables import Commands, Control, Controller, Log, Mqtt
+    from edge.tables_web import Web
 
 
 class DriverModule(Protocol):

@@ -6,7 +6,6 @@ One rule: a table says of each key what is expected, in the words an error messa
 
 from __future__ import annotations
 
-import ipaddress
 import os.path
 import re
 from pathlib import Path
@@ -62,7 +61,8 @@ Wires: TypeAlias = dict[str, Any]
 """A point's inline table before its driver has read it."""
 
 
-def _within(span: tuple[float, float], unit: str, **more: Any) -> Any:  # noqa: ANN401 - as pydantic's Field has it
+def within(span: tuple[float, float], unit: str, **more: Any) -> Any:  # noqa: ANN401 - as pydantic's Field has it
+    """A field for a number of `unit` within `span`."""
     low, high = span
     return Field(ge=low, le=high, description=f"{low:g} to {high:g} {unit}", **more)
 
@@ -117,9 +117,9 @@ class Mqtt(Table):
     cert_file: FilePath | None = None
     key_file: FilePath | None = None
     ack: Literal["broker", "application"] = "broker"
-    window: int = _within((1, 1000), "messages", default=20)
+    window: int = within((1, 1000), "messages", default=20)
     prefix: str = Field(default="doorward/v1", description="an MQTT topic without wildcards")
-    keepalive_s: int = _within((5, 3600), "seconds", default=30)
+    keepalive_s: int = within((5, 3600), "seconds", default=30)
 
     @field_validator("url")
     @classmethod
@@ -206,70 +206,6 @@ class Commands(Table):
     keys: tuple[FilePath, ...] = Field(default=(), strict=False, max_length=16, description="a list of up to 16 files")
 
 
-class Web(Table):
-    """`[web]`: the local page, which a service of its own shows (`doorweb`)."""
-
-    listen: str = Field(default="127.0.0.1:8443", description='"address:port", like "127.0.0.1:8443" or "[::]:8443"')
-    tls: bool = Field(default=True, description="true or false")
-    cert_file: FilePath | None = None
-    key_file: FilePath | None = None
-    accounts: FilePath = Field(default=Path("/var/lib/doorweb/accounts.json"), description="the path of a file")
-    idle_s: int = _within((60, 86_400), "seconds", default=1_800)
-    session_s: int = _within((300, 604_800), "seconds", default=43_200)
-
-    @field_validator("listen")
-    @classmethod
-    def _an_address(cls, value: str) -> str:
-        try:
-            _listens_at(value)
-        except ValueError as error:
-            expected = 'expected an IP address and a port, like "127.0.0.1:8443" or "[::]:8443"'
-            raise ValueError(f"found {shown(value)}, {expected}") from error
-        return value
-
-    @field_validator("tls")
-    @classmethod
-    def _not_in_the_open(cls, value: bool, info: ValidationInfo) -> bool:
-        listen = info.data.get("listen")
-        if not value and listen is not None and not _listens_at(listen)[0].is_loopback:
-            raise ValueError(f"found false with listen = {shown(listen)}, which others can reach: expected true")
-        return value
-
-    @field_validator("cert_file", "key_file")
-    @classmethod
-    def _with_tls(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        if value is not None and info.data.get("tls") is False:
-            raise ValueError("found with tls = false, expected true")
-        return value
-
-    @field_validator("key_file")
-    @classmethod
-    def _a_pair(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        if value is not None and info.data.get("cert_file", value) is None:
-            raise ValueError("found without cert_file, expected one as well")
-        return value
-
-    @property
-    def address(self) -> str:
-        """Where it listens, without the port."""
-        return str(_listens_at(self.listen)[0])
-
-    @property
-    def port(self) -> int:
-        """Where it listens; 0 lets the kernel choose."""
-        return _listens_at(self.listen)[1]
-
-
-def _listens_at(value: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]:
-    """An address and a port. Raises ValueError."""
-    host, colon, port = value.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    address = ipaddress.ip_address(host[1:-1] if bracketed else host)
-    if bracketed != (address.version == 6) or not colon or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:  # noqa: PLR2004 -- an IP version, a port
-        raise ValueError(value)
-    return address, int(port)
-
-
 class Point(BaseModel):
     """What every point's table has; the other keys are its driver's."""
 
@@ -281,8 +217,8 @@ class Point(BaseModel):
 class Input(Point):
     """A contact, release or tamper input: may have its own debounce."""
 
-    debounce_ms: int | None = _within(rules.DEBOUNCE_MS, "milliseconds", default=None)
-    instability_ms: int | None = _within(rules.INSTABILITY_MS, "milliseconds", default=None)
+    debounce_ms: int | None = within(rules.DEBOUNCE_MS, "milliseconds", default=None)
+    instability_ms: int | None = within(rules.INSTABILITY_MS, "milliseconds", default=None)
 
 
 class Rex(Input):
@@ -317,18 +253,18 @@ class Door(Table):
     tamper: Wires | None = Field(default=None, description=_WIRES)
     buzzer: Wires | None = Field(default=None, description=_WIRES)
     reader: Wires | None = Field(default=None, description=_WIRES)
-    unlock_s: float = _within(rules.UNLOCK_S, "seconds", default=5.0)
+    unlock_s: float = within(rules.UNLOCK_S, "seconds", default=5.0)
     relock: Relock = Field(default=Relock.CLOSE, strict=False)
-    relock_delay_s: float = _within(rules.RELOCK_DELAY_S, "seconds", default=0.0)
-    held_open_s: float = _within(rules.HELD_OPEN_S, "seconds", default=30.0)
+    relock_delay_s: float = within(rules.RELOCK_DELAY_S, "seconds", default=0.0)
+    held_open_s: float = within(rules.HELD_OPEN_S, "seconds", default=30.0)
     held_open_from: HeldOpenFrom = Field(default=HeldOpenFrom.UNLOCK, strict=False)
     held_open_warning_s: float = Field(default=0.0, ge=0, description="0 (none) to less than held_open_s")
-    rex_shunt_s: float = _within(rules.REX_SHUNT_S, "seconds", default=5.0)
-    rex_grace_ms: int = _within(rules.REX_GRACE_MS, "milliseconds", default=0)
+    rex_shunt_s: float = within(rules.REX_SHUNT_S, "seconds", default=5.0)
+    rex_grace_ms: int = within(rules.REX_GRACE_MS, "milliseconds", default=0)
     rex_in_lockdown: bool = Field(default=True, description="true or false")
     rex_in_interlock: bool = Field(default=True, description="true or false")
-    debounce_ms: int = _within(rules.DEBOUNCE_MS, "milliseconds", default=30)
-    instability_ms: int = _within(rules.INSTABILITY_MS, "milliseconds", default=1000)
+    debounce_ms: int = within(rules.DEBOUNCE_MS, "milliseconds", default=30)
+    instability_ms: int = within(rules.INSTABILITY_MS, "milliseconds", default=1000)
     interlock: Name | None = Field(default=None, description="the name of a group of doors")
 
     @field_validator("held_open_warning_s")

@@ -53,8 +53,9 @@ ALLOWED = {
     # configuration: hostile text becomes frozen settings
     "edge.problems": "",
     "edge.tables": "edge.policy edge.problems",
+    "edge.tables_web": "edge.problems edge.tables",
     "edge.settings": "",
-    "edge.config": "drivers edge edge.policy edge.problems edge.settings edge.tables",
+    "edge.config": "drivers edge edge.policy edge.problems edge.settings edge.tables edge.tables_web",
     # the log
     "edge.clock": "edge.messages",
     "edge.log_times": "edge.messages",
@@ -99,6 +100,11 @@ ALLOWED = {
     "edge.cli.*": "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "
     "edge.clock edge.log_query edge.log_verify edge.log_schema edge.diagnose edge.findings edge.facts edge.provision "
     "edge.cards edge.directory edge.schedule edge.pins",
+    # the local page, a program of its own: doord through its socket, and nothing of doord's
+    "edge.web": "",
+    "edge.web.*": "edge edge.web edge.web.* edge.cli.client edge.cli.sources edge.cli.export edge.cli.times "
+    "edge.cli.diagnose_history edge.cli.diagnose_machine edge.catalogue edge.clock edge.config edge.diagnose edge.facts "
+    "edge.findings edge.notify edge.problems edge.tables_web edge.metrics",
     # one kind of hardware each
     "drivers": "",
     "drivers.gpio": f"{HARDWARE} drivers.gpio_*",

@@ -12,7 +12,8 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from edge.config import MOST_ELEVATORS, MOST_FLOORS, kinds
-from edge.tables import ROLES, Commands, Control, Controller, Door, Elevator, Floor, Input, Log, Mqtt, Point, Rex, Web
+from edge.tables import ROLES, Commands, Control, Controller, Door, Elevator, Floor, Input, Log, Mqtt, Point, Rex
+from edge.tables_web import Web
 from tests.support.configs import GOOD, settings_of
 
 if TYPE_CHECKING:
