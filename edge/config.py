@@ -22,8 +22,18 @@ import drivers
 from edge import tables
 from edge.policy import DoorPolicy, Timing
 from edge.problems import ConfigError, Problem, Report, alternatives, dotted, meant, shown
-from edge.settings import DoorSettings, DriverModule, DriverSettings, ElevatorSettings, FloorSettings, Settings
-from edge.tables import Commands, Control, Controller, Log, Mqtt
+from edge.settings import (
+    CommandSettings,
+    DoorSettings,
+    DriverModule,
+    DriverSettings,
+    ElevatorSettings,
+    FloorSettings,
+    KeySettings,
+    Settings,
+)
+from edge.tables import Control, Controller, Log, Mqtt
+from edge.tables_commands import CommandKey, Commands
 from edge.tables_web import Web
 
 if TYPE_CHECKING:
@@ -35,6 +45,8 @@ LARGEST_FILE: Final = 1 << 20
 MOST_DOORS: Final = 1024
 MOST_ELEVATORS: Final = 64
 MOST_FLOORS: Final = 256
+MOST_KEYS: Final = 16
+"""Of each kind; every one of them may be tried on a message."""
 CONTROLLER: Final = "controller"
 """The part before the dot in the names of points that belong to no door."""
 
@@ -69,11 +81,17 @@ def check_files(settings: Settings) -> tuple[Problem, ...]:
     Credentials are left out where systemd has not handed any over: outside the service they
     cannot be seen.
     """
-    files: dict[str, Path | None] = {f"commands.keys[{i}]": key for i, key in enumerate(settings.commands.keys)}
+    files: dict[str, Path | None] = {}
     if settings.mqtt is not None:
         names = ("password_file", "ca_file", "cert_file", "key_file")
         files |= {f"mqtt.{name}": getattr(settings.mqtt, name) for name in names}
     report = Report(settings.file)
+    keys = [key for key in settings.commands.keys if key.file.parent != tables.CREDENTIALS]
+    if keys:
+        from edge.tokens import read_keys  # noqa: PLC0415 -- cryptography is loaded only where there are keys
+
+        for where, message in read_keys(keys)[1].items():
+            report.add(where, message)
     for key, file in files.items():
         if file is None or file.parent == tables.CREDENTIALS:
             continue
@@ -150,6 +168,7 @@ class _Reading:
         declared = self.named("door", self.document.get("door"))
         doors = {name: self.door(name, table) for name, table in declared.items()}
         self.groups()
+        commands = self.commands(cast("Commands | None", sections["commands"]), declared)
         elevators = self.elevators(declared)
         if self.report.problems:
             return None
@@ -160,7 +179,7 @@ class _Reading:
             log=cast("Log", sections["log"]),
             mqtt=cast("Mqtt | None", sections.get("mqtt")),
             control=cast("Control", sections["control"]),
-            commands=cast("Commands", sections["commands"]),
+            commands=commands,
             web=cast("Web", sections["web"]),
             drivers=MappingProxyType({n: self.with_points(n, d) for n, d in drivers_.items() if d}),
             doors=MappingProxyType({name: door for name, door in doors.items() if door}),
@@ -196,6 +215,26 @@ class _Reading:
             elif name == CONTROLLER and section in {"door", "elevator"}:
                 self.report.add(dotted(section, name), "found a name that the controller itself has, expected another")
         return value
+
+    def commands(self, commands: Commands | None, doors: Collection[str]) -> CommandSettings:
+        if commands is None:
+            return CommandSettings()
+        keys = [KeySettings(f"commands.keys[{i}]", file.name, file) for i, file in enumerate(commands.keys)]
+        if commands.key is not None:
+            declared = self.named("commands.key", commands.key, MOST_KEYS)
+            found = [self.key(dotted("commands.key", name), name, table, doors) for name, table in declared.items()]
+            keys += [key for key in found if key is not None]
+        return CommandSettings(tuple(keys))
+
+    def key(self, key: str, name: str, value: object, doors: Collection[str]) -> KeySettings | None:
+        table = self.table(key, CommandKey, value)
+        if table is None:
+            return None
+        for i, door in enumerate(table.doors or ()):
+            if door not in doors:
+                self.report.add(dotted(key, "doors", i), f"found {shown(door)}, {meant(door, doors)}")
+        commands = None if table.commands is None else frozenset(table.commands)
+        return KeySettings(key, name, table.file, commands, None if table.doors is None else frozenset(table.doors))
 
     def driver(self, name: str, table: object) -> DriverSettings | None:
         key = dotted("driver", name)

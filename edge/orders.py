@@ -5,35 +5,37 @@ One rule: what comes in is hostile until it has been through here, and nothing h
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-
-from edge.messages import Actor, ClockQuality
-from edge.policy import UNLOCK_S
+from edge.catalogue import CATALOGUE, Witness
+from edge.claims import ANY_TIME, body_of, judge_permission, token_of
+from edge.messages import Actor, ClockQuality, Subject
+from edge.order_shape import ID, MAX_ID, MAX_SEQUENCE, RefusedError, json_object, shape, strict_json, time_us
 from edge.wire import to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from edge.messages import Json
+    from edge.order_shape import Body, Signer
 
 MAX_COMMAND_BYTES: Final = 64 * 1024
-MAX_ID: Final = 64
 FUTURE_US: Final = 60_000_000
 """How far ahead of ours the sender's clock may be."""
-LATER: Final = frozenset({"record", "apply_directory"})
-"""Commands of the contract that this version does not know yet."""
-MAX_SEQUENCE: Final = 2**53 - 1
-"""What every JSON reader can hold exactly (RFC 8259, section 6)."""
-_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_RFC_3339: Final = re.compile(
-    r"[0-9]{4}(-[0-9]{2}){2}[Tt ][0-9]{2}(:[0-9]{2}){2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
+NO_DOOR: Final = frozenset({"replay", "diagnose", "record"})
+"""Commands that concern no door."""
+RECORDABLE: Final = frozenset(row.type for row in CATALOGUE.values() if row.witness is Witness.UPSTREAM)
+"""What nobody at a door can witness; everything else a controller has seen itself or not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a `record` command enters into the log."""
+
+    type: str
+    object: Subject
+    details: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Order:
 
     id: str
     name: str
-    """One of CommandName, `replay` or `diagnose`."""
+    """One of CommandName, `replay`, `diagnose` or `record`."""
     doors: tuple[str, ...]
     actor: Actor
     issued_us: int
@@ -50,6 +52,9 @@ class Order:
     for_s: float | None = None
     span: tuple[int, int] | None = None
     """First and last sequence of a replay."""
+    entry: Entry | None = None
+    signer: Signer | None = None
+    """Whose signature it carries, where one is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,200 +66,167 @@ class Refusal:
     id: str | None = None
     name: str | None = None
     door: str | None = None
+    actor: Actor | None = None
+    """Who asked; known only when a signature says so."""
+    signer: Signer | None = None
+
+
+class Keyring(Protocol):
+    """`edge.tokens.Keyring`, which is loaded only where there are keys."""
+
+    def open(self, token: bytes) -> tuple[Signer, bytes]:
+        """Return who signed, and what; RefusedError when no known key did."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """What a command is judged by: who we are, what we have, what time it is."""
+    """What a command is judged by: who we are, what we have, what time it is, whose signature counts."""
 
     controller: str
     doors: Collection[str]
     wall_us: int
     clock: ClockQuality
     signatures_required: bool = False
+    keyring: Keyring | None = None
+    """None where no signature is required, or as long as no key could be read."""
 
 
-def _known_id(value: str) -> str:
-    if not _ID.fullmatch(value):
-        raise ValueError(f"expected 1 to {MAX_ID} of A-Z a-z 0-9 . _ : -")
-    return value
+@dataclass(slots=True)
+class _Seen:
+    """What is known of a message so far, so that a refusal can name it."""
 
-
-def _moment(value: str) -> str:
-    _time_us(value)
-    return value
-
-
-def _time_us(value: str) -> int:
-    if not _RFC_3339.fullmatch(value):
-        raise ValueError("expected a time with its zone (RFC 3339), such as 2026-11-22T21:57:03Z")
-    moment = datetime.fromisoformat(value.upper())
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-_Time = Annotated[str, Field(max_length=40), AfterValidator(_moment)]
-_Door = Annotated[str, Field(max_length=63)]
-
-
-class _Actor(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    id: Annotated[str, Field(min_length=1, max_length=200)]
-    name: Annotated[str | None, Field(max_length=200)] = None
-    email: Annotated[str | None, Field(max_length=254)] = None
-
-
-class _Command(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    id: Annotated[str, AfterValidator(_known_id)]
-    command: Literal[
-        "unlock", "lock", "hold_unlocked", "lock_down", "cancel_lockdown", "block", "unblock", "replay", "diagnose"
-    ]
-    issued_at: _Time
-    expires_at: _Time | None = None
-    actor: _Actor
-    door: _Door | None = None
-    doors: Annotated[list[_Door] | None, Field(min_length=1, max_length=1024)] = None
-    all: bool = False
-    for_s: Annotated[float | None, Field(ge=UNLOCK_S[0], le=UNLOCK_S[1])] = None
-    from_: Annotated[int | None, Field(alias="from", ge=1, le=MAX_SEQUENCE)] = None
-    to: Annotated[int | None, Field(ge=1, le=MAX_SEQUENCE)] = None
-
-
-class _RefusedError(Exception):
-    """A refusal on its way out of the judging."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(code)
-        self.code, self.text = code, text
+    body: dict[str, Any] = field(default_factory=dict)
+    signer: Signer | None = None
+    actor: Actor | None = None
 
 
 def parse_command(payload: bytes, receiver: Receiver, *, retained: bool) -> Order | Refusal:
     """Judge one message of the `commands` topic. Never raises."""
-    body: dict[str, Any] = {}
+    seen = _Seen()
     try:
-        body = _object(payload)
-        return _judge(_shape(body, receiver, retained=retained), receiver)
-    except _RefusedError as no:
-        return _refusal(no, body, receiver)
+        _read(payload, receiver, seen)
+        _let_in(receiver, seen, retained=retained)
+        body = shape(seen.body)
+        actor = Actor("operator", body.actor.id, body.actor.name, body.actor.email)
+        if seen.signer is not None:
+            seen.actor = actor
+        return _judge(body, actor, seen.signer, receiver)
+    except RefusedError as no:
+        return _refusal(no, seen, receiver)
 
 
-def _object(payload: bytes) -> dict[str, Any]:
-    if len(payload) > MAX_COMMAND_BYTES:
-        raise _RefusedError("too_large", f"a command has {len(payload)} bytes, expected at most {MAX_COMMAND_BYTES}")
-    try:
-        body = _loads(payload)
-    except (ValueError, RecursionError) as error:
-        raise _RefusedError("malformed", f"a command is one JSON object in UTF-8: {error}") from None
-    if not isinstance(body, dict):
-        raise _RefusedError("malformed", "a command is one JSON object")
-    return body
-
-
-def _shape(body: dict[str, Any], receiver: Receiver, *, retained: bool) -> _Command:
+def _let_in(receiver: Receiver, seen: _Seen, *, retained: bool) -> None:
     if retained:
-        raise _RefusedError("retained", "a retained command is never obeyed: publish commands without the retain flag")
-    if receiver.signatures_required:
-        raise _RefusedError("not_signed", "this controller obeys signed commands only")
-    name = body.get("command")
-    if isinstance(name, str) and name in LATER:
-        raise _RefusedError("unsupported_command", f"this version does not know {name} yet")
-    try:
-        return _Command.model_validate(body)
-    except ValidationError as error:
-        unknown = any(one["loc"] == ("command",) and one["type"] == "literal_error" for one in error.errors())
-        raise _RefusedError("unknown_command" if unknown else "malformed", _sentence(error)) from None
+        raise RefusedError("retained", "a retained command is never obeyed: publish commands without the retain flag")
+    if receiver.signatures_required and seen.signer is None:
+        raise RefusedError("not_signed", "this controller obeys signed commands only")
 
 
-def _judge(command: _Command, receiver: Receiver) -> Order:
-    issued_us = _time_us(command.issued_at)
-    expires_us = None if command.expires_at is None else _time_us(command.expires_at)
-    doors = _doors(command, receiver)
-    _judge_arguments(command)
-    _judge_age(command, issued_us, expires_us, receiver)
-    who = command.actor
+def _read(payload: bytes, receiver: Receiver, seen: _Seen) -> None:
+    """Find the command object; what a token says counts only when its signature has been verified."""
+    if len(payload) > MAX_COMMAND_BYTES:
+        raise RefusedError("too_large", f"a command has {len(payload)} bytes, expected at most {MAX_COMMAND_BYTES}")
+    token = token_of(payload)
+    if token is None:
+        seen.body = json_object(payload)
+        return
+    if not receiver.signatures_required:
+        raise RefusedError("malformed", "this is a signed command, and no key of its sender is configured here")
+    if receiver.keyring is None:
+        raise RefusedError("bad_signature", "none of the configured keys could be read")
+    seen.signer, content = receiver.keyring.open(token)
+    claims = json_object(content, "the payload of a signed command")
+    seen.body = {"id": claims.get("jti"), **claims}
+    seen.body = body_of(claims, receiver.controller)
+
+
+def _judge(body: Body, actor: Actor, signer: Signer | None, receiver: Receiver) -> Order:
+    issued_us = time_us(body.issued_at)
+    expires_us = None if body.expires_at is None else time_us(body.expires_at)
+    doors = _doors(body, receiver)
+    _judge_arguments(body)
+    if signer is not None:
+        judge_permission(signer, body.command, doors)
+    _judge_age(body, issued_us, expires_us, signer, receiver)
     return Order(
-        command.id,
-        command.command,
+        body.id,
+        body.command,
         doors,
-        Actor("operator", who.id, who.name, who.email),
+        actor,
         issued_us,
         expires_us,
-        command.for_s,
-        None if command.from_ is None else (command.from_, command.to or MAX_SEQUENCE),
+        body.for_s,
+        None if body.from_ is None else (body.from_, body.to or MAX_SEQUENCE),
+        _entry(body),
+        signer,
     )
 
 
-def _judge_arguments(command: _Command) -> None:
-    if command.command == "replay" and (command.from_ is None or (command.to or command.from_) < command.from_):
-        raise _RefusedError("malformed", "replay takes from, and to not below it")
-    if command.command != "replay" and (command.from_ is not None or command.to is not None):
-        raise _RefusedError("malformed", "from and to go with replay only")
-    if command.command != "unlock" and command.for_s is not None:
-        raise _RefusedError("malformed", "for_s goes with unlock only")
-    if command.command == "unlock" and command.expires_at is None:
-        raise _RefusedError("malformed", "an unlock takes expires_at: a pulse never runs late")
+def _judge_arguments(body: Body) -> None:
+    if body.command == "replay" and (body.from_ is None or (body.to or body.from_) < body.from_):
+        raise RefusedError("malformed", "replay takes from, and to not below it")
+    if body.command != "replay" and (body.from_ is not None or body.to is not None):
+        raise RefusedError("malformed", "from and to go with replay only")
+    if body.command != "unlock" and body.for_s is not None:
+        raise RefusedError("malformed", "for_s goes with unlock only")
+    if body.command == "unlock" and body.expires_at is None:
+        raise RefusedError("malformed", "an unlock takes expires_at: a pulse never runs late")
+    if (body.command == "record") != (body.event is not None):
+        raise RefusedError("malformed", "record takes an event, and nothing else does")
 
 
-def _judge_age(command: _Command, issued_us: int, expires_us: int | None, receiver: Receiver) -> None:
+def _entry(body: Body) -> Entry | None:
+    event = body.event
+    if event is None:
+        return None
+    if event.type not in RECORDABLE:
+        text = f"{event.type!r} is not entered from outside; expected {', '.join(sorted(RECORDABLE))}"
+        raise RefusedError("not_recordable", text)
+    details = event.details if event.time is None else {**event.details, "happened_at": event.time}
+    return Entry(event.type, Subject(event.object.type, event.object.id, event.object.name), details)
+
+
+def _judge_age(body: Body, issued_us: int, expires_us: int | None, signer: Signer | None, receiver: Receiver) -> None:
     """Modes are desired state and may run late; without a clock only they can."""
     if receiver.clock is ClockQuality.UNSYNCED:
-        if command.command == "unlock":
-            raise _RefusedError("clock_unsynced", "the clock cannot judge how old an unlock is")
+        if body.command == "unlock":
+            raise RefusedError("clock_unsynced", "the clock cannot judge how old an unlock is")
+        if signer is not None and body.command not in ANY_TIME:
+            raise RefusedError("clock_unsynced", f"the clock cannot judge how old a signed {body.command} is")
         return
     if expires_us is not None and expires_us <= receiver.wall_us:
-        raise _RefusedError("expired", f"it expired at {command.expires_at}")
+        raise RefusedError("expired", f"it expired at {body.expires_at}")
     if issued_us > receiver.wall_us + FUTURE_US:
-        raise _RefusedError("issued_in_future", f"it was issued at {command.issued_at}, which is still to come")
+        raise RefusedError("issued_in_future", f"it was issued at {body.issued_at}, which is still to come")
 
 
-def _doors(command: _Command, receiver: Receiver) -> tuple[str, ...]:
-    named = [command.door is not None, command.doors is not None, command.all]
-    if command.command in {"replay", "diagnose"}:
+def _doors(body: Body, receiver: Receiver) -> tuple[str, ...]:
+    named = [body.door is not None, body.doors is not None, body.all]
+    if body.command in NO_DOOR:
         if any(named):
-            raise _RefusedError("malformed", f"{command.command} concerns no door")
+            raise RefusedError("malformed", f"{body.command} concerns no door")
         return ()
     if sum(named) != 1:
-        raise _RefusedError("malformed", "expected exactly one of door, doors and all")
-    doors = receiver.doors if command.all else command.doors or [command.door or ""]
+        raise RefusedError("malformed", "expected exactly one of door, doors and all")
+    doors = receiver.doors if body.all else body.doors or [body.door or ""]
     for door in doors:
         if door not in receiver.doors:
-            raise _RefusedError("unknown_door", f"no door {door!r} here")
+            raise RefusedError("unknown_door", f"no door {door!r} here")
     return tuple(dict.fromkeys(doors))
 
 
-def _refusal(no: _RefusedError, body: Mapping[str, Any], receiver: Receiver) -> Refusal:
+def _refusal(no: RefusedError, seen: _Seen, receiver: Receiver) -> Refusal:
     """Name the command as far as it can be made out."""
-    command_id, name, door = body.get("id"), body.get("command"), body.get("door")
+    command_id, name, door = seen.body.get("id"), seen.body.get("command"), seen.body.get("door")
     return Refusal(
         no.code,
         no.text[:500],
-        command_id if isinstance(command_id, str) and _ID.fullmatch(command_id) else None,
+        command_id if isinstance(command_id, str) and ID.fullmatch(command_id) else None,
         name if isinstance(name, str) and len(name) <= MAX_ID else None,
         door if isinstance(door, str) and door in receiver.doors else None,
+        seen.actor,
+        seen.signer,
     )
-
-
-def _loads(payload: bytes) -> Any:  # noqa: ANN401 -- whatever they sent
-    """JSON as RFC 8259 has it: UTF-8, no NaN, no name twice. ValueError or RecursionError for anything else."""
-    body = json.loads(payload.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
-    json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair can be escaped in JSON, and never be sent on
-    return body
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    body = dict(pairs)
-    if len(body) != len(pairs):
-        raise ValueError("a key stands twice")
-    return body
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _sentence(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()[:5])
 
 
 def reply(order_id: str | None, name: str | None, outcomes: Json, *, code: str | None = None, text: str = "") -> bytes:
@@ -269,7 +241,7 @@ def parse_ack(payload: bytes, stream: str) -> int | None:
     if len(payload) > MAX_COMMAND_BYTES:
         return None
     try:
-        body = _loads(payload)
+        body = strict_json(payload)
     except (ValueError, RecursionError):
         return None
     if not isinstance(body, dict) or body.get("stream") != stream:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from edge.policy import DoorPolicy, Timing
     from edge.ports import Driver
-    from edge.tables import Commands, Control, Controller, Log, Mqtt
+    from edge.tables import Control, Controller, Log, Mqtt
     from edge.tables_web import Web
 
 
@@ -109,6 +109,26 @@ class ElevatorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class KeySettings:
+    """One public key of `[commands]`, and what it may; None is everything."""
+
+    key: str
+    """Where it stands, like `commands.keys[0]`."""
+    name: str
+    """The table's, or else the file's."""
+    file: Path
+    commands: frozenset[str] | None = None
+    doors: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSettings:
+    """`[commands]`: with a key, every command needs a signature."""
+
+    keys: tuple[KeySettings, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A whole configuration that has been checked. All paths are absolute."""
 
@@ -117,7 +137,7 @@ class Settings:
     log: Log
     mqtt: Mqtt | None
     control: Control
-    commands: Commands
+    commands: CommandSettings
     web: Web
     """Of another program, the local page: no change of it is any to doord."""
     drivers: Mapping[str, DriverSettings]
@@ -135,7 +155,7 @@ class Difference:
     doors: tuple[str, ...]
     """The doors that a running daemon takes over: only their name or policy changed."""
     applied: tuple[str, ...]
-    """The keys that these doors change."""
+    """The keys that these doors change, and those of `[commands]`."""
     restart: tuple[str, ...]
     """The keys that need a restart; nothing of them is in force before it."""
     settings: Settings
@@ -165,19 +185,27 @@ def difference(old: Settings, new: Settings) -> Difference:
             doors[door] = after
             applied += keys
     restart += _elevators(old, new)
-    settings = replace(old, doors=MappingProxyType({**old.doors, **doors}))
+    applied += _keys(old.commands, new.commands)
+    settings = replace(old, doors=MappingProxyType({**old.doors, **doors}), commands=new.commands)
     return Difference(tuple(doors), tuple(applied), tuple(dict.fromkeys(restart)), settings)
 
 
 def _sections(old: Settings, new: Settings) -> list[str]:
     keys: list[str] = []
-    for section in ("controller", "log", "mqtt", "control", "commands"):
+    for section in ("controller", "log", "mqtt", "control"):
         before, after = getattr(old, section), getattr(new, section)
         if before is None or after is None:
             keys += [section] if before is not after else []
         else:
             keys += [f"{section}.{key}" for key in _fields(before, after)]
     return keys
+
+
+def _keys(old: CommandSettings, new: CommandSettings) -> list[str]:
+    """Whose signature counts is asked anew with each command."""
+    before, after = ({one.key: one for one in chosen.keys} for chosen in (old, new))
+    keys = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+    return list(dict.fromkeys(key.partition("[")[0] for key in keys))
 
 
 def _fields(before: BaseModel, after: BaseModel) -> list[str]:

@@ -200,12 +200,6 @@ class Control(Table):
         return value
 
 
-class Commands(Table):
-    """`[commands]`: whose signature a command needs."""
-
-    keys: tuple[FilePath, ...] = Field(default=(), strict=False, max_length=16, description="a list of up to 16 files")
-
-
 class Point(BaseModel):
     """What every point's table has; the other keys are its driver's."""
 

@@ -224,6 +224,8 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest
         """,
     )
     assert [f"{p.key}: {p.message}" for p in check_files(settings)] == [
+        f'commands.keys[0]: found "{tmp_path}/ca.pem", which is no public key, expected an Ed25519 one in PEM'
+    ] + [
         f'{key}: found "{tmp_path}/{file}", expected a file that can be read: {why}'
         for key, file, why in (
             ("commands.keys[1]", "upstream.pem", "No such file or directory"),

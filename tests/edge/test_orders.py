@@ -81,7 +81,7 @@ def test_a_replay_has_a_span_and_no_doors() -> None:
         ({"command": ["unlock"]}, "unknown_command"),
         ({"command": {"unlock": 1}}, "unknown_command"),
         ({"command": None}, "malformed"),
-        ({"command": "record"}, "unsupported_command"),
+        ({"command": "record"}, "malformed"),
         ({"command": "apply_directory"}, "unsupported_command"),
         ({"id": None}, "malformed"),
         ({"id": ""}, "malformed"),

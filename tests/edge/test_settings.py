@@ -90,6 +90,24 @@ def test_what_a_button_does_is_policy_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "keys"),
+    [
+        ('keys = ["/x"]', ("commands.keys",)),
+        ('keys = ["/x", "/y"]', ("commands.keys",)),
+        ('key.hq = { file = "/x" }', ("commands.key.hq",)),
+        ('keys = ["/y"]\nkey.hq = { file = "/x", doors = ["front"] }', ("commands.key.hq", "commands.keys")),
+    ],
+)
+def test_whose_signature_counts_is_taken_over(tmp_path: Path, lines: str, keys: tuple[str, ...]) -> None:
+    old, new = change(tmp_path, ("[commands]", f"[commands]\n{lines}"))
+    found = difference(old, new)
+    assert (found.doors, found.applied, found.restart) == ((), keys, ())
+    assert found.settings == new
+    back = difference(new, old)
+    assert (back.applied, back.settings) == (keys, old)
+
+
+@pytest.mark.parametrize(
     ("edit", "keys"),
     [
         (('site = "hq"', 'site = "eu"'), ["controller.site"]),
@@ -102,7 +120,6 @@ def test_what_a_button_does_is_policy_too(tmp_path: Path) -> None:
         (("mqtt://broker", "mqtt://other"), ["mqtt.url"]),
         (('[mqtt]\nurl = "mqtt://broker"\n', ""), ["mqtt"]),
         (("[control]", '[control]\nsocket = "/x"'), ["control.socket"]),
-        (("[commands]", '[commands]\nkeys = ["/x"]'), ["commands.keys"]),
         (('kind = "simulated"', 'kind = "simulated"\nbounce_ms = 5'), ["driver.sim.bounce_ms"]),
         (("[driver.gp]", '[driver.third]\nkind = "gpio"\n[driver.gp]'), ["driver.third"]),
         (("line = 27", "line = 26"), ["door.front.contact"]),
