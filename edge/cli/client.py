@@ -42,7 +42,7 @@ class Client:
             self._socket.connect(str(path))
         except OSError as error:
             self._socket.close()
-            raise Unreachable(_sentence(error, path)) from error
+            raise Unreachable(sentence(error, path)) from error
         self._lines = self._socket.makefile("rwb")
 
     def __enter__(self) -> Self:

@@ -1,0 +1,149 @@
+"""Who may sign in: a file of accounts with their roles and the hashes of their passwords.
+
+One rule: a password is hashed or checked here and kept nowhere; checking takes as long for a name nobody has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+NAME_EXPECTED: Final = "1 to 40 of a-z, 0-9, '.', '_' and '-', the first a letter or a figure"
+SHORTEST_PASSWORD: Final = 12
+LONGEST_PASSWORD: Final = 256
+"""Characters."""
+MOST_ACCOUNTS: Final = 256
+LARGEST_FILE: Final = 1 << 20
+HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+"""argon2id as OWASP has it for small machines
+(https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#argon2id): doors need the memory more."""
+
+
+class Role(StrEnum):
+    """What somebody may do; an operator may all that a viewer may."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+
+
+class AccountsError(Exception):
+    """The file cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One who may sign in."""
+
+    name: str
+    role: Role
+    hash: str
+    """argon2id in the PHC string format."""
+
+
+class Accounts:
+    """The accounts of a file as it is now: a change counts from the next request on."""
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is read before somebody asks."""
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._accounts: Mapping[str, Account] = {}
+        self._decoy = hashed(secrets.token_urlsafe())
+
+    def get(self, name: str) -> Account | None:
+        """The account of this name, if there is one. Raises AccountsError."""
+        return self._read().get(name)
+
+    def check(self, name: str, password: str) -> Account | None:
+        """The account, if this is its password; takes its time (some 50 ms and 19 MiB). Raises AccountsError."""
+        account = self.get(name)
+        right = matches(self._decoy if account is None else account.hash, password)
+        return account if right else None
+
+    def _read(self) -> Mapping[str, Account]:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            self._seen, self._accounts = None, {}
+            return self._accounts
+        except OSError as error:
+            raise AccountsError(f"{self._path} cannot be read: {error.strerror}") from error
+        seen = found.st_mtime_ns, found.st_ino, found.st_size
+        if seen != self._seen:
+            self._accounts, self._seen = load(self._path), seen
+        return self._accounts
+
+
+def load(path: Path) -> dict[str, Account]:
+    """Every account by its name; none when there is no file. Raises AccountsError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise AccountsError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        if len(content) > LARGEST_FILE:
+            raise ValueError(f"more than {LARGEST_FILE} bytes")  # noqa: TRY301 -- one way out for all that is wrong
+        return {name: _account(name, one) for name, one in json.loads(content)["accounts"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise AccountsError(f"{path} is no file of accounts ({error!r}); doorctl web writes them") from error
+
+
+def _account(name: str, found: Mapping[str, str]) -> Account:
+    if not NAME.fullmatch(name) or not isinstance(found["hash"], str):
+        raise ValueError(name)
+    return Account(name, Role(found["role"]), found["hash"])
+
+
+def save(path: Path, accounts: Mapping[str, Account]) -> None:
+    """Replace the file in one step, for its owner's eyes only. Raises OSError.
+
+    Written by root it belongs to whoever the folder belongs to: the local page.
+    """
+    text = json.dumps({"accounts": {one.name: {"role": one.role, "hash": one.hash} for one in accounts.values()}})
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            if os.geteuid() == 0:
+                owner = path.parent.stat()
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def hashed(password: str) -> str:
+    """For the file."""
+    return HASHER.hash(password)
+
+
+def matches(hash_: str, password: str) -> bool:
+    """Whether this password was hashed so; a hash that is none matches nothing."""
+    try:
+        return HASHER.verify(hash_, password)
+    except (VerificationError, InvalidHashError):
+        return False

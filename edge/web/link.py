@@ -1,0 +1,147 @@
+"""The page's end of doord's control socket: questions, and one live stream for everybody who watches.
+
+One rule: however many browsers there are, doord sees a bounded number of connections from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.cli.client import ANSWER_WITHIN_S, Refused, Unreachable, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+    from pathlib import Path
+
+MOST_AT_ONCE: Final = 6
+"""Connections with a question; of doord's 32 there must be some left for doorctl."""
+MOST_WAITING: Final = 64
+LONGEST_ANSWER: Final = 16 << 20
+"""Bytes of one line: a page of 500 records, or the status of 1024 doors, is far less."""
+AGAIN_S: Final = 1.0
+
+
+class Link:
+    """Asks doord, and follows it while somebody watches."""
+
+    def __init__(self, socket: Path) -> None:
+        """Connects when somebody asks."""
+        self._socket = socket
+        self._free = asyncio.Semaphore(MOST_AT_ONCE)
+        self._waiting = 0
+        self._watchers: set[asyncio.Event] = set()
+        self._following: asyncio.Task[None] | None = None
+        self.status: dict[str, Any] | None = None
+        """The newest, while somebody watches; None until it comes, or while doord does not answer."""
+        self.committed = 0
+        """The highest sequence number heard of."""
+        self.trouble: str | None = None
+
+    async def ask(self, op: str, who: str | None = None, **body: Any) -> Any:  # noqa: ANN401 -- JSON
+        """One question; `who` is the account it is asked for. Raises Refused and Unreachable."""
+        if self._waiting >= MOST_WAITING:
+            raise Unreachable("too many ask at the same time; try again")
+        request = {"op": op, **body} | ({} if who is None else {"as": {"id": who, "name": who}})
+        self._waiting += 1
+        try:
+            async with self._free, asyncio.timeout(ANSWER_WITHIN_S), self._connected() as (reader, writer):
+                await _say(writer, request)
+                return (await _read(reader))["result"]
+        except TimeoutError:
+            raise Unreachable(f"the daemon did not answer within {ANSWER_WITHIN_S:.0f} s") from None
+        finally:
+            self._waiting -= 1
+
+    async def changes(self) -> AsyncGenerator[None, None]:
+        """Yields at once, and again when there is something new in `status`, `committed` or `trouble`.
+
+        What comes while the watcher is busy is one change: nobody falls behind.
+        """
+        news = asyncio.Event()
+        self._watchers.add(news)
+        if self._following is None:
+            self._following = asyncio.create_task(self._follow())
+        try:
+            while True:
+                yield
+                await news.wait()
+                news.clear()
+        finally:
+            self._watchers.discard(news)
+            if not self._watchers:
+                await self.close()
+
+    async def close(self) -> None:
+        """Stop following."""
+        following, self._following = self._following, None
+        self.status = None
+        if following is not None:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                async with self._connected() as (reader, writer):
+                    await _say(writer, {"op": "watch"})
+                    while True:
+                        async with asyncio.timeout(ANSWER_WITHIN_S):
+                            self._take((await _read(reader))["item"])
+            except TimeoutError:
+                self._lost(f"the daemon said nothing for {ANSWER_WITHIN_S:.0f} s")
+            except (Unreachable, Refused) as error:
+                self._lost(str(error))
+            await asyncio.sleep(AGAIN_S)
+
+    def _take(self, item: dict[str, Any]) -> None:
+        if "status" in item:
+            self.status, self.trouble = item["status"], None
+            self.committed = int(item["status"]["log"]["committed"])
+        elif "record" in item:
+            self.committed = max(self.committed, int(item["record"]["sequence"]))
+        self._tell()
+
+    def _lost(self, trouble: str) -> None:
+        self.status, self.trouble = None, trouble
+        self._tell()
+
+    def _tell(self) -> None:
+        for news in self._watchers:
+            news.set()
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        try:
+            reader, writer = await asyncio.open_unix_connection(self._socket, limit=LONGEST_ANSWER)
+        except OSError as error:
+            raise Unreachable(sentence(error, self._socket)) from error
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+
+
+async def _say(writer: asyncio.StreamWriter, request: dict[str, Any]) -> None:
+    writer.write(json.dumps(request).encode() + b"\n")
+    try:
+        await writer.drain()
+    except OSError as error:
+        raise Unreachable(f"the daemon hung up: {error}") from None
+
+
+async def _read(reader: asyncio.StreamReader) -> dict[str, Any]:
+    try:
+        line = await reader.readline()
+        answer = json.loads(line) if line else None
+    except OSError as error:
+        raise Unreachable(f"the daemon hung up: {error}") from None
+    except ValueError:  # no JSON, or a line without an end
+        raise Unreachable("what answers there does not speak doord's language") from None
+    if not isinstance(answer, dict):
+        raise Unreachable("the daemon hung up")
+    if not answer.get("ok"):
+        raise Refused(str(answer.get("code")), str(answer.get("message")))
+    return answer
