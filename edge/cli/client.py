@@ -100,8 +100,8 @@ class Client:
         return answer
 
 
-def _sentence(error: OSError, path: Path) -> str:
-    """What a technician can do about it."""
+def sentence(error: OSError, path: Path) -> str:
+    """Why there is no connection, and what a technician can do about it."""
     if isinstance(error, FileNotFoundError):
         return f"no daemon at {path}: is doord running? systemctl status doord"
     if isinstance(error, ConnectionRefusedError):

@@ -29,7 +29,7 @@ MOST_ACCOUNTS: Final = 256
 LARGEST_FILE: Final = 1 << 20
 HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 """argon2id as OWASP has it for small machines
-(https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#argon2id): doors need the memory more."""
+(https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html): doors need the memory more."""
 
 
 class Role(StrEnum):
