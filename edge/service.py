@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.control import LONGEST_LOGIN, WEB, RequestError
+from edge.directory import Directory
+from edge.export_desk import ExportDesk
 from edge.log import LogUnavailableError
 from edge.messages import Actor, CommandName, Event, Subject
 from edge.policy import UNLOCK_S
 from edge.runner import SITE
+from edge.searches import Asked, UnknownGroupError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
@@ -27,24 +30,9 @@ if TYPE_CHECKING:
     from edge.runner import Runner
     from edge.watchers import Watchers
 
-MAX_PAGE: Final = 500
-
 
 class _Ask(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Events(_Ask):
-    after: int | None = Field(None, ge=0)
-    before: int | None = Field(None, ge=0)
-    since_us: int | None = None
-    until_us: int | None = None
-    door: list[str] = Field([], max_length=1024)
-    type: list[str] = Field([], max_length=256)
-    event_class: str | None = Field(None, alias="class", pattern="^(access|audit)$")
-    user: list[str] = Field([], max_length=256)
-    limit: int = Field(MAX_PAGE, ge=1, le=MAX_PAGE)
-    newest: bool = False
 
 
 class _Command(_Ask):
@@ -81,6 +69,14 @@ class Simulator(Protocol):
 
     def simulate(self, door: str, action: str, argument: str | None) -> None:
         """Raises ValueError with a sentence."""
+
+
+@runtime_checkable
+class Librarian(Protocol):
+    """A daemon that has a directory."""
+
+    def directory(self) -> Directory:
+        """The one in force now."""
 
 
 class Host(Protocol):
@@ -134,7 +130,11 @@ class Service:
             "who": self._who,
             "reload": self._reload,
             "login": self._login,
+            "export": ExportDesk(host, self._directory).serve,
         }
+
+    def _directory(self) -> Directory:
+        return self._host.directory() if isinstance(self._host, Librarian) else Directory()
 
     def watch(self) -> AsyncGenerator[Json, None]:
         """The live stream."""
@@ -181,23 +181,11 @@ class Service:
         return {}
 
     async def _events(self, body: dict[str, Any], _actor: Actor) -> Json:
-        from edge.log_query import Query  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
-
-        ask = _Events.model_validate(body)
-        page = await self._host.log.query(
-            Query(
-                ask.since_us,
-                ask.until_us,
-                tuple(ask.door),
-                tuple(ask.type),
-                ask.event_class,
-                tuple(ask.user),
-                after=ask.after or 0,
-                before=ask.before,
-                limit=ask.limit,
-                newest=ask.newest,
-            )
-        )
+        try:
+            query = Asked.model_validate(body).page(self._directory())
+        except UnknownGroupError as error:
+            raise RequestError("unknown_group", str(error)) from None
+        page = await self._host.log.query(query)
         return {"records": [self._host.cloudevent(record) for record in page.records], "next": page.next}
 
     async def _command(self, body: dict[str, Any], actor: Actor) -> Json:

@@ -86,10 +86,15 @@ ALLOWED = {
     "edge.aside": "",
     "edge.mqtt": "edge.aside edge.ports",
     "edge.tokens": "edge.order_shape",
-    "edge.command_desk": "edge.messages edge.log edge.orders edge.directory edge.tokens",
+    "edge.command_desk": "edge.messages edge.log edge.orders edge.directory edge.problems edge.tokens",
     "edge.control": "edge.messages",
-    "edge.service": "edge.messages edge.control edge.log edge.log_query edge.policy edge.runner edge.directory "
-    "edge.schedule",
+    "edge.searches": "edge.directory edge.log_query",
+    "edge.report_file": "",
+    "edge.reports": "edge.messages edge.searches",
+    "edge.report_runner": "edge.messages edge.export_desk edge.log_query edge.report_file edge.reports edge.searches",
+    "edge.export_desk": "edge.messages edge.control edge.searches",
+    "edge.service": "edge.messages edge.control edge.export_desk edge.log edge.log_query edge.policy edge.runner "
+    "edge.directory edge.schedule edge.searches",
     "edge.status": "edge edge.messages",
     "edge.watchers": "",
     "edge.notify": "",
@@ -102,7 +107,7 @@ ALLOWED = {
     "edge.cli": "edge edge.cli.*",
     "edge.cli.*": "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "
     "edge.clock edge.log_query edge.log_verify edge.log_schema edge.diagnose edge.findings edge.facts edge.provision "
-    "edge.cards edge.directory edge.schedule edge.pins",
+    "edge.cards edge.directory edge.schedule edge.pins edge.searches edge.report_file",
     # the local page, a program of its own: doord through its socket, and nothing of doord's
     "edge.web": "",
     "edge.web.*": "edge edge.web edge.web.* edge.cli.client edge.cli.sources edge.cli.export edge.cli.times "

@@ -1,65 +1,33 @@
-"""`doorctl export`: the event report as CSV (RFC 4180, UTF-8), all of it or nothing.
+"""`doorctl export`: the event report as a file, all of it or nothing.
 
-One rule: a spreadsheet must never run what a card holder was named.
+One rule: whoever asks a running daemon for a report is recorded, and so is that it was finished.
 """
 
 from __future__ import annotations
 
-import csv
 import io
-import json
-import os
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final
 
+from edge.cli.client import Client, Refused, Unreachable
 from edge.cli.history import ascending, filters, newest, source
 from edge.cli.text import say_json
+from edge.report_file import write_csv, written
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator
 
-COLUMNS: Final = (
-    "time",
-    "sequence",
-    "type",
-    "class",
-    "severity",
-    "success",
-    "code",
-    "subject",
-    "object_type",
-    "object_id",
-    "object_name",
-    "actor_kind",
-    "actor_id",
-    "actor_name",
-    "actor_email",
-    "cause",
-    "message",
-    "correlation",
-    "clock",
-    "id",
-    "details",
-)
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""A spreadsheet may run a cell that begins so (https://owasp.org/www-community/attacks/CSV_Injection)."""
+STDOUT: Final = "-"
+LONGEST_NAME: Final = 200
 
 
 def export(arguments: argparse.Namespace) -> int:
     """Write the event report; an existing file is replaced only by a whole one."""
     asked = filters(arguments)
-    with closing(source(arguments)) as pages:
-        records = newest(pages, asked, arguments.limit) if arguments.limit else ascending(pages, asked)
-        if arguments.file == "-":
-            if isinstance(sys.stdout, io.TextIOWrapper):
-                sys.stdout.reconfigure(encoding="utf-8", newline="")
-            count = write_csv(sys.stdout, records)
-        else:
-            count = _to_file(Path(arguments.file), records)
-    if arguments.file == "-":
+    count = _write(arguments, asked) if arguments.log else _recorded(arguments, asked)
+    if arguments.file == STDOUT:
         return 0
     if arguments.json:
         say_json({"file": arguments.file, "records": count})
@@ -68,60 +36,32 @@ def export(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _to_file(path: Path, records: Iterator[dict[str, Any]]) -> int:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _recorded(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
+    """Write what had happened when it was asked for. The records about the report are not in it."""
+    name = "standard output" if arguments.file == STDOUT else Path(arguments.file).name[-LONGEST_NAME:]
+    limit = {"limit": arguments.limit} if arguments.limit else {}
+    begun = _tell(arguments, action="create", name=name, filters=asked, **limit)
     try:
-        with partial.open("x", encoding="utf-8", newline="") as out:
-            count = write_csv(out, records)
-            out.flush()
-            os.fsync(out.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        count = _write(arguments, {**asked, "before": begun["through"] + 1})
+    except BaseException:
+        with suppress(Refused, Unreachable):  # why it was given up is told below
+            _tell(arguments, action="finished", export=begun["export"], records=0, code="given_up")
+        raise
+    _tell(arguments, action="finished", export=begun["export"], records=count)
     return count
 
 
-def write_csv(out: TextIO, records: Iterable[dict[str, Any]]) -> int:
-    """Row by row; returns how many records."""
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    count = 0
-    for record in records:
-        writer.writerow([_cell(value) for value in _row(record)])
-        count += 1
-    return count
+def _tell(arguments: argparse.Namespace, **body: Any) -> Any:  # noqa: ANN401 -- JSON
+    """On a connection of its own: the daemon hangs up on who is silent for as long as a long report takes."""
+    with closing(Client(arguments.socket)) as client:
+        return client.ask("export", **body)
 
 
-def _row(record: dict[str, Any]) -> list[Any]:
-    data, thing, actor = record["data"], record["data"]["object"], record["data"]["actor"] or {}
-    return [
-        record["time"],
-        int(record["sequence"]),
-        record["type"],
-        data["class"],
-        data["severity"],
-        str(data["success"]).lower(),
-        data["code"],
-        record["subject"],
-        thing["type"],
-        thing["id"],
-        thing["name"],
-        actor.get("kind"),
-        actor.get("id"),
-        actor.get("name"),
-        actor.get("email"),
-        data["cause"],
-        data["message"],
-        data["correlation"],
-        data["clock"],
-        record["id"],
-        json.dumps(data["details"], ensure_ascii=False),
-    ]
-
-
-def _cell(value: object) -> object:
-    """An apostrophe makes a spreadsheet take the cell for text; blanks before a formula do not help it."""
-    if value is None:
-        return ""
-    text = isinstance(value, str) and (value.startswith(FORMULA) or value.lstrip().startswith(FORMULA))
-    return f"'{value}" if text else value
+def _write(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
+    with closing(source(arguments)) as pages:
+        records = newest(pages, asked, arguments.limit) if arguments.limit else ascending(pages, asked)
+        if arguments.file != STDOUT:
+            return written(Path(arguments.file), records)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", newline="")
+        return write_csv(sys.stdout, records)

@@ -44,11 +44,12 @@ def filters(arguments: argparse.Namespace) -> dict[str, Any]:
         asked["until_us"] = to_us(parse_time(arguments.until, now))
     if arguments.event_class:
         asked["class"] = arguments.event_class
-    return asked | {name: given for name in ("door", "type", "user") if (given := getattr(arguments, name))}
+    lists = ("door", "type", "user", "group", "outcome", "code", "text")
+    return asked | {name: given for name in lists if (given := getattr(arguments, name))}
 
 
 def ascending(pages: Source, asked: dict[str, Any], after: int = 0) -> Iterator[dict[str, Any]]:
-    """Everything above `after`, oldest first."""
+    """Everything above `after` (and below `before`, if that is asked), oldest first."""
     following: int | None = after
     while following is not None:
         records, following = pages.page({**asked, "after": following, "limit": PAGE})
@@ -58,7 +59,7 @@ def ascending(pages: Source, asked: dict[str, Any], after: int = 0) -> Iterator[
 def newest(pages: Source, asked: dict[str, Any], limit: int) -> Iterator[dict[str, Any]]:
     """The newest `limit`, oldest first: look back for where they begin, then read forward."""
     asked_back = {**asked, "newest": True}
-    records, before = pages.page({**asked_back, "before": None, "limit": min(limit, PAGE)})
+    records, before = pages.page({**asked_back, "before": asked.get("before"), "limit": min(limit, PAGE)})
     left = limit - len(records)
     if left == 0 or before is None:
         yield from reversed(records)

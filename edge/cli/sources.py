@@ -58,22 +58,11 @@ class FileSource:
         self._identity = Identity(str(who.get("site", "unknown")), str(who.get("id", "unknown")), self._reader.epoch)
 
     def page(self, asked: dict[str, Any]) -> tuple[list[dict[str, Any]], int | None]:
-        """See Source. Raises OSError when the file is damaged here."""
-        from edge.log_query import Query  # noqa: PLC0415 -- as above
+        """See Source. Raises OSError when the file is damaged here, ValueError when a group is asked for."""
+        from edge.searches import Asked  # noqa: PLC0415 -- pydantic is slow to import
         from edge.wire import cloudevent  # noqa: PLC0415 -- as above
 
-        query = Query(
-            asked.get("since_us"),
-            asked.get("until_us"),
-            tuple(asked.get("door", ())),
-            tuple(asked.get("type", ())),
-            asked.get("class"),
-            tuple(asked.get("user", ())),
-            after=asked.get("after") or 0,
-            before=asked.get("before"),
-            limit=asked["limit"],
-            newest=asked.get("newest", False),
-        )
+        query = Asked.model_validate(asked).page(None)
         try:
             page = self._reader.page(query)
         except self._reader.db.Error as error:

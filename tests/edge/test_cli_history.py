@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.cli.export import COLUMNS, write_csv
 from edge.cli.history import PAGE, ascending, newest
+from edge.report_file import COLUMNS, write_csv
 from tests.support.cli import Doorctl
 from tests.support.control import FakeDaemon, RefusalError, pages, record, status
 from tests.support.golden import check_golden
@@ -92,6 +92,7 @@ def test_events_asks_for_90_days_and_10_000_unless_told_otherwise(doorctl: Doorc
 
 def test_every_filter_reaches_the_daemon(doorctl: Doorctl) -> None:
     words = "--since 2026-11-22 --until 2026-11-22T12:00Z --door front --door back --type lock.opened --class access"
+    words += " --group staff --outcome refused --code unknown_card --text tür"
     with FakeDaemon(doorctl.socket) as daemon:
         assert doorctl("events", *words.split(), "--user", "ann@example.org", "--limit", "7").code == 0
         [ask] = daemon.of("events")
@@ -103,6 +104,10 @@ def test_every_filter_reaches_the_daemon(doorctl: Doorctl) -> None:
         "type": ["lock.opened"],
         "class": "access",
         "user": ["ann@example.org"],
+        "group": ["staff"],
+        "outcome": "refused",
+        "code": ["unknown_card"],
+        "text": "tür",
         "before": None,
         "limit": 7,
         "newest": True,
@@ -253,6 +258,62 @@ def test_verify_names_the_first_broken_record(doorctl: Doorctl, log: Path) -> No
     assert doorctl("log", "verify").code == 2
 
 
+def test_what_cannot_be_looked_up_in_a_file_is_said(doorctl: Doorctl, log: Path, tmp_path: Path) -> None:
+    said = doorctl("events", "--log", str(log), "--group", "staff")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "doorctl: a group cannot be looked up here: only a running doord knows who is in it\n"
+    assert doorctl("export", str(tmp_path / "r.csv"), "--log", str(log), "--group", "staff").code == 2
+    assert not (tmp_path / "r.csv").exists()
+
+
+def test_a_file_is_searched_by_outcome_code_and_text(doorctl: Doorctl, log: Path) -> None:
+    words = ["events", "--log", str(log), "--json", "--since", "2020-01-01"]
+    assert len(sequences(doorctl(*words, "--text", "BACK").out)) == 400
+    assert sequences(doorctl(*words, "--text", '"number":77}').out) == [78]
+    assert len(sequences(doorctl(*words, "--outcome", "granted").out)) == 1_200
+    assert doorctl(*words, "--outcome", "refused").out == ""
+    assert doorctl(*words, "--code", "unknown_card").out == ""
+
+
+# --- who asks for a report -----------------------------------------------------------------------------
+
+
+def test_a_report_is_asked_for_before_and_told_of_after(doorctl: Doorctl, tmp_path: Path) -> None:
+    """What comes while it is written, and the records about the report itself, are not part of it."""
+    held = [record(n) for n in range(1, 4)]
+    begun = {"export": "export-9", "through": 2}
+    report = tmp_path / "report.jsonl"
+    with FakeDaemon(doorctl.socket, events=pages(held), export=begun) as daemon:
+        said = doorctl("export", str(report), "--door", "front", "--outcome", "granted", "--limit", "7")
+    assert (said.code, said.err) == (0, f"2 records written to {report}\n")
+    assert [json.loads(line) for line in report.read_text().splitlines()] == held[:2]
+    create, finished = daemon.of("export")
+    assert create.pop("filters").pop("since_us") > 0
+    assert create == {"op": "export", "action": "create", "name": "report.jsonl", "limit": 7}
+    assert finished == {"op": "export", "action": "finished", "export": "export-9", "records": 2}
+
+
+def test_a_report_that_is_given_up_is_told_too(doorctl: Doorctl, tmp_path: Path) -> None:
+    with FakeDaemon(doorctl.socket, events=pages([record(1)])) as daemon:
+        assert doorctl("export", str(tmp_path / "none" / "report.csv")).code == 2
+    [_, finished] = daemon.of("export")
+    assert finished.items() >= {"records": 0, "code": "given_up"}.items()
+
+
+def test_a_report_of_a_file_asks_nobody(doorctl: Doorctl, log: Path, tmp_path: Path) -> None:
+    with FakeDaemon(doorctl.socket) as daemon:
+        assert doorctl("export", str(tmp_path / "r.csv"), "--log", str(log), "--since", "2020-01-01").code == 0
+    assert daemon.asked == []
+
+
+def test_json_lines_are_the_records_as_on_the_wire(doorctl: Doorctl, log: Path, tmp_path: Path) -> None:
+    words = ["--log", str(log), "--since", "2020-01-01"]
+    assert doorctl("export", str(tmp_path / "r.JSONL"), *words).code == 0
+    assert (tmp_path / "r.JSONL").read_text().count("\n") == 1_200
+    found = [json.loads(line) for line in (tmp_path / "r.JSONL").read_text().splitlines()]
+    assert found == [json.loads(line) for line in doorctl("events", "--json", *words).lines]
+
+
 # --- CSV ---------------------------------------------------------------------------------------------
 
 
@@ -300,6 +361,7 @@ def test_a_report_cannot_be_written_there(doorctl: Doorctl, tmp_path: Path) -> N
     assert "No such file or directory" in said.err
 
 
+WIDE = ("\uff1d", "\uff0b", "\uff0d", "\uff20")  # = + - @ of East Asian keyboards
 NAMES = st.text(max_size=30) | st.sampled_from(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", '"', "a,b\nc"])
 
 
@@ -312,5 +374,5 @@ def test_no_name_becomes_a_formula_and_none_is_lost(name: str, message: str) -> 
     assert tuple(row) == COLUMNS
     for cell, value in ((row["actor_name"], name), (row["message"], message)):
         assert cell in {value, f"'{value}"}
-        assert not cell.lstrip().startswith(("=", "+", "-", "@"))
+        assert not cell.lstrip().startswith(("=", "+", "-", "@", *WIDE))
     assert row["code"] == ""

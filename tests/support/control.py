@@ -141,7 +141,13 @@ class FakeDaemon:
     def __init__(self, path: Path, **answers: Any) -> None:
         """`answers`: op -> a result, a function of the request, or for `watch` a list of items."""
         self.path = path
-        self.answers: dict[str, Any] = {"status": status(), "events": pages([]), "watch": [], **answers}
+        self.answers: dict[str, Any] = {
+            "status": status(),
+            "events": pages([]),
+            "watch": [],
+            "export": {"export": "export-1", "through": 1 << 53},
+            **answers,
+        }
         self.asked: list[dict[str, Any]] = []
         fake = self
 
