@@ -12,17 +12,21 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.log import LogUnavailableError
-from edge.messages import Actor, CommandName, Event, Subject
+from edge.messages import SYSTEM, Actor, CommandName, Event, Subject
 from edge.orders import Order, Receiver, Refusal, parse_command, reply
+from edge.problems import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from edge.clock import Clock
     from edge.log import Log
     from edge.messages import Json
+    from edge.order_shape import Signer
+    from edge.orders import Entry, Keyring
     from edge.ports import Incoming
     from edge.runner import Runner
+    from edge.settings import KeySettings, Settings
     from edge.sync import Upstream
 
 LOG: Final = logging.getLogger(__name__)
@@ -63,14 +67,45 @@ class CommandDesk:
     """Takes messages of the `commands` topic."""
 
     def __init__(self, host: Host, *, signatures_required: bool) -> None:
-        """Serves for as long as the host lives."""
+        """Serves for as long as the host lives; a signature that is required is refused until there are keys."""
         self._host = host
         self._signatures_required = signatures_required
+        self._keyring: Keyring | None = None
+        self._bad_keys: tuple[str, ...] = ()
         self._under_way: set[asyncio.Task[None]] = set()
         self._answers: dict[str, bytes] = {}
         """By id, the oldest first; of too many the oldest are forgotten."""
         self._window_s, self._refused = 0.0, 0
         self.unrecorded = 0
+
+    async def start(self, settings: Settings) -> None:
+        """Read the keys, without making doors wait. One that cannot be used is a fault; the others count."""
+        keyring, problems = await _read(settings)
+        self.obey(keyring, settings)
+        for key, message in problems.items():
+            LOG.error("%s: %s", key, message)
+            self._say("controller.fault", key, message)
+        self._bad_keys = tuple(problems)
+
+    async def read_keys(self, settings: Settings) -> Keyring | None:
+        """Read keys that are to count from now on. Raises ConfigError with everything that is wrong with them."""
+        keyring, problems = await _read(settings)
+        if problems:
+            raise ConfigError(Problem(settings.file, key, message) for key, message in problems.items())
+        return keyring
+
+    def obey(self, keyring: Keyring | None, settings: Settings) -> bool:
+        """From the next message on these keys count; whether that is any change."""
+        before = self._signatures_required, _signers(self._keyring)
+        self._keyring, self._signatures_required = keyring, bool(settings.commands.keys)
+        for key in self._bad_keys:
+            self._say("controller.fault_cleared", key, None)
+        self._bad_keys = ()
+        return before != (self._signatures_required, _signers(keyring))
+
+    def _say(self, kind: str, key: str, reason: str | None) -> None:
+        at_ns, details = self._host.clock.now_ns(), {"reason": reason}
+        self._host.log.append([Event(kind, at_ns, Subject("key", key, key), SYSTEM, details=details)])
 
     def ordered(self, incoming: Incoming) -> None:
         """A message came."""
@@ -81,10 +116,11 @@ class CommandDesk:
             host.clock.wall_us(),
             host.clock.quality(),
             self._signatures_required,
+            self._keyring,
         )
         order = parse_command(incoming.payload, receiver, retained=incoming.retained)
         if isinstance(order, Order) and len(self._under_way) >= MAX_AT_ONCE:
-            order = Refusal("busy", f"{MAX_AT_ONCE} commands are under way", order.id, order.name)
+            order = _refusal(order, "busy", f"{MAX_AT_ONCE} commands are under way")
         if isinstance(order, Refusal):
             before = self._answers.get(order.id or "") if order.code == "expired" else None
             if before is not None:  # it came in time once, and comes again
@@ -101,7 +137,7 @@ class CommandDesk:
         try:
             admission = await log.admit(order.id, order.expires_us)
         except LogUnavailableError as error:
-            self._refuse(Refusal("busy", str(error), order.id, order.name), incoming)
+            self._refuse(_refusal(order, "busy", str(error)), incoming)
             return
         if not admission.first:
             text = "this id was carried out before; its answer is lost"
@@ -109,8 +145,7 @@ class CommandDesk:
             self._answer(incoming, admission.reply or self._answers.get(order.id, lost))
             return
         if self._expired(order):  # while it waited for the disk: a pulse never runs late
-            refusal = Refusal("expired", "it expired before it could be admitted", order.id, order.name)
-            answer = self._refuse(refusal, incoming)
+            answer = self._refuse(_refusal(order, "expired", "it expired before it could be admitted"), incoming)
         else:
             answer = self._carry_out(order)
             self._answer(incoming, answer)
@@ -129,14 +164,28 @@ class CommandDesk:
         if order.span is not None and host.upstream is not None:
             host.upstream.replay(*order.span)
             return reply(order.id, order.name, {})
+        if order.entry is not None:
+            return self._enter(order, order.entry)
         outcomes = host.runner.command(
-            CommandName(order.name), order.doors, command_id=order.id, actor=order.actor, for_s=order.for_s
+            CommandName(order.name),
+            order.doors,
+            command_id=order.id,
+            actor=order.actor,
+            for_s=order.for_s,
+            details=_signed_by(order.signer),
         )
         told: Mapping[str, Json] = {door: asdict(outcome) for door, outcome in outcomes.items()}
         refused = next((outcome for outcome in outcomes.values() if not outcome.done), None)
         if refused is None:
             return reply(order.id, order.name, dict(told))
         return reply(order.id, order.name, dict(told), code=refused.code, text=refused.message)
+
+    def _enter(self, order: Order, entry: Entry) -> bytes:
+        """What nobody at a door can witness, in the words of whoever may say it."""
+        details = {**entry.details, **_signed_by(order.signer)}
+        event = Event(entry.type, self._host.clock.now_ns(), entry.object, order.actor, "operator", details=details)
+        self._host.log.append([event])
+        return reply(order.id, order.name, {})
 
     def _refuse(self, refusal: Refusal, incoming: Incoming) -> bytes:
         LOG.warning("a command was refused: %s", refusal.code)
@@ -153,13 +202,14 @@ class CommandDesk:
         host = self._host
         now_ns = host.clock.now_ns()
         details: dict[str, Json] = {"command": refusal.name, "id": refusal.id, "reason": refusal.message}
+        details |= _signed_by(refusal.signer)
         door = host.runner.doors.get(refusal.door or "")
         known = RECORDED_AS.get(CommandName(refusal.name)) if refusal.name in set(CommandName) else None
         return Event(
             known or "controller.fault",
             now_ns,
             host.controller() if door is None else door.subject,
-            SENDER,
+            refusal.actor or SENDER,
             "operator" if known else None,
             success=False,
             code=refusal.code,
@@ -177,3 +227,26 @@ class CommandDesk:
     def _answer(self, incoming: Incoming, answer: bytes) -> None:
         if self._host.upstream is not None:
             self._host.upstream.reply(incoming.response_topic, answer, incoming.correlation)
+
+
+def _refusal(order: Order, code: str, text: str) -> Refusal:
+    """A good command that comes to nothing."""
+    return Refusal(code, text, order.id, order.name, actor=order.actor, signer=order.signer)
+
+
+def _signed_by(signer: Signer | None) -> dict[str, Json]:
+    return {} if signer is None else {"signed_by": signer.facts()}
+
+
+async def _read(settings: Settings) -> tuple[Keyring | None, dict[str, str]]:
+    return await asyncio.to_thread(_read_keys, settings.commands.keys) if settings.commands.keys else (None, {})
+
+
+def _read_keys(chosen: Sequence[KeySettings]) -> tuple[Keyring, dict[str, str]]:
+    from edge.tokens import read_keys  # noqa: PLC0415 -- doors are guarded before cryptography is imported
+
+    return read_keys(chosen)
+
+
+def _signers(keyring: Keyring | None) -> tuple[Signer, ...]:
+    return () if keyring is None else keyring.signers

@@ -148,6 +148,7 @@ class Daemon:
             self.log.start()
             await self._remember()
             await control.start()
+            await self._desk.start(self.settings)
             self._start_upstream()
             self._spawn(self.clock.watch(self._stepped, self._clock_changed), "clock")
             self._spawn(self._watchdog(), "watchdog")
@@ -394,6 +395,7 @@ class Daemon:
         self._notifier.reloading()
         try:
             new = load(self.settings.file)
+            keyring = await self._desk.read_keys(new)
         except ConfigError as error:
             for problem in error.problems:
                 LOG.warning("%s", problem)
@@ -405,11 +407,14 @@ class Daemon:
             self.runner.reload(changes.settings.doors[door])
         self.settings = changes.settings
         self._audit(before, actor)
-        for key in changes.applied:
+        applied = list(changes.applied)
+        if self._desk.obey(keyring, new) and not any(key.startswith("commands.") for key in applied):
+            applied.append("commands")  # what is in a file has changed
+        for key in applied:
             LOG.info("%s applied", key)
         for key in changes.restart:
             LOG.warning("%s changed; it takes effect after systemctl restart doord", key)
-        return {"applied": list(changes.applied), "needs_restart": list(changes.restart), "errors": []}
+        return {"applied": [*applied], "needs_restart": list(changes.restart), "errors": []}
 
     def _audit(self, before: Locks | None, actor: Actor) -> None:
         """Record what the configuration in force changed at doors, and keep it for the next comparison."""

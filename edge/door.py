@@ -93,9 +93,10 @@ class _Turn:
     policy: DoorPolicy
     now_ns: int
     events: list[Event]
+    command: Command | None
 
     def __init__(self, door: Door, policy: DoorPolicy, now_ns: int) -> None:
-        self.door, self.policy, self.now_ns, self.events = door, policy, now_ns, []
+        self.door, self.policy, self.now_ns, self.events, self.command = door, policy, now_ns, [], None
 
     def put(self, **changes: Any) -> None:  # noqa: ANN401 -- the fields of Door, checked by replace()
         self.door = replace(self.door, **changes)
@@ -112,6 +113,8 @@ class _Turn:
         correlation: str | None = None,
         details: Mapping[str, Json] | None = None,
     ) -> None:
+        if self.command is not None and actor is self.command.actor:
+            details = {**(details or {}), **self.command.details}
         self.events.append(
             Event(
                 event_type,
@@ -191,6 +194,7 @@ class _Turn:
 
 
 def _command(turn: _Turn, item: Command) -> None:
+    turn.command = item
     trigger = _TRIGGERS[item.name]
     if trigger is Trigger.UNLOCK and item.actor.kind == "user":
         trigger = Trigger.ACCESS
@@ -198,6 +202,7 @@ def _command(turn: _Turn, item: Command) -> None:
         _unlock(turn, trigger, item)
     else:
         _operator(turn, trigger, item)
+    turn.command = None
 
 
 def _unlock(turn: _Turn, trigger: Trigger, item: Command) -> None:

@@ -238,6 +238,8 @@ class Command:
     """Seconds for `unlock`; None means the door's `unlock_s`."""
     shown: Event | None = None
     """What was shown at a reader, to be recorded in front, as a part of the same passage."""
+    details: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
+    """What else the records of what it did say: whose signature it carried."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,10 @@ class Refusal:
 class Keyring(Protocol):
     """`edge.tokens.Keyring`, which is loaded only where there are keys."""
 
+    @property
+    def signers(self) -> tuple[Signer, ...]:
+        """Whose signatures count."""
+
     def open(self, token: bytes) -> tuple[Signer, bytes]:
         """Return who signed, and what; RefusedError when no known key did."""
 

@@ -20,6 +20,7 @@ from edge.debounce import Debouncer, Settled, Unstable
 from edge.door_state import Door, outputs, remembered
 from edge.inputs import Inputs
 from edge.messages import (
+    NOTHING,
     NS_PER_S,
     SYSTEM,
     Actor,
@@ -202,6 +203,7 @@ class Runner:
         actor: Actor,
         for_s: float | None = None,
         shown: Event | None = None,
+        details: Mapping[str, Json] = NOTHING,
     ) -> dict[str, Outcome]:
         """Ask doors for something, now; the outcome of each is known at once. See `edge.messages.Command`."""
         outcomes = {}
@@ -209,7 +211,8 @@ class Runner:
             if self._stopped:
                 outcomes[key] = Outcome(False, "stopping", "the daemon is stopping: its locks rest")
                 continue
-            events = self._step(self._cells[key], Command(command_id, name, actor, self._now_ns(), for_s, shown))
+            item = Command(command_id, name, actor, self._now_ns(), for_s, shown, details)
+            events = self._step(self._cells[key], item)
             refused = next((event for event in reversed(events) if not event.success), None)
             outcomes[key] = Outcome(done=True) if refused is None else Outcome(False, refused.code, message(refused))
         return outcomes

@@ -49,8 +49,12 @@ class Keyring:
 
     def __init__(self, keys: Iterable[Key]) -> None:
         """Try them in this order, unless a token names one."""
-        self.keys = tuple(keys)
-        self.signers = tuple(key.signer for key in self.keys)
+        self._keys = tuple(keys)
+
+    @property
+    def signers(self) -> tuple[Signer, ...]:
+        """Whose signatures count."""
+        return tuple(key.signer for key in self._keys)
 
     def open(self, token: bytes) -> tuple[Signer, bytes]:
         """Return who signed, and what; RefusedError when no known key did."""
@@ -63,8 +67,8 @@ class Keyring:
 
     def _named(self, header: dict[str, Any]) -> tuple[Key, ...]:
         if "kid" not in header:
-            return self.keys
-        return tuple(key for key in self.keys if header["kid"] in (key.signer.name, key.signer.thumbprint))
+            return self._keys
+        return tuple(key for key in self._keys if header["kid"] in (key.signer.name, key.signer.thumbprint))
 
 
 def _header(token: bytes) -> dict[str, Any]:
