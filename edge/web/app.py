@@ -1,0 +1,91 @@
+"""The application: every path, and what is said when something goes wrong."""
+
+from __future__ import annotations
+
+import contextlib
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from edge.cli.client import Refused, Unreachable
+from edge.web import doors, signing
+from edge.web.accounts import AccountsError
+from edge.web.guard import Guard
+from edge.web.page import HERE, page_of, see
+from edge.web.words import visible
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp
+
+    from edge.web.page import Page
+
+TITLES: Final = {
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not offered",
+    503: "The controller does not answer",
+}
+
+
+async def _home(_request: Request) -> Response:
+    return see(signing.HOME)
+
+
+def routes() -> list[Any]:
+    """Every path there is."""
+    static = Mount("/static", StaticFiles(directory=HERE / "static"))
+    return [Route("/", _home), *signing.ROUTES, *doors.ROUTES, static]
+
+
+def application(page: Page) -> ASGIApp:
+    """The whole page, behind its guard."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await page.link.close()
+
+    handlers: Any = {
+        HTTPException: _http,
+        Unreachable: _unreachable,
+        Refused: _refused,
+        AccountsError: _no_accounts,
+        500: _mistake,
+    }
+    app = Starlette(routes=routes(), lifespan=lifespan, exception_handlers=handlers)
+    app.state.page = page
+    return Guard(app, page)
+
+
+def _say(request: Request, status: int, text: str) -> Response:
+    title = TITLES.get(status) or HTTPStatus(status).phrase
+    return page_of(request).html(request, "error.html", status, title=title, text=text)
+
+
+async def _http(request: Request, error: HTTPException) -> Response:
+    plain = error.detail == HTTPStatus(error.status_code).phrase
+    return _say(request, error.status_code, "" if plain else error.detail)
+
+
+async def _unreachable(request: Request, error: Unreachable) -> Response:
+    return _say(request, 503, visible(error))
+
+
+async def _refused(request: Request, error: Refused) -> Response:
+    return _say(request, 403 if error.code == "not_allowed" else 400, visible(error))
+
+
+async def _no_accounts(request: Request, error: AccountsError) -> Response:
+    return _say(request, 503, visible(error))
+
+
+async def _mistake(request: Request, _error: Exception) -> Response:
+    return _say(request, 500, "A mistake in the page itself; the journal of doorweb has it in full.")

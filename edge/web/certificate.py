@@ -1,0 +1,86 @@
+"""A certificate of the page's own, for when nobody gave it one.
+
+One rule: made once and kept, so that the exception somebody made for it in a browser lasts.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+import socket
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE: Final = "certificate.pem"
+LASTS: Final = timedelta(days=825)
+"""Longer ones are not accepted everywhere (https://support.apple.com/en-us/103769)."""
+RENEWED: Final = timedelta(days=30)
+"""So long before its end a start makes a new one."""
+EARLY: Final = timedelta(days=1)
+"""Valid from before it was made: the clock of whoever looks may be behind."""
+
+
+def certificate(folder: Path, address: str, now: datetime) -> Path:
+    """The file with certificate and key; made when there is none, or none that is valid now. Raises OSError."""
+    path = folder / FILE
+    try:
+        found = x509.load_pem_x509_certificate(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        found = None
+    if found is None or not found.not_valid_before_utc <= now <= found.not_valid_after_utc - RENEWED:
+        _write(path, _make(address, now))
+    return path
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 as browsers show it."""
+    return x509.load_pem_x509_certificate(path.read_bytes()).fingerprint(hashes.SHA256()).hex(":").upper()
+
+
+def _make(address: str, now: datetime) -> bytes:
+    host = socket.gethostname()
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Doorward {host}"[:64])])
+    labels = dict.fromkeys(one for one in (host, f"{host}.local", "localhost") if one.isascii())
+    addresses = dict.fromkeys(
+        one for text in ("127.0.0.1", "::1", address) if not (one := ipaddress.ip_address(text)).is_unspecified
+    )
+    names = [*(x509.DNSName(one) for one in labels), *(x509.IPAddress(one) for one in addresses)]
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(max(now - EARLY, datetime(1971, 1, 1, tzinfo=UTC)))
+        .not_valid_after(now + LASTS)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return made.public_bytes(Encoding.PEM) + private
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

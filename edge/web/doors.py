@@ -1,0 +1,112 @@
+"""The doors: how they are now, live, and what an operator may do to them.
+
+One rule: a command is asked for on one page, with a question, and given on the next; neither needs a script.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from edge.web.live import stream
+from edge.web.page import for_operators, page_of, posted, see, session_of, who
+from edge.web.words import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+COMMANDS: Final = {
+    "unlock": ("Unlock {door}?", "Unlock", "It is released for its usual time."),
+    "lock_down": (
+        "Lock down {door}?",
+        "Lock down",
+        "Nobody gets in, whatever card they have, until the lockdown is cancelled. Exits keep working.",
+    ),
+    "cancel_lockdown": (
+        "Cancel the lockdown of {door}?",
+        "Cancel lockdown",
+        "Cards and schedules count again.",
+    ),
+}
+"""Question, button, what it means."""
+EVERY: Final = "every door"
+FOR_ALL: Final = frozenset({"lock_down", "cancel_lockdown"})
+DONE: Final = {"unlock": "unlocked", "lock_down": "locked down", "cancel_lockdown": "lockdown cancelled"}
+
+
+async def doors(request: Request) -> Response:
+    """All of them."""
+    page = page_of(request)
+    status = await page.link.ask("status")
+    shown = page.words.doors(status)
+    down = any(door["mode"] == "locked_down" for door in shown)
+    return page.html(request, "doors.html", doors=shown, controller=page.words.controller(status), down=down)
+
+
+async def live(request: Request) -> Response:
+    """All of them, as they change."""
+    page = page_of(request)
+
+    async def news() -> Any:  # noqa: ANN401 -- JSON
+        status = page.link.status
+        if status is None:
+            return None if page.link.trouble is None else {"trouble": page.link.trouble}
+        found = page.words.doors(status)
+        return {
+            "controller": page.words.controller(status),
+            "doors": {door["id"]: {"tone": door["tone"], "mode": door["mode"], "says": door["says"]} for door in found},
+        }
+
+    return stream(request, "doors", news)
+
+
+@for_operators
+async def ask(request: Request) -> Response:
+    """The question."""
+    command, door, name = await _asked(request)
+    question, button, means = COMMANDS[command]
+    return page_of(request).html(
+        request, "confirm.html", question=question.format(door=name), button=button, means=means, door=door
+    )
+
+
+@for_operators
+@posted
+async def give(request: Request, _form: Mapping[str, str]) -> Response:
+    """The answer was yes."""
+    command, door, name = await _asked(request)
+    which: dict[str, Any] = {"all": True} if door is None else {"door": door}
+    page = page_of(request)
+    outcomes = (await page.link.ask("command", who(request).name, command=command, **which))["outcomes"]
+    refused = [outcome["message"] for outcome in outcomes.values() if not outcome["done"]]
+    told = [visible(message) for message in refused] or [f"{name[0].upper()}{name[1:]}: {DONE[command]}."]
+    session_of(request).notices += told
+    return see("/doors")
+
+
+async def _asked(request: Request) -> tuple[str, str | None, str]:
+    """Command, door (None: every) and its name. Raises HTTPException."""
+    command, door = request.path_params["command"], request.path_params.get("door")
+    if command not in COMMANDS or (door is None and command not in FOR_ALL):
+        raise HTTPException(404)
+    if door is None:
+        return command, None, EVERY
+    known = (await page_of(request).link.ask("status"))["doors"]
+    if door not in known:
+        raise HTTPException(404, "There is no such door.")
+    return command, door, visible(known[door]["name"])
+
+
+ROUTES: Final = [
+    Route("/doors", doors),
+    Route("/doors/live", live),
+    Route("/doors/{door}/{command}", ask, methods=["GET"]),
+    Route("/doors/{door}/{command}", give, methods=["POST"]),
+    Route("/every-door/{command}", ask, methods=["GET"]),
+    Route("/every-door/{command}", give, methods=["POST"]),
+]

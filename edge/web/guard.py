@@ -1,0 +1,89 @@
+"""What stands before every page: headers, the session, and the way to the sign-in.
+
+One rule: it wraps the whole application, so that no answer, whatever went wrong, leaves without it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+
+from edge.web.accounts import AccountsError
+from edge.web.page import see
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from edge.web.page import Page
+    from edge.web.sessions import Session
+
+HEADERS: Final = {
+    # https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html; no HSTS: it would forbid the
+    # exception that somebody has to make for a certificate that the page made itself
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+PUBLIC: Final = frozenset({"/sign-in", "/metrics"})
+STATIC: Final = "/static/"
+LIVE: Final = "/live"
+"""What ends so asks by itself, and keeps nobody signed in."""
+SAFE: Final = frozenset({"GET", "HEAD"})
+OURS: Final = frozenset({"same-origin", "none"})
+"""What a browser says of a request from our own pages, or from nobody's (https://www.w3.org/TR/fetch-metadata/)."""
+
+
+class Guard:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp, page: Page) -> None:
+        """`page` knows who is signed in."""
+        self._app, self._page = app, page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request, or the start and end of the program."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        request = Request(scope)
+        answer = self._stop(request)
+        await (answer or self._app)(scope, receive, with_headers)
+
+    def _stop(self, request: Request) -> Response | None:
+        """An answer instead of the application's, if it must not be asked."""
+        path = request.url.path
+        secret = request.cookies.get(self._page.cookie, "")
+        session: Session | None = None
+        try:
+            session = self._page.signed_in(secret, use=not path.endswith(LIVE)) if secret else None
+        except AccountsError as error:
+            return PlainTextResponse(f"Nobody can sign in: {error}\n", 503)
+        request.state.session, request.state.secret = session, secret
+        if request.method not in SAFE and request.headers.get("sec-fetch-site", "none") not in OURS:
+            return PlainTextResponse("That came from another site.\n", 403)
+        if session is not None or path in PUBLIC or path.startswith(STATIC):
+            return None
+        if request.method in SAFE and not path.endswith((LIVE, ".csv")):
+            query = f"?{request.url.query}" if request.url.query else ""
+            return see(f"/sign-in?next={quote(path + query, safe='')}" if path != "/" else "/sign-in")
+        return PlainTextResponse("Please sign in.\n", 401)

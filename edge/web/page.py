@@ -1,0 +1,173 @@
+"""What every page needs: who asks, the templates, the daemon; and how a form is believed.
+
+One rule: whatever changes something comes as a form with the token of its session, or is refused here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from edge.web.accounts import Account, Role
+from edge.web.sessions import Forms, Session, same
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+
+    from edge.web.accounts import Accounts
+    from edge.web.attempts import Allowance, Attempts
+    from edge.web.link import Link
+    from edge.web.sessions import Sessions
+    from edge.web.words import Words
+
+    Handler = Callable[[Request], Awaitable[Response]]
+    FormHandler = Callable[[Request, Mapping[str, str]], Awaitable[Response]]
+
+HERE: Final = Path(__file__).parent
+LARGEST_FORM: Final = 16 << 10
+"""Bytes."""
+MOST_FIELDS: Final = 32
+FORM: Final = "application/x-www-form-urlencoded"
+
+
+@dataclass(slots=True)
+class Page:
+    """Everything that lives as long as the program does."""
+
+    link: Link
+    accounts: Accounts
+    sessions: Sessions
+    attempts: Attempts
+    allowance: Allowance
+    words: Words
+    site: str
+    """The controller's name for people, as the configuration has it."""
+    secure: bool
+    """Whether browsers come over TLS."""
+    forms: Forms = field(default_factory=Forms)
+    hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """One password at a time: the memory is the doors'."""
+    streams: int = 0
+    templates: Environment = field(default_factory=lambda: _templates())  # noqa: PLW0108 -- it stands further down
+
+    @property
+    def cookie(self) -> str:
+        """What the cookie of a session is called.
+
+        Browsers keep `__Host-` to this host, every path and TLS (RFC 6265bis, 4.1.3.2).
+        """
+        return "__Host-doorweb" if self.secure else "doorweb"
+
+    def signed_in(self, secret: str, *, use: bool) -> Session | None:
+        """The session of a secret, unless its account has changed since. Raises AccountsError."""
+        session = self.sessions.find(secret, use=use)
+        if session is not None and self.accounts.get(session.account.name) != session.account:
+            self.sessions.end(secret)
+            return None
+        return session
+
+    def html(self, request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:  # noqa: ANN401 -- whatever the template wants
+        """A whole page."""
+        session: Session | None = request.state.session
+        told, notices = session.notices if session else [], []
+        if told:
+            notices, told[:] = list(told), []
+        text = self.templates.get_template(template).render(
+            site=self.site,
+            me=session.account if session else None,
+            csrf=session.csrf if session else "",
+            notices=notices,
+            operator=session is not None and session.account.role is Role.OPERATOR,
+            here=request.url.path,
+            **context,
+        )
+        return HTMLResponse(text, status)
+
+
+def page_of(request: Request) -> Page:
+    """What the application was made with."""
+    page = request.app.state.page
+    assert isinstance(page, Page)  # noqa: S101 -- our own mistake
+    return page
+
+
+def session_of(request: Request) -> Session:
+    """Whose request it is; there is somebody behind every path that is not public."""
+    session = request.state.session
+    assert isinstance(session, Session)  # noqa: S101 -- our own mistake: the guard lets nobody else in
+    return session
+
+
+def who(request: Request) -> Account:
+    """The account that asks."""
+    return session_of(request).account
+
+
+def for_operators(handler: Handler) -> Handler:
+    """Only operators see this page."""
+
+    @functools.wraps(handler)
+    async def guarded(request: Request) -> Response:
+        if who(request).role is not Role.OPERATOR:
+            raise HTTPException(403, "Only operators may do that; you are a viewer.")
+        return await handler(request)
+
+    return guarded
+
+
+def posted(handler: FormHandler) -> Handler:
+    """A form of somebody who is signed in, with the token of the session."""
+
+    @functools.wraps(handler)
+    async def believed(request: Request) -> Response:
+        form = await read_form(request)
+        if not same(form.get("csrf", ""), session_of(request).csrf):
+            raise HTTPException(
+                403, "This form is not one of yours, or too old. Go back, reload the page and try again."
+            )
+        return await handler(request, form)
+
+    return believed
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The fields of a form; of a field that comes twice, the last. Raises HTTPException."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise HTTPException(415, "Expected a form.")
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_FORM:
+            raise HTTPException(413, "That is too much for a form.")
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"))
+    except ValueError:
+        raise HTTPException(400, "Expected a form.") from None
+
+
+def see(path: str) -> Response:
+    """Go on there with a GET."""
+    return RedirectResponse(path, 303)
+
+
+def _templates() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.policies["json.dumps_function"] = json.dumps
+    return made

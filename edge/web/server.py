@@ -1,0 +1,147 @@
+"""`doorweb`, the program: read the configuration, listen, serve until SIGTERM.
+
+One rule: what is not this computer is served over TLS, or not at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import ssl
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+import uvicorn
+
+from edge import __version__
+from edge.clock import Clock
+from edge.config import DEFAULT_PATH, load
+from edge.notify import Notifier
+from edge.problems import ConfigError
+from edge.web.accounts import Accounts
+from edge.web.app import application
+from edge.web.attempts import Allowance, Attempts
+from edge.web.certificate import certificate, fingerprint
+from edge.web.link import Link
+from edge.web.page import Page
+from edge.web.sessions import Sessions
+from edge.web.words import Words
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from edge.settings import Settings
+
+LOG: Final = logging.getLogger("doorweb")
+EX_CONFIG: Final = 78
+"""sysexits.h: the configuration is wrong; systemd is told not to try again."""
+MOST_CONNECTIONS: Final = 100
+"""More are answered with 503."""
+LONGEST_HEAD: Final = 16 << 10
+END_S: Final = 2
+"""How long a stop waits for those who still read."""
+
+
+class Server(uvicorn.Server):
+    """Tells systemd when it is ready."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ready once it listens."""
+        await super().startup(sockets)
+        for server in self.servers:
+            for bound in server.sockets:
+                LOG.info("listening at %s", bound.getsockname()[:2])
+        Notifier().ready()
+
+
+def page_for(settings: Settings, clock: Clock) -> Page:
+    """The page of a configuration."""
+    web = settings.web
+    return Page(
+        link=Link(settings.control.socket),
+        accounts=Accounts(web.accounts),
+        sessions=Sessions(clock.now_ns, web.idle_s, web.session_s),
+        attempts=Attempts(clock.now_ns),
+        allowance=Allowance(clock.now_ns),
+        words=Words(ZoneInfo(settings.controller.time_zone)),
+        site=settings.controller.name,
+        secure=web.tls,
+    )
+
+
+def serve(settings: Settings) -> None:
+    """Until SIGTERM. Raises OSError when it cannot listen or has no certificate."""
+    web, clock = settings.web, Clock()
+    config = uvicorn.Config(
+        application(page_for(settings, clock)),
+        host=web.address,
+        port=web.port,
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=LONGEST_HEAD,
+        timeout_graceful_shutdown=END_S,
+    )
+    if web.tls:
+        config.load()
+        config.ssl = tls(settings, clock)
+    Server(config).run()
+
+
+def tls(settings: Settings, clock: Clock) -> ssl.SSLContext:
+    """With the certificate of the configuration, or one of our own. Raises OSError."""
+    web = settings.web
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if web.cert_file is not None:
+        context.load_cert_chain(web.cert_file, web.key_file)
+        return context
+    now = datetime.fromtimestamp(clock.wall_us() / 1e6, UTC)
+    made = certificate(web.accounts.parent, web.address, now)
+    context.load_cert_chain(made)
+    LOG.info("the page's own certificate, %s: compare its SHA-256 fingerprint %s", made, fingerprint(made))
+    return context
+
+
+def _log_to_stderr() -> None:
+    prefix = "%(name)s: %(message)s" if "JOURNAL_STREAM" in os.environ else "%(asctime)s %(levelname)s %(message)s"
+    logging.basicConfig(level=logging.INFO, format=prefix)
+
+
+def _complain(error: ConfigError) -> None:
+    for problem in error.problems:
+        LOG.error("%s", problem)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM. Exit code 0 after a stop, 78 for a bad configuration, 1 for anything else."""
+    parser = argparse.ArgumentParser(prog="doorweb", description="Shows the doors of one Doorward controller.")
+    parser.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
+    parser.add_argument("--version", action="version", version=f"doorweb {__version__}")
+    arguments = parser.parse_args(argv)
+    _log_to_stderr()
+    try:
+        settings = load(arguments.config)
+    except ConfigError as error:
+        _complain(error)
+        return EX_CONFIG
+    try:
+        serve(settings)
+    except (OSError, ssl.SSLError) as error:
+        LOG.critical("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

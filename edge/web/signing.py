@@ -1,0 +1,152 @@
+"""Signing in and out.
+
+One rule: nobody is signed in without a record of it, and a record never names what a stranger typed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import math
+import secrets
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from edge.cli.client import Refused, Unreachable
+from edge.web.accounts import LONGEST_PASSWORD, NAME
+from edge.web.attempts import ACCOUNT_CAP_S, ADDRESS_CAP_S
+from edge.web.page import page_of, posted, read_form, see, who
+from edge.web.sessions import same
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from edge.web.accounts import Account
+    from edge.web.page import Page
+
+LOG: Final = logging.getLogger(__name__)
+HOME: Final = "/doors"
+STRANGER: Final = "(unknown)"
+"""A name that no account has; people type passwords into the wrong field."""
+FORM_COOKIE: Final = "-form"
+
+
+async def show(request: Request) -> Response:
+    """The form."""
+    if request.state.session is not None:
+        return see(home(request.query_params.get("next", "")))
+    return _form(request, request.query_params.get("next", ""))
+
+
+async def sign_in(request: Request) -> Response:
+    """Check name and password."""
+    page, form = page_of(request), await read_form(request)
+    bound, next_ = request.cookies.get(page.cookie + FORM_COOKIE, ""), form.get("next", "")
+    if not bound or not same(form.get("csrf", ""), page.forms.token(bound)):
+        return _form(request, next_, 403, "The form had been open for too long. Please try again.")
+    name, password = form.get("name", "").strip().lower(), form.get("password", "")
+    account = await _checked(request, page, name, password)
+    if not isinstance(account, str):
+        await page.link.ask("login", account.name, action="sign_in", login=account.name)
+        page.sessions.end(request.state.secret)
+        response = see(home(next_))
+        _set_cookie(page, response, page.cookie, page.sessions.begin(account))
+        return response
+    code, _, text = account.partition(":")
+    await _record_failure(page, name, code)
+    response = _form(request, next_, 429 if code == "rate_limited" else 403, text)
+    if code == "rate_limited":
+        response.headers["Retry-After"] = str(math.ceil(page.attempts.wait_s(_keys(request, name))))
+    return response
+
+
+async def _checked(request: Request, page: Page, name: str, password: str) -> Account | str:
+    """The account, or a code and a sentence."""
+    keys = _keys(request, name)
+    wait_s = page.attempts.wait_s(keys)
+    if wait_s > 0:
+        return f"rate_limited:Too many failures. Try again in {math.ceil(wait_s)} seconds."
+    page.attempts.count(*keys)
+    account = None
+    if len(password) <= LONGEST_PASSWORD and len(name) <= LONGEST_PASSWORD:
+        async with page.hashing:
+            account = await asyncio.to_thread(page.accounts.check, name, password)
+    if account is None:
+        return "wrong_password:The name or the password is wrong."
+    by_account, by_address = keys
+    page.attempts.forget(by_account)
+    page.attempts.take_back(by_address)
+    return account
+
+
+async def _record_failure(page: Page, name: str, code: str) -> None:
+    if not page.allowance.take():
+        return
+    known = name if NAME.fullmatch(name) and page.accounts.get(name) else STRANGER
+    try:
+        await page.link.ask("login", known, action="sign_in", login=known, code=code)
+    except (Unreachable, Refused) as error:  # it failed anyway; the journal still tells
+        LOG.warning("a failed sign-in (%s) could not be recorded: %s", code, error)
+
+
+@posted
+async def sign_out(request: Request, _form: Mapping[str, str]) -> Response:
+    """Over, also when doord does not hear of it."""
+    page, account = page_of(request), who(request)
+    page.sessions.end(request.state.secret)
+    try:
+        await page.link.ask("login", account.name, action="sign_out", login=account.name)
+    except (Unreachable, Refused) as error:
+        LOG.warning("the sign-out of %s could not be recorded: %s", account.name, error)
+    response = see("/sign-in")
+    response.delete_cookie(page.cookie, path="/", secure=page.secure, httponly=True, samesite="strict")
+    return response
+
+
+def home(wanted: str) -> str:
+    """Where to go after signing in: a page of ours, or the first one."""
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:
+        return HOME
+    ours = wanted.startswith("/") and not wanted.startswith("//") and not parts.scheme and not parts.netloc
+    return wanted if ours and wanted.isprintable() and wanted.isascii() and not set(wanted) & set("\\ ") else HOME
+
+
+def _form(request: Request, next_: str, status: int = 200, problem: str = "") -> Response:
+    page = page_of(request)
+    bound = request.cookies.get(page.cookie + FORM_COOKIE) or secrets.token_urlsafe(32)
+    token, next_ = page.forms.token(bound), next_ if home(next_) == next_ else ""
+    response = page.html(request, "sign_in.html", status, form_token=token, next=next_, problem=problem)
+    _set_cookie(page, response, page.cookie + FORM_COOKIE, bound)
+    return response
+
+
+def _set_cookie(page: Page, response: Response, name: str, value: str) -> None:
+    response.set_cookie(name, value, path="/", secure=page.secure, httponly=True, samesite="strict")
+
+
+def _keys(request: Request, name: str) -> Mapping[str, float]:
+    """Who tries: the account, and the address (of IPv6 the network, for a host has as many as it likes)."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise HTTPException(400) from None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        host = str(ipaddress.ip_network((address, 64), strict=False))
+    return {f"account {name[:LONGEST_PASSWORD]}": ACCOUNT_CAP_S, f"address {host}": ADDRESS_CAP_S}
+
+
+ROUTES: Final = [
+    Route("/sign-in", show, methods=["GET"]),
+    Route("/sign-in", sign_in, methods=["POST"]),
+    Route("/sign-out", sign_out, methods=["POST"]),
+]

@@ -1,0 +1,139 @@
+"""Doors and records in the words of the page: what is shown is decided here, once, for templates and live updates.
+
+One rule: pure; a sign that a colour gives is given by a word as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
+
+MODES: Final = {
+    "locked": "Locked",
+    "accessed": "Access granted",
+    "unlocked": "Held unlocked",
+    "blocked": "Blocked",
+    "locked_down": "Locked down",
+    "locked_open": "Released by the fire panel",
+}
+CONTACTS: Final = {"open": "Open", "closed": "Closed", "unknown": "Unknown", "fault": "Wiring fault"}
+LOCKS: Final = {"locked": "Locked", "unlocked": "Unlocked", "unknown": "Unknown"}
+ALARMS: Final = {"forced_open": "Forced open", "held_open": "Held open"}
+TONES: Final = {"alarm": "alarm", "warning": "warning", "info": "calm"}
+RESTRICTED: Final = frozenset({"locked_down", "locked_open", "blocked"})
+INVISIBLE: Final = "\N{REPLACEMENT CHARACTER}"
+
+
+def visible(value: object) -> str:
+    """Text without characters that hide or turn around what stands beside them."""
+    text = str(value)
+    return text if text.isprintable() else "".join(c if c.isprintable() else INVISIBLE for c in text)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Times are those of the doors."""
+
+    zone: ZoneInfo
+
+    def local(self, iso: str) -> datetime:
+        """A time of the wire, where the doors are."""
+        return datetime.fromisoformat(iso).astimezone(self.zone)
+
+    def time(self, iso: str) -> str:
+        """To the second."""
+        return f"{self.local(iso):%Y-%m-%d %H:%M:%S}"
+
+    def doors(self, status: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Every door, those that need somebody first."""
+        found = [self.door(key, door) for key, door in status["doors"].items()]
+        return sorted(found, key=lambda door: ("alarm", "warning", "calm").index(door["tone"]))
+
+    def door(self, key: str, door: Mapping[str, Any]) -> dict[str, Any]:
+        """One door; `says` is what changes while one looks."""
+        tone, headline, facet = _headline(door)
+        notes = [
+            f"{what}: {visible(door[key])}"
+            for key, what in (("fault", "Fault"), ("tamper", "Tampered with"))
+            if door[key] is not None
+        ]
+        return {
+            "id": key,
+            "name": visible(door["name"]),
+            "tone": tone,
+            "mode": door["mode"],
+            "says": {
+                "headline": headline,
+                "since": self.time(door["since"][facet]),
+                "lock": LOCKS.get(door["lock"], visible(door["lock"])),
+                "contact": CONTACTS.get(door["contact"], visible(door["contact"])) if _has_contact(door) else "None",
+                "mode": MODES.get(door["mode"], visible(door["mode"])),
+                "note": "; ".join(notes),
+            },
+        }
+
+    def controller(self, status: Mapping[str, Any]) -> dict[str, str]:
+        """The line above the doors."""
+        quality, log, upstream = status["clock"]["quality"], status["log"], status["upstream"]
+        lost = [visible(name) for name, driver in status["drivers"].items() if driver["state"] != "online"]
+        notes = [f"Driver {name} is lost" for name in lost]
+        notes += [f"The log does not write: {log['writer']}"] if log["writer"] != "ok" else []
+        notes += (
+            [f"Upstream: {upstream['state'].replace('_', ' ')}"] if upstream and upstream["state"] != "online" else []
+        )
+        notes += ["Nobody vouches for the time of day"] if quality == "unsynced" else []
+        return {"time": self.time(status["clock"]["time"]), "note": "; ".join(notes)}
+
+    def record(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """One record on one line."""
+        data = record["data"]
+        actor = data["actor"] or {}
+        return {
+            "sequence": int(record["sequence"]),
+            "iso": record["time"],
+            "time": self.time(record["time"]),
+            "doubt": data["clock"] == "unsynced",
+            "type": visible(record["type"]),
+            "message": visible(data["message"]),
+            "tone": TONES.get(data["severity"], "calm"),
+            "refused": not data["success"],
+            "code": visible(data["code"] or ""),
+            "door": visible(data["object"]["name"]),
+            "who": visible(actor.get("name") or actor.get("id") or ""),
+        }
+
+    def today(self, status: Mapping[str, Any]) -> datetime:
+        """Now, as doord has it, where the doors are."""
+        return self.local(status["clock"]["time"])
+
+
+def utc_us(moment: datetime) -> int:
+    """Microseconds since 1970 UTC."""
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _has_contact(door: Mapping[str, Any]) -> bool:
+    return "contact" in door["points"]
+
+
+def _headline(door: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Tone, the one thing to know, and the facet whose time says since when: the first that holds."""
+    mode, lock, alarm = door["mode"], door["lock"], door["alarm"]
+    rows = (
+        (alarm != "normal", ("alarm", ALARMS.get(alarm, visible(alarm)), "alarm")),
+        (door["tamper"] is not None, ("alarm", "Tampered with", "lock")),
+        (door["fault"] is not None, ("warning", "Fault", "lock")),
+        (door["warning"], ("warning", "Open too long", "contact")),
+        (mode in RESTRICTED, ("warning", MODES.get(mode, visible(mode)), "mode")),
+        (door["contact"] == "open", ("calm", "Open", "contact")),
+        (mode == "unlocked", ("calm", MODES["unlocked"], "mode")),
+        (lock == "unknown", ("warning", "Unknown", "lock")),
+        (True, ("calm", LOCKS.get(lock, visible(lock)), "lock")),
+    )
+    return next(found for holds, found in rows if holds)
