@@ -15,11 +15,12 @@ from collections import defaultdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
 import drivers
-from edge import tables
+from edge import tables, tables_report
 from edge.policy import DoorPolicy, Timing
 from edge.problems import ConfigError, Problem, Report, alternatives, dotted, meant, shown
 from edge.settings import (
@@ -32,7 +33,7 @@ from edge.settings import (
     KeySettings,
     Settings,
 )
-from edge.tables import Control, Controller, Log, Mqtt
+from edge.tables import Control, Controller, Directory, Log, Mqtt
 from edge.tables_commands import CommandKey, Commands
 from edge.tables_web import Web
 
@@ -56,10 +57,11 @@ _SECTIONS: Final[dict[str, type[tables.Table]]] = {
     "mqtt": Mqtt,
     "control": Control,
     "commands": Commands,
+    "directory": Directory,
     "web": Web,
 }
 _POLICY: Final = frozenset(tables.Door.model_fields) & frozenset(DoorPolicy.__dataclass_fields__)
-_NAMED: Final = ("driver", "door", "elevator")
+_NAMED: Final = ("driver", "door", "elevator", "report")
 _Table = TypeVar("_Table", bound=BaseModel)
 
 
@@ -86,6 +88,8 @@ def check_files(settings: Settings) -> tuple[Problem, ...]:
         names = ("password_file", "ca_file", "cert_file", "key_file")
         files |= {f"mqtt.{name}": getattr(settings.mqtt, name) for name in names}
     report = Report(settings.file)
+    if settings.directory.file is not None:
+        report.problems += _directory_problems(settings, settings.directory.file)
     keys = [key for key in settings.commands.keys if key.file.parent != tables.CREDENTIALS]
     if keys:
         from edge.tokens import read_keys  # noqa: PLC0415 -- cryptography is loaded only where there are keys
@@ -101,6 +105,20 @@ def check_files(settings: Settings) -> tuple[Problem, ...]:
         except OSError as error:
             report.add(key, f'found "{file}", expected a file that can be read: {error.strerror}')
     return tuple(report.problems)
+
+
+def _directory_problems(settings: Settings, file: Path) -> list[Problem]:
+    """What is wrong with the directory; checked as the daemon does, but for its version."""
+    from edge.directory_reading import DirectoryError, read  # noqa: PLC0415 -- loaded only where there is a directory
+
+    report = Report(settings.file)
+    try:
+        read(file.read_bytes(), file, ZoneInfo(settings.controller.time_zone), doors=settings.doors)
+    except DirectoryError as error:
+        return [*error.problems]
+    except OSError as error:
+        report.add("directory.file", f'found "{file}", expected a file that can be read: {error.strerror}')
+    return report.problems
 
 
 def kinds() -> frozenset[str]:
@@ -170,6 +188,7 @@ class _Reading:
         self.groups()
         commands = self.commands(cast("Commands | None", sections["commands"]), declared)
         elevators = self.elevators(declared)
+        reports = self.reports()
         if self.report.problems:
             return None
         assert controller is not None  # noqa: S101 - it would have been reported
@@ -180,12 +199,14 @@ class _Reading:
             mqtt=cast("Mqtt | None", sections.get("mqtt")),
             control=cast("Control", sections["control"]),
             commands=commands,
+            directory=cast("Directory", sections["directory"]),
             web=cast("Web", sections["web"]),
             drivers=MappingProxyType({n: self.with_points(n, d) for n, d in drivers_.items() if d}),
             doors=MappingProxyType({name: door for name, door in doors.items() if door}),
             elevators=MappingProxyType({name: elevator for name, elevator in elevators.items() if elevator}),
             release=release,
             release_timing=timing,
+            reports=MappingProxyType({name: report for name, report in reports.items() if report}),
         )
 
     def table(self, key: str, model: type[_Table], value: object, also: Collection[str] = ()) -> _Table | None:
@@ -337,6 +358,13 @@ class _Reading:
         return DoorSettings(
             name, door.name or name, DoorPolicy(**chosen), MappingProxyType(carried), MappingProxyType(timing)
         )
+
+    def reports(self) -> dict[str, tables_report.Report | None]:
+        if "report" not in self.document:
+            return {}
+        declared = self.named("report", self.document["report"], tables_report.MOST_REPORTS)
+        model = tables_report.Report
+        return {name: self.table(dotted("report", name), model, table) for name, table in declared.items()}
 
     def elevators(self, doors: Collection[str]) -> dict[str, ElevatorSettings | None]:
         if "elevator" not in self.document:

@@ -24,6 +24,7 @@ from edge.lifts import Lifts
 from edge.log import Log, LogOptions
 from edge.messages import NS_PER_S, SYSTEM, Actor, Back, CardRead, Event, KeysPressed, Lost, Subject
 from edge.notify import Notifier
+from edge.people import People
 from edge.problems import ConfigError
 from edge.runner import SITE, Runner, memory_of
 from edge.service import Service, Simulator
@@ -95,6 +96,7 @@ class Daemon:
         self.lifts = Lifts(
             settings.elevators, wires=self, journal=self.log, now_ns=clock.now_ns, run=secrets.token_hex(4)
         )
+        self.people = People(settings, clock, runner=self.runner, log=self.log, lifts=self.lifts, light=self._light)
         self.watchers = Watchers(self.status)
         self.upstream: Upstream | None = None
         self._last_of: dict[str, int] = {}
@@ -132,6 +134,9 @@ class Daemon:
         else:
             self.runner.take(signal)
 
+    def _light(self, point: str, granted: bool) -> None:
+        self.keepers[self._drivers[point]].answer(point, granted=granted)
+
     # --- life -----------------------------------------------------------------------------------
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -147,6 +152,7 @@ class Daemon:
         try:
             self.log.start()
             await self._remember()
+            self._spawn(self.people.start(), "people")
             await control.start()
             await self._desk.start(self.settings)
             self._start_upstream()
@@ -178,6 +184,7 @@ class Daemon:
     def _restore(self) -> None:
         memories = self.log.modes()
         self.runner.restore(memories)
+        self.people.restore(memories)
         if aside := self.log.health().set_aside:
             LOG.error("the log was damaged; it was moved to %s, and a new one was begun", aside)
         who = self.settings.controller
@@ -200,6 +207,7 @@ class Daemon:
             task.cancel()
         if tasks:  # no lock waits for a driver that does not let go
             await asyncio.wait(tasks, timeout=FAREWELL_S)
+        self.people.stop()
         self.runner.stop()
         self.lifts.stop()
         for keeper in self.keepers.values():
@@ -255,6 +263,7 @@ class Daemon:
         self.log.append([event], modes)
 
     def _committed(self, records: Sequence[Record]) -> None:
+        self.people.witnessed(records)
         self._last_of |= {r.event.door: r.sequence for r in records if r.event.door is not None}
         if any(record.event.type == "controller.stop" for record in records):
             self._last_words.set()
@@ -264,12 +273,14 @@ class Daemon:
 
     def _stepped(self, step_us: int) -> None:
         self._note_clock()
+        self.people.clock_changed(self.clock.quality())
         if abs(step_us) > STEP_TO_RECORD_US:
             self._record("controller.clock_adjusted", details={"step_s": round(step_us / 1e6, 6)})
 
     def _clock_changed(self, quality: ClockQuality) -> None:
         LOG.info("the clock is now %s", quality)
         self._note_clock()
+        self.people.clock_changed(quality)
         self.watchers.changed()
 
     def _note_clock(self) -> None:
@@ -340,6 +351,7 @@ class Daemon:
             "drivers": {name: driver_facts(keeper, calendar) for name, keeper in self.keepers.items()},
             "doors": all_doors(self.runner, calendar),
             "elevators": self.lifts.facts(),
+            "directory": self.people.facts(),
         }
 
     def facts(self) -> Json:
@@ -414,7 +426,11 @@ class Daemon:
             LOG.info("%s applied", key)
         for key in changes.restart:
             LOG.warning("%s changed; it takes effect after systemctl restart doord", key)
-        return {"applied": [*applied], "needs_restart": list(changes.restart), "errors": []}
+        version = self.people.keeper.in_force.version
+        errors: list[Json] = [*await self.people.keeper.reload(actor)]
+        if self.people.keeper.in_force.version != version:
+            applied.append("directory")
+        return {"applied": [*applied], "needs_restart": list(changes.restart), "errors": errors}
 
     def _audit(self, before: Locks | None, actor: Actor) -> None:
         """Record what the configuration in force changed at doors, and keep it for the next comparison."""

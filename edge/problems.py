@@ -114,14 +114,15 @@ def alternatives(words: Iterable[object]) -> str:
 
 def _message(model: type[BaseModel], detail: ErrorDetails, also: Iterable[str]) -> str:
     last = detail["loc"][-1] if detail["loc"] else ""
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
     if detail["type"] == "extra_forbidden":
         refused: Mapping[str, str] = getattr(model, "REFUSED", {})
         if last in refused:
             return refused[str(last)]
-        return f"unknown key, {meant(str(last), {*model.model_fields, *also})}"
+        return f"unknown key, {meant(str(last), {*fields, *also})}"
     if detail["type"] == "value_error":  # raised by a validator of ours: already a sentence
         return str(detail["ctx"]["error"])
-    field = model.model_fields.get(str(detail["loc"][0])) if detail["loc"] else None
+    field = fields.get(str(detail["loc"][0])) if detail["loc"] else None
     expected = _expected(field) or detail["msg"].removeprefix("Input should be ")
     if detail["type"] == "missing":
         return f"missing, expected {expected}"

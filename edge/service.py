@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edge.lifts import Lifts
     from edge.log import Log
     from edge.messages import Json, Record
+    from edge.people import People
     from edge.runner import Runner
     from edge.watchers import Watchers
 
@@ -84,6 +85,7 @@ class Host(Protocol):
 
     runner: Runner
     lifts: Lifts
+    people: People
     log: Log
     watchers: Watchers
     clock: Clock
@@ -99,12 +101,6 @@ class Host(Protocol):
 
     def simulator(self, door: str) -> Simulator | None:
         """The simulated driver that carries this door, if one does."""
-
-    def cards(self) -> list[Json]:
-        """The last cards that readers saw."""
-
-    async def who(self, card: str) -> list[Json]:
-        """Whose card it is."""
 
     async def reload(self, actor: Actor) -> Json:
         """Read the configuration and the directory again."""
@@ -162,10 +158,10 @@ class Service:
         return self._host.replay(_Replay.model_validate(body).from_)
 
     async def _cards(self, _body: dict[str, Any], _actor: Actor) -> Json:
-        return {"cards": self._host.cards()}
+        return {"cards": self._host.people.cards()}
 
     async def _who(self, body: dict[str, Any], _actor: Actor) -> Json:
-        return {"found": await self._host.who(_Who.model_validate(body).card)}
+        return {"found": await self._host.people.who(_Who.model_validate(body).card)}
 
     async def _reload(self, _body: dict[str, Any], actor: Actor) -> Json:
         return await self._host.reload(actor)

@@ -6,7 +6,7 @@ what a running door can take over is applied without a restart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from edge.policy import DoorPolicy, Timing
     from edge.ports import Driver
-    from edge.tables import Control, Controller, Log, Mqtt
+    from edge.tables import Control, Controller, Directory, Log, Mqtt
+    from edge.tables_report import Report
     from edge.tables_web import Web
 
 
@@ -138,6 +139,7 @@ class Settings:
     mqtt: Mqtt | None
     control: Control
     commands: CommandSettings
+    directory: Directory
     web: Web
     """Of another program, the local page: no change of it is any to doord."""
     drivers: Mapping[str, DriverSettings]
@@ -146,6 +148,7 @@ class Settings:
     release: str | None
     """The driver of the release input for all doors (point `controller.release`), if there is one."""
     release_timing: Timing
+    reports: Mapping[str, Report] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +188,27 @@ def difference(old: Settings, new: Settings) -> Difference:
             doors[door] = after
             applied += keys
     restart += _elevators(old, new)
+    restart += _reports(old.reports, new.reports)
     applied += _keys(old.commands, new.commands)
     settings = replace(old, doors=MappingProxyType({**old.doors, **doors}), commands=new.commands)
     return Difference(tuple(doors), tuple(applied), tuple(dict.fromkeys(restart)), settings)
 
 
+def _reports(old: Mapping[str, Report], new: Mapping[str, Report]) -> list[str]:
+    keys: list[str] = []
+    for name in sorted(old.keys() | new.keys()):
+        before, after = old.get(name), new.get(name)
+        if before is None or after is None:
+            keys.append(f"report.{name}")
+        else:
+            names = {"event_class": "class"}
+            keys += [f"report.{name}.{names.get(key, key)}" for key in _fields(before, after)]
+    return keys
+
+
 def _sections(old: Settings, new: Settings) -> list[str]:
     keys: list[str] = []
-    for section in ("controller", "log", "mqtt", "control"):
+    for section in ("controller", "log", "mqtt", "control", "directory"):
         before, after = getattr(old, section), getattr(new, section)
         if before is None or after is None:
             keys += [section] if before is not after else []

@@ -200,6 +200,12 @@ class Control(Table):
         return value
 
 
+class Directory(Table):
+    """`[directory]`: who may pass; without a file it comes by command only."""
+
+    file: FilePath | None = None
+
+
 class Point(BaseModel):
     """What every point's table has; the other keys are its driver's."""
 

@@ -76,14 +76,23 @@ ALLOWED = {
     "edge.lifts": "edge.messages edge.debounce edge.elevator edge.inputs",
     "edge.places": "edge.messages edge.access edge.credentials edge.directory edge.elevator edge.passback edge.pins "
     "edge.ports edge.runner edge.timetable",
+    "edge.directory_store": "edge.messages edge.log_file",
+    "edge.directory_audit": "edge.messages edge.directory edge.directory_changes edge.log",
+    "edge.directory_keeper": "edge.messages edge.directory edge.directory_* edge.log edge.problems",
     "edge.enquiries": "edge.messages edge.cards edge.directory edge.directory_writing",
-    "edge.people": "edge.messages edge.clock edge.directory edge.directory_keeper edge.lifts edge.log edge.places "
-    "edge.readers edge.runner edge.settings edge.timetable",
+    "edge.people": "edge.messages edge.clock edge.directory edge.directory_keeper edge.enquiries edge.log edge.places "
+    "edge.readers edge.runner edge.settings edge.status edge.timetable",
     "edge.readers": "edge.messages edge.access edge.credentials edge.directory edge.elevator edge.keypad edge.passback "
     "edge.pins edge.places",
     "edge.alarm_lane": "edge.catalogue edge.log edge.log_query",
     "edge.sync": "edge.messages edge.alarm_lane edge.log edge.orders edge.outbox edge.ports edge.refusals edge.wire",
     "edge.aside": "",
+    "edge.delivery_health": "",
+    "edge.delivery_address": "",
+    "edge.delivery_secrets": "",
+    "edge.delivery": "edge.messages edge.delivery_health edge.log",
+    "edge.delivery_net": "edge.aside edge.delivery edge.delivery_address",
+    "edge.webhook": "edge edge.aside edge.delivery edge.delivery_secrets edge.wire",
     "edge.mqtt": "edge.aside edge.ports",
     "edge.tokens": "edge.order_shape",
     "edge.command_desk": "edge.messages edge.log edge.orders edge.directory edge.problems edge.tokens",
@@ -152,6 +161,8 @@ CORE = [
     "passback",
     "elevator",
     "keypad",
+    "delivery_health",
+    "delivery_address",
 ]
 IMPURE = {"asyncio", "time", "os", "socket", "sqlite3", "threading", "logging", "subprocess", "pathlib", "random"}
 

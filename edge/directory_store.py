@@ -1,0 +1,124 @@
+"""The directory on the disk: in a file of its own, so that a damaged log shuts nobody out.
+
+One rule: a directory is replaced in one transaction, and the one before it stays until its
+difference has been recorded. Every call blocks on the disk: never on the loop's thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import zlib
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.log_file import set_aside
+from edge.messages import Actor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+APPLICATION_ID: Final = 0x446F6F44
+"""`DooD`: tells the file from a log."""
+_SETUP: Final = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA trusted_schema=OFF",
+    f"PRAGMA application_id={APPLICATION_ID}",
+    """CREATE TABLE IF NOT EXISTS directory(id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL,
+       document BLOB NOT NULL, digest TEXT NOT NULL, source TEXT NOT NULL, actor TEXT NOT NULL, at_us INTEGER NOT NULL,
+       previous BLOB, audited INTEGER NOT NULL) STRICT""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is in force, and what was before it where that has not been recorded yet."""
+
+    version: int
+    document: bytes
+    digest: str
+    """Of the document as it came, which may have had PINs in it (`digest_of`)."""
+    source: str
+    actor: Actor
+    at_us: int
+    previous: bytes | None = None
+    """None with `audited` false: there was none."""
+    audited: bool = False
+
+
+class DirectoryStore:
+    """One file. Not for two threads at once."""
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is touched yet."""
+        self.path = path
+
+    def load(self, wall_us: int) -> tuple[Stored | None, Path | None]:
+        """What is stored, and where a damaged file was moved. Raises OSError, sqlite3.Error when nobody can tell."""
+        try:
+            with closing(self._open()) as db:
+                row = db.execute("SELECT * FROM directory").fetchone()
+                return (None if row is None else _stored(row)), None
+        except (sqlite3.DatabaseError, zlib.error, ValueError, TypeError) as error:
+            if isinstance(error, sqlite3.OperationalError):  # locked, full, read only: not damaged
+                raise
+            return None, set_aside(self.path, wall_us)
+
+    def replace(self, new: Stored, pieces: Iterable[str]) -> None:
+        """Put a directory in force; what was in force is kept as its previous one. Raises OSError or sqlite3.Error."""
+        packer = zlib.compressobj()
+        packed = b"".join([*(packer.compress(piece.encode()) for piece in pieces), packer.flush()])
+        actor = json.dumps([new.actor.kind, new.actor.id, new.actor.name, new.actor.email])
+        with closing(self._open()) as db:
+            db.execute("BEGIN IMMEDIATE")
+            before = db.execute("SELECT document FROM directory").fetchone()
+            db.execute(
+                "INSERT OR REPLACE INTO directory VALUES (1, ?, ?, ?, ?, ?, ?, ?, 0)",
+                [new.version, packed, new.digest, new.source, actor, new.at_us, before and before[0]],
+            )
+            db.execute("COMMIT")
+
+    def audited(self, version: int) -> None:
+        """Forget what was before: the difference to this version is in the log."""
+        with closing(self._open()) as db, db:
+            db.execute("UPDATE directory SET previous = NULL, audited = 1 WHERE version = ?", [version])
+
+    def _open(self) -> sqlite3.Connection:
+        mask = os.umask(0o077)  # hashes of PINs: for the daemon's own user only
+        try:
+            db = sqlite3.connect(self.path, timeout=5.0, isolation_level=None)
+        finally:
+            os.umask(mask)
+        try:
+            for statement in _SETUP:
+                db.execute(statement)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def digest_of(document: bytes) -> str:
+    """What tells two documents apart without keeping them."""
+    return hashlib.sha256(document).hexdigest()
+
+
+def _stored(row: tuple[Any, ...]) -> Stored:
+    _, version, document, digest, source, actor, at_us, previous, audited = row
+    kind, actor_id, name, email = json.loads(actor)
+    return Stored(
+        version,
+        zlib.decompress(document),
+        digest,
+        source,
+        Actor(kind, actor_id, name, email),
+        at_us,
+        None if previous is None else zlib.decompress(previous),
+        bool(audited),
+    )
