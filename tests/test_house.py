@@ -114,6 +114,7 @@ ALLOWED = {
     "edge.provision": "edge.config edge.problems",
     "edge.demo": "edge.cli.*",
     "edge.cli": "edge edge.cli.*",
+    "edge.cli.sign": "edge.cli.text edge.claims edge.order_shape edge.tokens",
     "edge.cli.*": "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "
     "edge.clock edge.log_query edge.log_verify edge.log_schema edge.diagnose edge.findings edge.facts edge.provision "
     "edge.cards edge.directory edge.schedule edge.pins edge.searches edge.report_file",

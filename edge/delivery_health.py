@@ -1,0 +1,92 @@
+"""How well a receiver does: an elevated error rate is said once, one that lasts ends the deliveries.
+
+One rule: what our own network or configuration is to blame for is counted, but disables nobody: a
+site without its line for a weekend finds every integration as it left it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+NS_PER_S: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When an error rate is worth a record, and when it is hopeless."""
+
+    warn_tries: int = 20
+    """So many of the latest tries are looked at."""
+    warn_percent: float = 50.0
+    """So many of them failed: `integration.warn_due_to_error`."""
+    disable_after_s: float = 24 * 3600.0
+    """No try succeeded for so long ..."""
+    disable_tries: int = 1000
+    """... or in so many tries, whichever comes first: `integration.disable_due_to_error`."""
+
+
+class Verdict(StrEnum):
+    """What a failed try led to."""
+
+    GO_ON = "go_on"
+    WARN = "warn"
+    DISABLE = "disable"
+
+
+class Health:
+    """The latest tries of one receiver. Times are nanoseconds of any clock that only goes forward."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Nothing was tried yet."""
+        self.limits = limits
+        self.failed_in_a_row = 0
+        """Failures since the last success that are the receiver's own."""
+        self.failing_since_ns: int | None = None
+        """When the first of them was."""
+        self._latest: deque[bool] = deque(maxlen=limits.warn_tries)
+        self._failed = 0
+        self._warned = False
+
+    @property
+    def errors(self) -> tuple[int, int]:
+        """How many of the latest tries failed, and how many are looked at."""
+        return self._failed, len(self._latest)
+
+    def succeeded(self) -> None:
+        """A try succeeded. The next warning is due only after the error rate has halved."""
+        self.failed_in_a_row, self.failing_since_ns = 0, None
+        self._note(failed=False)
+        if self._failed * 200 <= self.limits.warn_percent * self.limits.warn_tries:
+            self._warned = False
+
+    def failed(self, now_ns: int, *, ours: bool = False, final: bool = False) -> Verdict:
+        """A try failed. `ours`: no fault of the receiver's; `final`: it said that it will never take anything again."""
+        self._note(failed=True)
+        if final:
+            return Verdict.DISABLE
+        if not ours:
+            self.failed_in_a_row += 1
+            if self.failing_since_ns is None:
+                self.failing_since_ns = now_ns
+            if self._hopeless(now_ns - self.failing_since_ns):
+                return Verdict.DISABLE
+        if not self._warned and self._failed * 100 >= self.limits.warn_percent * self.limits.warn_tries:
+            self._warned = True
+            return Verdict.WARN
+        return Verdict.GO_ON
+
+    def _hopeless(self, failing_ns: int) -> bool:
+        """One failure, and another one a day later because nothing happened in between, are not hopeless."""
+        limits = self.limits
+        if self.failed_in_a_row >= limits.disable_tries:
+            return True
+        return self.failed_in_a_row >= limits.warn_tries and failing_ns >= limits.disable_after_s * NS_PER_S
+
+    def _note(self, *, failed: bool) -> None:
+        if len(self._latest) == self._latest.maxlen:
+            self._failed -= self._latest[0]
+        self._latest.append(failed)
+        self._failed += failed
