@@ -1,0 +1,147 @@
+"""Writes the scheduled reports of a running daemon, beside everything else.
+
+One rule: nothing waits for it, and it trusts no calendar that nobody vouches for. What cannot be
+written is recorded and tried again an hour later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edge.export_desk import ExportDesk, shown
+from edge.messages import SYSTEM, ClockQuality
+from edge.report_file import written
+from edge.reports import Due, Rhythm, file_name, labels, missing, next_due
+from edge.searches import Filters, UnknownGroupError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import tzinfo
+
+    from edge.clock import Clock
+    from edge.directory import Directory
+    from edge.log import Log
+    from edge.log_query import Query
+    from edge.messages import Json, Record
+    from edge.tables_report import Report
+
+LOOK_S: Final = 30.0
+"""How often the calendar is looked at: somebody may set it."""
+AGAIN_US: Final = 3_600 * 1_000_000
+"""A report that could not be written is tried again after this long."""
+BREATH_S: Final = 0.005
+
+
+class Host(Protocol):
+    """What the daemon lends. `cloudevent` is called in a thread."""
+
+    @property
+    def log(self) -> Log:
+        """The log that is being written."""
+
+    @property
+    def clock(self) -> Clock:
+        """Its calendar decides what is due."""
+
+    def directory(self) -> Directory:
+        """The one in force now."""
+
+    def cloudevent(self, record: Record) -> Json:
+        """A record as it looks on the wire."""
+
+
+@dataclass(slots=True)
+class _Job:
+    name: str
+    report: Report
+    rhythm: Rhythm
+    look_us: int = 0
+    """When to look the next time."""
+
+
+class ReportRunner:
+    """Belongs to one event loop."""
+
+    def __init__(self, host: Host, reports: Mapping[str, Report], zone: tzinfo, *, breath_s: float = BREATH_S) -> None:
+        """Nothing is touched before `run`."""
+        self._host, self._desk, self._breath_s = host, ExportDesk(host, host.directory), breath_s
+        self._jobs = [_Job(name, one, Rhythm(one.every, one.at, zone)) for name, one in reports.items()]
+        self._stop = threading.Event()
+
+    async def run(self) -> None:
+        """For ever: cancel it. A file under way is given up then, and its last whole one stays."""
+        if not self._jobs:
+            return
+        await self._host.log.opened()
+        threads = ThreadPoolExecutor(1, thread_name_prefix="reports")
+        try:
+            while True:
+                for job in self._jobs:
+                    await self._look(threads, job)
+                await asyncio.sleep(LOOK_S)
+        finally:
+            self._stop.set()
+            threads.shutdown(wait=False)
+
+    async def _look(self, threads: ThreadPoolExecutor, job: _Job) -> None:
+        """Write what is due."""
+        clock = self._host.clock
+        now_us = clock.wall_us()
+        if now_us < job.look_us or clock.quality() is ClockQuality.UNSYNCED:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            there = await loop.run_in_executor(threads, self._there, job)
+        except OSError as error:
+            job.look_us = now_us + AGAIN_US
+            export = self._desk.create(f"{job.name}.{job.report.format}", {**job.report.filters()}, SYSTEM)
+            self._desk.finished(export, 0, "failed", {"error": str(error)})
+            return
+        for due in missing(job.rhythm, now_us, there, job.report.keep):
+            if not await self._write(threads, job, due):
+                job.look_us = now_us + AGAIN_US
+                return
+        job.look_us = next_due(job.rhythm, now_us).at_us
+
+    async def _write(self, threads: ThreadPoolExecutor, job: _Job, due: Due) -> bool:
+        """Write one report, and record what came of it; False when it has to be tried again."""
+        span = {"since_us": due.since_us, "until_us": due.until_us}
+        filters = Filters.model_validate({**job.report.filters(), **span})
+        file = job.report.folder / file_name(job.name, due, job.report.format)
+        through, log = self._host.log.committed, Path(self._host.log.health().path)
+        export = self._desk.create(file.name, shown(filters), SYSTEM)
+        rows, code = 0, None
+        also: dict[str, Json] = {}
+        try:
+            query = replace(filters.query(self._host.directory()), before=through + 1)
+            rows = await asyncio.get_running_loop().run_in_executor(threads, self._file, job, file, query, log)
+            also = {"file": str(file)}
+        except (OSError, UnknownGroupError) as error:
+            code, also = "failed", {"error": str(error)}
+        except asyncio.CancelledError:
+            code = "given_up"
+            raise
+        finally:
+            self._desk.finished(export, rows, code, also)
+        return code is None
+
+    # --- in the thread ---
+
+    def _there(self, job: _Job) -> list[str]:
+        folder = job.report.folder
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        return labels(job.name, job.report.every, job.report.format, [path.name for path in folder.iterdir()])
+
+    def _file(self, job: _Job, file: Path, query: Query, log: Path) -> int:
+        from edge.log_walk import walk  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
+
+        found = walk(log, query, lambda: not self._stop.wait(self._breath_s))
+        count = written(file, (self._host.cloudevent(record) for record in found))  # type: ignore[misc]  # an object
+        for label in self._there(job)[: -job.report.keep]:
+            (job.report.folder / f"{job.name}-{label}.{job.report.format}").unlink(missing_ok=True)
+        return count
