@@ -113,7 +113,7 @@ def thumbprint(public: Ed25519PublicKey) -> str:
 def public_key(pem: bytes) -> Ed25519PublicKey:
     """Read a public key. Raises ValueError with a sentence."""
     if b"PRIVATE KEY" in pem:
-        raise ValueError("a private key, which must not be on a controller: expected the public one that belongs to it")
+        raise ValueError("a private key, which belongs on no controller: expected its public one")
     try:
         found = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):

@@ -98,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
     sync.add_argument("--replay", type=_count, metavar="FROM", help="send records again, from this sequence on")
     add("check", "files:check", "validate a configuration").add_argument("file", type=Path, metavar="FILE")
     add("reload", "people:reload", "read the configuration and the directory again, as SIGHUP does")
+    _sign(add("sign", "sign:sign", "sign a command for a controller that has the public key; make such keys"))
     sim = add("sim", "doors:simulate", "move the simulated hardware of a running daemon")
     sim.add_argument("door", metavar="DOOR")
     sim.add_argument("action", choices=ACTIONS)
@@ -154,6 +155,19 @@ def _log(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None
     text = "walk the hash chain and name the first broken record"
     verify = verbs.add_parser("verify", help=text, description=text, parents=[common], allow_abbrev=False)
     verify.add_argument("file", type=Path, nargs="?", metavar="FILE", help="a log file; else the running daemon's")
+
+
+def _sign(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--new-key", type=Path, metavar="FILE", help="make a private key, and FILE.pub.pem beside it")
+    made.add_argument("--key", type=Path, metavar="FILE", help="the private key to sign with")
+    made.add_argument("--controller", metavar="ID", help="which controller the command is for")
+    made.add_argument("name", metavar="COMMAND", nargs="?", help="unlock, lock ...; - reads a whole command from stdin")
+    made.add_argument("--door", action="append", default=[], help="may be repeated")
+    made.add_argument("--all", action="store_true", help="every door of the controller")
+    made.add_argument("--for", dest="for_s", type=float, metavar="S", help="seconds, for unlock")
+    made.add_argument("--valid-for", default="30s", metavar="TIME", help="how long it is good: 30s, 5m, 2h (30s)")
+    made.add_argument("--actor", metavar="NAME", help="who asks (this account)")
+    made.add_argument("--id", metavar="ID", help="the command's id (a new one)")
 
 
 def _count(text: str) -> int:

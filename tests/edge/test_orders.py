@@ -9,8 +9,21 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edge.messages import Actor, ClockQuality
-from edge.orders import FUTURE_US, MAX_COMMAND_BYTES, Order, Receiver, Refusal, parse_ack, parse_command, reply
+from edge.catalogue import CATALOGUE
+from edge.messages import Actor, ClockQuality, Subject
+from edge.order_shape import MAX_DEPTH, MAX_DETAILS_BYTES, MAX_SEQUENCE
+from edge.orders import (
+    FUTURE_US,
+    MAX_COMMAND_BYTES,
+    RECORDABLE,
+    Entry,
+    Order,
+    Receiver,
+    Refusal,
+    parse_ack,
+    parse_command,
+    reply,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +42,13 @@ UNLOCK: dict[str, Any] = {
 }
 LOCK = {"id": "c-2", "command": "lock", "all": True, "issued_at": "2026-11-22T21:57:00Z", "actor": {"id": "op-7"}}
 REPLAY = {key: value for key, value in LOCK.items() if key != "all"} | {"command": "replay", "from": 3, "to": 9}
+
+HAPPENED: dict[str, Any] = {
+    "type": "user.create_backup_code",
+    "object": {"type": "user", "id": "u-7", "name": "Ann Example"},
+    "details": {"codes": 10, "from": ["desk", None, {"floor": 1.5}]},
+}
+RECORD = {key: value for key, value in LOCK.items() if key != "all"} | {"command": "record", "event": HAPPENED}
 
 
 def judge(
@@ -117,6 +137,89 @@ def test_a_replay_takes_a_span_and_nothing_else(changes: dict[str, Any]) -> None
     assert found.code == "malformed"
 
 
+def test_what_nobody_at_a_door_can_witness_is_entered() -> None:
+    found = judge(RECORD)
+    assert isinstance(found, Order)
+    entry = Entry("user.create_backup_code", Subject("user", "u-7", "Ann Example"), HAPPENED["details"])
+    assert (found.entry, found.doors, found.actor) == (entry, (), Actor("operator", "op-7"))
+    timed = judge(RECORD, event={**HAPPENED, "time": "2026-11-20T08:00:00Z"})
+    assert isinstance(timed, Order)
+    assert timed.entry is not None
+    assert timed.entry.details == {**HAPPENED["details"], "happened_at": "2026-11-20T08:00:00Z"}
+    bare = judge(RECORD, event={key: value for key, value in HAPPENED.items() if key != "details"})
+    assert isinstance(bare, Order)
+    assert bare.entry is not None
+    assert bare.entry.details == {}
+
+
+@pytest.mark.parametrize("kind", sorted(CATALOGUE))
+def test_what_a_controller_witnesses_itself_is_not_entered_from_outside(kind: str) -> None:
+    found = judge(RECORD, event={**HAPPENED, "type": kind})
+    if kind in RECORDABLE:
+        assert isinstance(found, Order)
+    else:
+        assert isinstance(found, Refusal)
+        assert found.code == "not_recordable"
+
+
+def test_what_can_be_entered_is_what_the_contract_says() -> None:
+    user = {"user.activate_2fa", "user.deactivate_2fa", "user.create_backup_code"}
+    assert {"subscription.cancel", "subscription.update", *user} == RECORDABLE
+
+
+def nested(depth: int) -> Any:
+    return {} if depth == 1 else {"a": nested(depth - 1)}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"event": None},
+        {"event": 5},
+        {"event": {}},
+        {"event": {**HAPPENED, "object": None}},
+        {"event": {**HAPPENED, "object": {"type": "user", "id": "u-7"}}},
+        {"event": {**HAPPENED, "object": {"type": "user", "id": "", "name": "Ann"}}},
+        {"event": {**HAPPENED, "object": {"type": "User!", "id": "u-7", "name": "Ann"}}},
+        {"event": {**HAPPENED, "object": {"type": "user", "id": "u-7", "name": "Ann\x1b[2J"}}},
+        {"event": {**HAPPENED, "object": {"type": "user", "id": "u-7", "name": "A" * 201}}},
+        {"event": {**HAPPENED, "details": []}},
+        {"event": {**HAPPENED, "details": {"signed_by": "me"}}},
+        {"event": {**HAPPENED, "details": {"happened_at": "yesterday"}}},
+        {"event": {**HAPPENED, "details": {"big": MAX_SEQUENCE + 1}}},
+        {"event": {**HAPPENED, "details": {"huge": 10**400}}},
+        {"event": {**HAPPENED, "details": nested(MAX_DEPTH + 1)}},
+        {"event": {**HAPPENED, "details": nested(400)}},
+        {"event": {**HAPPENED, "details": {"a": "x" * (MAX_DETAILS_BYTES - 7)}}},
+        {"event": {**HAPPENED, "time": "yesterday"}},
+        {"event": {**HAPPENED, "severity": "alarm"}},
+        {"event": {**HAPPENED, "type": "x" * 65}},
+        {"door": "front"},
+        {"all": True},
+        {"for_s": 5},
+        {"from_": 1},
+        {"command": "diagnose"},
+    ],
+    ids=str,
+)
+def test_an_entry_is_small_and_plain_and_nothing_else(changes: dict[str, Any]) -> None:
+    found = judge(RECORD, **changes)
+    assert isinstance(found, Refusal)
+    assert found.code == "malformed"
+
+
+def test_the_limits_of_an_entry_are_sharp() -> None:
+    for details in (nested(MAX_DEPTH), {"a": "x" * (MAX_DETAILS_BYTES - 8)}, {"a": MAX_SEQUENCE, "b": -MAX_SEQUENCE}):
+        assert isinstance(judge(RECORD, event={**HAPPENED, "details": details}), Order)
+
+
+def test_infinity_is_no_detail() -> None:
+    payload = json.dumps(RECORD).replace('"codes": 10', '"codes": 1e999').encode()
+    found = parse_command(payload, HERE, retained=False)
+    assert isinstance(found, Refusal)
+    assert found.code == "malformed"
+
+
 def test_a_retained_command_is_refused_even_when_it_is_good() -> None:
     found = judge(retained=True)
     assert isinstance(found, Refusal)
@@ -199,13 +302,15 @@ values = st.recursive(
     max_leaves=6,
 )
 bodies = st.dictionaries(
-    st.sampled_from([*UNLOCK, "doors", "all", "from", "to", "hurry"]),
-    values | st.sampled_from([*UNLOCK.values(), "lock", "replay", "diagnose", "2026-11-22T21:57:01Z"]),
+    st.sampled_from([*UNLOCK, "doors", "all", "from", "to", "event", "hurry"]),
+    values
+    | st.sampled_from([*UNLOCK.values(), "lock", "replay", "diagnose", "record", HAPPENED, "2026-11-22T21:57:01Z"]),
 )
 
 
 @given(bodies, st.booleans(), st.sampled_from(ClockQuality))
 @example({"command": []}, False, ClockQuality.SYNCED)
+@example({"command": "record", "event": {**HAPPENED, "details": {"a": 10**400}}}, False, ClockQuality.SYNCED)
 def test_no_object_whatever_raises(changes: dict[str, Any], retained: bool, clock: ClockQuality) -> None:
     payload = json.dumps({**UNLOCK, **changes}).encode()
     found = parse_command(payload, Receiver("hq", ["front"], NOW_US, clock), retained=retained)
