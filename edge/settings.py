@@ -195,15 +195,7 @@ def difference(old: Settings, new: Settings) -> Difference:
 
 
 def _reports(old: Mapping[str, Report], new: Mapping[str, Report]) -> list[str]:
-    keys: list[str] = []
-    for name in sorted(old.keys() | new.keys()):
-        before, after = old.get(name), new.get(name)
-        if before is None or after is None:
-            keys.append(f"report.{name}")
-        else:
-            names = {"event_class": "class"}
-            keys += [f"report.{name}.{names.get(key, key)}" for key in _fields(before, after)]
-    return keys
+    return [f"report.{name}" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
 
 
 def _sections(old: Settings, new: Settings) -> list[str]:

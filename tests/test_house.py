@@ -55,7 +55,7 @@ ALLOWED = {
     # configuration: hostile text becomes frozen settings
     "edge.problems": "",
     "edge.tables": "edge.policy edge.problems",
-    "edge.tables_*": "edge.problems edge.tables",
+    "edge.tables_*": "edge.catalogue edge.problems edge.tables",
     "edge.settings": "",
     "edge.config": "drivers edge edge.policy edge.problems edge.settings edge.tables edge.tables_* edge.tokens",
     # the log
@@ -100,7 +100,7 @@ ALLOWED = {
     "edge.searches": "edge.directory edge.log_query",
     "edge.report_file": "",
     "edge.reports": "edge.messages edge.searches",
-    "edge.report_runner": "edge.messages edge.export_desk edge.log_query edge.report_file edge.reports edge.searches",
+    "edge.report_runner": "edge.messages edge.export_desk edge.log_walk edge.report_file edge.reports edge.searches",
     "edge.export_desk": "edge.messages edge.control edge.searches",
     "edge.service": "edge.messages edge.control edge.export_desk edge.log edge.log_query edge.policy edge.runner "
     "edge.directory edge.schedule edge.searches",
