@@ -19,6 +19,11 @@ MAX_PAGE: Final = 500
 LONGEST_TEXT: Final = 200
 
 
+NOWHERE: Final = (
+    "who is in a group is known to a running doord, and to the directory.db beside a log: there is none here"
+)
+
+
 class UnknownGroupError(ValueError):
     """There is no such group in the directory; its text says which there are."""
 
@@ -83,7 +88,7 @@ def members(directory: Directory | None, names: Iterable[str]) -> tuple[tuple[st
     UnknownGroupError when there is no such group, or no directory to look into.
     """
     if directory is None:
-        raise UnknownGroupError("a group cannot be looked up here: only a running doord knows who is in it")
+        raise UnknownGroupError(NOWHERE)
     found: set[str] = set()
     for name in names:
         same = {one.id for one in directory.groups.values() if one.name.casefold() == name.casefold()}

@@ -117,7 +117,8 @@ ALLOWED = {
     "edge.cli.sign": "edge.cli.text edge.claims edge.order_shape edge.tokens",
     "edge.cli.*": "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "
     "edge.clock edge.log_query edge.log_verify edge.log_schema edge.diagnose edge.findings edge.facts edge.provision "
-    "edge.cards edge.directory edge.schedule edge.pins edge.searches edge.report_file",
+    "edge.cards edge.directory edge.schedule edge.pins edge.searches edge.report_file "
+    "edge.directory_reading",
     # the local page, a program of its own: doord through its socket, and nothing of doord's
     "edge.web": "",
     "edge.web.*": "edge edge.web edge.web.* edge.cli.client edge.cli.sources edge.cli.export edge.cli.times "

@@ -6,12 +6,16 @@ One rule: whoever reads does not know which; a page is records as they look on t
 from __future__ import annotations
 
 import json
+import zlib
+from contextlib import closing
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.cli.client import Client
+    from edge.directory import Directory
 
 
 class Source(Protocol):
@@ -53,16 +57,20 @@ class FileSource:
         from edge.wire import Identity  # noqa: PLC0415 -- as above
 
         path.stat()
+        self._directory: Directory | None = None
+        self._beside = path.with_name("directory.db")
         self._reader = LogReader(path)
         who = _object(self._reader.modes().get("controller", "{}"))
         self._identity = Identity(str(who.get("site", "unknown")), str(who.get("id", "unknown")), self._reader.epoch)
 
     def page(self, asked: dict[str, Any]) -> tuple[list[dict[str, Any]], int | None]:
-        """See Source. Raises OSError when the file is damaged here, ValueError when a group is asked for."""
+        """See Source. OSError: the file is damaged here; ValueError: a group, and no directory beside the log."""
         from edge.searches import Asked  # noqa: PLC0415 -- pydantic is slow to import
         from edge.wire import cloudevent  # noqa: PLC0415 -- as above
 
-        query = Asked.model_validate(asked).page(None)
+        if asked.get("group") and self._directory is None and self._beside.exists():
+            self._directory = _directory(self._beside)
+        query = Asked.model_validate(asked).page(self._directory)
         try:
             page = self._reader.page(query)
         except self._reader.db.Error as error:
@@ -72,6 +80,22 @@ class FileSource:
     def close(self) -> None:
         """Let the file go."""
         self._reader.close()
+
+
+def _directory(path: Path) -> Directory:
+    """What a daemon stored of its directory, opened without changing it. ValueError for what is none."""
+    from edge.directory_reading import read  # noqa: PLC0415 -- as above
+    from edge.log_schema import connect_read_only  # noqa: PLC0415 -- as above
+    from edge.problems import ConfigError  # noqa: PLC0415 -- as above
+
+    with closing(connect_read_only(path)) as db:
+        row = db.execute("SELECT document FROM directory").fetchone()
+    if row is None:
+        raise ValueError(f"{path} has no directory in it")
+    try:
+        return read(zlib.decompress(row[0]), path, UTC)
+    except (zlib.error, TypeError, ConfigError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -15,7 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.cli.history import PAGE, ascending, newest
+from edge.directory import Directory, Group, Member, User
+from edge.directory_store import DirectoryStore, Stored
+from edge.directory_writing import written
+from edge.messages import SYSTEM
 from edge.report_file import COLUMNS, write_csv
+from edge.searches import NOWHERE
 from tests.support.cli import Doorctl
 from tests.support.control import FakeDaemon, RefusalError, pages, record, status
 from tests.support.golden import check_golden
@@ -261,9 +266,26 @@ def test_verify_names_the_first_broken_record(doorctl: Doorctl, log: Path) -> No
 def test_what_cannot_be_looked_up_in_a_file_is_said(doorctl: Doorctl, log: Path, tmp_path: Path) -> None:
     said = doorctl("events", "--log", str(log), "--group", "staff")
     assert (said.code, said.out) == (2, "")
-    assert said.err == "doorctl: a group cannot be looked up here: only a running doord knows who is in it\n"
+    assert said.err == f"doorctl: {NOWHERE}\n"
     assert doorctl("export", str(tmp_path / "r.csv"), "--log", str(log), "--group", "staff").code == 2
     assert not (tmp_path / "r.csv").exists()
+
+
+def test_a_group_is_looked_up_in_the_directory_beside_the_log(doorctl: Doorctl, log: Path) -> None:
+    directory = Directory(
+        1,
+        users={"u-1": User("u-1", "Ann"), "u-2": User("u-2", "Bob")},
+        members={"m-1": Member("m-1", "u-1", groups=("staff",)), "m-2": Member("m-2", "u-2", groups=("board",))},
+        groups={"staff": Group("staff", "Everybody"), "board": Group("board", "Board")},
+    )
+    DirectoryStore(log.with_name("directory.db")).replace(Stored(1, b"", "", "", SYSTEM, 0), written(directory))
+    words = ["events", "--log", str(log), "--json", "--since", "2020-01-01", "--group"]
+    assert len(sequences(doorctl(*words, "everybody").out)) == 800
+    assert doorctl(*words, "board").out == ""
+    said = doorctl(*words, "stuff")
+    assert (said.code, said.err) == (2, "doorctl: no group 'stuff'; expected one such as staff\n")
+    log.with_name("directory.db").write_bytes(b"no database at all" * 100)
+    assert doorctl(*words, "staff").code == 2
 
 
 def test_a_file_is_searched_by_outcome_code_and_text(doorctl: Doorctl, log: Path) -> None:
