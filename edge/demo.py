@@ -29,8 +29,27 @@ CONFIG: Final = Path(__file__).parents[1] / "config" / "simulated.toml"
 READY_WITHIN_S: Final = 20.0
 SCRIPT: Final[tuple[tuple[str, tuple[tuple[str, ...] | float, ...]], ...]] = (
     (
-        "Ada shows herself out through the front door",
-        (("sim", "front", "rex"), 0.5, ("sim", "front", "open"), 1.5, ("sim", "front", "close")),
+        "Ada comes in with her card, and shows a visitor out",
+        (
+            *(("sim", "front", "card", "0:1001"), 0.5, ("sim", "front", "open"), 1.5, ("sim", "front", "close"), 1.0),
+            *(("sim", "front", "rex"), 0.5, ("sim", "front", "open"), 1.5, ("sim", "front", "close")),
+        ),
+    ),
+    (
+        "a stranger's card, one that was lost, and one of a member who is disabled",
+        (
+            *(("sim", "back", "card", "12:7777"), 0.5),
+            *(("sim", "back", "card", "0:1004"), 0.5),
+            *(("sim", "back", "card", "0:1003"), 0.5),
+        ),
+    ),
+    (
+        "the server room wants card and PIN: a wrong one, then the right one",
+        (
+            *(("sim", "server-room", "card", "0:1001 pin 1111"), 1.0),
+            *(("sim", "server-room", "card", "0:1001 pin 2580"), 1.0),
+            *(("sim", "server-room", "open"), 1.5, ("sim", "server-room", "close")),
+        ),
     ),
     (
         "an operator lets somebody in at the back",
@@ -112,7 +131,7 @@ def act(control: Path) -> None:
                 continue
             with Client(control) as client, contextlib.suppress(Refused):
                 if action[0] == "sim":
-                    client.ask("sim", door=action[1], action=action[2])
+                    client.ask("sim", door=action[1], action=action[2], argument=" ".join(action[3:]) or None)
                 else:
                     client.ask("command", command=action[0], door=action[1])
         time.sleep(1.0)
@@ -170,7 +189,10 @@ class Subscriber:
 def write_config(folder: Path, port: int | None) -> Path:
     """The shipped four doors, with paths of their own and times for impatient people."""
     text = CONFIG.read_text()
-    text = text.replace('"../run/', '"').replace("held_open_s = 15.0", "held_open_s = 5.0")
+    text = text.replace('"../run/', '"').replace(
+        '"directory.json"', json.dumps(str(CONFIG.with_name("directory.json")))
+    )
+    text = text.replace("held_open_s = 15.0", "held_open_s = 5.0")
     text = text.replace("held_open_warning_s = 5.0\ninterlock", "held_open_warning_s = 2.0\ninterlock")
     text = text.replace("unlock_s = 10.0", "unlock_s = 3.0")
     head, _, rest = text.partition("[mqtt]\n")

@@ -59,6 +59,7 @@ class DirectoryKeeper:
         self._recorder = DirectoryAudit(log)
         self._audit: asyncio.Task[None] | None = None
         self._stored: Stored | None = None
+        self._loading = True
         self._error: str | None = None
         """Why the last document was refused, for people."""
 
@@ -69,6 +70,7 @@ class DirectoryKeeper:
         if self._file is not None:
             for problem in await self._read_file(self._file, Actor("system", "file", self._file.name), starting=True):
                 LOG.error("%s", problem)
+        self._loading = False
 
     async def apply(self, document: bytes, source: Path, actor: Actor) -> Directory:
         """Put a document in force that this actor brought.
@@ -87,6 +89,7 @@ class DirectoryKeeper:
         """For `doorctl status`."""
         now, stored = self.in_force, self._stored
         return {
+            "state": "loading" if self._loading else "recording" if self._is_recording() else "ready",
             "version": now.version,
             "users": len(now.users),
             "members": len(now.members),
@@ -94,8 +97,10 @@ class DirectoryKeeper:
             "groups": len(now.groups),
             "source": None if stored is None else stored.source,
             "error": self._error,
-            "recording": self._audit is not None and not self._audit.done(),
         }
+
+    def _is_recording(self) -> bool:
+        return self._audit is not None and not self._audit.done()
 
     def stop(self) -> None:
         """What is not recorded yet is recorded after the next start."""
@@ -154,9 +159,9 @@ class DirectoryKeeper:
     async def _apply(
         self, document: bytes, source: Path, actor: Actor, *, may_stay_in_memory: bool = False
     ) -> Directory:
-        if self._audit is not None and not self._audit.done():
+        if self._audit is not None and self._is_recording():
             await asyncio.wait({self._audit}, timeout=AUDIT_WITHIN_S)
-            if not self._audit.done():
+            if self._is_recording():
                 raise OSError(
                     f"the changes of version {self.in_force.version} are still being recorded; try again later"
                 )

@@ -33,6 +33,7 @@ def well(found: dict[str, Any]) -> bool:
         and (upstream is None or upstream["state"] in {"online", "connecting"})
         and found["log"]["writer"] == "ok"
         and not found["log"]["dropped"]
+        and not found["directory"]["error"]
     )
 
 
@@ -57,6 +58,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         "",
         f"upstream  {upstream_line(found['upstream'])}",
         f"log       {log_line(found['log'])}",
+        f"people    {people_line(found['directory'])}",
         f"clock     {clock['quality']}, {local(clock['time'])}",
     ]
 
@@ -77,6 +79,16 @@ def upstream_line(upstream: dict[str, Any] | None) -> str:
         return "none configured: the log is the only record"
     text = f"{upstream['state']}, {upstream['url']}, {upstream['backlog']} waiting"
     return f"{text} ({upstream['last_error']})" if upstream["last_error"] else text
+
+
+def people_line(directory: dict[str, Any]) -> str:
+    """One line about the directory."""
+    text = f"directory version {directory['version']}, {directory['users']} users, {directory['cards']} cards"
+    if not directory["version"]:
+        text = "no directory: nobody is let in by card or PIN"
+    if directory["state"] != "ready":
+        text += f", {directory['state']}"
+    return f"{text} ({directory['error']})" if directory["error"] else text
 
 
 def log_line(log: dict[str, Any]) -> str:

@@ -63,6 +63,17 @@ STATUS: dict[str, Any] = {
     },
     "drivers": {"bench": {"kind": "simulated", "state": "online", "reason": None, "since": SINCE, "facts": {}}},
     "doors": {"front": DOOR},
+    "elevators": {},
+    "directory": {
+        "state": "ready",
+        "version": 7,
+        "users": 12,
+        "members": 12,
+        "cards": 20,
+        "groups": 3,
+        "source": "directory.json",
+        "error": None,
+    },
 }
 
 

@@ -8,8 +8,10 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from edge.cli.client import Client
 from tests.support.doord import ROOT, Doord
@@ -55,10 +57,21 @@ def plain(output: str) -> list[str]:
 def simulated(folder: Path) -> Doord:
     """The shipped four doors, without a broker, in this folder."""
     text = (ROOT / "config" / "simulated.toml").read_text().replace('"../run/', '"')
+    text = text.replace('"directory.json"', f'"{ROOT / "config" / "directory.json"}"')
     head, _, rest = text.partition("[mqtt]\n")
     config = folder / "doorward.toml"
     config.write_text(head + rest.partition("\n")[2])
-    return Doord(config)
+    return Ready(config)
+
+
+class Ready(Doord):
+    """Started, with its directory in force and its changes recorded: what is shown is the same every time."""
+
+    def start(self) -> Self:
+        super().start()
+        while self.ask("status")["directory"]["state"] != "ready":
+            time.sleep(0.02)
+        return self
 
 
 def run(line: str, folder: Path) -> str:
@@ -69,7 +82,7 @@ def run(line: str, folder: Path) -> str:
     command = [sys.executable, "-m", "edge.cli", *words[1:]]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode in {0, 1}, done.stderr
-    if words[1] == "sim":
+    if words[1] == "sim" and words[3] in {"open", "close"}:
         _settle(folder, door=words[2], contact={"open": "open", "close": "closed"}[words[3]])
     return (done.stdout + done.stderr).replace(str(folder), "/var/lib/doorward")
 
