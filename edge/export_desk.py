@@ -37,6 +37,13 @@ class _Create(BaseModel):
     filters: Filters = Field(default_factory=lambda: Filters.model_validate({}))
 
 
+class _Download(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    action: Literal["download"]
+    export: str = Field(max_length=100)
+
+
 class _Finished(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -47,8 +54,8 @@ class _Finished(BaseModel):
     """Why it was not finished after all."""
 
 
-_ASK: Final[TypeAdapter[_Create | _Finished]] = TypeAdapter(
-    Annotated[_Create | _Finished, Field(discriminator="action")]
+_ASK: Final[TypeAdapter[_Create | _Download | _Finished]] = TypeAdapter(
+    Annotated[_Create | _Download | _Finished, Field(discriminator="action")]
 )
 
 
@@ -65,7 +72,7 @@ class Host(Protocol):
 
 
 class ExportDesk:
-    """Records `event_export.create` and `event_export.finished`."""
+    """Records `event_export.create`, `event_export.download` (while it is open) and `event_export.finished`."""
 
     def __init__(self, host: Host, directory: Callable[[], Directory]) -> None:
         """Nothing is open."""
@@ -83,9 +90,13 @@ class ExportDesk:
             through = self._host.log.committed
             filters = shown(ask.filters) | ({} if ask.limit is None else {"limit": ask.limit})
             return {"export": self.create(ask.name, filters, actor), "through": through}
-        if self._open.get(ask.export, (None,))[0] != actor:
+        asker, subject, filters = self._open.get(ask.export, (None, None, None))
+        if subject is None or asker != actor:
             raise RequestError("unknown_export", f"no report {ask.export!r} of yours is being written")
-        self.finished(ask.export, ask.records, ask.code)
+        if isinstance(ask, _Download):
+            self._record("event_export.download", subject, actor, {"filters": filters})
+        else:
+            self.finished(ask.export, ask.records, ask.code)
         return {}
 
     def create(self, name: str, filters: dict[str, Json], actor: Actor) -> str:

@@ -70,6 +70,24 @@ def test_a_report_that_was_given_up_says_so(tmp_path: Path) -> None:
     with_desk(tmp_path, use)
 
 
+def test_a_report_that_goes_out_over_the_page_is_a_download_too(tmp_path: Path) -> None:
+    async def use(desk: ExportDesk, held: Journal) -> None:
+        begun: Any = await desk.serve({"action": "create", "name": "r.csv"}, KIM)
+        with pytest.raises(RequestError):
+            await desk.serve({"action": "download", "export": begun["export"]}, LEE)
+        await desk.serve({"action": "download", "export": begun["export"]}, KIM)
+        await desk.serve({"action": "finished", "export": begun["export"], "records": 0}, KIM)
+        await held.until(lambda: len(held.records) == 3)
+        assert [record.event.type for record in held.records] == [
+            "event_export.create",
+            "event_export.download",
+            "event_export.finished",
+        ]
+        assert {record.event.object.id for record in held.records} == {begun["export"]}
+
+    with_desk(tmp_path, use)
+
+
 def test_nobody_finishes_what_another_asked_for_or_twice(tmp_path: Path) -> None:
     async def use(desk: ExportDesk, held: Journal) -> None:
         begun: Any = await desk.serve({"action": "create", "name": "r.csv"}, KIM)
@@ -88,7 +106,7 @@ def test_an_unknown_group_is_refused_before_anything_is_recorded(tmp_path: Path)
     async def use(desk: ExportDesk, held: Journal) -> None:
         with pytest.raises(RequestError, match="no group 'stuff'"):
             await desk.serve({"action": "create", "name": "r.csv", "filters": {"group": ["stuff"]}}, KIM)
-        for body in ({}, {"action": "download"}, {"action": "create"}, {"action": "create", "name": "r", "filters": 5}):
+        for body in ({}, {"action": "upload"}, {"action": "create"}, {"action": "create", "name": "r", "filters": 5}):
             with pytest.raises(ValidationError):
                 await desk.serve(body, KIM)
         await held.write(opened())
