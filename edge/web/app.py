@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from edge.cli.client import Refused, Unreachable
-from edge.web import doors, signing
+from edge.web import activity, doors, download, health, history, signing
 from edge.web.accounts import AccountsError
 from edge.web.guard import Guard
 from edge.web.page import HERE, page_of, see
@@ -42,7 +42,16 @@ async def _home(_request: Request) -> Response:
 def routes() -> list[Any]:
     """Every path there is."""
     static = Mount("/static", StaticFiles(directory=HERE / "static"))
-    return [Route("/", _home), *signing.ROUTES, *doors.ROUTES, static]
+    return [
+        Route("/", _home),
+        *signing.ROUTES,
+        *doors.ROUTES,
+        *history.ROUTES,
+        *download.ROUTES,
+        *activity.ROUTES,
+        *health.ROUTES,
+        static,
+    ]
 
 
 def application(page: Page) -> ASGIApp:

@@ -29,7 +29,7 @@ class Link:
 
     def __init__(self, socket: Path) -> None:
         """Connects when somebody asks."""
-        self._socket = socket
+        self.socket = socket
         self._free = asyncio.Semaphore(MOST_AT_ONCE)
         self._waiting = 0
         self._watchers: set[asyncio.Event] = set()
@@ -115,9 +115,9 @@ class Link:
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         try:
-            reader, writer = await asyncio.open_unix_connection(self._socket, limit=LONGEST_ANSWER)
+            reader, writer = await asyncio.open_unix_connection(self.socket, limit=LONGEST_ANSWER)
         except OSError as error:
-            raise Unreachable(sentence(error, self._socket)) from error
+            raise Unreachable(sentence(error, self.socket)) from error
         try:
             yield reader, writer
         finally:

@@ -27,7 +27,10 @@ AGAIN_MS: Final = 2_000
 
 
 def stream(request: Request, name: str, news: News) -> StreamingResponse:
-    """Send what `news` returns as events called `name`: at once, and when there is something new; None is nothing."""
+    """Send what `news` returns as events called `name`: at once, and when there is something new; None is nothing.
+
+    What it has as `through` comes back in the header Last-Event-ID when the browser connects again.
+    """
     if page_of(request).streams >= MOST_STREAMS:
         raise HTTPException(503, "Too many pages are open.")
     return StreamingResponse(_events(request, name, news), media_type="text/event-stream")
@@ -49,7 +52,8 @@ async def _events(request: Request, name: str, news: News) -> AsyncIterator[str]
                     yield ":\n\n"  # shows that we are still here, and us that the browser is
                     continue
                 last = text
-                yield f"event: {name}\ndata: {text}\n\n"
+                place = f"id: {said['through']}\n" if "through" in said else ""
+                yield f"event: {name}\n{place}data: {text}\n\n"
     finally:
         page.streams -= 1
 

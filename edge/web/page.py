@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.web.accounts import Account, Role
+from edge.web.recent import Recent
 from edge.web.sessions import Forms, Session, same
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Page:
     attempts: Attempts
     allowance: Allowance
     words: Words
+    now_ns: Callable[[], int]
+    """A clock that is never set."""
     site: str
     """The controller's name for people, as the configuration has it."""
     secure: bool
@@ -58,6 +61,9 @@ class Page:
     forms: Forms = field(default_factory=Forms)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """One password at a time: the memory is the doors'."""
+    looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """One look at the health at a time."""
+    recent: Recent = field(default_factory=Recent)
     streams: int = 0
     templates: Environment = field(default_factory=lambda: _templates())  # noqa: PLW0108 -- it stands further down
 

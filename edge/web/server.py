@@ -69,6 +69,7 @@ def page_for(settings: Settings, clock: Clock) -> Page:
         attempts=Attempts(clock.now_ns),
         allowance=Allowance(clock.now_ns),
         words=Words(ZoneInfo(settings.controller.time_zone)),
+        now_ns=clock.now_ns,
         site=settings.controller.name,
         secure=web.tls,
     )

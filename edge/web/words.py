@@ -26,6 +26,7 @@ LOCKS: Final = {"locked": "Locked", "unlocked": "Unlocked", "unknown": "Unknown"
 ALARMS: Final = {"forced_open": "Forced open", "held_open": "Held open"}
 TONES: Final = {"alarm": "alarm", "warning": "warning", "info": "calm"}
 RESTRICTED: Final = frozenset({"locked_down", "locked_open", "blocked"})
+BADGES: Final = {"alarm": "Alarm", "warning": "Warning"}
 INVISIBLE: Final = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -51,25 +52,27 @@ class Words:
 
     def doors(self, status: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Every door, those that need somebody first."""
-        found = [self.door(key, door) for key, door in status["doors"].items()]
+        today = self.today(status)
+        found = [self.door(key, door, today) for key, door in status["doors"].items()]
         return sorted(found, key=lambda door: ("alarm", "warning", "calm").index(door["tone"]))
 
-    def door(self, key: str, door: Mapping[str, Any]) -> dict[str, Any]:
+    def door(self, id_: str, door: Mapping[str, Any], today: datetime) -> dict[str, Any]:
         """One door; `says` is what changes while one looks."""
         tone, headline, facet = _headline(door)
+        since = self.local(door["since"][facet])
         notes = [
             f"{what}: {visible(door[key])}"
             for key, what in (("fault", "Fault"), ("tamper", "Tampered with"))
             if door[key] is not None
         ]
         return {
-            "id": key,
+            "id": id_,
             "name": visible(door["name"]),
             "tone": tone,
             "mode": door["mode"],
             "says": {
                 "headline": headline,
-                "since": self.time(door["since"][facet]),
+                "since": f"{since:%H:%M:%S}" if since.date() == today.date() else f"{since:%Y-%m-%d %H:%M}",
                 "lock": LOCKS.get(door["lock"], visible(door["lock"])),
                 "contact": CONTACTS.get(door["contact"], visible(door["contact"])) if _has_contact(door) else "None",
                 "mode": MODES.get(door["mode"], visible(door["mode"])),
@@ -92,20 +95,38 @@ class Words:
     def record(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """One record on one line."""
         data = record["data"]
-        actor = data["actor"] or {}
         return {
             "sequence": int(record["sequence"]),
             "iso": record["time"],
             "time": self.time(record["time"]),
-            "doubt": data["clock"] == "unsynced",
             "type": visible(record["type"]),
             "message": visible(data["message"]),
             "tone": TONES.get(data["severity"], "calm"),
-            "refused": not data["success"],
-            "code": visible(data["code"] or ""),
-            "door": visible(data["object"]["name"]),
-            "who": visible(actor.get("name") or actor.get("id") or ""),
+            "badge": BADGES.get(data["severity"], "") if data["success"] else "Refused",
+            "doubt": "" if data["clock"] != "unsynced" else "(clock not set)",
         }
+
+    def facts(self, record: Mapping[str, Any]) -> dict[str, str]:
+        """Everything a record says, in words."""
+        data, actor, thing = record["data"], record["data"]["actor"] or {}, record["data"]["object"]
+        person = [actor.get(key) for key in ("name", "email", "id")]
+        facts = {
+            "Happened": f"{self.time(record['time'])} {self.zone.key} ({data['clock']})",
+            "Recorded": self.time(record["recordedtime"]),
+            "Type": record["type"],
+            "Class": data["class"],
+            "Severity": data["severity"],
+            "Outcome": "done" if data["success"] else "refused",
+            "Code": data["code"],
+            "Who": ", ".join(dict.fromkeys(one for one in person if one)) + (f" ({actor['kind']})" if actor else ""),
+            "Cause": data["cause"],
+            "What": f"{thing['name']} ({thing['type']} {thing['id']})",
+            "Correlation": data["correlation"],
+            "Record": record["id"],
+            "Hash": data["hash"],
+            "Hash before": data["prev"],
+        }
+        return {name: visible(value) for name, value in facts.items() if value}
 
     def today(self, status: Mapping[str, Any]) -> datetime:
         """Now, as doord has it, where the doors are."""

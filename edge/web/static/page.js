@@ -55,10 +55,38 @@ function doors(said) {
   }
 }
 
+function records(said) {
+  if (said.trouble) {
+    connection(said.trouble);
+    return;
+  }
+  connection("");
+  if (said.reload) {
+    location.reload();
+    return;
+  }
+  const list = document.getElementById("records");
+  for (const row of said.rows) {
+    const item = document.getElementById("row").content.firstElementChild.cloneNode(true);
+    item.dataset.tone = row.tone;
+    item.classList.add("new");
+    for (const key of ["time", "badge", "message", "doubt", "type"]) put(item.querySelector(`[data-row="${key}"]`), row[key]);
+    item.querySelector("time").dateTime = row.iso;
+    item.querySelector("a").href = `/events/${row.sequence}`;
+    list.prepend(item);
+  }
+  while (list.children.length > 500) list.lastElementChild.remove();
+  if (said.rows.length) {
+    const none = document.getElementById("none");
+    if (none) none.remove();
+    say(said.rows.length === 1 ? said.rows[0].message : `${said.rows.length} new events`);
+  }
+}
+
 if (body.dataset.live) {
   const stream = new EventSource(body.dataset.live);
   stream.addEventListener("doors", (event) => doors(JSON.parse(event.data)));
-  stream.addEventListener("records", (event) => window.dispatchEvent(new CustomEvent("records", { detail: JSON.parse(event.data) })));
+  stream.addEventListener("records", (event) => records(JSON.parse(event.data)));
   stream.addEventListener("over", () => {
     stream.close();
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);

@@ -1,0 +1,81 @@
+"""The history as a file: CSV, page by page as the browser takes it.
+
+One rule: who asked for it, that it was downloaded and how it ended are records, as with `doorctl export`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.exceptions import HTTPException
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+
+from edge.cli.client import Refused, Unreachable
+from edge.report_file import write_csv
+from edge.web.history import read
+from edge.web.page import page_of, who
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from edge.web.page import Page
+
+LOG: Final = logging.getLogger(__name__)
+PAGE: Final = 500
+_ENDINGS: Final[set[asyncio.Task[None]]] = set()
+"""The loop itself holds on to no task."""
+
+
+async def download(request: Request) -> Response:
+    """Everything that fits, the oldest first, up to now."""
+    page, account = page_of(request), who(request).name
+    asked, status = await read(request)
+    if asked.problem:
+        raise HTTPException(400, asked.problem)
+    name = f"events-{status['controller']['id']}-{page.words.today(status):%Y-%m-%d-%H%M}.csv"
+    begun = await page.link.ask("export", account, action="create", name=name, filters=asked.asked)
+    await page.link.ask("export", account, action="download", export=begun["export"])
+    rows = _rows(page, account, begun, asked.asked)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _rows(page: Page, account: str, begun: dict[str, Any], asked: dict[str, Any]) -> AsyncIterator[str]:
+    after: int | None = 0
+    count, code = 0, "given_up"
+    try:
+        while after is not None:
+            answer = await page.link.ask("events", **asked, after=after, before=begun["through"] + 1, limit=PAGE)
+            text = _csv(answer["records"])
+            yield text if after == 0 else text.partition("\r\n")[2]
+            count, after = count + len(answer["records"]), answer["next"]
+        code = ""
+    finally:  # also when the browser went away, and then nothing can be awaited here
+        ending = asyncio.create_task(_finished(page, account, begun["export"], count, code))
+        _ENDINGS.add(ending)
+        ending.add_done_callback(_ENDINGS.discard)
+    await asyncio.wait({ending})
+
+
+async def _finished(page: Page, account: str, export: str, count: int, code: str) -> None:
+    more = {"code": code} if code else {}
+    try:
+        await page.link.ask("export", account, action="finished", export=export, records=count, **more)
+    except (Unreachable, Refused) as error:
+        LOG.warning("the end of %s could not be recorded: %s", export, error)
+
+
+def _csv(records: list[dict[str, Any]]) -> str:
+    out = io.StringIO(newline="")
+    write_csv(out, records)
+    return out.getvalue()
+
+
+ROUTES: Final = [Route("/events.csv", download)]

@@ -1,0 +1,113 @@
+"""The controller's health: what doord says of itself, and the findings that `doorctl diagnose` makes of it.
+
+One rule: it asks doord and the kernel's public files; what only a technician at a terminal can look at is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.routing import Route
+
+from edge import __version__
+from edge.cli.client import Client
+from edge.cli.diagnose_history import history
+from edge.cli.diagnose_machine import Places, look_at_machine
+from edge.cli.sources import DaemonSource
+from edge.diagnose import diagnose
+from edge.facts import Daemon, Facts, at_us
+from edge.findings import Severity
+from edge.web.page import page_of
+from edge.web.words import visible
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from edge.web.words import Words
+
+ELSEWHERE: Final = (
+    "the service, the configuration, the disk, the hash chain and the boot configuration: doorctl diagnose on the "
+    "controller looks at them"
+)
+SEVERITIES: Final = {Severity.FAULT: "Fault", Severity.WARNING: "Warning", Severity.NOTE: "Note"}
+TONES: Final = {Severity.FAULT: "alarm", Severity.WARNING: "warning", Severity.NOTE: "calm"}
+
+
+def look(socket: Path) -> tuple[dict[str, Any], Facts]:
+    """What doord tells now; takes as long as reading up to 10,000 records. Raises Refused and Unreachable."""
+    with Client(socket) as client:
+        answer = client.ask("facts")
+        now_us = at_us(answer["clock"]["time"])
+        machine, unseen = look_at_machine(Places())
+        told = history(DaemonSource(client), now_us, None)
+    daemon = Daemon.from_json(answer)
+    return answer, Facts(now_us, __version__, daemon, history=told, machine=machine, unseen=(*unseen, ELSEWHERE))
+
+
+async def health(request: Request) -> Response:
+    """Everything at a glance."""
+    page = page_of(request)
+    async with page.looking:
+        status, facts = await asyncio.to_thread(look, page.link.socket)
+    findings = [
+        {"tone": TONES[one.severity], "severity": SEVERITIES[one.severity], "finding": one} for one in diagnose(facts)
+    ]
+    return page.html(
+        request,
+        "health.html",
+        findings=findings,
+        unseen=facts.unseen,
+        rows=_rows(status, page.words),
+        drivers=[
+            {
+                "name": visible(name),
+                "kind": driver["kind"],
+                "state": driver["state"],
+                "reason": visible(driver["reason"] or ""),
+            }
+            for name, driver in status["drivers"].items()
+        ],
+    )
+
+
+def _rows(status: dict[str, Any], words: Words) -> dict[str, str]:
+    """What a technician asks first."""
+    log, upstream, clock = status["log"], status["upstream"], status["clock"]
+    rows = {
+        "Controller": f"{status['controller']['site']}/{status['controller']['id']}",
+        "Version": f"doord {status['version']}, page {__version__}",
+        "Running for": span(status["uptime_s"]),
+        "Time": f"{words.time(clock['time'])} {words.zone.key} ({clock['quality']})",
+        "Log": f"{log['committed']} records, {size(log['bytes'])}, writer {log['writer']}",
+    }
+    if upstream is None:
+        rows["Upstream"] = "none configured: the log is the only record"
+    else:
+        rows["Upstream"] = f"{upstream['state'].replace('_', ' ')}, {visible(upstream['url'])}"
+        rows["Waiting for upstream"] = f"{upstream['backlog']} records"
+    return rows
+
+
+def span(seconds: float) -> str:
+    """A duration, roughly."""
+    for length_s, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * length_s:
+            return f"{seconds // length_s:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    kib = 1024
+    for unit in ("B", "KiB", "MiB"):
+        if count < kib:
+            return f"{count:.0f} {unit}"
+        count /= kib
+    return f"{count:.1f} GiB"
+
+
+ROUTES: Final = [Route("/health", health)]

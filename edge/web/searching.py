@@ -1,0 +1,108 @@
+"""What somebody asks of the history: from a page's address into the words of the control socket.
+
+One rule: pure; what cannot be understood becomes a sentence for the form, never a wider search.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from edge.catalogue import CATALOGUE
+from edge.cli.times import parse_time, to_us
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+
+PERIODS: Final = {
+    "1h": "Last hour",
+    "24h": "Last 24 hours",
+    "7d": "Last 7 days",
+    "30d": "Last 30 days",
+    "90d": "Last 90 days",
+    "all": "Everything",
+}
+DEFAULT: Final = "90d"
+CHOICES: Final = {"class": ("access", "audit"), "outcome": ("granted", "refused")}
+LISTS: Final = ("door", "type", "user", "group", "code")
+KEYS: Final = (*LISTS, *CHOICES, "text", "period", "since", "until")
+MOST_GIVEN: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search."""
+
+    given: Mapping[str, tuple[str, ...]]
+    """As it stands in the address."""
+    asked: dict[str, Any] = field(default_factory=dict)
+    """The filters in the words of the control socket."""
+    problem: str = ""
+    """Why it cannot be asked, if it cannot."""
+
+    @property
+    def query(self) -> str:
+        """For the address of another page of it."""
+        return urlencode([(key, value) for key, values in self.given.items() for value in values])
+
+    def one(self, key: str, default: str = "") -> str:
+        """The value of a field that has one."""
+        return self.given.get(key, (default,))[0]
+
+    @property
+    def narrow(self) -> bool:
+        """Whether there is more than a period."""
+        return any(key != "period" for key in self.given)
+
+
+def search(fields: Sequence[tuple[str, str]], now: datetime) -> Search:
+    """Read the fields of an address; `now` is in the zone that its times are meant in."""
+    given: dict[str, tuple[str, ...]] = {}
+    for key, value in fields[:MOST_GIVEN]:
+        if key in KEYS and value.strip():
+            given[key] = (*given.get(key, ()), value.strip())
+    try:
+        return Search(given, _asked(given, now))
+    except ValueError as error:
+        return Search(given, problem=f"{str(error)[0].upper()}{str(error)[1:]}.")
+
+
+def _asked(given: Mapping[str, tuple[str, ...]], now: datetime) -> dict[str, Any]:
+    asked: dict[str, Any] = {key: list(given[key]) for key in LISTS if key in given}
+    for name in given.get("type", ()):
+        if name not in CATALOGUE:
+            raise ValueError(f"{name!r} is no event type")
+    for key, choices in CHOICES.items():
+        if key in given:
+            asked[key] = _one_of(key, given[key][0], choices)
+    if "text" in given:
+        asked["text"] = given["text"][0]
+    return asked | _times(given, now)
+
+
+def _times(given: Mapping[str, tuple[str, ...]], now: datetime) -> dict[str, int]:
+    asked = {}
+    period = _one_of("period", given.get("period", (DEFAULT,))[0], PERIODS)
+    if "since" in given:
+        asked["since_us"] = to_us(parse_time(given["since"][0], now))
+    elif period != "all":
+        asked["since_us"] = to_us(parse_time(period, now))
+    if "until" in given:
+        asked["until_us"] = to_us(parse_time(given["until"][0], now))
+    return asked
+
+
+def _one_of(key: str, value: str, choices: Collection[str]) -> str:
+    if value not in choices:
+        raise ValueError(f"{value!r} is no {key}, expected one of {', '.join(choices)}")
+    return value
+
+
+def types() -> dict[str, list[str]]:
+    """Every event type by what it is about, for a list to choose from."""
+    found: dict[str, list[str]] = {}
+    for name in CATALOGUE:
+        found.setdefault(name.partition(".")[0], []).append(name)
+    return found

@@ -1,0 +1,105 @@
+"""A week of a door as figures: openings by hour, and its alarms.
+
+One rule: pure; hours are those where the door is, and the hour that a night has twice is one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from zoneinfo import ZoneInfo
+
+DAYS: Final = 7
+HOURS: Final = 24
+OPENED: Final = "lock.opened"
+ALARMS: Final = {
+    "lock.forced_open": "forced open",
+    "lock.held_open": "held open",
+    "reader.tamper": "reader tampered with",
+    "controller_input.tamper": "input tampered with",
+}
+TYPES: Final = (OPENED, *ALARMS)
+
+
+@dataclass(slots=True)
+class Day:
+    """One day of one door."""
+
+    date: date
+    openings: list[int] = field(default_factory=lambda: [0] * HOURS)
+    alarms: list[Counter[str]] = field(default_factory=lambda: [Counter() for _ in range(HOURS)])
+
+    @property
+    def total(self) -> int:
+        """Openings of the whole day."""
+        return sum(self.openings)
+
+    @property
+    def busiest(self) -> str:
+        """The hour with the most openings, the first of several."""
+        if not self.total:
+            return "none"
+        hour = self.openings.index(max(self.openings))
+        return f"{hour:02}:00 to {hour + 1:02}:00"
+
+    @property
+    def alarmed(self) -> str:
+        """Its alarms in words."""
+        return alarm_words(sum(self.alarms, Counter[str]()))
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """One week of one door, the oldest day first."""
+
+    days: tuple[Day, ...]
+
+    @property
+    def total(self) -> int:
+        """Openings."""
+        return sum(day.total for day in self.days)
+
+    @property
+    def highest(self) -> int:
+        """The most openings in an hour."""
+        return max(count for day in self.days for count in day.openings)
+
+    @property
+    def alarmed(self) -> str:
+        """Its alarms in words."""
+        return alarm_words(sum((count for day in self.days for count in day.alarms), Counter[str]()))
+
+
+def begin(today: datetime) -> datetime:
+    """The midnight a week begins with, that of six days ago."""
+    first = today.date() - timedelta(days=DAYS - 1)
+    return datetime(first.year, first.month, first.day, tzinfo=today.tzinfo)
+
+
+def weeks(
+    records: Iterable[Mapping[str, Any]], doors: Iterable[str], today: datetime, zone: ZoneInfo
+) -> dict[str, Week]:
+    """Count the records of a week by door; those of other doors and days are left out."""
+    first = begin(today).date()
+    found = {door: Week(tuple(Day(first + timedelta(days=n)) for n in range(DAYS))) for door in doors}
+    for record in records:
+        week = found.get(str(record["subject"]).removeprefix("doors/"))
+        moment = datetime.fromisoformat(record["time"]).astimezone(zone)
+        number = (moment.date() - first).days
+        if week is None or not 0 <= number < DAYS:
+            continue
+        if record["type"] == OPENED:
+            week.days[number].openings[moment.hour] += 1
+        elif record["type"] in ALARMS:
+            week.days[number].alarms[moment.hour][ALARMS[record["type"]]] += 1
+    return found
+
+
+def alarm_words(alarms: Counter[str]) -> str:
+    """Like `forced open (2)`; nothing when there are none."""
+    return ", ".join(f"{what} ({count})" for what, count in alarms.items())
