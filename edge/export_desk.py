@@ -90,8 +90,8 @@ class ExportDesk:
             through = self._host.log.committed
             filters = shown(ask.filters) | ({} if ask.limit is None else {"limit": ask.limit})
             return {"export": self.create(ask.name, filters, actor), "through": through}
-        asker, subject, filters = self._open.get(ask.export, (None, None, None))
-        if subject is None or asker != actor:
+        known = self._open.get(ask.export)
+        if known is None or known[0] != actor:
             raise RequestError("unknown_export", f"no report {ask.export!r} of yours is being written")
         if isinstance(ask, _Download):
             self._record("event_export.download", subject, actor, {"filters": filters})
