@@ -94,7 +94,7 @@ class ExportDesk:
         if known is None or known[0] != actor:
             raise RequestError("unknown_export", f"no report {ask.export!r} of yours is being written")
         if isinstance(ask, _Download):
-            self._record("event_export.download", subject, actor, {"filters": filters})
+            self._record("event_export.download", known[1], actor, {"filters": known[2]})
         else:
             self.finished(ask.export, ask.records, ask.code)
         return {}

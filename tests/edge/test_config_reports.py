@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from edge.searches import Filters
 from edge.settings import difference
-from edge.tables_report import FILTERS, MOST_REPORTS
+from edge.tables_report import FILTERS, MOST_REPORTS, Report
 from tests.support.configs import GOOD, problems_of, settings_of
 
 REPORT = """
@@ -28,6 +29,19 @@ outcome = "refused"
 code = ["unknown_card"]
 text = "Tür"
 """
+
+
+def test_the_page_has_every_key_and_a_good_example(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    [chapter] = re.findall(r"^## `\[report.NAME\]`\n(.*?)^## ", page, re.DOTALL | re.MULTILINE)
+    written = {match[1]: match[0] for match in re.finditer(r"^\| `(\w+)` \|.*\|$", chapter, re.MULTILINE)}
+    assert list(written) == [field.alias or key for key, field in Report.model_fields.items()]
+    assert all(row.endswith("| restart |") for row in written.values())
+    for key, default in (("at", '"06:00"'), ("folder", "reports`"), ("keep", "30"), ("every", "must be given")):
+        assert f"{default} | restart |" in written[key]
+    [example] = re.findall(r"```toml\n(.*?)```", chapter, re.DOTALL)
+    assert settings_of(tmp_path, GOOD + example).reports["refused"].outcome == "refused"
+    assert f"There may be {MOST_REPORTS}." in chapter
 
 
 def test_a_file_without_reports_has_none(tmp_path: Path) -> None:
