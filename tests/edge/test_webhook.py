@@ -1,0 +1,436 @@
+"""Webhooks against real servers on the loopback: what is sent, what counts as taken, and where nothing is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from edge import webhook
+from edge.delivery import DeliveryError
+from edge.delivery_address import Reach, is_own
+from edge.delivery_net import Names, Network
+from edge.delivery_secrets import SecretError, Secrets
+from edge.webhook import Poster, Webhook
+from edge.wire import cloudevent, to_bytes
+from tests.support.certificates import Authority
+from tests.support.journal import FakeJournal
+from tests.support.receivers import Here, http_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from pathlib import Path
+
+    from tests.support.receivers import HttpServer
+
+KEY = b"sixteen bytes and a bit more"
+HOME = Reach(allow_private=True)
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Secrets:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "pager").write_bytes(KEY + b"\n")
+    return Secrets(tmp_path)
+
+
+def poster(url: str, secrets: Secrets, network: Network | None = None) -> Poster:
+    return Poster(url, "pager", network=network or Network(HOME), secrets=secrets)
+
+
+def with_server(main: Callable[[HttpServer], Coroutine[Any, Any, None]], context: ssl.SSLContext | None = None) -> None:
+    async def run() -> None:
+        async with http_server(context) as server:
+            await main(server)
+
+    asyncio.run(run())
+
+
+def hmac_by_hand(key: bytes, body: bytes) -> str:
+    """RFC 2104, 2, in so many words."""
+    key = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
+    inner = hashlib.sha256(bytes(b ^ 0x36 for b in key) + body).digest()
+    return hashlib.sha256(bytes(b ^ 0x5C for b in key) + inner).hexdigest()
+
+
+# --- what is sent -------------------------------------------------------------------------------------------
+
+
+def test_a_record_is_posted_as_on_the_wire_and_signed(secrets: Secrets) -> None:
+    async def main(server: HttpServer) -> None:
+        log, here = FakeJournal(), Here()
+        first, second = log.write(["lock.opened", "lock.forced_open"])
+        hook = Webhook(poster(server.url(), secrets), {"lock.opened", "lock.forced_open"}, here)
+        assert hook.wants(first)
+        await hook.send([first])
+        await hook.send([second])
+        for record, request in zip((first, second), server.requests, strict=True):
+            late = here.is_late(record)
+            assert request.body == to_bytes(cloudevent(record, here.identity(), replayed=late))
+            assert request.headers["x-signature"] == f"sha256={hmac_by_hand(KEY, request.body)}"
+            assert request.headers["x-event-id"] == request.event["id"] == f"epoch-1-{record.sequence}"
+            assert request.headers["content-type"] == "application/cloudevents+json"
+            assert request.headers["host"] == f"127.0.0.1:{server.port}"
+            assert request.target == "/hook?site=hq"
+        assert server.connections == 2
+
+    with_server(main)
+
+
+def test_only_the_types_that_are_asked_for_are_wanted(secrets: Secrets) -> None:
+    opened, forced = FakeJournal().write(["lock.opened", "lock.forced_open"])
+    hook = Webhook(poster("http://127.0.0.1/", secrets), {"lock.forced_open"}, Here())
+    assert not hook.wants(opened)
+    assert hook.wants(forced)
+
+
+# --- what counts as taken -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.0 202 Accepted\r\n\r\n",
+        b"HTTP/1.1 204\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 5_000_000,
+    ],
+    ids=["200", "202", "no reason", "interim", "huge body"],
+)
+def test_2xx_is_taken(answer: bytes, secrets: Secrets) -> None:
+    async def main(server: HttpServer) -> None:
+        server.answer = answer
+        await poster(server.url(), secrets).post("1", b"{}")
+        assert len(server.requests) == 1
+
+    with_server(main)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 500 Oops\r\n\r\n", "500 Internal Server Error"),
+        (b"HTTP/1.1 404 Not Found\r\n\r\n", "404"),
+        (b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1/\r\n\r\n", "301 Moved Permanently; redirects are not"),
+        (b"HTTP/1.1 299\r\r\n\r\n", "no HTTP"),
+        (b"HTTP/2 200 OK\r\n\r\n", "no HTTP"),
+        (b"220 mail ready\r\n", "no HTTP"),
+        (b"HTTP/1.1 200 " + b"x" * 100_000 + b"\r\n\r\n", "no HTTP"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 50, "only interim"),
+        (b"HTTP/1.1 100 Continue\r\n" + b"a: b\r\n" * 500, "headers"),
+        (b"", "without an answer"),
+        (b"HTTP/1.1 20", "no HTTP"),
+    ],
+)
+def test_everything_else_is_not(answer: bytes, said: str, secrets: Secrets) -> None:
+    async def main(server: HttpServer) -> None:
+        server.answer = answer
+        with pytest.raises(DeliveryError, match=said) as error:
+            await poster(server.url(), secrets).post("1", b"{}")
+        assert not error.value.ours
+        assert not error.value.final
+        assert len(server.requests) == 1, "a redirect was not followed"
+
+    with_server(main)
+
+
+def test_gone_is_final(secrets: Secrets) -> None:
+    async def main(server: HttpServer) -> None:
+        server.answer = b"HTTP/1.1 410 Gone\r\n\r\n"
+        with pytest.raises(DeliveryError) as error:
+            await poster(server.url(), secrets).post("1", b"{}")
+        assert error.value.final
+
+    with_server(main)
+
+
+def test_a_receiver_that_never_answers_is_given_up(secrets: Secrets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "TIMEOUT_S", 0.05)
+
+    async def main(server: HttpServer) -> None:
+        server.answer = None
+        with pytest.raises(DeliveryError, match="did not answer"):
+            await poster(server.url(), secrets).post("1", b"{}")
+
+    with_server(main)
+
+
+def test_a_receiver_that_is_not_there(secrets: Secrets) -> None:
+    async def main() -> None:
+        async with http_server() as server:
+            url = server.url()
+        with pytest.raises(DeliveryError, match="cannot be reached") as error:
+            await poster(url, secrets).post("1", b"{}")
+        assert not error.value.ours
+
+    asyncio.run(main())
+
+
+def test_proxies_of_the_environment_are_not_asked(secrets: Secrets, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+
+    async def main(server: HttpServer) -> None:
+        await poster(server.url(), secrets).post("1", b"{}")
+        assert len(server.requests) == 1
+
+    with_server(main)
+
+
+# --- TLS ----------------------------------------------------------------------------------------------------
+
+
+def serving(authority: Authority, address: str) -> ssl.SSLContext:
+    certificate, key = authority.issue(f"server-{address}", address=address)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def test_certificates_are_verified(tmp_path: Path, secrets: Secrets) -> None:
+    authority = Authority(tmp_path / "ca")
+
+    async def main(server: HttpServer) -> None:
+        known = Network(HOME, ca_file=authority.ca)
+        await poster(server.url("https"), secrets, known).post("1", b"{}")
+        assert len(server.requests) == 1
+        with pytest.raises(DeliveryError, match=r"self-signed|issuer"):
+            await poster(server.url("https"), secrets, Network(HOME)).post("1", b"{}")
+        elsewhere = Network(HOME, ca_file=authority.ca, resolve=to("127.0.0.1"))
+        with pytest.raises(DeliveryError, match=r"[Hh]ostname mismatch"):
+            await poster(server.url("https", "hooks.example.org"), secrets, elsewhere).post("1", b"{}")
+        assert len(server.requests) == 1
+
+    with_server(main, serving(authority, "127.0.0.1"))
+
+
+def test_authorities_that_cannot_be_read_are_our_own_fault(tmp_path: Path, secrets: Secrets) -> None:
+    async def main() -> None:
+        network = Network(HOME, ca_file=tmp_path / "none.pem")
+        with pytest.raises(DeliveryError, match="authorities") as error:
+            await poster("https://127.0.0.1:1/", secrets, network).post("1", b"{}")
+        assert error.value.ours
+
+    asyncio.run(main())
+
+
+# --- where nothing is sent ----------------------------------------------------------------------------------
+
+
+def to(*addresses: str) -> Any:
+    async def resolve(_host: str, _port: int) -> list[str]:
+        await asyncio.sleep(0)
+        return list(addresses)
+
+    return resolve
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "2130706433",  # 127.0.0.1 in decimal
+        "0x7f000001",
+        "0177.0.0.1",
+        "127.1",
+        "localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "0.0.0.0",
+        "[::]",
+    ],
+)
+def test_this_computer_is_refused_in_every_spelling(host: str, secrets: Secrets) -> None:
+    """Looked up by the system, as in earnest."""
+
+    async def main(server: HttpServer) -> None:
+        with pytest.raises(DeliveryError, match=r"not on the Internet|no address of one computer|is not found"):
+            await poster(server.url(host=host), secrets, Network()).post("1", b"{}")
+        assert server.connections == 0
+
+    with_server(main)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "127.8.8.8",
+        "192.0.2.1",
+        "198.18.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "224.0.0.251",
+        "0.1.2.3",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fd00::1",
+        "fec0::1",
+        "ff02::1",
+        "ff0e::1",
+        "::",
+        "::1",
+        "::ffff:10.1.2.3",
+        "::ffff:169.254.169.254",
+        "::10.1.2.3",
+        "64:ff9b::10.1.2.3",
+        "64:ff9b:1::10.1.2.3",
+        "2002:0a01:0203::1",
+        "2001:0:4136:e378:8000:63bf:f5fe:fdfc",
+        "2001:db8::1",
+    ],
+)
+def test_addresses_that_are_not_on_the_internet_are_refused(address: str) -> None:
+    assert Reach().refusal(address)
+    assert Reach().refusal_of_any(["93.184.215.14", address]), "one among good ones is enough"
+
+
+@pytest.mark.parametrize("address", ["93.184.215.14", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::1.1.1.1"])
+def test_addresses_on_the_internet_are_not(address: str) -> None:
+    assert Reach().refusal(address) is None
+    assert not is_own(address)
+
+
+def test_a_network_can_be_listed() -> None:
+    import ipaddress  # noqa: PLC0415 -- here only
+
+    reach = Reach(networks=(ipaddress.ip_network("10.1.0.0/16"), ipaddress.ip_network("fd00::/8")))
+    assert reach.refusal("10.1.2.3") is None
+    assert reach.refusal("::ffff:10.1.2.3") is None
+    assert reach.refusal("fd12::1") is None
+    assert reach.refusal("10.2.0.1")
+    assert reach.refusal("127.0.0.1")
+
+
+@pytest.mark.parametrize("address", ["224.0.0.1", "255.255.255.255", "0.0.0.0", "::", "ff02::1"])
+def test_what_is_no_computer_is_refused_even_so(address: str) -> None:
+    assert HOME.refusal(address)
+
+
+def test_a_name_that_leads_home_is_refused(secrets: Secrets) -> None:
+    async def main(server: HttpServer) -> None:
+        for found in (["127.0.0.1"], ["93.184.215.14", "127.0.0.1"], ["::ffff:127.0.0.1"]):
+            network = Network(resolve=to(*found))
+            with pytest.raises(DeliveryError, match="allow_private"):
+                await poster(server.url(host="hooks.example.org"), secrets, network).post("1", b"{}")
+        assert server.connections == 0
+
+    with_server(main)
+
+
+def test_a_name_is_looked_up_once_for_a_try(secrets: Secrets) -> None:
+    """A name that says another address at the second look (DNS rebinding) is not looked at a second time."""
+    looked: list[str] = []
+
+    async def rebinding(host: str, _port: int) -> list[str]:
+        await asyncio.sleep(0)
+        looked.append(host)
+        return ["127.0.0.1"] if len(looked) == 1 else ["127.0.0.2"]
+
+    async def main(server: HttpServer) -> None:
+        network = Network(HOME, resolve=rebinding)
+        await poster(server.url(host="hooks.example.org"), secrets, network).post("1", b"{}")
+        assert looked == ["hooks.example.org"]
+        assert server.requests[0].headers["host"].startswith("hooks.example.org:")
+
+    with_server(main)
+
+
+def test_nothing_goes_over_the_internet_in_clear(secrets: Secrets) -> None:
+    async def main() -> None:
+        for found in (["93.184.215.14"], ["10.0.0.1", "93.184.215.14"]):
+            network = Network(HOME, resolve=to(*found))
+            with pytest.raises(DeliveryError, match="https"):
+                await poster("http://hooks.example.org/", secrets, network).post("1", b"{}")
+
+    asyncio.run(main())
+
+
+def test_names_that_are_none_are_refused(secrets: Secrets) -> None:
+    async def main() -> None:
+        for host in ("a" * 70 + ".example.org", "nobody.invalid"):
+            with pytest.raises(DeliveryError):
+                await poster(f"https://{host}/", secrets).post("1", b"{}")
+
+    asyncio.run(main())
+
+
+def test_a_name_is_looked_up_once_for_all_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading  # noqa: PLC0415 -- here only
+
+    go, looked = threading.Event(), []
+
+    def slow(host: str, _port: int) -> list[str]:
+        looked.append(host)
+        assert go.wait(60)
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr("edge.delivery_net.addresses", slow)
+
+    async def main() -> None:
+        names = Names()
+        asking = [asyncio.create_task(names("hooks.example.org", 443)) for _ in range(5)]
+        await asyncio.sleep(0)
+        asking[0].cancel()
+        go.set()
+        found = await asyncio.gather(*asking, return_exceptions=True)
+        assert found[1:] == [["127.0.0.1"]] * 4
+        assert len(looked) == 1
+
+    asyncio.run(main())
+
+
+# --- secrets ------------------------------------------------------------------------------------------------
+
+
+def test_a_credential_goes_before_a_file(tmp_path: Path, secrets: Secrets) -> None:
+    assert secrets.read("pager") == KEY
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    both = Secrets(tmp_path, credentials)
+    assert both.read("pager") == KEY
+    (credentials / "pager").write_bytes(b"another one of sixteen bytes")
+    assert both.read("pager") == b"another one of sixteen bytes"
+
+
+@pytest.mark.parametrize("name", ["", "../pager", "Pager", "a/b", "pager.txt", "nobody", "x" * 64])
+def test_a_secret_that_is_not_there(name: str, secrets: Secrets) -> None:
+    with pytest.raises(SecretError, match="secret"):
+        secrets.read(name)
+
+
+@pytest.mark.parametrize("content", [b"", b"short\n", b"x" * 5000])
+def test_a_secret_of_no_use(content: bytes, tmp_path: Path, secrets: Secrets) -> None:
+    (tmp_path / "secrets" / "poor").write_bytes(content)
+    with pytest.raises(SecretError, match="bytes"):
+        secrets.read("poor")
+
+
+def test_a_secret_that_is_missing_is_our_own_fault_and_is_read_when_it_comes(tmp_path: Path) -> None:
+    async def main(server: HttpServer) -> None:
+        one = poster(server.url(), Secrets(tmp_path))
+        with pytest.raises(DeliveryError, match="no secret pager") as error:
+            await one.post("1", b"{}")
+        assert error.value.ours
+        assert server.connections == 0
+        (tmp_path / "secrets").mkdir()
+        (tmp_path / "secrets" / "pager").write_bytes(KEY)
+        await one.post("1", b"{}")
+        server.answer = b"HTTP/1.1 401 Unauthorized\r\n\r\n"
+        with pytest.raises(DeliveryError):
+            await one.post("1", b"{}")
+        (tmp_path / "secrets" / "pager").write_bytes(KEY[::-1])
+        server.answer = b"HTTP/1.1 200 OK\r\n\r\n"
+        await one.post("1", b"{}")
+        assert server.requests[-1].headers["x-signature"] == f"sha256={hmac_by_hand(KEY[::-1], b'{}')}"
+
+    with_server(main)
