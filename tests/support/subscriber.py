@@ -84,7 +84,7 @@ class Subscriber:
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         name = message.topic.removeprefix(f"{self.topic}/")
-        content = json.loads(message.payload) if message.payload else None
+        content = _content(message.payload)
         with self._changed:
             self.messages.append((name, content, message.retain))
             if name == "events":
@@ -103,3 +103,13 @@ class Subscriber:
         if self.acknowledges:
             ack = json.dumps({"stream": record["stream"], "sequence": self._row})
             self._client.publish(f"{self.topic}/ack", ack, 1)
+
+
+def _content(payload: bytes) -> Any:
+    """What was published; a signed command, which comes back to its sender, is no JSON."""
+    if not payload:
+        return None
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload
