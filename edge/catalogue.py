@@ -116,8 +116,36 @@ def _rows() -> list[EventType]:
     return rows
 
 
+_PHRASES: Final = {
+    "create": "created",
+    "import": "imported",
+    "update": "changed",
+    "destroy": "removed",
+    "cancel": "cancelled",
+    "activate": "activated",
+    "activate_with_token": "activated with a token",
+    "deactivate": "deactivated",
+    "deactivate_with_token": "deactivated with its token",
+    "assign": "assigned to a member",
+    "deassign": "taken from its member",
+    "assign_user": "issued to its user",
+    "deassign_user": "taken back from its user",
+    "assign_card": "given a card",
+    "deassign_card": "deprived of a card",
+    "assign_backup_card": "given a backup card",
+    "deassign_backup_card": "deprived of a backup card",
+    "enable_card": "had a card enabled",
+    "disable_card": "had a card disabled",
+    "enable_backup_card": "had a backup card enabled",
+    "disable_backup_card": "had a backup card disabled",
+    "activate_2fa": "given two-factor sign-in",
+    "deactivate_2fa": "deprived of two-factor sign-in",
+    "create_backup_code": "given a backup code",
+}
+
+
 def _sentence(resource: str, action: str) -> str:
-    return f"{resource.capitalize()} {{object}}: {action.replace('_', ' ')} by {{actor}}"
+    return f"{resource.capitalize()} {{object}} {_PHRASES[action]} by {{actor}}"
 
 
 CATALOGUE: Final[dict[str, EventType]] = {row.type: row for row in _rows()}
@@ -126,7 +154,7 @@ CATALOGUE: Final[dict[str, EventType]] = {row.type: row for row in _rows()}
 def message(event: Event) -> str:
     """The sentence for people; a refused attempt says so and why."""
     actor = event.actor
-    who = "nobody" if actor is None else (actor.name or actor.id)
+    who = "somebody" if actor is None else (actor.name or actor.id)
     text = CATALOGUE[event.type].sentence.format(object=event.object.name, actor=who, code=event.code)
     reason = event.details.get("reason")
     if event.success and isinstance(reason, str):

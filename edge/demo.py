@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.client import Client, Refused, Unreachable
 from edge.cli.text import event_line, say
@@ -95,13 +95,15 @@ def main() -> int:
         subscriber = None if broker is None else Subscriber(port)
         stack.enter_context(child([sys.executable, "-m", "edge.doord", "--config", str(config)], folder / "doord.log"))
         control = folder / "doord.sock"
-        wait_for(lambda: Client(control).ask("status"), "doord", folder)
+        wait_for(lambda: directory_of(control), "doord", folder)
         say(f"doord guards four simulated doors; try: DOORWARD_SOCKET={control} .venv/bin/doorctl watch")
         say(
             "every line below was read back from the broker" if subscriber else "every line below was read from the log"
         )
         say("Ctrl-C ends it")
         say()
+        found = directory_of(control)
+        say(f"the directory has {found['users']} users with {found['cards']} cards (doorctl events --class audit)")
         shown = threading.Thread(target=show, args=(subscriber, control), daemon=True)
         shown.start()
         try:
@@ -137,16 +139,26 @@ def act(control: Path) -> None:
         time.sleep(1.0)
 
 
+def directory_of(control: Path) -> dict[str, object]:
+    """Who may pass, once that is in force and recorded. Raises Unreachable before."""
+    with Client(control) as client:
+        found: dict[str, object] = client.ask("status")["directory"]
+    if found["state"] != "ready":
+        raise Unreachable("the directory is not in force yet")
+    return found
+
+
 def show(subscriber: Subscriber | None, control: Path) -> None:
     """Print records as they arrive."""
     with contextlib.suppress(Unreachable, ValueError):
         records = subscriber.records() if subscriber else watched(control)
         for record in records:
-            say(event_line(record))
-            sys.stdout.flush()
+            if not str(record["data"]["correlation"]).startswith("directory-"):  # the first ones would fill the screen
+                say(event_line(record))
+                sys.stdout.flush()
 
 
-def watched(control: Path) -> Iterator[dict[str, object]]:
+def watched(control: Path) -> Iterator[dict[str, Any]]:
     """Records from the daemon's own stream."""
     with Client(control) as client:
         for item in client.stream("watch"):
@@ -174,7 +186,7 @@ class Subscriber:
         self._client.loop_start()
         subscribed.wait(READY_WITHIN_S)
 
-    def records(self) -> Iterator[dict[str, object]]:
+    def records(self) -> Iterator[dict[str, Any]]:
         """What arrives, until closed."""
         while (payload := self._arrived.get()) is not None:
             yield json.loads(payload)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from edge import access, keypad, places
 from edge.access import Granted
-from edge.credentials import AskPin, Now, Presented, Refused
+from edge.credentials import AskPin, Code, Now, Presented, Refused
 from edge.directory import Directory
 from edge.elevator import Permit
 from edge.keypad import Keypad, Lapsed
@@ -35,6 +35,7 @@ KEPT: Final = 50
 """Cards remembered for enrolling; in memory only."""
 REFUSALS_A_MINUTE: Final = 30
 """More refusals at one reader are answered, and counted in the next one that is recorded."""
+NOT_LOADED: Final = Refused(Code.UNKNOWN_CARD, details={"reason": "the directory is not loaded yet"})
 MINUTE_NS: Final = 60 * NS_PER_S
 Shown: TypeAlias = CardRead | KeysPressed
 
@@ -86,6 +87,7 @@ class Readers:
         """Nobody may pass before `directory`."""
         self._host = host
         self._directory = Directory()
+        self._loaded = False
         self._readers: dict[str, _Reader] = {}
         self._passback = NOBODY
         self._passing: dict[str, set[str]] = {}
@@ -96,7 +98,7 @@ class Readers:
 
     def directory(self, directory: Directory) -> None:
         """Go by this directory from now on."""
-        self._directory = directory
+        self._directory, self._loaded = directory, True
         self._passback = pruned(self._passback, directory)
 
     def take(self, place: str, shown: Shown) -> None:
@@ -181,7 +183,9 @@ class Readers:
         locked_out = keypad.locked_out(reader.keypad, now_ns)
         now = Now(timetable.moment(), now_ns, timetable.running_access, locked_out)
         place, directory = reader.place, self._directory
-        answer = place.decide(directory, seen, now, digests, self._passback)
+        answer: Answer = NOT_LOADED
+        if self._loaded:
+            answer = place.decide(directory, seen, now, digests, self._passback)
         plain = answer.granted if isinstance(answer, Permit) else answer
         reader.keypad = keypad.judged(reader.keypad, place.asking(directory), seen, plain, now_ns)
         self._carry_out(reader, answer, seen, at_ns)

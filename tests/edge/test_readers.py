@@ -322,4 +322,5 @@ def test_nobody_is_let_in_before_there_is_a_directory_nor_by_nonsense() -> None:
 
     house = play(script)
     assert house.codes == ["unknown_card", "unknown_card"]
+    assert house.events[0].details["reason"] == "the directory is not loaded yet"
     assert not house.released["front.lock"]
