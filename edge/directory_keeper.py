@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.directory import Directory
@@ -112,7 +111,7 @@ class DirectoryKeeper:
     async def _take_up(self) -> None:
         try:
             stored, aside = await asyncio.to_thread(self._store.load, self._wall_us())
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             self._fault(f"the stored directory cannot be read: {error}")
             return
         if aside is not None:
@@ -145,7 +144,7 @@ class DirectoryKeeper:
                 return []
             self._fault(problems[0])
             return problems
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             self._fault(f"{file}: {error}")
             return [f"{file}: {error}"]
         self._mended()
@@ -170,7 +169,7 @@ class DirectoryKeeper:
         new = Stored(directory.version, b"", digest_of(document), source.name, actor, self._wall_us())
         try:
             await asyncio.to_thread(self._store.replace, new, written(directory))
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             if not may_stay_in_memory:
                 raise OSError(f"the directory cannot be stored: {error}") from error
             LOG.warning("the directory cannot be stored (%s); it is in force until doord stops", error)

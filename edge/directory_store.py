@@ -36,6 +36,10 @@ _SETUP: Final = (
 )
 
 
+class StoreError(OSError):
+    """The file cannot be read or written now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """What is in force, and what was before it where that has not been recorded yet."""
@@ -60,34 +64,40 @@ class DirectoryStore:
         self.path = path
 
     def load(self, wall_us: int) -> tuple[Stored | None, Path | None]:
-        """What is stored, and where a damaged file was moved. Raises OSError, sqlite3.Error when nobody can tell."""
+        """What is stored, and where a damaged file was moved. Raises StoreError when nobody can tell."""
         try:
             with closing(self._open()) as db:
                 row = db.execute("SELECT * FROM directory").fetchone()
                 return (None if row is None else _stored(row)), None
         except (sqlite3.DatabaseError, zlib.error, ValueError, TypeError) as error:
             if isinstance(error, sqlite3.OperationalError):  # locked, full, read only: not damaged
-                raise
+                raise StoreError(str(error)) from error
             return None, set_aside(self.path, wall_us)
 
     def replace(self, new: Stored, pieces: Iterable[str]) -> None:
-        """Put a directory in force; what was in force is kept as its previous one. Raises OSError or sqlite3.Error."""
+        """Put a directory in force; what was in force is kept as its previous one. Raises StoreError."""
         packer = zlib.compressobj()
         packed = b"".join([*(packer.compress(piece.encode()) for piece in pieces), packer.flush()])
         actor = json.dumps([new.actor.kind, new.actor.id, new.actor.name, new.actor.email])
-        with closing(self._open()) as db:
-            db.execute("BEGIN IMMEDIATE")
-            before = db.execute("SELECT document FROM directory").fetchone()
-            db.execute(
-                "INSERT OR REPLACE INTO directory VALUES (1, ?, ?, ?, ?, ?, ?, ?, 0)",
-                [new.version, packed, new.digest, new.source, actor, new.at_us, before and before[0]],
-            )
-            db.execute("COMMIT")
+        try:
+            with closing(self._open()) as db:
+                db.execute("BEGIN IMMEDIATE")
+                before = db.execute("SELECT document FROM directory").fetchone()
+                db.execute(
+                    "INSERT OR REPLACE INTO directory VALUES (1, ?, ?, ?, ?, ?, ?, ?, 0)",
+                    [new.version, packed, new.digest, new.source, actor, new.at_us, before and before[0]],
+                )
+                db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
 
     def audited(self, version: int) -> None:
-        """Forget what was before: the difference to this version is in the log."""
-        with closing(self._open()) as db, db:
-            db.execute("UPDATE directory SET previous = NULL, audited = 1 WHERE version = ?", [version])
+        """Forget what was before: the difference to this version is in the log. Raises StoreError."""
+        try:
+            with closing(self._open()) as db:
+                db.execute("UPDATE directory SET previous = NULL, audited = 1 WHERE version = ?", [version])
+        except sqlite3.Error as error:
+            raise StoreError(str(error)) from error
 
     def _open(self) -> sqlite3.Connection:
         mask = os.umask(0o077)  # hashes of PINs: for the daemon's own user only
