@@ -21,6 +21,7 @@ from edge.provision import boot_lines, first_config
 
 ROOT = Path(__file__).parents[1]
 UNIT = ROOT / "systemd" / "doord.service"
+PAGE = ROOT / "systemd" / "doorweb.service"
 WORST_EXPOSURE = 1.5
 
 
@@ -35,32 +36,46 @@ def run(*command: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def unit(key: str) -> list[str]:
-    return re.findall(rf"(?m)^{key}=(.*)$", UNIT.read_text())
+def unit(key: str, file: Path = UNIT) -> list[str]:
+    return re.findall(rf"(?m)^{key}=(.*)$", file.read_text())
 
 
 # --- the unit ------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def runnable(tmp_path: Path) -> Path:
+@pytest.fixture(params=[UNIT, PAGE], ids=["doord", "doorweb"])
+def runnable(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A copy whose programs exist on this machine."""
-    copy = tmp_path / "doord.service"
-    copy.write_text(re.sub(r"/opt/doorward/current/bin/\w+", sys.executable, UNIT.read_text()))
-    return copy
+    for file in (UNIT, PAGE):  # the page wants doord
+        text = re.sub(r"/opt/doorward/current/bin/\w+", sys.executable, file.read_text())
+        (tmp_path / file.name).write_text(text)
+    return tmp_path / Path(request.param).name
 
 
 def test_systemd_finds_nothing_wrong_with_the_unit(runnable: Path) -> None:
     verdict = run("systemd-analyze", "verify", "--man=no", runnable)
-    said = [line for line in verdict.stderr.splitlines() if "doord" in line]
+    said = [line for line in verdict.stderr.splitlines() if "doord" in line or "doorweb" in line]
     assert (verdict.returncode, said) == (0, [])
 
 
 def test_the_unit_exposes_little(runnable: Path) -> None:
     verdict = run("systemd-analyze", "security", "--offline=true", "--no-pager", runnable)
-    found = re.search(r"Overall exposure level for doord.service: ([\d.]+)", verdict.stdout)
+    found = re.search(rf"Overall exposure level for {re.escape(runnable.name)}: ([\d.]+)", verdict.stdout)
     assert found, verdict.stderr
     assert float(found[1]) <= WORST_EXPOSURE
+
+
+def test_the_page_reaches_doord_and_no_hardware_and_not_the_log() -> None:
+    assert (unit("User", PAGE), unit("SupplementaryGroups", PAGE)) == (["doorweb"], ["doorward"])
+    assert (unit("PrivateDevices", PAGE), unit("DeviceAllow", PAGE)) == (["yes"], [])
+    assert "-/var/lib/doorward" in unit("InaccessiblePaths", PAGE)[0].split()
+    assert unit("PrivateUsers", PAGE) == []
+    assert (unit("Wants", PAGE), unit("Requires", PAGE)) == (["doord.service"], [])
+    assert "doorweb" not in UNIT.read_text(), "doors wait for no page"
+
+
+def test_the_page_is_off_until_somebody_wants_it() -> None:
+    assert "enable doorweb" not in (ROOT / "systemd" / "install").read_text()
 
 
 def test_the_service_is_always_started_again_but_not_with_a_wrong_configuration() -> None:
@@ -171,10 +186,12 @@ def test_a_fresh_pi_gets_a_service_and_a_configuration(image: Path, venv: Path) 
     done = install("--root", image, "--venv", venv)
     assert done.returncode == 0, done.stderr
     share = f"opt/doorward/releases/{__version__}-1/share/doorward"
-    shared = {f"{share}/config/{path.name}" for path in (ROOT / "config").iterdir()} | {f"{share}/doord.service"}
+    shared = {f"{share}/config/{path.name}" for path in (ROOT / "config").iterdir()}
+    shared |= {f"{share}/doord.service", f"{share}/doorweb.service"}
     assert tree(image) - before == {
         "etc/doorward/doorward.toml",
         "etc/systemd/system/doord.service",
+        "etc/systemd/system/doorweb.service",
         "etc/udev/rules.d/60-doorward.rules",
         "opt/doorward/current",
         *(f"opt/doorward/releases/{__version__}-1/{part}" for part in ("bin", "lib", "pyvenv.cfg")),
@@ -183,6 +200,7 @@ def test_a_fresh_pi_gets_a_service_and_a_configuration(image: Path, venv: Path) 
         "usr/lib/tmpfiles.d/doorward.conf",
         "usr/local/bin/doorctl",
         "usr/local/bin/doord",
+        "usr/local/bin/doorweb",
     }
     settings = load(image / "etc/doorward/doorward.toml")
     assert (settings.controller.id, settings.drivers["gpio"].kind) == ("lobby", "gpio")
@@ -308,7 +326,7 @@ def test_the_package_list_installs_nothing_that_is_there(tmp_path: Path) -> None
     """With every command present, apt-get is not called."""
     bin_ = tmp_path / "bin"
     bin_.mkdir()
-    for name in ("python3", "mosquitto", "mosquitto_sub", "cc", "openssl", "systemd-analyze"):
+    for name in ("python3", "mosquitto", "mosquitto_sub", "cc", "openssl", "systemd-analyze", "chromium"):
         (bin_ / name).write_text("#!/bin/sh\n")
         (bin_ / name).chmod(0o755)
     (bin_ / "apt-get").write_text("#!/bin/sh\nexit 9\n")

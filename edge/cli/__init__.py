@@ -98,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
     sync.add_argument("--replay", type=_count, metavar="FROM", help="send records again, from this sequence on")
     add("check", "files:check", "validate a configuration").add_argument("file", type=Path, metavar="FILE")
     add("reload", "people:reload", "read the configuration and the directory again, as SIGHUP does")
+    _web(add("web", "web:accounts", "who may sign in at the local page"), common)
     _sign(add("sign", "sign:sign", "sign a command for a controller that has the public key; make such keys"))
     sim = add("sim", "doors:simulate", "move the simulated hardware of a running daemon")
     sim.add_argument("door", metavar="DOOR")
@@ -168,6 +169,22 @@ def _sign(made: argparse.ArgumentParser) -> None:
     made.add_argument("--valid-for", default="30s", metavar="TIME", help="how long it is good: 30s, 5m, 2h (30s)")
     made.add_argument("--actor", metavar="NAME", help="who asks (this account)")
     made.add_argument("--id", metavar="ID", help="the command's id (a new one)")
+
+
+def _web(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for name, text in (
+        ("add", "an account, or a new password and role for it; asks for the password"),
+        ("remove", "whoever is signed in with it is signed out"),
+        ("list", "every account with its role"),
+    ):
+        verb = verbs.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
+        verb.set_defaults(verb=name)
+        verb.add_argument("--config", type=Path, default=Path(CONFIG), help=f"configuration ({CONFIG})")
+        if name != "list":
+            verb.add_argument("name", metavar="NAME")
+        if name == "add":
+            verb.add_argument("--role", choices=("viewer", "operator"), default="viewer", help="viewer if left out")
 
 
 def _count(text: str) -> int:

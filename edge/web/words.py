@@ -102,7 +102,7 @@ class Words:
             "type": visible(record["type"]),
             "message": visible(data["message"]),
             "tone": TONES.get(data["severity"], "calm"),
-            "badge": BADGES.get(data["severity"], "") if data["success"] else "Refused",
+            "badge": BADGES.get(data["severity"], ""),
             "doubt": "" if data["clock"] != "unsynced" else "(clock not set)",
         }
 

@@ -1,0 +1,95 @@
+"""`doorctl web`: who may sign in at the local page.
+
+One rule: a password is asked for on the terminal, never taken from the command line, and every change is recorded.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import TYPE_CHECKING
+
+from edge.cli.client import Client, Refused, Unreachable
+from edge.cli.text import say, say_json
+from edge.cli.text import table as columns
+from edge.config import load
+from edge.problems import ConfigError
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+
+def accounts(arguments: argparse.Namespace) -> int:
+    """Add, remove or list. 1 when there is no such account, or when a change could not be recorded."""
+    try:
+        from edge.web import accounts as file  # noqa: PLC0415 -- argon2 is there only where the page is
+    except ModuleNotFoundError as error:
+        raise ValueError(f"the local page is not installed here: no {error.name}") from None
+    try:
+        path = load(arguments.config).web.accounts
+        known = file.load(path)
+    except (ConfigError, file.AccountsError) as error:
+        raise ValueError(str(error)) from None
+    if arguments.verb == "list":
+        return _list({name: str(one.role) for name, one in known.items()}, json=arguments.json)
+    name, existed = arguments.name, arguments.name in known
+    with Client(arguments.socket):  # before anything is changed: it must be possible to record it
+        if arguments.verb == "remove":
+            if not existed:
+                sys.stderr.write(f"doorctl: no account {name!r} in {path}\n")
+                return 1
+            del known[name]
+        else:
+            if not file.NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no name for an account, expected {file.NAME_EXPECTED}")
+            if not existed and len(known) >= file.MOST_ACCOUNTS:
+                raise ValueError(f"there are {len(known)} accounts, and there may be no more")
+            known[name] = file.Account(
+                name, file.Role(arguments.role), file.hashed(_password(file.SHORTEST_PASSWORD, file.LONGEST_PASSWORD))
+            )
+        file.save(path, known)
+    actions = ["destroy"] * existed + ["create"] * (arguments.verb == "add")
+    return _told(arguments, path, actions)
+
+
+def _list(known: dict[str, str], *, json: bool) -> int:
+    if json:
+        say_json(known)
+        return 0
+    for line in columns(known.items(), ("NAME", "ROLE")):
+        say(line)
+    return 0
+
+
+def _password(shortest: int, longest: int) -> str:
+    """Ask twice. Raises ValueError."""
+    if not sys.stdin.isatty():
+        raise ValueError("a password is asked for on a terminal, and there is none here")
+    password = getpass.getpass(f"Password, at least {shortest} characters: ")
+    if not shortest <= len(password) <= longest:
+        raise ValueError(f"expected {shortest} to {longest} characters; nothing was changed")
+    if getpass.getpass("The same again: ") != password:
+        raise ValueError("the two are not the same; nothing was changed")
+    return password
+
+
+def _told(arguments: argparse.Namespace, path: Path, actions: list[str]) -> int:
+    """Have it recorded. On a connection of its own: somebody may have thought about a password for long."""
+    try:
+        with Client(arguments.socket) as doord:
+            for action in actions:
+                doord.ask("login", action=action, login=arguments.name)
+    except (Refused, Unreachable) as error:
+        sys.stderr.write(f"doorctl: {path} was changed, but that could not be recorded: {error}\n")
+        return 1
+    if arguments.json:
+        say_json({"name": arguments.name, "actions": actions})
+    else:
+        done = {
+            ("create",): "may sign in",
+            ("destroy",): "removed",
+            ("destroy", "create"): "has a new password and role",
+        }
+        say(f"{arguments.name}: {done[tuple(actions)]}")
+    return 0
