@@ -123,8 +123,8 @@ ALLOWED = {
     # the local page, a program of its own: doord through its socket, and nothing of doord's
     "edge.web": "",
     "edge.web.*": "edge edge.web edge.web.* edge.cli.client edge.cli.sources edge.cli.times edge.report_file "
-    "edge.cli.diagnose_history edge.cli.diagnose_machine edge.catalogue edge.clock edge.config edge.diagnose edge.facts "
-    "edge.findings edge.notify edge.problems edge.tables_web edge.metrics",
+    "edge.cli.diagnose_history edge.cli.diagnose_machine edge.catalogue edge.clock edge.config edge.diagnose "
+    "edge.facts edge.findings edge.notify edge.problems edge.tables_web edge.metrics",
     # one kind of hardware each
     "drivers": "",
     "drivers.gpio": f"{HARDWARE} drivers.gpio_*",
