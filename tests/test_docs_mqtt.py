@@ -5,25 +5,31 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 from edge.messages import ClockQuality
+from edge.order_shape import Signer
 from edge.orders import Order, Receiver, parse_command, reply
+from edge.tokens import Key, Keyring
 from tests.support.broker import Broker
 from tests.support.house import write_config
 from tests.support.live import Live
+from tests.support.signatures import Pair
 from tests.support.subscriber import Subscriber
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "mqtt.md").read_text()
-SEND, ASK, *CERTIFICATES = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
-COMMAND, ANSWER = (json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
+SEND, ASK, SIGN, *CERTIFICATES = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+COMMAND, ANSWER, RECORD, CLAIMS = (json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
 
 
 def test_every_code_of_a_refusal_is_explained_and_no_other() -> None:
-    source = "".join((ROOT / "edge" / name).read_text() for name in ("orders.py", "command_desk.py"))
-    codes = set(re.findall(r'(?:_RefusedError|Refusal)\(\s*"(\w+)"', source))
-    codes |= set(re.findall(r'code="(\w+)"', source)) | set(re.findall(r'if unknown else "(\w+)"', source))
+    names = ("orders.py", "order_shape.py", "claims.py", "tokens.py", "command_desk.py")
+    source = "".join((ROOT / "edge" / name).read_text() for name in names)
+    codes = set(re.findall(r'(?:RefusedError|Refusal)\(\s*"(\w+)"', source))
+    codes |= set(re.findall(r'_refusal\(order, "(\w+)"', source)) | set(re.findall(r'if unknown else "(\w+)"', source))
+    codes |= set(re.findall(r'code="(\w+)"', source)) | set(re.findall(r'"(\w+)" if unknown', source))
     explained = PAGE.partition("| code | why |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", explained, re.MULTILINE)) == codes
 
@@ -33,6 +39,38 @@ def test_the_example_is_a_command_and_its_answer_an_answer() -> None:
     order = parse_command(json.dumps(COMMAND).encode(), here, retained=False)
     assert isinstance(order, Order)
     assert json.loads(reply(order.id, order.name, ANSWER["outcomes"])) == ANSWER
+
+
+def test_the_entry_and_the_claims_are_commands_too() -> None:
+    at_us, synced = 1_795_384_623_000_000, ClockQuality.SYNCED
+    entered = parse_command(json.dumps(RECORD).encode(), Receiver("hq-lobby", [], at_us, synced), retained=False)
+    assert isinstance(entered, Order)
+    assert entered.entry is not None
+    pair = Pair()
+    ring = Keyring([Key(pair.public, Signer("up", "t"))])
+    signed = parse_command(
+        pair.token(CLAIMS), Receiver("hq-lobby", ["front"], at_us, synced, True, ring), retained=False
+    )
+    assert isinstance(signed, Order)
+
+
+def test_a_command_is_signed_and_sent_as_it_shows(tmp_path: Path) -> None:
+    doorctl = f'doorctl() {{ PYTHONPATH="{ROOT}" "{sys.executable}" -m edge.cli "$@"; }}\n'
+    make, _, send = SIGN.partition("\n")
+    assert "--new-key" in make
+    subprocess.run(["bash", "-euc", doorctl + make], check=True, capture_output=True, cwd=tmp_path)
+    config = write_config(tmp_path)
+    with Broker(tmp_path / "broker") as broker, Subscriber(broker.port, "doorward/v1/lab/test") as upstream:
+        mqtt = f'[mqtt]\nurl = "mqtt://127.0.0.1:{broker.port}"\n[commands]\nkeys = ["upstream.pub.pem"]\n'
+        config.write_text(config.read_text() + mqtt)
+        with Live(config):
+            upstream.wait(lambda: upstream.on("status") and upstream.on("status")[-1]["online"], "the status")
+            script = _for(broker.port, send).replace("--controller hq-lobby", "--controller test")
+            piped = ["bash", "-euo", "pipefail", "-c", doorctl + script]
+            subprocess.run(piped, check=True, capture_output=True, cwd=tmp_path, timeout=60)
+            upstream.wait(lambda: upstream.on("replies"), "the answer")
+    [answer] = upstream.on("replies")
+    assert (answer["command"], answer["done"]) == ("unlock", True)
 
 
 def _for(port: int, script: str) -> str:

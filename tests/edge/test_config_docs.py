@@ -12,7 +12,8 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from edge.config import MOST_ELEVATORS, MOST_FLOORS, kinds
-from edge.tables import ROLES, Commands, Control, Controller, Door, Elevator, Floor, Input, Log, Mqtt, Point, Rex
+from edge.tables import ROLES, Control, Controller, Door, Elevator, Floor, Input, Log, Mqtt, Point, Rex
+from edge.tables_commands import CommandKey, Commands
 from edge.tables_web import Web
 from tests.support.configs import GOOD, settings_of
 
@@ -27,6 +28,7 @@ SECTIONS = {
     "`[mqtt]`": Mqtt,
     "`[control]`": Control,
     "`[commands]`": Commands,
+    "`[commands.key.NAME]`": CommandKey,
     "`[web]`": Web,
     "`[door.ID]`": Door,
 }
