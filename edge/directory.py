@@ -170,10 +170,17 @@ class Camera:
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """Another system that is connected."""
+    """Another system that is connected; records are passed on to one that has a kind."""
 
     id: str
     name: str
+    kind: str | None = None
+    """`webhook` or `syslog`."""
+    url: str | None = None
+    types: tuple[str, ...] = ()
+    """Event types, and patterns like `lock.*`; none stands for all."""
+    secret: str | None = None
+    """The name of the secret that signs; not the secret."""
 
 
 @dataclass(frozen=True, slots=True)

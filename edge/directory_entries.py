@@ -22,6 +22,7 @@ from edge.directory import (
     User,
 )
 from edge.directory_cards import number_of
+from edge.directory_integrations import integration_of
 from edge.directory_problems import once
 from edge.directory_schedules import schedule_of
 from edge.problems import dotted, shown
@@ -156,8 +157,8 @@ class Entries:
     def _cameras(self, where: str, table: tables.Camera) -> Camera:
         return Camera(table.id, table.name, frozenset(self._once(dotted(where, "doors"), table.doors)))
 
-    def _integrations(self, _where: str, table: tables.Integration) -> Integration:
-        return Integration(table.id, table.name)
+    def _integrations(self, where: str, table: tables.Integration) -> Integration:
+        return integration_of(self.report, where, table)
 
     # --- parts of entries ----------------------------------------------------------------------------
 

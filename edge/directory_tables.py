@@ -91,6 +91,9 @@ _TIME_SCHEMA: Final = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}
 
 Id: TypeAlias = Annotated[str, Field(pattern=ID, description=ID_EXPECTED)]
 DoorId: TypeAlias = Annotated[str, Field(pattern=DOOR_ID, description="the id of a door")]
+EventPattern: TypeAlias = Annotated[
+    str, Field(pattern=r"^[a-z0-9_.*]{1,64}$", description='an event type, or a pattern like "lock.*"')
+]
 Name: TypeAlias = Annotated[
     str,
     Field(pattern=_NO_CONTROLS, min_length=1, max_length=100, description="1 to 100 printable characters"),
@@ -269,10 +272,16 @@ class Camera(Table):
 
 
 class Integration(Table):
-    """Another system that is connected."""
+    """Another system that is connected; records are passed on to one that has a kind."""
 
     id: Id
     name: Name
+    kind: Literal["webhook", "syslog"] | None = None
+    url: str | None = Field(None, min_length=1, max_length=500, description="a url")
+    types: tuple[EventPattern, ...] = Field((), max_length=100, strict=False, description="a list of event types")
+    secret: str | None = Field(
+        None, pattern="^[a-z0-9-]{1,63}$", description="the name of a secret: 1 to 63 of a-z, 0-9 and -"
+    )
 
 
 class Head(Table):

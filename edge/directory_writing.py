@@ -157,7 +157,7 @@ def camera(value: Camera) -> dict[str, Any]:
 
 def integration(value: Integration) -> dict[str, Any]:
     """An integration entry."""
-    return {"id": value.id, "name": value.name}
+    return {**asdict(value), "types": [*value.types]}
 
 
 def _asking(value: Asking) -> dict[str, Any]:

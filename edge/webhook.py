@@ -16,7 +16,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
-from edge import __version__
 from edge.aside import aside
 from edge.delivery import DeliveryError
 from edge.delivery_secrets import SecretError
@@ -88,7 +87,6 @@ class Poster:
         head = (
             f"POST {target} HTTP/1.1\r\n"
             f"Host: {url.netloc}\r\n"
-            f"User-Agent: Doorward/{__version__}\r\n"
             f"Content-Type: {CONTENT_TYPE}\r\n"
             f"Content-Length: {len(body)}\r\n"
             f"X-Event-Id: {event_id}\r\n"

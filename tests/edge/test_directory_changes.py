@@ -100,7 +100,9 @@ def model(document: dict[str, Any]) -> Model:
     for one in document["cameras"]:
         everything["camera"][one["id"]] = {"name": one["name"], "doors": sorted(one.get("doors", []))}
     for one in document["integrations"]:
-        everything["integration"][one["id"]] = {"name": one["name"]}
+        own = {"kind": None, "url": None, "types": [], "secret": None}
+        everything["integration"][one["id"]] = {key: one.get(key, default) for key, default in own.items()}
+        everything["integration"][one["id"]]["name"] = one["name"]
     return everything
 
 

@@ -62,6 +62,15 @@ ASKING = {
     "wrong_pins": st.integers(1, 3),
 }
 
+INTEGRATED = st.sampled_from(
+    [
+        {},
+        {"kind": "webhook", "url": "https://hooks.example.org/a?b=c", "secret": "pager"},
+        {"kind": "webhook", "url": "http://10.1.2.3:8080", "secret": "pager", "types": ["lock.*", "reader.tamper"]},
+        {"kind": "syslog", "url": "tls://logs.example.org", "types": ["lock.*"]},
+    ]
+)
+
 
 def some(ids: Any, most: int = 5) -> st.SearchStrategy[list[str]]:
     ids = sorted(ids)
@@ -103,7 +112,7 @@ def documents(draw: Any) -> dict[str, Any]:
         "doors": doors,
         "elevators": elevators,
         "cameras": named(draw, "k", 2, doors=some(DOORS)),
-        "integrations": named(draw, "i", 2),
+        "integrations": [one | draw(INTEGRATED) for one in named(draw, "i", 2)],
     }
 
 
