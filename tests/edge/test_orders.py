@@ -247,6 +247,12 @@ def test_an_expiry_is_kept_for_modes_too() -> None:
     assert found.code == "expired"
 
 
+def test_whom_a_plain_command_names_is_not_named_in_its_refusal() -> None:
+    found = judge(expires_at="2026-11-22T21:57:03Z")
+    assert isinstance(found, Refusal)
+    assert (found.code, found.actor, found.signer) == ("expired", None, None)
+
+
 def test_where_keys_are_configured_plain_commands_are_refused() -> None:
     signed = Receiver("hq-lobby", ["front"], NOW_US, ClockQuality.SYNCED, signatures_required=True)
     found = judge(receiver=signed)

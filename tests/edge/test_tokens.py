@@ -273,7 +273,7 @@ TRICKS = {
     "header no object": ALL.token(CLAIMS, b"[]"),
     "header no json": ALL.token(CLAIMS, b"EdDSA"),
     "header deep": ALL.token(CLAIMS, b"[" * 700),
-    "header long": ALL.token(CLAIMS, {"alg": "EdDSA", "kid": "x" * MAX_HEADER}),
+    "header long": ALL.token(CLAIMS, b'{"alg":"EdDSA"' + b" " * MAX_HEADER + b"}"),
     "no signature": SIGNED.rpartition(b".")[0] + b".AA",
     "short": SIGNED[:-2],
     "zeros": SIGNED.rpartition(b".")[0] + b"." + coded(bytes(64)),
