@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edge.messages import Record
 
 PAGE: Final = 100
-"""Records between two breaths: a few milliseconds of the interpreter."""
+"""Records between two breaths: some milliseconds of the interpreter."""
 
 
 class WalkStoppedError(OSError):

@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import example, given, settings
@@ -44,6 +44,16 @@ DETAILS = [
     {"group": ["staff"]},
     {"note": 'says "group": x'},
 ]
+
+
+class Written(NamedTuple):
+    """A log and what is in it; said in short, as it is an argument of tests that are run again and again."""
+
+    path: Path
+    records: list[Record]
+
+    def __repr__(self) -> str:
+        return f"{len(self.records)} records"
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +93,7 @@ def index(path: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[Record]]]:
+def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
     """Three boots, one with a late clock; five full segments with an index, and a bit; late records among them."""
     path = tmp_path_factory.mktemp("indexed") / "log.db"
     dice = random.Random(7)
@@ -110,7 +120,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, li
     with pytest.MonkeyPatch.context() as patch:
         shrink(patch)
         assert index(path) == 361 // SEGMENT
-        yield path, records
+        yield Written(path, records)
 
 
 def plain(records: list[Record], query: Query) -> list[Record]:
@@ -202,7 +212,7 @@ def every_page(reader: LogReader, query: Query, size: int) -> list[Record]:
 @example(Query(actors=("zoe@example.org",)), 10)
 @example(Query(text="zoë", newest=True), 10)
 @example(Query(people=("u-1", "u-2", "u-3"), groups=("board",)), 7)
-def test_all_pages_together_are_what_a_plain_look_finds(written: tuple[Path, list[Record]], query: Query, size: int):
+def test_all_pages_together_are_what_a_plain_look_finds(written: Written, query: Query, size: int):
     path, records = written
     with closing(LogReader(path)) as reader:
         assert every_page(reader, query, size) == plain(records, query)
@@ -212,7 +222,7 @@ def test_all_pages_together_are_what_a_plain_look_finds(written: tuple[Path, lis
 
 @settings(max_examples=100, deadline=None)
 @given(query=QUERIES, size=st.integers(1, 60))
-def test_without_the_index_it_is_the_same(written: tuple[Path, list[Record]], query: Query, size: int):
+def test_without_the_index_it_is_the_same(written: Written, query: Query, size: int):
     path, records = written
     bare = path.with_name("bare.db")
     if not bare.exists():
@@ -222,7 +232,7 @@ def test_without_the_index_it_is_the_same(written: tuple[Path, list[Record]], qu
         assert reader._index is None
 
 
-def test_a_page_answers_after_a_bounded_look(written: tuple[Path, list[Record]], monkeypatch: pytest.MonkeyPatch):
+def test_a_page_answers_after_a_bounded_look(written: Written, monkeypatch: pytest.MonkeyPatch):
     """Two letters are in no index: all of the log is read, but not for one page."""
     path, _ = written
     with closing(LogReader(path)) as reader:
@@ -234,9 +244,7 @@ def test_a_page_answers_after_a_bounded_look(written: tuple[Path, list[Record]],
         assert sum(found) <= 3 * SEGMENT
 
 
-def test_the_index_keeps_a_search_from_reading_what_cannot_fit(
-    written: tuple[Path, list[Record]], monkeypatch: pytest.MonkeyPatch
-):
+def test_the_index_keeps_a_search_from_reading_what_cannot_fit(written: Written, monkeypatch: pytest.MonkeyPatch):
     path, records = written
     with closing(LogReader(path)) as reader:
         found: list[int] = []
@@ -280,9 +288,7 @@ def no_database(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [damaged, anothers, of_tomorrow, empty, no_database])
-def test_a_bad_index_is_done_without_and_made_anew(
-    written: tuple[Path, list[Record]], tmp_path: Path, spoil: Callable[[Path], None]
-):
+def test_a_bad_index_is_done_without_and_made_anew(written: Written, tmp_path: Path, spoil: Callable[[Path], None]):
     source, records = written
     path = tmp_path / "log.db"
     shutil.copy(source, path)
@@ -298,9 +304,7 @@ def test_a_bad_index_is_done_without_and_made_anew(
         assert reader._index.full() == 5
 
 
-def test_the_index_of_a_history_that_went_another_way_is_not_believed(
-    written: tuple[Path, list[Record]], tmp_path: Path
-):
+def test_the_index_of_a_history_that_went_another_way_is_not_believed(written: Written, tmp_path: Path):
     """An old copy of the log was put back: from there on other things happened under the same numbers."""
     source, records = written
     path = tmp_path / "log.db"
@@ -313,7 +317,7 @@ def test_the_index_of_a_history_that_went_another_way_is_not_believed(
         assert len(found) == len(records) - 191
 
 
-def test_what_retention_removed_is_in_no_index(written: tuple[Path, list[Record]], tmp_path: Path):
+def test_what_retention_removed_is_in_no_index(written: Written, tmp_path: Path):
     source, records = written
     path = tmp_path / "log.db"
     shutil.copy(source, path)
