@@ -46,7 +46,8 @@ ALLOWED = {
     "edge.directory": "edge.messages edge.directory_* edge.cards edge.pins edge.schedule",
     "edge.directory_*": "edge.messages edge.cards edge.changes edge.directory edge.directory_* edge.pins edge.policy "
     "edge.problems edge.schedule edge.tables",
-    "edge.directory_integrations": "edge.catalogue edge.directory edge.directory_problems edge.event_types edge.problems",
+    "edge.directory_integrations": "edge.catalogue edge.directory edge.directory_problems edge.event_types "
+    "edge.problems",
     "edge.event_types": "edge.catalogue",
     "edge.access": "edge.messages edge.cards edge.credentials edge.directory edge.door_state edge.passback edge.pins "
     "edge.policy edge.schedule",
@@ -94,6 +95,8 @@ ALLOWED = {
     "edge.delivery_secrets": "",
     "edge.delivery": "edge.messages edge.delivery_health edge.log",
     "edge.delivery_net": "edge.aside edge.delivery edge.delivery_address",
+    "edge.syslog": "edge.messages edge.catalogue edge.wire",
+    "edge.syslog_sink": "edge.delivery edge.syslog",
     "edge.webhook": "edge.aside edge.delivery edge.delivery_secrets edge.wire",
     "edge.mqtt": "edge.aside edge.ports",
     "edge.tokens": "edge.order_shape",
@@ -167,6 +170,8 @@ CORE = [
     "elevator",
     "keypad",
     "delivery_health",
+    "event_types",
+    "syslog",
     "delivery_address",
 ]
 IMPURE = {"asyncio", "time", "os", "socket", "sqlite3", "threading", "logging", "subprocess", "pathlib", "random"}
