@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge.claims import LONGEST_UNLOCK_VALID_S, LONGEST_VALID_S
@@ -294,6 +294,11 @@ def test_one_byte_changed_anywhere_is_never_obeyed(at: int, byte: int) -> None:
 
 
 @given(st.integers(0, len(SIGNED)), st.binary(min_size=1, max_size=3))
+@example(0, b" ")
+@example(0, b"\n")
+@example(len(SIGNED), b" ")
+@example(len(SIGNED), b"=")
+@example(len(SIGNED), b".AA")
 def test_bytes_that_are_added_anywhere_are_never_obeyed_but_the_ends_of_lines(at: int, more: bytes) -> None:
     changed = SIGNED[:at] + more + SIGNED[at:]
     if changed.rstrip(b"\r\n") != SIGNED:
