@@ -63,18 +63,21 @@ def catch_up(log: sqlite3.Connection, path: Path, epoch: str, breathe: Callable[
 def _catch_up(log: sqlite3.Connection, path: Path, epoch: str, breathe: Callable[[], bool]) -> int:
     db = _open(path, epoch)
     try:
-        oldest, newest = log.execute("SELECT ifnull(min(seq), 0), ifnull(max(seq), 0) FROM record").fetchone()
-        _forget(db, oldest // SEGMENT)
         made = 0
-        for number in range(max(full_of(db), oldest // SEGMENT), (newest + 1) // SEGMENT):
-            segment = _read(log, number, breathe)
-            if segment is None:
-                break
+        while (number := _due(db, log)) is not None and (segment := _read(log, number, breathe)) is not None:
             _write(db, number, segment)
             made += 1
         return made
     finally:
         db.close()
+
+
+def _due(db: sqlite3.Connection, log: sqlite3.Connection) -> int | None:
+    """The next segment to be made; asked each time, as retention may be as busy as we are."""
+    oldest, newest = log.execute("SELECT ifnull(min(seq), 0), ifnull(max(seq), 0) FROM record").fetchone()
+    _forget(db, oldest // SEGMENT)
+    number = max(full_of(db), oldest // SEGMENT)
+    return number if number < (newest + 1) // SEGMENT else None
 
 
 def _open(path: Path, epoch: str) -> sqlite3.Connection:

@@ -335,6 +335,27 @@ def test_what_retention_removed_is_in_no_index(written: Written, tmp_path: Path)
         assert db.execute("SELECT 1 FROM term WHERE value = 'u-1'").fetchall()
 
 
+def test_what_retention_removes_meanwhile_is_skipped(written: Written, tmp_path: Path):
+    path = tmp_path / "log.db"
+    shutil.copy(written.path, path)
+    breaths = 0
+
+    def breathe() -> bool:
+        nonlocal breaths
+        breaths += 1
+        if breaths == 1:
+            with closing(sqlite3.connect(path, isolation_level=None)) as db:
+                db.execute("DELETE FROM record WHERE seq < 200")
+        return True
+
+    with closing(log_schema.connect_read_only(path, live=True)) as db:
+        (epoch,) = db.execute("SELECT epoch FROM log").fetchone()
+        assert log_index_making.catch_up(db, path, epoch, breathe) == 3, "the first, and the two that are left"
+    assert breaths == 3
+    with closing(LogIndex(path, epoch)) as made:
+        assert [number for number in range(6) if made.last(number)] == [3, 4]
+
+
 def test_it_is_made_while_the_log_is_written_and_stops_when_told(tmp_path: Path):
     path = tmp_path / "log.db"
 
