@@ -57,11 +57,11 @@ async def _rows(page: Page, account: str, begun: dict[str, Any], asked: dict[str
             yield text if after == 0 else text.partition("\r\n")[2]
             count, after = count + len(answer["records"]), answer["next"]
         code = ""
-    finally:  # also when the browser went away, and then nothing can be awaited here
+    finally:  # also when the browser went away, and then waiting ends but the task does not
         ending = asyncio.create_task(_finished(page, account, begun["export"], count, code))
         _ENDINGS.add(ending)
         ending.add_done_callback(_ENDINGS.discard)
-    await asyncio.wait({ending})
+        await asyncio.shield(ending)
 
 
 async def _finished(page: Page, account: str, export: str, count: int, code: str) -> None:

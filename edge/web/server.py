@@ -6,8 +6,10 @@ One rule: what is not this computer is served over TLS, or not at all.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
+import signal
 import ssl
 import sys
 from datetime import UTC, datetime
@@ -33,7 +35,7 @@ from edge.web.words import Words
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from edge.settings import Settings
 
@@ -48,7 +50,14 @@ END_S: Final = 2
 
 
 class Server(uvicorn.Server):
-    """Tells systemd when it is ready."""
+    """Tells systemd when it is ready, and ends with 0 when it is told to end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The signals that mean to end; uvicorn itself would die of them in the end."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.handle_exit)
+        yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Ready once it listens."""

@@ -1,0 +1,208 @@
+"""Nothing leaves without its headers, nothing changes without its token, nobody does what is not theirs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from starlette.routing import Mount, Route
+
+from edge.web.app import routes
+from edge.web.guard import HEADERS
+from edge.web.page import LARGEST_FORM, Page
+from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
+from tests.support.web import Browser, answers, page_in, write_accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+SEEN = "&lt;script&gt;alert(1)&lt;/script&gt;"
+
+
+def paths(method: str) -> list[str]:
+    """Every path that can be asked with this method, with something in its places."""
+    places = {"{door}": "front", "{command}": "lock_down", "{sequence:int}": "1"}
+    found = []
+    for route in routes():
+        if isinstance(route, Route) and method in (route.methods or ()):
+            path = route.path
+            for place, value in places.items():
+                path = path.replace(place, value)
+            found.append(path)
+    return found
+
+
+@pytest.fixture
+def doord(tmp_path: Path) -> Iterator[FakeDaemon]:
+    with FakeDaemon(tmp_path / "doord.sock", **answers(events=pages([record(1)]))) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def page(tmp_path: Path, doord: FakeDaemon) -> Page:
+    assert doord
+    write_accounts(tmp_path / "accounts.json", olga="operator", vera="viewer")
+    return page_in(tmp_path)
+
+
+@pytest.fixture
+def browser(page: Page) -> Browser:
+    made = Browser(page)
+    assert made.sign_in("olga").status_code == 303
+    return made
+
+
+def test_the_list_of_paths_is_whole() -> None:
+    """The tests below go by it."""
+    assert {type(route) for route in routes()} == {Route, Mount}
+    assert "/events.csv" in paths("GET")
+    assert set(paths("POST")) == {"/sign-in", "/sign-out", "/doors/front/lock_down", "/every-door/lock_down"}
+
+
+@pytest.mark.parametrize(
+    "path", [*(p for p in paths("GET") if not p.endswith("/live")), "/nowhere", "/static/page.css", "/static/../app.py"]
+)
+def test_every_answer_has_its_headers(browser: Browser, path: str) -> None:
+    for answer in (browser.get(path), browser.delete(path)):
+        assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
+    assert "strict-transport-security" not in browser.get(path).headers
+
+
+def test_a_mistake_of_ours_has_them_too_and_says_nothing_of_itself(page: Page, doord: FakeDaemon) -> None:
+    browser = Browser(page)
+    browser.sign_in("olga")
+    doord.answers["status"] = {}
+    broken = browser.get("/doors")
+    assert broken.status_code == 500
+    assert {name: broken.headers.get(name) for name in HEADERS} == HEADERS
+    assert "KeyError" not in broken.text
+
+
+def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
+    policy = dict(part.strip().split(" ", 1) for part in HEADERS["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert "unsafe" not in HEADERS["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", [p for p in paths("GET") if p != "/sign-in"])
+def test_who_is_not_signed_in_sees_nothing(page: Page, doord: FakeDaemon, path: str) -> None:
+    answer = Browser(page).get(path)
+    assert answer.status_code in {303, 401}
+    assert answer.headers.get("location", "/sign-in").startswith("/sign-in")
+    assert not doord.asked, "doord is not even asked"
+
+
+@pytest.mark.parametrize("path", [p for p in paths("POST") if p != "/sign-in"])
+@pytest.mark.parametrize("sent", [{"x": "y"}, {"csrf": ""}, {"csrf": "x" * 43}, {"csrf": "ä"}])
+def test_nothing_is_done_without_the_token_of_the_session(
+    browser: Browser, doord: FakeDaemon, path: str, sent: dict[str, str]
+) -> None:
+    before = len(doord.asked)
+    assert browser.post(path, data=sent).status_code == 403
+    assert not [ask for ask in doord.asked[before:] if ask["op"] != "status"]
+    assert browser.get("/doors").status_code == 200, "and nobody was signed out"
+
+
+def test_the_token_of_somebody_else_is_none(page: Page, browser: Browser, doord: FakeDaemon) -> None:
+    other = Browser(page)
+    other.sign_in("olga")
+    assert browser.post("/doors/front/unlock", data={"csrf": other.token()}).status_code == 403
+    assert not doord.of("command")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "nonsense"])
+def test_what_another_site_sends_is_refused_even_with_the_token(browser: Browser, doord: FakeDaemon, site: str) -> None:
+    sent = browser.post("/doors/front/unlock", data={"csrf": browser.token()}, headers={"Sec-Fetch-Site": site})
+    assert sent.status_code == 403
+    assert not doord.of("command")
+
+
+@pytest.mark.parametrize("path", [p for p in paths("POST") if "door" in p])
+def test_a_viewer_moves_no_door(page: Page, doord: FakeDaemon, path: str) -> None:
+    viewer = Browser(page)
+    viewer.sign_in("vera")
+    assert viewer.get(path).status_code == 403
+    assert viewer.post(path, data={"csrf": viewer.token()}).status_code == 403
+    assert not doord.of("command")
+    shown = viewer.get("/doors").text
+    assert "Unlock" not in shown
+    assert "Lock down" not in shown
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status_"),
+    [
+        (b"csrf=" + b"x" * LARGEST_FORM, "application/x-www-form-urlencoded", 413),
+        (b'{"csrf": "x"}', "application/json", 415),
+        (b"csrf=x", "multipart/form-data; boundary=x", 415),
+        (b"csrf=%ff", "application/x-www-form-urlencoded", 400),
+        (b"\xff", "application/x-www-form-urlencoded", 400),
+        (b"&a=" * 100, "application/x-www-form-urlencoded", 400),
+    ],
+)
+def test_what_is_no_form_is_refused(browser: Browser, content: bytes, kind: str, status_: int) -> None:
+    answer = browser.post("/doors/front/unlock", content=content, headers={"Content-Type": kind})
+    assert answer.status_code == status_
+
+
+def test_names_and_messages_are_text_wherever_they_come_from(browser: Browser, doord: FakeDaemon) -> None:
+    actor = {"kind": "user", "id": EVIL, "name": EVIL, "email": EVIL}
+    evil = record(
+        1,
+        "lock.forced_open",
+        message=EVIL,
+        actor=actor,
+        code=EVIL,
+        cause=EVIL,
+        details={EVIL: EVIL},
+        object={"type": "lock", "id": "front", "name": EVIL},
+    )
+    driver = {
+        "kind": "gpio",
+        "state": "lost",
+        "reason": EVIL,
+        "since": status()["drivers"]["bench"]["since"],
+        "facts": {},
+    }
+    told = status(
+        doors={"front": door(name=EVIL, tamper=EVIL, fault=EVIL)},
+        drivers={EVIL: driver},
+        log={**status()["log"], "error": EVIL, "writer": EVIL},
+        upstream={**status()["upstream"], "url": EVIL, "last_error": EVIL, "state": "offline"},
+    )
+    doord.answers |= {"status": told, "facts": told, "events": pages([evil, record(2, message=EVIL)])}
+    for path in ("/doors", "/events", "/events/1", "/activity", "/health", "/doors/front/unlock"):
+        shown = browser.get(path)
+        assert shown.status_code == 200, path
+        assert "<script>alert" not in shown.text
+        assert "<img" not in shown.text
+        assert SEEN in shown.text, path
+
+
+@pytest.mark.parametrize(
+    "key", ["text", "user", "group", "code", "since", "type", "door", "outcome", "period", "class"]
+)
+def test_what_is_asked_comes_back_as_text(browser: Browser, key: str) -> None:
+    shown = browser.get("/events", params={key: EVIL})
+    assert "<script>alert" not in shown.text
+    assert "<img" not in shown.text
+
+
+def test_a_refusal_of_doord_is_text(browser: Browser, doord: FakeDaemon) -> None:
+    def refuse(_ask: Any) -> None:
+        raise RefusalError("malformed", EVIL)
+
+    doord.answers["command"] = refuse
+    told = browser.post("/doors/front/unlock", data={"csrf": browser.token()})
+    assert (told.status_code, SEEN in told.text, "<script>alert" in told.text) == (400, True, False)
+
+
+def test_characters_that_turn_text_around_are_shown_as_such(browser: Browser, doord: FakeDaemon) -> None:
+    doord.answers["status"] = status(doors={"front": door(name="Front \u202egnp.exe\x07")})
+    shown = browser.get("/doors").text
+    assert "\u202e" not in shown
+    assert "Front \ufffdgnp.exe\ufffd" in shown

@@ -1,0 +1,198 @@
+"""What comes by itself: one stream for each open page, over a real connection."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from edge.web.live import MOST_STREAMS
+from tests.support.control import FakeDaemon, door, pages, record, status
+from tests.support.web import PASSWORD, Doorweb, answers, token, write_accounts, write_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WITHIN_S = 20.0
+
+
+class Watched:
+    """A daemon whose stream gives what a test puts in."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = [{"status": status()}]
+        self.given = threading.Condition()
+        self.over = False
+        self.streams = 0
+
+    def put(self, item: Any) -> None:
+        with self.given:
+            self.items.append(item)
+            self.given.notify_all()
+
+    def end(self) -> None:
+        with self.given:
+            self.over = True
+            self.given.notify_all()
+
+    def __call__(self) -> Iterator[Any]:
+        self.streams += 1
+        sent = 0
+        while True:
+            with self.given:
+                assert self.given.wait_for(lambda n=sent: len(self.items) > n or self.over, WITHIN_S)
+                if self.over:
+                    return
+                item = self.items[sent]
+            yield item
+            sent += 1
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+@pytest.fixture
+def doord(tmp_path: Path, watched: Watched) -> Iterator[FakeDaemon]:
+    with FakeDaemon(tmp_path / "doord.sock", **answers(watch=watched, events=pages([record(1)]))) as daemon:
+        yield daemon
+        watched.end()
+
+
+@pytest.fixture
+def client(tmp_path: Path, doord: FakeDaemon) -> Iterator[httpx2.Client]:
+    assert doord
+    write_accounts(tmp_path / "accounts.json", olga="operator")
+    config = write_config(tmp_path, web="tls = false")
+    with Doorweb(config) as page, httpx2.Client(base_url=f"http://127.0.0.1:{page.port}", timeout=WITHIN_S) as made:
+        form = token(made.get("/sign-in").text)
+        made.post("/sign-in", data={"csrf": form, "name": "olga", "password": PASSWORD, "next": ""})
+        yield made
+
+
+def events(answer: httpx2.Response) -> Iterator[tuple[str, Any]]:
+    """Name and data of each event."""
+    name = ""
+    for line in answer.iter_lines():
+        key, _, value = line.partition(": ")
+        if key == "event":
+            name = value
+        elif key == "data":
+            yield name, json.loads(value)
+
+
+def test_a_door_that_changes_is_told(client: httpx2.Client, watched: Watched) -> None:
+    with client.stream("GET", "/doors/live") as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        told = events(answer)
+        name, first = next(told)
+        assert (name, first["doors"]["front"]["says"]["headline"]) == ("doors", "Locked")
+        watched.put({"status": status()})  # nothing new
+        watched.put({"status": status(doors={"front": door(alarm="forced_open", contact="open")})})
+        _, second = next(told)
+        assert (second["doors"]["front"]["tone"], second["doors"]["front"]["says"]["headline"]) == (
+            "alarm",
+            "Forced open",
+        )
+
+
+def test_many_pages_are_one_stream_of_doord(client: httpx2.Client, watched: Watched) -> None:
+    with client.stream("GET", "/doors/live") as one, client.stream("GET", "/events/live?after=0") as two:
+        assert next(events(one))[0] == "doors"
+        assert next(events(two))[0] == "records"
+        assert watched.streams == 1
+
+
+def test_new_records_come_through_the_filters_of_the_page(
+    client: httpx2.Client, watched: Watched, doord: FakeDaemon
+) -> None:
+    with client.stream("GET", "/events/live?door=front&after=3") as answer:
+        told = events(answer)
+        assert next(told) == ("records", {"rows": [], "through": 3})
+        doord.answers["events"] = pages([record(n) for n in range(1, 6)])
+        watched.put({"record": record(5)})
+        _, said = next(told)
+        assert ([row["sequence"] for row in said["rows"]], said["through"]) == ([4, 5], 5)
+    asked = doord.of("events")[-1]
+    assert (asked["door"], asked["after"], "newest" in asked) == (["front"], 3, False)
+
+
+def test_who_comes_back_goes_on_where_he_was(client: httpx2.Client, doord: FakeDaemon) -> None:
+    with client.stream("GET", "/events/live?after=0", headers={"Last-Event-ID": "3"}) as answer:
+        assert next(events(answer)) == ("records", {"rows": [], "through": 3})
+    assert not doord.of("events")
+
+
+def test_a_flood_loads_the_page_anew(client: httpx2.Client, watched: Watched, doord: FakeDaemon) -> None:
+    doord.answers["events"] = pages([record(n) for n in range(1, 300)])
+    with client.stream("GET", "/events/live?after=3") as answer:
+        told = events(answer)
+        next(told)
+        watched.put({"record": record(299)})
+        assert next(told) == ("records", {"reload": True})
+
+
+def test_a_daemon_that_goes_is_said(client: httpx2.Client, watched: Watched) -> None:
+    with client.stream("GET", "/doors/live") as answer:
+        told = events(answer)
+        next(told)
+        watched.end()
+        _, said = next(told)
+        assert said == {"trouble": "the daemon hung up"}
+
+
+def test_a_stream_ends_with_its_session(client: httpx2.Client, watched: Watched, tmp_path: Path) -> None:
+    with client.stream("GET", "/doors/live") as answer:
+        told = events(answer)
+        next(told)
+        write_accounts(tmp_path / "accounts.json", vera="viewer")
+        watched.put({"status": status()})
+        assert next(told) == ("over", {})
+        assert next(told, None) is None
+
+
+def test_there_are_so_many_streams_and_they_end_with_their_browsers(client: httpx2.Client, watched: Watched) -> None:
+    held = []
+    for _ in range(MOST_STREAMS):
+        context = client.stream("GET", "/doors/live")
+        answer = context.__enter__()
+        assert answer.status_code == 200
+        held.append(context)
+    with client.stream("GET", "/doors/live") as refused:
+        assert refused.status_code == 503
+    for context in held:
+        context.__exit__(None, None, None)
+    for _ in range(2_000):
+        watched.put({"status": status(uptime_s=float(len(watched.items)))})
+        with client.stream("GET", "/doors/live") as again:
+            if again.status_code == 200:
+                return
+    pytest.fail("the streams of browsers that went are still held")
+
+
+def test_a_download_that_is_broken_off_is_recorded_so(client: httpx2.Client, doord: FakeDaemon) -> None:
+    endless = record(1, message="x" * 2_000)
+    asked = threading.Event()
+
+    def forever(ask: dict[str, Any]) -> dict[str, Any]:
+        if ask["after"] > 5:
+            asked.set()
+        return {"records": [endless] * 500, "next": ask["after"] + 1}
+
+    ended = threading.Event()
+
+    def export(ask: dict[str, Any]) -> dict[str, Any]:
+        if ask["action"] == "finished":
+            ended.set()
+        return {"export": "e-1", "through": 9}
+
+    doord.answers |= {"events": forever, "export": export}
+    with client.stream("GET", "/events.csv") as answer:
+        next(answer.iter_bytes())
+    assert ended.wait(WITHIN_S)
+    assert doord.of("export")[-1]["code"] == "given_up"

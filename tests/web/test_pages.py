@@ -1,0 +1,307 @@
+"""Doors, events, activity and health as a browser gets them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from edge.report_file import COLUMNS, write_csv
+from edge.web.history import ROWS
+from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
+from tests.support.web import Browser, answers, page_in, write_accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OLGA = {"id": "olga", "name": "olga"}
+
+
+@pytest.fixture
+def doord(tmp_path: Path) -> Iterator[FakeDaemon]:
+    two = {"front": door(), "back": door(name="Back door", mode="locked_down")}
+    with FakeDaemon(tmp_path / "doord.sock", **answers(status=status(doors=two))) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def browser(tmp_path: Path, doord: FakeDaemon) -> Browser:
+    assert doord
+    write_accounts(tmp_path / "accounts.json", olga="operator", vera="viewer")
+    made = Browser(page_in(tmp_path))
+    assert made.sign_in("olga").status_code == 303
+    return made
+
+
+def test_doors_that_need_somebody_come_first(browser: Browser, doord: FakeDaemon) -> None:
+    doord.answers["status"] = status(
+        doors={
+            "a": door(name="Calm"),
+            "b": door(name="Down", mode="locked_down"),
+            "c": door(name="Broken", alarm="forced_open"),
+        }
+    )
+    shown = browser.get("/doors").text
+    assert shown.index("Broken") < shown.index("Down") < shown.index("Calm")
+    assert "Forced open" in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "asked"),
+    [
+        ("/doors/front/unlock", {"command": "unlock", "door": "front"}),
+        ("/doors/front/lock_down", {"command": "lock_down", "door": "front"}),
+        ("/doors/back/cancel_lockdown", {"command": "cancel_lockdown", "door": "back"}),
+        ("/every-door/lock_down", {"command": "lock_down", "all": True}),
+        ("/every-door/cancel_lockdown", {"command": "cancel_lockdown", "all": True}),
+    ],
+)
+def test_a_command_is_asked_for_and_then_given_in_the_operators_name(
+    browser: Browser, doord: FakeDaemon, command: str, asked: dict[str, Any]
+) -> None:
+    question = browser.get(command)
+    assert "?</h1>" in question.text
+    assert not doord.of("command"), "looking does nothing"
+    assert browser.post(command, data={"csrf": browser.token(command)}).headers["location"] == "/doors"
+    assert doord.of("command") == [{"op": "command", **asked, "as": OLGA}]
+    assert 'role="status">' in browser.get("/doors").text
+    assert "notice" not in browser.get("/doors").text, "it is said once"
+
+
+def test_a_refusal_is_said(browser: Browser, doord: FakeDaemon) -> None:
+    why = "Refused: Front door unlocked by olga (locked_down)"
+    doord.answers["command"] = {"outcomes": {"front": {"done": False, "code": "locked_down", "message": why}}}
+    browser.post("/doors/front/unlock", data={"csrf": browser.token()})
+    assert why in browser.get("/doors").text
+
+
+@pytest.mark.parametrize(
+    "path", ["/doors/nowhere/unlock", "/doors/front/explode", "/every-door/unlock", "/doors/front/block"]
+)
+def test_there_is_no_such_door_or_command(browser: Browser, doord: FakeDaemon, path: str) -> None:
+    assert browser.get(path).status_code == 404
+    assert browser.post(path, data={"csrf": browser.token()}).status_code == 404
+    assert not doord.of("command")
+
+
+def test_without_a_daemon_every_page_says_so(tmp_path: Path) -> None:
+    write_accounts(tmp_path / "accounts.json", olga="operator")
+    browser = Browser(page_in(tmp_path))
+    with FakeDaemon(tmp_path / "doord.sock", **answers()):
+        browser.sign_in("olga")
+    for path in ("/doors", "/events", "/events.csv", "/events/1", "/activity", "/health", "/doors/front/unlock"):
+        shown = browser.get(path)
+        assert shown.status_code == 503, path
+        assert "is doord running? systemctl status doord" in shown.text
+
+
+# --- events --------------------------------------------------------------------------------------
+
+
+def test_every_filter_reaches_doord(browser: Browser, doord: FakeDaemon) -> None:
+    query = {
+        "door": ["front", "back"],
+        "type": ["lock.opened", "lock.closed"],
+        "user": "kim",
+        "group": "it",
+        "code": "expired",
+        "outcome": "refused",
+        "class": "access",
+        "text": "a&b",
+        "since": "2026-11-22T10:00",
+        "until": "2026-11-22T11:00:30",
+        "nonsense": "x",
+        "period": "1h",
+    }
+    shown = browser.get("/events", params=query)
+    assert shown.status_code == 200
+    [asked] = doord.of("events")
+    assert asked == {
+        "op": "events",
+        "door": ["front", "back"],
+        "type": ["lock.opened", "lock.closed"],
+        "user": ["kim"],
+        "group": ["it"],
+        "code": ["expired"],
+        "outcome": "refused",
+        "class": "access",
+        "text": "a&b",
+        "since_us": 1_795_338_000_000_000,
+        "until_us": 1_795_341_630_000_000,
+        "newest": True,
+        "before": None,
+        "limit": ROWS,
+    }, "times are those of the doors: Berlin is an hour ahead"
+    assert 'value="a&amp;b"' in shown.text
+    assert "data-live" not in shown.text, "nothing new can come before an end"
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("type=lock.exploded", "no event type"),
+        ("since=whenever", "is no time"),
+        ("outcome=maybe", "is no outcome"),
+        ("period=1y", "is no period"),
+    ],
+)
+def test_what_cannot_be_understood_is_said_and_not_asked(
+    browser: Browser, doord: FakeDaemon, query: str, says: str
+) -> None:
+    shown = browser.get(f"/events?{query}")
+    assert (shown.status_code, says in shown.text) == (400, True)
+    assert browser.get(f"/events.csv?{query}").status_code == 400
+    assert not doord.of("events")
+    assert not doord.of("export")
+
+
+def test_what_doord_refuses_is_said_above_the_form(browser: Browser, doord: FakeDaemon) -> None:
+    def refuse(_ask: Any) -> None:
+        raise RefusalError("unknown_group", "no group 'x'; expected one such as it")
+
+    doord.answers["events"] = refuse
+    shown = browser.get("/events?group=x")
+    assert shown.status_code == 400
+    assert "no group &#39;x&#39;" in shown.text
+    assert 'value="x"' in shown.text
+
+
+def test_pages_go_back_by_sequence_and_keep_the_filters(browser: Browser, doord: FakeDaemon) -> None:
+    doord.answers["events"] = pages([record(n) for n in range(1, 121)])
+    first = browser.get("/events?door=front").text
+    assert "/events/120" in first
+    assert f"/events/{120 - ROWS}" not in first
+    assert '/events?door=front&amp;before=71"' in first
+    second = browser.get("/events?door=front&before=71")
+    assert "/events/70" in second.text
+    assert "data-live" not in second.text
+    assert browser.get("/events?before=x").status_code == 400
+    assert browser.get("/events?before=99999999999999999999999").status_code == 400
+
+
+def test_short_and_empty_answers_are_not_the_end(browser: Browser, doord: FakeDaemon) -> None:
+    def little(ask: dict[str, Any]) -> dict[str, Any]:
+        before = ask["before"] or 1_000
+        return {
+            "records": [record(before - 1)] if before % 200 == 0 else [],
+            "next": before - 100 if before > 100 else None,
+        }
+
+    doord.answers["events"] = little
+    shown = browser.get("/events").text
+    assert all(f"/events/{n}" in shown for n in (999, 799, 599, 399, 199))
+
+
+def test_one_record_with_everything_of_its_passage(browser: Browser, doord: FakeDaemon) -> None:
+    types = {5: "lock.unlock", 7: "lock.opened", 9: "lock.closed"}
+    held = [record(n, types.get(n, "lock.opened"), correlation="c-2" if n in types else "c-1") for n in range(1, 12)]
+    doord.answers["events"] = pages(held)
+    shown = browser.get("/events/7").text
+    assert "The passage" in shown
+    passage = shown[shown.index("The passage") :]
+    assert [f"/events/{n}" in passage for n in range(1, 12)] == [n in types for n in range(1, 12)]
+    assert passage.index("/events/5") < passage.index("/events/7") < passage.index("/events/9")
+    assert passage.count("aria-current") == 1
+    assert [ask.get("door") for ask in doord.of("events")] == [None, ["front"], ["front"]]
+    assert browser.get("/events/99").status_code == 404
+    assert browser.get("/events/0").status_code == 404
+
+
+# --- CSV -----------------------------------------------------------------------------------------
+
+
+def test_the_file_is_the_one_that_doorctl_writes(browser: Browser, doord: FakeDaemon) -> None:
+    held = [record(n, message="=cmd()" if n == 3 else "Tür\nzu") for n in range(1, 1_300)]
+    doord.answers["events"] = pages(held)
+    doord.answers["export"] = lambda ask: {"export": "e-1", "through": 1_250} if ask["action"] == "create" else {}
+    answer = browser.get("/events.csv?door=front&since=2026-11-01")
+    expected = io.StringIO(newline="")
+    write_csv(expected, held[:1_250])
+    assert answer.content.decode() == expected.getvalue()
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert (len(rows), tuple(rows[0])) == (1_250, COLUMNS)
+    assert rows[2]["message"] == "'=cmd()", "a spreadsheet must not run it"
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"].startswith('attachment; filename="events-lobby-2026-11-22')
+
+
+def test_who_asked_and_what_they_got_is_recorded(browser: Browser, doord: FakeDaemon) -> None:
+    doord.answers["events"] = pages([record(1), record(2)])
+    browser.get("/events.csv?door=front&period=all")
+    create, download, finished = doord.of("export")
+    assert (create["action"], create["filters"], create["as"]) == ("create", {"door": ["front"]}, OLGA)
+    assert download == {"op": "export", "action": "download", "export": "export-1", "as": OLGA}
+    assert finished == {"op": "export", "action": "finished", "export": "export-1", "records": 2, "as": OLGA}
+
+
+def test_a_file_that_breaks_off_is_recorded_as_given_up(browser: Browser, doord: FakeDaemon) -> None:
+    held = pages([record(n) for n in range(1, 900)])
+
+    def once(ask: dict[str, Any]) -> dict[str, Any]:
+        if ask["after"]:
+            raise RefusalError("log_unavailable", "the disk is gone")
+        return held(ask)
+
+    doord.answers["events"] = once
+    doord.answers["export"] = lambda ask: {"export": "e-1", "through": 900} if ask["action"] == "create" else {}
+    browser.get("/events.csv")
+    assert doord.of("export")[-1] == {
+        "op": "export",
+        "action": "finished",
+        "export": "e-1",
+        "records": 500,
+        "code": "given_up",
+        "as": OLGA,
+    }
+
+
+def test_nothing_is_downloaded_without_a_record(browser: Browser, doord: FakeDaemon) -> None:
+    def refuse(_ask: Any) -> None:
+        raise RefusalError("log_unavailable", "no")
+
+    doord.answers["export"] = refuse
+    assert browser.get("/events.csv").status_code == 400
+    assert not doord.of("events")
+
+
+# --- activity and health -------------------------------------------------------------------------
+
+
+def test_a_week_is_drawn_and_told(browser: Browser, doord: FakeDaemon) -> None:
+    held = [
+        record(1, "lock.opened", time="2026-11-22T08:10:00Z"),
+        record(2, "lock.opened", time="2026-11-22T08:20:00Z"),
+        record(3, "lock.forced_open", time="2026-11-22T08:20:00Z"),
+        record(4, "lock.opened", time="2026-11-20T23:30:00Z"),
+    ]
+    doord.answers["events"] = pages(held)
+    shown = browser.get("/activity").text
+    assert "3 openings" in shown
+    assert "forced open (1)" in shown
+    assert shown.count('class="bar" x="157"') == 1, "nine o'clock in Berlin"
+    assert "<td>2</td><td>09:00 to 10:00</td><td>forced open (1)</td>" in shown
+    assert '<th scope="row">Sat 21 Nov</th><td>1</td>' in shown, "midnight is where the doors are"
+    browser.get("/activity")
+    assert len(doord.of("events")) == 1, "counted once for everybody who looks within a minute"
+
+
+def test_more_than_can_be_counted_is_said(browser: Browser, doord: FakeDaemon) -> None:
+    doord.answers["events"] = lambda ask: {"records": [record(5)], "next": (ask["before"] or 10**6) - 1}
+    shown = browser.get("/activity").text
+    assert "There was more than can be counted here: the figures are those of the newest 60 " in shown
+
+
+def test_the_findings_are_those_of_diagnose(browser: Browser, doord: FakeDaemon) -> None:
+    doord.answers["facts"] = status(
+        upstream={**status()["upstream"], "state": "offline"},
+        clock={**status()["clock"], "quality": "unsynced"},
+        doors={"front": door(alarm="forced_open", contact="open")},
+    )
+    shown = browser.get("/health").text
+    assert shown.index("DW-DOOR-FORCED") < shown.index("DW-CLOCK-UNSYNCED")
+    assert "Fault" in shown
+    assert "offline, mqtts://broker.example.org:8883" in shown
+    assert "doorctl diagnose on the controller looks at them" in shown
