@@ -31,8 +31,8 @@ WRONG = [
     (
         "[zzz]\n",
         (
-            'zzz: unknown section, expected "commands", "control", "controller", "door", "driver", "elevator", '
-            '"log", "mqtt" or "web"'
+            'zzz: unknown section, expected "commands", "control", "controller", "directory", "door", "driver", '
+            '"elevator", "log", "mqtt", "report" or "web"'
         ),
     ),
     ('[log]\npth = "x"\n', 'log.pth: unknown key, did you mean "path"?'),
