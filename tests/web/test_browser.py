@@ -1,0 +1,268 @@
+"""The page in Debian's Chromium, with a real doord behind it: what people do, what they see, who cannot."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+
+from tests.support.doord import Doord
+from tests.support.web import PASSWORD, Doorweb, write_accounts, write_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = "/usr/bin/chromium"
+WITHIN_MS = 15_000
+EVIL = "<script>alert(1)</script>"
+NAMES = {"front": "Front door", "back": "Back door", "evil": EVIL}
+PAGES = (
+    "/doors",
+    "/events",
+    "/events?text=front",
+    "/events/2",
+    "/activity",
+    "/health",
+    "/doors/front/unlock",
+    "/nowhere",
+)
+
+
+@dataclass
+class House:
+    """A daemon, its page and a browser."""
+
+    doord: Doord
+    url: str
+    browser: Browser
+    wrong: list[str] = field(default_factory=list)
+    """What no page may do: mistakes in scripts, violations of the policy, questions to others, dialogs."""
+
+    def open(self, **options: Any) -> Page:
+        """A browser that nobody has used yet."""
+        page = self.browser.new_context(ignore_https_errors=True, **options).new_page()
+        page.set_default_timeout(WITHIN_MS)
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("dialog", lambda dialog: self.wrong.append(f"a dialog: {dialog.message}"))
+        page.on("request", lambda one: None if one.url.startswith(self.url) else self.wrong.append(one.url))
+        page.on("console", lambda said: self.wrong.append(said.text) if "Content Security" in said.text else None)
+        page.goto(self.url)
+        return page
+
+    def signed_in(self, name: str = "olga", **options: Any) -> Page:
+        page = self.open(**options)
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", name="Doors", exact=True)).to_be_visible()
+        return page
+
+    def types(self, *actors: str) -> list[str]:
+        """What these did, by the log."""
+        records = self.doord.ask("events", limit=500)["records"]
+        return [one["type"] for one in records if (one["data"]["actor"] or {}).get("id") in actors]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("house")
+    accounts = {f"k{n}": "operator" for n in range(10)}
+    write_accounts(folder / "accounts.json", olga="operator", vera="viewer", **accounts)
+    config = write_config(folder, NAMES)
+    expect.set_options(timeout=WITHIN_MS)
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with Doord(config) as doord, Doorweb(config) as web, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield House(doord, f"https://127.0.0.1:{web.port}", browser)
+        browser.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_wrong(house: House) -> Iterator[None]:
+    house.wrong.clear()
+    yield
+    assert house.wrong == []
+    for context in house.browser.contexts:
+        context.close()
+
+
+def test_an_evening_at_the_door(house: House, tmp_path: Path) -> None:
+    """Sign in, see a door forced, look into it, take the report home, sign out: and all of it is in the log."""
+    page = house.signed_in()
+    front = page.locator('[data-door="front"]')
+    expect(front.locator('[data-says="headline"]')).to_have_text("Locked")
+    house.doord.sim("front", "open")
+    expect(front.locator('[data-says="headline"]')).to_have_text("Forced open")
+    expect(front).to_have_attribute("data-tone", "alarm")
+    expect(page.get_by_role("status")).to_have_text("Front door: Forced open")
+
+    page.get_by_role("link", name="Events", exact=True).click()
+    rows = page.locator("#records li")
+    expect(rows.first).to_contain_text("Front door forced open")
+    house.doord.sim("front", "close")
+    expect(rows.first).to_contain_text("Front door closed")
+    house.doord.sim("back", "open")
+    expect(rows.first).to_contain_text("Back door forced open")
+
+    page.get_by_text("Filters").click()
+    page.get_by_label("Doors").select_option("front")
+    page.get_by_role("button", name="Search").click()
+    expect(rows.filter(has_text="Back door forced open")).to_have_count(0)
+    expect(rows.filter(has_text="Front door forced open")).to_have_count(1)
+    house.doord.sim("back", "close")
+    house.doord.sim("front", "open")
+    expect(rows.filter(has_text="Front door forced open")).to_have_count(2)
+    expect(rows.filter(has_text="Back door closed")).to_have_count(0)
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download CSV").click()
+    download.value.save_as(tmp_path / "report.csv")
+    with (tmp_path / "report.csv").open(newline="", encoding="utf-8") as file:
+        report = [row["type"] for row in csv.DictReader(file)]
+    assert report.count("lock.forced_open") == 2
+    assert {row.split(".")[0] for row in report} == {"lock"}
+
+    page.get_by_role("link", name="Front door closed").click()
+    expect(page.get_by_role("heading", name="The passage")).to_be_visible()
+    passage = page.locator(".records li")
+    expect(passage).to_have_count(3)
+    expect(passage.nth(0)).to_contain_text("Front door opened")
+    expect(passage.nth(2)).to_have_attribute("aria-current", "true")
+
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert house.types("web:olga") == [
+        "login.sign_in",
+        "event_export.create",
+        "event_export.download",
+        "event_export.finished",
+        "login.sign_out",
+    ]
+    house.doord.sim("front", "close")
+
+
+def test_an_operator_unlocks_and_locks_down_and_a_question_comes_first(house: House) -> None:
+    page = house.signed_in("k1")
+    page.get_by_role("link", name="Unlock Back door").click()
+    expect(page.get_by_role("heading", name="Unlock Back door?")).to_be_visible()
+    page.get_by_role("link", name="No, go back").click()
+    back = page.locator('[data-door="back"]')
+    page.get_by_role("link", name="Unlock Back door").click()
+    page.get_by_role("button", name="Unlock").click()
+    expect(page.locator(".notice")).to_have_text("Back door: unlocked.")
+    expect(back.locator('[data-says="lock"]')).to_have_text("Unlocked")
+    page.get_by_role("link", name="Lock down every door").click()
+    page.get_by_role("button", name="Lock down").click()
+    expect(back.locator('[data-says="headline"]')).to_have_text("Locked down")
+    expect(page.get_by_role("link", name="Lock down Back door")).to_have_count(0)
+    page.get_by_role("link", name="Cancel lockdown everywhere").click()
+    page.get_by_role("button", name="Cancel lockdown").click()
+    expect(back.locator('[data-says="headline"]')).to_have_text("Locked")
+    done = [one for one in house.types("web:k1") if one in {"lock.unlock", "lock.lock_down", "lock.cancel_lockdown"}]
+    assert done == ["lock.unlock", *["lock.lock_down"] * 3, *["lock.cancel_lockdown"] * 3]
+
+
+def test_it_all_works_without_a_script(house: House) -> None:
+    page = house.signed_in("k2", java_script_enabled=False)
+    page.get_by_role("link", name="Unlock Back door").click()
+    page.get_by_role("button", name="Unlock").click()
+    expect(page.locator(".notice")).to_have_text("Back door: unlocked.")
+    page.get_by_role("link", name="Events", exact=True).click()
+    page.get_by_text("Filters").click()
+    page.get_by_label("Period").select_option("Last hour")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#records li", has_text="Back door unlocked by k2")).to_have_count(1)
+
+
+def test_it_all_works_with_a_keyboard(house: House) -> None:
+    page = house.open()
+    page.keyboard.type("k3")  # the first field has the focus
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Doors", exact=True)).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.getAttribute('aria-label')") == "Unlock Back door":
+            break
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", "one sees where one is"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Unlock")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice")).to_have_text("Back door: unlocked.")
+    assert "lock.unlock" in house.types("web:k3")
+
+
+def test_focus_stays_where_it_is_while_doors_change(house: House) -> None:
+    page = house.signed_in("k4")
+    link = page.get_by_role("link", name="Unlock Front door")
+    link.focus()
+    house.doord.sim("front", "open")
+    expect(page.locator('[data-door="front"] [data-says="headline"]')).to_have_text("Forced open")
+    expect(link).to_be_focused()
+    house.doord.sim("front", "close")
+
+
+def test_a_name_is_text_also_when_it_comes_live(house: House) -> None:
+    page = house.signed_in("k5")
+    expect(page.get_by_role("heading", name=EVIL)).to_be_visible()
+    page.get_by_role("link", name="Events", exact=True).click()
+    expect(page.get_by_role("heading", name="Events")).to_be_visible()
+    house.doord.sim("evil", "open")
+    expect(page.locator("#records li").first).to_contain_text(f"{EVIL} forced open")
+    assert page.locator("script").count() == 1
+    house.doord.sim("evil", "close")
+
+
+def test_a_page_says_that_it_is_not_live_and_comes_back(tmp_path: Path, house: House) -> None:
+    write_accounts(tmp_path / "accounts.json", olga="operator")
+    config = write_config(tmp_path)
+    with Doorweb(config) as web:
+        other = House(Doord(config), f"https://127.0.0.1:{web.port}", house.browser)
+        with other.doord:
+            page = other.signed_in()
+        expect(page.locator("#link")).to_contain_text("not live")
+        with other.doord:
+            expect(page.locator("#link")).not_to_contain_text("not live")
+            other.doord.sim("front", "open")
+            expect(page.locator('[data-door="front"] [data-says="headline"]')).to_have_text("Forced open")
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"), [(320, 640, "dark"), (390, 844, "light"), (1280, 900, "dark")], ids=str
+)
+def test_every_page_fits_and_everybody_can_read_it(
+    house: House, width: int, height: int, scheme: Any, tmp_path: Path
+) -> None:
+    """No horizontal scrolling (WCAG 2.2, 1.4.10), and axe-core finds nothing serious or critical."""
+    options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "bypass_csp": True}
+    page = house.open(**options)
+    pages = [house.signed_in(f"k{6 + width % 4}", **options)]
+    looked = {"/sign-in": page, **dict.fromkeys(PAGES, pages[0])}
+    house.doord.sim("front", "open")
+    for path, at in looked.items():
+        at.goto(f"{house.url}{path}")
+        at.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        assert at.evaluate("document.documentElement.scrollWidth") <= width, path
+        found = Axe().run(at).response["violations"]
+        bad = [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in {"serious", "critical"}]
+        assert bad == [], path
+        name = re.sub(r"\W+", "-", path).strip("-")
+        at.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+        light = at.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (int(re.findall(r"\d+", light)[0]) > 128) == (scheme == "light"), path
+    house.doord.sim("front", "close")
