@@ -102,8 +102,12 @@ class Delivery:
         options: Options | None = None,
         mark: str = "",
         modes: Mapping[str, str] | None = None,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`sink` names cursor and mode row; `mark` is the digest of the entry, `modes` what the log remembers."""
+        """`sink` names cursor and mode row; `mark` is the digest of the entry, `modes` what the log remembers.
+
+        `modes` is kept up to date here if it is a dict; `changed` is called when this sink is disabled or enabled.
+        """
         self.sink, self.subject, self.receiver, self.mark = sink, subject, receiver, mark
         self.options = options or Options()
         self.health = Health(self.options.limits)
@@ -111,6 +115,7 @@ class Delivery:
         self.delivered = 0
         self.disabled = disabled_by(modes or {}, sink, mark)
         """Why nothing is sent any more; None while all is well."""
+        self._memory, self._changed = modes, changed
         self._known = bool(_memory(modes or {}, sink))
         self._log, self._chance, self._now_ns = log, chance, now_ns
         self._stream = ""
@@ -161,6 +166,7 @@ class Delivery:
         self._start_over()
         event = Event("integration.update", self._now_ns(), self.subject, actor, details={"disabled": [True, False]})
         self._remember(event)
+        self._changed()
         self._news.set()
         return True
 
@@ -281,10 +287,14 @@ class Delivery:
         }
         self._remember(Event("integration.disable_due_to_error", self._now_ns(), self.subject, SYSTEM, details=details))
         self.health = Health(self.options.limits)
+        self._changed()
 
     def _remember(self, *events: Event) -> None:
         """Durable together with these events: whether it is disabled, and by which entry."""
-        self._log.append(events, {self.sink: json.dumps({"disabled": self.disabled, "mark": self.mark})})
+        text = json.dumps({"disabled": self.disabled, "mark": self.mark})
+        if isinstance(self._memory, dict):
+            self._memory[self.sink] = text
+        self._log.append(events, {self.sink: text})
 
 
 def pause_s(tries: int, bounds_s: tuple[float, float], chance: random.Random) -> float:

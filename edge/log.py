@@ -173,6 +173,10 @@ class Log:
 
     # --- beyond Journal ---
 
+    def retain_for(self, sinks: Sequence[str]) -> None:
+        """From now on only what these have acknowledged may be removed for its age; nobody: everything may."""
+        self._writer.retain_for(tuple(sinks))
+
     def modes(self) -> Mapping[str, str]:
         """Door -> the state to take up again, as the file had it when it was opened."""
         return MappingProxyType(self._modes)

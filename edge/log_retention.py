@@ -40,7 +40,7 @@ class Keeper:
 
     def __init__(self, store: Store, sinks: Sequence[str], retention_days: int, max_mib: int) -> None:
         """`retention_days` 0 is for ever; no sinks: nobody's acknowledgement is needed."""
-        self._store, self._sinks = store, sinks
+        self._store, self.sinks = store, sinks
         self._retention_us, self._max_bytes = retention_days * _DAY_US, max_mib * 2**20
         self._tick_ns = 0
         self.opened()
@@ -55,9 +55,10 @@ class Keeper:
 
     def acknowledged(self) -> int:
         """The highest sequence that every sink has acknowledged, durably."""
-        if not self._sinks:
+        sinks = self.sinks  # the loop's thread may give others at any moment
+        if not sinks:
             return self._store.head[0]
-        return min(self._store.cursors.get(sink, 0) for sink in self._sinks)
+        return min(self._store.cursors.get(sink, 0) for sink in sinks)
 
     def work(self) -> Prepared | bool:
         """One small piece of work. True: there may be more; a `Prepared` is to be committed by the caller.

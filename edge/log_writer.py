@@ -88,6 +88,10 @@ class Writer:
         self._fresh = False
         """Nothing has been committed since a damaged file was set aside."""
 
+    def retain_for(self, sinks: tuple[str, ...]) -> None:
+        """See `edge.log.Log.retain_for`."""
+        self._keeper.sinks = sinks
+
     def close(self) -> None:
         """Ask the thread to write what waits and to end; it tries once more where it fails."""
         self._closing.set()

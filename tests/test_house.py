@@ -100,6 +100,7 @@ ALLOWED = {
     "edge.alert_policies": "edge.messages edge.catalogue",
     "edge.alerts": "edge.messages edge.alert_policies edge.catalogue",
     "edge.alert_memory": "edge.messages edge.alerts",
+    "edge.delivery_desk": "edge.messages edge.control edge.delivery edge.event_types edge.syslog_sink edge.webhook",
     "edge.webhook": "edge.aside edge.delivery edge.delivery_secrets edge.wire",
     "edge.mqtt": "edge.aside edge.ports",
     "edge.tokens": "edge.order_shape",

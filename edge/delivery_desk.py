@@ -1,0 +1,189 @@
+"""All sinks of the directory's integrations: one for each that has a kind, for as long as it is in the directory.
+
+One rule: what changes in the directory changes its own sink only; the others do not notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.control import RequestError
+from edge.delivery import Delivery, DeliveryError, Options
+from edge.event_types import matching
+from edge.messages import Subject
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from edge.delivery import Journal, Receiver
+    from edge.delivery_net import Network
+    from edge.delivery_secrets import Secrets
+    from edge.directory import Integration
+    from edge.messages import Actor, Json, Record
+    from edge.webhook import Host, Poster
+
+LOG: Final = logging.getLogger(__name__)
+PREFIX: Final = "integration."
+"""In front of an integration's id it names the cursor and the mode row; no door has a dot in its id."""
+
+
+class Desk:
+    """The integrations of one controller."""
+
+    def __init__(  # noqa: PLR0913 -- each part has one owner
+        self,
+        log: Journal,
+        host: Host,
+        *,
+        network: Network,
+        secrets: Secrets,
+        chance: random.Random,
+        now_ns: Callable[[], int],
+        retain_for: Callable[[Sequence[str]], None] = lambda _sinks: None,
+        options: Options | None = None,
+    ) -> None:
+        """`retain_for` is told for which sinks the log has to keep records: not for disabled ones."""
+        self._log, self._host, self._network, self._secrets = log, host, network, secrets
+        self._chance, self._now_ns, self._retain_for = chance, now_ns, retain_for
+        self._options = options or Options()
+        self._memory: dict[str, str] | None = None
+        self._wanted: Mapping[str, Integration] = {}
+        self._known = False
+        """A directory has been seen: before that nobody can say that an integration is gone."""
+        self._sinks: dict[str, Delivery] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    # --- for the daemon --------------------------------------------------------------------------------
+
+    def start(self, modes: Mapping[str, str]) -> None:
+        """The log is open, and this is what it remembers: begin with what `apply` has brought so far."""
+        self._memory = {key: text for key, text in modes.items() if key.startswith(PREFIX)}
+        self._log.on_commit(self._committed)
+        if self._known:
+            self.apply(self._wanted)
+
+    def apply(self, integrations: Mapping[str, Integration]) -> None:
+        """The directory in force has these; sinks begin, go on, change or end."""
+        self._wanted, self._known = integrations, True
+        if self._memory is None:
+            return
+        for name, sink in [*self._sinks.items()]:
+            entry = integrations.get(name)
+            if entry is None or mark(entry) != sink.mark:
+                self._end(name)
+        for name in [key.removeprefix(PREFIX) for key in self._memory]:
+            if name not in integrations or integrations[name].kind is None:
+                self._forget(name)
+        for name, entry in integrations.items():
+            if entry.kind is not None and name not in self._sinks:
+                self._begin(entry)
+        self._tell()
+
+    async def close(self) -> None:
+        """End all; what is under way is sent again after a restart."""
+        for name in [*self._sinks]:
+            self._end(name)
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def facts(self) -> dict[str, Json]:
+        """For `doorctl status` and `doorctl integration list`."""
+        return {
+            name: {"name": sink.subject.name, "kind": self._wanted[name].kind, **sink.facts()}
+            for name, sink in self._sinks.items()
+        }
+
+    @property
+    def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
+        """What the control socket serves of this."""
+        return {"integrations": self._list, "enable_integration": self._enable}
+
+    async def post(self, integration: str, event_id: str, body: bytes) -> None:
+        """Send something that is no record to a webhook. Raises DeliveryError."""
+        entry = self._wanted.get(integration)
+        if entry is None or entry.kind != "webhook":
+            raise DeliveryError(f"the directory has no webhook {integration}", ours=True)
+        await self._poster(entry).post(event_id, body)
+
+    # --- sinks -----------------------------------------------------------------------------------------
+
+    def _begin(self, entry: Integration) -> None:
+        assert self._memory is not None  # noqa: S101 -- `apply` has looked
+        sink = Delivery(
+            f"{PREFIX}{entry.id}",
+            Subject("integration", entry.id, entry.name),
+            self._receiver(entry),
+            log=self._log,
+            chance=self._chance,
+            now_ns=self._now_ns,
+            options=self._options,
+            mark=mark(entry),
+            modes=self._memory,
+            changed=self._tell,
+        )
+        self._sinks[entry.id] = sink
+        sink.start().add_done_callback(_say_why)
+
+    def _end(self, name: str) -> None:
+        task = asyncio.create_task(self._sinks.pop(name).close(), name=f"end of {name}")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _forget(self, name: str) -> None:
+        """An integration of this name that comes later is a new one."""
+        assert self._memory is not None  # noqa: S101 -- as above
+        key = f"{PREFIX}{name}"
+        if self._memory[key] != "{}":
+            self._memory[key] = "{}"
+            self._log.append([], {key: "{}"})
+
+    def _tell(self) -> None:
+        self._retain_for([sink.sink for sink in self._sinks.values() if sink.disabled is None])
+
+    def _committed(self, records: Sequence[Record]) -> None:
+        for sink in self._sinks.values():
+            sink.committed(records)
+
+    def _receiver(self, entry: Integration) -> Receiver:
+        types = matching(entry.types)
+        if entry.kind == "syslog":
+            from edge.syslog_sink import Syslog  # noqa: PLC0415 -- only where there is one
+
+            return Syslog(str(entry.url), types, network=self._network, host=self._host)
+        from edge.webhook import Webhook  # noqa: PLC0415 -- as above
+
+        return Webhook(self._poster(entry), types, self._host)
+
+    def _poster(self, entry: Integration) -> Poster:
+        from edge.webhook import Poster  # noqa: PLC0415 -- as above
+
+        return Poster(str(entry.url), str(entry.secret), network=self._network, secrets=self._secrets)
+
+    # --- requests --------------------------------------------------------------------------------------
+
+    async def _list(self, _body: dict[str, Any], _actor: Actor) -> Json:
+        return self.facts()
+
+    async def _enable(self, body: dict[str, Any], actor: Actor) -> Json:
+        name = body.get("integration")
+        sink = self._sinks.get(name) if isinstance(name, str) else None
+        if sink is None:
+            known = ", ".join(self._sinks) or "none"
+            raise RequestError("unknown_integration", f"no integration {name!r} passes records on; there is {known}")
+        if not sink.enable(actor):
+            raise RequestError("not_disabled", f"{name} is not disabled")
+        return {}
+
+
+def mark(entry: Integration) -> str:
+    """What tells whether an entry has changed in a way that matters to a sink."""
+    what = repr((entry.kind, entry.url, entry.types, entry.secret))
+    return hashlib.sha256(what.encode()).hexdigest()[:16]
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        LOG.critical("%s ended", task.get_name(), exc_info=task.exception())
