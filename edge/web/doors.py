@@ -68,11 +68,10 @@ async def live(request: Request) -> Response:
 @for_operators
 async def ask(request: Request) -> Response:
     """The question."""
-    command, door, name = await _asked(request)
+    command, _, name = await _asked(request)
     question, button, means = COMMANDS[command]
-    return page_of(request).html(
-        request, "confirm.html", question=question.format(door=name), button=button, means=means, door=door
-    )
+    shown: dict[str, Any] = {"question": question.format(door=name), "button": button, "means": means}
+    return page_of(request).html(request, "confirm.html", **shown, danger=command == "lock_down")
 
 
 @for_operators

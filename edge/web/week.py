@@ -41,11 +41,10 @@ class Day:
 
     @property
     def busiest(self) -> str:
-        """The hour with the most openings, the first of several."""
+        """When the hour with the most openings began, the first of several."""
         if not self.total:
             return "none"
-        hour = self.openings.index(max(self.openings))
-        return f"{hour:02}:00 to {hour + 1:02}:00"
+        return f"{self.openings.index(max(self.openings)):02}:00"
 
     @property
     def alarmed(self) -> str:
