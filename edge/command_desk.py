@@ -7,8 +7,10 @@ also across a restart. The network waits for the disk.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.log import LogUnavailableError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from edge.messages import Json
     from edge.order_shape import Signer
     from edge.orders import Entry, Keyring
+    from edge.people import People
     from edge.ports import Incoming
     from edge.runner import Runner
     from edge.settings import KeySettings, Settings
@@ -34,6 +37,8 @@ MAX_AT_ONCE: Final = 100
 """Commands under way; more are refused as `busy`."""
 REFUSALS_A_MINUTE: Final = 30
 """More refusals are answered and counted, but not recorded: nobody may fill the log from outside."""
+MOST_PROBLEMS: Final = 50
+"""Of a directory, told in the answer; how many more there are is told too."""
 MAX_ANSWERS: Final = 200
 """Answers kept here as well: the log does not have the newest ones yet, and says nothing of expired ids."""
 SENDER: Final = Actor("operator", "mqtt", "MQTT")
@@ -52,6 +57,7 @@ class Host(Protocol):
     """What the daemon lends."""
 
     runner: Runner
+    people: People
     log: Log
     clock: Clock
     upstream: Upstream | None
@@ -147,7 +153,7 @@ class CommandDesk:
         if self._expired(order):  # while it waited for the disk: a pulse never runs late
             answer = self._refuse(_refusal(order, "expired", "it expired before it could be admitted"), incoming)
         else:
-            answer = self._carry_out(order)
+            answer = self._carry_out(order) if order.directory is None else await self._apply(order, order.directory)
             self._answer(incoming, answer)
         log.settle(order.id, answer)
         self._answers[order.id] = answer
@@ -187,12 +193,32 @@ class CommandDesk:
         self._host.log.append([event])
         return reply(order.id, order.name, {})
 
-    def _refuse(self, refusal: Refusal, incoming: Incoming) -> bytes:
+    async def _apply(self, order: Order, directory: Mapping[str, Json]) -> bytes:
+        """Put a whole directory in force, or say everything that is wrong with it."""
+        document = json.dumps(directory, ensure_ascii=False).encode()
+        try:
+            applied = await self._host.people.keeper.apply(document, Path(f"command {order.id}"), order.actor)
+        except ConfigError as error:
+            problems: list[Json] = [f"{one.key}: {one.message}".removeprefix(": ") for one in error.problems]
+            refusal = _refusal(order, "invalid_directory", str(problems[0]))
+            left = max(0, len(problems) - MOST_PROBLEMS)
+            outcomes: dict[str, Json] = {"problems": problems[:MOST_PROBLEMS], "more": left}
+        except OSError as error:
+            refusal, outcomes = _refusal(order, "busy", str(error)), {}
+        else:
+            return reply(order.id, order.name, {"version": applied.version})
+        self._record(refusal)
+        return reply(order.id, order.name, outcomes, code=refusal.code, text=refusal.message)
+
+    def _record(self, refusal: Refusal) -> None:
         LOG.warning("a command was refused: %s", refusal.code)
         if self._worth_recording():
             self._host.log.append([self._event(refusal)])
         else:
             self.unrecorded += 1
+
+    def _refuse(self, refusal: Refusal, incoming: Incoming) -> bytes:
+        self._record(refusal)
         answer = reply(refusal.id, refusal.name, {}, code=refusal.code, text=refusal.message)
         self._answer(incoming, answer)
         return answer

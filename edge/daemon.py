@@ -13,6 +13,7 @@ import random
 import secrets
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from edge import __version__
 from edge.changes import lock_changes, lock_facts
@@ -22,10 +23,12 @@ from edge.control import Control, RequestError
 from edge.keeper import open_all
 from edge.lifts import Lifts
 from edge.log import Log, LogOptions
+from edge.log_indexer import Indexer
 from edge.messages import NS_PER_S, SYSTEM, Actor, Back, CardRead, Event, KeysPressed, Lost, Subject
 from edge.notify import Notifier
 from edge.people import People
 from edge.problems import ConfigError
+from edge.report_runner import ReportRunner
 from edge.runner import SITE, Runner, memory_of
 from edge.service import Service, Simulator
 from edge.settings import difference
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
     from edge.changes import Locks
     from edge.clock import Clock
+    from edge.directory import Directory
     from edge.keeper import Keeper
     from edge.messages import ClockQuality, Json, Record, Signal
     from edge.ports import Incoming
@@ -153,6 +157,9 @@ class Daemon:
             self.log.start()
             await self._remember()
             self._spawn(self.people.start(), "people")
+            self._spawn(self._index(), "index")
+            zone = ZoneInfo(self.settings.controller.time_zone)
+            self._spawn(ReportRunner(self, self.settings.reports, zone).run(), "reports")
             await control.start()
             await self._desk.start(self.settings)
             self._start_upstream()
@@ -176,6 +183,10 @@ class Daemon:
                 "the log at %s does not open (%s); guarding without it", health.path, health.error or health.writer
             )
             self._spawn(self._restore_late(opened), "memory")
+
+    async def _index(self) -> None:
+        await self.log.opened()
+        await Indexer(self.settings.log.path).run()
 
     async def _restore_late(self, opened: asyncio.Future[None]) -> None:
         await opened
@@ -378,6 +389,10 @@ class Daemon:
     def cloudevent(self, record: Record) -> Json:
         """A record as it looks on the wire, told now and not replayed."""
         return cloudevent(record, self.identity(), replayed=False)
+
+    def directory(self) -> Directory:
+        """Who may pass, as it is in force."""
+        return self.people.keeper.in_force
 
     def simulator(self, door: str) -> Simulator | None:
         """The simulated driver that carries points of this door, or of the controller itself."""

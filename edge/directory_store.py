@@ -100,11 +100,8 @@ class DirectoryStore:
             raise StoreError(str(error)) from error
 
     def _open(self) -> sqlite3.Connection:
-        mask = os.umask(0o077)  # hashes of PINs: for the daemon's own user only
-        try:
-            db = sqlite3.connect(self.path, timeout=5.0, isolation_level=None)
-        finally:
-            os.umask(mask)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # hashes of PINs: for us alone
+        db = sqlite3.connect(self.path, timeout=5.0, isolation_level=None)
         try:
             for statement in _SETUP:
                 db.execute(statement)

@@ -28,8 +28,6 @@ MAX_DEPTH: Final = 4
 """How deep lists and objects may stand in each other there."""
 RESERVED: Final = frozenset({"happened_at", "signed_by"})
 """What a controller itself says in the details of a record."""
-LATER: Final = frozenset({"apply_directory"})
-"""Commands of the contract that this version does not know yet: take one out of here, and into `Body.command`."""
 ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _RFC_3339: Final = re.compile(
     r"[0-9]{4}(-[0-9]{2}){2}[Tt ][0-9]{2}(:[0-9]{2}){2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -150,6 +148,7 @@ class Body(_Shape):
         "replay",
         "diagnose",
         "record",
+        "apply_directory",
     ]
     issued_at: _Time
     expires_at: _Time | None = None
@@ -161,13 +160,12 @@ class Body(_Shape):
     from_: Annotated[int | None, Field(alias="from", ge=1, le=MAX_SEQUENCE)] = None
     to: Annotated[int | None, Field(ge=1, le=MAX_SEQUENCE)] = None
     event: _Happening | None = None
+    directory: dict[str, Any] | None = None
+    """Judged as any other directory, when it is applied."""
 
 
 def shape(body: dict[str, Any]) -> Body:
     """Check every key. Raises RefusedError."""
-    name = body.get("command")
-    if isinstance(name, str) and name in LATER:
-        raise RefusedError("unsupported_command", f"this version does not know {name} yet")
     try:
         return Body.model_validate(body)
     except ValidationError as error:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_COMMAND_BYTES: Final = 64 * 1024
 FUTURE_US: Final = 60_000_000
 """How far ahead of ours the sender's clock may be."""
-NO_DOOR: Final = frozenset({"replay", "diagnose", "record"})
+NO_DOOR: Final = frozenset({"replay", "diagnose", "record", "apply_directory"})
 """Commands that concern no door."""
 RECORDABLE: Final = frozenset(row.type for row in CATALOGUE.values() if row.witness is Witness.UPSTREAM)
 """What nobody at a door can witness; everything else a controller has seen itself or not at all."""
@@ -44,7 +44,7 @@ class Order:
 
     id: str
     name: str
-    """One of CommandName, `replay`, `diagnose` or `record`."""
+    """One of CommandName, `replay`, `diagnose`, `record` or `apply_directory`."""
     doors: tuple[str, ...]
     actor: Actor
     issued_us: int
@@ -53,6 +53,8 @@ class Order:
     span: tuple[int, int] | None = None
     """First and last sequence of a replay."""
     entry: Entry | None = None
+    directory: Mapping[str, Any] | None = None
+    """A whole directory, not judged yet."""
     signer: Signer | None = None
     """Whose signature it carries, where one is needed."""
 
@@ -162,6 +164,7 @@ def _judge(body: Body, actor: Actor, signer: Signer | None, receiver: Receiver) 
         body.for_s,
         None if body.from_ is None else (body.from_, body.to or MAX_SEQUENCE),
         _entry(body),
+        body.directory,
         signer,
     )
 
@@ -177,6 +180,8 @@ def _judge_arguments(body: Body) -> None:
         raise RefusedError("malformed", "an unlock takes expires_at: a pulse never runs late")
     if (body.command == "record") != (body.event is not None):
         raise RefusedError("malformed", "record takes an event, and nothing else does")
+    if (body.command == "apply_directory") != (body.directory is not None):
+        raise RefusedError("malformed", "apply_directory takes a directory, and nothing else does")
 
 
 def _entry(body: Body) -> Entry | None:

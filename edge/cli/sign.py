@@ -119,7 +119,7 @@ def _private_key(file: Path) -> Ed25519PrivateKey:
 def _claims(arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything that is signed; what a controller would not understand is a ValueError."""
     from edge.claims import body_of  # noqa: PLC0415 -- pydantic is slow to import
-    from edge.order_shape import LATER, RefusedError, shape  # noqa: PLC0415 -- as above
+    from edge.order_shape import RefusedError, shape  # noqa: PLC0415 -- as above
 
     body = _whole() if arguments.name == "-" else {"command": arguments.name}
     body = {**body, **_said(arguments)}
@@ -134,9 +134,7 @@ def _claims(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     claims.setdefault("actor", {"id": pwd.getpwuid(os.getuid()).pw_name})
     try:
-        found = body_of(dict(claims), arguments.controller)
-        if found.get("command") not in LATER:
-            shape(found)
+        shape(body_of(dict(claims), arguments.controller))
     except RefusedError as error:
         raise ValueError(f"a controller would refuse it: {error.text} ({error.code})") from None
     return claims

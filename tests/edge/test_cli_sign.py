@@ -124,10 +124,11 @@ def test_a_whole_command_comes_from_stdin(
     assert (found.id, found.name, found.actor.id) == ("r-1", "record", "ann")
     assert found.entry is not None
     assert found.entry.type == "subscription.update"
-    later = signed({"command": "apply_directory", "directory": {}}, key, monkeypatch, capsys)
-    told = judged(later.out, tmp_path)
-    assert isinstance(told, Refusal)
-    assert (told.code, told.signer is not None) == ("unsupported_command", True)
+    whole = judged(
+        signed({"command": "apply_directory", "directory": {"version": 1}}, key, monkeypatch, capsys).out, tmp_path
+    )
+    assert isinstance(told, Order)
+    assert told.directory == {"version": 1}
 
 
 @pytest.mark.parametrize(

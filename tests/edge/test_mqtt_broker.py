@@ -21,6 +21,7 @@ from tests.support.broker import Broker, free_port
 from tests.support.doord import Doord
 from tests.support.house import write_config
 from tests.support.live import Live
+from tests.support.people import document
 from tests.support.proxy import Proxy
 from tests.support.subscriber import Subscriber
 
@@ -138,7 +139,7 @@ REFUSED: dict[str, tuple[Any, bool]] = {
     "malformed": (order("lock_down", "no", sudo=True), False),
     "too_large": (json.dumps(order("lock_down", "no")).encode() + b" " * 65_536, False),
     "unknown_command": (order("open_sesame", "no", door="front"), False),
-    "unsupported_command": (order("apply_directory", "no"), False),
+    "invalid_directory": (order("apply_directory", "no", directory={"version": 1, "users": 7}, door=None), False),
     "unknown_door": (order("lock_down", "no", door="attic", expires_at=None), False),
 }
 
@@ -161,6 +162,39 @@ def test_what_is_refused_moves_nothing_and_is_answered_and_recorded(
         assert record["data"]["success"] is False
         assert house.ask("status")["doors"]["front"]["mode"] == "locked"
         assert not [r for r in upstream.on("events") if r["type"] == "lock.lock_down" and r["data"]["success"]]
+
+
+def test_a_directory_comes_by_command_and_a_removed_user_stays_in_the_history(
+    tmp_path: Path, broker: Broker, upstream: Subscriber
+) -> None:
+    config = configured(tmp_path, broker.port)
+    config.write_text(config.read_text().replace("rex = ", 'reader = { driver = "bench" }\nrex = ', 1))
+    first = document()
+    first["groups"] = [{"id": "always", "name": "Always", "doors": ["front"]}]
+    first["members"] = [{**first["members"][0], "groups": ["always"]}]
+    second = {**first, "version": 2, "users": [first["users"][1]], "members": []}
+    with Live(config) as house:
+        listens(upstream)
+        upstream.send("commands", order("apply_directory", "d-1", directory=first, door=None))
+        assert answered(upstream, "d-1") == {
+            "id": "d-1", "command": "apply_directory", "done": True, "code": None, "message": "",
+            "outcomes": {"version": 1},
+        }  # fmt: skip
+        house.ask("sim", door="front", action="card", argument="12:1001")
+        upstream.wait(lambda: "lock.unlock" in upstream.types(), "the passage")
+        upstream.send("commands", order("apply_directory", "d-2", directory=second, door=None))
+        assert answered(upstream, "d-2")["done"]
+        upstream.wait(lambda: "user.destroy" in upstream.types(), "the removal")
+        types = upstream.types()
+        assert types.index("reader.access") < types.index("lock.unlock") < types.index("user.destroy")
+        [passage] = [one["data"] for one in upstream.on("events") if one["type"] == "lock.unlock"]
+        assert passage["actor"] == {"kind": "user", "id": "ada", "name": "Ada", "email": "ada@example.org"}
+        [gone] = [one["data"] for one in upstream.on("events") if one["type"] == "user.destroy"]
+        assert gone["actor"] == {"kind": "operator", "id": "u-1", "name": "Ann"}
+        upstream.send("commands", order("apply_directory", "d-3", directory=second, door=None))
+        answer = answered(upstream, "d-3")
+        assert (answer["code"], len(answer["outcomes"]["problems"])) == ("invalid_directory", 1)
+        assert "expected more than 2" in answer["message"]
 
 
 def test_without_a_clock_an_unlock_is_refused(tmp_path: Path, broker: Broker, upstream: Subscriber) -> None:

@@ -177,7 +177,7 @@ def refusals() -> dict[str, tuple[bytes, str | None, str, str | None]]:
         "not_permitted all": (LOBBY.token(claims("unlock", "no", door=None, all=True)), "no", unlock, "lobby"),
         "not_permitted record": (LOBBY.token(claims("record", "no", event=HAPPENED)), "no", fault, "lobby"),
         "malformed": (HQ.token({**good, "sudo": True}), "no", unlock, "hq"),
-        "unsupported_command": (HQ.token(claims("apply_directory", "no", door=None)), "no", fault, "hq"),
+        "invalid_directory": (HQ.token(claims("apply_directory", "no", door=None, directory={})), "no", fault, "hq"),
         "not_recordable": (
             HQ.token(claims("record", "no", event={**HAPPENED, "type": "lock.opened"})),
             "no",
@@ -196,7 +196,7 @@ def test_what_is_refused_moves_nothing_and_is_answered_and_recorded(yard: Yard, 
     told = yard.record(kind, code)
     assert told["success"] is False
     assert told["details"].get("signed_by") == (FACTS[signer] if signer else None)
-    known = signer is not None and code in {"expired", "not_permitted", "not_recordable"}
+    known = signer is not None and code in {"expired", "invalid_directory", "not_permitted", "not_recordable"}
     assert told["actor"]["id"] == ("ann" if known else "mqtt")
     yard.settled()
     assert yard.moved() == ["lock.update"]
