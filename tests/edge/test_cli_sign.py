@@ -124,7 +124,7 @@ def test_a_whole_command_comes_from_stdin(
     assert (found.id, found.name, found.actor.id) == ("r-1", "record", "ann")
     assert found.entry is not None
     assert found.entry.type == "subscription.update"
-    whole = judged(
+    told = judged(
         signed({"command": "apply_directory", "directory": {"version": 1}}, key, monkeypatch, capsys).out, tmp_path
     )
     assert isinstance(told, Order)
