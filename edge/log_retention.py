@@ -38,8 +38,11 @@ _ALARMS: Final = frozenset(row.type for row in CATALOGUE.values() if row.severit
 class Keeper:
     """Keeps one open log within its bounds; called by the writer between commits."""
 
-    def __init__(self, store: Store, sinks: Sequence[str], retention_days: int, max_mib: int) -> None:
-        """`retention_days` 0 is for ever; no sinks: nobody's acknowledgement is needed."""
+    def __init__(self, store: Store, sinks: Sequence[str] | None, retention_days: int, max_mib: int) -> None:
+        """`retention_days` 0 is for ever; no sinks: nobody's acknowledgement is needed.
+
+        None: until somebody says which there are, everyone who has a cursor is one.
+        """
         self._store, self.sinks = store, sinks
         self._retention_us, self._max_bytes = retention_days * _DAY_US, max_mib * 2**20
         self._tick_ns = 0
@@ -56,6 +59,8 @@ class Keeper:
     def acknowledged(self) -> int:
         """The highest sequence that every sink has acknowledged, durably."""
         sinks = self.sinks  # the loop's thread may give others at any moment
+        if sinks is None:
+            sinks = tuple(self._store.cursors)
         if not sinks:
             return self._store.head[0]
         return min(self._store.cursors.get(sink, 0) for sink in sinks)

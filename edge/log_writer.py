@@ -38,7 +38,7 @@ class LogOptions:
 
     name: str | None = None
     """The controller's name, for the records that the log itself makes."""
-    sinks: tuple[str, ...] = ()
+    sinks: tuple[str, ...] | None = ()
     """Whose acknowledgement a record needs before age or size may remove it; none: nobody's."""
     retention_days: int = 0
     max_mib: int = 1_024

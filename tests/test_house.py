@@ -101,6 +101,10 @@ ALLOWED = {
     "edge.alerts": "edge.messages edge.alert_policies edge.catalogue",
     "edge.alert_memory": "edge.messages edge.alerts",
     "edge.delivery_desk": "edge.messages edge.control edge.delivery edge.event_types edge.syslog_sink edge.webhook",
+    "edge.alert_mail": "edge.aside edge.alerts edge.delivery edge.delivery_net edge.wire",
+    "edge.alert_ways": "edge.alert_mail edge.alert_policies edge.delivery edge.wire",
+    "edge.alert_runner": "edge edge.messages edge.alert_memory edge.alerts edge.control edge.delivery edge.log "
+    "edge.wire",
     "edge.webhook": "edge.aside edge.delivery edge.delivery_secrets edge.wire",
     "edge.mqtt": "edge.aside edge.ports",
     "edge.tokens": "edge.order_shape",

@@ -1,0 +1,79 @@
+"""How messages about alerts leave: to the broker, to a webhook, by e-mail.
+
+One rule: a message is a CloudEvent, but none of the log: it tells of records and has no sequence number of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from edge.alert_policies import EMAIL, MQTT, WEBHOOK
+from edge.delivery import DeliveryError
+from edge.wire import rfc3339, to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from edge.alert_mail import Mailer
+    from edge.alert_policies import Policy
+    from edge.alerts import Notice
+    from edge.messages import Json
+    from edge.wire import Identity
+
+TYPE: Final = "doorward.alert"
+
+
+class Ways:
+    """The ways there are. One that is not there refuses, and its messages wait until it is."""
+
+    def __init__(
+        self,
+        *,
+        publish: Callable[[bytes], Awaitable[None]] | None = None,
+        post: Callable[[str, str, bytes], Awaitable[None]] | None = None,
+        mailer: Mailer | None = None,
+    ) -> None:
+        """`publish` to the topic `alerts`; `post` to an integration: its id, the message's id, the body.
+
+        Both raise DeliveryError when the message was perhaps not taken.
+        """
+        self._publish, self._post, self._mailer = publish, post, mailer
+
+    async def tell(self, channel: str, notice: Notice, policy: Policy, identity: Identity, left_out: int) -> None:
+        """Returns when it was taken. Raises DeliveryError."""
+        if channel == EMAIL and self._mailer is not None:
+            from edge.alert_mail import mail  # noqa: PLC0415 -- only where there is a server for it
+
+            await self._mailer.send(mail(notice, policy, identity, self._mailer.server.sender, left_out))
+        elif channel == MQTT and self._publish is not None:
+            await self._publish(to_bytes(told(notice, policy, identity, left_out)))
+        elif channel.startswith(WEBHOOK) and self._post is not None:
+            body = to_bytes(told(notice, policy, identity, left_out))
+            await self._post(channel.removeprefix(WEBHOOK), f"{identity.epoch}-{notice.id}", body)
+        else:
+            raise DeliveryError("there is no such way here", ours=True)
+
+
+def told(notice: Notice, policy: Policy, identity: Identity, left_out: int) -> dict[str, Json]:
+    """The JSON object of a message."""
+    return {
+        "specversion": "1.0",
+        "id": f"{identity.epoch}-{notice.id}",
+        "source": f"/doorward/{identity.site}/{identity.controller}",
+        "type": TYPE,
+        "subject": f"doors/{notice.door}" if notice.door else "controller",
+        "time": rfc3339(notice.time_us),
+        "datacontenttype": "application/json",
+        "data": {
+            "alert": notice.alert,
+            "kind": notice.kind.value,
+            "policy": policy.id,
+            "name": policy.name,
+            "severity": policy.severity.value,
+            "door": notice.door or None,
+            "message": notice.message,
+            "count": notice.count,
+            "sequence": notice.sequence,
+            "left_out": left_out,
+        },
+    }

@@ -1,0 +1,269 @@
+"""Alerts at work: over restarts, by every way, answered from the socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from edge.alert_policies import Actions, Policy, Siren
+from edge.alert_runner import AlertRunner
+from edge.alert_ways import Ways
+from edge.control import RequestError
+from edge.delivery import DeliveryError
+from edge.messages import Actor
+from edge.wire import Identity
+from tests.support import virtual
+from tests.support.clock import FakeClock
+from tests.support.logs import forced, journal, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from edge.messages import Record
+    from tests.support.logs import Journal
+    from tests.support.virtual import VirtualLoop
+
+ANN = Actor("operator", "uid:0", "root")
+FORCED = Policy(
+    "forced",
+    "Forced open",
+    frozenset({"lock.forced_open"}),
+    quiet_s=300,
+    actions=Actions(mqtt=True, siren=Siren("front", 60)),
+    escalate_after_s=900,
+    escalate_to=Actions(webhook=("chief",)),
+)
+
+
+class Outside:
+    """Takes what leaves, and lends what the daemon lends."""
+
+    def __init__(self) -> None:
+        self.published: list[dict[str, Any]] = []
+        self.posted: list[tuple[str, str, dict[str, Any]]] = []
+        self.sounds: list[set[str]] = []
+        self.broken: set[str] = set()
+        self.tries = 0
+        self._news = asyncio.Event()
+
+    def identity(self) -> Identity:
+        return Identity("lab", "test", "epoch-1")
+
+    def sound(self, doors: frozenset[str]) -> None:
+        self.sounds.append(set(doors))
+
+    def groups_of(self, _user: str) -> frozenset[str]:
+        return frozenset()
+
+    def active(self, _schedule: str, _record: Record) -> bool:
+        return True
+
+    async def publish(self, body: bytes) -> None:
+        await self._take("mqtt")
+        self.published.append(json.loads(body)["data"])
+
+    async def post(self, integration: str, message_id: str, body: bytes) -> None:
+        await self._take("webhook")
+        self.posted.append((integration, message_id, json.loads(body)))
+
+    async def _take(self, way: str) -> None:
+        await asyncio.sleep(0)
+        self.tries += 1
+        if way in self.broken:
+            raise DeliveryError("it is away")
+
+    @property
+    def ways(self) -> Ways:
+        return Ways(publish=self.publish, post=self.post)
+
+
+def runner(held: Journal, outside: Outside, *policies: Policy, modes: Mapping[str, str] | None = None) -> AlertRunner:
+    own = AlertRunner(
+        {policy.id: policy for policy in policies or (FORCED,)},
+        log=held.log,
+        clock=held.clock,
+        host=outside,
+        where=outside,
+        ways=outside.ways,
+        chance=random.Random(1),
+        retry_s=(0.0, 0.001),
+    )
+    own.start(held.log.modes() if modes is None else modes)
+    return own
+
+
+def copied(folder: Path, crashed: Path) -> None:
+    """What a crash would leave."""
+    for part in folder.glob("log.db*"):
+        shutil.copy(part, crashed / part.name)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_nothing_is_lost_over_a_restart(tmp_path: Path, killed: bool) -> None:
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+
+    async def first() -> None:
+        outside = Outside()
+        outside.broken = {"mqtt"}
+        async with journal(tmp_path / "log.db") as held:
+            own = runner(held, outside)
+            await asyncio.sleep(0)
+            await held.write(opened(), forced(door="front"), forced(door="back"), forced(door="front"))
+            await held.eventually(lambda: len(own.state.waiting.get("mqtt", ())) == 2 and own.state.through == 4)
+            await held.write(opened(number=1))
+            copied(tmp_path, crashed)
+            await held.write(*([forced(door="side")] if not killed else []))
+            await held.eventually(lambda: killed or len(own.state.waiting["mqtt"]) == 3)
+            await own.close()
+        assert outside.published == []
+
+    async def second() -> list[tuple[str, int]]:
+        outside = Outside()
+        async with journal((crashed if killed else tmp_path) / "log.db") as held:
+            own = runner(held, outside)
+            await held.eventually(lambda: len(outside.published) >= (2 if killed else 3))
+            await held.write(opened(number=9))
+            await held.eventually(lambda: own.state.through == held.log.committed)
+            assert not own.state.waiting
+            await own.close()
+        return [(one["alert"], one["count"]) for one in outside.published]
+
+    asyncio.run(first())
+    told = asyncio.run(second())
+    assert told == [("forced-2", 1), ("forced-3", 1), *([] if killed else [("forced-6", 1)])]
+    assert asyncio.run(third(crashed if killed else tmp_path)) == [], "what was told is not told again"
+
+
+async def third(folder: Path) -> list[dict[str, Any]]:
+    outside = Outside()
+    async with journal(folder / "log.db") as held:
+        own = runner(held, outside)
+        await held.write(opened(number=10))
+        await held.eventually(lambda: own.state.through == held.log.committed)
+        await own.close()
+    return outside.published
+
+
+def test_alerts_that_are_new_here_do_not_tell_history(tmp_path: Path) -> None:
+    async def main() -> None:
+        outside = Outside()
+        async with journal(tmp_path / "log.db") as held:
+            await held.write(*(forced(number=n) for n in range(5)))
+            own = runner(held, outside, modes={})
+            await held.write(forced(number=5))
+            await held.eventually(lambda: bool(outside.published))
+            assert [one["alert"] for one in outside.published] == ["forced-6"]
+            await own.close()
+
+    asyncio.run(main())
+
+
+def test_an_answer_is_recorded_and_ends_siren_and_escalation(tmp_path: Path) -> None:
+    async def main() -> None:
+        outside = Outside()
+        async with journal(tmp_path / "log.db") as held:
+            own = runner(held, outside)
+            await asyncio.sleep(0)
+            await held.write(forced())
+            await held.eventually(lambda: bool(outside.published))
+            assert outside.sounds == [{"front"}]
+            assert (await own.ops["alerts"]({}, ANN))["open"][0]["alert"] == "forced-1"  # type: ignore[index,call-overload]
+            assert await own.ops["acknowledge"]({"alert": "forced-1"}, ANN) == {"alert": "forced-1", "count": 1}
+            assert outside.sounds == [{"front"}, set()]
+            await held.until(lambda: held.records[-1].event.type == "integration.update")
+            event = held.records[-1].event
+            assert (event.actor, event.object.id, event.door) == (ANN, "alert.forced", "front")
+            assert event.details["acknowledged"] == "forced-1"
+            for name in ("forced-1", "forced-9", None, 3):
+                with pytest.raises(RequestError, match="no open alert"):
+                    await own.ops["acknowledge"]({"alert": name}, ANN)
+            await own.close()
+
+    asyncio.run(main())
+
+
+def test_one_way_that_is_away_delays_no_other(tmp_path: Path) -> None:
+    both = replace(FORCED, actions=Actions(mqtt=True, webhook=("pager",)), escalate_after_s=None)
+
+    async def main() -> None:
+        outside = Outside()
+        outside.broken = {"mqtt"}
+        async with journal(tmp_path / "log.db") as held:
+            own = runner(held, outside, both)
+            await asyncio.sleep(0)
+            for number in range(3):
+                await held.write(forced(door=f"door-{number}"))
+                await held.eventually(lambda number=number: len(outside.posted) == number + 1)  # type: ignore[misc]  # bound now
+            assert outside.published == []
+            assert own.facts()["last_errors"] == {"mqtt": "it is away"}
+            integration, message_id, body = outside.posted[0]
+            assert (integration, message_id) == ("pager", "epoch-1-forced-1-1")
+            assert (body["type"], body["subject"], body["id"]) == ("doorward.alert", "doors/door-0", message_id)
+            outside.broken = set()
+            await held.eventually(lambda: len(outside.published) == 3)
+            assert own.facts()["last_errors"] == {}
+            await own.close()
+
+    asyncio.run(main())
+
+
+def test_nobody_answers_in_time(tmp_path: Path) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        clock, outside = FakeClock(loop.now_ns), Outside()
+        loop.waits_for.append(lambda: not outside.published)
+        async with journal(tmp_path / "log.db", clock) as held:
+            own = runner(held, outside)
+            await asyncio.sleep(0)
+            held.log.append([forced(at_ns=clock.now_ns())])
+            async with asyncio.timeout(10_000):
+                while not outside.posted:  # noqa: ASYNC110 -- virtual minutes
+                    await asyncio.sleep(1)
+            assert 900 <= loop.time() - 1000 <= 902
+            assert outside.posted[0][2]["data"]["kind"] == "escalated"
+            assert outside.sounds == [{"front"}, set()], "by itself after a minute"
+            await own.close()
+
+    virtual.run(main)
+
+
+def test_other_policies_close_what_was_open_by_those_that_are_gone(tmp_path: Path) -> None:
+    async def main() -> None:
+        outside = Outside()
+        outside.broken = {"mqtt"}
+        async with journal(tmp_path / "log.db") as held:
+            own = runner(held, outside)
+            await asyncio.sleep(0)
+            await held.write(forced())
+            await held.eventually(lambda: bool(own.state.waiting))
+            own.reload({"other": replace(FORCED, id="other")})
+            await held.eventually(lambda: outside.sounds[-1:] == [set()])
+            assert own.facts()["open"] == []
+            outside.broken = set()
+            await held.write(forced(door="back"))
+            await held.eventually(lambda: bool(outside.published))
+            assert [one["policy"] for one in outside.published] == ["other"]
+            await own.close()
+
+    asyncio.run(main())
+
+
+def test_a_log_that_is_full_of_other_things_moves_the_cursor_seldom(tmp_path: Path) -> None:
+    async def main() -> None:
+        outside = Outside()
+        async with journal(tmp_path / "log.db") as held:
+            own = runner(held, outside)
+            await asyncio.sleep(0)
+            await held.write(*(opened(number=n) for n in range(200)))
+            await held.eventually(lambda: own.state.through == held.log.committed)
+            assert 200 - 64 <= held.log.cursor("alerts") <= 200
+            await own.close()
+
+    asyncio.run(main())
