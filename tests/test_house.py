@@ -310,7 +310,7 @@ def test_the_core_touches_nothing_outside_itself(module: str) -> None:
         ("jwt", ["edge/tokens.py", "edge/cli/sign.py"]),
         ("sqlite3", ["edge/log*.py", "edge/directory_store.py", "edge/cli/__init__.py", "edge/cli/diagnose_facts.py"]),
         ("starlette", ["edge/web/*.py"]),
-        ("uvicorn", ["edge/web/server.py"]),
+        ("uvicorn", ["edge/web/server.py", "edge/web/protocol.py"]),
         ("jinja2", ["edge/web/page.py"]),
         ("argon2", ["edge/web/accounts.py"]),
         ("rich", ["edge/cli/*.py", "edge/demo.py"]),

@@ -70,6 +70,7 @@ def application(page: Page) -> ASGIApp:
         500: _mistake,
     }
     app = Starlette(routes=routes(), lifespan=lifespan, exception_handlers=handlers)
+    app.router.redirect_slashes = False  # it would send browsers to what they said as Host
     app.state.page = page
     return Guard(app, page)
 

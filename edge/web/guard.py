@@ -71,7 +71,7 @@ class Guard:
 
     def _stop(self, request: Request) -> Response | None:
         """An answer instead of the application's, if it must not be asked."""
-        path = request.url.path
+        path: str = request.scope["path"]  # not `request.url`, which is made of what the browser sent as Host
         secret = request.cookies.get(self._page.cookie, "")
         session: Session | None = None
         try:
@@ -84,6 +84,7 @@ class Guard:
         if session is not None or path in PUBLIC or path.startswith(STATIC):
             return None
         if request.method in SAFE and not path.endswith((LIVE, ".csv")):
-            query = f"?{request.url.query}" if request.url.query else ""
-            return see(f"/sign-in?next={quote(path + query, safe='')}" if path != "/" else "/sign-in")
+            query = request.scope["query_string"].decode("latin-1")
+            wanted = f"{path}?{query}" if query else path
+            return see(f"/sign-in?next={quote(wanted, safe='')}" if path != "/" else "/sign-in")
         return PlainTextResponse("Please sign in.\n", 401)

@@ -5,6 +5,7 @@ One rule: a stream ends with its session, and there is a bounded number of them.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     News = Callable[[], Awaitable[Any]]
 
 MOST_STREAMS: Final = 32
+PAUSE_S: Final = 0.3
+"""Between two updates of one page: a flood of events is a few updates, for doord too."""
 AGAIN_MS: Final = 2_000
 """How long a browser waits before it connects again."""
 
@@ -54,6 +57,7 @@ async def _events(request: Request, name: str, news: News) -> AsyncIterator[str]
                 last = text
                 place = f"id: {said['through']}\n" if "through" in said else ""
                 yield f"event: {name}\n{place}data: {text}\n\n"
+                await asyncio.sleep(PAUSE_S)
     finally:
         page.streams -= 1
 

@@ -39,6 +39,9 @@ HERE: Final = Path(__file__).parent
 LARGEST_FORM: Final = 16 << 10
 """Bytes."""
 MOST_FIELDS: Final = 32
+FORM_WITHIN_S: Final = 10.0
+OPEN: Final = frozenset({"sign_in.html", "error.html"})
+"""Templates for everybody."""
 FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -86,6 +89,8 @@ class Page:
     def html(self, request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:  # noqa: ANN401 -- whatever the template wants
         """A whole page."""
         session: Session | None = request.state.session
+        if session is None and template not in OPEN:
+            raise HTTPException(401, "Please sign in.")  # the guard lets nobody come here; this is a second lock
         told, notices = session.notices if session else [], []
         if told:
             notices, told[:] = list(told), []
@@ -95,7 +100,7 @@ class Page:
             csrf=session.csrf if session else "",
             notices=notices,
             operator=session is not None and session.account.role is Role.OPERATOR,
-            here=request.url.path,
+            here=request.scope["path"],
             **context,
         )
         return HTMLResponse(text, status)
@@ -152,10 +157,14 @@ async def read_form(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise HTTPException(415, "Expected a form.")
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_FORM:
-            raise HTTPException(413, "That is too much for a form.")
+    try:
+        async with asyncio.timeout(FORM_WITHIN_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST_FORM:
+                    raise HTTPException(413, "That is too much for a form.")
+    except TimeoutError:
+        raise HTTPException(408, "The form took too long to come.") from None
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"))
     except ValueError:

@@ -30,6 +30,7 @@ from edge.web.attempts import Allowance, Attempts
 from edge.web.certificate import certificate, fingerprint
 from edge.web.link import Link
 from edge.web.page import Page
+from edge.web.protocol import Protocol
 from edge.web.sessions import Sessions
 from edge.web.words import Words
 
@@ -91,7 +92,7 @@ def serve(settings: Settings) -> None:
         application(page_for(settings, clock)),
         host=web.address,
         port=web.port,
-        http="h11",
+        http=Protocol,
         ws="none",
         loop="asyncio",
         log_config=None,

@@ -96,6 +96,23 @@ def test_who_is_not_signed_in_sees_nothing(page: Page, doord: FakeDaemon, path: 
     assert not doord.asked, "doord is not even asked"
 
 
+@pytest.mark.parametrize(
+    "host", ["x/static/", "x/static/?", "x/sign-in?", "x/sign-in#", "door.example/static/page.css#"]
+)
+def test_no_host_makes_a_path_public(page: Page, doord: FakeDaemon, host: str) -> None:
+    """What a browser sends as Host has no say in what it may see."""
+    for path in ("/doors", "/events", "/events/1", "/activity", "/health", "/doors/live", "/events.csv"):
+        answer = Browser(page).get(path, headers={"Host": host})
+        assert answer.status_code in {303, 400, 401}, path
+        assert "Front door" not in answer.text
+    assert not doord.asked
+
+
+def test_a_slash_too_many_sends_nobody_elsewhere(browser: Browser) -> None:
+    answer = browser.get("/doors/", headers={"Host": "evil.example"})
+    assert (answer.status_code, "location" in answer.headers) == (404, False)
+
+
 @pytest.mark.parametrize("path", [p for p in paths("POST") if p != "/sign-in"])
 @pytest.mark.parametrize("sent", [{"x": "y"}, {"csrf": ""}, {"csrf": "x" * 43}, {"csrf": "ä"}])
 def test_nothing_is_done_without_the_token_of_the_session(

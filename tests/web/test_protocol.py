@@ -1,0 +1,133 @@
+"""Who takes his time over a request loses his place. Time is the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import h11
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from edge.web.protocol import HEAD_WITHIN_S, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Transport(asyncio.Transport):
+    """Goes nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aborted = False
+        self.sent = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent += bytes(data)
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def close(self) -> None:
+        self.aborted = True
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+class Timers:
+    """What `call_later` was asked for."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.due: list[tuple[float, Callable[..., Any], asyncio.TimerHandle]] = []
+
+    def call_later(self, delay_s: float, what: Callable[..., Any], *more: Any) -> asyncio.TimerHandle:
+        handle = self._loop.call_later(3_600, what, *more)
+        self.due.append((delay_s, what, handle))
+        return handle
+
+    def pass_(self, seconds: float) -> None:
+        for delay_s, what, handle in self.due:
+            if delay_s <= seconds and not handle.cancelled():
+                handle.cancel()
+                what()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+
+async def app(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def connected() -> tuple[Protocol, Transport, Timers]:
+    timers, transport = Timers(asyncio.get_running_loop()), Transport()
+    config = uvicorn.Config(app, log_config=None, http=Protocol, ws="none")
+    config.load()
+    protocol = Protocol(config, ServerState(), {}, timers)  # type: ignore[arg-type]  # has what a loop has
+    protocol.connection_made(transport)
+    return protocol, transport, timers
+
+
+async def answered(protocol: Protocol, transport: Transport, count: int = 1) -> None:
+    while transport.sent.count(b"HTTP/1.1 204") < count:  # noqa: ASYNC110 -- nobody tells that uvicorn has answered
+        await asyncio.sleep(0)
+    while protocol.conn.their_state is not h11.IDLE:  # noqa: ASYNC110 -- as above
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("said", [b"", b"G", HEAD[:-2]])
+def test_who_never_ends_a_first_head_goes(said: bytes) -> None:
+    async def run() -> None:
+        protocol, transport, timers = await connected()
+        for byte in said:
+            protocol.data_received(bytes([byte]))  # one at a time does not help
+        timers.pass_(HEAD_WITHIN_S - 1)
+        assert not transport.aborted
+        timers.pass_(HEAD_WITHIN_S)
+        assert transport.aborted
+        protocol.connection_lost(None)
+
+    asyncio.run(run())
+
+
+def test_who_never_ends_a_further_head_goes_too() -> None:
+    async def run() -> None:
+        protocol, transport, timers = await connected()
+        protocol.data_received(HEAD)
+        await answered(protocol, transport)
+        timers.due.clear()  # how long somebody may keep quiet between requests is uvicorn's business
+        protocol.data_received(HEAD[:5])
+        timers.pass_(HEAD_WITHIN_S)
+        assert transport.aborted
+        protocol.connection_lost(None)
+
+    asyncio.run(run())
+
+
+def test_who_says_what_he_wants_is_left_alone() -> None:
+    async def run() -> None:
+        protocol, transport, timers = await connected()
+        for n in range(3):
+            protocol.data_received(HEAD[:9])
+            protocol.data_received(HEAD[9:])
+            await answered(protocol, transport, n + 1)
+        keep_alive_s = protocol.timeout_keep_alive
+        timers.due = [one for one in timers.due if one[0] != keep_alive_s]
+        timers.pass_(HEAD_WITHIN_S)
+        assert not transport.aborted
+        protocol.connection_lost(None)
+
+    asyncio.run(run())
