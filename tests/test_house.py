@@ -60,7 +60,8 @@ ALLOWED = {
     "edge.tables": "edge.policy edge.problems",
     "edge.tables_*": "edge.catalogue edge.problems edge.tables",
     "edge.settings": "",
-    "edge.config": "drivers edge edge.policy edge.problems edge.settings edge.tables edge.tables_* edge.tokens",
+    "edge.config": "drivers edge edge.policy edge.problems edge.settings edge.tables edge.tables_* edge.tokens "
+    "edge.directory_reading",
     # the log
     "edge.clock": "edge.messages",
     "edge.log_times": "edge.messages",
