@@ -59,6 +59,8 @@ class _Login(_Ask):
     action: Literal["create", "destroy", "sign_in", "sign_out"]
     login: str = Field(min_length=1, max_length=LONGEST_LOGIN)
     code: str | None = Field(None, pattern="^[a-z_]{1,40}$")
+    address: str | None = Field(None, pattern="^[0-9a-fA-F:.]{2,45}$")
+    """Where they came from."""
 
 
 class _Replay(_Ask):
@@ -175,7 +177,9 @@ class Service:
             raise RequestError("not_allowed", "only the local page records what its accounts do")
         login = Subject("login", ask.login, ask.login)
         at_ns, success = self._host.clock.now_ns(), ask.code is None
-        self._host.log.append([Event(f"login.{ask.action}", at_ns, login, actor, success=success, code=ask.code)])
+        details: dict[str, Json] = {} if ask.address is None else {"address": ask.address}
+        event = Event(f"login.{ask.action}", at_ns, login, actor, success=success, code=ask.code, details=details)
+        self._host.log.append([event])
         return {}
 
     async def _events(self, body: dict[str, Any], _actor: Actor) -> Json:

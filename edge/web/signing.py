@@ -54,13 +54,13 @@ async def sign_in(request: Request) -> Response:
     name, password = form.get("name", "").strip().lower(), form.get("password", "")
     account = await _checked(request, page, name, password)
     if not isinstance(account, str):
-        await page.link.ask("login", account.name, action="sign_in", login=account.name)
+        await page.link.ask("login", account.name, action="sign_in", login=account.name, address=address_of(request))
         page.sessions.end(request.state.secret)
         response = see(home(next_))
         _set_cookie(page, response, page.cookie, page.sessions.begin(account))
         return response
     code, _, text = account.partition(":")
-    await _record_failure(page, name, code)
+    await _record_failure(request, page, name, code)
     response = _form(request, next_, 429 if code == "rate_limited" else 403, text)
     if code == "rate_limited":
         response.headers["Retry-After"] = str(math.ceil(page.attempts.wait_s(_keys(request, name))))
@@ -86,12 +86,12 @@ async def _checked(request: Request, page: Page, name: str, password: str) -> Ac
     return account
 
 
-async def _record_failure(page: Page, name: str, code: str) -> None:
+async def _record_failure(request: Request, page: Page, name: str, code: str) -> None:
     if not page.allowance.take():
         return
     known = name if NAME.fullmatch(name) and page.accounts.get(name) else STRANGER
     try:
-        await page.link.ask("login", known, action="sign_in", login=known, code=code)
+        await page.link.ask("login", known, action="sign_in", login=known, code=code, address=address_of(request))
     except (Unreachable, Refused) as error:  # it failed anyway; the journal still tells
         LOG.warning("a failed sign-in (%s) could not be recorded: %s", code, error)
 
@@ -102,7 +102,7 @@ async def sign_out(request: Request, _form: Mapping[str, str]) -> Response:
     page, account = page_of(request), who(request)
     page.sessions.end(request.state.secret)
     try:
-        await page.link.ask("login", account.name, action="sign_out", login=account.name)
+        await page.link.ask("login", account.name, action="sign_out", login=account.name, address=address_of(request))
     except (Unreachable, Refused) as error:
         LOG.warning("the sign-out of %s could not be recorded: %s", account.name, error)
     response = see("/sign-in")
@@ -135,14 +135,20 @@ def _set_cookie(page: Page, response: Response, name: str, value: str) -> None:
 
 def _keys(request: Request, name: str) -> Mapping[str, float]:
     """Who tries: the account, and the address (of IPv6 the network, for a host has as many as it likes)."""
-    host = request.client.host if request.client else ""
+    host = address_of(request)
+    if ":" in host:
+        host = str(ipaddress.ip_network((host, 64), strict=False))
+    return {f"account {name[:LONGEST_PASSWORD]}": ACCOUNT_CAP_S, f"address {host}": ADDRESS_CAP_S}
+
+
+def address_of(request: Request) -> str:
+    """Where somebody comes from, by the connection; no header can say otherwise."""
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address((request.client.host if request.client else "").partition("%")[0])
     except ValueError:
         raise HTTPException(400) from None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
-        host = str(ipaddress.ip_network((address, 64), strict=False))
-    return {f"account {name[:LONGEST_PASSWORD]}": ACCOUNT_CAP_S, f"address {host}": ADDRESS_CAP_S}
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 ROUTES: Final = [

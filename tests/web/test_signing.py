@@ -49,8 +49,8 @@ def test_somebody_signs_in_and_out_and_both_are_recorded(browser: Browser, doord
     assert browser.get("/doors").status_code == 303
     olga = {"id": "olga", "name": "olga"}
     assert logins(doord) == [
-        {"action": "sign_in", "login": "olga", "as": olga},
-        {"action": "sign_out", "login": "olga", "as": olga},
+        {"action": "sign_in", "login": "olga", "address": "192.0.2.7", "as": olga},
+        {"action": "sign_out", "login": "olga", "address": "192.0.2.7", "as": olga},
     ]
 
 
@@ -133,6 +133,13 @@ def test_a_network_of_ipv6_is_one_address(page: Page, doord: FakeDaemon) -> None
         Browser(page, f"2001:db8::{n}").sign_in(f"nobody-{n}", "wrong")
     assert Browser(page, "2001:db8::ffff").sign_in("vera").status_code == 429
     assert Browser(page, "2001:db8:0:1::1").sign_in("vera").status_code == 303
+
+
+def test_an_address_is_that_of_the_connection(page: Page, doord: FakeDaemon) -> None:
+    browser = Browser(page, "::ffff:192.0.2.9")
+    browser.headers |= {"X-Forwarded-For": "203.0.113.1", "Forwarded": "for=203.0.113.1", "X-Real-IP": "203.0.113.1"}
+    browser.sign_in("olga")
+    assert logins(doord)[0]["address"] == "192.0.2.9"
 
 
 def test_the_form_needs_its_own_token(browser: Browser) -> None:

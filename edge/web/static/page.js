@@ -38,6 +38,8 @@ function doors(said) {
   for (const [key, text] of Object.entries(said.controller)) {
     put(document.querySelector(`[data-controller="${key}"]`), text);
   }
+  const head = document.querySelector("[data-down]");
+  head.dataset.down = Object.values(said.doors).some((door) => door.mode === "locked_down") ? "yes" : "no";
   const shown = document.querySelectorAll("[data-door]");
   const ids = Object.keys(said.doors);
   if (shown.length !== ids.length || [...shown].some((card) => !(card.dataset.door in said.doors))) {
