@@ -128,6 +128,7 @@ async def administrators_change(house: House) -> None:
     token = {"id": "t", "format": "token", "number": "sha256:" + "ab" * 32, "user": "ada"}
     camera, payroll = {"id": "eye", "name": "Eye"}, {"id": "pay", "name": "Payroll"}
     ada, bob = first["members"]
+    bare = {**ada, "cards": [], "backup_cards": [], "disabled_cards": []}
     steps: list[dict[str, Any]] = [
         {"cards": [*first["cards"], token], "cameras": [camera], "integrations": [payroll]},
         {
@@ -142,7 +143,7 @@ async def administrators_change(house: House) -> None:
             "cameras": [{**camera, "name": "Eyes"}],
             "integrations": [{**payroll, "name": "Wages"}],
         },
-        {"members": [{**ada, "cards": [], "backup_cards": [], "disabled_cards": []}, {**bob, "backup_cards": ["c1900"]}]},
+        {"members": [bare, {**bob, "backup_cards": ["c1900"]}]},
         {"members": [{**ada, "backup_cards": ["c1900"], "disabled_cards": []}, {**bob, "disabled_cards": ["c1002"]}]},
         {"members": [{**ada, "disabled_cards": ["c1900"]}, bob]},
         {key: [] for key in ("users", "members", "cards", "groups", "schedules", "elevators")},
