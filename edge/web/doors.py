@@ -45,7 +45,8 @@ async def doors(request: Request) -> Response:
     status = await page.link.ask("status")
     shown = page.words.doors(status)
     down = any(door["mode"] == "locked_down" for door in shown)
-    return page.html(request, "doors.html", doors=shown, controller=page.words.controller(status), down=down)
+    more: dict[str, Any] = {"controller": page.words.controller(status), "elevators": page.words.elevators(status)}
+    return page.html(request, "doors.html", doors=shown, down=down, **more)
 
 
 async def live(request: Request) -> Response:
@@ -59,6 +60,7 @@ async def live(request: Request) -> Response:
         found = page.words.doors(status)
         return {
             "controller": page.words.controller(status),
+            "elevators": {lift["id"]: lift["says"] for lift in page.words.elevators(status)},
             "doors": {door["id"]: {"tone": door["tone"], "mode": door["mode"], "says": door["says"]} for door in found},
         }
 

@@ -58,7 +58,7 @@ async def events(request: Request) -> Response:
         older=following,
         newest=before is None,
         live=f"/events/live?{asked.query}&after={after}" if live else "",
-        doors={key: door["name"] for key, door in status["doors"].items()},
+        doors={key: one["name"] for key, one in {**status["doors"], **status.get("elevators", {})}.items()},
         types=types(),
         periods=PERIODS,
         choices=CHOICES,

@@ -80,6 +80,18 @@ class Words:
             },
         }
 
+    def elevators(self, status: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Every elevator; `says` is what changes while one looks: a word for each floor, and what is wrong."""
+        found = []
+        for key, lift in status.get("elevators", {}).items():
+            away = [visible(point) for point in (*lift["lost"], *lift["faulty"])]
+            floors = {floor: _floor(facts) for floor, facts in lift["floors"].items()}
+            note = f"No answer from {', '.join(away)}" if away else ""
+            found.append(
+                {"id": key, "name": visible(lift["name"]), "floors": list(floors), "says": {**floors, "": note}}
+            )
+        return found
+
     def controller(self, status: Mapping[str, Any]) -> dict[str, str]:
         """The line above the doors."""
         quality, log, upstream = status["clock"]["quality"], status["log"], status["upstream"]
@@ -137,6 +149,10 @@ def utc_us(moment: datetime) -> int:
     """Microseconds since 1970 UTC."""
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def _floor(facts: Mapping[str, Any]) -> str:
+    return "May be chosen" if facts["permitted"] else "Unknown" if facts["relay"] == "unknown" else "Closed"
 
 
 def _has_contact(door: Mapping[str, Any]) -> bool:

@@ -114,7 +114,7 @@ def test_an_evening_at_the_door(house: House, tmp_path: Path) -> None:
     expect(rows.first).to_contain_text("Back door forced open")
 
     page.get_by_text("Filters").click()
-    page.get_by_label("Doors").select_option("front")
+    page.get_by_label("Doors and elevators").select_option("front")
     page.get_by_role("button", name="Search").click()
     expect(rows.filter(has_text="Back door forced open")).to_have_count(0)
     expect(rows.filter(has_text="Front door forced open")).to_have_count(1)

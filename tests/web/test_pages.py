@@ -49,6 +49,29 @@ def test_doors_that_need_somebody_come_first(browser: Browser, doord: FakeDaemon
     assert "Forced open" in shown
 
 
+def test_elevators_say_which_floors_may_be_chosen(browser: Browser, doord: FakeDaemon) -> None:
+    def floor(relay: str, *, permitted: bool) -> dict[str, Any]:
+        return {"permitted": permitted, "permitted_for_s": 3.0 if permitted else None, "relay": relay, "button": None}
+
+    floors = {
+        "ground": floor("unlocked", permitted=True),
+        "first": floor("locked", permitted=False),
+        "roof": floor("unknown", permitted=False),
+    }
+    lift = {"name": "Goods <lift>", "floors": floors, "lost": ["lift/roof.lock"], "faulty": []}
+    doord.answers["status"] = status(elevators={"lift": lift})
+    shown = browser.get("/doors").text
+    for key, text in {
+        "ground": "May be chosen",
+        "first": "Closed",
+        "roof": "Unknown",
+        "": "No answer from lift/roof.lock",
+    }.items():
+        assert f'data-floor="{key}">{text}<' in shown
+    assert "Goods &lt;lift&gt;" in shown
+    assert '<option value="lift">Goods &lt;lift&gt;</option>' in browser.get("/events").text
+
+
 @pytest.mark.parametrize(
     ("command", "asked"),
     [

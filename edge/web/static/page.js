@@ -38,6 +38,11 @@ function doors(said) {
   for (const [key, text] of Object.entries(said.controller)) {
     put(document.querySelector(`[data-controller="${key}"]`), text);
   }
+  for (const [id, floors] of Object.entries(said.elevators)) {
+    for (const [floor, text] of Object.entries(floors)) {
+      put(document.querySelector(`[data-elevator="${id}"] [data-floor="${floor}"]`), text);
+    }
+  }
   const head = document.querySelector("[data-down]");
   head.dataset.down = Object.values(said.doors).some((door) => door.mode === "locked_down") ? "yes" : "no";
   const shown = document.querySelectorAll("[data-door]");
