@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CHROMIUM = "/usr/bin/chromium"
-WITHIN_MS = 15_000
+WITHIN_MS = 30_000
 EVIL = "<script>alert(1)</script>"
 NAMES = {"front": "Front door", "back": "Back door", "evil": EVIL}
 PAGES = (
@@ -79,7 +79,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     write_accounts(folder / "accounts.json", olga="operator", vera="viewer", **accounts)
     config = write_config(folder, NAMES)
     expect.set_options(timeout=WITHIN_MS)
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with Doord(config) as doord, Doorweb(config) as web, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield House(doord, f"https://127.0.0.1:{web.port}", browser)
