@@ -1,0 +1,232 @@
+"""E-mails about alerts, taken by a real server on the loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import ssl
+import warnings
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from email.policy import default
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # what it is built on is old
+    from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from edge.alert_mail import Mailer, Server, mail
+from edge.alert_policies import Policy
+from edge.alerts import Kind, Notice
+from edge.delivery import DeliveryError
+from edge.wire import Identity
+from tests.support.certificates import Authority
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from email.message import EmailMessage
+    from pathlib import Path
+
+HERE = Identity("lab", "test", "epoch-1")
+POLICY = Policy("forced", "Forced open", frozenset({"lock.forced_open"}))
+NOTICE = Notice(
+    "forced-7-1",
+    "forced-7",
+    "forced",
+    Kind.RAISED,
+    "front",
+    7,
+    1_795_384_623_000_000,
+    "Front door forced open",
+    1,
+    ("guard@example.org", "chief@example.org"),
+)
+SENDER = "doors@example.org"
+
+
+class Box:
+    """A mail server that keeps what it takes."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.got: list[Envelope] = []
+        self.encrypted: list[bool] = []
+        self.logins: list[tuple[bytes, bytes]] = []
+        self.answer = "250 Taken"
+        self.refused: set[str] = set()
+
+    async def handle_RCPT(  # noqa: N802 -- as the server calls it
+        self, _server: Any, _session: Session, envelope: Envelope, address: str, _options: Any
+    ) -> str:
+        await asyncio.sleep(0)
+        if address in self.refused:
+            return "550 Unknown"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: Any, session: Session, envelope: Envelope) -> str:  # noqa: N802 -- as above
+        await asyncio.sleep(0)
+        self.got.append(envelope)
+        self.encrypted.append(session.ssl is not None)
+        return self.answer
+
+    def login(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
+        assert isinstance(data, LoginPassword)
+        self.logins.append((data.login, data.password))
+        return AuthResult(success=data.password == b"correct horse", handled=False)
+
+    def message(self) -> Any:
+        return email.message_from_bytes(self.got[-1].content or b"", policy=default)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "ca")
+
+
+def serving(authority: Authority) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("server", address="127.0.0.1"))
+    return context
+
+
+@asynccontextmanager
+async def box(context: ssl.SSLContext | None, *, login: bool = False) -> AsyncIterator[Box]:
+    """A server that wants STARTTLS, if it has a certificate."""
+    held, loop = Box(), asyncio.get_running_loop()
+
+    def protocol() -> SMTP:
+        return SMTP(
+            held,
+            hostname="mail.example.org",
+            loop=loop,
+            tls_context=context,
+            require_starttls=context is not None,
+            auth_required=login,
+            authenticator=held.login,
+            auth_exclude_mechanism=["LOGIN"],
+        )
+
+    server = await loop.create_server(protocol, "127.0.0.1", 0)
+    held.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield held
+
+
+def server(held: Box, authority: Authority) -> Server:
+    return Server("127.0.0.1", held.port, SENDER, ca_file=authority.ca)
+
+
+def message(**changes: Any) -> EmailMessage:
+    return mail(replace(NOTICE, **changes), POLICY, HERE, SENDER, changes.get("left_out", 0))
+
+
+def test_a_message_arrives_encrypted_and_says_what_is_known(authority: Authority) -> None:
+    async def main() -> None:
+        async with box(serving(authority)) as held:
+            await Mailer(server(held, authority)).send(message())
+            assert held.encrypted == [True]
+            assert held.got[0].rcpt_tos == ["guard@example.org", "chief@example.org"]
+            found = held.message()
+            assert found["Subject"] == "[warning] Front door forced open"
+            assert found["From"] == SENDER
+            assert found["Auto-Submitted"] == "auto-generated"
+            text = found.get_content()
+            assert "doorctl acknowledge forced-7" in text
+            assert "2026-11-22T21:57:03.000000Z" in text
+
+    asyncio.run(main())
+
+
+def test_a_password_comes_from_its_file(authority: Authority, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("correct horse\n")
+    (tmp_path / "wrong").write_text("battery staple")
+
+    async def main() -> None:
+        async with box(serving(authority), login=True) as held:
+            own = replace(server(held, authority), username="doors", password_file=tmp_path / "password")
+            await Mailer(own).send(message())
+            assert held.logins == [(b"doors", b"correct horse")]
+            assert len(held.got) == 1
+            with pytest.raises(DeliveryError, match="535"):
+                await Mailer(replace(own, password_file=tmp_path / "wrong")).send(message())
+            with pytest.raises(DeliveryError, match="No such file"):
+                await Mailer(replace(own, password_file=tmp_path / "none")).send(message())
+            with pytest.raises(DeliveryError, match="530"):
+                await Mailer(server(held, authority)).send(message())
+            assert len(held.got) == 1
+
+    asyncio.run(main())
+
+
+def test_nothing_is_said_to_a_server_without_tls(authority: Authority, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("correct horse")
+
+    async def main() -> None:
+        async with box(None) as held:
+            own = replace(server(held, authority), username="doors", password_file=tmp_path / "password")
+            with pytest.raises(DeliveryError, match="STARTTLS"):
+                await Mailer(own).send(message())
+            assert (held.got, held.logins) == ([], [])
+
+    asyncio.run(main())
+
+
+def test_a_server_nobody_vouches_for_gets_nothing(authority: Authority) -> None:
+    async def main() -> None:
+        async with box(serving(authority)) as held:
+            with pytest.raises(DeliveryError, match="certificate"):
+                await Mailer(replace(server(held, authority), ca_file=None)).send(message())
+            assert held.got == []
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # of the test server, which was hung up on in its handshake
+        asyncio.run(main())
+
+
+def test_tls_from_the_start(authority: Authority) -> None:
+    async def main() -> None:
+        held, loop = Box(), asyncio.get_running_loop()
+        listening = await loop.create_server(
+            lambda: SMTP(held, hostname="mail.example.org", loop=loop), "127.0.0.1", 0, ssl=serving(authority)
+        )
+        held.port = listening.sockets[0].getsockname()[1]
+        async with listening:
+            await Mailer(replace(server(held, authority), tls="tls")).send(message())
+            assert len(held.got) == 1
+
+    asyncio.run(main())
+
+
+def test_what_a_server_refuses_is_tried_again_by_whoever_asked(authority: Authority) -> None:
+    async def main() -> None:
+        async with box(serving(authority)) as held:
+            held.answer = "451 Not now"
+            with pytest.raises(DeliveryError, match="451 Not now"):
+                await Mailer(server(held, authority)).send(message())
+            held.answer, held.refused = "250 Taken", {"chief@example.org"}
+            await Mailer(server(held, authority)).send(message())
+            assert held.got[-1].rcpt_tos == ["guard@example.org"], "one of them is better than none"
+            held.refused.add("guard@example.org")
+            with pytest.raises(DeliveryError, match="none of the recipients"):
+                await Mailer(server(held, authority)).send(message())
+            port = held.port
+        with pytest.raises(DeliveryError, match="refused"):
+            await Mailer(Server("127.0.0.1", port, SENDER, ca_file=authority.ca)).send(message())
+
+    asyncio.run(main())
+
+
+def test_a_name_makes_no_header() -> None:
+    found = message(message="Front\r\nBcc: everybody@example.org\r\n\r\nforced open")
+    assert found["Bcc"] is None
+    assert "\n" not in found["Subject"]
+
+
+def test_the_same_message_has_the_same_id() -> None:
+    assert message()["Message-ID"] == message()["Message-ID"] == "<forced-7-1.epoch-1@test.lab>"
+    assert message(kind=Kind.ESCALATED)["Subject"] == "[warning] Nobody has answered: Front door forced open"
+    assert "Left out" not in message().get_content()
+    assert "Left out:   3" in mail(NOTICE, POLICY, HERE, SENDER, 3).get_content()
