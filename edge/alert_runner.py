@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edge.alert_policies import Policies, Where
     from edge.alert_ways import Ways
     from edge.clock import Clock
-    from edge.delivery import Journal
+    from edge.delivery_ports import Journal
     from edge.messages import Actor, Json, Record
     from edge.wire import Identity
 

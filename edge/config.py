@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 import drivers
 from edge import tables, tables_report
+from edge.config_alerts import policy_of
 from edge.policy import DoorPolicy, Timing
 from edge.problems import ConfigError, Problem, Report, alternatives, dotted, meant, shown
 from edge.settings import (
@@ -34,11 +35,14 @@ from edge.settings import (
     Settings,
 )
 from edge.tables import Control, Controller, Directory, Log, Mqtt
+from edge.tables_alerts import MOST_ALERTS, Alert, Integrations, Smtp
 from edge.tables_commands import CommandKey, Commands
 from edge.tables_web import Web
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from edge.alert_policies import Policy
 
 DEFAULT_PATH: Final = Path("/etc/doorward/doorward.toml")
 LARGEST_FILE: Final = 1 << 20
@@ -58,10 +62,12 @@ _SECTIONS: Final[dict[str, type[tables.Table]]] = {
     "control": Control,
     "commands": Commands,
     "directory": Directory,
+    "integrations": Integrations,
+    "smtp": Smtp,
     "web": Web,
 }
 _POLICY: Final = frozenset(tables.Door.model_fields) & frozenset(DoorPolicy.__dataclass_fields__)
-_NAMED: Final = ("driver", "door", "elevator", "report")
+_NAMED: Final = ("driver", "door", "elevator", "report", "alert")
 _Table = TypeVar("_Table", bound=BaseModel)
 
 
@@ -87,6 +93,10 @@ def check_files(settings: Settings) -> tuple[Problem, ...]:
     if settings.mqtt is not None:
         names = ("password_file", "ca_file", "cert_file", "key_file")
         files |= {f"mqtt.{name}": getattr(settings.mqtt, name) for name in names}
+    if settings.integrations is not None:
+        files["integrations.ca_file"] = settings.integrations.ca_file
+    if settings.smtp is not None:
+        files |= {f"smtp.{name}": getattr(settings.smtp, name) for name in ("password_file", "ca_file")}
     report = Report(settings.file)
     if settings.directory.file is not None:
         report.problems += _directory_problems(settings, settings.directory.file)
@@ -176,7 +186,7 @@ class _Reading:
         sections = {
             name: self.table(name, model, self.document.get(name, {}))
             for name, model in _SECTIONS.items()
-            if name != "mqtt" or name in self.document
+            if name not in {"mqtt", "smtp"} or name in self.document
         }
         drivers_ = {
             name: self.driver(name, table) for name, table in self.named("driver", self.document.get("driver")).items()
@@ -189,6 +199,7 @@ class _Reading:
         commands = self.commands(cast("Commands | None", sections["commands"]), declared)
         elevators = self.elevators(declared)
         reports = self.reports()
+        alerts = self.alerts(declared)
         if self.report.problems:
             return None
         assert controller is not None  # noqa: S101 - it would have been reported
@@ -207,6 +218,9 @@ class _Reading:
             release=release,
             release_timing=timing,
             reports=MappingProxyType({name: report for name, report in reports.items() if report}),
+            integrations=cast("Integrations", sections["integrations"]),
+            smtp=cast("Smtp | None", sections.get("smtp")),
+            alerts=MappingProxyType({name: policy for name, policy in alerts.items() if policy}),
         )
 
     def table(self, key: str, model: type[_Table], value: object, also: Collection[str] = ()) -> _Table | None:
@@ -365,6 +379,19 @@ class _Reading:
         declared = self.named("report", self.document["report"], tables_report.MOST_REPORTS)
         model = tables_report.Report
         return {name: self.table(dotted("report", name), model, table) for name, table in declared.items()}
+
+    def alerts(self, doors: dict[str, Any]) -> dict[str, Policy | None]:
+        if "alert" not in self.document:
+            return {}
+        return {
+            name: self.alert(name, own, doors)
+            for name, own in self.named("alert", self.document["alert"], MOST_ALERTS).items()
+        }
+
+    def alert(self, name: str, value: object, doors: dict[str, Any]) -> Policy | None:
+        alert = self.table(dotted("alert", name), Alert, value)
+        has = self.document.keys()
+        return None if alert is None else policy_of(self.report, name, alert, doors, "mqtt" in has, "smtp" in has)
 
     def elevators(self, doors: Collection[str]) -> dict[str, ElevatorSettings | None]:
         if "elevator" not in self.document:

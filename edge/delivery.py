@@ -15,7 +15,7 @@ import json
 import logging
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from edge.delivery_health import Health, Limits, Verdict
 from edge.log import LogUnavailableError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Mapping, Sequence
 
+    from edge.delivery_ports import Journal, Receiver
     from edge.messages import Actor, Json, Record, Subject
 
 LOG: Final = logging.getLogger(__name__)
@@ -48,35 +49,6 @@ class DeliveryError(OSError):
         """`ours`: no fault of the receiver's; `final`: it said that it will never take anything again."""
         super().__init__(reason[:LONGEST_REASON])
         self.ours, self.final = ours, final
-
-
-class Journal(Protocol):
-    """As much of `edge.log.Log` as a sink uses."""
-
-    stream: str
-    committed: int
-
-    def append(self, events: Sequence[Event], modes: Mapping[str, str] | None = None) -> None: ...  # noqa: D102 -- as there
-    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> None: ...  # noqa: D102 -- as there
-    async def read(self, after: int, limit: int) -> list[Record]: ...  # noqa: D102 -- as there
-    def cursor(self, sink: str) -> int: ...  # noqa: D102 -- as there
-    def advance(self, sink: str, sequence: int) -> None: ...  # noqa: D102 -- as there
-
-
-class Receiver(Protocol):
-    """Where records go."""
-
-    batch: int
-    """How many it takes at once, at most."""
-
-    def wants(self, record: Record) -> bool:
-        """Whether this one is for it."""
-
-    async def send(self, records: Sequence[Record]) -> None:
-        """Returns when it has taken all of them; raises DeliveryError when it has perhaps not."""
-
-    async def close(self) -> None:
-        """Nothing more is sent."""
 
 
 @dataclass(frozen=True, slots=True)

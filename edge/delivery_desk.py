@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from edge.delivery import Journal, Receiver
     from edge.delivery_net import Network
+    from edge.delivery_ports import Journal, Receiver
     from edge.delivery_secrets import Secrets
     from edge.directory import Integration
     from edge.messages import Actor, Json, Record

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from edge.alert_policies import Policy
     from edge.policy import DoorPolicy, Timing
     from edge.ports import Driver
     from edge.tables import Control, Controller, Directory, Log, Mqtt
+    from edge.tables_alerts import Integrations, Smtp
     from edge.tables_report import Report
     from edge.tables_web import Web
 
@@ -149,6 +151,9 @@ class Settings:
     """The driver of the release input for all doors (point `controller.release`), if there is one."""
     release_timing: Timing
     reports: Mapping[str, Report] = field(default_factory=dict)
+    integrations: Integrations | None = None
+    smtp: Smtp | None = None
+    alerts: Mapping[str, Policy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +193,15 @@ def difference(old: Settings, new: Settings) -> Difference:
             doors[door] = after
             applied += keys
     restart += _elevators(old, new)
+    restart += _alerts(old.alerts, new.alerts)
     restart += _reports(old.reports, new.reports)
     applied += _keys(old.commands, new.commands)
     settings = replace(old, doors=MappingProxyType({**old.doors, **doors}), commands=new.commands)
     return Difference(tuple(doors), tuple(applied), tuple(dict.fromkeys(restart)), settings)
+
+
+def _alerts(old: Mapping[str, Policy], new: Mapping[str, Policy]) -> list[str]:
+    return [f"alert.{name}" for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
 
 
 def _reports(old: Mapping[str, Report], new: Mapping[str, Report]) -> list[str]:
@@ -200,7 +210,7 @@ def _reports(old: Mapping[str, Report], new: Mapping[str, Report]) -> list[str]:
 
 def _sections(old: Settings, new: Settings) -> list[str]:
     keys: list[str] = []
-    for section in ("controller", "log", "mqtt", "control", "directory"):
+    for section in ("controller", "log", "mqtt", "control", "directory", "integrations", "smtp"):
         before, after = getattr(old, section), getattr(new, section)
         if before is None or after is None:
             keys += [section] if before is not after else []

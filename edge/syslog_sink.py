@@ -31,7 +31,7 @@ LOOK_S: Final = 0.01
 
 
 class Syslog:
-    """One sink: see `edge.delivery.Receiver`."""
+    """One sink: see `edge.delivery_ports.Receiver`."""
 
     batch = 50
 
@@ -47,7 +47,7 @@ class Syslog:
         return record.event.type in self._types
 
     async def send(self, records: Sequence[Record]) -> None:
-        """See `edge.delivery.Receiver`."""
+        """See `edge.delivery_ports.Receiver`."""
         content = b"".join(frame(record, self._host.identity()) for record in records)
         well = False
         try:
@@ -86,7 +86,7 @@ class Syslog:
             self._streams = None
 
     async def close(self) -> None:
-        """See `edge.delivery.Receiver`."""
+        """See `edge.delivery_ports.Receiver`."""
         self._hang_up()
 
 

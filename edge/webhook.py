@@ -118,7 +118,7 @@ class Poster:
 
 
 class Webhook:
-    """One sink: see `edge.delivery.Receiver`."""
+    """One sink: see `edge.delivery_ports.Receiver`."""
 
     batch = 1
 
@@ -131,7 +131,7 @@ class Webhook:
         return record.event.type in self._types
 
     async def send(self, records: Sequence[Record]) -> None:
-        """See `edge.delivery.Receiver`."""
+        """See `edge.delivery_ports.Receiver`."""
         for record in records:
             identity = self._host.identity()
             body = encode(record, identity, replayed=self._host.is_late(record))

@@ -31,8 +31,8 @@ WRONG = [
     (
         "[zzz]\n",
         (
-            'zzz: unknown section, expected "commands", "control", "controller", "directory", "door", "driver", '
-            '"elevator", "log", "mqtt", "report" or "web"'
+            'zzz: unknown section, expected "alert", "commands", "control", "controller", "directory", "door", '
+            '"driver", "elevator", "integrations", "log", "mqtt", "report", "smtp" or "web"'
         ),
     ),
     ('[log]\npth = "x"\n', 'log.pth: unknown key, did you mean "path"?'),
