@@ -13,7 +13,7 @@ from edge.findings import KINDS, Finding, Severity, finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edge.facts import Daemon, Door, Driver, Facts, History, Upstream
+    from edge.facts import Daemon, Door, Driver, Facts, History, People, Upstream
 
 S_US: Final = 1_000_000
 HOUR_US: Final = 3_600 * S_US
@@ -169,6 +169,8 @@ def _running(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
         yield finding("DW-CLOCK-RTC", f"clock: {daemon.clock}")
     yield from _loaded(facts, daemon)
     yield from _log(facts, daemon)
+    if daemon.people is not None:
+        yield from _people(daemon.people)
     if daemon.upstream is not None:
         yield from _upstream(facts.now_us, daemon, daemon.upstream)
     for driver in daemon.drivers:
@@ -185,6 +187,13 @@ def _loaded(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
     elif facts.config_written_us is not None and facts.config_written_us > started_us:
         seen = f"written {_span(facts.now_us - facts.config_written_us)} ago"
         yield finding("DW-CONFIG-TOUCHED", seen, about=facts.config or "FILE")
+
+
+def _people(people: People) -> Iterator[Finding]:
+    if people.error is not None:
+        yield finding("DW-DIRECTORY-REFUSED", people.error, f"version {people.version} stays in force")
+    if people.readers and not people.cards and people.state == "ready":
+        yield finding("DW-DIRECTORY-EMPTY", f"{people.readers} doors have a reader, and there are no cards")
 
 
 def _log(facts: Facts, daemon: Daemon) -> Iterator[Finding]:

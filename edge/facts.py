@@ -81,6 +81,19 @@ class LogHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class People:
+    """Who may pass, in numbers."""
+
+    version: int
+    cards: int
+    state: str
+    error: str | None
+    """Why the last directory was refused."""
+    readers: int
+    """Doors that have one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Daemon:
     """A running daemon, by its own account."""
 
@@ -91,6 +104,7 @@ class Daemon:
     upstream: Upstream | None
     drivers: tuple[Driver, ...]
     doors: tuple[Door, ...]
+    people: People | None = None
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Daemon:
@@ -107,6 +121,7 @@ class Daemon:
             upstream=_upstream(answer["upstream"]),
             drivers=tuple(_driver(name, found) for name, found in answer["drivers"].items()),
             doors=tuple(_door(key, found, inputs.get(f"{key}.rex")) for key, found in answer["doors"].items()),
+            people=_people(answer),
         )
 
 
@@ -241,6 +256,14 @@ def _log(found: Mapping[str, Any]) -> LogHealth:
         error=_words(found["error"]),
         set_aside=_words(found["set_aside"]),
     )
+
+
+def _people(answer: Mapping[str, Any]) -> People | None:
+    found = answer.get("directory")
+    if found is None:
+        return None
+    readers = sum("reader" in door["points"] for door in answer["doors"].values())
+    return People(int(found["version"]), int(found["cards"]), str(found["state"]), _words(found["error"]), readers)
 
 
 def _upstream(found: Mapping[str, Any] | None) -> Upstream | None:

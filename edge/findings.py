@@ -404,6 +404,23 @@ _DRIVERS: Final = (
     ),
 )
 
+_PEOPLE: Final = (
+    Kind(
+        "DW-DIRECTORY-REFUSED",
+        _F,
+        "the latest directory of people and cards was refused",
+        ("a slip in the document", "its version was not raised", "a door it names is not configured"),
+        "doorctl check FILE names everything; correct it, raise its version, then doorctl reload",
+    ),
+    Kind(
+        "DW-DIRECTORY-EMPTY",
+        _N,
+        "there are readers, and nobody who may pass",
+        ("no directory has been made yet", "[directory] file is missing in the configuration"),
+        "make one as docs/directory.md says; doorctl cards shows what readers see",
+    ),
+)
+
 _DOORS: Final = (
     Kind(
         "DW-REX-STUCK",
@@ -550,7 +567,7 @@ _MACHINE: Final = (
 
 KINDS: Final[dict[str, Kind]] = {
     kind.code: kind
-    for group in (_SERVICE, _FILES, _CLOCK, _DISK, _BROKER, _DRIVERS, _DOORS, _MACHINE)
+    for group in (_SERVICE, _FILES, _CLOCK, _DISK, _BROKER, _DRIVERS, _PEOPLE, _DOORS, _MACHINE)
     for kind in group
 }
 """Code -> finding, in the order in which a technician should think."""

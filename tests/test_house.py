@@ -206,6 +206,8 @@ CLOCKS = re.compile(
 
 LONGEST = 300
 LONG = {
+    "edge/facts.py": "what is known of a controller, a value for each part of it",
+    "edge/diagnose.py": "facts to findings, part by part",
     "edge/directory_tables.py": "the keys of one document, each with the words its errors use",
     "edge/config.py": "one pass over one document; its parts share the report",
     "edge/daemon.py": "the wiring and the order of start and stop, in one place on purpose",

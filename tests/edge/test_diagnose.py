@@ -42,6 +42,8 @@ CASES: dict[str, Facts] = {
     "DW-SECRET-READABLE": replace(WELL, files=(FileMode("/etc/doorward/mqtt.password", 0o644, True),)),
     "DW-BOOT-STRICT-GPIOD": replace(WELL, boot=Boot("/boot/firmware/config.txt", ("dtparam=strict_gpiod",))),
     "DW-BOOT-LINE-LEVEL": replace(WELL, boot=Boot("/boot/firmware/config.txt", ("gpio=17=op,dl", "gpio=23=op,dl"))),
+    "DW-DIRECTORY-REFUSED": make.with_daemon(people=replace(make.PEOPLE, error="cards[3].number: found 7")),
+    "DW-DIRECTORY-EMPTY": make.with_daemon(people=replace(make.PEOPLE, version=0, cards=0)),
     "DW-CLOCK-UNSYNCED": make.with_daemon(clock="unsynced"),
     "DW-CLOCK-RTC": make.with_daemon(clock="rtc"),
     "DW-CLOCK-STEPS": make.with_history(clock_steps=3),
@@ -294,7 +296,10 @@ def test_no_facts_of_the_world_break_a_diagnosis(facts: Facts) -> None:
 
 def test_the_daemons_own_account_is_understood() -> None:
     since = {"mode": "2026-11-22T20:57:03Z", "contact": "2026-11-22T20:57:03Z", "alarm": "2026-11-22T20:57:03Z"}
-    door = {f.name: getattr(make.DOOR, f.name) for f in fields(make.DOOR)} | {"since": since}
+    door = {f.name: getattr(make.DOOR, f.name) for f in fields(make.DOOR)} | {
+        "since": since,
+        "points": {"reader": "gpio"},
+    }
     log = asdict(make.LOG) | {"committed": 4_003, "oldest": 1}
     answer = {
         "version": "0.1.0",
@@ -304,6 +309,7 @@ def test_the_daemons_own_account_is_understood() -> None:
         "upstream": asdict(make.UPSTREAM) | {"since": "2026-11-22T01:57:03Z", "window": 20},
         "drivers": {"gpio": {"kind": "gpio", "state": "online", "reason": None, "facts": {"stuck": ["front.lock"]}}},
         "doors": {"front": door},
+        "directory": {"version": 7, "cards": 20, "state": "ready", "error": None, "users": 12},
         "inputs": {"front.rex": {"asserted": True, "since": "2026-11-22T21:57:02.5Z"}},
     }
     rex = Input(True, NOW_US - S_US // 2)

@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from edge.facts import Boot, Daemon, Disk, Door, Driver, Facts, FileMode, History, LogHealth, Machine, Service, Socket
+from edge.facts import (
+    Boot,
+    Daemon,
+    Disk,
+    Door,
+    Driver,
+    Facts,
+    FileMode,
+    History,
+    LogHealth,
+    Machine,
+    People,
+    Service,
+    Socket,
+)
 from edge.facts import Upstream as Upstream_
 
 NOW_US = 1_795_384_623_000_000  # 2026-11-22T21:57:03Z
@@ -18,7 +32,8 @@ DOOR = Door(
 DRIVER = Driver("gpio", "gpio", "online", None)
 UPSTREAM = Upstream_("mqtts://broker.example.org:8883", "online", NOW_US - 20 * HOUR_US, 4_000, 3, 1, None)
 LOG = LogHealth("/var/lib/doorward/log.db", 0, 5 << 20, 0, 4.0, "ok", None, None)
-DAEMON = Daemon("0.1.0", 24 * 3_600.0, "synced", LOG, UPSTREAM, (DRIVER,), (DOOR,))
+PEOPLE = People(7, 20, "ready", None, 1)
+DAEMON = Daemon("0.1.0", 24 * 3_600.0, "synced", LOG, UPSTREAM, (DRIVER,), (DOOR,), PEOPLE)
 WELL = Facts(
     NOW_US,
     "0.1.0",
