@@ -119,11 +119,12 @@ def check_files(settings: Settings) -> tuple[Problem, ...]:
 
 def _directory_problems(settings: Settings, file: Path) -> list[Problem]:
     """What is wrong with the directory; checked as the daemon does, but for its version."""
-    from edge.directory_reading import DirectoryError, read  # noqa: PLC0415 -- loaded only where there is a directory
+    from edge.directory_reading import LARGEST, DirectoryError, read  # noqa: PLC0415 -- only where there is a directory
+    from edge.directory_store import read_file  # noqa: PLC0415 -- as above
 
     report = Report(settings.file)
     try:
-        read(file.read_bytes(), file, ZoneInfo(settings.controller.time_zone), doors=settings.doors)
+        read(read_file(file, LARGEST), file, ZoneInfo(settings.controller.time_zone), doors=settings.doors)
     except DirectoryError as error:
         return [*error.problems]
     except OSError as error:

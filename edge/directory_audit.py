@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from edge.directory_changes import difference
+from edge.directory_changes import differing
+from edge.log import LogUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from edge.directory import Directory
     from edge.log import Log
@@ -25,6 +29,10 @@ PROGRESS: Final = "controller.directory"
 SLICE: Final = 500
 """Events handed over at once; the next ones wait until these are on the disk, so that doors' events find room."""
 ALL: Final = "all"
+MOST_UNTOLD: Final = 10_000
+"""Records that may be on the disk and not told yet; of more nobody can tell what is missing."""
+LOOK_AGAIN_S: Final = 5.0
+"""How often it is asked whether the log has room, and whether what was handed over still waits in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class DirectoryAudit:
 
     def __init__(self, log: Log) -> None:
         """Listens for commits from now on."""
+        self.recorded = 0
+        """Events of the latest difference that are on the disk."""
         self._log = log
         self._waits_for: tuple[str, int] | None = None
         self._committed = asyncio.Event()
@@ -54,22 +64,41 @@ class DirectoryAudit:
         done, new = _done(progress, change.new.version), change.new
         if done is None:
             return
-        events = await asyncio.to_thread(difference, change.old, new, change.actor, change.at_ns, change.names)
+        events = differing(change.old, new, change.actor, change.at_ns, change.names)
+        await asyncio.to_thread(_skip, events, done)
+        self.recorded = done
         while True:
-            part = events[done : done + SLICE]
-            done += len(part)
-            so_far = ALL if done >= len(events) else done
+            part = await asyncio.to_thread(list, islice(events, SLICE))
+            so_far = self.recorded + len(part) if len(part) == SLICE else ALL
             await self._hand_over(part, json.dumps({"version": new.version, "recorded": so_far}))
+            self.recorded += len(part)
             if so_far == ALL:
                 return
 
     async def _hand_over(self, part: Sequence[Event], progress: str) -> None:
-        self._committed.clear()
-        if part:
+        if not part:
+            self._log.append((), {PROGRESS: progress})
+            return
+        is_committed = False
+        while not is_committed:
+            while self._log.health().waiting > SLICE:  # noqa: ASYNC110 -- the log tells nobody of its room
+                await asyncio.sleep(LOOK_AGAIN_S)
+            self._committed.clear()
             self._waits_for = (part[-1].correlation, len(part))
-        self._log.append(part, {PROGRESS: progress})
-        if part:
-            await self._committed.wait()
+            self._log.append(part, {PROGRESS: progress})
+            is_committed = await self._comes(part[-1].correlation)
+
+    async def _comes(self, correlation: str) -> bool:
+        """Wait until it is committed; false when the log, having been full, has dropped it."""
+        while True:
+            with suppress(TimeoutError):
+                return await asyncio.wait_for(self._committed.wait(), LOOK_AGAIN_S)
+            if self._log.health().waiting:
+                continue
+            with suppress(LogUnavailableError):  # nobody can tell now
+                new = await self._log.read(self._log.committed, MOST_UNTOLD)
+                if len(new) < MOST_UNTOLD and all(record.event.correlation != correlation for record in new):
+                    return self._committed.is_set()
 
     def _listen(self, records: Sequence[Record]) -> None:
         if self._waits_for is not None:
@@ -78,6 +107,10 @@ class DirectoryAudit:
             self._waits_for = (correlation, left) if left > 0 else None
             if left <= 0:
                 self._committed.set()
+
+
+def _skip(events: Iterator[Event], count: int) -> None:
+    deque(islice(events, count), maxlen=0)
 
 
 def _done(progress: str | None, version: int) -> int | None:

@@ -29,11 +29,19 @@ _SCHEDULE: Final = ("name", "weekly", "exceptions", "openings", "first_to_arrive
 def difference(
     old: Directory, new: Directory, actor: Actor, at_ns: int, names: Mapping[str, str] | None = None
 ) -> list[Event]:
-    """All events, in an order in which they can be applied: nothing is assigned before it exists.
+    """All events of `differing` at once: half a kilobyte each, five of them for a new person with a card."""
+    return list(differing(old, new, actor, at_ns, names))
 
-    `names` are the doors' names. Takes about a second for 100,000 cards: call it in a thread.
+
+def differing(
+    old: Directory, new: Directory, actor: Actor, at_ns: int, names: Mapping[str, str] | None = None
+) -> Iterator[Event]:
+    """Yield all events, in an order in which they can be applied: nothing is assigned before it exists.
+
+    The same two directories always yield the same events. `names` are the doors' names. Takes seconds for
+    100,000 cards, and may be long between two events: take them in a thread.
     """
-    return list(_Difference(old, new, actor, at_ns, names or {}).events())
+    return _Difference(old, new, actor, at_ns, names or {}).events()
 
 
 class _Difference:

@@ -38,6 +38,9 @@ MOST_PROBLEMS: Final = 1000
 class DirectoryError(ConfigError):
     """A directory cannot be used; `problems` holds all that is wrong with it, at least one."""
 
+    version: int | None = None
+    """The document's, as far as it was read and is one."""
+
 
 def read(document: bytes, source: Path, zone: tzinfo, **more: Any) -> Directory:  # noqa: ANN401 -- see `reading`
     """Read a directory at once; as `reading`."""
@@ -91,7 +94,9 @@ class _Reading:
     def stop(self, at: int) -> None:
         """Give up when there are more problems than that."""
         if len(self.report.problems) > at:
-            raise DirectoryError(_clean(self.report))
+            error, version = DirectoryError(_clean(self.report)), self.head.get("version")
+            error.version = version if type(version) is int else None
+            raise error
 
     def entries(self, text: str) -> Generator[None, None, None]:
         begun: set[str] = set()

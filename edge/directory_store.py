@@ -6,17 +6,22 @@ difference has been recorded. Every call blocks on the disk: never on the loop's
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import secrets
 import sqlite3
+import stat
 import zlib
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.log_file import set_aside
+from edge.log_schema import connect_read_only
 from edge.messages import Actor
+from edge.pins import SALT_BYTES, hashed, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,18 +69,18 @@ class DirectoryStore:
         self.path = path
 
     def load(self, wall_us: int) -> tuple[Stored | None, Path | None]:
-        """What is stored, and where a damaged file was moved. Raises StoreError when nobody can tell."""
+        """What is stored, and where a damaged file was moved. Raises OSError when nobody can tell."""
         try:
-            with closing(self._open()) as db:
+            with closing(self._open_to_read()) as db:
                 row = db.execute("SELECT * FROM directory").fetchone()
                 return (None if row is None else _stored(row)), None
         except (sqlite3.DatabaseError, zlib.error, ValueError, TypeError) as error:
-            if isinstance(error, sqlite3.OperationalError):  # locked, full, read only: not damaged
+            if isinstance(error, sqlite3.OperationalError):  # locked, or the disk does not answer: not damaged
                 raise StoreError(str(error)) from error
             return None, set_aside(self.path, wall_us)
 
     def replace(self, new: Stored, pieces: Iterable[str]) -> None:
-        """Put a directory in force; what was in force is kept as its previous one. Raises StoreError."""
+        """Put a directory in the place of the one that is stored, which becomes its previous one. Raises OSError."""
         packer = zlib.compressobj()
         packed = b"".join([*(packer.compress(piece.encode()) for piece in pieces), packer.flush()])
         actor = json.dumps([new.actor.kind, new.actor.id, new.actor.name, new.actor.email])
@@ -92,12 +97,21 @@ class DirectoryStore:
             raise StoreError(str(error)) from error
 
     def audited(self, version: int) -> None:
-        """Forget what was before: the difference to this version is in the log. Raises StoreError."""
+        """Forget what was before: the difference to this version is in the log. Raises OSError."""
         try:
             with closing(self._open()) as db:
                 db.execute("UPDATE directory SET previous = NULL, audited = 1 WHERE version = ?", [version])
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        """Open it even where nothing can be written, as when the kernel has remounted a card that fails read-only."""
+        try:
+            return self._open()
+        except (OSError, sqlite3.OperationalError):
+            if not self.path.exists():
+                raise
+            return connect_read_only(self.path)
 
     def _open(self) -> sqlite3.Connection:
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # hashes of PINs: for us alone
@@ -111,9 +125,30 @@ class DirectoryStore:
         return db
 
 
+def read_file(file: Path, most: int) -> bytes:
+    """Up to `most` bytes of a plain file, and one more that says that it is longer. OSError for any other file."""
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):  # a pipe would wait for ever, a device never end
+            raise OSError(errno.EINVAL, "it is no plain file", str(file))
+        return stream.read(most + 1)
+
+
 def digest_of(document: bytes) -> str:
-    """What tells two documents apart without keeping them."""
-    return hashlib.sha256(document).hexdigest()
+    """What tells a document from others without keeping it. Slow, 50 ms on a PC.
+
+    All but the PINs in clear of a document may be known, so that a fast hash would give these away: it
+    has to cost whoever tries them all as much as their own hashes do (`edge.pins`).
+    """
+    return hashed(hashlib.sha256(document).hexdigest(), secrets.token_bytes(SALT_BYTES)).text
+
+
+def is_digest_of(digest: str, document: bytes) -> bool:
+    """Whether `digest_of` made it of this document. Slow as well."""
+    try:
+        kept = parse(digest)
+    except ValueError:  # of none: nothing is known of it
+        return False
+    return kept.is_of(kept.recipe.digest(hashlib.sha256(document).hexdigest()))
 
 
 def _stored(row: tuple[Any, ...]) -> Stored:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
@@ -12,12 +13,15 @@ from hypothesis import strategies as st
 from edge import directory_audit
 from edge.directory import Directory
 from edge.directory_audit import ALL, PROGRESS, Change, DirectoryAudit
-from edge.directory_changes import difference
+from edge.directory_changes import difference, differing
 from edge.messages import SYSTEM, Event
+from tests.support import virtual
 from tests.support.people import building
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pytest
 
 OLD, NEW = Directory(), building()
 EVENTS = difference(OLD, NEW, SYSTEM, 5)
@@ -32,17 +36,30 @@ class Disk:
         self.events: list[Event] = []
         self.progress: str | None = None
         self.largest = 0
+        self.full = 0
+        self.waiting = self.committed = 0
         self.dead = asyncio.Event()
         self._listeners: list[Callable[[Any], None]] = []
 
     def on_commit(self, listener: Callable[[Any], None]) -> None:
         self._listeners.append(listener)
 
+    def health(self) -> Any:
+        return SimpleNamespace(waiting=self.waiting)
+
+    async def read(self, after: int, limit: int) -> list[Any]:
+        assert (after, limit) == (self.committed, directory_audit.MOST_UNTOLD)
+        return []
+
     def append(self, events: Sequence[Event], modes: Mapping[str, str]) -> None:
         if self.left == 0:
             self.dead.set()
             return
         self.left -= 1
+        if self.full > 0:  # what a log does that has no room: the events are lost, the mode is not
+            self.full -= 1
+            self.progress = modes[PROGRESS]
+            return
         self.largest = max(self.largest, len(events))
         self.events += events
         self.progress = modes[PROGRESS]
@@ -99,3 +116,43 @@ def test_a_directory_that_changes_nothing_is_noted_without_a_word() -> None:
     disk = Disk(10_000)
     asyncio.run(run(disk, Change(NEW, NEW, SYSTEM, 5, {})))
     assert (disk.events, json.loads(disk.progress or "")["recorded"]) == ([], ALL)
+
+
+def test_what_a_full_log_dropped_is_handed_over_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory_audit, "SLICE", 4)
+    disk = Disk(10_000)
+    disk.full = 2
+    virtual.run(lambda _loop: run(disk, CHANGE))
+    assert disk.events == EVENTS
+
+
+def test_doors_go_first_while_the_log_is_filling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory_audit, "SLICE", 4)
+    disk = Disk(10_000)
+    disk.waiting = 5
+
+    async def main(_loop: virtual.VirtualLoop) -> None:
+        recording = asyncio.create_task(run(disk, CHANGE))
+        await asyncio.sleep(3600)
+        assert disk.events == []
+        disk.waiting = 4
+        await recording
+
+    virtual.run(main)
+    assert disk.events == EVENTS
+
+
+def test_no_more_is_made_than_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = 0
+
+    def counted(*values: Any) -> Iterator[Event]:
+        nonlocal made
+        for event in differing(*values):
+            made += 1
+            yield event
+
+    monkeypatch.setattr(directory_audit, "SLICE", 4)
+    monkeypatch.setattr(directory_audit, "differing", counted)
+    disk = Disk(2)
+    asyncio.run(run(disk, CHANGE))
+    assert (len(disk.events), made) == (8, 12)
