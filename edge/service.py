@@ -22,7 +22,7 @@ from edge.runner import SITE
 from edge.searches import Asked, UnknownGroupError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 
     from edge.clock import Clock
     from edge.lifts import Lifts
@@ -115,8 +115,10 @@ class Host(Protocol):
 class Service:
     """Serves `edge.control.Service` for a daemon."""
 
-    def __init__(self, host: Host) -> None:
-        """Serves for as long as the host lives."""
+    def __init__(
+        self, host: Host, more: Mapping[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] | None = None
+    ) -> None:
+        """Serves for as long as the host lives; `more` is what other parts serve of themselves."""
         self._host = host
         self._ops: dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] = {
             "status": self._status,
@@ -129,6 +131,7 @@ class Service:
             "who": self._who,
             "reload": self._reload,
             "login": self._login,
+            **(more or {}),
             "export": ExportDesk(host, self._directory).serve,
         }
 

@@ -100,6 +100,12 @@ def parser() -> argparse.ArgumentParser:
     add("reload", "people:reload", "read the configuration and the directory again, as SIGHUP does")
     _web(add("web", "web:accounts", "who may sign in at the local page"), common)
     _sign(add("sign", "sign:sign", "sign a command for a controller that has the public key; make such keys"))
+    add("alerts", "alerts:alerts", "the open alerts, and messages about them that do not leave")
+    text = "somebody looks after this alert: it is silent and not escalated"
+    add("acknowledge", "alerts:acknowledge", text).add_argument(
+        "alert", metavar="ALERT", help="as doorctl alerts has it"
+    )
+    _integration(add("integration", "alerts:integrations", "to whom records are passed on"), common)
     sim = add("sim", "doors:simulate", "move the simulated hardware of a running daemon")
     sim.add_argument("door", metavar="DOOR")
     sim.add_argument("action", choices=ACTIONS)
@@ -185,6 +191,18 @@ def _web(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None
             verb.add_argument("name", metavar="NAME")
         if name == "add":
             verb.add_argument("--role", choices=("viewer", "operator"), default="viewer", help="viewer if left out")
+
+
+def _integration(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb, function, text in (
+        ("list", "integrations", "each with its state, how much waits for it, and the last error"),
+        ("enable", "enable", "take up one that was disabled due to errors, from where it stopped"),
+    ):
+        one = verbs.add_parser(verb, help=text, description=text, parents=[common], allow_abbrev=False)
+        one.set_defaults(run=f"alerts:{function}")
+        if verb == "enable":
+            one.add_argument("integration", metavar="ID", help="its id in the directory")
 
 
 def _count(text: str) -> int:

@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from edge.config import MOST_ELEVATORS, MOST_FLOORS, kinds
 from edge.tables import ROLES, Control, Controller, Door, Elevator, Floor, Input, Log, Mqtt, Point, Rex
+from edge.tables_alerts import MOST_ALERTS, Alert, Integrations, Smtp
 from edge.tables_commands import CommandKey, Commands
 from edge.tables_web import Web
 from tests.support.configs import GOOD, settings_of
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
-PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+PAGES = Path(__file__).parents[2] / "docs"
+PAGE = (PAGES / "configuration.md").read_text()
 SECTIONS = {
     "`[controller]`": Controller,
     "`[log]`": Log,
@@ -30,6 +32,9 @@ SECTIONS = {
     "`[commands]`": Commands,
     "`[commands.key.NAME]`": CommandKey,
     "`[web]`": Web,
+    "`[integrations]`": Integrations,
+    "`[smtp]`": Smtp,
+    "`[alert.ID]`": Alert,
     "`[door.ID]`": Door,
 }
 POINTS = {"driver": Point, "debounce_ms": Input, "instability_ms": Input, "unlocks": Rex}
@@ -128,6 +133,16 @@ def test_the_elevator_on_the_page_is_a_good_one(tmp_path: Path) -> None:
     assert 'reader = { driver = "line", address = 5 }' in example
     simple = example.replace('driver = "line", address = 5', 'driver = "sim"').replace('"gpio"', '"gp"')
     assert set(settings_of(tmp_path, GOOD + simple).drivers["gp"].points) == {"lift/ground.lock", "lift/ground.rex"}
+
+
+def test_how_many_alerts_there_may_be() -> None:
+    assert f"alerts.md). There may be {MOST_ALERTS}." in PAGE
+
+
+def test_the_alert_on_its_page_is_a_good_one(tmp_path: Path) -> None:
+    [example] = re.findall(r"```toml\n(.*?)```", (PAGES / "alerts.md").read_text(), re.DOTALL)
+    settings = settings_of(tmp_path, f'{GOOD}buzzer = {{ driver = "sim" }}\n{example}')
+    assert (settings.alerts["forced"].escalate_to.webhook, settings.smtp.host) == (("pager",), "mail.example.org")
 
 
 def test_what_the_page_says_of_sighup_is_what_happens() -> None:
