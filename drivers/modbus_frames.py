@@ -22,8 +22,8 @@ from pymodbus.pdu.register_message import (
 FLASH_ON: Final = 0x0200
 FLASH_OFF: Final = 0x0400
 MOST_TENTHS: Final = 0x7FFF
-"""Waveshare Modbus RTU Relay, development protocol V2 (www.waveshare.com/wiki/Modbus_RTU_Relay): function 5 to the address
-0x0200 + relay switches it on, to 0x0400 + relay off, for the value times 100 ms, at most 0x7FFF; then it falls back."""
+"""Waveshare Modbus RTU Relay, development protocol V2 (www.waveshare.com/wiki/Modbus_RTU_Relay): function 5 to the
+address 0x0200 + relay switches it on, to 0x0400 + relay off, for the value times 100 ms; then it falls back."""
 SHORTEST: Final = 5
 """Bytes of an answer that refuses: unit, function, reason, CRC."""
 REFUSAL: Final = 0x80
@@ -147,6 +147,8 @@ class Hearing:
         frame = bytes(self._heard[start : start + (SHORTEST if function & REFUSAL else self._length)])
         if not isinstance(self._question, Read) and not function & REFUSAL:
             return frame if frame == self._sent else None
+        if not function & REFUSAL and frame[2] != self._length - SHORTEST:
+            return None
         if len(frame) < SHORTEST or not FramerRTU.check_CRC(frame[:-2], int.from_bytes(frame[-2:], "big")):
             return None
         return frame
