@@ -127,6 +127,7 @@ class Runner:
         self._mistaken: set[tuple[str, str]] = set()  # bounded: by the doors and the kinds of exceptions
         self._lost: dict[str, str] = {}
         self._levels: dict[str, tuple[bool, int]] = {}
+        self._sirens: frozenset[str] = frozenset()
         self.listeners: list[Callable[[str], None]] = []
         """Called with a door's id after anything about it changed."""
         self.on_credential: Callable[[str, CardRead | KeysPressed], None] | None = None
@@ -193,6 +194,12 @@ class Runner:
     def schedule(self, door: str, says: ScheduleSays, memory: str) -> None:
         """Let a door's schedule speak (R9); `memory` is kept with what is recorded of it (`schedule_memory`)."""
         self._step(self._cells[door], says, {schedule_memory(door): memory})
+
+    def sound(self, doors: frozenset[str]) -> None:
+        """Let the buzzers of these doors sound for something else than their own warning, and no others."""
+        changed, self._sirens = doors ^ self._sirens, doors
+        for key in changed & self._cells.keys():
+            self._step(self._cells[key], None)
 
     def command(  # noqa: PLR0913 -- what a command says, by name
         self,
@@ -363,7 +370,8 @@ class Runner:
     def _drive(self, cell: _Cell) -> None:
         wanted = outputs(cell.door)
         changed: dict[str, dict[str, bool]] = {}
-        for role, value in (("lock", wanted.released), ("buzzer", wanted.buzzer)):
+        sounds = wanted.buzzer or cell.door.id in self._sirens
+        for role, value in (("lock", wanted.released), ("buzzer", sounds)):
             driver = cell.settings.points.get(role)
             point = f"{cell.door.id}.{role}"
             if driver is not None and cell.wired.get(point) is not value:

@@ -365,3 +365,17 @@ def test_deadlines_are_kept_to_the_nanosecond_of_the_boot_clock() -> None:
         assert locked.at_ns == began_ns + 5 * NS_PER_S
 
     play(script)
+
+
+def test_a_siren_sounds_at_its_door_until_it_is_told_to_stop() -> None:
+    async def script(bench: Bench) -> None:
+        bench.runner.sound(frozenset({"front", "elsewhere"}))
+        bench.ask("unlock")
+        await asyncio.sleep(1)
+        bench.runner.sound(frozenset())
+
+    bench = play(script)
+    assert [one for one in bench.driven if one[0].endswith("buzzer")] == [
+        ("front.buzzer", True),
+        ("front.buzzer", False),
+    ]
