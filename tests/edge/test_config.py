@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 
@@ -233,6 +234,37 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest
             ("mqtt.key_file", "hq.key", "Is a directory"),
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "problems"),
+    [
+        ('{"version": 1}', []),
+        (
+            '{"version": 0.5, "groups": [{"id": "g", "name": "G", "doors": ["fornt"]}]}',
+            [
+                ("directory.json", "version", "found 0.5, expected a whole number"),
+                ("directory.json", "groups[0].doors", 'found "fornt", which is no door of the configuration'),
+            ],
+        ),
+        ("[]", [("directory.json", "", "line 1, column 1: expected {")]),
+        (None, [("doorward.toml", "directory.file", "expected a file that can be read: No such file")]),
+        ("pipe", [("doorward.toml", "directory.file", "expected a file that can be read: it is no plain file")]),
+    ],
+)
+def test_the_directory_is_checked_with_the_configuration(
+    tmp_path: Path, content: str | None, problems: list[tuple[str, str, str]]
+) -> None:
+    file = tmp_path / "directory.json"
+    if content == "pipe":
+        os.mkfifo(file)
+    elif content is not None:
+        file.write_text(content)
+    settings = settings_of(tmp_path, GOOD + '\n[directory]\nfile = "directory.json"\n')
+    found = check_files(settings)
+    assert [(problem.file.name, problem.key) for problem in found] == [(name, key) for name, key, _ in problems]
+    assert all(text in problem.message for problem, (_, _, text) in zip(found, problems, strict=True))
+    assert settings.directory.file == file
 
 
 def test_a_credential_that_systemd_did_not_hand_over_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

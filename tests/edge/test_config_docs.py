@@ -12,7 +12,7 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from edge.config import MOST_ELEVATORS, MOST_FLOORS, kinds
-from edge.tables import ROLES, Control, Controller, Door, Elevator, Floor, Input, Log, Mqtt, Point, Rex
+from edge.tables import ROLES, Control, Controller, Directory, Door, Elevator, Floor, Input, Log, Mqtt, Point, Rex
 from edge.tables_alerts import MOST_ALERTS, Alert, Integrations, Smtp
 from edge.tables_commands import CommandKey, Commands
 from edge.tables_web import Web
@@ -29,6 +29,7 @@ SECTIONS = {
     "`[log]`": Log,
     "`[mqtt]`": Mqtt,
     "`[control]`": Control,
+    "`[directory]`": Directory,
     "`[commands]`": Commands,
     "`[commands.key.NAME]`": CommandKey,
     "`[web]`": Web,

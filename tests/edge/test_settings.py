@@ -120,6 +120,7 @@ def test_whose_signature_counts_is_taken_over(tmp_path: Path, lines: str, keys: 
         (("mqtt://broker", "mqtt://other"), ["mqtt.url"]),
         (('[mqtt]\nurl = "mqtt://broker"\n', ""), ["mqtt"]),
         (("[control]", '[control]\nsocket = "/x"'), ["control.socket"]),
+        (("[log]", '[directory]\nfile = "people.json"\n[log]'), ["directory.file"]),
         (('kind = "simulated"', 'kind = "simulated"\nbounce_ms = 5'), ["driver.sim.bounce_ms"]),
         (("[driver.gp]", '[driver.third]\nkind = "gpio"\n[driver.gp]'), ["driver.third"]),
         (("line = 27", "line = 26"), ["door.front.contact"]),
