@@ -95,6 +95,7 @@ class _Kind(StrEnum):
     STATES = "doors"
     STATUS = "status"
     REPLIES = "replies"
+    ALERTS = "alerts"
 
 
 @dataclass(slots=True)  # frozen would cost 1.5 us for each of a backlog
@@ -111,6 +112,8 @@ class _Message:
     """Whose state it carries."""
     again: bool = False
     """Part of a replay: its acknowledgement moves no cursor."""
+    taken: asyncio.Future[None] | None = None
+    """Whoever waits for its acknowledgement."""
 
 
 class Upstream:
@@ -141,6 +144,7 @@ class Upstream:
         """The highest record of this stream that was ever sent."""
         self._alarms = AlarmLane(log, self._pump, NOBODY_S)
         self._replies: deque[_Message] = deque(maxlen=MAX_REPLIES)
+        self._alerts: deque[_Message] = deque()  # bounded: by those who wait for them
         self._dirty: dict[str, None] = {}
         self._stale: dict[str, None] = {}
         """Doors whose state was refused; it is sent again with the next status."""
@@ -199,6 +203,15 @@ class Upstream:
         self._replies.append(_Message(_Kind.REPLIES, where, payload, correlation=correlation))
         self._pump()
 
+    async def alert(self, payload: bytes) -> None:
+        """Publish on `alerts`; returns when somebody has it. Raises LinkError when it was perhaps not taken."""
+        if not self._talking():
+            raise LinkError("there is no link to the broker")
+        taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._alerts.append(_Message(_Kind.ALERTS, self._topic("alerts"), payload, taken=taken))
+        self._pump()
+        await taken
+
     def _may_answer_at(self, topic: str) -> bool:
         """MQTT 5, 3.3.2.3.5: no wildcards. And nobody may make us write where our own words stand."""
         if not topic or topic.startswith("$") or any(c in topic for c in "+#\0"):
@@ -250,6 +263,8 @@ class Upstream:
             self._note(message, code)
         if message.kind is _Kind.EVENTS:
             return self._event_answered(message, code)
+        if message.taken is not None:
+            _settle(message.taken, None if code == SUCCESS else f"nobody took it: reason 0x{code:02x}")
         if message.kind is _Kind.ALARMS and code == SUCCESS:
             self._alarms.taken(message.sequence)
         elif message.kind is _Kind.ALARMS:
@@ -370,6 +385,10 @@ class Upstream:
             self._reading = None
         flying = [self._flying[mid] for mid in sorted(self._flying)]
         self._flying.clear()
+        for message in (*flying, *self._alerts):
+            if message.taken is not None:
+                _settle(message.taken, "the link to the broker went")
+        self._alerts.clear()
         self._replies.extendleft(m for m in reversed(flying) if m.kind is _Kind.REPLIES)
         again = [m.sequence for m in flying if m.again] + [record.sequence for record in self._again]
         self._again.clear()
@@ -467,6 +486,8 @@ class Upstream:
     def _next(self) -> _Message | None:
         if (alarm := self._alarms.next()) is not None:
             return self._record(_Kind.ALARMS, alarm)
+        if self._alerts:
+            return self._alerts.popleft()
         if self._replies:
             return self._replies.popleft()
         if self._status_due:
@@ -557,3 +578,12 @@ class Upstream:
 
     def _topic(self, name: str) -> str:
         return f"{self.options.topic}/{name}"
+
+
+def _settle(taken: asyncio.Future[None], why: str | None) -> None:
+    """Tell whoever still waits."""
+    if not taken.done():
+        if why is None:
+            taken.set_result(None)
+        else:
+            taken.set_exception(LinkError(why))

@@ -755,3 +755,36 @@ def test_whatever_is_lost_refused_or_cut_everything_arrives(seed: int, by_applic
     talk = converse(script, by_application=by_application, seed=seed)
     first_time = list(dict.fromkeys(talk.net.sequences()))
     assert first_time == sorted(first_time)  # a first delivery is in order
+
+
+# --- alerts ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [0, NOBODY, REFUSED])
+def test_an_alert_is_taken_when_somebody_has_it(code: int) -> None:
+    async def script(talk: Talk) -> None:
+        talk.net.code = answers(code, "alerts")
+        await talk.start()
+        if code == 0:
+            await talk.upstream.alert(b'{"n": 1}')
+        else:
+            with pytest.raises(LinkError, match="nobody took it"):
+                await talk.upstream.alert(b'{"n": 1}')
+
+    assert [sent.content for sent in converse(script).net.sent if sent.name == "alerts"] == [{"n": 1}]
+
+
+def test_an_alert_that_is_under_way_when_the_link_goes_was_perhaps_not_taken() -> None:
+    async def script(talk: Talk) -> None:
+        with pytest.raises(LinkError, match="no link"):
+            await talk.upstream.alert(b"{}")
+        talk.net.code = answers(None, "alerts")
+        await talk.start()
+        waits = asyncio.ensure_future(talk.upstream.alert(b"{}"))
+        await asyncio.sleep(0.1)
+        talk.net.link.cut()
+        with pytest.raises(LinkError, match="went"):
+            await waits
+        assert not talk.net.link.alive
+
+    converse(script)
