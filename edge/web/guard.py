@@ -36,7 +36,7 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-PUBLIC: Final = frozenset({"/sign-in", "/metrics"})
+PUBLIC: Final = frozenset({"/sign-in"})
 STATIC: Final = "/static/"
 LIVE: Final = "/live"
 """What ends so asks by itself, and keeps nobody signed in."""
