@@ -7,10 +7,11 @@ wanted of a board is a duty; a board is up while every duty has been done and no
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from drivers.modbus_frames import Read, SetCoil, SetRegister
-from drivers.modbus_points import BITS, Input, Output
+from drivers.modbus_duties import Coil, Dog, Duty, Span, Turn, spans
+from drivers.modbus_frames import SetCoil, SetRegister
+from drivers.modbus_points import Input, Output
 from edge.messages import Back, Confirmed, Level, Lost
 
 if TYPE_CHECKING:
@@ -19,77 +20,16 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from drivers.modbus_frames import Question, Values
-    from drivers.modbus_points import Settings, Watchdog
+    from drivers.modbus_points import Settings
     from edge.messages import Json, Signal
 
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
-READ_BACK_NS: Final = NS_PER_S // 2
-"""How often coils are compared with what they should be."""
 PROBE_NS: Final = NS_PER_S
 """How often a lost board is asked whether it is back: its silence takes `timeout_ms` from the others each time."""
 REFRESH_NS: Final = NS_PER_S
 FLASH_TENTHS: Final = 40
 """A relay that flashes is told so every second, for four: three may fail; it falls back four seconds after the last."""
-GAP: Final = {"discrete": 16, "coil": 16, "input": 4, "holding": 4}
-"""Entries of one table this close together are read in one go: cheaper than another question."""
-
-
-@dataclass(slots=True)
-class Coil:
-    """A relay. `wanted` is what it shall be; `told` what the board has accepted, None when nobody knows."""
-
-    point: str
-    model: Output
-    wanted: bool
-    told: bool | None = None
-    asked: bool = False
-    """Somebody waits for `Confirmed`."""
-    due_ns: int = 0
-    failures: int = 0
-    contradictions: int = 0
-
-    @property
-    def refreshed(self) -> bool:
-        """Whether the board would let it fall back by itself now."""
-        return self.model.flash is not None and self.wanted is not self.model.rest
-
-    @property
-    def urgent(self) -> bool:
-        """Whether it is not known to be as wanted."""
-        return self.told is not self.wanted
-
-
-@dataclass(slots=True)
-class Span:
-    """Entries of one table that are read together."""
-
-    read: Read
-    every_ns: int
-    values: Values | None = None
-    due_ns: int = 0
-    failures: int = 0
-
-
-@dataclass(slots=True)
-class Dog:
-    """A register that has to be written."""
-
-    setting: Watchdog
-    written: bool = False
-    due_ns: int = 0
-    failures: int = 0
-
-
-Duty: TypeAlias = Coil | Span | Dog
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One question, and whose it is."""
-
-    duty: Duty
-    question: Question
 
 
 @dataclass(slots=True)
@@ -323,30 +263,5 @@ def boards(settings: Settings, points: Mapping[str, BaseModel]) -> dict[int, Boa
             if isinstance(model, Output):
                 board.coils[point] = Coil(point, model, model.rest)
     for board in made.values():
-        board.spans = _spans(board)
+        board.spans = spans(board.unit, board.points.values(), settings.poll_ms * NS_PER_MS)
     return made
-
-
-def _spans(board: Board) -> list[Span]:
-    """What to read of a board, and how often: coils that only are read back more seldom than inputs."""
-    poll_ns = board.settings.poll_ms * NS_PER_MS
-    entries: dict[str, dict[int, int]] = {}
-    for model in board.points.values():
-        if isinstance(model, Output):
-            entries.setdefault("coil", {}).setdefault(model.coil, max(READ_BACK_NS, poll_ns))
-        elif isinstance(model, Input):
-            entries.setdefault(model.table, {})[model.input] = poll_ns
-    spans = []
-    for table, numbers in entries.items():
-        run: list[int] = []
-        for number in sorted(numbers):
-            if run and (number - run[-1] > GAP[table] or number - run[0] >= (512 if table in BITS else 64)):
-                spans.append(_span(board.unit, table, run, numbers))
-                run = []
-            run.append(number)
-        spans.append(_span(board.unit, table, run, numbers))
-    return spans
-
-
-def _span(unit: int, table: str, run: list[int], numbers: Mapping[int, int]) -> Span:
-    return Span(Read(unit, table, run[0], run[-1] - run[0] + 1), min(numbers[number] for number in run))

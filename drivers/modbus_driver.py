@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from drivers.modbus_board import Board, Turn, boards
+from drivers.modbus_board import Board, boards
 from drivers.modbus_frames import Refused
 from drivers.modbus_line import NS_PER_S, Line, NoAnswer
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from drivers.modbus_duties import Turn
     from drivers.modbus_points import Settings
     from edge.messages import Json, Signal
     from edge.ports import Emit

@@ -8,10 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from drivers import simulated
 from tests.support.gpio_bench import GpioBench
+from tests.support.modbus import ModbusBench, modbus_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -89,7 +92,17 @@ def _gpio() -> Iterator[Bench]:
     yield GpioBench(INPUTS, OUTPUTS)
 
 
-BENCHES: Final[dict[str, Callable[[], AbstractContextManager[Bench]]]] = {"gpio": _gpio, "simulated": _simulated}
+@contextmanager
+def _modbus() -> Iterator[Bench]:
+    with TemporaryDirectory() as folder, modbus_line(Path(folder), 1, 2) as line:
+        yield ModbusBench(line, INPUTS, OUTPUTS)
+
+
+BENCHES: Final[dict[str, Callable[[], AbstractContextManager[Bench]]]] = {
+    "gpio": _gpio,
+    "modbus": _modbus,
+    "simulated": _simulated,
+}
 """Driver kind -> a maker of its bench."""
 
 

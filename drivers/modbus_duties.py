@@ -1,0 +1,105 @@
+"""What is wanted of a board, one thing each: a relay to be so, inputs to be read, a register to be written.
+
+One rule: they are plain notes; when one is due and what came of it is the board's business (`modbus_board`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from drivers.modbus_frames import Read
+from drivers.modbus_points import BITS, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from drivers.modbus_frames import Question, Values
+    from drivers.modbus_points import Input, Watchdog
+
+NS_PER_S: Final = 1_000_000_000
+READ_BACK_NS: Final = NS_PER_S // 2
+"""How often coils are compared with what they should be."""
+GAP: Final = {"discrete": 16, "coil": 16, "input": 4, "holding": 4}
+"""Entries of one table this close together are read in one go: cheaper than another question."""
+
+
+@dataclass(slots=True)
+class Coil:
+    """A relay. `wanted` is what it shall be; `told` what the board has accepted, None when nobody knows."""
+
+    point: str
+    model: Output
+    wanted: bool
+    told: bool | None = None
+    asked: bool = False
+    """Somebody waits for `Confirmed`."""
+    due_ns: int = 0
+    failures: int = 0
+    contradictions: int = 0
+
+    @property
+    def refreshed(self) -> bool:
+        """Whether the board would let it fall back by itself now."""
+        return self.model.flash is not None and self.wanted is not self.model.rest
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it is not known to be as wanted."""
+        return self.told is not self.wanted
+
+
+@dataclass(slots=True)
+class Span:
+    """Entries of one table that are read together."""
+
+    read: Read
+    every_ns: int
+    values: Values | None = None
+    due_ns: int = 0
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class Dog:
+    """A register that has to be written."""
+
+    setting: Watchdog
+    written: bool = False
+    due_ns: int = 0
+    failures: int = 0
+
+
+Duty: TypeAlias = Coil | Span | Dog
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question, and whose it is."""
+
+    duty: Duty
+    question: Question
+
+
+def spans(unit: int, points: Iterable[Input | Output], poll_ns: int) -> list[Span]:
+    """What to read of a board, and how often: coils that only are read back more seldom than inputs."""
+    entries: dict[str, dict[int, int]] = {}
+    for model in points:
+        if isinstance(model, Output):
+            entries.setdefault("coil", {}).setdefault(model.coil, max(READ_BACK_NS, poll_ns))
+        else:
+            entries.setdefault(model.table, {})[model.input] = poll_ns
+    found = []
+    for table, numbers in entries.items():
+        run: list[int] = []
+        for number in sorted(numbers):
+            if run and (number - run[-1] > GAP[table] or number - run[0] >= (512 if table in BITS else 64)):
+                found.append(_span(unit, table, run, numbers))
+                run = []
+            run.append(number)
+        found.append(_span(unit, table, run, numbers))
+    return found
+
+
+def _span(unit: int, table: str, run: list[int], numbers: Mapping[int, int]) -> Span:
+    return Span(Read(unit, table, run[0], run[-1] - run[0] + 1), min(numbers[number] for number in run))
