@@ -5,16 +5,25 @@
 Processor time, so that neighbours do not count. Printed as ratios to the smallest size, per card where
 the work is per card: 1.0 is flat. The longest slice is what a door has to wait for at most when a
 directory is built on its thread: a dict that grows, or text that goes.
+
+    python -m tests.benchmarks.bench_directory --keeper 100000
+
+The keeper instead, by the wall: until a directory of so many cards is in force and stored, until each of its
+changes is recorded, until it is taken up again; and for how long the loop, which serves doors, was ever away.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import gc
 import statistics
 import sys
+import tempfile
 import time
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 from edge.access import Granted, decide
 from edge.cards import Format, encode, layout
@@ -24,6 +33,7 @@ from edge.directory_changes import difference
 from edge.directory_reading import reading
 from edge.messages import SYSTEM, CardRead
 from tests.support.directories import BERLIN, SOURCE, large
+from tests.support.keepers import CLERK, kept
 from tests.support.people import door, now
 
 if TYPE_CHECKING:
@@ -86,6 +96,61 @@ def measure(size: int, looks: int) -> tuple[float, ...]:
     return seconds / size, longest, usual, hit, miss, whole, (time.thread_time() - start) / size
 
 
+class Forgetful(list[Any]):
+    """A list of records that holds none: half a million of them would be what is measured."""
+
+    def __iadd__(self, _records: object) -> Self:
+        return self
+
+
+class Stalls:
+    """How late a timer that is due every millisecond comes, in seconds."""
+
+    def __init__(self) -> None:
+        self.late: list[float] = []
+
+    async def watch(self) -> None:
+        while True:
+            due = time.perf_counter() + 0.001
+            await asyncio.sleep(0.001)
+            self.late.append(time.perf_counter() - due)
+
+    def told(self) -> str:
+        late, self.late[:] = sorted(self.late), []
+        return f"loop late {late[round(0.99 * (len(late) - 1))] * 1e3:6.1f} ms (99 %), {late[-1] * 1e3:6.1f} ms at most"
+
+
+async def keep(size: int) -> None:
+    """One directory through the keeper, and again after a restart."""
+    document, stalls = large(size), Stalls()
+    watching = asyncio.create_task(stalls.watch())
+
+    def step(what: str, since: float) -> None:
+        say([what.ljust(10), f"{time.perf_counter() - since:7.1f} s ", stalls.told(), f" {resident_mib():5d} MiB"])
+
+    with tempfile.TemporaryDirectory() as folder:
+        async with kept(Path(folder)) as one:
+            one.log.records = Forgetful()
+            start = time.perf_counter()
+            await one.keeper.apply(document, SOURCE, CLERK)
+            step("in force", start)
+            while one.keeper.facts()["state"] != "ready":  # noqa: ASYNC110 -- nobody tells
+                await asyncio.sleep(0.05)
+            step("recorded", start)
+        async with kept(Path(folder), started=False) as one:
+            start = time.perf_counter()
+            await one.keeper.start()
+            step("restart", start)
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
+
+
+def resident_mib() -> int:
+    """Of this process, documents of the benchmark included (proc_pid_statm(5))."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
+
+
 def say(cells: list[str]) -> None:
     sys.stdout.write(" ".join(cells) + "\n")
     sys.stdout.flush()
@@ -95,7 +160,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--largest", type=int, default=1_000_000)
     parser.add_argument("--looks", type=int, default=20_000)
+    parser.add_argument("--keeper", type=int, metavar="CARDS")
     chosen = parser.parse_args()
+    if chosen.keeper:
+        asyncio.run(keep(chosen.keeper))
+        return
     names = ("build a card", "longest slice", "99 % of slices", "card known", "card unknown", "decision", "difference")
     say(["cards".rjust(9), *(name.rjust(22) for name in names)])
     first: tuple[float, ...] | None = None

@@ -87,6 +87,9 @@ def test_it_outlives_a_restart_and_is_told_once(tmp_path: Path) -> None:
             kinds = [event.type for event in await one.changes(2)]
             assert kinds == ["member.deassign_card", "card.deassign", "member.destroy", "user.destroy"]
             assert len(await one.changes(1)) == len(difference(Directory(), before, CLERK, 0))
+        stored, _ = DirectoryStore(tmp_path / "directory.db").load(0)
+        assert stored is not None
+        assert (stored.version, stored.actor, stored.audited, stored.previous) == (2, CLERK, True, None)
 
     asyncio.run(main())
 
