@@ -13,7 +13,6 @@ import random
 import secrets
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 from edge import __version__
 from edge.changes import lock_changes, lock_facts
@@ -23,12 +22,11 @@ from edge.control import Control, RequestError
 from edge.keeper import open_all
 from edge.lifts import Lifts
 from edge.log import Log, LogOptions
-from edge.log_indexer import Indexer
 from edge.messages import NS_PER_S, SYSTEM, Actor, Back, CardRead, Event, KeysPressed, Lost, Subject
 from edge.notify import Notifier
+from edge.outlets import Outlets
 from edge.people import People
 from edge.problems import ConfigError
-from edge.report_runner import ReportRunner
 from edge.runner import SITE, Runner, memory_of
 from edge.service import Service, Simulator
 from edge.settings import difference
@@ -101,6 +99,8 @@ class Daemon:
             settings.elevators, wires=self, journal=self.log, now_ns=clock.now_ns, run=secrets.token_hex(4)
         )
         self.people = People(settings, clock, runner=self.runner, log=self.log, lifts=self.lifts, light=self._light)
+        self.outlets = Outlets(self)
+        self.people.keeper.listeners.append(self.outlets.directory)
         self.watchers = Watchers(self.status)
         self.upstream: Upstream | None = None
         self._last_of: dict[str, int] = {}
@@ -152,14 +152,13 @@ class Daemon:
             shell.start()
         for name, keeper in self.keepers.items():
             self._spawn(keeper.run(self.take), f"driver {name}")
-        control = Control(self.settings.control.socket, Service(self))
+        control = Control(self.settings.control.socket, Service(self, self.outlets.ops))
         try:
             self.log.start()
             await self._remember()
             self._spawn(self.people.start(), "people")
-            self._spawn(self._index(), "index")
-            zone = ZoneInfo(self.settings.controller.time_zone)
-            self._spawn(ReportRunner(self, self.settings.reports, zone).run(), "reports")
+            self._spawn(self.outlets.index(), "index")
+            self._spawn(self.outlets.reports(), "reports")
             await control.start()
             await self._desk.start(self.settings)
             self._start_upstream()
@@ -184,10 +183,6 @@ class Daemon:
             )
             self._spawn(self._restore_late(opened), "memory")
 
-    async def _index(self) -> None:
-        await self.log.opened()
-        await Indexer(self.settings.log.path).run()
-
     async def _restore_late(self, opened: asyncio.Future[None]) -> None:
         await opened
         self._restore()
@@ -196,6 +191,7 @@ class Daemon:
         memories = self.log.modes()
         self.runner.restore(memories)
         self.people.restore(memories)
+        self.outlets.start(memories)
         if aside := self.log.health().set_aside:
             LOG.error("the log was damaged; it was moved to %s, and a new one was begun", aside)
         who = self.settings.controller
@@ -227,6 +223,7 @@ class Daemon:
         await control.close()
         with contextlib.suppress(TimeoutError):  # a dead disk: nothing that is not written may be told
             await asyncio.wait_for(self._last_words.wait(), FAREWELL_S)
+        await self.outlets.close()
         if self.upstream is not None:
             await self.upstream.close(FAREWELL_S)
         self.unwritten = await self.log.close()
@@ -363,6 +360,7 @@ class Daemon:
             "doors": all_doors(self.runner, calendar),
             "elevators": self.lifts.facts(),
             "directory": self.people.facts(),
+            **self.outlets.facts(),
         }
 
     def facts(self) -> Json:

@@ -1,0 +1,225 @@
+"""Whatever records go to beside the broker, wired to the log: integrations, alerts, reports, the index.
+
+One rule: each reads the log with a cursor of its own; none of them is waited for by a door or by another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+from edge.control import RequestError
+from edge.delivery import DeliveryError
+from edge.log_indexer import Indexer
+from edge.messages import ClockQuality
+from edge.ports import LinkError
+from edge.report_runner import ReportRunner
+from edge.schedule import EPOCH, active
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from edge.alert_runner import AlertRunner
+    from edge.alert_ways import Ways
+    from edge.clock import Clock
+    from edge.delivery_desk import Desk
+    from edge.directory import Directory
+    from edge.log import Log
+    from edge.messages import Actor, Json, Record
+    from edge.runner import Runner
+    from edge.settings import Settings
+    from edge.sync import Upstream
+    from edge.wire import Identity
+
+
+LOG: Final = logging.getLogger(__name__)
+
+
+class Host(Protocol):
+    """What the daemon lends."""
+
+    settings: Settings
+    runner: Runner
+    log: Log
+    clock: Clock
+    upstream: Upstream | None
+
+    def identity(self) -> Identity:
+        """Who we are."""
+
+    def is_late(self, record: Record) -> bool:
+        """Whether it happened long before it leaves."""
+
+    def cloudevent(self, record: Record) -> Json:
+        """A record as it looks on the wire."""
+
+    def directory(self) -> Directory:
+        """Who there is, as it is in force."""
+
+
+class Outlets:
+    """The parts, made when they are needed: most controllers have none of them."""
+
+    def __init__(self, host: Host) -> None:
+        """Nothing begins before `start`."""
+        self._host = host
+        self._desk: Desk | None = None
+        self._alerts: AlertRunner | None = None
+        self._modes: Mapping[str, str] | None = None
+
+    async def index(self) -> None:
+        """Keep the index of the log behind it."""
+        await self._host.log.opened()
+        await Indexer(self._host.settings.log.path).run()
+
+    async def reports(self) -> None:
+        """Write the reports that are due."""
+        zone = ZoneInfo(self._host.settings.controller.time_zone)
+        await ReportRunner(self._host, self._host.settings.reports, zone).run()
+
+    def start(self, modes: Mapping[str, str]) -> None:
+        """The log is open, and this is what it remembers."""
+        self._modes = modes
+        if self._host.settings.alerts:
+            self._alerts = self._make_alerts()
+            self._alerts.start(modes).add_done_callback(_say_why)
+            self._retain_for([])
+        self.directory(self._host.directory())
+
+    def directory(self, directory: Directory) -> None:
+        """Another directory is in force, with other integrations perhaps."""
+        if self._modes is None:
+            return
+        if self._desk is None and any(one.kind is not None for one in directory.integrations.values()):
+            self._desk = self._make_desk()
+            self._desk.start(self._modes)
+        if self._desk is not None:
+            self._desk.apply(directory.integrations)
+
+    async def close(self) -> None:
+        """What is under way is sent again after the next start."""
+        closing = [part.close() for part in (self._desk, self._alerts) if part is not None]
+        await asyncio.gather(*closing)
+
+    @property
+    def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
+        """What the control socket serves of this."""
+        return {name: self._serve(name) for name in ("integrations", "enable_integration", "alerts", "acknowledge")}
+
+    def facts(self) -> dict[str, Json]:
+        """For `doorctl status`."""
+        return {
+            "integrations": {} if self._desk is None else self._desk.facts(),
+            "alerts": {"open": [], "waiting": {}, "last_errors": {}} if self._alerts is None else self._alerts.facts(),
+        }
+
+    # --- what the parts ask ------------------------------------------------------------------------
+
+    def identity(self) -> Identity:
+        """See `edge.alert_runner.Host`."""
+        return self._host.identity()
+
+    def sound(self, doors: frozenset[str]) -> None:
+        """See `edge.alert_runner.Host`."""
+        self._host.runner.sound(doors)
+
+    def groups_of(self, user: str) -> frozenset[str]:
+        """See `edge.alert_policies.Where`."""
+        members = self._host.directory().members.values()
+        return frozenset(group for one in members if one.user == user for group in one.groups)
+
+    def active(self, schedule: str, record: Record) -> bool:
+        """See `edge.alert_policies.Where`."""
+        found = self._host.directory().schedules.get(schedule)
+        if found is None or record.clock is ClockQuality.UNSYNCED:
+            return True
+        return active(found, EPOCH + timedelta(microseconds=record.time_us))
+
+    async def _publish(self, payload: bytes) -> None:
+        if self._host.upstream is None:
+            raise DeliveryError("there is no broker")
+        try:
+            await self._host.upstream.alert(payload)
+        except LinkError as error:
+            raise DeliveryError(str(error)) from error
+
+    async def _post(self, integration: str, event_id: str, body: bytes) -> None:
+        if self._desk is None:
+            raise DeliveryError(f"the directory has no webhook {integration}", ours=True)
+        await self._desk.post(integration, event_id, body)
+
+    def _retain_for(self, sinks: Sequence[str]) -> None:
+        """Disabled integrations hold no record back."""
+        settings = self._host.settings
+        always = [*(["mqtt"] if settings.mqtt else []), *(["alerts"] if settings.alerts else [])]
+        self._host.log.retain_for([*always, *sinks])
+
+    # --- making them: what they import is loaded only where they are wanted ------------------------------
+
+    def _make_desk(self) -> Desk:
+        from edge.delivery_address import Reach  # noqa: PLC0415 -- see above
+        from edge.delivery_desk import Desk  # noqa: PLC0415 -- see above
+        from edge.delivery_net import Network  # noqa: PLC0415 -- see above
+        from edge.delivery_secrets import Secrets  # noqa: PLC0415 -- see above
+
+        settings, credentials = self._host.settings, os.environ.get("CREDENTIALS_DIRECTORY")
+        chosen = settings.integrations
+        network = Network() if chosen is None else Network(Reach(chosen.allow_private, chosen.networks), chosen.ca_file)
+        return Desk(
+            self._host.log,
+            self._host,
+            network=network,
+            secrets=Secrets(settings.file.parent, Path(credentials) if credentials else None),
+            chance=random.Random(),  # noqa: S311 -- jitter keeps no secret
+            now_ns=self._host.clock.now_ns,
+            retain_for=self._retain_for,
+        )
+
+    def _make_alerts(self) -> AlertRunner:
+        from edge.alert_runner import AlertRunner  # noqa: PLC0415 -- see above
+
+        return AlertRunner(
+            dict(self._host.settings.alerts),
+            log=self._host.log,
+            clock=self._host.clock,
+            host=self,
+            where=self,
+            ways=self._ways(),
+            chance=random.Random(),  # noqa: S311 -- jitter keeps no secret
+        )
+
+    def _ways(self) -> Ways:
+        from edge.alert_ways import Ways  # noqa: PLC0415 -- see above
+
+        smtp = self._host.settings.smtp
+        if smtp is None:
+            return Ways(publish=self._publish, post=self._post)
+        from edge.alert_mail import Mailer, Server  # noqa: PLC0415 -- see above
+
+        server = Server(smtp.host, smtp.port, smtp.sender, smtp.tls, smtp.username, smtp.password_file, smtp.ca_file)
+        return Ways(publish=self._publish, post=self._post, mailer=Mailer(server))
+
+    def _serve(self, op: str) -> Callable[[dict[str, Any], Actor], Awaitable[Json]]:
+        async def serve(body: dict[str, Any], actor: Actor) -> Json:
+            ops: dict[str, Any] = {}
+            for part in (self._desk, self._alerts):
+                ops |= {} if part is None else part.ops
+            if op in ops:
+                found: Json = await ops[op](body, actor)
+                return found
+            if op in {"integrations", "alerts"}:
+                return self.facts()[op]
+            raise RequestError("not_found", "there is none")
+
+        return serve
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        LOG.critical("%s ended", task.get_name(), exc_info=task.exception())
