@@ -190,7 +190,8 @@ def test_it_all_works_without_a_script(house: House) -> None:
 
 def test_it_all_works_with_a_keyboard(house: House) -> None:
     page = house.open()
-    page.keyboard.type("k3")  # the first field has the focus
+    expect(page.get_by_label("Name")).to_be_focused()
+    page.keyboard.type("k3")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
