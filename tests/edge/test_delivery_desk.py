@@ -156,6 +156,28 @@ def test_a_disabled_sink_holds_nothing_back(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_until_a_directory_is_there_every_cursor_counts(tmp_path: Path) -> None:
+    """A start must not remove what a sink that is not known yet still has to send."""
+
+    async def main() -> None:
+        clock = FakeClock()
+        async with journal(tmp_path / "log.db", clock) as held:
+            await held.write(*(opened(number=n) for n in range(5)))
+            held.log.advance("integration.pager", 2)
+        clock.tick(3 * 86_400)
+        options = LogOptions(retry_first_s=0.001, lazy_s=0.01, retention_days=1, sinks=None)
+        async with journal(tmp_path / "log.db", clock, options) as held:
+            await held.eventually(lambda: held.log.health().oldest == 3)
+            await held.write(opened(number=6))
+            assert held.log.health().oldest == 3
+            held.log.retain_for([])
+            clock.tick(3 * 86_400)
+            await held.write(opened(number=7))
+            await held.eventually(lambda: held.log.health().oldest > 5)
+
+    asyncio.run(main())
+
+
 def test_what_is_asked_of_no_integration(tmp_path: Path) -> None:
     async def main() -> None:
         clock = FakeClock()
