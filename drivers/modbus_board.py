@@ -50,6 +50,8 @@ class Board:
     probe_ns: int = 0
     repairs: int = 0
     losses: int = 0
+    slowest_ns: int = 0
+    """The longest time between two answers about the same inputs: a shorter pulse may have been missed."""
 
     # --- what is next --------------------------------------------------------------------------------
 
@@ -135,7 +137,9 @@ class Board:
             duty.written = True
             duty.due_ns = now_ns + (duty.setting.every_s or 0) * NS_PER_S
         elif isinstance(duty, Span):
-            duty.due_ns = now_ns + duty.every_ns
+            if self.up and duty.inputs:
+                self.slowest_ns = max(self.slowest_ns, now_ns - duty.read_ns)
+            duty.read_ns, duty.due_ns = now_ns, now_ns + duty.every_ns
             duty.values = values
             signals += self._compare(duty, now_ns)
             signals += self._edges(duty, now_ns)
@@ -182,6 +186,7 @@ class Board:
             "reason": self.reason,
             "repairs": self.repairs,
             "losses": self.losses,
+            "slowest_poll_ms": self.slowest_ns // NS_PER_MS,
         }
 
     # --- inside --------------------------------------------------------------------------------------

@@ -55,7 +55,10 @@ class Span:
 
     read: Read
     every_ns: int
+    inputs: bool
+    """Some of them are inputs; else they are coils that are read back."""
     values: Values | None = None
+    read_ns: int = 0
     due_ns: int = 0
     failures: int = 0
 
@@ -83,23 +86,26 @@ class Turn:
 
 def spans(unit: int, points: Iterable[Input | Output], poll_ns: int) -> list[Span]:
     """What to read of a board, and how often: coils that only are read back more seldom than inputs."""
-    entries: dict[str, dict[int, int]] = {}
+    entries: dict[str, dict[int, bool]] = {}
     for model in points:
         if isinstance(model, Output):
-            entries.setdefault("coil", {}).setdefault(model.coil, max(READ_BACK_NS, poll_ns))
+            entries.setdefault("coil", {})[model.coil] = False
         else:
-            entries.setdefault(model.table, {})[model.input] = poll_ns
+            entries.setdefault(model.table, {})[model.input] = True
     found = []
     for table, numbers in entries.items():
         run: list[int] = []
         for number in sorted(numbers):
             if run and (number - run[-1] > GAP[table] or number - run[0] >= (512 if table in BITS else 64)):
-                found.append(_span(unit, table, run, numbers))
+                found.append(_span(unit, table, run, numbers, poll_ns))
                 run = []
             run.append(number)
-        found.append(_span(unit, table, run, numbers))
+        found.append(_span(unit, table, run, numbers, poll_ns))
     return found
 
 
-def _span(unit: int, table: str, run: list[int], numbers: Mapping[int, int]) -> Span:
-    return Span(Read(unit, table, run[0], run[-1] - run[0] + 1), min(numbers[number] for number in run))
+def _span(unit: int, table: str, run: list[int], numbers: Mapping[int, bool], poll_ns: int) -> Span:
+    inputs = any(numbers[number] for number in run)
+    return Span(
+        Read(unit, table, run[0], run[-1] - run[0] + 1), poll_ns if inputs else max(READ_BACK_NS, poll_ns), inputs
+    )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 BAUDS: Final = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 BITS: Final = frozenset({"discrete", "coil"})
 """The tables whose entries are single bits; those of the others are registers of 16."""
+MOST_FLASHED: Final = 254
+"""The address 255 means every relay on boards that flash."""
 
 State: TypeAlias = Literal["on", "off"]
 Table: TypeAlias = Literal["discrete", "coil", "input", "holding"]
@@ -86,6 +88,12 @@ class Output(Point):
     coil: Number
     flash: Literal["waveshare"] | None = None
     """How the board can be told to let the relay fall back by itself after a time; see `drivers.modbus_frames`."""
+
+    @model_validator(mode="after")
+    def _one_of_its_relays(self) -> Output:
+        if self.flash is not None and self.coil > MOST_FLASHED:
+            raise ValueError(f'with "flash" expected a coil of 0 to {MOST_FLASHED}')
+        return self
 
     @property
     def on_when(self) -> bool:
