@@ -86,7 +86,7 @@ class Daemon:
             options
             or LogOptions(
                 name=who.name,
-                sinks=("mqtt",) if settings.mqtt else (),
+                sinks=None,  # until it is known who there is (`edge.outlets`)
                 retention_days=chosen.retention_days,
                 max_mib=chosen.max_mib,
             ),
@@ -156,7 +156,7 @@ class Daemon:
         try:
             self.log.start()
             await self._remember()
-            self._spawn(self.people.start(), "people")
+            self._spawn(self._take_up(), "people")
             self._spawn(self.outlets.index(), "index")
             self._spawn(self.outlets.reports(), "reports")
             await control.start()
@@ -182,6 +182,10 @@ class Daemon:
                 "the log at %s does not open (%s); guarding without it", health.path, health.error or health.writer
             )
             self._spawn(self._restore_late(opened), "memory")
+
+    async def _take_up(self) -> None:
+        await self.people.start()
+        self.outlets.settled()
 
     async def _restore_late(self, opened: asyncio.Future[None]) -> None:
         await opened

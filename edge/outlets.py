@@ -72,6 +72,8 @@ class Outlets:
         self._desk: Desk | None = None
         self._alerts: AlertRunner | None = None
         self._modes: Mapping[str, str] | None = None
+        self._directory: Directory | None = None
+        """None until one is known: before that nobody can say that an integration is gone."""
 
     async def index(self) -> None:
         """Keep the index of the log behind it."""
@@ -89,11 +91,12 @@ class Outlets:
         if self._host.settings.alerts:
             self._alerts = self._make_alerts()
             self._alerts.start(modes).add_done_callback(_say_why)
-            self._retain_for([])
-        self.directory(self._host.directory())
+        if self._directory is not None:
+            self.directory(self._directory)
 
     def directory(self, directory: Directory) -> None:
         """Another directory is in force, with other integrations perhaps."""
+        self._directory = directory
         if self._modes is None:
             return
         if self._desk is None and any(one.kind is not None for one in directory.integrations.values()):
@@ -101,6 +104,13 @@ class Outlets:
             self._desk.start(self._modes)
         if self._desk is not None:
             self._desk.apply(directory.integrations)
+        else:
+            self._retain_for([])
+
+    def settled(self) -> None:
+        """Everything there is has been taken up: without a directory no integration holds records back."""
+        if self._directory is None:
+            self._retain_for([])
 
     async def close(self) -> None:
         """What is under way is sent again after the next start."""

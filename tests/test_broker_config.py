@@ -27,7 +27,7 @@ CONFIG = Path(__file__).parents[1] / "config"
 BASE = "doorward/v1/lab/test"
 WITHIN_S = 60.0
 ALLOWED, NOBODY, DENIED = 0x00, 0x10, 0x87
-OURS = ["events", "alarms", "doors/front/state", "status", "replies", "replies/desk-1"]
+OURS = ["events", "alarms", "alerts", "doors/front/state", "status", "replies", "replies/desk-1"]
 
 
 class Guarded:
