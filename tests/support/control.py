@@ -72,6 +72,9 @@ STATUS: dict[str, Any] = {
         "cards": 20,
         "groups": 3,
         "source": "directory.json",
+        "since": SINCE,
+        "stored": True,
+        "recorded": None,
         "error": None,
     },
 }
