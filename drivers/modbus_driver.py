@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import threading
 from collections import deque
 from dataclasses import asdict, dataclass, field
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from edge.messages import Json, Signal
     from edge.ports import Emit
 
+LOG: Final = logging.getLogger(__name__)
 PATIENCE_S: Final = 0.5
 """How long `open` and `close` wait for relays to come to rest; what is slower than that is the thread's business."""
 MOST_PENDING: Final = 1024
@@ -76,7 +78,7 @@ class ModbusDriver:
         worker = _Worker(line, self._boards, self._now_ns)
         try:
             worker.settle(self._patience_s)
-        except OSError:
+        except Exception:
             line.close()
             raise
         worker.start(self.name)
@@ -208,12 +210,18 @@ class _Worker:
                 self._put(*job)
             self.settle(self._ending_s or 0)
         except OSError as error:
-            with self.changed:
-                self.failure = error
-                if self._listener is not None:
-                    self._listener.loop.call_soon_threadsafe(self._fail, self._listener, error)
+            self._lose(error)
+        except Exception as error:  # our own mistake, or a library's: the driver is lost, never silent
+            LOG.exception("a Modbus line failed")
+            self._lose(OSError(errno.EIO, f"internal error: {error!r}"))
         finally:
             self.line.close()
+
+    def _lose(self, failure: OSError) -> None:
+        with self.changed:
+            self.failure = failure
+            if self._listener is not None:
+                self._listener.loop.call_soon_threadsafe(self._fail, self._listener, failure)
 
     def _put(self, board: Board, turn: Turn) -> bool:
         """Put a question; whether the board has answered as it should."""

@@ -80,6 +80,8 @@ class Line:
             code = error.errno if isinstance(error, OSError) and error.errno else errno.EIO
             raise OSError(code, _advice(path, code, str(error))) from error
         self._fd = self._serial.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLIN)
 
     def ask(self, question: Question) -> Values:
         """Put a question and wait for its answer, () to a write. Raises NoAnswer, Refused, and OSError: no port."""
@@ -126,10 +128,12 @@ class Line:
 
     def _receive(self, patience_ns: int) -> bytes:
         """What has come; b"" when nothing has. Raises OSError when the port has gone."""
-        readable, _, _ = select.select([self._fd], [], [], patience_ns / NS_PER_S)
-        if not readable:
+        if not self._poll.poll(patience_ns / NS_PER_MS):
             return b""
-        data = os.read(self._fd, PORTION)
+        try:
+            data = os.read(self._fd, PORTION)
+        except BlockingIOError:
+            return b""
         if not data:
             raise OSError(errno.ENODEV, "the serial port has gone")
         return data

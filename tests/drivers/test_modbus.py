@@ -374,6 +374,26 @@ def test_closing_ends_run(line: ModbusLine) -> None:
     asyncio.run(scenario())
 
 
+def test_a_mistake_of_our_own_is_a_loss_and_not_silence(line: ModbusLine) -> None:
+    def mistaken(_question: object) -> tuple[int, ...]:
+        raise RuntimeError("a mistake")
+
+    async def scenario() -> None:
+        made = driver(line, TWO)
+        made.open()
+        async with running(made) as seen:
+            await seen.until(lambda: len(seen.of(Level)) == 2)
+            assert made._worker is not None
+            made._worker.line.ask = mistaken
+            with pytest.raises(OSError, match="internal error: RuntimeError"):
+                await seen.until(lambda: False)
+            with pytest.raises(OSError, match="internal error"):
+                made.apply({"a.lock": True})
+        made.close()
+
+    asyncio.run(scenario())
+
+
 def test_facts_tell_of_the_line_and_of_each_board(line: ModbusLine) -> None:
     async def scenario() -> None:
         made = driver(line, TWO)

@@ -222,3 +222,16 @@ def test_the_slowest_poll_is_told() -> None:
     desk.now_ns += 2 * S
     desk.run(0)
     assert desk.board.facts()["slowest_poll_ms"] == 2000
+
+
+def test_a_write_without_an_answer_may_have_been_heard() -> None:
+    desk = Desk({"a.lock": LOCK})
+    desk.run(0)
+    desk.board.want("a.lock", asserted=True)
+    turn = desk.board.turn(0, reading=True)
+    assert turn is not None
+    desk.coils[0] = True  # it has been heard
+    desk.board.failed(turn, "does not answer", 0)
+    desk.board.want("a.lock", asserted=False)
+    assert desk.run(0) == [Confirmed("a.lock", False, 0)]
+    assert desk.coils[0] is False
