@@ -58,7 +58,7 @@ def boot_lines(settings: Settings) -> tuple[str, ...]:
 
 
 def first_config(template: str, host: str, zone: str = "") -> str:
-    """Make a shipped configuration this machine's own: id, name, time zone, paths; an upstream and a directory are left to be added."""
+    """Make a shipped configuration this machine's own: id, name, time zone, paths; upstream and people come later."""
     identity = re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-")[:63].strip("-") or "controller"
     text = re.sub(r'(?m)^id = "[^"]*"', f'id = "{identity}"', template, count=1)
     text = re.sub(r'(?m)^name = "[^"]*"', f'name = "{identity}"', text, count=1)

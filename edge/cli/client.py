@@ -34,10 +34,11 @@ class Refused(Exception):  # noqa: N818 -- as above
 class Client:
     """One connection to a running daemon."""
 
-    def __init__(self, path: Path) -> None:
-        """Connect. Raises Unreachable."""
+    def __init__(self, path: Path, within_s: float = ANSWER_WITHIN_S) -> None:
+        """Connect; each answer has to come within so many seconds. Raises Unreachable."""
+        self._within_s = within_s
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(ANSWER_WITHIN_S)
+        self._socket.settimeout(within_s)
         try:
             self._socket.connect(str(path))
         except OSError as error:
@@ -69,7 +70,6 @@ class Client:
     def stream(self, op: str) -> Iterator[Any]:
         """Items until the daemon goes away, which raises Unreachable."""
         self._say({"op": op})
-        self._socket.settimeout(ANSWER_WITHIN_S)
         while True:
             yield self._read()["item"]
 
@@ -84,7 +84,7 @@ class Client:
         try:
             line = self._lines.readline()
         except TimeoutError:
-            raise Unreachable(f"the daemon did not answer within {ANSWER_WITHIN_S:.0f} s") from None
+            raise Unreachable(f"the daemon did not answer within {self._within_s:.0f} s") from None
         except OSError as error:
             raise Unreachable(f"the daemon hung up: {error}") from None
         if not line:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.client import Client
 from edge.cli.text import local, say, say_json, table
 
 if TYPE_CHECKING:
     import argparse
+
+RELOAD_WITHIN_S: Final = 180.0
+"""A large directory takes its time, and another one may still be recorded before it."""
 
 
 def cards(arguments: argparse.Namespace) -> int:
@@ -73,7 +76,7 @@ def _lines(one: dict[str, Any]) -> list[str]:
 
 def reload(arguments: argparse.Namespace) -> int:
     """Read the configuration and the directory again. 1 when one of them was refused."""
-    with Client(arguments.socket) as client:
+    with Client(arguments.socket, RELOAD_WITHIN_S) as client:
         found = client.ask("reload")
     if arguments.json:
         say_json(found)
