@@ -34,7 +34,7 @@ from edge.settings import (
     KeySettings,
     Settings,
 )
-from edge.tables import Control, Controller, Directory, Log, Mqtt
+from edge.tables import Control, Controller, Directory, Log, Metrics, Mqtt
 from edge.tables_alerts import MOST_ALERTS, Alert, Integrations, Smtp
 from edge.tables_commands import CommandKey, Commands
 from edge.tables_web import Web
@@ -63,6 +63,7 @@ _SECTIONS: Final[dict[str, type[tables.Table]]] = {
     "commands": Commands,
     "directory": Directory,
     "integrations": Integrations,
+    "metrics": Metrics,
     "smtp": Smtp,
     "web": Web,
 }
@@ -219,6 +220,7 @@ class _Reading:
             release=release,
             release_timing=timing,
             reports=MappingProxyType({name: report for name, report in reports.items() if report}),
+            metrics=cast("Metrics", sections["metrics"]),
             integrations=cast("Integrations", sections["integrations"]),
             smtp=cast("Smtp | None", sections.get("smtp")),
             alerts=MappingProxyType({name: policy for name, policy in alerts.items() if policy}),

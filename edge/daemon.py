@@ -159,6 +159,7 @@ class Daemon:
             self._spawn(self._take_up(), "people")
             self._spawn(self.outlets.index(), "index")
             self._spawn(self.outlets.reports(), "reports")
+            self._spawn(self.outlets.measure(), "metrics")
             await control.start()
             await self._desk.start(self.settings)
             self._start_upstream()

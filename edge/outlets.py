@@ -18,6 +18,7 @@ from edge.control import RequestError
 from edge.delivery import DeliveryError
 from edge.log_indexer import Indexer
 from edge.messages import ClockQuality
+from edge.metrics import Counts, text
 from edge.ports import LinkError
 from edge.report_runner import ReportRunner
 from edge.schedule import EPOCH, active
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 
 
 LOG: Final = logging.getLogger(__name__)
+LOOK_EVERY_S: Final = 5.0
+"""How often the loop's delay is looked at."""
+WRITE_EVERY: Final = 3
+"""After so many looks the figures are written: 15 s is what Prometheus asks in."""
 
 
 class Host(Protocol):
@@ -62,6 +67,9 @@ class Host(Protocol):
     def directory(self) -> Directory:
         """Who there is, as it is in force."""
 
+    def status(self) -> dict[str, Json]:
+        """The whole status."""
+
 
 class Outlets:
     """The parts, made when they are needed: most controllers have none of them."""
@@ -72,6 +80,9 @@ class Outlets:
         self._desk: Desk | None = None
         self._alerts: AlertRunner | None = None
         self._modes: Mapping[str, str] | None = None
+        self._counts = Counts()
+        self._unwritten: str | None = None
+        host.log.on_commit(lambda records: self._counts.committed(records, host.clock.now_ns()))
         self._directory: Directory | None = None
         """None until one is known: before that nobody can say that an integration is gone."""
 
@@ -79,6 +90,34 @@ class Outlets:
         """Keep the index of the log behind it."""
         await self._host.log.opened()
         await Indexer(self._host.settings.log.path).run()
+
+    async def measure(self) -> None:
+        """Notice how late the loop is, and write the figures for node-exporter where that is wanted."""
+        loop, file = asyncio.get_running_loop(), self._host.settings.metrics.file
+        while True:
+            for _ in range(WRITE_EVERY):
+                due_s = loop.time() + LOOK_EVERY_S
+                await asyncio.sleep(LOOK_EVERY_S)
+                self._counts.late(loop.time() - due_s)
+            if file is not None:
+                await asyncio.to_thread(self._write, file, self.metrics())
+
+    def metrics(self) -> str:
+        """Every figure as Prometheus reads it."""
+        return text(self._host.status(), self._counts, self._host.clock.now_ns())
+
+    def _write(self, file: Path, content: str) -> None:
+        """In one step: whoever reads sees the old figures or the new ones. A folder that is missing is said once."""
+        beside = file.with_name(f".{file.name}.new")
+        try:
+            beside.write_text(content)
+            beside.replace(file)
+        except OSError as error:
+            if self._unwritten is None:
+                LOG.warning("the figures cannot be written: %s", error)
+            self._unwritten = str(error)
+        else:
+            self._unwritten = None
 
     async def reports(self) -> None:
         """Write the reports that are due."""
@@ -120,7 +159,8 @@ class Outlets:
     @property
     def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
         """What the control socket serves of this."""
-        return {name: self._serve(name) for name in ("integrations", "enable_integration", "alerts", "acknowledge")}
+        parts = ("integrations", "enable_integration", "alerts", "acknowledge")
+        return {**{name: self._serve(name) for name in parts}, "metrics": self._metrics}
 
     def facts(self) -> dict[str, Json]:
         """For `doorctl status`."""
@@ -128,6 +168,9 @@ class Outlets:
             "integrations": {} if self._desk is None else self._desk.facts(),
             "alerts": {"open": [], "waiting": {}, "last_errors": {}} if self._alerts is None else self._alerts.facts(),
         }
+
+    async def _metrics(self, _body: dict[str, Any], _actor: Actor) -> Json:
+        return {"text": self.metrics()}
 
     # --- what the parts ask ------------------------------------------------------------------------
 

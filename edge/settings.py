@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from edge.tables import Metrics
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
@@ -151,6 +153,7 @@ class Settings:
     """The driver of the release input for all doors (point `controller.release`), if there is one."""
     release_timing: Timing
     reports: Mapping[str, Report] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=Metrics)
     integrations: Integrations | None = None
     smtp: Smtp | None = None
     alerts: Mapping[str, Policy] = field(default_factory=dict)
@@ -210,7 +213,7 @@ def _reports(old: Mapping[str, Report], new: Mapping[str, Report]) -> list[str]:
 
 def _sections(old: Settings, new: Settings) -> list[str]:
     keys: list[str] = []
-    for section in ("controller", "log", "mqtt", "control", "directory", "integrations", "smtp"):
+    for section in ("controller", "log", "mqtt", "control", "directory", "integrations", "smtp", "metrics"):
         before, after = getattr(old, section), getattr(new, section)
         if before is None or after is None:
             keys += [section] if before is not after else []

@@ -206,6 +206,12 @@ class Directory(Table):
     file: FilePath | None = None
 
 
+class Metrics(Table):
+    """`[metrics]`: figures for Prometheus, in a file that node-exporter reads."""
+
+    file: FilePath | None = None
+
+
 class Point(BaseModel):
     """What every point's table has; the other keys are its driver's."""
 

@@ -59,7 +59,7 @@ ALLOWED = {
     "edge.problems": "",
     "edge.tables": "edge.policy edge.problems",
     "edge.tables_*": "edge.catalogue edge.problems edge.tables",
-    "edge.settings": "",
+    "edge.settings": "edge.tables",
     "edge.config": "drivers edge edge.config_alerts edge.policy edge.problems edge.settings edge.tables edge.tables_* "
     "edge.tokens "
     "edge.directory_reading edge.directory_store",
@@ -85,8 +85,9 @@ ALLOWED = {
     "edge.directory_audit": "edge.messages edge.directory edge.directory_changes edge.log",
     "edge.directory_keeper": "edge.messages edge.directory edge.directory_* edge.log edge.problems edge.status",
     "edge.enquiries": "edge.messages edge.cards edge.directory edge.directory_writing",
+    "edge.metrics": "edge.messages edge.catalogue",
     "edge.outlets": "edge.messages edge.control edge.directory edge.delivery* edge.alert_* edge.log edge.log_indexer "
-    "edge.ports edge.report_runner edge.runner edge.schedule edge.sync edge.wire",
+    "edge.metrics edge.ports edge.report_runner edge.runner edge.schedule edge.sync edge.wire",
     "edge.people": "edge.messages edge.clock edge.directory edge.directory_keeper edge.enquiries edge.log edge.places "
     "edge.readers edge.runner edge.settings edge.status edge.timetable",
     "edge.readers": "edge.messages edge.access edge.credentials edge.directory edge.elevator edge.keypad edge.passback "

@@ -64,6 +64,8 @@ STATUS: dict[str, Any] = {
     "drivers": {"bench": {"kind": "simulated", "state": "online", "reason": None, "since": SINCE, "facts": {}}},
     "doors": {"front": DOOR},
     "elevators": {},
+    "integrations": {},
+    "alerts": {"open": [], "waiting": {}, "last_errors": {}},
     "directory": {
         "state": "ready",
         "version": 7,

@@ -79,7 +79,7 @@ class House:
         self.daemon.log.append = self._count  # type: ignore[method-assign]
         self.daemon.log.on_commit(self._commit)
         loop.waits_for = [lambda: not self._opened or self._appended > self._delivered]
-        self._service = Service(self.daemon)
+        self._service = Service(self.daemon, self.daemon.outlets.ops)
 
     def disk_is_not_waited_for(self) -> None:
         """From now on virtual time goes on although the disk does not."""

@@ -1,0 +1,111 @@
+"""Figures for Prometheus: what Debian's promtool takes, what the dashboard asks for, what was counted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from edge.catalogue import CATALOGUE
+from edge.messages import Event, Subject
+from edge.metrics import MOST_COMMITS, Counts, text
+from tests.support.control import door, status
+from tests.support.house import House, live, write_config
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).parents[2]
+S_NS = 1_000_000_000
+EVIL = 'a"b\\c\nd'
+FULL = status(
+    doors={"front": door(alarm="forced_open", contact="open"), EVIL: door(tamper="x", fault="cut", lock="unlocked")},
+    integrations={"pager": {"state": "disabled", "backlog": 7}},
+    alerts={"open": [{}, {}]},
+)
+
+
+def records(*types: str, first: int = 1) -> Sequence[Any]:
+    subject = Subject("driver", "bench", "bench")
+    made = [Event(name, 0, subject) for name in types]
+    return [type("Record", (), {"event": event, "sequence": n}) for n, event in enumerate(made, start=first)]
+
+
+def figures(said: str) -> dict[str, float]:
+    return {
+        name: float(value)
+        for name, value in re.findall(r"^(doorward_\w+(?:\{.*\})?) (\S+)$", said, re.MULTILINE)
+    }  # fmt: skip
+
+
+def test_promtool_finds_nothing_wrong() -> None:
+    tool = shutil.which("promtool")
+    if tool is None:
+        pytest.skip("promtool is missing: make test installs Debian's prometheus")
+    said = text(FULL, Counts(), S_NS)
+    done = subprocess.run([tool, "check", "metrics"], input=said, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_every_figure_is_on_the_page_and_the_dashboard_asks_for_no_other() -> None:
+    names = set(re.findall(r"^# TYPE (doorward_\w+)", text(FULL, Counts(), S_NS), re.MULTILINE))
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    assert [name for name in names if name.removeprefix("doorward_") not in page] == []
+    board = json.loads((ROOT / "config" / "grafana-doorward.json").read_text())
+    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    assert len(asked) >= len(board["panels"]) > 10
+    assert {name for expr in asked for name in re.findall(r"doorward_\w+", expr)} <= names
+    assert set(re.findall(r"lock\.\w+|reader\.\w+", " ".join(asked))) <= CATALOGUE.keys()
+
+
+def test_what_is_so_is_one() -> None:
+    counts = Counts()
+    counts.late(0.02)
+    counts.late(0.01)
+    found = figures(text(FULL, counts, S_NS))
+    assert found['doorward_door_alarm{door="front",alarm="forced_open"}'] == 1
+    assert found['doorward_door_alarm{door="front",alarm="held_open"}'] == 0
+    assert found['doorward_door_fault{door="a\\"b\\\\c\\nd"}'] == 1
+    assert found['doorward_integration_up{integration="pager"}'] == 0
+    assert (found["doorward_alerts_open"], found["doorward_loop_delay_seconds"]) == (2, 0.02)
+    assert figures(text(FULL, counts, S_NS))["doorward_loop_delay_seconds"] == 0
+    assert "upstream" not in text(status(upstream=None, integrations={}, alerts={"open": []}), counts, S_NS)
+
+
+def test_records_and_faults_are_counted_and_the_oldest_that_waits_is_known() -> None:
+    counts = Counts()
+    counts.committed(records("lock.opened", "controller.fault"), 10 * S_NS)
+    counts.committed(records("lock.opened", first=3), 20 * S_NS)
+    waiting = FULL | {"upstream": FULL["upstream"] | {"cursor": 2}}
+    found = figures(text(waiting, counts, 50 * S_NS))
+    assert found['doorward_events_total{type="lock.opened"}'] == 2
+    assert found['doorward_events_total{type="lock.closed"}'] == 0
+    assert found['doorward_driver_faults_total{driver="bench"}'] == 1
+    assert found["doorward_upstream_oldest_unacknowledged_seconds"] == 30
+    assert counts.waits_s(3, 60 * S_NS) == 0
+    for n in range(2 * MOST_COMMITS):
+        counts.committed(records("lock.opened", first=n), 0)
+    assert len(counts.commits) == MOST_COMMITS
+
+
+def test_the_daemon_writes_them_in_one_step_and_says_them_at_its_socket(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    config.write_text(config.read_text() + '\n[metrics]\nfile = "doorward.prom"\n')
+
+    async def script(house: House) -> None:
+        await house.sim("open")
+        await asyncio.sleep(20)
+        written = figures((tmp_path / "doorward.prom").read_text())
+        assert written['doorward_events_total{type="lock.forced_open"}'] == 1
+        assert written['doorward_door_open{door="front"}'] == 1
+        told = figures((await house.request("metrics"))["text"])
+        assert told.keys() == written.keys()
+
+    live(config, script)
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".new")] == []
