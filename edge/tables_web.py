@@ -26,6 +26,7 @@ class Web(Table):
     cert_file: FilePath | None = None
     key_file: FilePath | None = None
     accounts: FilePath = Field(default=Path("/var/lib/doorweb/accounts.json"), description="the path of a file")
+    metrics_token_file: FilePath | None = None
     idle_s: int = within((60, 86_400), "seconds", default=1_800)
     session_s: int = within((300, 604_800), "seconds", default=43_200)
 

@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
+from edge.web import scrape
 from edge.web.accounts import AccountsError
 from edge.web.page import see
 
@@ -36,7 +37,7 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-PUBLIC: Final = frozenset({"/sign-in"})
+PUBLIC: Final = frozenset({"/sign-in", scrape.PATH})
 STATIC: Final = "/static/"
 LIVE: Final = "/live"
 """What ends so asks by itself, and keeps nobody signed in."""

@@ -61,6 +61,8 @@ class Page:
     """The controller's name for people, as the configuration has it."""
     secure: bool
     """Whether browsers come over TLS."""
+    metrics_token_file: Path | None = None
+    """Who knows what stands in it may ask for figures."""
     forms: Forms = field(default_factory=Forms)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """One password at a time: the memory is the doors'."""

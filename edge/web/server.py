@@ -82,6 +82,7 @@ def page_for(settings: Settings, clock: Clock) -> Page:
         now_ns=clock.now_ns,
         site=settings.controller.name,
         secure=web.tls,
+        metrics_token_file=web.metrics_token_file,
     )
 
 

@@ -1,0 +1,53 @@
+"""`/metrics`: figures for Prometheus, for whoever knows the token.
+
+One rule: without a token in the configuration there is no such page, and a browser's session opens it for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from typing import TYPE_CHECKING, Final
+
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from edge.metrics import CONTENT_TYPE
+from edge.web.page import page_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+PATH: Final = "/metrics"
+SHORTEST: Final = 16
+"""Characters of a token; one that is shorter opens nothing."""
+LONGEST: Final = 4096
+BEARER: Final = "Bearer "
+
+
+async def metrics(request: Request) -> Response:
+    """The figures as they are now."""
+    page = page_of(request)
+    if page.metrics_token_file is None:
+        raise HTTPException(404)
+    token = await asyncio.to_thread(_token, page.metrics_token_file)
+    said = request.headers.get("authorization", "")
+    known = said.startswith(BEARER) and hmac.compare_digest(said.removeprefix(BEARER).encode(), token)
+    if not known or len(token) < SHORTEST:
+        return PlainTextResponse("Who asks for figures has to know the token.\n", 401, {"WWW-Authenticate": "Bearer"})
+    return Response((await page.link.ask("metrics"))["text"], media_type=CONTENT_TYPE)
+
+
+def _token(file: Path) -> bytes:
+    """What the file says, without a line end behind it; nothing when it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(LONGEST).strip()
+    except OSError:
+        return b""
+
+
+ROUTES: Final = [Route(PATH, metrics)]
