@@ -13,7 +13,7 @@ from edge.findings import KINDS, Finding, Severity, finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edge.facts import Daemon, Door, Driver, Facts, History, People, Upstream
+    from edge.facts import Daemon, Device, Door, Driver, Facts, History, People, Upstream
 
 S_US: Final = 1_000_000
 HOUR_US: Final = 3_600 * S_US
@@ -34,6 +34,9 @@ OFTEN: Final = 3
 """Alarms or losses in 24 hours that are no accident any more."""
 UNLOCKS_UNOPENED: Final = 10
 EDGES_LOST: Final = 100
+ENOUGH_ASKED: Final = 1_000
+NOISY: Final = 0.02
+"""Of the questions to a reader: a good cable loses one in thousands."""
 REX_US: Final = 5 * 60 * S_US
 FORGOTTEN_US: Final = 12 * HOUR_US
 BLOCKED_US: Final = 7 * 24 * HOUR_US
@@ -175,6 +178,10 @@ def _running(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
         yield from _upstream(facts.now_us, daemon, daemon.upstream)
     for driver in daemon.drivers:
         yield from _driver(driver)
+    online = {driver.name for driver in daemon.drivers if driver.state == "online"}
+    for device in daemon.devices:
+        if device.driver in online:  # else the line says it for all of them
+            yield from _device(device)
     lost = any(driver.state == "lost" for driver in daemon.drivers)
     for door in daemon.doors:
         yield from _door(facts.now_us, door, lost=lost)
@@ -259,6 +266,21 @@ def _driver(driver: Driver) -> Iterator[Finding]:
         yield finding("DW-EDGES-LOST", f"{driver.lost_edges} edges", about=driver.name)
     if driver.kind == "simulated":
         yield finding("DW-SIMULATED", "kind = simulated", about=driver.name)
+
+
+def _device(device: Device) -> Iterator[Finding]:
+    about = f"{device.address} on {device.driver}"
+    if device.state == "lost":
+        yield finding("DW-READER-LOST", device.reason or "no reason given", about=about)
+    elif device.encrypts is False:
+        yield finding("DW-READER-NO-CRYPTO", "it does not name communication security among its abilities", about=about)
+    elif device.secure not in {None, "own key"}:
+        yield finding("DW-READER-INSECURE", f"secure channel: {device.secure}", about=about)
+    if device.asked >= ENOUGH_ASKED and device.troubled > NOISY * device.asked:
+        seen = f"{device.troubled} of {device.asked} questions had no readable answer"
+        yield finding("DW-READER-NOISE", seen, about=about)
+    if device.power_failure:
+        yield finding("DW-READER-POWER", "it reports a power failure", about=about)
 
 
 def _why_lost(reason: str) -> str:

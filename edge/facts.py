@@ -54,6 +54,24 @@ class Driver:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """A reader or module on an OSDP line."""
+
+    driver: str
+    address: str
+    state: str
+    reason: str | None
+    secure: str | None
+    """`own key` is well; None as long as it has not been spoken to."""
+    encrypts: bool | None
+    """What it says of itself; None as long as it has said nothing."""
+    asked: int = 0
+    troubled: int = 0
+    """Questions that had no answer, or one that could not be read."""
+    power_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Upstream:
     """The conversation with the broker."""
 
@@ -105,6 +123,7 @@ class Daemon:
     drivers: tuple[Driver, ...]
     doors: tuple[Door, ...]
     people: People | None = None
+    devices: tuple[Device, ...] = ()
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Daemon:
@@ -122,6 +141,12 @@ class Daemon:
             drivers=tuple(_driver(name, found) for name, found in answer["drivers"].items()),
             doors=tuple(_door(key, found, inputs.get(f"{key}.rex")) for key, found in answer["doors"].items()),
             people=_people(answer),
+            devices=tuple(
+                _device(name, address, device)
+                for name, found in answer["drivers"].items()
+                if found["kind"] == "osdp"
+                for address, device in found.get("facts", {}).get("devices", {}).items()
+            ),
         )
 
 
@@ -285,6 +310,21 @@ def _driver(name: str, found: Mapping[str, Any]) -> Driver:
     stuck, lost = own.get("stuck", ()), own.get("lost_edges", 0)
     kind, state, reason = str(found["kind"]), str(found["state"]), _words(found["reason"])
     return Driver(name, kind, state, reason, tuple(map(str, stuck)), int(lost))
+
+
+def _device(driver: str, address: str, found: Mapping[str, Any]) -> Device:
+    abilities, counts = found.get("abilities"), found.get("counts", {})
+    return Device(
+        driver,
+        str(address),
+        str(found["state"]),
+        _words(found["reason"]),
+        _words(found.get("secure")),
+        None if not abilities else "communication_security" in abilities,
+        int(counts.get("asked", 0)),
+        sum(int(counts.get(name, 0)) for name in ("silent", "damaged", "unreadable")),
+        power_failure=found.get("power_failure") is True,
+    )
 
 
 def _door(key: str, found: Mapping[str, Any], rex: Input | None) -> Door:

@@ -404,6 +404,44 @@ _DRIVERS: Final = (
     ),
 )
 
+_READERS: Final = (
+    Kind(
+        "DW-READER-LOST",
+        _F,
+        "the reader {about} does not answer",
+        ("its cable or its power is off", "its address or speed is another one", "its key is another one"),
+        "docs/osdp.md: look at cable, power, address, baud and key; doord tries again by itself",
+    ),
+    Kind(
+        "DW-READER-NO-CRYPTO",
+        _W,
+        "the reader {about} cannot encrypt",
+        ("an old model", "its secure channel is switched off by a configuration card"),
+        "switch it on or replace the reader: whoever reaches its cable can copy cards and open the door",
+    ),
+    Kind(
+        "DW-READER-INSECURE",
+        _W,
+        "the reader {about} is not spoken to in secret",
+        ("install mode was left on", 'secure = "off" is configured'),
+        "docs/osdp.md tells how a reader gets its key",
+    ),
+    Kind(
+        "DW-READER-NOISE",
+        _W,
+        "the line to the reader {about} is bad",
+        ("no terminators, or too many", "A and B are swapped or loose", "a long cable at a high speed"),
+        "terminate both ends with 120 ohms, use a twisted pair, try a lower baud",
+    ),
+    Kind(
+        "DW-READER-POWER",
+        _W,
+        "the reader {about} has too little power",
+        ("its supply fails", "a long thin cable"),
+        "measure the voltage at the reader while its light is on",
+    ),
+)
+
 _PEOPLE: Final = (
     Kind(
         "DW-DIRECTORY-REFUSED",
@@ -567,7 +605,7 @@ _MACHINE: Final = (
 
 KINDS: Final[dict[str, Kind]] = {
     kind.code: kind
-    for group in (_SERVICE, _FILES, _CLOCK, _DISK, _BROKER, _DRIVERS, _PEOPLE, _DOORS, _MACHINE)
+    for group in (_SERVICE, _FILES, _CLOCK, _DISK, _BROKER, _DRIVERS, _READERS, _PEOPLE, _DOORS, _MACHINE)
     for kind in group
 }
 """Code -> finding, in the order in which a technician should think."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from edge.cli.diagnose import lines, looked_at, verdict
 from edge.diagnose import diagnose
-from edge.facts import LONGEST, Boot, Daemon, Disk, Facts, FileMode, Input, Machine, Service, Socket
+from edge.facts import LONGEST, Boot, Daemon, Device, Disk, Driver, Facts, FileMode, Input, Machine, Service, Socket
 from edge.findings import KINDS
 from tests.support import facts as make
 from tests.support.facts import HOUR_US, NOW_US, S_US, WELL
@@ -42,6 +42,11 @@ CASES: dict[str, Facts] = {
     "DW-SECRET-READABLE": replace(WELL, files=(FileMode("/etc/doorward/mqtt.password", 0o644, True),)),
     "DW-BOOT-STRICT-GPIOD": replace(WELL, boot=Boot("/boot/firmware/config.txt", ("dtparam=strict_gpiod",))),
     "DW-BOOT-LINE-LEVEL": replace(WELL, boot=Boot("/boot/firmware/config.txt", ("gpio=17=op,dl", "gpio=23=op,dl"))),
+    "DW-READER-LOST": make.with_reader(state="lost", reason="no answer within 200 ms"),
+    "DW-READER-NO-CRYPTO": make.with_reader(encrypts=False, secure="off"),
+    "DW-READER-INSECURE": make.with_reader(secure="no session, install mode"),
+    "DW-READER-NOISE": make.with_reader(asked=1_000, troubled=21),
+    "DW-READER-POWER": make.with_reader(power_failure=True),
     "DW-DIRECTORY-REFUSED": make.with_daemon(people=replace(make.PEOPLE, error="cards[3].number: found 7")),
     "DW-DIRECTORY-EMPTY": make.with_daemon(people=replace(make.PEOPLE, version=0, cards=0)),
     "DW-CLOCK-UNSYNCED": make.with_daemon(clock="unsynced"),
@@ -301,18 +306,31 @@ def test_the_daemons_own_account_is_understood() -> None:
         "points": {"reader": "gpio"},
     }
     log = asdict(make.LOG) | {"committed": 4_003, "oldest": 1}
+    counts = {"asked": 100_000, "silent": 5, "damaged": 4, "unreadable": 3, "busy": 9}
+    reader = {"state": "online", "reason": None, "secure": "own key", "counts": counts, "power_failure": False}
+    reader["abilities"] = {"communication_security": [1, 1]}
+    dumb = {"state": "lost", "reason": "the port is not open", "points": []}
     answer = {
         "version": "0.1.0",
         "uptime_s": 86_400.0,
         "clock": {"quality": "synced"},
         "log": log,
         "upstream": asdict(make.UPSTREAM) | {"since": "2026-11-22T01:57:03Z", "window": 20},
-        "drivers": {"gpio": {"kind": "gpio", "state": "online", "reason": None, "facts": {"stuck": ["front.lock"]}}},
+        "drivers": {
+            "gpio": {"kind": "gpio", "state": "online", "reason": None, "facts": {"stuck": ["front.lock"]}},
+            "line": {"kind": "osdp", "state": "online", "reason": None, "facts": {"devices": {"5": reader, "6": dumb}}},
+        },
         "doors": {"front": door},
         "directory": {"version": 7, "cards": 20, "state": "ready", "error": None, "users": 12},
         "inputs": {"front.rex": {"asserted": True, "since": "2026-11-22T21:57:02.5Z"}},
     }
     rex = Input(True, NOW_US - S_US // 2)
     assert Daemon.from_json(json.loads(json.dumps(answer))) == replace(
-        make.DAEMON, drivers=(replace(make.DRIVER, stuck=("front.lock",)),), doors=(replace(make.DOOR, rex=rex),)
+        make.DAEMON,
+        drivers=(replace(make.DRIVER, stuck=("front.lock",)), Driver("line", "osdp", "online", None)),
+        doors=(replace(make.DOOR, rex=rex),),
+        devices=(
+            replace(make.READER, driver="line"),
+            Device("line", "6", "lost", "the port is not open", None, None),
+        ),
     )

@@ -8,6 +8,7 @@ from typing import Any
 from edge.facts import (
     Boot,
     Daemon,
+    Device,
     Disk,
     Door,
     Driver,
@@ -32,8 +33,9 @@ DOOR = Door(
 DRIVER = Driver("gpio", "gpio", "online", None)
 UPSTREAM = Upstream_("mqtts://broker.example.org:8883", "online", NOW_US - 20 * HOUR_US, 4_000, 3, 1, None)
 LOG = LogHealth("/var/lib/doorward/log.db", 0, 5 << 20, 0, 4.0, "ok", None, None)
+READER = Device("gpio", "5", "online", None, "own key", True, 100_000, 12)
 PEOPLE = People(7, 20, "ready", None, 1)
-DAEMON = Daemon("0.1.0", 24 * 3_600.0, "synced", LOG, UPSTREAM, (DRIVER,), (DOOR,), PEOPLE)
+DAEMON = Daemon("0.1.0", 24 * 3_600.0, "synced", LOG, UPSTREAM, (DRIVER,), (DOOR,), PEOPLE, (READER,))
 WELL = Facts(
     NOW_US,
     "0.1.0",
@@ -62,6 +64,10 @@ def with_door(**changes: Any) -> Facts:
 
 def with_driver(**changes: Any) -> Facts:
     return with_daemon(drivers=(replace(DRIVER, **changes),))
+
+
+def with_reader(**changes: Any) -> Facts:
+    return with_daemon(devices=(replace(READER, **changes),))
 
 
 def with_lost(reason: str) -> Facts:
