@@ -37,6 +37,7 @@ from edge.settings import (
 from edge.tables import Control, Controller, Directory, Log, Metrics, Mqtt
 from edge.tables_alerts import MOST_ALERTS, Alert, Integrations, Smtp
 from edge.tables_commands import CommandKey, Commands
+from edge.tables_home import HomeAssistant
 from edge.tables_web import Web
 
 if TYPE_CHECKING:
@@ -63,10 +64,13 @@ _SECTIONS: Final[dict[str, type[tables.Table]]] = {
     "commands": Commands,
     "directory": Directory,
     "integrations": Integrations,
+    "home_assistant": HomeAssistant,
     "metrics": Metrics,
     "smtp": Smtp,
     "web": Web,
 }
+_OPTIONAL: Final = frozenset({"mqtt", "smtp", "home_assistant"})
+"""Sections that mean something by being there."""
 _POLICY: Final = frozenset(tables.Door.model_fields) & frozenset(DoorPolicy.__dataclass_fields__)
 _NAMED: Final = ("driver", "door", "elevator", "report", "alert")
 _Table = TypeVar("_Table", bound=BaseModel)
@@ -188,7 +192,7 @@ class _Reading:
         sections = {
             name: self.table(name, model, self.document.get(name, {}))
             for name, model in _SECTIONS.items()
-            if name not in {"mqtt", "smtp"} or name in self.document
+            if name not in _OPTIONAL or name in self.document
         }
         drivers_ = {
             name: self.driver(name, table) for name, table in self.named("driver", self.document.get("driver")).items()
@@ -198,6 +202,8 @@ class _Reading:
         declared = self.named("door", self.document.get("door"))
         doors = {name: self.door(name, table) for name, table in declared.items()}
         self.groups()
+        if "home_assistant" in self.document and "mqtt" not in self.document:
+            self.report.add("home_assistant", "found without [mqtt], expected one as well: it is told by the broker")
         commands = self.commands(cast("Commands | None", sections["commands"]), declared)
         elevators = self.elevators(declared)
         reports = self.reports()
@@ -221,6 +227,7 @@ class _Reading:
             release_timing=timing,
             reports=MappingProxyType({name: report for name, report in reports.items() if report}),
             metrics=cast("Metrics", sections["metrics"]),
+            home_assistant=cast("HomeAssistant | None", sections.get("home_assistant")),
             integrations=cast("Integrations", sections["integrations"]),
             smtp=cast("Smtp | None", sections.get("smtp")),
             alerts=MappingProxyType({name: policy for name, policy in alerts.items() if policy}),

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from edge.changes import Locks
     from edge.clock import Clock
     from edge.directory import Directory
+    from edge.home_assistant import Announcer
     from edge.keeper import Keeper
     from edge.messages import ClockQuality, Json, Record, Signal
     from edge.ports import Incoming
@@ -263,9 +264,17 @@ class Daemon:
             tuple(self.settings.doors),
             lambda upstream: MqttLink(chosen, client_id, upstream),
             random.Random(),  # noqa: S311 -- jitter keeps no secret
+            self._home_assistant(),
         )
         self.runner.listeners.append(self.upstream.door_changed)
         self.upstream.start().add_done_callback(_say_why)
+
+    def _home_assistant(self) -> Announcer | None:
+        if self.settings.home_assistant is None:
+            return None
+        from edge.home_assistant import Announcer  # noqa: PLC0415 -- few have one
+
+        return Announcer(lambda: self.settings, __version__)
 
     # --- what happens meanwhile ---------------------------------------------------------------------
 
@@ -323,7 +332,8 @@ class Daemon:
 
     def online_status(self) -> dict[str, Json]:
         """What the retained `status` says beside the state of the conversation."""
-        return {"version": __version__, "boot": self.clock.boot_id, "doors": [*self.settings.doors]}
+        quality = self.clock.quality().value
+        return {"version": __version__, "boot": self.clock.boot_id, "clock": quality, "doors": [*self.settings.doors]}
 
     def door_state(self, door: str) -> Json:
         """The retained state of a door."""
@@ -436,6 +446,8 @@ class Daemon:
         for door in changes.doors:
             self.runner.reload(changes.settings.doors[door])
         self.settings = changes.settings
+        if self.upstream is not None:
+            self.upstream.settings_changed()
         self._audit(before, actor)
         applied = list(changes.applied)
         if self._desk.obey(keyring, new) and not any(key.startswith("commands.") for key in applied):

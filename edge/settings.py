@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from edge.ports import Driver
     from edge.tables import Control, Controller, Directory, Log, Mqtt
     from edge.tables_alerts import Integrations, Smtp
+    from edge.tables_home import HomeAssistant
     from edge.tables_report import Report
     from edge.tables_web import Web
 
@@ -154,6 +155,7 @@ class Settings:
     release_timing: Timing
     reports: Mapping[str, Report] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics)
+    home_assistant: HomeAssistant | None = None
     integrations: Integrations | None = None
     smtp: Smtp | None = None
     alerts: Mapping[str, Policy] = field(default_factory=dict)
@@ -211,9 +213,23 @@ def _reports(old: Mapping[str, Report], new: Mapping[str, Report]) -> list[str]:
     return [f"report.{name}" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
 
 
+_ALONE: Final = (
+    "controller",
+    "log",
+    "mqtt",
+    "control",
+    "directory",
+    "home_assistant",
+    "integrations",
+    "smtp",
+    "metrics",
+)
+"""Sections of which there is one."""
+
+
 def _sections(old: Settings, new: Settings) -> list[str]:
     keys: list[str] = []
-    for section in ("controller", "log", "mqtt", "control", "directory", "integrations", "smtp", "metrics"):
+    for section in _ALONE:
         before, after = getattr(old, section), getattr(new, section)
         if before is None or after is None:
             keys += [section] if before is not after else []

@@ -23,7 +23,7 @@ from edge.wire import CONTENT_TYPE, Identity, encode, to_bytes
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from edge.log import Log
     from edge.messages import Json, Record
@@ -85,6 +85,23 @@ class Host(Protocol):
         """The broker is there and refuses (a reason), or takes our messages again (None)."""
 
 
+class Guest(Protocol):
+    """Somebody else's retained messages, on topics that are not below ours, said when nothing else waits but events."""
+
+    @property
+    def topics(self) -> Iterable[str]:
+        """What else to listen to."""
+
+    def begin(self) -> None:
+        """Everything is to be said: the link is new."""
+
+    def heard(self, incoming: Incoming, now_s: float) -> None:
+        """A message on one of the topics."""
+
+    def next(self) -> tuple[str, bytes] | None:
+        """Take the next message: its topic and content; None when everything is said."""
+
+
 class _Kind(StrEnum):
     """What can be refused, each by itself."""
 
@@ -96,6 +113,7 @@ class _Kind(StrEnum):
     STATUS = "status"
     REPLIES = "replies"
     ALERTS = "alerts"
+    GUEST = "guest"
 
 
 @dataclass(slots=True)  # frozen would cost 1.5 us for each of a backlog
@@ -127,6 +145,7 @@ class Upstream:
         doors: Sequence[str],
         make_link: Callable[[Upstream], Link],
         chance: random.Random,
+        guest: Guest | None = None,
     ) -> None:
         """`make_link` makes a new link that reports to this object; `chance` jitters the pauses."""
         self.options = options
@@ -135,7 +154,7 @@ class Upstream:
         self.reconnects = self.ignored_acks = 0
         self.window = options.window
         self._log, self._host, self._doors = log, host, tuple(doors)
-        self._make_link, self._chance = make_link, chance
+        self._make_link, self._chance, self._guest = make_link, chance, guest
         self._link: Link | None = None
         self._lost: asyncio.Future[str] | None = None
         self._stream = ""
@@ -149,6 +168,8 @@ class Upstream:
         self._stale: dict[str, None] = {}
         """Doors whose state was refused; it is sent again with the next status."""
         self._status_due = self._leaving = False
+        self._unsaid = False
+        """A message of the guest was refused: all are said again then, too."""
         self._replays: deque[tuple[int, int]] = deque(maxlen=MAX_REPLAYS)
         """After and through: ranges to send again; of too many the oldest are forgotten."""
         self._again: deque[Record] = deque()
@@ -196,6 +217,12 @@ class Upstream:
         """Its retained state is out of date; the newest state wins."""
         self._dirty[door] = None
         self._pump()
+
+    def settings_changed(self) -> None:
+        """Whatever they say elsewhere is said again."""
+        if self._guest is not None:
+            self._guest.begin()
+            self._pump()
 
     def reply(self, topic: str | None, payload: bytes, correlation: bytes | None) -> None:
         """Answer a command; of too many answers the oldest are forgotten."""
@@ -272,10 +299,12 @@ class Upstream:
         return False
 
     def _note(self, message: _Message, code: int) -> None:
-        if message.topic.startswith(self._topic("")):  # who asks for an answer elsewhere may have it refused
+        guest = message.kind is _Kind.GUEST
+        if guest or message.topic.startswith(self._topic("")):  # who asks for an answer elsewhere may have it refused
             self._judge(message.kind, code, f"the broker refuses {message.topic}: reason 0x{code:02x}")
         if message.door and code >= FAILURE:
             self._stale[message.door] = None
+        self._unsaid |= guest and code >= FAILURE
 
     def _event_answered(self, message: _Message, code: int) -> bool:
         """A success code that says `no matching subscribers` is no success for a record."""
@@ -297,8 +326,13 @@ class Upstream:
 
     def subscribed(self, code: int) -> None:
         """The broker's answer to our subscriptions: the worst of its reason codes."""
-        why = f"the broker does not let us read {self._topic('commands')} and ack: reason 0x{code:02x}"
+        others = "".join(f", {topic}" for topic in self._listens_to()[2:])
+        why = f"the broker does not let us read {self._topic('commands')}, ack{others}: reason 0x{code:02x}"
         self._judge(_Kind.COMMANDS, code, why)
+
+    def _listens_to(self) -> list[str]:
+        also = () if self._guest is None else self._guest.topics
+        return [self._topic("commands"), self._topic("ack"), *also]
 
     def incoming(self, incoming: Incoming) -> None:
         """A command, or an acknowledgement of the application."""
@@ -306,6 +340,9 @@ class Upstream:
             self._application_ack(incoming)
         elif incoming.topic == self._topic("commands"):
             self._host.ordered(incoming)
+        elif self._guest is not None:
+            self._guest.heard(incoming, asyncio.get_running_loop().time())
+            self._pump()
 
     def lost(self, reason: str) -> None:
         """The link is gone."""
@@ -347,7 +384,7 @@ class Upstream:
         try:
             terms = await link.connect((self._topic("status"), self._status(online=False)))
             self.window = max(1, min(self.options.window, terms.receive_maximum))
-            link.subscribe([self._topic("commands"), self._topic("ack")])
+            link.subscribe(self._listens_to())
             self._link = link
             self._begin()
             while not self._lost.done():
@@ -372,6 +409,9 @@ class Upstream:
         self._progress_s = self._stored_s = asyncio.get_running_loop().time()
         self._dirty = dict.fromkeys(self._doors)
         self._status_due = True
+        self._unsaid = False
+        if self._guest is not None:
+            self._guest.begin()
         self._alarms.start()
         self._pump()
 
@@ -447,6 +487,9 @@ class Upstream:
             self._status_due = True
             self._dirty |= self._stale
             self._stale.clear()
+            if self._unsaid:
+                self._unsaid = False
+                self.settings_changed()
         self._pump()
 
     def _press(self, now_s: float) -> None:
@@ -490,6 +533,10 @@ class Upstream:
             return self._alerts.popleft()
         if self._replies:
             return self._replies.popleft()
+        return self._next_state() or self._next_event()
+
+    def _next_state(self) -> _Message | None:
+        """How things are: retained, and the newest only."""
         if self._status_due:
             self._status_due, self._status_s = False, asyncio.get_running_loop().time()
             status = self._status(online=not self._leaving)
@@ -499,7 +546,9 @@ class Upstream:
             del self._dirty[door]
             state = to_bytes(self._host.door_state(door))
             return _Message(_Kind.STATES, self._topic(f"doors/{door}/state"), state, retain=True, door=door)
-        return self._next_event()
+        if self._guest is not None and (said := self._guest.next()) is not None:
+            return _Message(_Kind.GUEST, said[0], said[1], retain=True)
+        return None
 
     def _next_event(self) -> _Message | None:
         if asyncio.get_running_loop().time() < self._quiet_until_s:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, cast
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from edge import policy as rules
 from edge.policy import HeldOpenFrom, Relock
@@ -54,9 +54,17 @@ def _name(value: object) -> str:
     return value
 
 
+def _topic(value: str) -> str:
+    bad = not value.isprintable() or any(c in value for c in "+#") or value.startswith("$")
+    if bad or len(value) > LONGEST_NAME or not all(value.split("/")):
+        raise ValueError(f"found {shown(value)}, expected levels like doorward/v1, without + and # and empty ones")
+    return value
+
+
 FilePath: TypeAlias = Annotated[Path, BeforeValidator(_path)]
 Id: TypeAlias = Annotated[str, BeforeValidator(_identifier)]
 Name: TypeAlias = Annotated[str, BeforeValidator(_name)]
+Topic: TypeAlias = Annotated[str, AfterValidator(_topic)]
 Wires: TypeAlias = dict[str, Any]
 """A point's inline table before its driver has read it."""
 
@@ -118,7 +126,7 @@ class Mqtt(Table):
     key_file: FilePath | None = None
     ack: Literal["broker", "application"] = "broker"
     window: int = within((1, 1000), "messages", default=20)
-    prefix: str = Field(default="doorward/v1", description="an MQTT topic without wildcards")
+    prefix: Topic = Field(default="doorward/v1", description="an MQTT topic without wildcards")
     keepalive_s: int = within((5, 3600), "seconds", default=30)
 
     @field_validator("url")
@@ -156,14 +164,6 @@ class Mqtt(Table):
     def _a_pair(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         if value is not None and info.data.get("cert_file", value) is None:
             raise ValueError("found without cert_file, expected one as well")
-        return value
-
-    @field_validator("prefix")
-    @classmethod
-    def _a_topic(cls, value: str) -> str:
-        bad = not value.isprintable() or any(c in value for c in "+#") or value.startswith("$")
-        if bad or len(value) > LONGEST_NAME or not all(value.split("/")):
-            raise ValueError(f"found {shown(value)}, expected levels like doorward/v1, without + and # and empty ones")
         return value
 
     @property

@@ -86,6 +86,7 @@ ALLOWED = {
     "edge.directory_keeper": "edge.messages edge.directory edge.directory_* edge.log edge.problems edge.status",
     "edge.enquiries": "edge.messages edge.cards edge.directory edge.directory_writing",
     "edge.metrics": "edge.messages edge.catalogue",
+    "edge.home_assistant": "edge.messages edge.catalogue edge.door_state edge.wire",
     "edge.outlets": "edge.messages edge.control edge.directory edge.delivery* edge.alert_* edge.log edge.log_indexer "
     "edge.metrics edge.ports edge.report_runner edge.runner edge.schedule edge.sync edge.wire",
     "edge.people": "edge.messages edge.clock edge.directory edge.directory_keeper edge.enquiries edge.log edge.places "
@@ -194,6 +195,7 @@ CORE = [
     "alert_memory",
     "syslog",
     "delivery_address",
+    "home_assistant",
 ]
 IMPURE = {"asyncio", "time", "os", "socket", "sqlite3", "threading", "logging", "subprocess", "pathlib", "random"}
 

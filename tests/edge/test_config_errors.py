@@ -32,7 +32,8 @@ WRONG = [
         "[zzz]\n",
         (
             'zzz: unknown section, expected "alert", "commands", "control", "controller", "directory", "door", '
-            '"driver", "elevator", "integrations", "log", "metrics", "mqtt", "report", "smtp" or "web"'
+            '"driver", "elevator", "home_assistant", "integrations", "log", "metrics", "mqtt", "report", "smtp" '
+            'or "web"'
         ),
     ),
     ('[log]\npth = "x"\n', 'log.pth: unknown key, did you mean "path"?'),
