@@ -1,4 +1,4 @@
-"""doord, the broker and a webhook's receiver die in turn: no record and no alert is lost on its way out."""
+"""doord, its page, the broker and a webhook's receiver die in turn: no record and no alert is lost on its way out."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.support.broker import Broker, free_port
 from tests.support.doord import Doord
 from tests.support.people import document
 from tests.support.subscriber import Subscriber
+from tests.support.web import Doorweb, write_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,9 @@ socket = "doord.sock"
 file = "directory.json"
 [mqtt]
 url = "mqtt://127.0.0.1:{broker}"
+[web]
+listen = "127.0.0.1:0"
+accounts = "accounts.json"
 [integrations]
 allow_private = true
 [alert.forced]
@@ -117,20 +121,25 @@ def forced(doord: Doord, times: int = 2) -> None:
     until(lambda: doord.ask("status")["log"]["waiting"] == 0, "the disk")
 
 
-def test_nothing_is_lost_on_the_way_out_whoever_dies(tmp_path: Path) -> None:
-    pager = {
-        "id": "pager", "name": "Pager", "kind": "webhook", "types": ["lock.*"], "secret": "pager",
-    }  # fmt: skip
-    broker, receiver = Broker(tmp_path / "broker"), Receiver().start()
-    people = document()
+def prepare(folder: Path, broker: Broker, receiver: Receiver) -> Path:
+    """A configuration whose records go to this broker and this receiver."""
+    url = f"http://127.0.0.1:{receiver.port}/doors"
+    pager = {"id": "pager", "name": "Pager", "kind": "webhook", "types": ["lock.*"], "secret": "pager", "url": url}
+    people = document() | {"integrations": [pager]}
     people["groups"] = [{**people["groups"][0], "doors": ["front"]}]
     people["members"] = [{**people["members"][0], "groups": ["always"]}]
-    people["integrations"] = [{**pager, "url": f"http://127.0.0.1:{receiver.port}/doors"}]
-    (tmp_path / "directory.json").write_text(json.dumps(people))
-    (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "pager").write_bytes(SECRET)
-    config = tmp_path / "doorward.toml"
+    (folder / "directory.json").write_text(json.dumps(people))
+    (folder / "secrets").mkdir()
+    (folder / "secrets" / "pager").write_bytes(SECRET)
+    write_accounts(folder / "accounts.json", olga="viewer")
+    config = folder / "doorward.toml"
     config.write_text(CONFIG.format(broker=broker.port))
+    return config
+
+
+def test_nothing_is_lost_on_the_way_out_whoever_dies(tmp_path: Path) -> None:
+    broker, receiver = Broker(tmp_path / "broker"), Receiver().start()
+    config = prepare(tmp_path, broker, receiver)
     doord = Doord(config)
     with broker, Subscriber(broker.port, "doorward/v1/lab/test") as upstream:
         doord.start()
@@ -146,6 +155,10 @@ def test_nothing_is_lost_on_the_way_out_whoever_dies(tmp_path: Path) -> None:
             forced(doord)
             receiver.start()
 
+            page = Doorweb(config).__enter__()
+            assert page.process is not None
+            page.process.kill()
+            page.process.wait()
             broker.stop()
             forced(doord)
             doord.kill()
