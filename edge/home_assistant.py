@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edge.settings import DoorSettings, Settings
 
 CONTROLLER: Final = "controller"
-"""The last name of the controller's own message; no door may be called so."""
+"""The controller among its doors, of which none may be called so."""
 BORN: Final = b"online"
 """What Home Assistant says of itself when it starts."""
 BIRTH_S: Final = 30.0
@@ -38,15 +38,14 @@ EVENTS: Final = tuple(
 Part = dict[str, Any]
 
 
-def node(settings: Settings) -> str:
-    """Whose messages these are; ids have no `_`, so no two controllers share it."""
-    return f"doorward_{settings.controller.site}_{settings.controller.id}"
-
-
 def topic(settings: Settings, device: str) -> str:
-    """Where the message about a device stands; `device` is a door or CONTROLLER."""
-    assert settings.home_assistant is not None  # noqa: S101 -- asked only where there is one
-    return f"{settings.home_assistant.prefix}/device/{node(settings)}/{device}/config"
+    """Where the message about a device stands; `device` is a door or CONTROLLER.
+
+    One level is the controller's id alone, which is all that a broker's access list can tell users by.
+    """
+    chosen, who = settings.home_assistant, settings.controller
+    assert chosen is not None  # noqa: S101 -- asked only where there is one
+    return f"{chosen.prefix}/device/{who.id}/doorward_{who.site}_{device}/config"
 
 
 def devices(settings: Settings) -> list[str]:
@@ -57,7 +56,8 @@ def devices(settings: Settings) -> list[str]:
 
 def message(settings: Settings, device: str, version: str) -> bytes:
     """Everything about one device."""
-    who, own = settings.controller, node(settings)
+    who = settings.controller
+    own = f"doorward_{who.site}_{who.id}"  # ids have no `_`: no two things are called the same
     shown: Part = {"manufacturer": "Doorward", "sw_version": version}
     if device == CONTROLLER:
         shown |= {"identifiers": [own], "name": who.name, "model": "Door controller"}
@@ -220,7 +220,7 @@ class Announcer:
         chosen = settings().home_assistant
         assert chosen is not None  # noqa: S101 -- see `topic`
         self._birth = f"{chosen.prefix}/status"
-        self._ours = f"{chosen.prefix}/device/{node(settings())}/"
+        self._ours = topic(settings(), "").removesuffix("/config")
         self._due: dict[str, None] = {}
         """Topics; a message is made when its turn comes."""
         self._born_s = -BIRTH_S
@@ -228,21 +228,22 @@ class Announcer:
     @property
     def topics(self) -> Iterable[str]:
         """What to listen to: that it starts, and what the broker keeps of ours, which is all the memory there is."""
-        return self._birth, f"{self._ours}+/config"
+        return self._birth, f"{self._ours.rpartition('/')[0]}/+/config"
 
     def begin(self) -> None:
         """Everything is to be said: the link is new, or the settings are."""
         wanted = [topic(self._settings(), device) for device in devices(self._settings())]
         self._due = {**dict.fromkeys(wanted), **self._due}
 
-    def heard(self, incoming: Incoming, now_s: float) -> None:
-        """Home Assistant started; or the broker shows what it keeps."""
-        if incoming.topic == self._birth:
-            if incoming.payload == BORN and now_s - self._born_s >= BIRTH_S:
-                self._born_s = now_s
-                self.begin()
+    def heard(self, incoming: Incoming, now_s: float) -> bool:
+        """Home Assistant started, and has subscribed (True); or the broker shows what it keeps."""
+        born = (incoming.topic, incoming.payload) == (self._birth, BORN) and now_s - self._born_s >= BIRTH_S
+        if born:
+            self._born_s = now_s
+            self.begin()
         elif self._is_stray(incoming) and len(self._due) < MOST_STRAYS:
             self._due[incoming.topic] = None
+        return born
 
     def next(self) -> tuple[str, bytes] | None:
         """The next retained message: its topic and content; empty for a device that is gone."""

@@ -95,8 +95,8 @@ class Guest(Protocol):
     def begin(self) -> None:
         """Everything is to be said: the link is new."""
 
-    def heard(self, incoming: Incoming, now_s: float) -> None:
-        """A message on one of the topics."""
+    def heard(self, incoming: Incoming, now_s: float) -> bool:
+        """A message on one of the topics; True when somebody has begun to listen to events. Seldom, whatever comes."""
 
     def next(self) -> tuple[str, bytes] | None:
         """Take the next message: its topic and content; None when everything is said."""
@@ -341,7 +341,8 @@ class Upstream:
         elif incoming.topic == self._topic("commands"):
             self._host.ordered(incoming)
         elif self._guest is not None:
-            self._guest.heard(incoming, asyncio.get_running_loop().time())
+            if self._guest.heard(incoming, asyncio.get_running_loop().time()):
+                self._quiet_until_s = 0.0
             self._pump()
 
     def lost(self, reason: str) -> None:
