@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from edge.messages import Json, Record
+    from edge.sync import Guest
 
 TOPIC = "doorward/v1/lab/test"
 LATE_NS = 10_000_000_000
@@ -56,7 +57,7 @@ class FakeLink:
         return Connected(self.net.receive_maximum)
 
     def subscribe(self, topics: Sequence[str]) -> None:
-        assert set(topics) == {f"{TOPIC}/commands", f"{TOPIC}/ack"}
+        assert set(topics) - {"ha/status"} == {f"{TOPIC}/commands", f"{TOPIC}/ack"}
         asyncio.get_running_loop().call_soon(self.hearer.subscribed, self.net.suback)
 
     def publish(
@@ -75,7 +76,8 @@ class FakeLink:
         self._mid += 1
         self.flying += 1
         self.net.most_in_flight = max(self.net.most_in_flight, self.flying)
-        sent = Sent(asyncio.get_running_loop().time(), name, json.loads(payload), retain, correlation)
+        content = json.loads(payload) if payload else None
+        sent = Sent(asyncio.get_running_loop().time(), name, content, retain, correlation)
         self.net.sent.append(sent)
         self.net.answer(self, self._mid, sent)
         return self._mid
@@ -160,7 +162,9 @@ class Desk:
 class Talk:
     """One conversation in virtual time."""
 
-    def __init__(self, loop: virtual.VirtualLoop, *, by_application: bool, window: int, seed: int) -> None:
+    def __init__(
+        self, loop: virtual.VirtualLoop, *, by_application: bool, window: int, seed: int, guest: Guest | None = None
+    ) -> None:
         self.loop = loop
         self.journal = FakeJournal(loop.now_ns)
         self.net, self.desk = Net(), Desk(self.journal)
@@ -171,6 +175,7 @@ class Talk:
             tuple(self.desk.states),
             lambda upstream: FakeLink(self.net, upstream),
             random.Random(seed),
+            guest,
         )
 
     @property
@@ -197,12 +202,13 @@ def converse(
     by_application: bool = False,
     window: int = 20,
     seed: int = 1,
+    guest: Guest | None = None,
 ) -> Talk:
     """Let `script` act on a conversation; end it; return it to be looked at."""
     kept: list[Talk] = []
 
     async def main(loop: virtual.VirtualLoop) -> None:
-        talk = Talk(loop, by_application=by_application, window=window, seed=seed)
+        talk = Talk(loop, by_application=by_application, window=window, seed=seed, guest=guest)
         kept.append(talk)
         await script(talk)
         await talk.upstream.close(0.0)
