@@ -142,6 +142,30 @@ def test_a_controller_writes_only_what_it_says_and_an_upstream_only_what_it_asks
         assert other.heard == []
 
 
+def test_home_assistant_commands_and_is_told_by_each_controller_of_itself(guarded: Guarded) -> None:
+    port, told = guarded.broker.port, "homeassistant/device/test/doorward_lab_front/config"
+    with (
+        Client(port, guarded.context("test")) as controller,
+        Client(port, guarded.context("home-assistant")) as home,
+        Client(port, guarded.context("other")) as other,
+    ):
+        home.hears("#")
+        controller.hears("homeassistant/#")
+        other.hears("homeassistant/#")
+        assert (controller.says(told), other.says(told)) == (ALLOWED, DENIED)
+        assert controller.says("homeassistant/status") == DENIED
+        assert controller.says("homeassistant/lock/test/front/config") == DENIED
+        assert controller.says(f"{BASE}/status") == ALLOWED
+        assert home.says(f"{BASE}/commands") in {ALLOWED, NOBODY}
+        assert {home.says(f"{BASE}/{name}") for name in (*OURS, "ack")} == {DENIED}
+        assert home.says("homeassistant/status") == ALLOWED
+        home.until(lambda: len(home.heard) == 4)
+        controller.until(lambda: len(controller.heard) == 2)
+        other.until(lambda: other.heard)
+        assert [topic for topic, _ in controller.heard] == [told, "homeassistant/status"]
+        assert [topic for topic, _ in other.heard] == ["homeassistant/status"]
+
+
 @pytest.mark.parametrize("name", [None, "stranger"])
 def test_who_has_no_certificate_of_this_authority_is_not_let_in(guarded: Guarded, tmp_path: Path, name: str) -> None:
     context = guarded.context(None)

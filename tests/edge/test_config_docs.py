@@ -15,6 +15,7 @@ from edge.config import MOST_ELEVATORS, MOST_FLOORS, kinds
 from edge.tables import ROLES, Control, Controller, Directory, Door, Elevator, Floor, Input, Log, Mqtt, Point, Rex
 from edge.tables_alerts import MOST_ALERTS, Alert, Integrations, Smtp
 from edge.tables_commands import CommandKey, Commands
+from edge.tables_home import HomeAssistant
 from edge.tables_web import Web
 from tests.support.configs import GOOD, settings_of
 
@@ -30,6 +31,7 @@ SECTIONS = {
     "`[mqtt]`": Mqtt,
     "`[control]`": Control,
     "`[directory]`": Directory,
+    "`[home_assistant]`": HomeAssistant,
     "`[commands]`": Commands,
     "`[commands.key.NAME]`": CommandKey,
     "`[web]`": Web,

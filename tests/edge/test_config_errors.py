@@ -36,6 +36,10 @@ WRONG = [
             'or "web"'
         ),
     ),
+    (
+        "[home_assistant]\n",
+        "home_assistant: found without [mqtt], expected one as well: it is told by the broker",
+    ),
     ('[log]\npth = "x"\n', 'log.pth: unknown key, did you mean "path"?'),
     ("[log]\ndays = 5\n", 'log.days: unknown key, did you mean "retention_days"?'),
     ('[log]\npath = ""\n', 'log.path: found "", expected the path of a file'),

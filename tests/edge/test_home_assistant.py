@@ -399,6 +399,10 @@ def test_what_the_broker_keeps_is_all_the_memory_there_is(tmp_path: Path) -> Non
             ha.send("status", b"online")
             ha.wait(lambda: len(kept("front")) == 2, "it again")
             assert house.ask("status")["upstream"]["state"] == "online"
+            config = tmp_path / "doorward.toml"
+            config.write_text(config.read_text().replace('"front door"', '"Entrance"'))
+            assert house.ask("reload")["applied"] == ["door.front.name"]
+            ha.wait(lambda: kept("front")[-1]["device"]["name"] == "Entrance", "the new name")
         with controller("", "front"):
             ha.wait(lambda: kept("back")[-1] is None, "its removal")
         with controller("enabled = false\n", "front"):
