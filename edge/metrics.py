@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.catalogue import CATALOGUE
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 MOST_COMMITS: Final = 1000
-"""Commits remembered for the age of what is not acknowledged; of more the oldest count."""
+"""Commits remembered for the age of what is not acknowledged; of more every other one is forgotten."""
+MOST_LOOKS: Final = 12
+"""Looks at the loop's delay that count: a minute of them. To read it changes nothing: two may ask."""
 MODES: Final = ("locked", "accessed", "unlocked", "blocked", "locked_down", "locked_open")
 ALARMS: Final = ("forced_open", "held_open")
 QUALITIES: Final = ("synced", "rtc", "unsynced")
@@ -33,9 +36,9 @@ class Counts:
     events: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     """By driver."""
-    delay_s: float = 0.0
-    """The longest that the loop was late since the last text."""
-    commits: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=MOST_COMMITS))
+    delays_s: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_LOOKS))
+    """How late the loop was, look by look."""
+    commits: deque[tuple[int, int]] = field(default_factory=deque)
     """The last sequence of a commit, and when it was."""
 
     def committed(self, records: Sequence[Record], now_ns: int) -> None:
@@ -46,8 +49,13 @@ class Counts:
             for record in records
             if record.event.type == "controller.fault" and record.event.object.type == "driver"
         )
-        if records:
-            self.commits.append((records[-1].sequence, now_ns))
+        if not records:
+            return
+        if self.commits and records[0].sequence <= self.commits[-1][0]:
+            self.commits.clear()  # another log: a damaged one was set aside
+        if len(self.commits) >= MOST_COMMITS:
+            self.commits = deque(islice(self.commits, 0, None, 2))
+        self.commits.append((records[-1].sequence, now_ns))
 
     def waits_s(self, cursor: int, now_ns: int) -> float:
         """How long the oldest record has been waiting for its acknowledgement."""
@@ -57,12 +65,7 @@ class Counts:
 
     def late(self, seconds: float) -> None:
         """The loop was late by so much."""
-        self.delay_s = max(self.delay_s, seconds)
-
-    def take_delay_s(self) -> float:
-        """Return the longest delay, and begin anew."""
-        longest_s, self.delay_s = self.delay_s, 0.0
-        return longest_s
+        self.delays_s.append(max(0.0, seconds))
 
 
 def text(status: Mapping[str, Any], counts: Counts, now_ns: int) -> str:
@@ -84,7 +87,7 @@ def _lines(status: Mapping[str, Any], counts: Counts, now_ns: int) -> Iterator[s
         ("log_dropped_events_total", "counter", "Events that were never written: the buffer was full.", log["dropped"]),
         ("log_commit_seconds", "gauge", "How long the last commit took.", (log["last_commit_ms"] or 0) / 1000),
         ("log_writer_up", "gauge", "1 while the writer is neither stalled nor failed.", log["writer"] == "ok"),
-        ("loop_delay_seconds", "gauge", "The longest the loop was late since the last look.", counts.take_delay_s()),
+        ("loop_delay_seconds", "gauge", "The longest the loop was late in a minute.", max(counts.delays_s, default=0)),
     ):
         yield from _family(name, kind, what, [({}, value)])
     quality = [({"quality": one}, status["clock"]["quality"] == one) for one in QUALITIES]

@@ -10,10 +10,12 @@ import logging
 import os
 import random
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
+from edge.aside import aside
 from edge.control import RequestError
 from edge.delivery import DeliveryError
 from edge.log_indexer import Indexer
@@ -100,7 +102,7 @@ class Outlets:
                 await asyncio.sleep(LOOK_EVERY_S)
                 self._counts.late(loop.time() - due_s)
             if file is not None:
-                await asyncio.to_thread(self._write, file, self.metrics())
+                await aside(partial(self._write, file, self.metrics()), "metrics")  # a stop waits for no disk
 
     def metrics(self) -> str:
         """Every figure as Prometheus reads it."""
@@ -110,7 +112,8 @@ class Outlets:
         """In one step: whoever reads sees the old figures or the new ones. A folder that is missing is said once."""
         beside = file.with_name(f".{file.name}.new")
         try:
-            beside.write_text(content)
+            beside.write_text(content, encoding="utf-8")
+            beside.chmod(0o644)  # node-exporter is another user, and no figure names anybody
             beside.replace(file)
         except OSError as error:
             if self._unwritten is None:

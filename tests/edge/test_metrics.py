@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 
 from edge.catalogue import CATALOGUE
 from edge.messages import Event, Subject
-from edge.metrics import MOST_COMMITS, Counts, text
+from edge.metrics import MOST_COMMITS, MOST_LOOKS, Counts, text
 from tests.support.control import door, status
 from tests.support.house import House, live, write_config
 
@@ -74,6 +75,9 @@ def test_what_is_so_is_one() -> None:
     assert found['doorward_door_fault{door="a\\"b\\\\c\\nd"}'] == 1
     assert found['doorward_integration_up{integration="pager"}'] == 0
     assert (found["doorward_alerts_open"], found["doorward_loop_delay_seconds"]) == (2, 0.02)
+    assert figures(text(FULL, counts, S_NS)) == found  # whoever asks takes nothing from who asks next
+    for _ in range(MOST_LOOKS):
+        counts.late(-0.001)
     assert figures(text(FULL, counts, S_NS))["doorward_loop_delay_seconds"] == 0
     assert "upstream" not in text(status(upstream=None, integrations={}, alerts={"open": []}), counts, S_NS)
 
@@ -89,23 +93,40 @@ def test_records_and_faults_are_counted_and_the_oldest_that_waits_is_known() -> 
     assert found['doorward_driver_faults_total{driver="bench"}'] == 1
     assert found["doorward_upstream_oldest_unacknowledged_seconds"] == 30
     assert counts.waits_s(3, 60 * S_NS) == 0
-    for n in range(2 * MOST_COMMITS):
-        counts.committed(records("lock.opened", first=n), 0)
-    assert len(counts.commits) == MOST_COMMITS
+
+
+def test_the_age_is_right_however_much_waits_and_begins_anew_with_another_log() -> None:
+    counts = Counts()
+    for n in range(1, 10 * MOST_COMMITS):
+        counts.committed(records("lock.opened", first=n), n * S_NS)
+    assert len(counts.commits) <= MOST_COMMITS
+    end_ns = 10 * MOST_COMMITS * S_NS
+    assert counts.waits_s(0, end_ns) == 10 * MOST_COMMITS - 1
+    assert counts.waits_s(5 * MOST_COMMITS, end_ns) == pytest.approx(5 * MOST_COMMITS, rel=0.01)
+    counts.committed(records("controller.storage"), end_ns)
+    assert counts.waits_s(0, end_ns + S_NS) == 1
+    assert counts.waits_s(1, end_ns + S_NS) == 0
 
 
 def test_the_daemon_writes_them_in_one_step_and_says_them_at_its_socket(tmp_path: Path) -> None:
-    config = write_config(tmp_path)
+    config, file = write_config(tmp_path), tmp_path / "doorward.prom"
     config.write_text(config.read_text() + '\n[metrics]\nfile = "doorward.prom"\n')
 
     async def script(house: House) -> None:
         await house.sim("open")
         await asyncio.sleep(20)
-        written = figures((tmp_path / "doorward.prom").read_text())
+        while not file.exists():  # noqa: ASYNC110 -- the thread that writes has no part in virtual time
+            await asyncio.sleep(0)
+        assert not file.with_name(".doorward.prom.new").exists()
+        assert file.stat().st_mode & 0o777 == 0o644
+        written = figures(file.read_text())
         assert written['doorward_events_total{type="lock.forced_open"}'] == 1
         assert written['doorward_door_open{door="front"}'] == 1
         told = figures((await house.request("metrics"))["text"])
         assert told.keys() == written.keys()
 
-    live(config, script)
-    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".new")] == []
+    mask = os.umask(0o027)  # the service's
+    try:
+        live(config, script)
+    finally:
+        os.umask(mask)
