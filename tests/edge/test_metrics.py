@@ -45,13 +45,29 @@ def figures(said: str) -> dict[str, float]:
     }  # fmt: skip
 
 
-def test_promtool_finds_nothing_wrong() -> None:
+def promtool(*arguments: str, told: str = "") -> tuple[int, str]:
+    """What Debian's promtool answers, and says."""
     tool = shutil.which("promtool")
     if tool is None:
         pytest.skip("promtool is missing: make test installs Debian's prometheus")
-    said = text(FULL, Counts(), S_NS)
-    done = subprocess.run([tool, "check", "metrics"], input=said, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    done = subprocess.run([tool, *arguments], input=told, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_promtool_finds_nothing_wrong() -> None:
+    assert promtool("check", "metrics", told=text(FULL, Counts(), S_NS)) == (0, "")
+    assert promtool("check", "metrics", told="doorward_x_seconds 1\n")[0] != 0
+
+
+def test_what_the_dashboard_asks_can_be_asked(tmp_path: Path) -> None:
+    board = json.loads((ROOT / "config" / "grafana-doorward.json").read_text())
+    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    rules = [{"record": f"asked:{n}", "expr": expr} for n, expr in enumerate(asked)]
+    file = tmp_path / "rules.json"  # JSON is YAML
+    file.write_text(json.dumps({"groups": [{"name": "board", "rules": rules}]}))
+    code, said = promtool("check", "rules", str(file))
+    assert code == 0, said
+    assert f"{len(asked)} rules found" in said
 
 
 def test_every_figure_is_on_the_page_and_the_dashboard_asks_for_no_other() -> None:
