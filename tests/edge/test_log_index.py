@@ -217,7 +217,7 @@ def test_all_pages_together_are_what_a_plain_look_finds(written: Written, query:
     with closing(LogReader(path)) as reader:
         assert every_page(reader, query, size) == plain(records, query)
         asked = query != Query(after=query.after, before=query.before, newest=query.newest)
-        assert (reader._index is not None) == asked
+        assert asked or reader._index is None  # where nothing can lie it is not opened either
 
 
 @settings(max_examples=100, deadline=None)
