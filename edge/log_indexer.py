@@ -24,6 +24,9 @@ EVERY_S: Final = 60.0
 BREATH_S: Final = 0.004
 """Between two slices: a log of a million records without an index has one after about a minute."""
 
+LETS_GO_S: Final = 0.5
+"""How long a stop waits for the slice under way."""
+
 
 class Indexer:
     """Makes the index of the log at `path`. Belongs to one event loop."""
@@ -38,12 +41,16 @@ class Indexer:
     async def run(self) -> None:
         """For ever: cancel it. The log must be open (`Log.opened`)."""
         threads = ThreadPoolExecutor(1, thread_name_prefix="log-indexer")
+        working: asyncio.Future[None] | None = None
         try:
             while True:
-                await asyncio.get_running_loop().run_in_executor(threads, self._work)
+                working = asyncio.get_running_loop().run_in_executor(threads, self._work)
+                await asyncio.shield(working)
                 await asyncio.sleep(self._every_s)
         finally:
-            self._stop.set()  # a slice later the thread is done; a disk that hangs must not keep the daemon
+            self._stop.set()
+            if working is not None:  # the writer has to be the last to close, or the WAL is not folded into the file
+                await asyncio.wait({working}, timeout=LETS_GO_S)  # a disk that hangs must not keep the daemon
             threads.shutdown(wait=False)
 
     def _work(self) -> None:
