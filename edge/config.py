@@ -36,6 +36,7 @@ from edge.settings import (
 )
 from edge.tables import Control, Controller, Directory, Log, Metrics, Mqtt
 from edge.tables_alerts import MOST_ALERTS, Alert, Integrations, Smtp
+from edge.tables_cameras import MOST_CAMERAS, Camera, Pictures
 from edge.tables_commands import CommandKey, Commands
 from edge.tables_home import HomeAssistant
 from edge.tables_web import Web
@@ -66,13 +67,14 @@ _SECTIONS: Final[dict[str, type[tables.Table]]] = {
     "integrations": Integrations,
     "home_assistant": HomeAssistant,
     "metrics": Metrics,
+    "pictures": Pictures,
     "smtp": Smtp,
     "web": Web,
 }
 _OPTIONAL: Final = frozenset({"mqtt", "smtp", "home_assistant"})
 """Sections that mean something by being there."""
 _POLICY: Final = frozenset(tables.Door.model_fields) & frozenset(DoorPolicy.__dataclass_fields__)
-_NAMED: Final = ("driver", "door", "elevator", "report", "alert")
+_NAMED: Final = ("driver", "door", "elevator", "report", "alert", "camera")
 _Table = TypeVar("_Table", bound=BaseModel)
 
 
@@ -94,14 +96,6 @@ def check_files(settings: Settings) -> tuple[Problem, ...]:
     Credentials are left out where systemd has not handed any over: outside the service they
     cannot be seen.
     """
-    files: dict[str, Path | None] = {}
-    if settings.mqtt is not None:
-        names = ("password_file", "ca_file", "cert_file", "key_file")
-        files |= {f"mqtt.{name}": getattr(settings.mqtt, name) for name in names}
-    if settings.integrations is not None:
-        files["integrations.ca_file"] = settings.integrations.ca_file
-    if settings.smtp is not None:
-        files |= {f"smtp.{name}": getattr(settings.smtp, name) for name in ("password_file", "ca_file")}
     report = Report(settings.file)
     if settings.directory.file is not None:
         report.problems += _directory_problems(settings, settings.directory.file)
@@ -111,7 +105,7 @@ def check_files(settings: Settings) -> tuple[Problem, ...]:
 
         for where, message in read_keys(keys)[1].items():
             report.add(where, message)
-    for key, file in files.items():
+    for key, file in _files(settings).items():
         if file is None or file.parent == tables.CREDENTIALS:
             continue
         try:
@@ -120,6 +114,21 @@ def check_files(settings: Settings) -> tuple[Problem, ...]:
         except OSError as error:
             report.add(key, f'found "{file}", expected a file that can be read: {error.strerror}')
     return tuple(report.problems)
+
+
+def _files(settings: Settings) -> dict[str, Path | None]:
+    """By their keys."""
+    files: dict[str, Path | None] = {}
+    if settings.mqtt is not None:
+        names = ("password_file", "ca_file", "cert_file", "key_file")
+        files |= {f"mqtt.{name}": getattr(settings.mqtt, name) for name in names}
+    if settings.integrations is not None:
+        files["integrations.ca_file"] = settings.integrations.ca_file
+    if settings.smtp is not None:
+        files |= {f"smtp.{name}": getattr(settings.smtp, name) for name in ("password_file", "ca_file")}
+    for name, camera in settings.cameras.items():
+        files |= {f"camera.{name}.{key}": getattr(camera, key) for key in ("password_file", "ca_file")}
+    return files
 
 
 def _directory_problems(settings: Settings, file: Path) -> list[Problem]:
@@ -208,6 +217,7 @@ class _Reading:
         elevators = self.elevators(declared)
         reports = self.reports()
         alerts = self.alerts(declared)
+        cameras = self.cameras(declared)
         if self.report.problems:
             return None
         assert controller is not None  # noqa: S101 - it would have been reported
@@ -231,6 +241,8 @@ class _Reading:
             integrations=cast("Integrations", sections["integrations"]),
             smtp=cast("Smtp | None", sections.get("smtp")),
             alerts=MappingProxyType({name: policy for name, policy in alerts.items() if policy}),
+            cameras=MappingProxyType({name: camera for name, camera in cameras.items() if camera}),
+            pictures=cast("Pictures", sections["pictures"]),
         )
 
     def table(self, key: str, model: type[_Table], value: object, also: Collection[str] = ()) -> _Table | None:
@@ -402,6 +414,17 @@ class _Reading:
         alert = self.table(dotted("alert", name), Alert, value)
         has = self.document.keys()
         return None if alert is None else policy_of(self.report, name, alert, doors, "mqtt" in has, "smtp" in has)
+
+    def cameras(self, doors: Collection[str]) -> dict[str, Camera | None]:
+        if "camera" not in self.document:
+            return {}
+        declared = self.named("camera", self.document["camera"], MOST_CAMERAS)
+        found = {name: self.table(dotted("camera", name), Camera, table) for name, table in declared.items()}
+        for name, camera in found.items():
+            for i, door in enumerate(camera.doors if camera else ()):
+                if door not in doors:
+                    self.report.add(dotted("camera", name, "doors", i), f"found {shown(door)}, {meant(door, doors)}")
+        return found
 
     def elevators(self, doors: Collection[str]) -> dict[str, ElevatorSettings | None]:
         if "elevator" not in self.document:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.tables import Metrics
+from edge.tables_cameras import Pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from edge.ports import Driver
     from edge.tables import Control, Controller, Directory, Log, Mqtt
     from edge.tables_alerts import Integrations, Smtp
+    from edge.tables_cameras import Camera
     from edge.tables_home import HomeAssistant
     from edge.tables_report import Report
     from edge.tables_web import Web
@@ -159,6 +161,8 @@ class Settings:
     integrations: Integrations | None = None
     smtp: Smtp | None = None
     alerts: Mapping[str, Policy] = field(default_factory=dict)
+    cameras: Mapping[str, Camera] = field(default_factory=dict)
+    pictures: Pictures = field(default_factory=Pictures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +204,7 @@ def difference(old: Settings, new: Settings) -> Difference:
     restart += _elevators(old, new)
     restart += _alerts(old.alerts, new.alerts)
     restart += _reports(old.reports, new.reports)
+    restart += _cameras(old.cameras, new.cameras)
     applied += _keys(old.commands, new.commands)
     settings = replace(old, doors=MappingProxyType({**old.doors, **doors}), commands=new.commands)
     return Difference(tuple(doors), tuple(applied), tuple(dict.fromkeys(restart)), settings)
@@ -213,6 +218,14 @@ def _reports(old: Mapping[str, Report], new: Mapping[str, Report]) -> list[str]:
     return [f"report.{name}" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
 
 
+def _cameras(old: Mapping[str, Camera], new: Mapping[str, Camera]) -> list[str]:
+    keys: list[str] = []
+    for name in sorted(old.keys() | new.keys()):
+        before, after, key = old.get(name), new.get(name), f"camera.{name}"
+        keys += [key] if before is None or after is None else [f"{key}.{one}" for one in _fields(before, after)]
+    return keys
+
+
 _ALONE: Final = (
     "controller",
     "log",
@@ -223,6 +236,7 @@ _ALONE: Final = (
     "integrations",
     "smtp",
     "metrics",
+    "pictures",
 )
 """Sections of which there is one."""
 

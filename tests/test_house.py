@@ -59,7 +59,7 @@ ALLOWED = {
     "edge.problems": "",
     "edge.tables": "edge.policy edge.problems",
     "edge.tables_*": "edge.catalogue edge.problems edge.tables",
-    "edge.settings": "edge.tables",
+    "edge.settings": "edge.tables edge.tables_cameras",
     "edge.config": "drivers edge edge.config_alerts edge.policy edge.problems edge.settings edge.tables edge.tables_* "
     "edge.tokens "
     "edge.directory_reading edge.directory_store",
@@ -113,6 +113,7 @@ ALLOWED = {
     "edge.alert_runner": "edge edge.messages edge.alert_memory edge.alerts edge.control edge.delivery edge.log "
     "edge.wire",
     "edge.tables_alerts": "edge.catalogue edge.event_types edge.problems edge.tables",
+    "edge.tables_cameras": "edge.event_types edge.problems edge.tables",
     "edge.config_alerts": "edge.alert_policies edge.event_types edge.problems",
     "edge.webhook": "edge.aside edge.delivery edge.delivery_secrets edge.wire",
     "edge.mqtt": "edge.aside edge.ports",

@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 from edge.config import MOST_ELEVATORS, MOST_FLOORS, kinds
 from edge.tables import ROLES, Control, Controller, Directory, Door, Elevator, Floor, Input, Log, Mqtt, Point, Rex
 from edge.tables_alerts import MOST_ALERTS, Alert, Integrations, Smtp
+from edge.tables_cameras import MOST_CAMERAS, Camera, Pictures
 from edge.tables_commands import CommandKey, Commands
 from edge.tables_home import HomeAssistant
 from edge.tables_web import Web
@@ -38,6 +39,8 @@ SECTIONS = {
     "`[integrations]`": Integrations,
     "`[smtp]`": Smtp,
     "`[alert.ID]`": Alert,
+    "`[camera.ID]`": Camera,
+    "`[pictures]`": Pictures,
     "`[door.ID]`": Door,
 }
 POINTS = {"driver": Point, "debounce_ms": Input, "instability_ms": Input, "unlocks": Rex}
@@ -140,6 +143,10 @@ def test_the_elevator_on_the_page_is_a_good_one(tmp_path: Path) -> None:
 
 def test_how_many_alerts_there_may_be() -> None:
     assert f"alerts.md). There may be {MOST_ALERTS}." in PAGE
+
+
+def test_how_many_cameras_there_may_be() -> None:
+    assert f"cameras.md). There may be {MOST_CAMERAS}." in PAGE
 
 
 def test_the_alert_on_its_page_is_a_good_one(tmp_path: Path) -> None:

@@ -31,9 +31,9 @@ WRONG = [
     (
         "[zzz]\n",
         (
-            'zzz: unknown section, expected "alert", "commands", "control", "controller", "directory", "door", '
-            '"driver", "elevator", "home_assistant", "integrations", "log", "metrics", "mqtt", "report", "smtp" '
-            'or "web"'
+            'zzz: unknown section, expected "alert", "camera", "commands", "control", "controller", "directory", '
+            '"door", "driver", "elevator", "home_assistant", "integrations", "log", "metrics", "mqtt", "pictures", '
+            '"report", "smtp" or "web"'
         ),
     ),
     (
