@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from edge.alert_runner import AlertRunner
     from edge.alert_ways import Ways
+    from edge.cameras import Cameras
     from edge.clock import Clock
     from edge.delivery_desk import Desk
     from edge.directory import Directory
@@ -81,6 +82,7 @@ class Outlets:
         self._host = host
         self._desk: Desk | None = None
         self._alerts: AlertRunner | None = None
+        self._cameras: Cameras | None = None
         self._modes: Mapping[str, str] | None = None
         self._counts = Counts()
         self._unwritten: str | None = None
@@ -133,6 +135,9 @@ class Outlets:
         if self._host.settings.alerts:
             self._alerts = self._make_alerts()
             self._alerts.start(modes).add_done_callback(_say_why)
+        if self._host.settings.cameras:
+            self._cameras = self._make_cameras()
+            self._cameras.start()
         if self._directory is not None:
             self.directory(self._directory)
 
@@ -156,20 +161,22 @@ class Outlets:
 
     async def close(self) -> None:
         """What is under way is sent again after the next start."""
-        closing = [part.close() for part in (self._desk, self._alerts) if part is not None]
+        closing = [part.close() for part in (self._desk, self._alerts, self._cameras) if part is not None]
         await asyncio.gather(*closing)
 
     @property
     def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
         """What the control socket serves of this."""
         parts = ("integrations", "enable_integration", "alerts", "acknowledge")
-        return {**{name: self._serve(name) for name in parts}, "metrics": self._metrics}
+        pictures = ("cameras", "try_camera", "pictures", "picture")
+        return {**{name: self._serve(name) for name in parts + pictures}, "metrics": self._metrics}
 
     def facts(self) -> dict[str, Json]:
         """For `doorctl status`."""
         return {
             "integrations": {} if self._desk is None else self._desk.facts(),
             "alerts": {"open": [], "waiting": {}, "last_errors": {}} if self._alerts is None else self._alerts.facts(),
+            "cameras": {} if self._cameras is None else self._cameras.facts(),
         }
 
     async def _metrics(self, _body: dict[str, Any], _actor: Actor) -> Json:
@@ -261,16 +268,26 @@ class Outlets:
         server = Server(smtp.host, smtp.port, smtp.sender, smtp.tls, smtp.username, smtp.password_file, smtp.ca_file)
         return Ways(publish=self._publish, post=self._post, mailer=Mailer(server))
 
+    def _make_cameras(self) -> Cameras:
+        from edge.cameras import Cameras  # noqa: PLC0415 -- see above
+
+        settings = self._host.settings
+        return Cameras(self._host, settings.cameras, settings.pictures, settings.log.path)
+
     def _serve(self, op: str) -> Callable[[dict[str, Any], Actor], Awaitable[Json]]:
         async def serve(body: dict[str, Any], actor: Actor) -> Json:
             ops: dict[str, Any] = {}
-            for part in (self._desk, self._alerts):
+            for part in (self._desk, self._alerts, self._cameras):
                 ops |= {} if part is None else part.ops
             if op in ops:
                 found: Json = await ops[op](body, actor)
                 return found
             if op in {"integrations", "alerts"}:
                 return self.facts()[op]
+            if op == "cameras":
+                return {"cameras": {}, "kept": None}
+            if op == "pictures":
+                return {"pictures": []}
             raise RequestError("not_found", "there is none")
 
         return serve

@@ -87,8 +87,9 @@ ALLOWED = {
     "edge.enquiries": "edge.messages edge.cards edge.directory edge.directory_writing",
     "edge.metrics": "edge.messages edge.catalogue",
     "edge.home_assistant": "edge.messages edge.catalogue edge.door_state edge.wire",
-    "edge.outlets": "edge.messages edge.aside edge.control edge.directory edge.delivery* edge.alert_* edge.log "
-    "edge.log_indexer edge.metrics edge.ports edge.report_runner edge.runner edge.schedule edge.sync edge.wire",
+    "edge.outlets": "edge.messages edge.aside edge.cameras edge.control edge.directory edge.delivery* edge.alert_* "
+    "edge.log edge.log_indexer edge.metrics edge.ports edge.report_runner edge.runner edge.schedule edge.sync "
+    "edge.wire",
     "edge.people": "edge.messages edge.clock edge.directory edge.directory_keeper edge.enquiries edge.log edge.places "
     "edge.readers edge.runner edge.settings edge.status edge.timetable",
     "edge.readers": "edge.messages edge.access edge.credentials edge.directory edge.elevator edge.keypad edge.passback "
@@ -114,6 +115,8 @@ ALLOWED = {
     "edge.wire",
     "edge.tables_alerts": "edge.catalogue edge.event_types edge.problems edge.tables",
     "edge.tables_cameras": "edge.event_types edge.problems edge.tables",
+    "edge.cameras": "edge.aside edge.camera_* edge.catalogue edge.clock edge.control edge.directory edge.event_types "
+    "edge.log edge.messages edge.tables_cameras edge.wire",
     "edge.config_alerts": "edge.alert_policies edge.event_types edge.problems",
     "edge.webhook": "edge.aside edge.delivery edge.delivery_secrets edge.wire",
     "edge.mqtt": "edge.aside edge.ports",
