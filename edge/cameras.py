@@ -68,7 +68,7 @@ class _OfRecord(_Model):
 
 
 class _One(_OfRecord):
-    camera: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}\Z")]
+    camera: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]
     offset: Annotated[int, Field(ge=0)] = 0
 
 

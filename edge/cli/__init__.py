@@ -106,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
         "alert", metavar="ALERT", help="as doorctl alerts has it"
     )
     _integration(add("integration", "alerts:integrations", "to whom records are passed on"), common)
+    _camera(add("camera", "cameras:cameras", "cameras and the pictures they gave"), common)
     sim = add("sim", "doors:simulate", "move the simulated hardware of a running daemon")
     sim.add_argument("door", metavar="DOOR")
     sim.add_argument("action", choices=ACTIONS)
@@ -203,6 +204,22 @@ def _integration(made: argparse.ArgumentParser, common: argparse.ArgumentParser)
         one.set_defaults(run=f"alerts:{function}")
         if verb == "enable":
             one.add_argument("integration", metavar="ID", help="its id in the directory")
+
+
+def _camera(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb, function, text in (
+        ("list", "cameras", "each with its doors, how many pictures it gave, and the last error"),
+        ("try", "attempt", "ask one for a picture now, which is not kept"),
+        ("save", "save", "write the pictures of a record into a folder"),
+    ):
+        one = verbs.add_parser(verb, help=text, description=text, parents=[common], allow_abbrev=False)
+        one.set_defaults(run=f"cameras:{function}")
+        if verb == "try":
+            one.add_argument("camera", metavar="ID", help="its id in the configuration")
+        if verb == "save":
+            one.add_argument("sequence", type=_count, metavar="SEQUENCE", help="the record's number")
+            one.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="here if left out")
 
 
 def _count(text: str) -> int:

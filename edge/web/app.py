@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from edge.cli.client import Refused, Unreachable
-from edge.web import activity, doors, download, health, history, scrape, signing
+from edge.web import activity, doors, download, health, history, pictures, scrape, signing
 from edge.web.accounts import AccountsError
 from edge.web.guard import Guard
 from edge.web.page import HERE, page_of, see
@@ -47,6 +47,7 @@ def routes() -> list[Any]:
         *signing.ROUTES,
         *doors.ROUTES,
         *history.ROUTES,
+        *pictures.ROUTES,
         *download.ROUTES,
         *activity.ROUTES,
         *health.ROUTES,

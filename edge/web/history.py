@@ -14,6 +14,7 @@ from starlette.routing import Route
 from edge.cli.client import Refused
 from edge.web.live import stream
 from edge.web.page import page_of
+from edge.web.pictures import pictures_of
 from edge.web.searching import CHOICES, PERIODS, Search, search, types
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ async def event(request: Request) -> Response:
     told = record["data"]["details"]
     details = json.dumps(told, ensure_ascii=False, indent=2) if told else ""
     row, facts = page.words.record(record), page.words.facts(record)
-    return page.html(request, "event.html", row=row, facts=facts, passage=passage, details=details)
+    pictures = await pictures_of(page, sequence)
+    return page.html(request, "event.html", row=row, facts=facts, passage=passage, details=details, pictures=pictures)
 
 
 async def _passage(page: Page, record: dict[str, Any]) -> list[dict[str, Any]]:

@@ -62,6 +62,7 @@ def answers(**more: Any) -> dict[str, Any]:
     return {
         "status": status(),
         "login": {},
+        "pictures": {"pictures": []},
         "command": lambda ask: {"outcomes": {ask.get("door", "front"): {"done": True, "code": None, "message": ""}}},
         "export": lambda ask: {"export": "export-1", "through": 9} if ask["action"] == "create" else {},
         **more,
