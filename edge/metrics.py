@@ -103,6 +103,13 @@ def _lines(status: Mapping[str, Any], counts: Counts, now_ns: int) -> Iterator[s
     backlog = _each(sinks, "integration", lambda one: one["backlog"])
     yield from _family("integration_backlog_records", "gauge", "Records that wait for an integration.", backlog)
     yield from _family("alerts_open", "gauge", "Alerts that nobody has ended.", [({}, len(status["alerts"]["open"]))])
+    cameras = status["cameras"]
+    up = _each(cameras, "camera", lambda one: one["last_error"] is None)
+    yield from _family("camera_up", "gauge", "1 unless its last picture did not come.", up)
+    taken = _each(cameras, "camera", lambda one: one["taken"])
+    yield from _family("pictures_total", "counter", "Pictures that were kept since doord started.", taken)
+    dropped = _each(cameras, "camera", lambda one: one["dropped"])
+    yield from _family("pictures_dropped_total", "counter", "Records that got no picture in time.", dropped)
 
 
 def _upstream(found: Mapping[str, Any] | None, counts: Counts, now_ns: int) -> Iterator[str]:

@@ -29,6 +29,7 @@ FULL = status(
     doors={"front": door(alarm="forced_open", contact="open"), EVIL: door(tamper="x", fault="cut", lock="unlocked")},
     integrations={"pager": {"state": "disabled", "backlog": 7}},
     alerts={"open": [{}, {}]},
+    cameras={"hall": {"last_error": "no picture within 5 s", "taken": 3, "dropped": 2}},
 )
 
 
@@ -90,12 +91,14 @@ def test_what_is_so_is_one() -> None:
     assert found['doorward_door_alarm{door="front",alarm="held_open"}'] == 0
     assert found['doorward_door_fault{door="a\\"b\\\\c\\nd"}'] == 1
     assert found['doorward_integration_up{integration="pager"}'] == 0
+    assert found['doorward_camera_up{camera="hall"}'] == 0
+    assert found['doorward_pictures_dropped_total{camera="hall"}'] == 2
     assert (found["doorward_alerts_open"], found["doorward_loop_delay_seconds"]) == (2, 0.02)
     assert figures(text(FULL, counts, S_NS)) == found  # whoever asks takes nothing from who asks next
     for _ in range(MOST_LOOKS):
         counts.late(-0.001)
     assert figures(text(FULL, counts, S_NS))["doorward_loop_delay_seconds"] == 0
-    assert "upstream" not in text(status(upstream=None, integrations={}, alerts={"open": []}), counts, S_NS)
+    assert "upstream" not in text(status(upstream=None, integrations={}, alerts={"open": []}, cameras={}), counts, S_NS)
 
 
 def test_records_and_faults_are_counted_and_the_oldest_that_waits_is_known() -> None:
