@@ -115,6 +115,9 @@ ALLOWED = {
     "edge.wire",
     "edge.tables_alerts": "edge.catalogue edge.event_types edge.problems edge.tables",
     "edge.tables_cameras": "edge.event_types edge.problems edge.tables",
+    "edge.camera_auth": "",
+    "edge.camera_fetch": "edge.aside edge.camera_auth edge.delivery edge.delivery_address edge.delivery_net",
+    "edge.camera_store": "edge.camera_fetch",
     "edge.cameras": "edge.aside edge.camera_* edge.catalogue edge.clock edge.control edge.directory edge.event_types "
     "edge.log edge.messages edge.tables_cameras edge.wire",
     "edge.config_alerts": "edge.alert_policies edge.event_types edge.problems",
@@ -199,6 +202,7 @@ CORE = [
     "alert_memory",
     "syslog",
     "delivery_address",
+    "camera_auth",
     "home_assistant",
 ]
 IMPURE = {"asyncio", "time", "os", "socket", "sqlite3", "threading", "logging", "subprocess", "pathlib", "random"}
