@@ -1,4 +1,4 @@
-"""`make demo`: doord with four simulated doors, a broker of its own, a little traffic, and what arrives upstream.
+"""`make demo`: doord with four simulated doors, a broker and a page of its own, a little traffic, and what arrives.
 
 One rule: everything lives in one temporary folder and ends with Ctrl-C.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -97,6 +98,7 @@ def main() -> int:
         control = folder / "doord.sock"
         wait_for(lambda: directory_of(control), "doord", folder)
         say(f"doord guards four simulated doors; try: DOORWARD_SOCKET={control} .venv/bin/doorctl watch")
+        show_page(stack, folder, control)
         say(
             "every line below was read back from the broker" if subscriber else "every line below was read from the log"
         )
@@ -121,6 +123,26 @@ def main() -> int:
             if subscriber is not None:
                 subscriber.close()
     return 0
+
+
+def show_page(stack: contextlib.ExitStack, folder: Path, control: Path) -> None:
+    """The local page beside it, for one who may do everything; nothing where it is not installed."""
+    try:
+        from edge.web import accounts  # noqa: PLC0415 -- argon2 is there only where the page is
+    except ModuleNotFoundError as error:
+        say(f"the local page is not installed here: no {error.name}")
+        return
+    port, password = free_port(), secrets.token_urlsafe(9)
+    account = accounts.Account("demo", accounts.Role.OPERATOR, accounts.hashed(password))
+    accounts.save(folder / "accounts.json", {account.name: account})
+    with Client(control) as client:
+        client.ask("login", action="create", login=account.name)
+    web = f'\n[web]\nlisten = "127.0.0.1:{port}"\ntls = false\naccounts = "accounts.json"\n'
+    config = folder / "doorweb.toml"
+    config.write_text((folder / "doorward.toml").read_text() + web)
+    stack.enter_context(child([sys.executable, "-m", "edge.web", "--config", str(config)], folder / "doorweb.log"))
+    wait_for(lambda: socket.create_connection(("127.0.0.1", port), 1).close(), "doorweb", folder)
+    say(f"the local page is at http://127.0.0.1:{port}, for {account.name} with the password {password}")
 
 
 def act(control: Path) -> None:

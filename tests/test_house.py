@@ -141,7 +141,7 @@ ALLOWED = {
     # tools beside the daemon: the log read-only, the socket, the configuration
     "edge.facts": "edge edge.messages edge.clock edge.config edge.problems edge.settings edge.log_* edge.findings",
     "edge.provision": "edge.config edge.problems",
-    "edge.demo": "edge.cli.*",
+    "edge.demo": "edge.cli.* edge.web edge.web.accounts",
     "edge.cli": "edge edge.cli.*",
     "edge.cli.web": "edge edge.cli.* edge.config edge.problems edge.web.accounts",
     "edge.cli.sign": "edge.cli.text edge.claims edge.order_shape edge.tokens",

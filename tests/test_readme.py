@@ -11,8 +11,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx2
+
 from tests.support.doord import ROOT
 from tests.support.readme import README, commands, plain, run, simulated
+from tests.support.web import token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +41,7 @@ def test_every_make_target_and_page_of_the_readme_exists() -> None:
         assert (ROOT / page).exists(), page
 
 
-def test_the_demo_shows_events_read_back_from_a_broker_and_ends_with_ctrl_c() -> None:
+def test_the_demo_shows_events_read_back_from_a_broker_and_a_page_and_ends_with_ctrl_c() -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "edge.demo"]
     with subprocess.Popen(
@@ -50,6 +53,12 @@ def test_the_demo_shows_events_read_back_from_a_broker_and_ends_with_ctrl_c() ->
             seen += line
             if "lock.locked" in line:
                 break
+        page = re.search(r"page is at (\S+), for (\S+) with the password (\S+)", seen)
+        assert page is not None
+        with httpx2.Client(base_url=page[1]) as browser:
+            form = {"csrf": token(browser.get("/sign-in").text), "name": page[2], "password": page[3]}
+            assert browser.post("/sign-in", data=form).status_code == 303
+            assert "Server room" in browser.get("/doors").text
         demo.send_signal(signal.SIGINT)
         seen += demo.stdout.read()
         assert demo.wait() == 0, seen
