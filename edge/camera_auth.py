@@ -40,17 +40,22 @@ def authorization(challenges: Iterable[str], target: str, username: str, passwor
 
 
 def _schemes(challenges: Iterable[str]) -> list[tuple[str, dict[str, str]]]:
-    """What is offered, in small letters; what cannot be read ends the reading."""
+    """What is offered, in small letters; what cannot be read ends the reading of its line."""
     found: list[tuple[str, dict[str, str]]] = []
-    text, at = ", ".join(challenges)[:LONGEST_CHALLENGES], 0
-    while (part := _PART.match(text, at)) is not None:
-        name, quoted, plain = part.groups()
-        at = part.end()
-        if quoted is None and plain is None:
-            found.append((name.lower(), {}))
-        elif found:
-            value = plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
-            found[-1][1].setdefault(name.lower(), value)
+    left = LONGEST_CHALLENGES
+    for line in challenges:
+        parameters: dict[str, str] | None = None
+        text, at = line[:left], 0
+        left -= len(text)
+        while (part := _PART.match(text, at)) is not None:
+            name, quoted, plain = part.groups()
+            at = part.end()
+            if quoted is None and plain is None:
+                parameters = {}
+                found.append((name.lower(), parameters))
+            elif parameters is not None:
+                value = plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+                parameters.setdefault(name.lower(), value)
     return found
 
 
@@ -62,8 +67,8 @@ def _digest(  # noqa: PLR0913, PLR0917 -- the terms of the formula
     offered = {one.strip().lower() for one in parameters.get("qop", "").split(",")} - {""}
     if realm is None or nonce is None or (offered and "auth" not in offered):
         return None
-    known = [realm, nonce, parameters.get("opaque", "")]
-    if any(not one.isprintable() or not one.isascii() for one in known):  # it would stand in our header
+    ours = [realm, nonce, parameters.get("opaque", ""), username, target]
+    if any(not one.isprintable() or not one.isascii() for one in ours):  # it would stand in our header
         return None
 
     def hashed(*parts: str) -> str:

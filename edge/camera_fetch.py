@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -28,7 +28,12 @@ TIMEOUT_S: Final = 5.0
 LARGEST: Final = 4 << 20
 """Bytes of a picture."""
 MOST_HEADERS: Final = 100
+"""Lines of them."""
+MOST_INTERIM: Final = 5
+MOST_CHUNKS: Final = 16_384
+"""Of a picture: a camera that sends fewer than 256 bytes at a time is no camera."""
 LONGEST_PASSWORD: Final = 1024
+"""Bytes."""
 TYPES: Final = frozenset({"image/jpeg", "image/jpg", "image/png"})
 MAGIC: Final = {"jpg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n"}
 """How a picture of each kind begins (ITU-T T.81, B.1.1.3; RFC 2083, 12.11)."""
@@ -44,7 +49,8 @@ class CameraError(Exception):
 class Camera:
     """Where a picture comes from."""
 
-    url: str
+    url: str = field(repr=False)
+    """Cameras take a password in here as well."""
     username: str | None = None
     password_file: Path | None = None
 
@@ -58,6 +64,10 @@ class _Answer:
 
     def header(self, name: str) -> str:
         return next((value for key, value in self.headers if key == name), "")
+
+    @property
+    def type(self) -> str:
+        return self.header("content-type").partition(";")[0].strip().lower()
 
 
 class Fetcher:
@@ -90,11 +100,8 @@ class Fetcher:
         if answer.status != HTTPStatus.OK:
             also = "; redirects are not followed" if answer.status // 100 == 3 else ""  # noqa: PLR2004 -- RFC 9110, 15.4
             raise CameraError(f"it answered {answer.status}{also}")
-        kind = answer.header("content-type").partition(";")[0].strip().lower()
-        if kind not in TYPES:
-            raise CameraError(f"it sent {kind[:60]!r}, expected a picture (image/jpeg or image/png)")
         if picture_kind(answer.body) is None:
-            raise CameraError(f"it sent something that is no picture and called it {kind}")
+            raise CameraError(f"it sent something that is no picture and called it {answer.type}")
         return answer.body
 
     async def _authorization(self, answer: _Answer) -> str:
@@ -112,13 +119,17 @@ class Fetcher:
     async def _password(self) -> str:
         """Read when it is needed, and kept nowhere."""
         file, found = self._camera.password_file, [b""]
-        if file is not None:
-            try:
-                await aside(lambda: found.append(_read(file)), "password")
-            except OSError as error:
-                raise CameraError(f"{file} cannot be read: {error.strerror}") from error
+        if file is None:
+            return ""
         try:
-            return found[-1].rstrip(b"\r\n").decode()
+            await aside(lambda: found.append(_read(file)), "password")
+        except OSError as error:
+            raise CameraError(f"{file} cannot be read: {error.strerror}") from error
+        password = found[-1].rstrip(b"\r\n")
+        if not 0 < len(password) <= LONGEST_PASSWORD:
+            raise CameraError(f"{file} has no password in it: expected 1 to {LONGEST_PASSWORD} bytes")
+        try:
+            return password.decode()
         except UnicodeDecodeError:
             raise CameraError(f"{file} is not UTF-8") from None
 
@@ -152,38 +163,48 @@ def _target(path: str, query: str) -> str:
 
 def _read(file: Path) -> bytes:
     with file.open("rb") as stream:
-        return stream.read(LONGEST_PASSWORD)
+        return stream.read(LONGEST_PASSWORD + 3)  # with the end of its line, and one more
 
 
 async def _answer(reader: asyncio.StreamReader) -> _Answer:
     """The final answer; the body only of a success. Raises ValueError, OSError, EOFError and CameraError."""
-    while True:  # the deadline ends what goes on for ever
+    for _ in range(MOST_INTERIM):
         line = await reader.readline()
         if not line:
             raise EOFError("the connection was closed without an answer")
         found = _STATUS.fullmatch(line)
         if found is None:
             raise ValueError(f"{line[:40]!r}")
-        status, headers = int(found[1]), await _headers(reader)
-        if status >= HTTPStatus.OK:
-            break
-    answer = _Answer(status, headers, b"")
-    return _Answer(status, headers, await _body(reader, answer)) if status == HTTPStatus.OK else answer
+        answer = _Answer(int(found[1]), await _headers(reader), b"")
+        if answer.status == HTTPStatus.OK:
+            return replace(answer, body=await _body(reader, answer))
+        if answer.status > HTTPStatus.OK:
+            return answer
+    raise ValueError("only interim answers")
 
 
 async def _headers(reader: asyncio.StreamReader) -> list[tuple[str, str]]:
     headers: list[tuple[str, str]] = []
-    while line := (await reader.readline()).rstrip(b"\r\n"):
-        if len(headers) == MOST_HEADERS:
-            raise ValueError(f"more than {MOST_HEADERS} headers")
-        name, _, value = line.decode("latin-1").partition(":")
-        headers.append((name.strip().lower(), value.strip()))
-    return headers
+    for _ in range(MOST_HEADERS):
+        line = (await reader.readline()).decode("latin-1")
+        if not line:
+            raise EOFError("the connection was closed within the headers")
+        if not line.rstrip("\r\n"):
+            return headers
+        if line[0] in " \t" and headers:  # RFC 9112, 5.2: old servers fold long lines
+            name, value = headers.pop()
+            headers.append((name, f"{value} {line.strip()}"))
+        else:
+            name, _, value = line.partition(":")
+            headers.append((name.strip().lower(), value.strip()))
+    raise ValueError(f"more than {MOST_HEADERS} headers")
 
 
 async def _body(reader: asyncio.StreamReader, answer: _Answer) -> bytes:
-    if "multipart/" in answer.header("content-type").lower():
+    if answer.type.startswith("multipart/"):
         raise CameraError("it sent a stream, expected one picture: cameras have another address for a snapshot")
+    if answer.type not in TYPES:
+        raise CameraError(f"it sent {answer.type[:60]!r}, expected a picture (image/jpeg or image/png)")
     if answer.header("transfer-encoding").lower() == "chunked":
         return await _chunks(reader)
     length = answer.header("content-length")
@@ -197,7 +218,8 @@ async def _body(reader: asyncio.StreamReader, answer: _Answer) -> bytes:
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
     """RFC 9112, 7.1."""
     content = bytearray()
-    while True:
+    for _ in range(MOST_CHUNKS):
+        await asyncio.sleep(0)  # many lie in the buffer, and reading these lets nobody else have a turn
         line = await reader.readline()
         found = _CHUNK.fullmatch(line)
         if found is None:
@@ -209,6 +231,7 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
         content += await reader.readexactly(size)
         if (await reader.readline()).strip():
             raise ValueError("a chunk longer than its size")
+    raise ValueError(f"more than {MOST_CHUNKS} chunks")
 
 
 async def _until_closed(reader: asyncio.StreamReader) -> bytes:

@@ -6,23 +6,31 @@ id, so no request leads out of the folder. Nothing is synced to the disk: the lo
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import threading
-from collections import deque
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections import OrderedDict
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
-from edge.camera_fetch import LARGEST, picture_kind
+from edge.camera_fetch import LARGEST, MAGIC, picture_kind
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MODE: Final = 0o640
+MOST: Final = 100_000
+"""Pictures, however small; beyond that the oldest go."""
 MOST_OF_A_RECORD: Final = 64
 CAMERA: Final = re.compile(r"[a-z0-9-]{1,63}")
 EPOCH: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
-_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,64}-[0-9]{16}-[a-z0-9-]{1,63}\.(?:jpg|png)")
+_NAME: Final = re.compile(r"([A-Za-z0-9-]{1,64})-([0-9]{16})-[a-z0-9-]{1,63}\.(?:jpg|png)")
 _PART: Final = ".part"
+_START: Final = max(map(len, MAGIC.values()))
+_NO_FILE: Final = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO})
+"""Nothing is there, or a link, or a socket."""
 _US_PER_DAY: Final = 86_400 * 1_000_000
 
 
@@ -36,9 +44,9 @@ class Picture(NamedTuple):
 
 
 class _File(NamedTuple):
-    written_us: int
     size: int
-    name: str
+    written_us: int
+    """By a calendar that may have been wrong."""
 
 
 class PictureStore:
@@ -51,89 +59,117 @@ class PictureStore:
         """What is there, as far as known, and how many were removed since the start."""
         self._max_bytes, self._keep_us = max_bytes, keep_days * _US_PER_DAY
         self._lock = threading.Lock()
-        self._files: deque[_File] | None = None
-        """The oldest first; None before the first look."""
+        self._files: OrderedDict[str, _File] | None = None
+        """By name, the oldest first; None before the first look."""
 
     def put(self, epoch: str, sequence: int, camera: str, content: bytes) -> None:
         """Write a picture, and remove the oldest ones beyond the quota. Raises OSError, ValueError when it is none."""
-        kind = picture_kind(content)
+        kind, stem = picture_kind(content), f"{_prefix(epoch, sequence)}{_camera(camera)}"
         if kind is None:
             raise ValueError("no picture")
-        name = f"{_prefix(epoch, sequence)}{_camera(camera)}.{kind}"
+        if len(content) > self._max_bytes:
+            raise OSError(errno.EFBIG, f"{len(content)} bytes are more than all pictures may have")
         with self._lock:
-            if self._files is None:
-                self._look()
-            self._room(len(content))
-            written_us = self._write(name, content)
-            self._add(_File(written_us, len(content), name))
+            files = self._look() if self._files is None else self._files
+            self._room(files, 1, len(content))
+            try:
+                written_us = self._write(f"{stem}.{kind}", content)
+            except FileNotFoundError:  # somebody removed the folder
+                files = self._look()
+                written_us = self._write(f"{stem}.{kind}", content)
+            self._replaced(files, stem, kind)
+            files[f"{stem}.{kind}"] = _File(len(content), written_us)
+            self.bytes, self.count = self.bytes + len(content), len(files)
 
     def sweep(self, now_us: int | None) -> None:
         """Look at the folder again; remove what is too old by this calendar, and beyond the quota. Raises OSError."""
         with self._lock:
-            self._look()
-            files = self._files or ()
-            while files and now_us is not None and files[0].written_us < now_us - self._keep_us:
-                self._remove_oldest()
-            self._room(0)
+            files = self._look()
+            for _ in range(0 if now_us is None else _old(files, now_us, now_us - self._keep_us)):
+                self._remove_oldest(files)
+            self._room(files, 0, 0)
 
     def of(self, epoch: str, sequence: int) -> list[Picture]:
         """The pictures of a record. Raises OSError, ValueError for what is no epoch or number."""
-        prefix, found = _prefix(epoch, sequence), []
+        prefix = _prefix(epoch, sequence)
         try:
             with os.scandir(self.folder) as entries:
-                names = [one for one in entries if one.name.startswith(prefix) and _NAME.fullmatch(one.name)]
-                for one in names[:MOST_OF_A_RECORD]:
-                    known = one.stat(follow_symlinks=False)
-                    if known.st_size:  # the power was cut before its content came
-                        camera = one.name[len(prefix) :].rpartition(".")[0]
-                        found.append(Picture(camera, known.st_size, known.st_mtime_ns // 1_000))
+                names = sorted(one.name for one in entries if one.name.startswith(prefix) and _NAME.fullmatch(one.name))
         except FileNotFoundError:
             return []
-        return sorted(found)
+        found: list[Picture] = []
+        for name in names[:MOST_OF_A_RECORD]:
+            camera, _, kind = name[len(prefix) :].rpartition(".")
+            file = _opened(self.folder / name)
+            if file is None:
+                continue
+            with file:
+                if CAMERA.fullmatch(camera) and picture_kind(file.read(_START)) == kind:  # else the power cut tore it
+                    known = os.fstat(file.fileno())
+                    found.append(Picture(camera, known.st_size, known.st_mtime_ns // 1_000))
+        return found
 
     def read(self, epoch: str, sequence: int, camera: str) -> bytes | None:
         """A picture, or None. Raises OSError, ValueError for what is no epoch, number or id of a camera."""
         stem = f"{_prefix(epoch, sequence)}{_camera(camera)}"
-        for kind in ("jpg", "png"):
-            try:
-                with (self.folder / f"{stem}.{kind}").open("rb") as stream:
-                    content = stream.read(LARGEST + 1)
-            except FileNotFoundError:
+        for kind in MAGIC:
+            file = _opened(self.folder / f"{stem}.{kind}")
+            if file is None:
                 continue
+            with file:
+                content = file.read(LARGEST + 1)
             if len(content) <= LARGEST and picture_kind(content) == kind:
                 return content
         return None
 
     # --- with the lock ---------------------------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _look(self) -> OrderedDict[str, _File]:
+        """What is there. Numbers tell which is older, and the calendar only which log is: it may have been wrong."""
         self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        found: list[_File] = []
+        found: list[tuple[str, str, str, _File]] = []
+        latest: dict[str, int] = {}
         with os.scandir(self.folder) as entries:
             for one in entries:
-                if one.name.endswith(_PART) and _NAME.fullmatch(one.name[1 : -len(_PART)]):
-                    (self.folder / one.name).unlink(missing_ok=True)  # of a run that was killed
-                elif _NAME.fullmatch(one.name) and one.is_file(follow_symlinks=False):
+                named = _NAME.fullmatch(one.name)
+                if named is None:
+                    self._tidy(one)
+                    continue
+                with suppress(FileNotFoundError):  # somebody removes some
                     known = one.stat(follow_symlinks=False)
-                    found.append(_File(known.st_mtime_ns // 1_000, known.st_size, one.name))
-        self._files = deque(sorted(found))
-        self.bytes, self.count = sum(one.size for one in found), len(found)
+                    if stat.S_ISREG(known.st_mode):
+                        file, epoch = _File(known.st_size, known.st_mtime_ns // 1_000), named[1]
+                        latest[epoch] = max(latest.get(epoch, 0), file.written_us)
+                        found.append((epoch, named[2], one.name, file))
+        found.sort(key=lambda one: (latest[one[0]], *one[:3]))
+        self._files = files = OrderedDict((name, file) for _, _, name, file in found)
+        self.bytes, self.count = sum(file.size for file in files.values()), len(files)
+        return files
 
-    def _room(self, size: int) -> None:
-        while self._files and self.bytes + size > self._max_bytes:
-            self._remove_oldest()
+    def _tidy(self, one: os.DirEntry[str]) -> None:
+        """Remove what a run that was killed was writing; nothing else that lies there is ours."""
+        named = one.name.startswith(".") and one.name.endswith(_PART) and _NAME.fullmatch(one.name[1 : -len(_PART)])
+        if named and one.is_file(follow_symlinks=False):
+            (self.folder / one.name).unlink(missing_ok=True)
 
-    def _remove_oldest(self) -> None:
-        assert self._files  # noqa: S101 -- whoever calls has looked
-        one = self._files[0]
-        (self.folder / one.name).unlink(missing_ok=True)
-        self._files.popleft()
-        self.bytes, self.count, self.removed = self.bytes - one.size, self.count - 1, self.removed + 1
+    def _room(self, files: OrderedDict[str, _File], more: int, size: int) -> None:
+        while files and (self.bytes + size > self._max_bytes or len(files) + more > MOST):
+            self._remove_oldest(files)
 
-    def _add(self, one: _File) -> None:
-        assert self._files is not None  # noqa: S101 -- whoever calls has looked
-        self._files.append(one)
-        self.bytes, self.count = self.bytes + one.size, self.count + 1
+    def _remove_oldest(self, files: OrderedDict[str, _File]) -> None:
+        name = next(iter(files))
+        (self.folder / name).unlink(missing_ok=True)
+        self.bytes -= files.pop(name).size
+        self.count, self.removed = len(files), self.removed + 1
+
+    def _replaced(self, files: OrderedDict[str, _File], stem: str, kind: str) -> None:
+        """A log that was restored counts from where it was: its numbers come again."""
+        for other in MAGIC:
+            before = files.pop(f"{stem}.{other}", None)
+            if before is not None:
+                self.bytes -= before.size
+                if other != kind:
+                    (self.folder / f"{stem}.{other}").unlink(missing_ok=True)
 
     def _write(self, name: str, content: bytes) -> int:
         part, file = self.folder / f".{name}{_PART}", self.folder / name
@@ -148,6 +184,33 @@ class PictureStore:
         finally:
             part.unlink(missing_ok=True)
         return written_us
+
+
+def _old(files: OrderedDict[str, _File], now_us: int, before_us: int) -> int:
+    """How many, from the oldest on, are too old.
+
+    None was written before the one in front of it, whatever its calendar said; and none will be.
+    """
+    known_us = old = 0
+    for number, file in enumerate(files.values(), 1):
+        if file.written_us <= now_us:
+            known_us = max(known_us, file.written_us)
+            old = number if known_us < before_us else old
+    return old
+
+
+def _opened(file: Path) -> BinaryIO | None:
+    """A regular file, or None for whatever else lies there; a link is not followed, a pipe not waited for."""
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return open(handle, "rb")  # noqa: PTH123 -- a handle, not a path; the caller closes it
+    os.close(handle)
+    return None
 
 
 def _prefix(epoch: str, sequence: int) -> str:
