@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import re
 import threading
 import urllib.request
 from contextlib import suppress
@@ -229,7 +228,6 @@ class Camera:
             right = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
             return "basic" in SCHEMES[self.scheme] and rest == right
         given = urllib.request.parse_keqv_list(urllib.request.parse_http_list(rest)) if scheme == "Digest" else {}
-        given = {name: re.sub(r"\\(.)", r"\1", value) for name, value in given.items()}
         kind = self._nonces.pop(given.get("nonce", ""), None)
         if kind is None or (given.get("realm"), given.get("opaque"), given.get("uri")) != (REALM, "5ccc", target):
             return False
