@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import re
+import struct
+import time
+import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
+from tests.support.cameras import Camera
 from tests.support.doord import Doord
 from tests.support.web import PASSWORD, Doorweb, write_accounts, write_config
 
@@ -35,6 +40,18 @@ PAGES = (
     "/doors/front/unlock",
     "/nowhere",
 )
+
+
+def png(width: int, height: int) -> bytes:
+    """A grey picture that a browser can show (https://www.w3.org/TR/png-3/)."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = b"".join(b"\0" + bytes(x % 256 for x in range(y, y + width)) for y in range(height))
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
 
 
 @dataclass
@@ -66,6 +83,13 @@ class House:
         expect(page.get_by_role("heading", name="Doors", exact=True)).to_be_visible()
         return page
 
+    def pictured(self) -> str:
+        """The page of an alarm that has a picture."""
+        numbers = [int(one["sequence"]) for one in self.doord.ask("events", type=["lock.forced_open"])["records"]]
+        while not (found := [n for n in numbers if self.doord.ask("pictures", sequence=n)["pictures"]]):
+            time.sleep(0.02)
+        return f"/events/{found[-1]}"
+
     def types(self, *actors: str) -> list[str]:
         """What these did, by the log."""
         records = self.doord.ask("events", limit=500)["records"]
@@ -77,10 +101,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
     accounts = {f"k{n}": "operator" for n in range(10)}
     write_accounts(folder / "accounts.json", olga="operator", vera="viewer", **accounts)
-    config = write_config(folder, NAMES)
     expect.set_options(timeout=WITHIN_MS)
     arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with Doord(config) as doord, Doorweb(config) as web, sync_playwright() as playwright:
+    with contextlib.ExitStack() as stack:
+        camera = stack.enter_context(Camera(picture=png(640, 360)))
+        config = write_config(folder, NAMES, f'[camera.hall]\nurl = "{camera.url}"\ndoors = ["front"]\n')
+        doord, web = stack.enter_context(Doord(config)), stack.enter_context(Doorweb(config))
+        playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield House(doord, f"https://127.0.0.1:{web.port}", browser)
         browser.close()
@@ -137,6 +164,11 @@ def test_an_evening_at_the_door(house: House, tmp_path: Path) -> None:
     expect(passage).to_have_count(3)
     expect(passage.nth(0)).to_contain_text("Front door opened")
     expect(passage.nth(2)).to_have_attribute("aria-current", "true")
+
+    page.locator(".records li").filter(has_text="forced open").get_by_role("link").click()
+    picture = page.get_by_role("img", name="Front door forced open, seen by hall")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("one => one.decode().then(() => one.naturalWidth)") == 640
 
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -258,6 +290,7 @@ def test_every_page_fits_and_everybody_can_read_it(
     pages = [house.signed_in(f"k{6 + width % 4}", **options)]
     looked = {"/sign-in": page, **dict.fromkeys(PAGES, pages[0])}
     house.doord.sim("front", "open")
+    looked[house.pictured()] = pages[0]
     for path, at in looked.items():
         at.goto(f"{house.url}{path}")
         at.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
