@@ -38,11 +38,14 @@ SCHEMES: Final = {
 }
 """What a camera offers, each as one `WWW-Authenticate`, in this order."""
 PATIENCE_S: Final = 60.0
+TLS: Final = b"\x16"
+"""How a handshake begins."""
+CLOSE: Final = "Connection: close\r\n"
 
 
 def with_length(content: bytes, kind: str = "image/jpeg", status: str = "200 OK") -> bytes:
     return (
-        f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(content)}\r\n\r\n".encode("latin-1")
+        f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(content)}\r\n{CLOSE}\r\n".encode("latin-1")
         + content
     )
 
@@ -50,7 +53,7 @@ def with_length(content: bytes, kind: str = "image/jpeg", status: str = "200 OK"
 def chunked(content: bytes, kind: str = "image/jpeg", size: int = 1000) -> bytes:
     parts = [content[at : at + size] for at in range(0, len(content), size)]
     body = b"".join(f"{len(part):x};a=b\r\n".encode() + part + b"\r\n" for part in parts)
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n{CLOSE}\r\n"
     return head.encode() + body + b"0\r\nTrailer: 1\r\n\r\n"
 
 
@@ -182,7 +185,10 @@ class Camera:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        line, *more = (await reader.readuntil(b"\r\n\r\n")).decode("ascii").split("\r\n")
+        first = await reader.readexactly(1)
+        if first == TLS:
+            return
+        line, *more = (first + await reader.readuntil(b"\r\n\r\n")).decode("ascii").split("\r\n")
         headers = {name.lower(): value for name, _, value in (one.partition(": ") for one in more if one)}
         method, target, _version = line.split(" ")
         request = Request(line, headers, self._let_in(method, target, headers.get("authorization", "")))
@@ -209,7 +215,7 @@ class Camera:
 
     def _refusal(self) -> bytes:
         lines = "".join(f"WWW-Authenticate: {self._challenge(kind)}\r\n" for kind in SCHEMES[self.scheme])
-        return f"HTTP/1.1 401 Unauthorized\r\n{lines}Content-Length: 0\r\n\r\n".encode("latin-1")
+        return f"HTTP/1.1 401 Unauthorized\r\n{lines}Content-Length: 0\r\n{CLOSE}\r\n".encode("latin-1")
 
     def _challenge(self, kind: str) -> str:
         realm = REALM.replace('"', '\\"')
