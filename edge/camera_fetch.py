@@ -163,7 +163,7 @@ def _target(path: str, query: str) -> str:
 
 def _read(file: Path) -> bytes:
     with file.open("rb") as stream:
-        return stream.read(LONGEST_PASSWORD + 3)  # with the end of its line, and one more
+        return stream.read(LONGEST_PASSWORD + 1)
 
 
 async def _answer(reader: asyncio.StreamReader) -> _Answer:

@@ -6,16 +6,19 @@ import asyncio
 import ssl
 import traceback
 import urllib.request
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge import camera_fetch
 from edge.camera_fetch import LARGEST, LONGEST_PASSWORD, TIMEOUT_S, CameraError, Fetcher, picture_kind
 from edge.camera_fetch import Camera as Settings
 from edge.delivery_address import Reach
-from edge.delivery_net import Network
+from edge.delivery_net import LONGEST_LINE, Network
 from tests.support import virtual
 from tests.support.cameras import (
     JPEG,
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
     from tests.support.virtual import VirtualLoop
 
 USER, PASSWORD = "doorward", "hunter2-äß"
-Passwords: TypeAlias = "Callable[[Camera, str], Settings]"
+Passwords: TypeAlias = "Callable[..., Settings]"
 
 
 @pytest.fixture
@@ -154,12 +157,12 @@ def test_a_picture_of_its_kind() -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_camera_is_told_who_we_are(scheme: str, known_as: Passwords) -> None:
     with Camera(user=USER, password=PASSWORD, scheme=scheme) as camera:
-        assert fetch(known_as(camera, PASSWORD)) == JPEG
+        assert fetch(known_as(camera)) == JPEG
         first, second = camera.requests
         assert not first.authorization, "nothing is told to whoever does not ask"
         assert (first.let_in, second.let_in) == (False, True)
         assert second.authorization.startswith("Basic " if scheme == "basic" else "Digest ")
-        assert fetch(known_as(camera, PASSWORD)) == JPEG, "a challenge is good once"
+        assert fetch(known_as(camera)) == JPEG, "a challenge is good once"
         assert len({request.authorization for request in camera.requests}) == (2 if scheme == "basic" else 3)
 
 
@@ -187,8 +190,18 @@ _HANDLERS: Any = (urllib.request.HTTPDigestAuthHandler, urllib.request.HTTPBasic
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_wrong_password_is_said_after_one_try(scheme: str, known_as: Passwords) -> None:
     with Camera(user=USER, password="another", scheme=scheme) as camera:
-        assert refused(known_as(camera, PASSWORD)) == "it refuses the user name or the password"
+        assert refused(known_as(camera)) == "it refuses the user name or the password"
         assert len(camera.requests) == 2, "many a camera locks an account after a few"
+
+
+def test_what_we_add_to_a_challenge_is_new_each_time(known_as: Passwords) -> None:
+    """RFC 7616, 5.6: else whoever chooses the challenge can have tables made beforehand."""
+    with Camera(user=USER, password=PASSWORD) as camera:
+        for _ in range(2):
+            assert fetch(known_as(camera)) == JPEG
+        ours = [part for one in camera.requests for part in one.authorization.split(", ") if part.startswith("cnonce")]
+    assert len(set(ours)) == len(ours) == 2
+    assert all(len(one) >= len('cnonce=""') + 32 for one in ours)
 
 
 def test_without_a_name_nobody_is_told_anything() -> None:
@@ -206,13 +219,13 @@ def test_folded_challenges_are_read(known_as: Passwords) -> None:
     with Camera(
         answer=b'HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="a",\r\n\tnonce="b",\r\n  qop="auth"\r\n\r\n'
     ) as c:
-        assert refused(known_as(c, PASSWORD)) == "it refuses the user name or the password"
+        assert refused(known_as(c)) == "it refuses the user name or the password"
         assert 'realm="a", nonce="b"' in c.requests[-1].authorization
 
 
 def test_the_password_is_read_each_time(known_as: Passwords) -> None:
     with Camera(user=USER, password="new") as camera:
-        settings = known_as(camera, PASSWORD)
+        settings = known_as(camera)
         fetcher = Fetcher(settings)
         with pytest.raises(CameraError):
             asyncio.run(fetcher.fetch())
@@ -244,7 +257,7 @@ def test_a_password_that_cannot_be_used_is_said(content: bytes | None, said: str
 
 def test_nothing_shows_a_password(known_as: Passwords) -> None:
     with Camera(user=USER, password=PASSWORD) as camera:
-        settings = known_as(camera, PASSWORD)
+        settings = known_as(camera)
         fetcher = Fetcher(settings)
         assert asyncio.run(fetcher.fetch()) == JPEG
     in_url = Settings("http://10.0.0.9/snap?user=a&pwd=hunter2")
@@ -305,9 +318,48 @@ def test_what_is_no_picture_is_said_for_people(answer: bytes, said: str) -> None
         assert len(camera.requests) == 1
 
 
+PIECES = st.sampled_from(
+    [
+        *(b"HTTP/1.1 200 OK\r\n", b"HTTP/1.0 401 \r\n", b"HTTP/1.1 100 \r\n", b"Content-Type: image/jpeg\r\n", b"\r\n"),
+        *(
+            b"Content-Length: 3\r\n",
+            b"Content-Length: 5000000\r\n",
+            b"Transfer-Encoding: chunked\r\n",
+            b"3\r\n",
+            b"0\r\n",
+        ),
+        *(
+            b"\xff\xd8\xff",
+            b"multipart/",
+            b"\n",
+            b" ",
+            b":",
+            b"\0",
+            b"\xc3",
+            b"WWW-Authenticate: Digest\r\n",
+            b"x" * 9_000,
+        ),
+    ]
+)
+
+
+@given(st.one_of(st.binary(max_size=300), st.lists(PIECES, max_size=25).map(b"".join)))
+def test_whatever_comes_is_an_answer_or_refused(content: bytes) -> None:
+    async def main() -> None:
+        reader = asyncio.StreamReader(limit=LONGEST_LINE)
+        reader.feed_data(content)
+        reader.feed_eof()
+        with suppress(CameraError, OSError, ValueError, EOFError):
+            answer = await camera_fetch._answer(reader)
+            assert content.startswith(b"HTTP/1.")
+            assert answer.status == 200 or not answer.body
+
+    asyncio.run(main())
+
+
 def test_a_redirect_leads_nowhere(known_as: Passwords) -> None:
     with Camera() as other, Camera(answer=redirect(other.url)) as camera:
-        assert "redirects are not followed" in refused(known_as(camera, PASSWORD))
+        assert "redirects are not followed" in refused(known_as(camera))
         assert other.connections == 0
 
 
@@ -347,9 +399,7 @@ def test_a_camera_has_so_long_and_no_longer(how: str, known_as: Passwords) -> No
     async def main(loop: VirtualLoop) -> None:
         async with Camera(**HANGS[how]) as camera:
             loop.waits_for.append(lambda: camera.connections == 0)
-            fetcher = Fetcher(
-                known_as(camera, PASSWORD), network=Network(Reach(allow_private=True), resolve=to("127.0.0.1"))
-            )
+            fetcher = Fetcher(known_as(camera), network=Network(Reach(allow_private=True), resolve=to("127.0.0.1")))
             began_s = loop.time()
             with pytest.raises(CameraError, match="no picture within 5 s"):
                 await fetcher.fetch()
@@ -423,7 +473,7 @@ def test_certificates_are_verified(tmp_path: Path, known_as: Passwords) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with Camera(user=USER, password=PASSWORD, scheme="basic", context=context) as camera:
-        settings = known_as(camera, PASSWORD)
+        settings = known_as(camera)
         assert settings.url.startswith("https://")
         assert fetch(settings, authority.ca) == JPEG
         camera.requests.clear()

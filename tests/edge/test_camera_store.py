@@ -281,6 +281,33 @@ def test_what_somebody_else_removed_is_no_trouble(store: PictureStore, folder: P
     assert numbers(store) == list(range(4, 12))
 
 
+def test_what_is_removed_while_we_look_is_no_trouble(
+    store: PictureStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 4):
+        store.put(EPOCH, number, "hall", picture())
+    scandir = os.scandir
+
+    class Late:
+        """Somebody removes a file between its name and its size."""
+
+        def __init__(self, path: Path) -> None:
+            with scandir(path) as entries:
+                self.entries = list(entries)
+            (folder / f"{EPOCH}-0000000000000002-hall.jpg").unlink(missing_ok=True)
+
+        def __enter__(self) -> list[os.DirEntry[str]]:
+            return self.entries
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(os, "scandir", Late)
+    store.sweep(None)
+    assert store.count == 2
+    assert store.of(EPOCH, 2) == []
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     sizes=st.lists(st.tuples(st.integers(1, 20), st.integers(4, 4_000), st.booleans()), max_size=25),
@@ -371,6 +398,13 @@ def test_no_name_leads_out_of_the_folder(
         assert name == f"{epoch}-{sequence:016d}-{camera}.jpg"
         assert store.read(epoch, sequence, camera) == JPEG[:100]
         assert [one.camera for one in store.of(epoch, sequence)] == [camera]
+
+
+@pytest.mark.parametrize(("epoch", "sequence"), [(EPOCH, 0), (EPOCH, -1), (EPOCH, 10**16), ("", 1), ("a.b", 1)])
+def test_what_is_no_record_is_said(store: PictureStore, epoch: str, sequence: int) -> None:
+    for call in CALLS:
+        with pytest.raises(ValueError, match="no record"):
+            call(store, epoch, sequence, "hall")
 
 
 @pytest.mark.parametrize("camera", ["", "..", "Hall", "hall\n", "a" * 64, "../hall", "hall.jpg"])
