@@ -55,6 +55,9 @@ class Query:
     """Occurs in the name of the object, the actor's name or e-mail, the code, the type or the details.
     Capital and small letters are the same; beyond ASCII as Python's `str.lower` has it."""
 
+    correlation: str = ""
+    """Shared by the events of one passage."""
+
     @property
     def small(self) -> str:
         """The text in small letters."""
@@ -87,6 +90,9 @@ def conditions(query: Query) -> tuple[str, list[str]]:
     if query.people is not None or query.groups:
         where += f" AND ({_PEOPLE} OR {_GROUP})"
         values += [json.dumps(query.people or ()), json.dumps(query.groups)]
+    if query.correlation:
+        where += " AND r.correlation = ?"
+        values.append(query.correlation)
     if query.text:
         where += f" AND ({' OR '.join(f'{column} LIKE ? ESCAPE char(92)' for column in _TEXTS)})"
         values += [_pattern(query.small)] * len(_TEXTS)
@@ -114,7 +120,7 @@ def wanted(query: Query) -> Wanted:
     if query.success is False:
         values.append(("refused", ("",)))
     people = (query.people or ()) if query.people is not None or query.groups else None
-    return Wanted(tuple(values), query.actors, people, query.groups, query.small)
+    return Wanted(tuple(values), query.actors, people, query.groups, query.small, query.correlation)
 
 
 def in_ranges(ranges: Sequence[tuple[int, int]]) -> str:

@@ -11,6 +11,7 @@ import json
 import sqlite3
 from array import array
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -22,10 +23,11 @@ SEGMENT: Final = 16_384
 BLOCK: Final = 1_024
 """Records whose text is looked at together."""
 BLOOM_BITS: Final = 16_384
-"""Bits of a block that say which three letters in a row occur in it (a Bloom filter with one hash)."""
+"""Bits of a block that say which three letters in a row occur in it, and which correlations (a Bloom filter)."""
 MOST_TERMS: Final = 500
 """Of more values than this (a group of thousands) it is not looked up where each occurs."""
-VERSION: Final = 1
+VERSION: Final = 2
+"""2: a block's bits know its correlations as well."""
 APPLICATION_ID: Final = 0x446F6F49
 """`DooI`."""
 
@@ -49,6 +51,7 @@ class Wanted:
     """... or one of these groups in the details."""
     text: str = ""
     """In small letters."""
+    correlation: str = ""
 
 
 @dataclass(slots=True)
@@ -58,7 +61,7 @@ class Plan:
     terms: list[list[int]] = field(default_factory=list)
     """One list for each condition; nothing can be found where one of its terms is not."""
     bits: list[int] = field(default_factory=list)
-    """The bits that a block needs for the text to occur in it."""
+    """The bits that a block needs for the text and the correlation to occur in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class LogIndex:
 
     def plan(self, wanted: Wanted) -> Plan:
         """Look up once what each segment is then asked for."""
-        plan = Plan(bits=bloom_bits(wanted.text))
+        plan = Plan(bits=bloom_bits(wanted.text) + correlation_bits(wanted.correlation))
         marked = "value IN (SELECT value FROM json_each(?))"
         for kind, values in wanted.values:
             plan.terms.append(self._terms(f"kind = ? AND {marked}", kind, json.dumps(values)))
@@ -172,6 +175,12 @@ def bit_of(three: str) -> int:
     """The same on every computer and in every run."""
     a, b, c = map(ord, three)
     return ((a * 1_000_003 + b) * 1_000_003 + c) * 2_654_435_761 % 2**32 * BLOOM_BITS >> 32
+
+
+def correlation_bits(correlation: str) -> list[int]:
+    """The three bits of a correlation; none for none. Few enough to leave room for the letters' bits."""
+    digest = blake2b(correlation.encode(), digest_size=6).digest() if correlation else b""
+    return [int.from_bytes(digest[at : at + 2]) % BLOOM_BITS for at in range(0, len(digest), 2)]
 
 
 def belongs(db: sqlite3.Connection, epoch: str) -> bool:

@@ -12,7 +12,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from edge.log_index import APPLICATION_ID, BLOCK, BLOOM_BITS, SEGMENT, VERSION, belongs, bit_of, full_of, place
+from edge.log_index import (
+    APPLICATION_ID,
+    BLOCK,
+    BLOOM_BITS,
+    SEGMENT,
+    VERSION,
+    belongs,
+    bit_of,
+    correlation_bits,
+    full_of,
+    place,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +46,7 @@ _TABLES: Final = (
 )
 _COLUMNS: Final = (
     "r.seq, b.boot, r.at_ns, r.type, r.door, r.actor_id, r.actor_name, r.actor_email, r.success, r.code,"
-    " r.object_name, r.details, r.hash"
+    " r.object_name, r.details, r.correlation, r.hash"
 )
 _ROWS: Final = (
     f"SELECT {_COLUMNS} FROM record r JOIN boot b ON b.id = r.boot"  # noqa: S608 -- our own words
@@ -134,12 +145,14 @@ class _Segment:
     block: int = -1
     texts: set[str] = field(default_factory=set)
     """Texts of the present block whose bits are still to be set ..."""
+    passages: set[str] = field(default_factory=set)
+    """... correlations likewise ..."""
     threes: set[str] = field(default_factory=set)
     """... and the three letters whose bits are."""
 
     def add(self, row: Sequence[object]) -> None:
         """Take in a row of `_COLUMNS`."""
-        seq, boot, at_ns, kind, door, actor, name, email, success, code, thing, details, digest = row
+        seq, boot, at_ns, kind, door, actor, name, email, success, code, thing, details, passage, digest = row
         assert isinstance(seq, int)  # noqa: S101 -- the table is STRICT
         assert isinstance(at_ns, int)  # noqa: S101 -- as above
         self.last, self.hash = seq, bytes(digest)  # type: ignore[call-overload]  # as above
@@ -163,17 +176,21 @@ class _Segment:
             self.fold()
             self.block, self.threes = offset // BLOCK, set()
             self.blocks[self.block] = bytearray(BLOOM_BITS // 8)
+        self.passages.add(str(passage))
         self.texts.update(text for text in (kind, name, email, code, thing, details) if isinstance(text, str))
 
     def fold(self) -> None:
         """Turn the texts since the last call into bits of their block."""
         if not self.texts:
             return
+        bits = self.blocks[self.block]
+        for bit in (bit for passage in self.passages for bit in correlation_bits(passage)):
+            bits[bit >> 3] |= 1 << (bit & 7)
+        self.passages.clear()
         threes = set[str]()
         for text in self.texts:
             small = text.lower()
             threes.update(map("".join, zip(small, small[1:], small[2:], strict=False)))
-        bits = self.blocks[self.block]
         for three in threes - self.threes:
             bit = bit_of(three)
             bits[bit >> 3] |= 1 << (bit & 7)

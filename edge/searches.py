@@ -43,6 +43,8 @@ class Filters(BaseModel):
     outcome: Literal["granted", "refused"] | None = None
     code: list[str] = Field([], max_length=256)
     text: str = Field("", max_length=LONGEST_TEXT)
+    correlation: str = Field("", max_length=LONGEST_TEXT)
+    """Shared by the events of one passage."""
     since_us: int | None = Field(None, ge=-(2**53), le=2**53)
     until_us: int | None = Field(None, ge=-(2**53), le=2**53)
 
@@ -63,6 +65,7 @@ class Filters(BaseModel):
             success=None if self.outcome is None else self.outcome == "granted",
             codes=tuple(self.code),
             text=self.text,
+            correlation=self.correlation,
         )
 
 

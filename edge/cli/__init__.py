@@ -132,6 +132,7 @@ def _history(made: argparse.ArgumentParser, limit: int | None) -> None:
     made.add_argument("--class", dest="event_class", choices=("access", "audit"))
     made.add_argument("--outcome", choices=("granted", "refused"), help="what was done, or what was refused")
     made.add_argument("--code", action="append", default=[], help="why it was refused, may be repeated")
+    made.add_argument("--correlation", help="all events of one passage, whenever it was: the id that they share")
     made.add_argument("--text", help="occurs in a name, an e-mail address, the code, the type or the details")
     made.add_argument("--limit", type=_count, default=limit, metavar="N", help="the newest N")
     made.add_argument("--log", type=Path, metavar="FILE", help="read this log file instead of asking the daemon")

@@ -38,13 +38,16 @@ def filters(arguments: argparse.Namespace) -> dict[str, Any]:
             near = difflib.get_close_matches(name, CATALOGUE, n=3) or ["lock.opened", "lock.forced_open", "..."]
             raise ValueError(f"{name!r} is no event type; expected one such as {', '.join(near)}")
     now = local_now()
-    since = parse_time(arguments.since, now) if arguments.since else now.astimezone(UTC) - timedelta(days=DEFAULT_DAYS)
-    asked: dict[str, Any] = {"since_us": to_us(since)}
+    asked: dict[str, Any] = {}
+    if arguments.since:
+        asked["since_us"] = to_us(parse_time(arguments.since, now))
+    elif not arguments.correlation:  # which is found wherever it is
+        asked["since_us"] = to_us(now.astimezone(UTC) - timedelta(days=DEFAULT_DAYS))
     if arguments.until:
         asked["until_us"] = to_us(parse_time(arguments.until, now))
     if arguments.event_class:
         asked["class"] = arguments.event_class
-    lists = ("door", "type", "user", "group", "outcome", "code", "text")
+    lists = ("door", "type", "user", "group", "outcome", "code", "text", "correlation")
     return asked | {name: given for name in lists if (given := getattr(arguments, name))}
 
 

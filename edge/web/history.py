@@ -124,16 +124,18 @@ async def event(request: Request) -> Response:
 
 
 async def _passage(page: Page, record: dict[str, Any]) -> list[dict[str, Any]]:
-    """The records of the same correlation, in order; looked for near this one, at the same door."""
+    """The records of the same correlation, in order: the nearest `NEIGHBOURS` on either side.
+
+    One page each way. The index sends it past nearly every block of the log, so that is the whole of a
+    log that has one; without, about 65,000 records on either side are looked at.
+    """
     correlation, sequence = record["data"]["correlation"], int(record["sequence"])
     if not correlation:
         return [record]
-    kind, _, door = record["subject"].partition("/")
-    near: dict[str, Any] = {"door": [door]} if kind == "doors" and door else {}
-    before = await page.link.ask("events", **near, before=sequence, newest=True, limit=NEIGHBOURS)
-    after = await page.link.ask("events", **near, after=sequence, limit=NEIGHBOURS)
-    around = [*reversed(before["records"]), record, *after["records"]]
-    return [one for one in around if one["data"]["correlation"] == correlation]
+    same = {"correlation": correlation, "limit": NEIGHBOURS}
+    before = await page.link.ask("events", **same, before=sequence, newest=True)
+    after = await page.link.ask("events", **same, after=sequence)
+    return [*reversed(before["records"]), record, *after["records"]]
 
 
 def _whole(text: str | None) -> int | None:

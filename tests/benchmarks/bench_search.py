@@ -57,6 +57,7 @@ SEARCHES = {
     "text, nothing in all": Query(text="no such words"),
     "text of digits, 90 days": Query(text="…4711", since_us=DAYS_90),
     "text of two letters, none": Query(text="~~"),
+    "a passage": Query(correlation="c-500000"),
     "person, door and text": Query(actors=(person(77).id,), doors=("door-02",), text="card"),
 }
 

@@ -119,6 +119,16 @@ def test_every_filter_reaches_the_daemon(doorctl: Doorctl) -> None:
     }
 
 
+def test_a_passage_is_looked_for_in_all_of_the_log_unless_told_otherwise(doorctl: Doorctl) -> None:
+    held = [record(1, correlation="run-front-1"), record(2), record(3, correlation="run-front-1")]
+    with FakeDaemon(doorctl.socket, events=pages(held)) as daemon:
+        shown = doorctl("events", "--correlation", "run-front-1", "--json")
+        assert doorctl("events", "--correlation", "run-front-1", "--since", "2026-11-22").code == 0
+        asked = [ask.get("since_us") is None for ask in daemon.of("events")]
+    assert sequences(shown.out) == [1, 3]
+    assert asked == [True, False]
+
+
 def test_events_in_words_and_in_json(doorctl: Doorctl) -> None:
     held = [
         record(1),

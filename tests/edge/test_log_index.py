@@ -82,6 +82,7 @@ def event(dice: random.Random, at_ns: int, number: int) -> Event:
         success=code is None,
         code=code,
         door=door,
+        correlation=f"run-{number // 3}" if number % 5 else "",
         details=dice.choice(DETAILS),
     )
 
@@ -145,6 +146,7 @@ def plain(records: list[Record], query: Query) -> list[Record]:
                 or passed
                 or any(group == one.details.get("group") for group in query.groups)
             )
+            and (not query.correlation or one.correlation == query.correlation)
             and any(query.text.lower() in text.lower() for text in texts if text is not None)
             and record.sequence > query.after
             and (query.before is None or record.sequence < query.before)
@@ -190,6 +192,7 @@ QUERIES = st.builds(
     success=st.sampled_from([None, None, True, False]),
     codes=st.sampled_from([(), (), ("unknown_card",), ("LOCKED_down", "never"), ("never",)]),
     text=st.just("") | st.sampled_from(TEXTS),
+    correlation=st.sampled_from(["", "", "", "run-17", "run-119", "RUN-17", "run-1"]),
 )
 
 
@@ -211,6 +214,7 @@ def every_page(reader: LogReader, query: Query, size: int) -> list[Record]:
 @given(query=QUERIES, size=st.integers(1, 60))
 @example(Query(actors=("zoe@example.org",)), 10)
 @example(Query(text="zoë", newest=True), 10)
+@example(Query(correlation="run-30"), 1)
 @example(Query(people=("u-1", "u-2", "u-3"), groups=("board",)), 7)
 def test_all_pages_together_are_what_a_plain_look_finds(written: Written, query: Query, size: int):
     path, records = written
@@ -257,6 +261,9 @@ def test_the_index_keeps_a_search_from_reading_what_cannot_fit(written: Written,
         found.clear()
         reader.page(Query(text="no such words", before=SEGMENT * 5))
         assert sum(found) < SEGMENT
+        found.clear()
+        assert len(reader.page(Query(correlation="run-30", before=SEGMENT * 5)).records) == 2
+        assert 0 < sum(found) < SEGMENT
         found.clear()
         day = records[70].time_us
         reader.page(Query(since_us=day, until_us=day + SECOND, before=SEGMENT * 5))

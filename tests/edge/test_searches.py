@@ -76,6 +76,7 @@ def test_every_word_becomes_its_filter():
         "outcome": "refused",
         "code": ["unknown_card"],
         "text": "Tür",
+        "correlation": "run-front-1",
         "since_us": 1,
         "until_us": 2,
         "after": 3,
@@ -99,6 +100,7 @@ def test_every_word_becomes_its_filter():
         success=False,
         codes=("unknown_card",),
         text="Tür",
+        correlation="run-front-1",
     )
     assert Asked.model_validate(body).page(DIRECTORY) == query
     assert Asked.model_validate({}).page(None) == Query()
@@ -115,6 +117,7 @@ def test_every_word_becomes_its_filter():
         {"outcome": "maybe"},
         {"text": "x" * 201},
         {"text": 5},
+        {"correlation": ["run-front-1"]},
         {"group": "staff"},
         {"code": [1]},
         {"limit": 501},

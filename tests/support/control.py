@@ -135,13 +135,15 @@ class RefusalError(Exception):
 
 
 def pages(records: Iterable[dict[str, Any]]) -> Answer:
-    """Serve `events` as the daemon does: by sequence, at most 500 a page; no other filter."""
+    """Serve `events` as the daemon does: by sequence and correlation, at most 500 a page; no other filter."""
     held = list(records)
 
     def answer(ask: dict[str, Any]) -> dict[str, Any]:
         assert 1 <= ask["limit"] <= 500
         after, before = ask.get("after") or 0, ask.get("before") or 1 << 62
         chosen = [r for r in held if after < int(r["sequence"]) < before]
+        if passage := ask.get("correlation"):
+            chosen = [r for r in chosen if r["data"]["correlation"] == passage]
         if ask.get("newest"):
             chosen.reverse()
         page = chosen[: ask["limit"]]
