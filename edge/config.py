@@ -20,8 +20,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ValidationError
 
 import drivers
-from edge import tables, tables_report
-from edge.config_alerts import policy_of
+from edge import tables
 from edge.policy import DoorPolicy, Timing
 from edge.problems import ConfigError, Problem, Report, alternatives, dotted, meant, shown
 from edge.settings import (
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from edge.alert_policies import Policy
+    from edge.tables_report import Report as ScheduledReport
 
 DEFAULT_PATH: Final = Path("/etc/doorward/doorward.toml")
 LARGEST_FILE: Final = 1 << 20
@@ -199,7 +199,7 @@ class _Reading:
             if key not in {*_SECTIONS, *_NAMED}:
                 self.report.add(key, f"unknown section, {meant(key, {*_SECTIONS, *_NAMED})}")
         sections = {
-            name: self.table(name, model, self.document.get(name, {}))
+            name: self.section(name, model)
             for name, model in _SECTIONS.items()
             if name not in _OPTIONAL or name in self.document
         }
@@ -244,6 +244,12 @@ class _Reading:
             cameras=MappingProxyType({name: camera for name, camera in cameras.items() if camera}),
             pictures=cast("Pictures", sections["pictures"]),
         )
+
+    def section(self, name: str, model: type[_Table]) -> _Table | None:
+        """Without a table of its own a section is its defaults, if it has them: no validator is built for it."""
+        if name not in self.document and not any(field.is_required() for field in model.model_fields.values()):
+            return model.model_construct()
+        return self.table(name, model, self.document.get(name, {}))
 
     def table(self, key: str, model: type[_Table], value: object, also: Collection[str] = ()) -> _Table | None:
         if not isinstance(value, dict):
@@ -395,12 +401,13 @@ class _Reading:
             name, door.name or name, DoorPolicy(**chosen), MappingProxyType(carried), MappingProxyType(timing)
         )
 
-    def reports(self) -> dict[str, tables_report.Report | None]:
+    def reports(self) -> dict[str, ScheduledReport | None]:
         if "report" not in self.document:
             return {}
-        declared = self.named("report", self.document["report"], tables_report.MOST_REPORTS)
-        model = tables_report.Report
-        return {name: self.table(dotted("report", name), model, table) for name, table in declared.items()}
+        from edge.tables_report import MOST_REPORTS, Report  # noqa: PLC0415 -- locks need not wait for what is not used
+
+        declared = self.named("report", self.document["report"], MOST_REPORTS)
+        return {name: self.table(dotted("report", name), Report, table) for name, table in declared.items()}
 
     def alerts(self, doors: dict[str, Any]) -> dict[str, Policy | None]:
         if "alert" not in self.document:
@@ -411,6 +418,8 @@ class _Reading:
         }
 
     def alert(self, name: str, value: object, doors: dict[str, Any]) -> Policy | None:
+        from edge.config_alerts import policy_of  # noqa: PLC0415 -- as for reports
+
         alert = self.table(dotted("alert", name), Alert, value)
         has = self.document.keys()
         return None if alert is None else policy_of(self.report, name, alert, doors, "mqtt" in has, "smtp" in has)

@@ -78,7 +78,7 @@ def within(span: tuple[float, float], unit: str, **more: Any) -> Any:  # noqa: A
 class Table(BaseModel):
     """What all tables have in common: no unknown keys, no guessing at types, no change afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class Controller(Table):
@@ -215,7 +215,7 @@ class Metrics(Table):
 class Point(BaseModel):
     """What every point's table has; the other keys are its driver's."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
     driver: str = Field(description="the name of a driver, as in [driver.NAME]")
 

@@ -8,6 +8,7 @@ To reach: 1.25 times the memory (resident, as /proc says it), and 5 wake-ups a s
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks.bench_start import config
+from tests.benchmarks.bench_start import ROOT, config
 from tests.support.doord import Doord
 from tests.support.gpio import shim_chip
 
@@ -46,6 +47,8 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--idle-s", type=float, default=20.0)
     idle_s = parser.parse_args().idle_s
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed: nothing is compiled anew at each start
+    subprocess.run([sys.executable, "-m", "compileall", "-q", "edge", "drivers"], cwd=ROOT, check=True)
     reference = reference_kib()
     with (
         tempfile.TemporaryDirectory() as folder,

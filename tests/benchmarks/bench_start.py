@@ -10,6 +10,7 @@ on a Raspberry Pi. Runs alternate, each is a process of its own; the medians are
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -80,6 +81,7 @@ def start_s(path: Path, chip: ShimChip) -> float:
 def main() -> int:
     """Print both medians and their ratio; 1 when it is above what is to be reached."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed: nothing is compiled anew at each start
     references, starts = [], []
     with tempfile.TemporaryDirectory() as folder, shim_chip(Path(folder)) as chip:
         path = config(Path(folder))

@@ -73,6 +73,16 @@ def test_defaults(tmp_path: Path) -> None:
     assert door.policy == DoorPolicy(has_contact=False)
 
 
+SECTIONS = ("log", "control", "commands", "directory", "integrations", "metrics", "pictures", "web")
+
+
+def test_a_section_that_is_not_there_is_an_empty_one(tmp_path: Path) -> None:
+    without = settings_of(tmp_path, GOOD)
+    with_all = settings_of(tmp_path, GOOD + "".join(f"\n[{name}]\n" for name in SECTIONS if f"[{name}]" not in GOOD))
+    assert with_all == without
+    assert repr(with_all) == repr(without)
+
+
 def test_a_door_in_full(tmp_path: Path) -> None:
     settings = settings_of(
         tmp_path,

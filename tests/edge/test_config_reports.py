@@ -65,7 +65,7 @@ def test_a_report_in_full(tmp_path: Path) -> None:
 
 def test_every_filter_of_a_report_is_one_of_the_socket() -> None:
     known = {field.alias or name for name, field in Filters.model_fields.items()}
-    assert known == {*FILTERS, "since_us", "until_us"}
+    assert known == {*FILTERS, "since_us", "until_us", "correlation"}, "of the last, one passage is no report"
 
 
 def test_the_least_that_can_be_said(tmp_path: Path) -> None:
