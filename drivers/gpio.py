@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from drivers.gpio_points import POINTS, Input, Output, Settings, addresses
 from drivers.gpio_wire import BootTime, Wire
-from edge.messages import Back, Confirmed, Level, Lost, Signal
+from drivers.hand_on import hand_on
+from edge.messages import Back, Confirmed, Level, Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -221,16 +222,6 @@ class GpioDriver:
 
     # --- signals -------------------------------------------------------------------------------
 
-    def _send(self, signal: Signal) -> None:
-        """Hand a signal on; a fault of the receiver is the loop's to report and must not deafen an input."""
-        if self._emit is None:
-            return
-        try:
-            self._emit(signal)
-        except Exception as error:  # noqa: BLE001 -- as above; asyncio treats its own callbacks likewise
-            context = {"message": f"driver {self.name}: the receiver of {signal} failed", "exception": error}
-            asyncio.get_running_loop().call_exception_handler(context)
-
     def _listen(self, loop: asyncio.AbstractEventLoop, *, threaded: bool) -> None:
         for name in self._inputs:
             wire = self._wires[name]
@@ -248,7 +239,7 @@ class GpioDriver:
 
     def _report(self, wire: Wire, asserted: bool, ticks: Any, *, initial: bool = False) -> None:  # noqa: ANN401 -- opaque
         wire.asserted, wire.ticks = asserted, ticks
-        self._send(Level(wire.name, asserted, self._time.at_ns(ticks), initial))
+        hand_on(self.name, self._emit, Level(wire.name, asserted, self._time.at_ns(ticks), initial))
 
     def _edge(self, wire: Wire, ticks: Any, state: Any) -> None:  # noqa: ANN401 -- opaque by gpiozero's contract
         if self._factory is None or self._factory.ticks_diff(ticks, wire.ticks) <= 0:
@@ -313,15 +304,15 @@ class GpioDriver:
             if wire.wrong >= STUCK_AFTER:
                 if not counts:
                     return  # left to the next reconcile, so that `Back` never comes from within `apply`
-                self._send(Back(frozenset({wire.name}), at_ns))
+                hand_on(self.name, self._emit, Back(frozenset({wire.name}), at_ns))
             wire.wrong = 0
             if not wire.confirmed and self._emit is not None:
                 wire.confirmed = True
-                self._send(Confirmed(wire.name, bool(wire.asserted), at_ns))
+                hand_on(self.name, self._emit, Confirmed(wire.name, bool(wire.asserted), at_ns))
         elif counts:
             wire.wrong += 1
             wire.confirmed = False
             if wire.wrong == STUCK_AFTER:
                 told = "high" if wire.asserted == wire.point.active_high else "low"
                 reason = f"line {wire.point.line} is driven {told} and does not follow: look for a short circuit"
-                self._send(Lost(frozenset({wire.name}), reason, at_ns))
+                hand_on(self.name, self._emit, Lost(frozenset({wire.name}), reason, at_ns))

@@ -12,8 +12,10 @@ import logging
 import threading
 from collections import deque
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from drivers.hand_on import hand_on
 from drivers.modbus_board import Board, boards
 from drivers.modbus_frames import Refused
 from drivers.modbus_line import NS_PER_S, Line, NoAnswer
@@ -88,7 +90,7 @@ class ModbusDriver:
         """Report until cancelled or the port has gone; the relays are looked after all the while, until `close`."""
         worker = self._opened()
         loop = asyncio.get_running_loop()
-        listener = _Listener(loop, emit, loop.create_future())
+        listener = _Listener(loop, partial(hand_on, self.name, emit), loop.create_future())
         worker.listen(listener)
         try:
             await listener.ended

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from drivers.gpio_wire import BootTime
+from drivers.hand_on import hand_on
 from drivers.wiegand_answer import Answers
 from drivers.wiegand_points import POINTS, Buzzer, Reader, Settings, addresses
 from drivers.wiegand_reader import Station
@@ -233,14 +234,5 @@ class WiegandDriver:
     # --- signals -------------------------------------------------------------------------------
 
     def _send(self, signals: Sequence[Signal]) -> None:
-        """Hand signals on; a fault of the receiver is the loop's to report and must not deafen a reader."""
         for signal in signals:
-            if self._emit is None:
-                return
-            try:
-                self._emit(signal)
-            except Exception as error:  # noqa: BLE001 -- as above; asyncio treats its own callbacks likewise
-                # A card must not stand in a journal: only its point does.
-                message = f"driver {self.name}: the receiver of {type(signal).__name__} failed"
-                context = {"message": message, "exception": error}
-                asyncio.get_running_loop().call_exception_handler(context)
+            hand_on(self.name, self._emit, signal)

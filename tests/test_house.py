@@ -156,17 +156,18 @@ ALLOWED = {
     "edge.facts edge.findings edge.notify edge.problems edge.tables_web edge.metrics",
     # one kind of hardware each
     "drivers": "",
-    "drivers.gpio": f"{HARDWARE} drivers.gpio_*",
+    "drivers.hand_on": "edge.messages edge.ports",
+    "drivers.gpio": f"{HARDWARE} drivers.hand_on drivers.gpio_*",
     "drivers.gpio_*": f"{HARDWARE} drivers.gpio_*",
     # a GPIO chip, its lines and its clock are the same whoever is wired to it
-    "drivers.wiegand": f"{HARDWARE} drivers.wiegand_* drivers.gpio_wire",
+    "drivers.wiegand": f"{HARDWARE} drivers.hand_on drivers.wiegand_* drivers.gpio_wire",
     "drivers.wiegand_*": f"{HARDWARE} drivers.wiegand_* drivers drivers.gpio_chip drivers.gpio_points",
     "drivers.simulated": f"{HARDWARE} drivers.simulated_*",
     "drivers.simulated_*": f"{HARDWARE} drivers.simulated_*",
     "drivers.modbus": f"{HARDWARE} drivers.modbus_*",
-    "drivers.modbus_*": f"{HARDWARE} drivers.modbus_*",
+    "drivers.modbus_*": f"{HARDWARE} drivers.hand_on drivers.modbus_*",
     "drivers.osdp": f"{HARDWARE} drivers.osdp.* drivers.osdp_*",
-    "drivers.osdp.*": f"{HARDWARE} drivers.osdp drivers.osdp.* drivers.osdp_*",
+    "drivers.osdp.*": f"{HARDWARE} drivers.hand_on drivers.osdp drivers.osdp.* drivers.osdp_*",
     "drivers.osdp_*": f"{HARDWARE} drivers.osdp drivers.osdp.* drivers.osdp_*",
 }
 

@@ -12,6 +12,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from drivers.hand_on import hand_on
 from drivers.osdp import messages
 from drivers.osdp.facts import device_facts
 from drivers.osdp.line import Port
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from edge.messages import Json, Signal
+    from edge.messages import Json
     from edge.ports import Emit
 
 FAREWELL_S: Final = 1.0
@@ -105,7 +106,7 @@ class OsdpDriver:
             on = asserted is model.on_when
             device.want(point, now_ns, on=on)
             if device.switches[point].told is on:
-                self._send(Confirmed(point, asserted, now_ns))
+                hand_on(self.name, self._emit, Confirmed(point, asserted, now_ns))
         self._poke()
 
     def level(self, point: str) -> bool | None:
@@ -158,7 +159,7 @@ class OsdpDriver:
         """At start: who cannot be spoken to, or was lost before the port was, is lost still."""
         for station in self._stations.values():
             for signal in station.known(self._now_ns()):
-                self._send(signal)
+                hand_on(self.name, self._emit, signal)
 
     def _readable(self, port: Port) -> None:
         try:
@@ -183,7 +184,7 @@ class OsdpDriver:
         self._timer = running.get_loop().call_later(delay_s, self._turn)
         for happening in self._panel.happenings():
             for signal in self._stations[happening.address].tell(happening, self._now_ns()):
-                self._send(signal)
+                hand_on(self.name, self._emit, signal)
         if self._settled is not None and self._rested:
             self._settled.set()
 
@@ -227,13 +228,3 @@ class OsdpDriver:
             self._settled = None
 
     # --- signals -------------------------------------------------------------------------------
-
-    def _send(self, signal: Signal) -> None:
-        """Hand a signal on; a fault of the receiver is the loop's to report and must not deafen a reader."""
-        if self._emit is None:
-            return
-        try:
-            self._emit(signal)
-        except Exception as error:  # noqa: BLE001 -- as above; asyncio treats its own callbacks likewise
-            context = {"message": f"driver {self.name}: the receiver of {signal} failed", "exception": error}
-            asyncio.get_running_loop().call_exception_handler(context)

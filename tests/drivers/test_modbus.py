@@ -374,6 +374,31 @@ def test_closing_ends_run(line: ModbusLine) -> None:
     asyncio.run(scenario())
 
 
+def test_a_receiver_that_fails_deafens_nobody(line: ModbusLine) -> None:
+    async def scenario() -> None:
+        said: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["message"]))
+        heard: set[str] = set()
+        both = asyncio.Event()
+
+        def take(signal: object) -> None:
+            heard.update([signal.point] if isinstance(signal, Level) else [])
+            if len(heard) == 2:
+                both.set()
+            raise RuntimeError("a fault in the rules")
+
+        made = driver(line, TWO)
+        made.open()
+        task = asyncio.ensure_future(made.run(take))
+        await asyncio.wait_for(both.wait(), 30)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        made.close()
+        assert said[:2] == [f"driver {made.name}: the receiver of Level failed"] * 2
+
+    asyncio.run(scenario())
+
+
 def test_a_mistake_of_our_own_is_a_loss_and_not_silence(line: ModbusLine) -> None:
     def mistaken(_question: object) -> tuple[int, ...]:
         raise RuntimeError("a mistake")

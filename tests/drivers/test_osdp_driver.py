@@ -410,5 +410,6 @@ def test_a_receiver_that_fails_deafens_nobody(keys: Path) -> None:
             await asyncio.gather(task, return_exceptions=True)
             driver.close()
             assert len(reported) >= 3
+            assert not any("b'" in context["message"] for context in reported), "a card stands in no journal"
 
     asyncio.run(scenario())

@@ -1,0 +1,25 @@
+"""From a driver to whoever listens: the one call by which a signal leaves.
+
+One rule: a fault of the receiver is the loop's to report, and deafens no input and no reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge.messages import Signal
+    from edge.ports import Emit
+
+
+def hand_on(driver: str, emit: Emit | None, signal: Signal) -> None:
+    """Give `emit` a signal of `driver`, if anybody listens. To be called on the loop."""
+    if emit is None:
+        return
+    try:
+        emit(signal)
+    except Exception as error:  # noqa: BLE001 -- as above; asyncio treats its own callbacks likewise
+        # Only the kind of signal: a card or a PIN must not stand in a journal.
+        message = f"driver {driver}: the receiver of {type(signal).__name__} failed"
+        asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})
