@@ -13,12 +13,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from serial import PARITY_EVEN, PARITY_NONE, PARITY_ODD, Serial, SerialException
+from serial import PARITY_EVEN, PARITY_NONE, PARITY_ODD
 
 from drivers.modbus_frames import Hearing, Refused, Values, encode
+from drivers.serial_port import opened, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from serial import Serial
 
     from drivers.modbus_frames import Question
     from drivers.modbus_points import Settings
@@ -65,20 +68,8 @@ class Line:
         self._byte_ns = bits * NS_PER_S // settings.baud
         self._silence_ns = FAST_SILENCE_NS if settings.baud > FAST_BAUD else 7 * self._byte_ns // 2
         self._quiet_since_ns = 0
-        path = settings.port
-        try:
-            self._serial: Serial = Serial(
-                path,
-                settings.baud,
-                parity=PARITIES[settings.parity],
-                stopbits=settings.stop_bits,
-                timeout=0,
-                write_timeout=0,
-                exclusive=True,
-            )
-        except (SerialException, ValueError) as error:
-            code = error.errno if isinstance(error, OSError) and error.errno else errno.EIO
-            raise OSError(code, _advice(path, code, str(error))) from error
+        parity, stop_bits = PARITIES[settings.parity], settings.stop_bits
+        self._serial: Serial = opened(settings.port, settings.baud, parity=parity, stopbits=stop_bits)
         self._fd = self._serial.fileno()
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
@@ -88,7 +79,7 @@ class Line:
         frame = encode(question)
         self._discard()
         self._rest()
-        self._send(frame)
+        write(self._fd, frame)
         self.counts.asked += 1
         hearing = Hearing(question, frame)
         deadline_ns = self._now_ns() + self._timeout_ns + len(frame) * self._byte_ns
@@ -152,21 +143,3 @@ class Line:
         missing_ns = self._quiet_since_ns + self._silence_ns - self._now_ns()
         if missing_ns > 0:
             time.sleep(min(missing_ns, self._silence_ns) / NS_PER_S)
-
-    def _send(self, frame: bytes) -> None:
-        try:
-            taken = os.write(self._fd, frame)
-        except BlockingIOError:
-            taken = 0
-        if taken != len(frame):
-            raise OSError(errno.EIO, "the serial port takes no more bytes")
-
-
-def _advice(path: str, code: int, said: str) -> str:
-    if code in {errno.EACCES, errno.EPERM}:
-        return f"{path} may not be opened: put the user into the group dialout"
-    if code in {errno.EAGAIN, errno.EBUSY}:
-        return f"{path} is used by another program: a login console (remove console=serial0 from cmdline.txt)?"
-    if code == errno.ENOENT:
-        return f"{path} does not exist: is the adapter plugged in, and the serial port enabled (enable_uart=1)?"
-    return f"{path} cannot be used: {said}"

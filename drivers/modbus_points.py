@@ -8,17 +8,23 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from drivers.serial_port import PortPath, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-BAUDS: Final = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 BITS: Final = frozenset({"discrete", "coil"})
 """The tables whose entries are single bits; those of the others are registers of 16."""
 MOST_FLASHED: Final = 254
 """The address 255 means every relay on boards that flash."""
 
+Baud: TypeAlias = Annotated[
+    int,
+    one_of(1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200),
+    Field(description="1200, 2400, 4800, 9600, 19200, 38400, 57600 or 115200"),
+]
 State: TypeAlias = Literal["on", "off"]
 Table: TypeAlias = Literal["discrete", "coil", "input", "holding"]
 """Where a board keeps its inputs: function 2, 1, 4 or 3 of the Modbus Application Protocol 1.1b3."""
@@ -47,8 +53,8 @@ def _tuple(value: object) -> object:
 class Settings(_Table):
     """The table `[driver.NAME]` of kind `modbus`: one RS-485 line."""
 
-    port: str = Field(min_length=1, description='the path of a serial port, like "/dev/serial0"')
-    baud: int = Field(default=9600, description="1200, 2400, 4800, 9600, 19200, 38400, 57600 or 115200")
+    port: PortPath
+    baud: Baud = 9600
     parity: Literal["none", "even", "odd"] = "none"
     stop_bits: int = Field(default=1, ge=1, le=2, description="1 or 2")
     poll_ms: int = Field(default=50, ge=20, le=1000, description="20 to 1000 milliseconds")
@@ -60,20 +66,6 @@ class Settings(_Table):
     watchdog: Annotated[tuple[Watchdog, ...], BeforeValidator(_tuple)] = Field(
         default=(), max_length=247, description="a list of tables like { unit = 1, holding = 8, value = 5 }"
     )
-
-    @field_validator("baud")
-    @classmethod
-    def _known(cls, value: int) -> int:
-        if value not in BAUDS:
-            raise ValueError(f"found {value}, expected one of {', '.join(map(str, BAUDS))}")
-        return value
-
-    @field_validator("port")
-    @classmethod
-    def _a_path(cls, value: str) -> str:
-        if not value.startswith("/") or not value.isprintable():
-            raise ValueError("expected the path of a serial port, like /dev/serial0")
-        return value
 
 
 class Point(_Table):

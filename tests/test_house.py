@@ -157,6 +157,7 @@ ALLOWED = {
     # one kind of hardware each
     "drivers": "",
     "drivers.hand_on": "edge.messages edge.ports",
+    "drivers.serial_port": "",
     "drivers.gpio": f"{HARDWARE} drivers.hand_on drivers.gpio_*",
     "drivers.gpio_*": f"{HARDWARE} drivers.gpio_*",
     # a GPIO chip, its lines and its clock are the same whoever is wired to it
@@ -165,9 +166,9 @@ ALLOWED = {
     "drivers.simulated": f"{HARDWARE} drivers.simulated_*",
     "drivers.simulated_*": f"{HARDWARE} drivers.simulated_*",
     "drivers.modbus": f"{HARDWARE} drivers.modbus_*",
-    "drivers.modbus_*": f"{HARDWARE} drivers.hand_on drivers.modbus_*",
+    "drivers.modbus_*": f"{HARDWARE} drivers.hand_on drivers.serial_port drivers.modbus_*",
     "drivers.osdp": f"{HARDWARE} drivers.osdp.* drivers.osdp_*",
-    "drivers.osdp.*": f"{HARDWARE} drivers.hand_on drivers.osdp drivers.osdp.* drivers.osdp_*",
+    "drivers.osdp.*": f"{HARDWARE} drivers.hand_on drivers.serial_port drivers.osdp drivers.osdp.* drivers.osdp_*",
     "drivers.osdp_*": f"{HARDWARE} drivers.osdp drivers.osdp.* drivers.osdp_*",
 }
 

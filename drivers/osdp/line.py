@@ -10,6 +10,8 @@ import errno
 import os
 from typing import TYPE_CHECKING, Final
 
+from drivers.serial_port import opened, write
+
 if TYPE_CHECKING:
     from serial import Serial
 
@@ -21,16 +23,7 @@ class Port:
 
     def __init__(self, path: str, baud: int, *, direction: str = "hardware") -> None:
         """Open it. Raises OSError with a sentence that says what to do."""
-        from serial import Serial, SerialException  # noqa: PLC0415 -- loaded only when used
-        from serial.rs485 import RS485Settings  # noqa: PLC0415 -- as above
-
-        try:
-            self._serial: Serial = Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
-            if direction == "kernel":
-                self._serial.rs485_mode = RS485Settings()
-        except (SerialException, ValueError) as error:
-            code = error.errno if isinstance(error, OSError) and error.errno else errno.EIO
-            raise OSError(code, _advice(path, code, str(error))) from error
+        self._serial: Serial = opened(path, baud, directed=direction == "kernel")
         self._fd = self._serial.fileno()
         self._serial.reset_input_buffer()
 
@@ -50,12 +43,7 @@ class Port:
 
     def write(self, data: bytes) -> None:
         """Hand over a frame. Raises OSError when the port does not take it whole."""
-        try:
-            taken = os.write(self._fd, data)
-        except BlockingIOError:
-            taken = 0
-        if taken != len(data):
-            raise OSError(errno.EIO, "the serial port takes no more bytes")
+        write(self._fd, data)
 
     def close(self) -> None:
         """Let it go; never raises."""
@@ -63,13 +51,3 @@ class Port:
             self._serial.close()
         except OSError:
             return  # it had gone before
-
-
-def _advice(path: str, code: int, said: str) -> str:
-    if code in {errno.EACCES, errno.EPERM}:
-        return f"{path} may not be opened: put the user into the group dialout"
-    if code in {errno.EAGAIN, errno.EBUSY}:
-        return f"{path} is used by another program: a login console (remove console=serial0 from cmdline.txt)?"
-    if code == errno.ENOENT:
-        return f"{path} does not exist: is the adapter plugged in, and the serial port enabled (enable_uart=1)?"
-    return f"{path} cannot be used: {said}"

@@ -10,10 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from drivers.osdp.messages import KEY_BYTES
 from drivers.osdp.secure import DEFAULT_KEY
+from drivers.serial_port import PortPath, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 CREDENTIAL: Final = "credential:"
 """In front of a name: a credential that systemd hands to the service."""
 LARGEST_KEY_FILE: Final = 4096
-BAUDS: Final = (9600, 19200, 38400, 57600, 115200, 230400)
 
 
 def _file(value: object, info: ValidationInfo) -> Path | None:
@@ -40,6 +40,11 @@ def _file(value: object, info: ValidationInfo) -> Path | None:
 
 
 KeyFile: TypeAlias = Annotated[Path | None, BeforeValidator(_file)]
+Baud: TypeAlias = Annotated[
+    int,
+    one_of(9600, 19200, 38400, 57600, 115200, 230400),
+    Field(description="9600, 19200, 38400, 57600, 115200 or 230400"),
+]
 Secure: TypeAlias = Literal["required", "install", "off"]
 State: TypeAlias = Literal["active", "inactive"]
 Number: TypeAlias = Annotated[int, Field(ge=0, le=63, description="0 to 63")]
@@ -52,28 +57,14 @@ class _Table(BaseModel):
 class Settings(_Table):
     """The table `[driver.NAME]` of kind `osdp`: one RS-485 line."""
 
-    port: str = Field(min_length=1, description='the path of a serial port, like "/dev/serial0"')
-    baud: int = Field(default=9600, description="9600, 19200, 38400, 57600, 115200 or 230400")
+    port: PortPath
+    baud: Baud = 9600
     poll_ms: int = Field(default=20, ge=5, le=200, description="5 to 200 milliseconds")
     """The shortest time between two questions to the same reader."""
     secure: Secure = "required"
     """For every reader that says nothing else."""
     direction: Literal["hardware", "kernel"] = "hardware"
     """Who switches the transceiver to sending: it does so itself, or the kernel's serial driver with RTS."""
-
-    @field_validator("baud")
-    @classmethod
-    def _known(cls, value: int) -> int:
-        if value not in BAUDS:
-            raise ValueError(f"found {value}, expected one of {', '.join(map(str, BAUDS))}")
-        return value
-
-    @field_validator("port")
-    @classmethod
-    def _a_path(cls, value: str) -> str:
-        if not value.startswith("/") or not value.isprintable():
-            raise ValueError("expected the path of a serial port, like /dev/serial0")
-        return value
 
 
 class Point(_Table):
