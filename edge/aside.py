@@ -6,6 +6,7 @@ One rule: asyncio's own executor is for work that ends; a stop waits for that, a
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -36,5 +37,8 @@ def aside(work: Callable[[], None], name: str) -> asyncio.Future[None]:
         with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
             loop.call_soon_threadsafe(settle, error)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    try:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError as error:  # no memory, or too many tasks: it may go the next time
+        settle(OSError(errno.EAGAIN, str(error)))
     return done

@@ -21,6 +21,7 @@ from edge.catalogue import CATALOGUE, Severity
 from edge.control import RequestError
 from edge.event_types import matching
 from edge.messages import NS_PER_S, SYSTEM, ClockQuality, Event, Subject
+from edge.tasks import say_why
 from edge.wire import rfc3339
 
 if TYPE_CHECKING:
@@ -276,14 +277,9 @@ class Cameras:
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
-        task.add_done_callback(_say_why)
+        task.add_done_callback(say_why)
         self._tasks.append(task)
 
 
 def _fetcher(table: Table) -> Fetcher:
     return Fetcher(Camera(table.url, table.username, table.password_file), table.ca_file)
-
-
-def _say_why(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        LOG.critical("%s ended", task.get_name(), exc_info=task.exception())

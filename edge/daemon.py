@@ -32,6 +32,7 @@ from edge.service import Service, Simulator
 from edge.settings import difference
 from edge.status import Calendar, all_doors, controller_facts, door_facts, driver_facts
 from edge.sync import Options, Upstream
+from edge.tasks import say_why
 from edge.watchers import Watchers
 from edge.wire import Identity, cloudevent
 
@@ -243,7 +244,7 @@ class Daemon:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A task that has done its work is forgotten; one that failed is said, and starves the watchdog."""
-        _say_why(task)
+        say_why(task)
         if not task.cancelled() and task.exception() is None:
             self._tasks.remove(task)
 
@@ -267,7 +268,7 @@ class Daemon:
             self._home_assistant(),
         )
         self.runner.listeners.append(self.upstream.door_changed)
-        self.upstream.start().add_done_callback(_say_why)
+        self.upstream.start().add_done_callback(say_why)
 
     def _home_assistant(self) -> Announcer | None:
         if self.settings.home_assistant is None:
@@ -478,8 +479,3 @@ def _locks(text: str) -> Locks | None:
     """What is remembered of the doors' configuration, None when nobody knows."""
     found = memory_of(text)
     return {door: facts for door, facts in found.items() if isinstance(facts, dict)} or None
-
-
-def _say_why(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        LOG.critical("%s ended", task.get_name(), exc_info=task.exception())

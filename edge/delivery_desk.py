@@ -14,6 +14,7 @@ from edge.control import RequestError
 from edge.delivery import Delivery, DeliveryError, Options
 from edge.event_types import matching
 from edge.messages import Subject
+from edge.tasks import say_why
 
 if TYPE_CHECKING:
     import random
@@ -125,7 +126,7 @@ class Desk:
             changed=self._tell,
         )
         self._sinks[entry.id] = sink
-        sink.start().add_done_callback(_say_why)
+        sink.start().add_done_callback(say_why)
 
     def _end(self, name: str) -> None:
         task = asyncio.create_task(self._sinks.pop(name).close(), name=f"end of {name}")
@@ -182,8 +183,3 @@ def mark(entry: Integration) -> str:
     """What tells whether an entry has changed in a way that matters to a sink."""
     what = repr((entry.kind, entry.url, entry.types, entry.secret))
     return hashlib.sha256(what.encode()).hexdigest()[:16]
-
-
-def _say_why(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        LOG.critical("%s ended", task.get_name(), exc_info=task.exception())

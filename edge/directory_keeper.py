@@ -11,7 +11,7 @@ import logging
 import operator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from edge.directory import Directory
 from edge.directory_audit import PROGRESS, Change, DirectoryAudit
@@ -22,6 +22,7 @@ from edge.directory_writing import written
 from edge.messages import SYSTEM, Actor, Event, Subject
 from edge.problems import Problem
 from edge.status import iso
+from edge.tasks import say_why
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,7 +85,7 @@ class DirectoryKeeper:
             await self._read_file(self._file, Actor("system", "file", self._file.name), starting=True)
         if self._kept is not self.in_force:
             self._putting_right = asyncio.create_task(self._put_right(), name="directory store")
-            self._putting_right.add_done_callback(_say_why)
+            self._putting_right.add_done_callback(say_why)
         self._loading = False
 
     async def apply(self, document: bytes, source: Path, actor: Actor) -> Directory:
@@ -275,7 +276,7 @@ class DirectoryKeeper:
     def _record(self, before: Directory, after: Directory, actor: Actor) -> None:
         recording = self._recorded(Change(before, after, actor, self._now_ns(), self._doors()))
         self._audit = asyncio.create_task(recording, name="directory audit")
-        self._audit.add_done_callback(_say_why)
+        self._audit.add_done_callback(say_why)
 
     async def _recorded(self, change: Change) -> None:
         await self._log.opened()
@@ -293,8 +294,3 @@ class DirectoryKeeper:
     def _mended(self, about: str) -> None:
         if self._faults.pop(about, None) is not None and not self._faults:
             self._log.append([Event("controller.fault_cleared", self._now_ns(), SUBJECT, SYSTEM)])
-
-
-def _say_why(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        LOG.error("%s failed", task.get_name(), exc_info=task.exception())

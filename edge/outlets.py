@@ -24,6 +24,7 @@ from edge.metrics import Counts, text
 from edge.ports import LinkError
 from edge.report_runner import ReportRunner
 from edge.schedule import EPOCH, active
+from edge.tasks import say_why
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -134,7 +135,7 @@ class Outlets:
         self._modes = modes
         if self._host.settings.alerts:
             self._alerts = self._make_alerts()
-            self._alerts.start(modes).add_done_callback(_say_why)
+            self._alerts.start(modes).add_done_callback(say_why)
         if self._host.settings.cameras:
             self._cameras = self._make_cameras()
             self._cameras.start()
@@ -291,8 +292,3 @@ class Outlets:
             raise RequestError("not_found", "there is none")
 
         return serve
-
-
-def _say_why(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        LOG.critical("%s ended", task.get_name(), exc_info=task.exception())

@@ -83,11 +83,11 @@ ALLOWED = {
     "edge.ports edge.runner edge.timetable",
     "edge.directory_store": "edge.messages edge.log_file edge.log_schema edge.pins",
     "edge.directory_audit": "edge.messages edge.directory edge.directory_changes edge.log",
-    "edge.directory_keeper": "edge.messages edge.directory edge.directory_* edge.log edge.problems edge.status",
+    "edge.directory_keeper": "edge.tasks edge.messages edge.directory edge.directory_* edge.log edge.problems edge.status",
     "edge.enquiries": "edge.messages edge.cards edge.directory edge.directory_writing",
     "edge.metrics": "edge.messages edge.catalogue",
     "edge.home_assistant": "edge.messages edge.catalogue edge.door_state edge.wire",
-    "edge.outlets": "edge.messages edge.aside edge.cameras edge.control edge.directory edge.delivery* edge.alert_* "
+    "edge.outlets": "edge.tasks edge.messages edge.aside edge.cameras edge.control edge.directory edge.delivery* edge.alert_* "
     "edge.log edge.log_indexer edge.metrics edge.ports edge.report_runner edge.runner edge.schedule edge.sync "
     "edge.wire",
     "edge.people": "edge.messages edge.clock edge.directory edge.directory_keeper edge.enquiries edge.log edge.places "
@@ -97,6 +97,7 @@ ALLOWED = {
     "edge.alarm_lane": "edge.catalogue edge.log edge.log_query",
     "edge.sync": "edge.messages edge.alarm_lane edge.log edge.orders edge.outbox edge.ports edge.refusals edge.wire",
     "edge.aside": "",
+    "edge.tasks": "",
     "edge.delivery_health": "",
     "edge.delivery_address": "",
     "edge.delivery_secrets": "",
@@ -108,7 +109,7 @@ ALLOWED = {
     "edge.alert_policies": "edge.messages edge.catalogue",
     "edge.alerts": "edge.messages edge.alert_policies edge.catalogue",
     "edge.alert_memory": "edge.messages edge.alerts",
-    "edge.delivery_desk": "edge.messages edge.control edge.delivery edge.event_types edge.syslog_sink edge.webhook",
+    "edge.delivery_desk": "edge.tasks edge.messages edge.control edge.delivery edge.event_types edge.syslog_sink edge.webhook",
     "edge.alert_mail": "edge.aside edge.alerts edge.delivery edge.delivery_net edge.wire",
     "edge.alert_ways": "edge.alert_mail edge.alert_policies edge.delivery edge.wire",
     "edge.alert_runner": "edge edge.messages edge.alert_memory edge.alerts edge.control edge.delivery edge.log "
@@ -118,7 +119,7 @@ ALLOWED = {
     "edge.camera_auth": "",
     "edge.camera_fetch": "edge.aside edge.camera_auth edge.delivery edge.delivery_address edge.delivery_net",
     "edge.camera_store": "edge.camera_fetch",
-    "edge.cameras": "edge.aside edge.camera_* edge.catalogue edge.clock edge.control edge.directory edge.event_types "
+    "edge.cameras": "edge.tasks edge.aside edge.camera_* edge.catalogue edge.clock edge.control edge.directory edge.event_types "
     "edge.log edge.messages edge.tables_cameras edge.wire",
     "edge.config_alerts": "edge.alert_policies edge.event_types edge.problems",
     "edge.webhook": "edge.aside edge.delivery edge.delivery_secrets edge.wire",
