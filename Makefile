@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in /usr/bin/python3 python3; do $$p -c 'import sys; sys.
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test check bench install uninstall clean
+.PHONY: help setup demo test hass check bench install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +24,11 @@ demo: setup ## four simulated doors, a broker, a little traffic; Ctrl-C ends it
 
 test: setup ## all tests
 	@sh systemd/packages test
+	@$(BIN)/python -m tests.support.hass_make || true
 	$(BIN)/python -m pytest -q
+
+hass: setup ## Home Assistant itself, which tests then ask
+	@$(BIN)/python -m tests.support.hass_make
 
 check: setup ## style, types, house rules
 	@sh systemd/packages test
@@ -43,4 +47,4 @@ uninstall: ## removes the service; keeps configuration and log
 	@systemd/install --remove
 
 clean: ## removes what was made here
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .hass build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

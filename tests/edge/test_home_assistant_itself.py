@@ -1,14 +1,13 @@
-"""Home Assistant itself discovers a real daemon at a real broker, where $HASS names one."""
+"""Home Assistant itself discovers a real daemon at a real broker, where `make hass` made one or $HASS names one."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.broker import Broker, free_port
-from tests.support.hass import Hass
+from tests.support.hass import WHY_NOT, Hass, command
 from tests.support.house import write_config
 from tests.support.live import Live
 from tests.support.signatures import Pair
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PROGRAM = os.environ.get("HASS")
+PROGRAM = command()
 BASE = "doorward/v1/lab/test"
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="$HASS names no hass: see docs/home-assistant.md")
+pytestmark = pytest.mark.skipif(not PROGRAM, reason=WHY_NOT)
 
 
 def controller(folder: Path, broker: Broker, *, doors: tuple[str, ...] = ("front", "back"), more: str = "") -> Live:
@@ -40,7 +39,6 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def hass(tmp_path: Path, broker: Broker) -> Iterator[Hass]:
-    assert PROGRAM is not None
     folder = tmp_path / "hass"
     folder.mkdir()
     with Hass(PROGRAM, folder, broker.port, free_port()) as one:

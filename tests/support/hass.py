@@ -1,21 +1,25 @@
 """Home Assistant itself, where there is one: started with a configuration of its own, asked through a socket.
 
-It is large and wants a newer Python, so it is no dependency: name its `hass` in $HASS to have it asked.
+It wants a newer Python than ours, so it is no dependency: `make hass` makes one, or $HASS names the `hass` of another.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.support import hass_make
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
 WITHIN_S = 120.0
+WHY_NOT = "there is no Home Assistant: `make hass` makes one, or name a `hass` in $HASS"
 
 # An integration that tells the states of entities and calls actions: one JSON object a line, both ways.
 PROBE = """
@@ -70,10 +74,18 @@ probe:
 """
 
 
+def command() -> Sequence[str]:
+    """How to start it, without its arguments; empty where there is none."""
+    if named := os.environ.get("HASS"):
+        return [named]
+    start = Path(__file__).with_name("hass_start.py")
+    return [str(hass_make.TARGET / "bin" / "python"), str(start)] if hass_make.READY.exists() else []
+
+
 class Hass:
     """Knows one broker by MQTT, discovers what is there."""
 
-    def __init__(self, program: str, folder: Path, broker: int, port: int) -> None:
+    def __init__(self, program: Sequence[str], folder: Path, broker: int, port: int) -> None:
         self._program, self._folder = program, folder
         self.log = folder / "hass.log"
         probe, storage = folder / "custom_components" / "probe", folder / ".storage"
@@ -95,7 +107,7 @@ class Hass:
 
     def __enter__(self) -> Self:
         with self.log.open("wb") as out:
-            self._process = subprocess.Popen([self._program, "-c", str(self._folder)], stdout=out, stderr=out)
+            self._process = subprocess.Popen([*self._program, "-c", str(self._folder)], stdout=out, stderr=out)
         self.wait((self._folder / "probe.sock").exists, "Home Assistant")
         return self
 
