@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from edge.messages import Event
+    from edge.records import Event
 
 
 class EventClass(StrEnum):

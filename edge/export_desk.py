@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from edge.control import RequestError
 from edge.messages import Actor, Event, Subject
-from edge.searches import Filters, UnknownGroupError, members
+from edge.search_words import UnknownGroupError, members
+from edge.searches import Filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

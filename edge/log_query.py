@@ -15,7 +15,7 @@ from edge import log_filters, log_index, log_schema
 from edge.log_filters import MAX_PAGE, Query
 from edge.log_index import SEGMENT, LogIndex, Wanted
 from edge.log_times import Timeline, load_timeline
-from edge.messages import Record
+from edge.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,7 +74,6 @@ class LogReader:
         self._db = log_schema.connect_read_only(path, live=live)
         self._db.create_function("says", -1, log_filters.says, deterministic=True)
         self._index: LogIndex | None = None
-        self._utils = log_schema.wrap(self._db)
         self._clock_rows = -1
         self._timeline = Timeline()
         try:
@@ -103,11 +102,11 @@ class LogReader:
 
     def cursors(self) -> dict[str, int]:
         """Sink -> highest acknowledged sequence."""
-        return {row["sink"]: row["seq"] for row in self._utils.query("SELECT sink, seq FROM cursor")}
+        return dict(self._db.execute("SELECT sink, seq FROM cursor").fetchall())
 
     def modes(self) -> dict[str, str]:
         """Door -> the state it takes up after a restart."""
-        return {row["door"]: row["state"] for row in self._utils.query("SELECT door, state FROM mode")}
+        return dict(self._db.execute("SELECT door, state FROM mode").fetchall())
 
     def bounds(self) -> tuple[int, int]:
         """The lowest and the highest sequence stored; 0 and 0 when there is none."""

@@ -15,7 +15,7 @@ from json.encoder import encode_basestring as _quote
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.messages import NOTHING, Actor, Event, Subject
+from edge.records import NOTHING, Actor, Event, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,7 +11,7 @@ from bisect import bisect_right, insort
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from edge.messages import ClockQuality
+from edge.records import ClockQuality
 
 if TYPE_CHECKING:
     import sqlite3

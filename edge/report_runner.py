@@ -17,7 +17,8 @@ from edge.export_desk import ExportDesk, shown
 from edge.messages import SYSTEM, ClockQuality
 from edge.report_file import written
 from edge.reports import Due, Rhythm, file_name, labels, missing, next_due
-from edge.searches import Filters, UnknownGroupError
+from edge.search_words import UnknownGroupError
+from edge.searches import Filters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,6 +1,6 @@
-"""What may be asked of the history from outside, in one place: the socket, `--log`, reports.
+"""What may be asked of the history from outside, checked: the words of the socket and of reports.
 
-One rule: the words are the same everywhere, and a group is resolved here, from the directory of now.
+One rule: whatever has passed here is safe to look up; what it means is `edge.search_words`.
 """
 
 from __future__ import annotations
@@ -9,23 +9,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from edge.search_words import query_of
 
+if TYPE_CHECKING:
     from edge.directory import Directory
-    from edge.log_query import Query
+    from edge.log_filters import Query
 
 MAX_PAGE: Final = 500
 LONGEST_TEXT: Final = 200
-
-
-NOWHERE: Final = (
-    "who is in a group is known to a running doord, and to the directory.db beside a log: there is none here"
-)
-
-
-class UnknownGroupError(ValueError):
-    """There is no such group in the directory; its text says which there are."""
 
 
 class Filters(BaseModel):
@@ -50,23 +41,7 @@ class Filters(BaseModel):
 
     def query(self, directory: Directory | None) -> Query:
         """As the log understands it. UnknownGroupError, also for any group when there is no directory."""
-        from edge.log_query import Query  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
-
-        people, groups = (None, ()) if not self.group else members(directory, self.group)
-        return Query(
-            self.since_us,
-            self.until_us,
-            tuple(self.door),
-            tuple(self.type),
-            self.event_class,
-            tuple(self.user),
-            people=people,
-            groups=groups,
-            success=None if self.outcome is None else self.outcome == "granted",
-            codes=tuple(self.code),
-            text=self.text,
-            correlation=self.correlation,
-        )
+        return query_of(self.model_dump(by_alias=True), directory)
 
 
 class Asked(Filters):
@@ -76,39 +51,3 @@ class Asked(Filters):
     before: int | None = Field(None, ge=0, le=2**62)
     limit: int = Field(MAX_PAGE, ge=1, le=MAX_PAGE)
     newest: bool = False
-
-    def page(self, directory: Directory | None) -> Query:
-        """As `query`, for one page."""
-        from dataclasses import replace  # noqa: PLC0415 -- beside the other
-
-        found = self.query(directory)
-        return replace(found, after=self.after or 0, before=self.before, limit=self.limit, newest=self.newest)
-
-
-def members(directory: Directory | None, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The users who are in these groups now, and the groups' ids. A name is an id, or a group's name in any case.
-
-    UnknownGroupError when there is no such group, or no directory to look into.
-    """
-    if directory is None:
-        raise UnknownGroupError(NOWHERE)
-    found: set[str] = set()
-    for name in names:
-        same = {one.id for one in directory.groups.values() if one.name.casefold() == name.casefold()}
-        if name in directory.groups:
-            found.add(name)
-        elif same:
-            found |= same
-        else:
-            raise UnknownGroupError(_none_such(directory, name))
-    people = {one.user for one in directory.members.values() if not found.isdisjoint(one.groups)}
-    return tuple(sorted(people)), tuple(sorted(found))
-
-
-def _none_such(directory: Directory, name: str) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 -- only when something went wrong
-
-    known = sorted({*directory.groups, *(one.name for one in directory.groups.values())})
-    near = get_close_matches(name, known, n=3, cutoff=0.5) or known[:3]
-    hint = f"; expected one such as {', '.join(near)}" if near else "; the directory has no groups"
-    return f"no group {name!r}{hint}"

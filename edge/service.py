@@ -19,7 +19,8 @@ from edge.log import LogUnavailableError
 from edge.messages import Actor, CommandName, Event, Subject
 from edge.policy import UNLOCK_S
 from edge.runner import SITE
-from edge.searches import Asked, UnknownGroupError
+from edge.search_words import UnknownGroupError
+from edge.searches import Asked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
@@ -187,7 +188,7 @@ class Service:
 
     async def _events(self, body: dict[str, Any], _actor: Actor) -> Json:
         try:
-            query = Asked.model_validate(body).page(self._directory())
+            query = Asked.model_validate(body).query(self._directory())
         except UnknownGroupError as error:
             raise RequestError("unknown_group", str(error)) from None
         page = await self._host.log.query(query)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from edge.catalogue import CATALOGUE, message
 
 if TYPE_CHECKING:
-    from edge.messages import Event, Json, Record
+    from edge.records import Event, Json, Record
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

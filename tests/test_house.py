@@ -24,14 +24,15 @@ HARDWARE = "edge.messages edge.ports"
 ALLOWED = {
     # the pure core: values in, values out
     "edge": "",
-    "edge.messages": "",
+    "edge.records": "",
+    "edge.messages": "edge.records",
     "edge.policy": "",
-    "edge.catalogue": "edge.messages",
+    "edge.catalogue": "edge.records",
     "edge.ports": "edge.messages",
     "edge.debounce": "edge.messages",
     "edge.door_state": "edge.messages edge.policy",
     "edge.door": "edge.messages edge.policy edge.door_state",
-    "edge.wire": "edge.messages edge.catalogue",
+    "edge.wire": "edge.records edge.catalogue",
     "edge.order_shape": "edge.messages edge.policy",
     "edge.claims": "edge.messages edge.order_shape edge.wire",
     "edge.orders": "edge.messages edge.catalogue edge.claims edge.order_shape edge.wire",
@@ -65,10 +66,10 @@ ALLOWED = {
     "edge.directory_reading edge.directory_store",
     # the log
     "edge.clock": "edge.messages",
-    "edge.log_times": "edge.messages",
-    "edge.log_schema": "edge.messages",
+    "edge.log_times": "edge.records",
+    "edge.log_schema": "edge.records",
     "edge.log_buffer": "edge.messages edge.catalogue",
-    "edge.log_*": "edge edge.messages edge.catalogue edge.ports edge.log_*",
+    "edge.log_*": "edge edge.messages edge.records edge.catalogue edge.ports edge.log_*",
     "edge.log": "edge.messages edge.log_*",
     # the shell: one task each
     "edge.pins": "",
@@ -127,13 +128,14 @@ ALLOWED = {
     "edge.tokens": "edge.order_shape",
     "edge.command_desk": "edge.messages edge.log edge.orders edge.directory edge.problems edge.tokens",
     "edge.control": "edge.messages",
-    "edge.searches": "edge.directory edge.log_query",
+    "edge.search_words": "edge.directory edge.log_filters",
+    "edge.searches": "edge.directory edge.log_filters edge.search_words",
     "edge.report_file": "",
     "edge.reports": "edge.messages edge.searches",
-    "edge.report_runner": "edge.messages edge.export_desk edge.log_walk edge.report_file edge.reports edge.searches",
-    "edge.export_desk": "edge.messages edge.control edge.searches",
+    "edge.report_runner": "edge.messages edge.export_desk edge.log_walk edge.report_file edge.reports edge.search*",
+    "edge.export_desk": "edge.messages edge.control edge.search*",
     "edge.service": "edge.messages edge.control edge.export_desk edge.log edge.log_query edge.policy edge.runner "
-    "edge.directory edge.schedule edge.searches",
+    "edge.directory edge.schedule edge.search*",
     "edge.status": "edge edge.messages",
     "edge.watchers": "",
     "edge.notify": "",
@@ -148,7 +150,7 @@ ALLOWED = {
     "edge.cli.sign": "edge.cli.text edge.claims edge.order_shape edge.tokens",
     "edge.cli.*": "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "
     "edge.clock edge.log_query edge.log_verify edge.log_schema edge.diagnose edge.findings edge.facts edge.provision "
-    "edge.cards edge.directory edge.schedule edge.pins edge.searches edge.report_file "
+    "edge.cards edge.directory edge.schedule edge.pins edge.search_words edge.report_file "
     "edge.directory_reading",
     # the local page, a program of its own: doord through its socket, and nothing of doord's
     "edge.web": "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 import time
 from contextlib import closing
@@ -35,7 +34,9 @@ def filters(arguments: argparse.Namespace) -> dict[str, Any]:
     """What was asked for, in the words of the control socket. Raises ValueError for a time or a type that is none."""
     for name in arguments.type:
         if name not in CATALOGUE:
-            near = difflib.get_close_matches(name, CATALOGUE, n=3) or ["lock.opened", "lock.forced_open", "..."]
+            from difflib import get_close_matches  # noqa: PLC0415 -- only when something went wrong
+
+            near = get_close_matches(name, CATALOGUE, n=3) or ["lock.opened", "lock.forced_open", "..."]
             raise ValueError(f"{name!r} is no event type; expected one such as {', '.join(near)}")
     now = local_now()
     asked: dict[str, Any] = {}

@@ -53,7 +53,7 @@ class FileSource:
 
     def __init__(self, path: Path) -> None:
         """Raises OSError when there is no such file, sqlite3.Error when it is no log."""
-        from edge.log_query import LogReader  # noqa: PLC0415 -- sqlite-utils is slow to import
+        from edge.log_query import LogReader  # noqa: PLC0415 -- a daemon is asked without them
         from edge.wire import Identity  # noqa: PLC0415 -- as above
 
         path.stat()
@@ -65,12 +65,12 @@ class FileSource:
 
     def page(self, asked: dict[str, Any]) -> tuple[list[dict[str, Any]], int | None]:
         """See Source. OSError: the file is damaged here; ValueError: a group, and no directory beside the log."""
-        from edge.searches import Asked  # noqa: PLC0415 -- pydantic is slow to import
+        from edge.search_words import query_of  # noqa: PLC0415 -- only a file is searched here
         from edge.wire import cloudevent  # noqa: PLC0415 -- as above
 
         if asked.get("group") and self._directory is None and self._beside.exists():
             self._directory = _directory(self._beside)
-        query = Asked.model_validate(asked).page(self._directory)
+        query = query_of(asked, self._directory)
         try:
             page = self._reader.page(query)
         except self._reader.db.Error as error:

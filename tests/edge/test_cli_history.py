@@ -6,8 +6,11 @@ import asyncio
 import csv
 import io
 import json
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +23,7 @@ from edge.directory_store import DirectoryStore, Stored
 from edge.directory_writing import written
 from edge.messages import SYSTEM
 from edge.report_file import COLUMNS, write_csv
-from edge.searches import NOWHERE
+from edge.search_words import NOWHERE
 from tests.support.cli import Doorctl
 from tests.support.control import FakeDaemon, RefusalError, pages, record, status
 from tests.support.golden import check_golden
@@ -28,10 +31,12 @@ from tests.support.logs import forced, journal, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from edge.cli.sources import Source
     from tests.support.control import Answer
+
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -249,6 +254,25 @@ def test_a_dead_daemons_log_is_read_directly(doorctl: Doorctl, log: Path) -> Non
     ann = doorctl("events", "--log", str(log), "--json", "--user", "ann@example.org", *since)
     assert {json.loads(line)["data"]["actor"]["name"] for line in ann.lines} == {"Ann"}
     assert len(ann.lines) == 800
+
+
+def loaded(*command: str) -> set[str]:
+    """What of the slow to load a command did load."""
+    code = (
+        "import sys, edge.cli\n"
+        "assert edge.cli.main(sys.argv[1:]) == 0\n"
+        "slow = ('asyncio', 'pydantic', 'sqlite_utils', 'edge.messages', 'edge.directory', 'tomllib')\n"
+        "print(*(name for name in slow if name in sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *command], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout, "it printed records"
+    return set(done.stderr.split())
+
+
+def test_a_search_waits_for_nothing_that_it_does_not_need(doorctl: Doorctl, log: Path) -> None:
+    assert loaded("events", "--log", str(log), "--since", "2000-01-01") == set()
+    with FakeDaemon(doorctl.socket, events=pages([record(1)])):
+        assert loaded("--socket", str(doorctl.socket), "events") == set()
 
 
 def test_what_is_no_log_is_said(doorctl: Doorctl, tmp_path: Path) -> None:

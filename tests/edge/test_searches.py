@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from edge.directory import Directory, Group, Member, User
 from edge.log_query import Query
-from edge.searches import NOWHERE, Asked, Filters, UnknownGroupError, members
+from edge.search_words import NOWHERE, UnknownGroupError, members
+from edge.searches import Asked, Filters
 
 USERS = {name: User(name, name.title()) for name in ("ann", "bob", "cem", "dora")}
 DIRECTORY = Directory(
@@ -102,9 +103,9 @@ def test_every_word_becomes_its_filter():
         text="Tür",
         correlation="run-front-1",
     )
-    assert Asked.model_validate(body).page(DIRECTORY) == query
-    assert Asked.model_validate({}).page(None) == Query()
-    assert Asked.model_validate({"outcome": "granted"}).page(None) == replace(Query(), success=True)
+    assert Asked.model_validate(body).query(DIRECTORY) == query
+    assert Asked.model_validate({}).query(None) == Query()
+    assert Asked.model_validate({"outcome": "granted"}).query(None) == replace(Query(), success=True)
     whole = {name: value for name, value in body.items() if name not in {"after", "before", "limit", "newest"}}
     assert Filters.model_validate(whole).query(DIRECTORY) == replace(
         query, after=0, before=None, limit=500, newest=False
