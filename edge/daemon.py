@@ -31,7 +31,8 @@ from edge.runner import SITE, Runner, memory_of
 from edge.service import Service, Simulator
 from edge.settings import difference
 from edge.status import Calendar, all_doors, controller_facts, door_facts, driver_facts
-from edge.sync import Options, Upstream
+from edge.sync import Upstream
+from edge.sync_messages import Options
 from edge.tasks import say_why
 from edge.watchers import Watchers
 from edge.wire import Identity, cloudevent
@@ -391,7 +392,7 @@ class Daemon:
     def _upstream_facts(self, calendar: Calendar) -> Json:
         if self.upstream is None:
             return None
-        ago_s = asyncio.get_running_loop().time() - self.upstream.since_s
+        ago_s = asyncio.get_running_loop().time() - self.upstream.standing.since_s
         since = calendar.at(calendar.now_ns - round(ago_s * NS_PER_S))
         return {**self.upstream.facts(), "since": since, "unrecorded_refusals": self._desk.unrecorded}
 

@@ -212,7 +212,7 @@ def _reason(state: Part, key: str) -> Part:
 
 
 class Announcer:
-    """What is still to be said to Home Assistant over the link that there is; `edge.sync.Guest`."""
+    """What is still to be said to Home Assistant over the link that there is; `edge.sync_messages.Guest`."""
 
     def __init__(self, settings: Callable[[], Settings], version: str) -> None:
         """`settings` are those in force, with `[home_assistant]`."""

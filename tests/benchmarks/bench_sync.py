@@ -28,7 +28,8 @@ from edge.clock import Clock
 from edge.log import Log, LogOptions
 from edge.messages import Event, Subject
 from edge.mqtt import MqttLink
-from edge.sync import SINK, Options, Upstream
+from edge.sync import Upstream
+from edge.sync_messages import SINK, Options
 from edge.tables import Mqtt
 from edge.wire import CONTENT_TYPE, Identity, encode
 from tests.support.broker import Broker

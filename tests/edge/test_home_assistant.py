@@ -20,7 +20,8 @@ from edge.home_assistant import BIRTH_S, CONTROLLER, EVENTS, MOST_STRAYS, Announ
 from edge.messages import ClockQuality
 from edge.orders import Order, Receiver, parse_command
 from edge.ports import Incoming
-from edge.sync import NOBODY_S, STATUS_EVERY_S
+from edge.sync_records import NOBODY_S
+from edge.sync_states import STATUS_EVERY_S
 from tests.support.broker import Broker
 from tests.support.house import House, live, write_config
 from tests.support.journal import OPENED

@@ -16,7 +16,8 @@ from paho.mqtt import client as paho
 
 from edge.mqtt import MqttLink
 from edge.ports import LinkError
-from edge.sync import Options, Upstream
+from edge.sync import Upstream
+from edge.sync_messages import Options
 from edge.tables import Mqtt
 from tests.support.broker import Broker
 from tests.support.journal import FORCED, OPENED, FakeJournal

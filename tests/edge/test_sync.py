@@ -11,7 +11,9 @@ import pytest
 
 from edge.outbox import AHEAD
 from edge.ports import Incoming, LinkError
-from edge.sync import CHUNK, NOBODY_S, RETRY_S, STALL_S, STATUS_EVERY_S
+from edge.sync import RETRY_S
+from edge.sync_records import CHUNK, NOBODY_S, STALL_S
+from edge.sync_states import STATUS_EVERY_S
 from tests.support.journal import FORCED, OPENED
 from tests.support.upstream import TOPIC, FakeLink, Sent, Talk, converse
 
@@ -300,8 +302,8 @@ def test_a_mistake_of_our_own_ends_with_the_link_it_happened_on() -> None:
         talk.journal.write([OPENED] * 3)
         talk.net.unreachable = RuntimeError("a bug")
         await talk.start()
-        assert talk.upstream.state == "offline"
-        assert "a bug" in str(talk.upstream.last_error)
+        assert talk.upstream.standing.state == "offline"
+        assert "a bug" in str(talk.upstream.standing.last_error)
         talk.net.unreachable = None
         await asyncio.sleep(120)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.ports import Connected, Incoming, LinkError
-from edge.sync import Options, Upstream
+from edge.sync import Upstream
+from edge.sync_messages import Options
 from edge.wire import Identity
 from tests.support import virtual
 from tests.support.journal import BOOT, FakeJournal
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from edge.messages import Json, Record
-    from edge.sync import Guest
+    from edge.sync_messages import Guest
 
 TOPIC = "doorward/v1/lab/test"
 LATE_NS = 10_000_000_000
@@ -132,7 +133,7 @@ class Net:
 
 
 class Desk:
-    """The daemon's part: `edge.sync.Host`."""
+    """The daemon's part: `edge.sync_messages.Host`."""
 
     def __init__(self, journal: FakeJournal) -> None:
         self.journal = journal

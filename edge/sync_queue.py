@@ -1,0 +1,107 @@
+"""What of a conversation goes next: alarms, alerts, answers, states, and only then the events in order.
+
+One rule: an alarm waits for nothing but a place in the window.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from edge.alarm_lane import AlarmLane
+from edge.sync_messages import FAILURE, SUCCESS, Kind, Message
+from edge.sync_records import NOBODY_S, Records
+from edge.wire import CONTENT_TYPE, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge.log import Log
+    from edge.messages import Record
+    from edge.sync_messages import Host, Options
+    from edge.sync_states import States
+
+MAX_REPLIES: Final = 200
+
+
+class Queue:
+    """Everything that may be sent, most urgent first."""
+
+    def __init__(self, options: Options, log: Log, host: Host, states: States, ready: Callable[[], None]) -> None:
+        """`ready` is called when there may be something to send."""
+        self._options, self._host = options, host
+        self.alarms = AlarmLane(log, ready, NOBODY_S)
+        self._alerts: deque[Message] = deque()  # bounded: by those who wait for them
+        self._replies: deque[Message] = deque(maxlen=MAX_REPLIES)
+        self._states = states
+        self.records = Records(log, ready, by_application=options.by_application)
+
+    def begin(self) -> None:
+        """A fresh link: everything after the cursor is sent again, and every state."""
+        self.records.begin()
+        self._states.begin()
+        self.alarms.start()
+
+    def end(self, flying: Sequence[Message]) -> None:
+        """No link: of what was under way, what is not in the log is kept for the next one."""
+        self.alarms.stop()
+        for message in (*flying, *self._alerts):
+            message.settle("the link to the broker went")
+        self._alerts.clear()
+        self._replies.extendleft(m for m in reversed(flying) if m.kind is Kind.REPLIES)
+        self.records.end(m.sequence for m in flying if m.again)
+
+    def committed(self, records: Sequence[Record]) -> None:
+        """These are new in the log."""
+        self.alarms.add(records)
+        self.records.committed(records)
+
+    def reply(self, topic: str | None, payload: bytes, correlation: bytes | None) -> None:
+        """Answer a command; of too many answers the oldest are forgotten."""
+        allowed = topic is not None and self._options.may_answer_at(topic)
+        where = topic if topic is not None and allowed else self._options.below("replies")
+        self._replies.append(Message(Kind.REPLIES, where, payload, correlation=correlation))
+
+    def alert(self, payload: bytes) -> asyncio.Future[None]:
+        """The future ends when somebody has it, with LinkError when it was perhaps not taken."""
+        taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._alerts.append(Message(Kind.ALERTS, self._options.below("alerts"), payload, taken=taken))
+        return taken
+
+    def answered(self, message: Message, code: int) -> bool:
+        """The broker's word on one of them; True when it moved the cursor.
+
+        A success code that says `no matching subscribers` is no success for a record.
+        """
+        if message.kind is Kind.EVENTS:
+            if code == SUCCESS:
+                self.alarms.not_wanted()
+                return not message.again and self.records.taken(message.sequence)
+            self.records.came_back(message.sequence, again=message.again)
+        elif message.kind is Kind.ALARMS and code == SUCCESS:
+            self.alarms.taken(message.sequence)
+        elif message.kind is Kind.ALARMS:
+            self.alarms.came_back(message.sequence, refused=code >= FAILURE)
+        else:
+            message.settle(None if code == SUCCESS else f"nobody took it: reason 0x{code:02x}")
+        return False
+
+    def next(self) -> Message | None:
+        """Take the next message; None when there is none or it must wait."""
+        if (alarm := self.alarms.next()) is not None:
+            return self._carry(Kind.ALARMS, alarm)
+        if self._alerts:
+            return self._alerts.popleft()
+        if self._replies:
+            return self._replies.popleft()
+        now_s = asyncio.get_running_loop().time()
+        if (state := self._states.next(now_s)) is not None:
+            return state
+        record, again = self.records.next(now_s) or (None, False)
+        return None if record is None else self._carry(Kind.EVENTS, record, again=again)
+
+    def _carry(self, kind: Kind, record: Record, *, again: bool = False) -> Message:
+        payload = encode(record, self._host.identity(), replayed=again or self._host.is_late(record))
+        topic = self._options.below(kind.value)
+        return Message(kind, topic, payload, content_type=CONTENT_TYPE, sequence=record.sequence, again=again)

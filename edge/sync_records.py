@@ -1,0 +1,172 @@
+"""The records of a conversation, in order: what comes next, what is read ahead, what is sent again.
+
+One rule: the log is the only queue. Each link begins at the cursor, and what came back is read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from edge.log import LogUnavailableError
+from edge.outbox import Outbox
+from edge.sync_messages import SINK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from edge.log import Log
+    from edge.messages import Record
+
+NOBODY_S: Final = 30.0
+"""How long to wait when nobody subscribes, or when the broker refuses a message."""
+STALL_S: Final = 20.0
+"""An application that acknowledges nothing for this long is sent to again; a link is given up."""
+LONGEST_STALL_S: Final = 320.0
+"""An application that stays silent is sent to again after twice the time, each time, up to this."""
+CHUNK: Final = 100
+"""Records read at once: larger ones keep the loop, and so an alarm, waiting longer, and drain no faster."""
+MAX_REPLAYS: Final = 100
+
+
+class Records:
+    """What of one stream is still to be sent, over one link after another. Times are the loop's."""
+
+    def __init__(self, log: Log, ready: Callable[[], None], *, by_application: bool) -> None:
+        """`ready` is called when there may be something to send; see `Outbox` for `by_application`."""
+        self._log, self._ready, self._by_application = log, ready, by_application
+        self.stream = ""
+        """Whose numbers these are; the log has another stream when a damaged one was set aside."""
+        self._outbox = Outbox(0, by_application=by_application)
+        self._reached = 0
+        """The highest record of this stream that was ever sent."""
+        self._replays: deque[tuple[int, int]] = deque(maxlen=MAX_REPLAYS)
+        """After and through: ranges to send again; of too many the oldest are forgotten."""
+        self._again: deque[Record] = deque()
+        self._reading: asyncio.Task[None] | None = None
+        self._quiet_until_s = self._stored_s = 0.0
+        self._patience_s = STALL_S
+
+    def begin(self) -> None:
+        """A fresh link: everything after the cursor is sent again."""
+        if self.stream != self._log.stream:
+            self.stream, self._reached = self._log.stream, 0
+            self._replays.clear()
+        self._outbox = Outbox(self._log.cursor(SINK), by_application=self._by_application)
+        self._quiet_until_s, self._patience_s = 0.0, STALL_S
+        self._stored_s = asyncio.get_running_loop().time()
+
+    def end(self, again: Iterable[int]) -> None:
+        """No link: what is left of a replay is kept for the next one, with what of it was under way (`again`)."""
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        left = [*again, *(record.sequence for record in self._again)]
+        self._again.clear()
+        if left:
+            self._replays.appendleft((min(left) - 1, max(left)))
+
+    def committed(self, records: Sequence[Record]) -> None:
+        """New ones need not be read from the disk when they follow what is here."""
+        for record in records:
+            if self._outbox.follows(record.sequence):  # else it is read from the log when its turn comes
+                self._outbox.feed([record])
+
+    def replay(self, first: int, last: int) -> bool:
+        """Send these again when nothing new waits; False when there are none."""
+        last = min(last, self._log.committed)
+        if first <= last:
+            self._replays.append((first - 1, last))
+        return first <= last
+
+    def next(self, now_s: float) -> tuple[Record, bool] | None:
+        """The record to send now, and whether it is part of a replay; None when there is none or sending must wait."""
+        if now_s < self._quiet_until_s:
+            return None
+        if (record := self._outbox.next()) is not None:
+            self._reached = max(self._reached, record.sequence)
+            return record, False
+        return (self._again.popleft(), True) if self._again else None
+
+    # --- what became of them ---------------------------------------------------------------------------
+
+    def taken(self, sequence: int) -> bool:
+        """The broker has it; True when that moved the cursor."""
+        return self._outbox.taken(sequence)
+
+    def came_back(self, sequence: int, *, again: bool) -> None:
+        """The broker refused it, or nobody heard it: no more for a while; then again from the cursor."""
+        if again:
+            self._replays.appendleft((sequence - 1, sequence))
+        self._outbox.rewind()
+        loop = asyncio.get_running_loop()
+        if self._quiet_until_s <= loop.time():
+            self._quiet_until_s = loop.time() + NOBODY_S
+            loop.call_at(self._quiet_until_s, self._ready)
+
+    def somebody_listens(self) -> None:
+        """It is worth while to send at once."""
+        self._quiet_until_s = 0.0
+
+    def was_sent(self, sequence: int) -> bool:
+        """Nobody can have stored what never left."""
+        return sequence <= self._reached
+
+    def stored_through(self, sequence: int) -> bool:
+        """The application has everything up to here; True when that moved the cursor."""
+        moved = self._outbox.acknowledged_through(sequence)
+        if moved:
+            self._stored_s, self._patience_s = asyncio.get_running_loop().time(), STALL_S
+        return moved
+
+    def press(self, now_s: float) -> float | None:
+        """Send again what the application should have acknowledged by now, more and more patiently.
+
+        Returns for how many seconds it acknowledged nothing, when that was too long.
+        """
+        if not self._outbox.unacknowledged:
+            self._stored_s = now_s
+        elif now_s - self._stored_s > self._patience_s:
+            waited_s = self._patience_s
+            self._stored_s, self._patience_s = now_s, min(2 * waited_s, LONGEST_STALL_S)
+            self._outbox.rewind()
+            return waited_s
+        return None
+
+    def advance(self) -> None:
+        """Let the log know how far we are."""
+        self._log.advance(SINK, self._outbox.cursor)
+
+    # --- reading ahead ---------------------------------------------------------------------------------
+
+    def fetch(self) -> None:
+        """Read ahead what comes next, in another thread, where there is room."""
+        if self._reading is None and (self._is_behind() or (self._replays and not self._again)):
+            self._reading = asyncio.create_task(self._read())
+
+    def _is_behind(self) -> bool:
+        return self._outbox.read_through < self._log.committed and self._outbox.room >= CHUNK
+
+    async def _read(self) -> None:
+        records: list[Record] = []
+        try:
+            if self._is_behind():
+                after, outbox = self._outbox.read_through, self._outbox
+                records = await self._log.read(after, CHUNK)
+                if outbox is self._outbox and outbox.read_through >= after:
+                    outbox.feed(records)
+            elif self._replays:
+                after, through = self._replays[0]
+                records = await self._log.read(after, CHUNK)
+                self._replays.popleft()
+                self._again.extend(r for r in records if r.sequence <= through)
+                if records and records[-1].sequence < through:
+                    self._replays.appendleft((records[-1].sequence, through))
+        except LogUnavailableError:
+            records = []
+        finally:
+            if self._reading is asyncio.current_task():
+                self._reading = None
+        if records:  # else the next tick tries again
+            self._ready()

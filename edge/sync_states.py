@@ -1,0 +1,109 @@
+"""The retained messages of a conversation: our status, the state of each door, and what a guest has to say.
+
+One rule: only how things are now is ever said; what was is in the log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from edge.sync_messages import SINK, Kind, Message
+from edge.wire import to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.log import Log
+    from edge.messages import Json
+    from edge.sync_messages import Guest, Host, Options
+    from edge.sync_standing import Standing
+
+STATUS_EVERY_S: Final = 60.0
+
+
+class States:
+    """What is still to be said of how things are. Times are the loop's."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 -- whatever a status tells of
+        self, options: Options, log: Log, host: Host, standing: Standing, doors: Sequence[str], guest: Guest | None
+    ) -> None:
+        """Nothing is to be said before `begin`."""
+        self._options, self._log, self._host, self._standing = options, log, host, standing
+        self._doors, self._guest = tuple(doors), guest
+        self._leaving = self._status_due = False
+        self._standing_said = ""
+        self._status_s = 0.0
+        self._dirty: dict[str, None] = {}
+        self._stale: dict[str, None] = {}
+        """Doors whose state was refused; it is sent again with the next status."""
+        self._unsaid = False
+        """A message of the guest was refused: all are said again then, too."""
+
+    def begin(self) -> None:
+        """Everything is to be said: the link is new."""
+        self._dirty = dict.fromkeys(self._doors)
+        self._status_due = True
+        self._unsaid = False
+        self.guest_changed()
+
+    @property
+    def status_due(self) -> bool:
+        """Our status is not what was said last."""
+        return self._status_due or self._standing_said != self._standing.state
+
+    def leave(self) -> None:
+        """From now on our status is that we are gone."""
+        self._leaving = self._status_due = True
+
+    def door_changed(self, door: str) -> None:
+        """Its retained state is out of date; the newest state wins."""
+        self._dirty[door] = None
+
+    def guest_changed(self) -> None:
+        """The guest says everything again."""
+        if self._guest is not None:
+            self._guest.begin()
+
+    def refused(self, message: Message) -> None:
+        """The broker did not take it; it is said again, but not at once."""
+        if message.door:
+            self._stale[message.door] = None
+        self._unsaid |= message.kind is Kind.GUEST
+
+    def tick(self, now_s: float) -> None:
+        """Now and then the status is said again, and with it what was refused."""
+        if now_s - self._status_s <= STATUS_EVERY_S:
+            return
+        self._status_due = True
+        self._dirty |= self._stale
+        self._stale.clear()
+        if self._unsaid:
+            self._unsaid = False
+            self.guest_changed()
+
+    def next(self, now_s: float) -> Message | None:
+        """Take the next message; None when everything is said."""
+        if self.status_due:
+            self._status_due, self._standing_said, self._status_s = False, self._standing.state, now_s
+            status = self.status(online=not self._leaving)
+            return Message(Kind.STATUS, self._options.below("status"), status, retain=True)
+        if self._dirty:
+            door = next(iter(self._dirty))
+            del self._dirty[door]
+            state = to_bytes(self._host.door_state(door))
+            return Message(Kind.STATES, self._options.below(f"doors/{door}/state"), state, retain=True, door=door)
+        if self._guest is not None and (said := self._guest.next()) is not None:
+            return Message(Kind.GUEST, said[0], said[1], retain=True)
+        return None
+
+    def status(self, *, online: bool) -> bytes:
+        """Our own state; not online is also what the broker says of us when we can say nothing any more."""
+        status: dict[str, Json] = {
+            "online": online,
+            **self._host.online_status(),
+            "stream": self._log.stream,
+            "sequence": self._log.committed,
+            "cursor": self._log.cursor(SINK),
+            "no_subscriber": self._standing.state == "no_subscriber",
+        }
+        return to_bytes(status)
