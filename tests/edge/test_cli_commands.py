@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import signal
@@ -14,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from edge.cli import ACTIONS, main
+from edge.cli import main
+from edge.cli.commands import ACTIONS, COMMANDS, parser
 from tests.support.cli import Doorctl
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
 from tests.support.golden import check_golden
@@ -357,3 +359,22 @@ def test_every_command_tells_of_its_options(capsys: pytest.CaptureFixture[str]) 
         text = capsys.readouterr().out
         assert "--json" in text
         assert "--socket" in text
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_alone_is_what_it_is_among_all(name: str) -> None:
+    """Only the one that is asked for is made, for the time it takes; nobody may notice."""
+
+    def told(made: argparse.ArgumentParser) -> str:
+        commands = next(one for one in made._actions if isinstance(one, argparse._SubParsersAction))
+        return str(commands.choices[name].format_help())
+
+    for words in ([name], ["--socket", "status", name], ["--json", name, "status"]):
+        assert told(parser(words)) == told(parser())
+
+
+@pytest.mark.parametrize("words", [["no-such", "events"], ["--socket"], []])
+def test_what_is_no_command_is_told_all_there_are(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    assert ("'status'" in capsys.readouterr().err) is (words[:1] == ["no-such"])
