@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge import command_desk, mqtt, orders, outbox, sync
+from edge import command_desk, mqtt, orders, outbox, sync, sync_messages, sync_records
 from edge.messages import CommandName
 from edge.order_shape import Body
 
@@ -27,13 +27,13 @@ def test_every_command_and_every_key_is_explained() -> None:
 @pytest.mark.parametrize(
     ("figure", "said"),
     [
-        (sync.NOBODY_S, "one try is\nmade every {:.0f} s"),
-        (sync.STALL_S, "nothing is acknowledged for {:.0f} s is given up"),
-        (sync.STALL_S, "If none comes for {:.0f} s"),
-        (sync.LONGEST_STALL_S, "up to {:.0f} s"),
+        (sync_records.NOBODY_S, "one try is\nmade every {:.0f} s"),
+        (sync_records.STALL_S, "nothing is acknowledged for {:.0f} s is given up"),
+        (sync_records.STALL_S, "If none comes for {:.0f} s"),
+        (sync_records.LONGEST_STALL_S, "up to {:.0f} s"),
         (sync.RETRY_S[1], "of up to {:.0f} s when it keeps failing"),
-        (sync.MAX_REPLAYS, "at most {} ranges wait"),
-        (sync.MAX_TOPIC_BYTES, "longer than {:,} bytes"),
+        (sync_records.MAX_REPLAYS, "at most {} ranges wait"),
+        (sync_messages.MAX_TOPIC_BYTES, "longer than {:,} bytes"),
         (outbox.AHEAD, "at most {} records ahead"),
         (orders.MAX_COMMAND_BYTES, "over {:,} bytes"),
         (orders.MAX_ID, "1 to {} of"),
