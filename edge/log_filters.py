@@ -45,6 +45,8 @@ class Query:
     limit: int = MAX_PAGE
     newest: bool = False
     """From the newest backwards instead of from the oldest on."""
+    skip: int = 0
+    """So many of those that fit are passed over first."""
     people: tuple[str, ...] | None = None
     """Ids of users, as of the members of a group; may be tens of thousands. () finds nobody."""
     groups: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from edge import log_filters, log_index, log_schema
+from edge.log_boots import END, Boot, boots
 from edge.log_filters import MAX_PAGE, Query
 from edge.log_index import SEGMENT, LogIndex, Wanted
 from edge.log_times import Timeline, load_timeline
@@ -27,7 +28,7 @@ __all__ = ["MAX_PAGE", "LogReader", "Page", "Query"]
 
 MOST_READ: Final = 4 * SEGMENT
 """Records that a page looks at before it answers with what it has."""
-_END: Final = 2**62
+_SEQUENCES: Final = "SELECT r.seq FROM record r"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,8 @@ class Page:
 
     records: list[Record]
     next: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Boot:
-    boot: str
-    first: int
-    last: int
+    skipped: int = 0
+    """How many fitted and were passed over, as `Query.skip` asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +59,10 @@ class _Piece:
     def size(self) -> int:
         """How many records are looked at."""
         return self.last - self.first + 1 if self.sequences is None else len(self.sequences)
+
+    def beyond(self, sequence: int, *, newest: bool) -> _Piece:
+        """What is left of it behind this sequence."""
+        return replace(self, last=sequence - 1) if newest else replace(self, first=sequence + 1)
 
 
 class LogReader:
@@ -139,28 +139,49 @@ class LogReader:
     def _page(self, query: Query, plan: Plan | None) -> Page:
         limit = max(1, min(query.limit, MAX_PAGE))
         rows: list[Sequence[Any]] = []
-        following, read = None, 0
+        following, read, skip = None, 0, query.skip
         where, values = log_filters.conditions(query)
         with log_schema.snapshot(self._db):
             for piece in self._pieces(query, plan):
                 if read >= MOST_READ:
                     following = piece.last + 1 if query.newest else piece.first - 1
                     break
-                rows += self._find(piece, where, values, limit + 1 - len(rows), newest=query.newest)
+                read += piece.size
+                rest, passed = self._pass_over(piece, where, values, skip, newest=query.newest)
+                skip -= passed
+                if rest is not None:
+                    rows += self._find(rest, where, values, limit + 1 - len(rows), newest=query.newest)
                 if len(rows) > limit:
                     following = int(rows[limit - 1][0])
                     break
-                read += piece.size
-            return Page(self._records(rows[:limit], None), following)
+            return Page(self._records(rows[:limit], None), following, query.skip - skip)
 
-    def _find(self, piece: _Piece, where: str, values: list[str], limit: int, *, newest: bool) -> list[Sequence[Any]]:
+    def _pass_over(
+        self, piece: _Piece, where: str, values: list[str], skip: int, *, newest: bool
+    ) -> tuple[_Piece | None, int]:
+        """What is left of a piece behind the first so many that fit, and how many those were."""
+        if skip == 0:
+            return piece, 0
+        passed = self._find(piece, where, values, skip, newest=newest, select=_SEQUENCES)
+        return (piece.beyond(passed[-1][0], newest=newest) if len(passed) == skip else None), len(passed)
+
+    def _find(  # noqa: PLR0913 -- one statement and all that is in it
+        self,
+        piece: _Piece,
+        where: str,
+        values: list[str],
+        limit: int,
+        *,
+        newest: bool,
+        select: str = log_schema.SELECT_RECORD,
+    ) -> list[Sequence[Any]]:
         """The rows of a piece that fit."""
         among, chosen = "", []
         if piece.sequences is not None:
             among, chosen = " AND r.seq IN (SELECT value FROM json_each(?))", [str(piece.sequences)]
         where += log_filters.in_ranges(piece.ranges)
         sql = (
-            f"{log_schema.SELECT_RECORD} WHERE r.seq >= ? AND r.seq <= ?{among}{where}"
+            f"{select} WHERE r.seq >= ? AND r.seq <= ?{among}{where}"
             f" ORDER BY r.seq {'DESC' if newest else 'ASC'} LIMIT ?"
         )
         bounds = [bound for pair in piece.ranges for bound in pair]
@@ -170,9 +191,9 @@ class LogReader:
         """What has to be looked at, in the query's order."""
         oldest, newest = self.bounds()
         full = self._index.full() if plan is not None and self._index is not None else 0
-        for boot, ranges in self._boots(query):
+        for boot, ranges in boots(self._db, self.timeline(), query):
             first = max(query.after + 1, boot.first, oldest)
-            last = min((query.before or _END) - 1, boot.last, newest)
+            last = min((query.before or END) - 1, boot.last, newest)
             size = MOST_READ if plan is None else SEGMENT
             parts = range(first // size, last // size + 1)
             for number in reversed(parts) if query.newest else parts:
@@ -185,7 +206,7 @@ class LogReader:
                     looks = self._looks(number, boot, _Piece(low, high, ranges), plan)
                     yield from reversed(looks) if query.newest else looks
 
-    def _looks(self, number: int, boot: _Boot, piece: _Piece, plan: Plan) -> list[_Piece]:
+    def _looks(self, number: int, boot: Boot, piece: _Piece, plan: Plan) -> list[_Piece]:
         """What the index leaves of a piece, in order."""
         assert self._index is not None, "there is a plan"  # noqa: S101 -- our own mistake
         made_of = self._index.last(number)
@@ -231,41 +252,8 @@ class LogReader:
             left -= len(page.records)
             if page.next is None:
                 return
+            query = replace(query, skip=query.skip - page.skipped)
             query = replace(query, before=page.next) if query.newest else replace(query, after=page.next)
-
-    def _boots(self, query: Query) -> Iterator[tuple[_Boot, list[tuple[int, int]]]]:
-        """The boots in which records may lie, in the query's order, with the boot-clock ranges to look in."""
-        rows = self._db.execute("SELECT boot, first_seq FROM boot ORDER BY id").fetchall()
-        ends = [row[1] - 1 for row in rows[1:]] + [_END]
-        boots = [_Boot(row[0], row[1], last) for row, last in zip(rows, ends, strict=True)]
-        timeline = self.timeline()
-        for boot in reversed(boots) if query.newest else boots:
-            if boot.last <= query.after or (query.before is not None and boot.first >= query.before):
-                continue
-            if query.since_us is None and query.until_us is None:
-                yield boot, []
-            elif ranges := timeline.ranges(boot.boot, query.since_us, query.until_us):
-                start = self._first_recorded(boot, ranges[0][0])
-                yield replace(boot, first=start), ranges
-
-    def _first_recorded(self, boot: _Boot, at_ns: int) -> int:
-        """The first record of the boot that was written at `at_ns` or later, by halving.
-
-        A record is never written before it happened and `recorded_ns` grows with the sequence,
-        so nothing before it can have happened at `at_ns` or later.
-        """
-        low = boot.first
-        (high,) = self._db.execute("SELECT ifnull(max(seq), 0) + 1 FROM record WHERE seq <= ?", [boot.last]).fetchone()
-        while low < high:
-            middle = (low + high) // 2
-            row = self._db.execute(
-                "SELECT seq, recorded_ns FROM record WHERE seq >= ? ORDER BY seq LIMIT 1", [middle]
-            ).fetchone()
-            if row is None or row[0] >= high or row[1] >= at_ns:
-                high = middle
-            else:
-                low = row[0] + 1
-        return low
 
     # --- rows to records ---
 

@@ -42,6 +42,7 @@ def query_of(words: Mapping[str, Any], directory: Directory | None) -> Query:
         before=words.get("before"),
         limit=words.get("limit", MAX_PAGE),
         newest=words.get("newest", False),
+        skip=words.get("skip", 0),
         people=people,
         groups=groups,
         success=None if outcome is None else outcome == "granted",

@@ -51,3 +51,5 @@ class Asked(Filters):
     before: int | None = Field(None, ge=0, le=2**62)
     limit: int = Field(MAX_PAGE, ge=1, le=MAX_PAGE)
     newest: bool = False
+    skip: int = Field(0, ge=0, le=2**31)
+    """So many of those that fit are passed over first; the answer says how many were, in `skipped`."""

@@ -191,7 +191,7 @@ class Look:
         try:
             with closing(source):
                 if copied:
-                    records, _ = source.page({"limit": 1, "newest": True})
+                    records = source.page({"limit": 1, "newest": True}).records
                     self.seen["now_us"] = at_us(records[0]["time"]) if records else 0
                 self.seen["history"] = history(source, self.seen["now_us"], broken)
         except (Refused, Unreachable, OSError, *NOT_UNDERSTOOD) as error:

@@ -66,7 +66,8 @@ def _newest(source: Source, now_us: int) -> Iterator[dict[str, Any]]:
     asked = {"since_us": now_us - 30 * DAY_US, "type": list(TYPES), "newest": True, "limit": PAGE}
     before: int | None = None
     for _ in range(MOST // PAGE):
-        records, before = source.page({**asked, "before": before})
-        yield from records
+        found = source.page({**asked, "before": before})
+        before = found.next
+        yield from found.records
         if before is None:
             return

@@ -56,23 +56,28 @@ def ascending(pages: Source, asked: dict[str, Any], after: int = 0) -> Iterator[
     """Everything above `after` (and below `before`, if that is asked), oldest first."""
     following: int | None = after
     while following is not None:
-        records, following = pages.page({**asked, "after": following, "limit": PAGE})
-        yield from records
+        found = pages.page({**asked, "after": following, "limit": PAGE})
+        following = found.next
+        yield from found.records
 
 
 def newest(pages: Source, asked: dict[str, Any], limit: int) -> Iterator[dict[str, Any]]:
-    """The newest `limit`, oldest first: look back for where they begin, then read forward."""
-    asked_back = {**asked, "newest": True}
-    records, before = pages.page({**asked_back, "before": asked.get("before"), "limit": min(limit, PAGE)})
-    left = limit - len(records)
-    if left == 0 or before is None:
-        yield from reversed(records)
-        return
-    first = before
-    while left > 0 and before is not None:
-        records, before = pages.page({**asked_back, "before": before, "limit": min(left, PAGE)})
-        left -= len(records)
-        first = int(records[-1]["sequence"]) if records else first
+    """The newest `limit`, oldest first: look where they begin, then read forward from there."""
+    back = {**asked, "newest": True, "before": asked.get("before")}
+    if limit <= PAGE:
+        found = pages.page({**back, "limit": limit})
+        if len(found.records) == limit or found.next is None:
+            yield from reversed(found.records)
+            return
+    skip, first = limit - 1, None
+    while first is None:
+        found = pages.page({**back, "skip": skip, "limit": 1})
+        skip -= found.skipped
+        back["before"] = found.next
+        if found.records:
+            first = int(found.records[0]["sequence"])
+        elif found.next is None:  # there are not so many
+            first = 1
     yield from ascending(pages, asked, first - 1)
 
 

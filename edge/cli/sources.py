@@ -9,7 +9,7 @@ import json
 import zlib
 from contextlib import closing
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,14 +18,19 @@ if TYPE_CHECKING:
     from edge.directory import Directory
 
 
+class Found(NamedTuple):
+    """A page: records as they look on the wire, where the next begins, and how many were passed over."""
+
+    records: list[dict[str, Any]]
+    next: int | None
+    skipped: int = 0
+
+
 class Source(Protocol):
     """Pages of records by sequence."""
 
-    def page(self, asked: dict[str, Any]) -> tuple[list[dict[str, Any]], int | None]:
-        """Records as they look on the wire, and where the next page begins.
-
-        `asked` is the body of the control socket's `events`.
-        """
+    def page(self, asked: dict[str, Any]) -> Found:
+        """What fits; `asked` is the body of the control socket's `events`."""
 
     def close(self) -> None:
         """Let go."""
@@ -38,10 +43,10 @@ class DaemonSource:
         """Takes the connection over."""
         self._client = client
 
-    def page(self, asked: dict[str, Any]) -> tuple[list[dict[str, Any]], int | None]:
+    def page(self, asked: dict[str, Any]) -> Found:
         """See Source. Raises Refused and Unreachable."""
         answer = self._client.ask("events", **asked)
-        return answer["records"], answer["next"]
+        return Found(answer["records"], answer["next"], answer["skipped"])
 
     def close(self) -> None:
         """Hang up."""
@@ -63,7 +68,7 @@ class FileSource:
         who = _object(self._reader.modes().get("controller", "{}"))
         self._identity = Identity(str(who.get("site", "unknown")), str(who.get("id", "unknown")), self._reader.epoch)
 
-    def page(self, asked: dict[str, Any]) -> tuple[list[dict[str, Any]], int | None]:
+    def page(self, asked: dict[str, Any]) -> Found:
         """See Source. OSError: the file is damaged here; ValueError: a group, and no directory beside the log."""
         from edge.search_words import query_of  # noqa: PLC0415 -- only a file is searched here
         from edge.wire import cloudevent  # noqa: PLC0415 -- as above
@@ -75,7 +80,8 @@ class FileSource:
             page = self._reader.page(query)
         except self._reader.db.Error as error:
             raise OSError(f"the log cannot be read any further: {error}") from error
-        return [cloudevent(record, self._identity, replayed=False) for record in page.records], page.next
+        records = [cloudevent(record, self._identity, replayed=False) for record in page.records]
+        return Found(records, page.next, page.skipped)
 
     def close(self) -> None:
         """Let the file go."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edge.cli.diagnose_history import MOST, PAGE, history
+from edge.cli.sources import Found
 from edge.facts import History, at_us
 from tests.support.control import pages, record
 
@@ -26,10 +27,10 @@ class Told:
         self._answer = pages(records)
         self.asked: list[dict[str, Any]] = []
 
-    def page(self, asked: dict[str, Any]) -> tuple[list[dict[str, Any]], int | None]:
+    def page(self, asked: dict[str, Any]) -> Found:
         self.asked.append(asked)
         answer = self._answer(asked)
-        return answer["records"], answer["next"]
+        return Found(**answer)
 
     def close(self) -> None:
         pass

@@ -153,7 +153,7 @@ def plain(records: list[Record], query: Query) -> list[Record]:
         )
 
     found = [record for record in records if fits(record)]
-    return found[::-1] if query.newest else found
+    return (found[::-1] if query.newest else found)[query.skip :]
 
 
 TIMES = st.none() | st.just(20 * SECOND) | st.integers(-6_000, 6_000).map(lambda half: START_US + half * SECOND // 2)
@@ -187,6 +187,7 @@ QUERIES = st.builds(
     after=st.just(0) | st.integers(0, 400),
     before=st.none() | st.integers(0, 400),
     newest=st.booleans(),
+    skip=st.sampled_from([0, 0, 1, 7, 150, 1_000]),
     people=st.sampled_from([None, None, (), ("u-1",), ("u-2", "u-3"), ("u-1", "u-2", "u-3", "u-4"), ("nobody",)]),
     groups=st.sampled_from([(), (), ("staff",), ("board", "none")]),
     success=st.sampled_from([None, None, True, False]),
@@ -207,7 +208,9 @@ def every_page(reader: LogReader, query: Query, size: int) -> list[Record]:
             return found
         assert edge is None or (page.next < edge if query.newest else page.next > edge), "it goes on"
         edge = page.next
-        query = replace(query, **({"before": edge} if query.newest else {"after": edge}))
+        query = replace(
+            query, skip=query.skip - page.skipped, **({"before": edge} if query.newest else {"after": edge})
+        )
 
 
 @settings(max_examples=400, deadline=None)

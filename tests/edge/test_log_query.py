@@ -69,7 +69,7 @@ def plain(records: list[Record], query: Query) -> list[Record]:
         and record.sequence > query.after
         and (query.before is None or record.sequence < query.before)
     ]
-    return (found[::-1] if query.newest else found)[: query.limit]
+    return (found[::-1] if query.newest else found)[query.skip : query.skip + query.limit]
 
 
 TIMES = st.none() | st.just(20 * SECOND) | st.integers(-6_000, 6_000).map(lambda half: START_US + half * SECOND // 2)
@@ -85,6 +85,7 @@ QUERIES = st.builds(
     before=st.none() | st.integers(0, 130),
     limit=st.integers(1, 130),
     newest=st.booleans(),
+    skip=st.sampled_from([0, 0, 1, 40, 200]),
 )
 
 
@@ -101,6 +102,7 @@ def test_every_filter_means_what_it_says(written: tuple[Path, list[Record]], que
             found += one.records
             if one.next is None:
                 break
+            following = replace(following, skip=following.skip - one.skipped)
             following = replace(following, **({"before": one.next} if query.newest else {"after": one.next}))
         assert found == plain(records, replace(query, limit=1_000))
 

@@ -84,6 +84,7 @@ def test_every_word_becomes_its_filter():
         "before": 4,
         "limit": 5,
         "newest": True,
+        "skip": 6,
     }
     query = Query(
         since_us=1,
@@ -96,6 +97,7 @@ def test_every_word_becomes_its_filter():
         before=4,
         limit=5,
         newest=True,
+        skip=6,
         people=("ann", "bob"),
         groups=("it",),
         success=False,
@@ -106,9 +108,9 @@ def test_every_word_becomes_its_filter():
     assert Asked.model_validate(body).query(DIRECTORY) == query
     assert Asked.model_validate({}).query(None) == Query()
     assert Asked.model_validate({"outcome": "granted"}).query(None) == replace(Query(), success=True)
-    whole = {name: value for name, value in body.items() if name not in {"after", "before", "limit", "newest"}}
+    whole = {name: value for name, value in body.items() if name not in {"after", "before", "limit", "newest", "skip"}}
     assert Filters.model_validate(whole).query(DIRECTORY) == replace(
-        query, after=0, before=None, limit=500, newest=False
+        query, after=0, before=None, limit=500, newest=False, skip=0
     )
 
 
@@ -122,6 +124,7 @@ def test_every_word_becomes_its_filter():
         {"group": "staff"},
         {"code": [1]},
         {"limit": 501},
+        {"skip": -1},
         {"since_us": 2**70},
         {"before": 2**63},
         {"people": ["ann"]},

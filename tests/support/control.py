@@ -146,9 +146,10 @@ def pages(records: Iterable[dict[str, Any]]) -> Answer:
             chosen = [r for r in chosen if r["data"]["correlation"] == passage]
         if ask.get("newest"):
             chosen.reverse()
+        skipped, chosen = chosen[: ask.get("skip", 0)], chosen[ask.get("skip", 0) :]
         page = chosen[: ask["limit"]]
         more = len(chosen) > len(page)
-        return {"records": page, "next": int(page[-1]["sequence"]) if more else None}
+        return {"records": page, "next": int(page[-1]["sequence"]) if more else None, "skipped": len(skipped)}
 
     return answer
 
