@@ -6,25 +6,59 @@ from the directory of now. Nothing is loaded for it that a command would have to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.log_filters import MAX_PAGE, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from edge.directory import Directory
+    from collections.abc import Collection, Iterable, Mapping
 
 NOWHERE: Final = (
     "who is in a group is known to a running doord, and to the directory.db beside a log: there is none here"
 )
 
 
+class Named(Protocol):
+    """A group, as far as it matters here."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
+class Belonging(Protocol):
+    """A member, as far as it matters here."""
+
+    @property
+    def user(self) -> str:
+        """The user's id."""
+
+    @property
+    def groups(self) -> Collection[str]:
+        """The ids of the groups."""
+
+
+class Groups(Protocol):
+    """Who is in which group: a directory has that and much more."""
+
+    @property
+    def groups(self) -> Mapping[str, Named]:
+        """By their ids."""
+
+    @property
+    def members(self) -> Mapping[str, Belonging]:
+        """By their ids."""
+
+
 class UnknownGroupError(ValueError):
     """There is no such group in the directory; its text says which there are."""
 
 
-def query_of(words: Mapping[str, Any], directory: Directory | None) -> Query:
+def query_of(words: Mapping[str, Any], directory: Groups | None) -> Query:
     """One page of what these words ask for; what is missing means everything.
 
     UnknownGroupError for a group that is not there, and for any when there is no directory.
@@ -52,7 +86,7 @@ def query_of(words: Mapping[str, Any], directory: Directory | None) -> Query:
     )
 
 
-def members(directory: Directory | None, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def members(directory: Groups | None, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The users who are in these groups now, and the groups' ids. A name is an id, or a group's name in any case.
 
     UnknownGroupError when there is no such group, or no directory to look into.
@@ -72,7 +106,7 @@ def members(directory: Directory | None, names: Iterable[str]) -> tuple[tuple[st
     return tuple(sorted(people)), tuple(sorted(found))
 
 
-def _none_such(directory: Directory, name: str) -> str:
+def _none_such(directory: Groups, name: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 -- only when something went wrong
 
     known = sorted({*directory.groups, *(one.name for one in directory.groups.values())})

@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 import zlib
 from contextlib import closing
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.cli.client import Client
-    from edge.directory import Directory
 
 
 class Found(NamedTuple):
@@ -62,7 +60,7 @@ class FileSource:
         from edge.wire import Identity  # noqa: PLC0415 -- as above
 
         path.stat()
-        self._directory: Directory | None = None
+        self._directory: _Directory | None = None
         self._beside = path.with_name("directory.db")
         self._reader = LogReader(path)
         who = _object(self._reader.modes().get("controller", "{}"))
@@ -88,19 +86,41 @@ class FileSource:
         self._reader.close()
 
 
-def _directory(path: Path) -> Directory:
-    """What a daemon stored of its directory, opened without changing it. ValueError for what is none."""
-    from edge.directory_reading import read  # noqa: PLC0415 -- as above
+class _Group(NamedTuple):
+    id: str
+    name: str
+
+
+class _Member(NamedTuple):
+    user: str
+    groups: frozenset[str]
+
+
+class _Directory(NamedTuple):
+    """Of a directory, who is in which group."""
+
+    groups: dict[str, _Group]
+    members: dict[str, _Member]
+
+
+def _directory(path: Path) -> _Directory:
+    """What a daemon stored of its directory, opened without changing it. ValueError for what is none.
+
+    It was checked when it was stored, and to check it again takes longer than the search.
+    """
     from edge.log_schema import connect_read_only  # noqa: PLC0415 -- as above
-    from edge.problems import ConfigError  # noqa: PLC0415 -- as above
 
     with closing(connect_read_only(path)) as db:
         row = db.execute("SELECT document FROM directory").fetchone()
     if row is None:
         raise ValueError(f"{path} has no directory in it")
     try:
-        return read(zlib.decompress(row[0]), path, UTC)
-    except (zlib.error, TypeError, ConfigError) as error:
+        known = json.loads(zlib.decompress(row[0]))
+        groups = {one["id"]: _Group(one["id"], one["name"]) for one in known.get("groups", ())}
+        return _Directory(
+            groups, {one["id"]: _Member(one["user"], frozenset(one.get("groups", ()))) for one in known.get("members", ())}
+        )
+    except (zlib.error, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
 
 

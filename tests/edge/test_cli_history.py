@@ -273,7 +273,9 @@ def loaded(*command: str) -> set[str]:
 
 
 def test_a_search_waits_for_nothing_that_it_does_not_need(doorctl: Doorctl, log: Path) -> None:
-    assert loaded("events", "--log", str(log), "--since", "2000-01-01") == set()
+    directory = Directory(1, members={"m": Member("m", "u-1", groups=("all",))}, groups={"all": Group("all", "All")})
+    DirectoryStore(log.with_name("directory.db")).replace(Stored(1, b"", "", "", SYSTEM, 0), written(directory))
+    assert loaded("events", "--log", str(log), "--since", "2000-01-01", "--group", "all") == set()
     with FakeDaemon(doorctl.socket, events=pages([record(1)])):
         assert loaded("--socket", str(doorctl.socket), "events") == set()
 
@@ -312,7 +314,11 @@ def test_a_group_is_looked_up_in_the_directory_beside_the_log(doorctl: Doorctl, 
     directory = Directory(
         1,
         users={"u-1": User("u-1", "Ann"), "u-2": User("u-2", "Bob")},
-        members={"m-1": Member("m-1", "u-1", groups=("staff",)), "m-2": Member("m-2", "u-2", groups=("board",))},
+        members={
+            "m-1": Member("m-1", "u-1", groups=("staff",)),
+            "m-2": Member("m-2", "u-2", groups=("board",)),
+            "m-3": Member("m-3", "u-2"),
+        },
         groups={"staff": Group("staff", "Everybody"), "board": Group("board", "Board")},
     )
     DirectoryStore(log.with_name("directory.db")).replace(Stored(1, b"", "", "", SYSTEM, 0), written(directory))
@@ -321,6 +327,8 @@ def test_a_group_is_looked_up_in_the_directory_beside_the_log(doorctl: Doorctl, 
     assert doorctl(*words, "board").out == ""
     said = doorctl(*words, "stuff")
     assert (said.code, said.err) == (2, "doorctl: no group 'stuff'; expected one such as staff\n")
+    DirectoryStore(log.with_name("directory.db")).replace(Stored(2, b"", "", "", SYSTEM, 0), ['{"groups": 5}'])
+    assert "is damaged" in doorctl(*words, "staff").err
     log.with_name("directory.db").write_bytes(b"no database at all" * 100)
     assert doorctl(*words, "staff").code == 2
 

@@ -1,0 +1,157 @@
+"""The first page of every search as people get it, on a log of a million records: to reach 100 ms at the median.
+
+    python -m tests.benchmarks.bench_first_page [--file FILE] [--records 1000000] [--rounds 11]
+
+`doorctl events` as a process, from exec to its end, of the log file and of a running doord; and the local page with
+a session, from the request to the last byte. Beside them stands what nobody gets below: an empty Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import re
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.support.doord import ROOT, Doord
+from tests.support.million import NEVER, RARE, index, make, person
+from tests.support.web import PASSWORD, Doorweb, token, write_accounts, write_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TO_REACH_MS = 100
+EVER, SINCE = "2000-01-01", "2026-08-24"
+SEARCHES: dict[str, list[tuple[str, str]]] = {
+    "newest, 90 days": [("since", SINCE)],
+    "one day, two years ago": [("since", "2024-11-20"), ("until", "2024-11-21")],
+    "a door, 90 days": [("since", SINCE), ("door", "door-03")],
+    "a person by e-mail": [("since", EVER), ("user", "p77@example.org")],
+    "a person with 3 records": [("since", EVER), ("user", RARE.name or "")],
+    "a group of 400": [("since", EVER), ("group", "Staff")],
+    "an alarm type": [("since", EVER), ("type", "lock.forced_open")],
+    "audit events": [("since", EVER), ("class", "audit")],
+    "refused": [("since", EVER), ("outcome", "refused")],
+    "a code that never occurred": [("since", EVER), ("code", NEVER)],
+    "text, a name": [("since", EVER), ("text", "quist")],
+    "text beyond ASCII": [("since", EVER), ("text", "ZOË")],
+    "text, nothing in all": [("since", EVER), ("text", "no such words")],
+    "person, door and text": [("since", EVER), ("user", person(77).id), ("door", "door-02"), ("text", "card")],
+}
+
+
+def directory(folder: Path) -> Path:
+    """400 users who are in the one group."""
+    people = [person(5 * number) for number in range(400)]
+    document = {
+        "version": 1,
+        "users": [{"id": one.id, "name": one.name} for one in people],
+        "members": [{"id": one.id, "user": one.id, "groups": ["staff"]} for one in people],
+        "groups": [{"id": "staff", "name": "Staff"}],
+    }
+    path = folder / "directory.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def timed(rounds: int, what: Callable[[], object]) -> float:
+    """The median in milliseconds; the first round fills the caches and does not count."""
+    took = []
+    for _ in range(rounds + 1):
+        start = time.perf_counter()
+        what()
+        took.append((time.perf_counter() - start) * 1e3)
+    return statistics.median(took[1:])
+
+
+def process(*words: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "edge.cli", *words],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+class Visitor:
+    """Somebody with a session at the local page."""
+
+    def __init__(self, port: int) -> None:
+        unverified = ssl._create_unverified_context()  # it is self-made, a moment ago
+        self._http = http.client.HTTPSConnection("127.0.0.1", port, context=unverified)
+        self._origin = f"https://127.0.0.1:{port}"
+        self._cookies: dict[str, str] = {}
+        form = {"csrf": token(self.get("/sign-in")), "name": "ann", "password": PASSWORD, "next": ""}
+        self.get("/sign-in", urllib.parse.urlencode(form))
+        assert "Sign out" in self.get("/events")
+
+    def get(self, path: str, form: str | None = None) -> str:
+        head = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        if form is not None:
+            head |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": self._origin}
+        self._http.request("GET" if form is None else "POST", path, form, head)
+        answer = self._http.getresponse()
+        text = answer.read().decode()
+        assert answer.status < http.client.BAD_REQUEST, f"{path}: {answer.status}"
+        for cookie in answer.headers.get_all("Set-Cookie") or ():
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self._cookies[name] = value
+        return text
+
+
+def say(name: str, *columns: float) -> None:
+    late = " LATE" if any(column > TO_REACH_MS for column in columns) else ""
+    sys.stdout.write(f"{name:28}" + "".join(f"{column:14.0f}" for column in columns) + f"{late}\n")
+    sys.stdout.flush()
+
+
+def compare(path: Path, folder: Path, rounds: int) -> None:
+    config = write_config(folder)
+    text = config.read_text().replace('path = "log.db"', f'path = "{path}"')
+    config.write_text(f'{text}\n[directory]\nfile = "{directory(folder)}"\n')
+    write_accounts(folder / "accounts.json", ann="viewer")
+    with Doord(config) as doord, Doorweb(config) as page:
+        visitor = Visitor(page.port)
+        say("an empty Python", timed(rounds, lambda: subprocess.run([sys.executable, "-c", ""], check=True)))
+        sys.stdout.write(f"{'milliseconds':28}{'doorctl --log':>14}{'doorctl':>14}{'the page':>14}\n")
+        for name, words in SEARCHES.items():
+            options = [part for key, value in words for part in (f"--{key}", value)]
+            address = "/events?" + urllib.parse.urlencode(words)
+            assert re.search(r"<h1", visitor.get(address)), name
+            say(
+                name,
+                timed(rounds, lambda: process("events", "--log", str(path), "--limit", "100", *options)),  # noqa: B023 -- used at once
+                timed(rounds, lambda: process("--socket", str(doord.socket), "events", "--limit", "100", *options)),  # noqa: B023 -- as above
+                timed(rounds, lambda: visitor.get(address)),  # noqa: B023 -- as above
+            )
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--file", type=Path, help="made when it is not there, and kept; else a temporary one")
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=11)
+    options = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed: nothing is compiled anew at each start
+    with tempfile.TemporaryDirectory() as folder:
+        path = (options.file or Path(folder) / "log.db").absolute()
+        if not path.exists():
+            make(path, options.records)
+            index(path)
+        compare(path, Path(folder), options.rounds)
+
+
+if __name__ == "__main__":
+    main()
