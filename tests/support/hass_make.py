@@ -24,8 +24,8 @@ TARGET: Final = ROOT / ".hass"
 READY: Final = TARGET / "release"
 """Holds the release once all is there."""
 REQUIREMENTS: Final = ROOT / "tests" / "hass-requirements.txt"
-PYTHONS: Final = ("3.13", "3.12")
-"""Those that releases with discovery by device run on, the better first."""
+PYTHON: Final = "3.13"
+"""What the releases run on that are asked; older ones do not take devices back, newer ones want 3.14."""
 KEPT: Final = re.compile(
     r"homeassistant/((?!components/).*|components/(.*\.py|[^/]+/(manifest|translations/en)\.json))"
 )
@@ -38,19 +38,17 @@ class UnavailableError(Exception):
 def pythons() -> Iterator[Path]:
     """Where such a Python may be; pyenv's shims are found as well and may lead nowhere."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    for version in PYTHONS:
-        if found := shutil.which(f"python{version}"):
-            yield Path(found)
-        yield from sorted(pyenv.glob(f"{version}*/bin/python{version}"), reverse=True)
+    if found := shutil.which(f"python{PYTHON}"):
+        yield Path(found)
+    yield from sorted(pyenv.glob(f"{PYTHON}*/bin/python{PYTHON}"), reverse=True)
 
 
 def python() -> Path:
-    tried = list(pythons())
-    for one in tried:
+    for one in pythons():
         if subprocess.run([one, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode == 0:
             return one
     looked = "on the path or below ${PYENV_ROOT:-~/.pyenv}/versions"
-    raise UnavailableError(f"it needs Python {' or '.join(PYTHONS)} with venv, and none is {looked}")
+    raise UnavailableError(f"it needs Python {PYTHON} with venv, and none is {looked}")
 
 
 def run(*command: str | Path) -> str:
@@ -62,7 +60,7 @@ def run(*command: str | Path) -> str:
 
 
 def make(chosen: str | None = None) -> str:
-    """Returns the release; `chosen` is another requirement than the file's, as in "homeassistant==2024.11.*"."""
+    """Returns the release; `chosen` is another requirement than the file's, as in "homeassistant==2025.4.*"."""
     lines = [line for line in REQUIREMENTS.read_text().splitlines() if line and not line.startswith("#")]
     shutil.rmtree(TARGET, ignore_errors=True)
     run(python(), "-m", "venv", TARGET)
@@ -78,7 +76,8 @@ def make(chosen: str | None = None) -> str:
     ours = {re.split("[<>=]", line)[0] for line in lines[1:] if re.search("[<>=]", line)}
     theirs = constraints.read_text().splitlines()
     constraints.write_text("".join(f"{line}\n" for line in theirs if re.split("[<>=]", line)[0] not in ours))
-    run(*pip, "install", "--no-compile", "--only-binary", ":all:", "--constraint", constraints, *lines[1:])
+    run(*pip, "install", "--no-compile", "--prefer-binary", "--constraint", constraints, *lines[1:])
+    run(*pip, "uninstall", "--yes", "pip")
     READY.write_text(release + "\n")
     return release
 

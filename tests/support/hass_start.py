@@ -28,7 +28,8 @@ async def main(folder: str) -> int:
     hass.config_entries = config_entries.ConfigEntries(hass, configured)
     await loader.async_get_custom_components(hass)
     for helper in (entity, frame, template, translation):
-        helper.async_setup(hass)
+        if hasattr(helper, "async_setup"):  # which has one differs by release
+            helper.async_setup(hass)
     await storage.get_internal_store_manager(hass).async_initialize()
     for registry in REGISTRIES:
         await importlib.import_module(f"homeassistant.helpers.{registry}_registry").async_load(hass)
