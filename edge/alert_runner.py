@@ -84,10 +84,14 @@ class AlertRunner:
     def start(self, modes: Mapping[str, str]) -> asyncio.Task[None]:
         """The log is open, and this is what it remembers."""
         self._stream = self._log.stream
-        found = read(modes.get(MODE, ""), self.policies, self._stream, self._clock)
-        self.state = found or State(self._log.cursor(SINK) or self._log.committed)
-        if found is None:  # alerts are new here: the history is not to be told as news
+        remembered = modes.get(MODE, "")
+        found = read(remembered, self.policies, self._stream, self._clock)
+        if found is None:
+            known = self._log.cursor(SINK) if remembered else 0  # alerts that are new here do not tell history as news
+            self.state = State(known or self._log.committed)
             self._keep()
+        else:
+            self.state = found
         self._log.on_commit(self._committed)
         self._main = asyncio.create_task(self._run(), name="alerts")
         return self._main

@@ -122,8 +122,7 @@ def _files(settings: Settings) -> dict[str, Path | None]:
     if settings.mqtt is not None:
         names = ("password_file", "ca_file", "cert_file", "key_file")
         files |= {f"mqtt.{name}": getattr(settings.mqtt, name) for name in names}
-    if settings.integrations is not None:
-        files["integrations.ca_file"] = settings.integrations.ca_file
+    files["integrations.ca_file"] = settings.integrations.ca_file
     if settings.smtp is not None:
         files |= {f"smtp.{name}": getattr(settings.smtp, name) for name in ("password_file", "ca_file")}
     for name, camera in settings.cameras.items():

@@ -448,6 +448,7 @@ class Daemon:
         for door in changes.doors:
             self.runner.reload(changes.settings.doors[door])
         self.settings = changes.settings
+        self.outlets.reload(changes.applied)
         if self.upstream is not None:
             self.upstream.settings_changed()
         self._audit(before, actor)

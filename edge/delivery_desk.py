@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.control import RequestError
 from edge.delivery import Delivery, DeliveryError, Options
+from edge.delivery_address import Reach
+from edge.delivery_health import Limits
+from edge.delivery_net import Network
 from edge.event_types import matching
 from edge.messages import Subject
 from edge.tasks import say_why
@@ -20,11 +23,11 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from edge.delivery_net import Network
     from edge.delivery_ports import Journal, Receiver
     from edge.delivery_secrets import Secrets
     from edge.directory import Integration
     from edge.messages import Actor, Json, Record
+    from edge.tables_alerts import Integrations
     from edge.webhook import Host, Poster
 
 LOG: Final = logging.getLogger(__name__)
@@ -83,6 +86,13 @@ class Desk:
             if entry.kind is not None and name not in self._sinks:
                 self._begin(entry)
         self._tell()
+
+    def reload(self, network: Network, options: Options) -> None:
+        """Other settings are in force: every sink begins anew with them, at its cursor."""
+        self._network, self._options = network, options
+        for name in [*self._sinks]:
+            self._end(name)
+        self.apply(self._wanted)
 
     async def close(self) -> None:
         """End all; what is under way is sent again after a restart."""
@@ -177,6 +187,12 @@ class Desk:
         if not sink.enable(actor):
             raise RequestError("not_disabled", f"{name} is not disabled")
         return {}
+
+
+def chosen(table: Integrations) -> tuple[Network, Options]:
+    """As the configuration wants it."""
+    limits = Limits(table.warn_tries, table.warn_percent, table.disable_after_s, table.disable_tries)
+    return Network(Reach(table.allow_private, table.networks), table.ca_file), Options(limits)
 
 
 def mark(entry: Integration) -> str:

@@ -177,6 +177,11 @@ class Log:
         """From now on only what these have acknowledged may be removed for its age; nobody: everything may."""
         self._writer.retain_for(tuple(sinks))
 
+    @property
+    def waiting(self) -> int:
+        """Events that are not on the disk yet."""
+        return self._buffer.waiting
+
     def modes(self) -> Mapping[str, str]:
         """Door -> the state to take up again, as the file had it when it was opened."""
         return MappingProxyType(self._modes)

@@ -6,7 +6,6 @@ One rule: each reads the log with a cursor of its own; none of them is waited fo
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import random
 from datetime import timedelta
@@ -21,13 +20,14 @@ from edge.delivery import DeliveryError
 from edge.log_indexer import Indexer
 from edge.messages import ClockQuality
 from edge.metrics import Counts, text
+from edge.metrics_file import MetricsFile
 from edge.ports import LinkError
 from edge.report_runner import ReportRunner
 from edge.schedule import EPOCH, active
 from edge.tasks import say_why
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from edge.alert_runner import AlertRunner
     from edge.alert_ways import Ways
@@ -43,11 +43,18 @@ if TYPE_CHECKING:
     from edge.wire import Identity
 
 
-LOG: Final = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 5.0
 """How often the loop's delay is looked at."""
 WRITE_EVERY: Final = 3
 """After so many looks the figures are written: 15 s is what Prometheus asks in."""
+
+_NOTHING: Final[dict[str, Json]] = {
+    "integrations": {},
+    "alerts": {"open": [], "waiting": {}, "last_errors": {}},
+    "cameras": {"cameras": {}, "kept": None},
+    "pictures": {"pictures": []},
+}
+"""What is answered where there is no such part."""
 
 
 class Host(Protocol):
@@ -85,8 +92,9 @@ class Outlets:
         self._alerts: AlertRunner | None = None
         self._cameras: Cameras | None = None
         self._modes: Mapping[str, str] | None = None
+        self._retained: Sequence[str] = ()
+        """The integrations for which the log keeps records, as was told last."""
         self._counts = Counts()
-        self._unwritten: str | None = None
         host.log.on_commit(lambda records: self._counts.committed(records, host.clock.now_ns()))
         self._directory: Directory | None = None
         """None until one is known: before that nobody can say that an integration is gone."""
@@ -98,32 +106,19 @@ class Outlets:
 
     async def measure(self) -> None:
         """Notice how late the loop is, and write the figures for node-exporter where that is wanted."""
-        loop, file = asyncio.get_running_loop(), self._host.settings.metrics.file
+        loop, path = asyncio.get_running_loop(), self._host.settings.metrics.file
+        file = None if path is None else MetricsFile(path)
         while True:
             for _ in range(WRITE_EVERY):
                 due_s = loop.time() + LOOK_EVERY_S
                 await asyncio.sleep(LOOK_EVERY_S)
                 self._counts.late(loop.time() - due_s)
             if file is not None:
-                await aside(partial(self._write, file, self.metrics()), "metrics")  # a stop waits for no disk
+                await aside(partial(file.write, self.metrics()), "metrics")  # a stop waits for no disk
 
     def metrics(self) -> str:
         """Every figure as Prometheus reads it."""
         return text(self._host.status(), self._counts, self._host.clock.now_ns())
-
-    def _write(self, file: Path, content: str) -> None:
-        """In one step: whoever reads sees the old figures or the new ones. A folder that is missing is said once."""
-        beside = file.with_name(f".{file.name}.new")
-        try:
-            beside.write_text(content, encoding="utf-8")
-            beside.chmod(0o644)  # node-exporter is another user, and no figure names anybody
-            beside.replace(file)
-        except OSError as error:
-            if self._unwritten is None:
-                LOG.warning("the figures cannot be written: %s", error)
-            self._unwritten = str(error)
-        else:
-            self._unwritten = None
 
     async def reports(self) -> None:
         """Write the reports that are due."""
@@ -136,6 +131,10 @@ class Outlets:
         if self._host.settings.alerts:
             self._alerts = self._make_alerts()
             self._alerts.start(modes).add_done_callback(say_why)
+        elif self._host.log.cursor("alerts"):  # once wanted again, they would tell all that was in between
+            from edge.alert_runner import MODE  # noqa: PLC0415 -- few ever come here
+
+            self._host.log.append([], {MODE: ""})
         if self._host.settings.cameras:
             self._cameras = self._make_cameras()
             self._cameras.start()
@@ -155,6 +154,25 @@ class Outlets:
         else:
             self._retain_for([])
 
+    def reload(self, keys: Iterable[str]) -> None:
+        """Other settings are in force, and these keys of theirs are others: take over what is ours."""
+        sections = {key.partition(".")[0] for key in keys}
+        if self._modes is None:  # `start` finds them
+            return
+        if "integrations" in sections and self._desk is not None:
+            from edge.delivery_desk import chosen  # noqa: PLC0415 -- it is there already
+
+            self._desk.reload(*chosen(self._host.settings.integrations))
+        if "smtp" in sections and self._alerts is not None:
+            self._alerts.ways = self._ways()
+        if "alert" in sections:
+            if self._alerts is not None:
+                self._alerts.reload(dict(self._host.settings.alerts))
+            else:
+                self._alerts = self._make_alerts()
+                self._alerts.start({}).add_done_callback(say_why)
+            self._retain_for(self._retained)
+
     def settled(self) -> None:
         """Everything there is has been taken up: without a directory no integration holds records back."""
         if self._directory is None:
@@ -168,15 +186,14 @@ class Outlets:
     @property
     def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
         """What the control socket serves of this."""
-        parts = ("integrations", "enable_integration", "alerts", "acknowledge")
-        pictures = ("cameras", "try_camera", "pictures", "picture")
-        return {**{name: self._serve(name) for name in parts + pictures}, "metrics": self._metrics}
+        names = (*_NOTHING, "enable_integration", "acknowledge", "try_camera", "picture")
+        return {**{name: self._serve(name) for name in names}, "metrics": self._metrics}
 
     def facts(self) -> dict[str, Json]:
         """For `doorctl status`."""
         return {
             "integrations": {} if self._desk is None else self._desk.facts(),
-            "alerts": {"open": [], "waiting": {}, "last_errors": {}} if self._alerts is None else self._alerts.facts(),
+            "alerts": _NOTHING["alerts"] if self._alerts is None else self._alerts.facts(),
             "cameras": {} if self._cameras is None else self._cameras.facts(),
         }
 
@@ -220,21 +237,18 @@ class Outlets:
 
     def _retain_for(self, sinks: Sequence[str]) -> None:
         """Disabled integrations hold no record back."""
-        settings = self._host.settings
+        settings, self._retained = self._host.settings, sinks
         always = [*(["mqtt"] if settings.mqtt else []), *(["alerts"] if settings.alerts else [])]
         self._host.log.retain_for([*always, *sinks])
 
     # --- making them: what they import is loaded only where they are wanted ------------------------------
 
     def _make_desk(self) -> Desk:
-        from edge.delivery_address import Reach  # noqa: PLC0415 -- see above
-        from edge.delivery_desk import Desk  # noqa: PLC0415 -- see above
-        from edge.delivery_net import Network  # noqa: PLC0415 -- see above
+        from edge.delivery_desk import Desk, chosen  # noqa: PLC0415 -- see above
         from edge.delivery_secrets import Secrets  # noqa: PLC0415 -- see above
 
         settings, credentials = self._host.settings, os.environ.get("CREDENTIALS_DIRECTORY")
-        chosen = settings.integrations
-        network = Network() if chosen is None else Network(Reach(chosen.allow_private, chosen.networks), chosen.ca_file)
+        network, options = chosen(settings.integrations)
         return Desk(
             self._host.log,
             self._host,
@@ -243,6 +257,7 @@ class Outlets:
             chance=random.Random(),  # noqa: S311 -- jitter keeps no secret
             now_ns=self._host.clock.now_ns,
             retain_for=self._retain_for,
+            options=options,
         )
 
     def _make_alerts(self) -> AlertRunner:
@@ -275,6 +290,8 @@ class Outlets:
         settings = self._host.settings
         return Cameras(self._host, settings.cameras, settings.pictures, settings.log.path)
 
+    # --- requests ---------------------------------------------------------------------------------------
+
     def _serve(self, op: str) -> Callable[[dict[str, Any], Actor], Awaitable[Json]]:
         async def serve(body: dict[str, Any], actor: Actor) -> Json:
             ops: dict[str, Any] = {}
@@ -283,12 +300,8 @@ class Outlets:
             if op in ops:
                 found: Json = await ops[op](body, actor)
                 return found
-            if op in {"integrations", "alerts"}:
-                return self.facts()[op]
-            if op == "cameras":
-                return {"cameras": {}, "kept": None}
-            if op == "pictures":
-                return {"pictures": []}
+            if op in _NOTHING:
+                return _NOTHING[op]
             raise RequestError("not_found", "there is none")
 
         return serve

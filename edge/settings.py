@@ -14,7 +14,7 @@ from edge.tables import Metrics
 from edge.tables_cameras import Pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -155,10 +155,10 @@ class Settings:
     release: str | None
     """The driver of the release input for all doors (point `controller.release`), if there is one."""
     release_timing: Timing
+    integrations: Integrations
     reports: Mapping[str, Report] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=Metrics)
     home_assistant: HomeAssistant | None = None
-    integrations: Integrations | None = None
     smtp: Smtp | None = None
     alerts: Mapping[str, Policy] = field(default_factory=dict)
     cameras: Mapping[str, Camera] = field(default_factory=dict)
@@ -172,7 +172,7 @@ class Difference:
     doors: tuple[str, ...]
     """The doors that a running daemon takes over: only their name or policy changed."""
     applied: tuple[str, ...]
-    """The keys that these doors change, and those of `[commands]`."""
+    """The keys that these doors change, and those of sections that are taken over whole."""
     restart: tuple[str, ...]
     """The keys that need a restart; nothing of them is in force before it."""
     settings: Settings
@@ -185,7 +185,7 @@ def difference(old: Settings, new: Settings) -> Difference:
     A door is taken over whole or not at all: if one of its changes needs a restart, all wait for it.
     """
     applied: list[str] = []
-    restart = [*_sections(old, new), *_drivers(old.drivers, new.drivers)]
+    restart = [*_sections(_ALONE, old, new), *_drivers(old.drivers, new.drivers)]
     if (old.release, old.release_timing) != (new.release, new.release_timing):
         restart.append("controller.release")
     doors: dict[str, DoorSettings] = {}
@@ -202,11 +202,18 @@ def difference(old: Settings, new: Settings) -> Difference:
             doors[door] = after
             applied += keys
     restart += _elevators(old, new)
-    restart += _alerts(old.alerts, new.alerts)
     restart += _reports(old.reports, new.reports)
     restart += _cameras(old.cameras, new.cameras)
     applied += _keys(old.commands, new.commands)
-    settings = replace(old, doors=MappingProxyType({**old.doors, **doors}), commands=new.commands)
+    applied += [*_sections(_LIVE, old, new), *_alerts(old.alerts, new.alerts)]
+    settings = replace(
+        old,
+        doors=MappingProxyType({**old.doors, **doors}),
+        commands=new.commands,
+        integrations=new.integrations,
+        smtp=new.smtp,
+        alerts=new.alerts,
+    )
     return Difference(tuple(doors), tuple(applied), tuple(dict.fromkeys(restart)), settings)
 
 
@@ -233,17 +240,17 @@ _ALONE: Final = (
     "control",
     "directory",
     "home_assistant",
-    "integrations",
-    "smtp",
     "metrics",
     "pictures",
 )
 """Sections of which there is one."""
+_LIVE: Final = ("integrations", "smtp")
+"""Such of them as are taken over while the daemon runs."""
 
 
-def _sections(old: Settings, new: Settings) -> list[str]:
+def _sections(sections: Sequence[str], old: Settings, new: Settings) -> list[str]:
     keys: list[str] = []
-    for section in _ALONE:
+    for section in sections:
         before, after = getattr(old, section), getattr(new, section)
         if before is None or after is None:
             keys += [section] if before is not after else []

@@ -273,6 +273,9 @@ class Upstream:
             if message is None:
                 break
             self._send(message)
+            if message.kind is Kind.ALARMS:  # it leaves before the next message is so much as made
+                asyncio.get_running_loop().call_soon(self._pump)
+                break
         if self._talking():
             self._queue.records.fetch()
 

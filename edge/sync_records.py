@@ -27,6 +27,11 @@ LONGEST_STALL_S: Final = 320.0
 """An application that stays silent is sent to again after twice the time, each time, up to this."""
 CHUNK: Final = 100
 """Records read at once: larger ones keep the loop, and so an alarm, waiting longer, and drain no faster."""
+GIVE_WAY_S: Final = 0.02
+"""A backlog stands still that long for events on their way to the disk: all threads share one interpreter, and a
+commit among a drain takes three times as long."""
+IN_VAIN_S: Final = 0.2
+"""So long it stands still no more when that was not enough, for a slow disk or for events that never end."""
 MAX_REPLAYS: Final = 100
 
 
@@ -45,8 +50,9 @@ class Records:
         """After and through: ranges to send again; of too many the oldest are forgotten."""
         self._again: deque[Record] = deque()
         self._reading: asyncio.Task[None] | None = None
-        self._quiet_until_s = self._stored_s = 0.0
+        self._quiet_until_s = self._stored_s = self._hurry_until_s = 0.0
         self._patience_s = STALL_S
+        self._giving_way: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """A fresh link: everything after the cursor is sent again."""
@@ -59,6 +65,7 @@ class Records:
 
     def end(self, again: Iterable[int]) -> None:
         """No link: what is left of a replay is kept for the next one, with what of it was under way (`again`)."""
+        self._go_on()
         if self._reading is not None:
             self._reading.cancel()
             self._reading = None
@@ -82,12 +89,31 @@ class Records:
 
     def next(self, now_s: float) -> tuple[Record, bool] | None:
         """The record to send now, and whether it is part of a replay; None when there is none or sending must wait."""
-        if now_s < self._quiet_until_s:
+        if now_s < self._quiet_until_s or self._gives_way(now_s):
             return None
         if (record := self._outbox.next()) is not None:
             self._reached = max(self._reached, record.sequence)
             return record, False
         return (self._again.popleft(), True) if self._again else None
+
+    def _gives_way(self, now_s: float) -> bool:
+        """What waits for the disk may be an alarm or a command; what waits there is late already."""
+        behind = self._outbox.read_through < self._log.committed or self._again
+        if not self._log.waiting or not behind or now_s < self._hurry_until_s:
+            self._go_on()
+        elif self._giving_way is None:
+            self._giving_way = asyncio.get_running_loop().call_later(GIVE_WAY_S, self._hurry)
+        return self._giving_way is not None
+
+    def _go_on(self) -> None:
+        if self._giving_way is not None:
+            self._giving_way.cancel()
+            self._giving_way = None
+
+    def _hurry(self) -> None:
+        self._giving_way = None
+        self._hurry_until_s = asyncio.get_running_loop().time() + IN_VAIN_S
+        self._ready()
 
     # --- what became of them ---------------------------------------------------------------------------
 
@@ -142,7 +168,8 @@ class Records:
 
     def fetch(self) -> None:
         """Read ahead what comes next, in another thread, where there is room."""
-        if self._reading is None and (self._is_behind() or (self._replays and not self._again)):
+        free = self._reading is None and self._giving_way is None
+        if free and (self._is_behind() or (self._replays and not self._again)):
             self._reading = asyncio.create_task(self._read())
 
     def _is_behind(self) -> bool:

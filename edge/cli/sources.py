@@ -116,9 +116,10 @@ def _directory(path: Path) -> _Directory:
         raise ValueError(f"{path} has no directory in it")
     try:
         known = json.loads(zlib.decompress(row[0]))
-        groups = {one["id"]: _Group(one["id"], one["name"]) for one in known.get("groups", ())}
+        groups, members = known.get("groups", ()), known.get("members", ())
         return _Directory(
-            groups, {one["id"]: _Member(one["user"], frozenset(one.get("groups", ()))) for one in known.get("members", ())}
+            {one["id"]: _Group(one["id"], one["name"]) for one in groups},
+            {one["id"]: _Member(one["user"], frozenset(one.get("groups", ()))) for one in members},
         )
     except (zlib.error, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error

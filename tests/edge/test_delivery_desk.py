@@ -97,6 +97,34 @@ def test_sinks_come_change_and_go_with_the_directory(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_other_thresholds_count_from_then_on_and_no_record_is_lost(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock = FakeClock()
+        async with http_server() as good, http_server() as bad, journal(tmp_path / "log.db", clock) as held:
+            bad.answer = b"HTTP/1.1 500 No\r\n\r\n"
+            own = desk(tmp_path, held, clock)
+            own.reload(Network(Reach(allow_private=True)), Options(retry_s=(0.0, 0.0)))
+            own.apply({"good": hook(good, "good"), "bad": hook(bad, "bad")})
+            own.start(held.log.modes())
+            await asyncio.sleep(0)
+            await held.write(opened(number=1))
+            await bad.until(11)
+            assert own.facts()["bad"]["state"] == "retrying", "ten tries are not enough"  # type: ignore[index,call-overload]
+            own.reload(Network(Reach(allow_private=True)), IMPATIENT)
+            await held.eventually(lambda: own.facts()["bad"]["state"] == "disabled")  # type: ignore[index,call-overload]
+            await held.write(opened(number=2))
+            await good.until(held.log.committed)
+            assert sorted(set(sequences(good))) == list(range(1, held.log.committed + 1))
+            own.reload(Network(Reach(allow_private=False)), IMPATIENT)
+            before = len(good.requests)
+            await held.write(opened(number=3))
+            await held.eventually(lambda: own.facts()["good"]["state"] == "retrying")  # type: ignore[index,call-overload]
+            assert len(good.requests) == before, "a loopback address is refused now"
+            await own.close()
+
+    asyncio.run(main())
+
+
 def test_a_restart_takes_up_every_sink_where_it_was(tmp_path: Path) -> None:
     async def main() -> None:
         clock = FakeClock()

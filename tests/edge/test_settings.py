@@ -108,6 +108,23 @@ def test_whose_signature_counts_is_taken_over(tmp_path: Path, lines: str, keys: 
 
 
 @pytest.mark.parametrize(
+    ("lines", "keys"),
+    [
+        ("[integrations]\nallow_private = true\ndisable_tries = 5", ["allow_private", "disable_tries"]),
+        ("[smtp]\nhost = 'mail'\nsender = 'doors@example.org'", []),
+        ("[alert.forced]\ntypes = ['lock.forced_open']\nmqtt = true", []),
+    ],
+)
+def test_what_is_passed_on_is_taken_over(tmp_path: Path, lines: str, keys: list[str]) -> None:
+    old, new = change(tmp_path, ("[log]", f"{lines}\n[log]"))
+    section = lines[1 : lines.index("]")]
+    applied = tuple(f"{section}.{key}" for key in keys) or (section,)
+    for before, after in ((old, new), (new, old)):
+        found = difference(before, after)
+        assert (found.doors, found.applied, found.restart, found.settings) == ((), applied, (), after)
+
+
+@pytest.mark.parametrize(
     ("edit", "keys"),
     [
         (('site = "hq"', 'site = "eu"'), ["controller.site"]),

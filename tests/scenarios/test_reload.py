@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tests.support.house import House, live, write_config
+from edge.delivery_health import Limits
+from tests.support.house import OTTO, House, live, write_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,5 +52,88 @@ def test_what_needs_a_restart_is_said_and_left(tmp_path: Path) -> None:
         answer = await house.request("reload")
         assert answer["needs_restart"] == ["controller.id"]
         assert (await house.request("status"))["controller"]["id"] == "test"
+
+    live(config, script)
+
+
+ALERT = """
+[alert.forced]
+types = ["lock.forced_open"]
+siren = { door = "front", for_s = 600 }
+"""
+
+
+async def force(house: House) -> None:
+    await house.sim("open")
+    await house.sim("close")
+
+
+def test_alerts_come_and_go_and_tell_no_history(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    without = config.read_text()
+
+    async def script(house: House) -> None:
+        await force(house)
+        config.write_text(without + ALERT)
+        assert (await house.request("reload"))["applied"] == ["alert.forced"]
+        await asyncio.sleep(1)
+        assert (await house.request("alerts"))["open"] == [], "what happened before is no news"
+        await force(house)
+        await asyncio.sleep(1)
+        [alert] = (await house.request("alerts"))["open"]
+        assert (alert["policy"], alert["count"]) == ("forced", 1)
+        config.write_text(without + ALERT.replace("lock.forced_open", "lock.unlock"))
+        assert (await house.request("reload"))["applied"] == ["alert.forced"]
+        await force(house)
+        await asyncio.sleep(1)
+        assert [one["count"] for one in (await house.request("alerts"))["open"]] == [1]
+        config.write_text(without)
+        assert (await house.request("reload"))["applied"] == ["alert.forced"]
+        await force(house)
+        await asyncio.sleep(1)
+        assert (await house.request("alerts"))["open"] == []
+
+    live(config, script)
+
+
+def test_alerts_that_were_away_for_a_while_tell_nothing_of_it(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    without = config.read_text()
+    seen: list[int] = []
+
+    async def script(house: House) -> None:
+        await force(house)
+        await asyncio.sleep(1)
+        seen.append(sum(one["count"] for one in (await house.request("alerts"))["open"]))
+
+    for text in (without + ALERT, without, without + ALERT):
+        config.write_text(text)
+        live(config, script)
+    assert seen == [1, 0, 1]
+
+
+def test_thresholds_and_the_mail_server_are_taken_over(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    smtp = '[smtp]\nhost = "{host}"\nsender = "doors@example.org"\n'
+    start = config.read_text() + ALERT.replace("siren", 'email = ["ann@example.org"]\nsiren')
+    config.write_text(start + smtp.format(host="old.example.org"))
+    hook = '{"id": "pager", "name": "Pager", "kind": "webhook", "url": "https://pager.example.org/", "secret": "pager"}'
+
+    async def script(house: House) -> None:
+        directory = f'{{"version": 1, "integrations": [{hook}]}}'.encode()
+        await house.daemon.people.keeper.apply(directory, config, OTTO)
+        desk, alerts = house.daemon.outlets._desk, house.daemon.outlets._alerts
+        assert desk is not None
+        assert alerts is not None
+        config.write_text(start + smtp.format(host="new.example.org") + "[integrations]\ndisable_tries = 7\n")
+        applied = ["integrations.disable_tries", "smtp.host"]
+        assert await house.request("reload") == {"applied": applied, "needs_restart": [], "errors": []}
+        assert desk._sinks["pager"].health.limits == Limits(disable_tries=7)
+        assert alerts.ways._mailer is not None
+        assert alerts.ways._mailer.server.host == "new.example.org"
+        config.write_text(config.read_text().replace("= 7", "= 0"))
+        [problem] = (await house.request("reload"))["errors"]
+        assert problem.endswith("integrations.disable_tries: found 0, expected 1 to 1000000 tries")
+        assert desk._sinks["pager"].health.limits == Limits(disable_tries=7)
 
     live(config, script)

@@ -25,7 +25,7 @@ class FakeJournal:
         self.now_ns, self.controller = now_ns, controller
         self.stream = f"{controller}/epoch-1"
         self.records: dict[int, Record] = {}
-        self.committed = 0
+        self.committed = self.waiting = 0
         self.cursors: dict[str, int] = {}
         self.reads = 0
         self.readable = True
