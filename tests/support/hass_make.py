@@ -59,6 +59,11 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
+def named(requirement: str) -> str:
+    """Without its versions."""
+    return re.split("[<>=]", requirement)[0]
+
+
 def make(chosen: str | None = None) -> str:
     """Returns the release; `chosen` is another requirement than the file's, as in "homeassistant==2025.4.*"."""
     lines = [line for line in REQUIREMENTS.read_text().splitlines() if line and not line.startswith("#")]
@@ -72,11 +77,11 @@ def make(chosen: str | None = None) -> str:
         with zipfile.ZipFile(wheel) as packed:
             packed.extractall(site, (name for name in packed.namelist() if KEPT.fullmatch(name)))
         release = wheel.name.split("-")[1]
-    constraints = site / "homeassistant" / "package_constraints.txt"
-    ours = {re.split("[<>=]", line)[0] for line in lines[1:] if re.search("[<>=]", line)}
-    theirs = constraints.read_text().splitlines()
-    constraints.write_text("".join(f"{line}\n" for line in theirs if re.split("[<>=]", line)[0] not in ours))
-    run(*pip, "install", "--no-compile", "--prefer-binary", "--constraint", constraints, *lines[1:])
+        theirs = (site / "homeassistant" / "package_constraints.txt").read_text().splitlines()
+        ours = {named(line) for line in lines[1:] if named(line) != line}
+        constraints = Path(folder) / "constraints.txt"
+        constraints.write_text("".join(f"{line}\n" for line in theirs if named(line) not in ours))
+        run(*pip, "install", "--no-compile", "--prefer-binary", "--constraint", constraints, *lines[1:])
     run(*pip, "uninstall", "--yes", "pip")
     READY.write_text(release + "\n")
     return release
