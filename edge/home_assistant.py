@@ -95,6 +95,7 @@ def _controller(settings: Settings) -> dict[str, Part]:
             "options": [one.value for one in ClockQuality], "icon": "mdi:clock-check-outline",
             **diagnostic, "value_template": "{{ value_json.clock }}",
         },
+        "lockdown": _lock_down(settings, '"all": true'),
     }  # fmt: skip
 
 
@@ -106,6 +107,7 @@ def _door(settings: Settings, door: DoorSettings) -> dict[str, Part]:
     }
     return {
         **_lock(settings, door, state),
+        "lockdown": _lock_down(settings, f'"door": "{door.id}"'),
         "mode": {
             "platform": "sensor", "name": "Mode", "device_class": "enum", "options": [one.value for one in Mode],
             "icon": "mdi:door", **state, "value_template": "{{ value_json.mode }}",
@@ -158,7 +160,7 @@ def _lock(settings: Settings, door: DoorSettings, state: Part) -> dict[str, Part
         **state,
         "value_template": "{{ {'locked': 'LOCKED', 'unlocked': 'UNLOCKED'}.get(value_json.lock, 'None') }}",
         "command_topic": f"{_base(settings)}/commands",
-        "command_template": _command(door, holds=chosen.unlock == "hold"),
+        "command_template": _press(door, holds=chosen.unlock == "hold"),
         "qos": 1,
         "retain": False,
         **({"payload_open": "OPEN"} if chosen.unlock == "hold" else {}),
@@ -166,17 +168,33 @@ def _lock(settings: Settings, door: DoorSettings, state: Part) -> dict[str, Part
     return {"lock": {"platform": "lock", **press}, "locked": {"platform": "binary_sensor"}}
 
 
-def _command(door: DoorSettings, *, holds: bool) -> str:
-    """A whole command, made in Home Assistant when somebody presses: new id, its time, and its end unless it locks."""
+def _lock_down(settings: Settings, target: str) -> Part:
+    """A button, where it is wanted. Its end is not offered: whoever ends a lockdown has to know why there was one."""
+    chosen = settings.home_assistant
+    assert chosen is not None  # noqa: S101 -- see `topic`
+    if settings.commands.keys or not chosen.lockdown:
+        return {"platform": "button"}
+    return {
+        "platform": "button", "name": "Lock down", "icon": "mdi:lock-alert", "availability": _availability(settings),
+        "command_topic": f"{_base(settings)}/commands", "command_template": _command("lock_down", target),
+        "qos": 1, "retain": False,
+    }  # fmt: skip
+
+
+def _press(door: DoorSettings, *, holds: bool) -> str:
     unlock = "hold_unlocked" if holds else "unlock"
+    name = f"{{{{ {{'LOCK': 'lock', 'UNLOCK': '{unlock}', 'OPEN': 'unlock'}}[value] }}}}"
+    end = f'"expires_at": "{{{{ (t + timedelta(seconds={EXPIRES_S})).isoformat() }}}}", '
+    return _command(name, f'"door": "{door.id}"', f"{{% if value != 'LOCK' %}}{end}{{% endif %}}")
+
+
+def _command(name: str, target: str, end: str = "") -> str:
+    """A whole command, made in Home Assistant when somebody presses: new id, its time, and its end unless it locks."""
     return (
         "{% set t = utcnow() %}"
         '{"id": "ha-{{ (t.timestamp() * 1000) | int }}-{{ range(100000) | random }}-{{ range(100000) | random }}", '
-        f"\"command\": \"{{{{ {{'LOCK': 'lock', 'UNLOCK': '{unlock}', 'OPEN': 'unlock'}}[value] }}}}\", "
-        f'"door": "{door.id}", '
-        '"issued_at": "{{ t.isoformat() }}", '
-        f'{{% if value != \'LOCK\' %}}"expires_at": "{{{{ (t + timedelta(seconds={EXPIRES_S})).isoformat() }}}}", '
-        '{% endif %}"actor": {"id": "home-assistant", "name": "Home Assistant"}}'
+        f'"command": "{name}", {target}, "issued_at": "{{{{ t.isoformat() }}}}", {end}'
+        '"actor": {"id": "home-assistant", "name": "Home Assistant"}}'
     )
 
 

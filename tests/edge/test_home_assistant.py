@@ -45,6 +45,7 @@ OWN = {
     "binary_sensor": {"device_class", "expire_after", "force_update", "off_delay", "payload_off", "payload_on"},
     "sensor": {"device_class", "options", "state_class", "unit_of_measurement", "suggested_display_precision"},
     "event": {"device_class", "event_types"},
+    "button": {"device_class", "command_topic", "command_template", "retain", "payload_press"},
     "lock": {
         *("command_topic", "command_template", "retain", "optimistic", "code_format", "payload_lock", "payload_unlock"),
         *("payload_open", "payload_reset", "state_locked", "state_unlocked", "state_jammed"),
@@ -89,7 +90,7 @@ def signed(folder: Path) -> str:
 # --- the messages -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("more", ["", 'unlock = "hold"\n', "# blind\n", "signed"])
+@pytest.mark.parametrize("more", ["", 'unlock = "hold"\n', "lockdown = true\n", "# blind\n", "signed"])
 def test_every_option_is_one_that_home_assistant_knows(tmp_path: Path, more: str) -> None:
     settings = settings_of(tmp_path, signed(tmp_path) if more == "signed" else more)
     seen: list[str] = []
@@ -103,7 +104,8 @@ def test_every_option_is_one_that_home_assistant_knows(tmp_path: Path, more: str
                 continue
             assert part.keys() <= COMMON | OWN[part["platform"]], part
             assert part.get("device_class") in {None} | CLASSES.get(part["platform"], set())
-            assert part["state_topic"].startswith(f"{BASE}/")
+            told_by = part["command_topic" if part["platform"] == "button" else "state_topic"]
+            assert told_by.startswith(f"{BASE}/")
             seen.append(part["unique_id"])
     assert len(seen) == len(set(seen)) > 15
 
@@ -133,8 +135,10 @@ def test_what_a_door_has_not_is_named_alone_which_removes_it(tmp_path: Path) -> 
 
 
 def test_no_command_is_ever_retained(tmp_path: Path) -> None:
-    lock = parts(settings_of(tmp_path))["lock"]
-    assert (lock["retain"], lock["qos"], lock["command_topic"]) == (False, 1, f"{BASE}/commands")
+    settings = settings_of(tmp_path, "lockdown = true\n")
+    front = parts(settings)
+    for one in front["lock"], front["lockdown"], parts(settings, CONTROLLER)["lockdown"]:
+        assert (one["retain"], one["qos"], one["command_topic"]) == (False, 1, f"{BASE}/commands")
 
 
 # --- the templates, on what there really is -------------------------------------------------------------------
@@ -236,6 +240,21 @@ def test_what_is_pressed_is_a_whole_command(tmp_path: Path, unlock: str, pressed
     assert (order.expires_us is None) == (pressed == "LOCK")  # locking errs on the safe side however late it is
     if order.expires_us is not None:
         assert 14e6 < order.expires_us - order.issued_us < 16e6
+
+
+@pytest.mark.parametrize(("device", "doors"), [("front", ("front",)), (CONTROLLER, ("front", "back"))])
+def test_a_lockdown_is_offered_where_it_is_wanted_and_never_its_end(
+    tmp_path: Path, device: str, doors: tuple[str, ...]
+) -> None:
+    receiver = Receiver("test", ["front", "back"], int(PRESSED_AT.timestamp() * 1e6), ClockQuality.SYNCED)
+    wanted = "lockdown = true\n"
+    for refused in "", wanted + signed(tmp_path):  # nobody asked for it; a template cannot sign
+        assert parts(settings_of(tmp_path, refused), device)["lockdown"] == {"platform": "button"}
+    offered = parts(settings_of(tmp_path, wanted), device)
+    order = _order(offered["lockdown"], "PRESS", receiver)
+    assert (order.name, order.doors, order.actor.id) == ("lock_down", doors, "home-assistant")
+    assert order.expires_us is None  # it errs on the safe side, as locking does
+    assert "cancel_lockdown" not in json.dumps(offered).replace("lock.cancel_lockdown", "")
 
 
 def _order(lock: dict[str, Any], pressed: str, receiver: Receiver) -> Order:
@@ -392,7 +411,9 @@ def test_what_the_broker_keeps_is_all_the_memory_there_is(tmp_path: Path) -> Non
             status = parts(load(tmp_path / "doorward.toml"), CONTROLLER)
             upstream.wait(lambda: upstream.on("status"), "the status")
             found = {
-                name: render(p["value_template"], value_json=upstream.on("status")[-1]) for name, p in status.items()
+                name: render(p["value_template"], value_json=upstream.on("status")[-1])
+                for name, p in status.items()
+                if "value_template" in p
             }
             assert (found["online"], found["clock"]) == ("ON", "synced")
             assert int(found["backlog"]) >= 0

@@ -75,7 +75,7 @@ def test_doors_are_found_shown_and_moved(tmp_path: Path, broker: Broker, hass: H
 
 def test_whatever_is_gone_from_the_configuration_is_gone_there(tmp_path: Path, broker: Broker, hass: Hass) -> None:
     folder = tmp_path / "house"
-    with controller(folder, broker, more='[home_assistant]\nunlock = "hold"\n'):
+    with controller(folder, broker, more='[home_assistant]\nunlock = "hold"\nlockdown = true\n'):
         hass.wait_for("lock.back_door", "locked")
         assert hass.call("unlock", "lock.back_door") is None
         hass.wait_for("sensor.back_door_mode", "unlocked")
@@ -83,11 +83,18 @@ def test_whatever_is_gone_from_the_configuration_is_gone_there(tmp_path: Path, b
         hass.wait_for("sensor.back_door_mode", "locked")
         assert hass.call("open", "lock.back_door") is None
         hass.wait_for("sensor.back_door_mode", "accessed")
+        assert hass.call("press", "button.front_door_lock_down") is None
+        hass.wait_for("sensor.front_door_mode", "locked_down")
+        assert hass.states()["sensor.back_door_mode"] != "locked_down"
+        assert hass.call("press", "button.test_lock_down") is None
+        hass.wait_for("sensor.back_door_mode", "locked_down")
     Pair(1).write(folder / "key.pem")
     with controller(folder, broker, doors=("front",), more='[home_assistant]\n[commands]\nkeys = ["key.pem"]\n'):
         hass.wait_for("lock.back_door", None)
         hass.wait_for("lock.front_door", None)
         hass.wait_for("binary_sensor.front_door_lock", "off")
+        hass.wait_for("button.front_door_lock_down", None)
+        hass.wait_for("button.test_lock_down", None)
     with controller(folder, broker, doors=("front",), more="[home_assistant]\nenabled = false\n"):
         hass.wait(lambda: hass.states() == {}, "nothing")
         assert hass.ask(devices=True) == {}
