@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -127,7 +128,10 @@ async def _first(found: list[str], host: str, port: int, context: ssl.SSLContext
             raise DeliveryError(f"{host} at {address}: {wrong.verify_message}") from wrong
         except OSError as wrong:  # TimeoutError too
             error = wrong
-    reason = error.strerror or str(error) or "no answer in time"
+    if error.errno is not None and error.errno > 0:  # asyncio's own words only tell the address once more
+        reason = os.strerror(error.errno).lower()
+    else:
+        reason = error.strerror or str(error) or "no answer in time"
     raise DeliveryError(f"{host} cannot be reached: {reason}", ours=_nobody(error)) from error
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from edge.diagnose_outlets import diagnose_outlets
 from edge.findings import KINDS, Finding, Severity, finding
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ def _running(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
     for device in daemon.devices:
         if device.driver in online:  # else the line says it for all of them
             yield from _device(device)
+    yield from diagnose_outlets(daemon.outlets, facts.now_us)
     lost = any(driver.state == "lost" for driver in daemon.drivers)
     for door in daemon.doors:
         yield from _door(facts.now_us, door, lost=lost)

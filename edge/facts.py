@@ -11,6 +11,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
+from edge.facts_outlets import Outlets
+
 Counts: TypeAlias = Mapping[str, int]
 LONGEST: Final = 1e12
 """Longer durations, in whatever unit, are no answer."""
@@ -124,6 +126,7 @@ class Daemon:
     doors: tuple[Door, ...]
     people: People | None = None
     devices: tuple[Device, ...] = ()
+    outlets: Outlets = field(default_factory=Outlets)
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Daemon:
@@ -147,6 +150,7 @@ class Daemon:
                 if found["kind"] == "osdp"
                 for address, device in found.get("facts", {}).get("devices", {}).items()
             ),
+            outlets=Outlets.from_json(answer),
         )
 
 

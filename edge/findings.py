@@ -442,6 +442,110 @@ _READERS: Final = (
     ),
 )
 
+_WIRES: Final = (
+    Kind(
+        "DW-WIEGAND-SWAPPED",
+        _F,
+        "the data lines of {about} are exchanged: no card is understood",
+        ("D0 and D1 (green and white) are on each other's terminal",),
+        "exchange the two wires, or the two lines in the configuration",
+    ),
+    Kind(
+        "DW-WIEGAND-FORMAT",
+        _W,
+        "{about} sends cards of a length that it is not set to",
+        ("another format than configured", "a key fob or a card of somebody else's"),
+        'doorctl cards; docs/wiegand.md lists the formats, format = "raw" takes any length',
+    ),
+    Kind(
+        "DW-WIEGAND-NOISE",
+        _W,
+        "much of what {about} sends makes no sense",
+        ("no common ground between reader and controller", "a long cable without a shield", "a weak supply"),
+        "connect both grounds, shield the cable at one end, keep it away from lock cables",
+    ),
+    Kind(
+        "DW-BOARD-LOST",
+        _F,
+        "the board {about} does not answer",
+        ("its cable or its power is off", "its unit number, speed or parity is another one"),
+        "docs/modbus.md: look at cable, power, unit, baud and parity; doord tries again by itself",
+    ),
+    Kind(
+        "DW-BOARD-RESETS",
+        _W,
+        "the relays of the board {about} are not as they were left",
+        ("it loses power when a lock switches", "another master writes to it"),
+        "feed locks from a supply of their own; look who else is on the line",
+    ),
+    Kind(
+        "DW-BOARD-NOISE",
+        _W,
+        "the line {about} is bad",
+        ("no terminators, or too many", "A and B are loose", "two boards with one unit number"),
+        "terminate both ends with 120 ohms, use a twisted pair, try a lower baud",
+    ),
+)
+
+_OUTLETS: Final = (
+    Kind(
+        "DW-INTEGRATION-DISABLED",
+        _F,
+        "nothing is passed on to {about} any more",
+        ("its receiver refused or failed for long", "its address or its secret has changed"),
+        "mend the receiver, then doorctl integration enable {about}: it goes on where it stopped",
+    ),
+    Kind(
+        "DW-INTEGRATION-FAILING",
+        _W,
+        "{about} takes nothing now",
+        ("its receiver is down", "a firewall", "its certificate is not believed", "its address is a private one"),
+        "doorctl integration list; docs/integrations.md for what is refused and why",
+    ),
+    Kind(
+        "DW-INTEGRATION-BEHIND",
+        _W,
+        "{about} takes records more slowly than they happen",
+        ("its receiver is slow", "it was away for long and is catching up"),
+        "doorctl integration list again in a minute: does the backlog fall?",
+    ),
+    Kind(
+        "DW-ALERT-STUCK",
+        _F,
+        "alerts by {about} do not leave",
+        ("the mail server, broker or receiver is away", "it refuses us", "[smtp] or the webhook is not configured"),
+        "doorctl alerts shows the last error of each way; what waits leaves as soon as it can",
+    ),
+    Kind(
+        "DW-ALERT-UNANSWERED",
+        _N,
+        "alerts are open that nobody has acknowledged",
+        ("nobody looks after them", "somebody did and has not said so"),
+        "doorctl alerts, then doorctl acknowledge ALERT",
+    ),
+    Kind(
+        "DW-CAMERA-SILENT",
+        _W,
+        "the camera {about} gives no picture",
+        ("it is off or has another address", "its password was changed", "the disk is full"),
+        "doorctl camera try {about}",
+    ),
+    Kind(
+        "DW-CAMERA-LATE",
+        _W,
+        "the camera {about} is too slow for the alarms at its doors",
+        ("it takes long to answer", "its network is bad", "a door gives alarm after alarm"),
+        "doorctl camera try {about}; ask it for a smaller picture",
+    ),
+    Kind(
+        "DW-CAMERA-NO-DOOR",
+        _W,
+        "the camera {about} looks at no door",
+        ("doors = is missing at [camera.{about}]", "its id is another one in the directory"),
+        'add doors = ["..."] to [camera.{about}], or the camera to the directory',
+    ),
+)
+
 _PEOPLE: Final = (
     Kind(
         "DW-DIRECTORY-REFUSED",
@@ -605,7 +709,10 @@ _MACHINE: Final = (
 
 KINDS: Final[dict[str, Kind]] = {
     kind.code: kind
-    for group in (_SERVICE, _FILES, _CLOCK, _DISK, _BROKER, _DRIVERS, _READERS, _PEOPLE, _DOORS, _MACHINE)
+    for group in (
+        *(_SERVICE, _FILES, _CLOCK, _DISK, _BROKER, _OUTLETS),
+        *(_DRIVERS, _READERS, _WIRES, _PEOPLE, _DOORS, _MACHINE),
+    )
     for kind in group
 }
 """Code -> finding, in the order in which a technician should think."""

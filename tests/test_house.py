@@ -55,7 +55,9 @@ ALLOWED = {
     "edge.elevator": "edge.messages edge.access edge.credentials edge.directory",
     "edge.keypad": "edge.messages edge.access edge.credentials edge.directory",
     "edge.findings": "edge.messages",
-    "edge.diagnose": "edge edge.messages edge.catalogue edge.findings edge.facts",
+    "edge.facts_outlets": "",
+    "edge.diagnose_outlets": "edge.facts_outlets edge.findings",
+    "edge.diagnose": "edge edge.messages edge.catalogue edge.diagnose_outlets edge.findings edge.facts",
     # configuration: hostile text becomes frozen settings
     "edge.problems": "",
     "edge.tables": "edge.policy edge.problems",
@@ -151,7 +153,8 @@ ALLOWED = {
     "edge.daemon": "edge edge.*",
     "edge.doord": "edge edge.clock edge.config edge.control edge.keeper edge.problems edge.settings edge.daemon",
     # tools beside the daemon: the log read-only, the socket, the configuration
-    "edge.facts": "edge edge.messages edge.clock edge.config edge.problems edge.settings edge.log_* edge.findings",
+    "edge.facts": "edge edge.facts_outlets edge.messages edge.clock edge.config edge.problems edge.settings "
+    "edge.log_* edge.findings",
     "edge.provision": "edge.config edge.problems",
     "edge.demo": "edge.cli.* edge.web edge.web.accounts",
     "edge.cli": "edge edge.cli.*",

@@ -12,9 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drivers.wiegand_frames import Drop
+from drivers.wiegand_reader import STALE
 from edge.cli.diagnose import lines, looked_at, verdict
 from edge.diagnose import diagnose
 from edge.facts import LONGEST, Boot, Daemon, Device, Disk, Driver, Facts, FileMode, Input, Machine, Service, Socket
+from edge.facts_outlets import THROWN_AWAY, Alert, Board, Camera, Channel, Integration, Line, Pulses
 from edge.findings import KINDS
 from tests.support import facts as make
 from tests.support.facts import HOUR_US, NOW_US, S_US, WELL
@@ -47,6 +50,12 @@ CASES: dict[str, Facts] = {
     "DW-READER-INSECURE": make.with_reader(secure="no session, install mode"),
     "DW-READER-NOISE": make.with_reader(asked=1_000, troubled=21),
     "DW-READER-POWER": make.with_reader(power_failure=True),
+    "DW-WIEGAND-SWAPPED": make.with_outlets(pulses=(Pulses("back.reader", 0, 2, 0, 0),)),
+    "DW-WIEGAND-FORMAT": make.with_outlets(pulses=(Pulses("back.reader", 500, 0, 3, 0),)),
+    "DW-WIEGAND-NOISE": make.with_outlets(pulses=(Pulses("back.reader", 300, 0, 0, 20),)),
+    "DW-BOARD-LOST": make.with_outlets(boards=(Board("bus", "3", "lost", "unit 3 does not answer", 0),)),
+    "DW-BOARD-RESETS": make.with_outlets(boards=(Board("bus", "3", "up", None, 3),)),
+    "DW-BOARD-NOISE": make.with_outlets(lines=(Line("bus", 1_000, 21),)),
     "DW-DIRECTORY-REFUSED": make.with_daemon(people=replace(make.PEOPLE, error="cards[3].number: found 7")),
     "DW-DIRECTORY-EMPTY": make.with_daemon(people=replace(make.PEOPLE, version=0, cards=0)),
     "DW-CLOCK-UNSYNCED": make.with_daemon(clock="unsynced"),
@@ -79,6 +88,18 @@ CASES: dict[str, Facts] = {
     ),
     "DW-BROKER-FLAPS": make.with_upstream(reconnects=150),
     "DW-BACKLOG": make.with_upstream(backlog=1_000),
+    "DW-INTEGRATION-DISABLED": make.with_outlets(
+        integrations=(Integration("pager", "disabled", 40, 20, "1000 tries in a row failed: it answers 500"),)
+    ),
+    "DW-INTEGRATION-FAILING": make.with_outlets(
+        integrations=(Integration("pager", "retrying", 40, 3, "pager.example.org: connection refused"),)
+    ),
+    "DW-INTEGRATION-BEHIND": make.with_outlets(integrations=(Integration("pager", "ok", 1_000, 0, None),)),
+    "DW-ALERT-STUCK": make.with_outlets(channels=(Channel("email", 2, "mail.example.org: timed out"),)),
+    "DW-ALERT-UNANSWERED": make.with_outlets(alerts=(Alert("forced-7", NOW_US - 12 * HOUR_US),)),
+    "DW-CAMERA-SILENT": make.with_outlets(cameras=(Camera("hall", 1, 0, "10.0.0.9: the password is wrong"),)),
+    "DW-CAMERA-LATE": make.with_outlets(cameras=(Camera("hall", 1, 3, None),)),
+    "DW-CAMERA-NO-DOOR": make.with_outlets(cameras=(Camera("hall", 0, 0, None),)),
     "DW-DRIVER-LOST": make.with_lost("gpiochip0 (pinctrl-bcm2711) has gone: look at its power and cable"),
     "DW-LINE-BUSY": make.with_lost("line 22 of gpiochip0 is held by 'w1-gpio': stop that program or overlay"),
     "DW-DEVICE-PERMISSION": make.with_lost("/dev/gpiochip0 may not be opened: put the user into the group gpio"),
@@ -134,6 +155,12 @@ JUST_WELL: dict[str, Facts] = {
     "a file touched while nothing runs": replace(WELL, daemon=None, config_written_us=NOW_US),
     "a computer that was slow once": replace(WELL, machine=Machine(0xE0000, 60.0)),
     "little memory, but enough": replace(WELL, machine=Machine(0, 51.0, 32 << 20)),
+    "a receiver that failed twice": make.with_outlets(integrations=(Integration("pager", "retrying", 2, 2, "down"),)),
+    "a receiver that has just come back": make.with_outlets(integrations=(Integration("p", "ok", 999, 20, "down"),)),
+    "a mail that failed and left": make.with_outlets(channels=(Channel("email", 0, "timed out"),)),
+    "a mail on its way": make.with_outlets(channels=(Channel("email", 3, None),)),
+    "a line that was hardly used": make.with_outlets(lines=(Line("bus", 999, 999),)),
+    "a busy reader": make.with_outlets(pulses=(Pulses("back.reader", 10_000, 0, 0, 400),)),
     "a warm computer": replace(WELL, machine=Machine(None, 79.9)),
 }
 
@@ -310,6 +337,13 @@ def test_the_daemons_own_account_is_understood() -> None:
     reader = {"state": "online", "reason": None, "secure": "own key", "counts": counts, "power_failure": False}
     reader["abilities"] = {"communication_security": [1, 1]}
     dumb = {"state": "lost", "reason": "the port is not open", "points": []}
+    line = {"asked": 100_000, "answered": 99_000, "silent": 10, "garbled": 2, "refused": 7, "noise_bytes": 3}
+    board = {"state": "up", "reason": None, "repairs": 2, "losses": 0, "slowest_poll_ms": 60}
+    thrown_away = dict.fromkeys(THROWN_AWAY, 2) | {"stale": 7}
+    wiegand = {
+        "back.reader": {"cards": 499, "keys": 1, "swapped": 1, "other_lengths": 2, **thrown_away, "glitches": 99},
+        "side.reader": {"d0": 5, "d1": 6, "trouble": "the chip is not open"},
+    }
     answer = {
         "version": "0.1.0",
         "uptime_s": 86_400.0,
@@ -319,7 +353,21 @@ def test_the_daemons_own_account_is_understood() -> None:
         "drivers": {
             "gpio": {"kind": "gpio", "state": "online", "reason": None, "facts": {"stuck": ["front.lock"]}},
             "line": {"kind": "osdp", "state": "online", "reason": None, "facts": {"devices": {"5": reader, "6": dumb}}},
+            "bus": {
+                "kind": "modbus",
+                "state": "online",
+                "reason": None,
+                "facts": {"line": line, "boards": {"3": board}},
+            },
+            "wires": {"kind": "wiegand", "state": "online", "reason": None, "facts": {"readers": wiegand}},
         },
+        "integrations": {"pager": {"state": "ok", "backlog": 2, "failed_of_latest": [1, 20], "last_error": None}},
+        "alerts": {
+            "open": [{"alert": "forced-7", "raised": "2026-11-22T20:57:03Z", "count": 2}],
+            "waiting": {"email": 3},
+            "last_errors": {"email": "timed out", "mqtt": "there is no broker"},
+        },
+        "cameras": {"hall": {"doors": ["front"], "dropped": 0, "last_error": None}},
         "doors": {"front": door},
         "directory": {"version": 7, "cards": 20, "state": "ready", "error": None, "users": 12},
         "inputs": {"front.rex": {"asserted": True, "since": "2026-11-22T21:57:02.5Z"}},
@@ -327,10 +375,24 @@ def test_the_daemons_own_account_is_understood() -> None:
     rex = Input(True, NOW_US - S_US // 2)
     assert Daemon.from_json(json.loads(json.dumps(answer))) == replace(
         make.DAEMON,
-        drivers=(replace(make.DRIVER, stuck=("front.lock",)), Driver("line", "osdp", "online", None)),
+        drivers=(
+            replace(make.DRIVER, stuck=("front.lock",)),
+            Driver("line", "osdp", "online", None),
+            Driver("bus", "modbus", "online", None),
+            Driver("wires", "wiegand", "online", None),
+        ),
         doors=(replace(make.DOOR, rex=rex),),
         devices=(
             replace(make.READER, driver="line"),
             Device("line", "6", "lost", "the port is not open", None, None),
         ),
+        outlets=replace(
+            make.OUTLETS,
+            channels=(Channel("email", 3, "timed out"),),
+            pulses=(*make.OUTLETS.pulses, Pulses("side.reader", 0, 0, 0, 0)),
+        ),
     )
+
+
+def test_what_is_thrown_away_is_what_the_driver_says() -> None:
+    assert {*THROWN_AWAY, "swapped", "other_lengths"} == {*Drop, STALE}

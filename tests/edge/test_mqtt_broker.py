@@ -6,7 +6,6 @@ import asyncio
 import json
 import shutil
 import subprocess
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +23,14 @@ from tests.support.live import Live
 from tests.support.people import document
 from tests.support.proxy import Proxy
 from tests.support.subscriber import Subscriber
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 BASE = "doorward/v1/lab/test"
 OPEN = "allow_anonymous true\npersistence false\nmax_queued_messages 0\n"
-WITHIN_S = 60.0
 FRONT = Subject("lock", "front", "front door")
 
 
@@ -52,15 +51,6 @@ def order(name: str, number: str, **more: Any) -> dict[str, Any]:
     if name in {"unlock", "lock", "lock_down", "cancel_lockdown"}:
         body = {"door": "front", "expires_at": moment(60)} | body
     return {key: value for key, value in body.items() if value is not None}
-
-
-def until(true: Callable[[], Any], what: str) -> Any:
-    """Ask again until it is so; only a hang takes the whole time."""
-    end_s = time.monotonic() + WITHIN_S
-    while not (found := true()):
-        assert time.monotonic() < end_s, f"{what} did not come"
-        time.sleep(0.02)
-    return found
 
 
 @pytest.fixture

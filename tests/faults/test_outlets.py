@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,15 +13,13 @@ from tests.support.broker import Broker, free_port
 from tests.support.doord import Doord
 from tests.support.people import document
 from tests.support.subscriber import Subscriber
+from tests.support.waiting import until
 from tests.support.web import Doorweb, write_accounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 SECRET = b"a secret of a receiver"
-PATIENCE_S = 120.0
-"""Only tells a hang from a slow machine."""
 CONFIG = """
 [controller]
 id = "test"
@@ -102,13 +99,6 @@ class Receiver:
 
     def alerts(self) -> list[dict[str, Any]]:
         return [body for body in self.bodies if "sequence" not in body]
-
-
-def until(condition: Callable[[], Any], what: str) -> None:
-    end_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end_s, f"{what} did not come"
-        time.sleep(0.05)
 
 
 def forced(doord: Doord, times: int = 2) -> None:

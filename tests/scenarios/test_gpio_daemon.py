@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.doord import ROOT, Doord
 from tests.support.gpio import PATIENCE_S, shim_chip
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.gpio import ShimChip
@@ -48,13 +48,6 @@ def doord(tmp_path: Path, chip: ShimChip) -> Iterator[Doord]:
     finally:
         if made.process is not None:
             made.kill()
-
-
-def until(condition: Callable[[], object], what: Callable[[], object]) -> None:
-    end_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end_s, what()
-        time.sleep(0.01)  # between two looks at another process
 
 
 def types(doord: Doord) -> list[str]:

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 from tests.support.cameras import JPEG, Camera, html
 from tests.support.doord import ROOT, Doord
 from tests.support.house import write_config
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-PATIENCE_S = 60.0
 PASSWORD = "correct horse battery staple"
-
-
-def until(found: Callable[[], Any]) -> Any:
-    end_s = time.monotonic() + PATIENCE_S
-    while not (value := found()):
-        assert time.monotonic() < end_s
-        time.sleep(0.02)
-    return value
 
 
 def doorctl(doord: Doord, *words: str) -> subprocess.CompletedProcess[str]:

@@ -22,6 +22,7 @@ from edge.facts import (
     Socket,
 )
 from edge.facts import Upstream as Upstream_
+from edge.facts_outlets import Alert, Board, Camera, Channel, Integration, Line, Outlets, Pulses
 
 NOW_US = 1_795_384_623_000_000  # 2026-11-22T21:57:03Z
 S_US = 1_000_000
@@ -34,8 +35,17 @@ DRIVER = Driver("gpio", "gpio", "online", None)
 UPSTREAM = Upstream_("mqtts://broker.example.org:8883", "online", NOW_US - 20 * HOUR_US, 4_000, 3, 1, None)
 LOG = LogHealth("/var/lib/doorward/log.db", 0, 5 << 20, 0, 4.0, "ok", None, None)
 READER = Device("gpio", "5", "online", None, "own key", True, 100_000, 12)
+OUTLETS = Outlets(
+    (Integration("pager", "ok", 2, 1, None),),
+    (Channel("email", 0, None),),
+    (Alert("forced-7", NOW_US - HOUR_US),),
+    (Camera("hall", 1, 0, None),),
+    (Board("bus", "3", "up", None, 2),),
+    (Line("bus", 100_000, 12),),
+    (Pulses("back.reader", 500, 1, 2, 19),),
+)
 PEOPLE = People(7, 20, "ready", None, 1)
-DAEMON = Daemon("0.1.0", 24 * 3_600.0, "synced", LOG, UPSTREAM, (DRIVER,), (DOOR,), PEOPLE, (READER,))
+DAEMON = Daemon("0.1.0", 24 * 3_600.0, "synced", LOG, UPSTREAM, (DRIVER,), (DOOR,), PEOPLE, (READER,), OUTLETS)
 WELL = Facts(
     NOW_US,
     "0.1.0",
@@ -68,6 +78,10 @@ def with_driver(**changes: Any) -> Facts:
 
 def with_reader(**changes: Any) -> Facts:
     return with_daemon(devices=(replace(READER, **changes),))
+
+
+def with_outlets(**changes: Any) -> Facts:
+    return with_daemon(outlets=replace(OUTLETS, **changes))
 
 
 def with_lost(reason: str) -> Facts:

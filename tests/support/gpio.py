@@ -19,20 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 SOURCE: Final = Path(__file__).with_name("gpio_shim.c")
 CONFIGFS: Final = Path("/sys/kernel/config/gpio-sim")
 PATIENCE_S: Final = 60.0
 HISTORY_ROOM: Final = 65536
-
-
-def until(condition: Callable[[], object], what: str = "the condition") -> None:
-    """Wait until `condition` holds; the bound only tells a hang from a slow machine."""
-    give_up_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < give_up_s, f"{what} did not come true"
-        time.sleep(0.001)
 
 
 def compiler() -> str | None:
