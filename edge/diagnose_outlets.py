@@ -35,7 +35,7 @@ def diagnose_outlets(outlets: Outlets, now_us: int) -> Iterator[Finding]:
         yield from _integration(integration)
     for channel in outlets.channels:
         if channel.waiting and channel.error is not None:
-            yield finding("DW-ALERT-STUCK", channel.error, f"{channel.waiting} messages wait", about=channel.name)
+            yield finding("DW-ALERT-STUCK", channel.error, f"messages that wait: {channel.waiting}", about=channel.name)
     old = [alert.id for alert in outlets.alerts if now_us - alert.raised_us >= UNANSWERED_US]
     if old:
         yield finding("DW-ALERT-UNANSWERED", *old)

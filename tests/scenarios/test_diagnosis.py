@@ -44,4 +44,4 @@ def test_a_receiver_and_a_camera_that_are_away(tmp_path: Path) -> None:
     assert found["DW-INTEGRATION-FAILING"]["title"] == "pager takes nothing now"
     assert found["DW-INTEGRATION-FAILING"]["evidence"][0] == "127.0.0.1 cannot be reached: connection refused"
     assert found["DW-CAMERA-SILENT"]["title"] == "the camera hall gives no picture"
-    assert found["DW-ALERT-STUCK"]["evidence"][1] == "1 messages wait"
+    assert found["DW-ALERT-STUCK"]["evidence"][1] == "messages that wait: 1"
