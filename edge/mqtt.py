@@ -1,4 +1,4 @@
-"""The only module that imports paho: one connection to one broker, driven by the asyncio loop.
+"""One connection to one broker over paho, driven by the asyncio loop.
 
 One rule: a link lives once. It connects, carries messages, is lost, and a new one is made; so
 nothing is ever left in paho from before, and paho is given nothing while there is no connection.
@@ -7,18 +7,17 @@ nothing is ever left in paho from before, and paho is given nothing while there 
 from __future__ import annotations
 
 import asyncio
-import logging
-import socket
 import ssl
 from typing import TYPE_CHECKING, Final, Protocol
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.aside import aside
+from edge.mqtt_client import Client, Packed
 from edge.ports import Connected, Incoming, LinkError
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 
     from edge.tables import Mqtt
 
-LOG: Final = logging.getLogger(__name__)
 CONNECT_S: Final = 15.0
 """DNS, TCP, TLS and CONNACK together."""
 SESSION_S: Final = 86_400
@@ -37,7 +35,6 @@ SESSION_S: Final = 86_400
 HOUSEKEEPING_S: Final = 2.0
 MAX_PACKET_BYTES: Final = 256 * 1024
 """The broker keeps larger messages to itself; the largest command has 64 KiB."""
-READ_BYTES: Final = 4_096
 RECEIVE_MAXIMUM: Final = 65_535
 """MQTT 5, 3.2.2.3.3: what a broker that says nothing allows."""
 
@@ -66,16 +63,13 @@ class MqttLink:
         self._settings = settings
         self._hearer = hearer
         self._loop = asyncio.get_running_loop()
-        self._client = _Client(CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5, reconnect_on_failure=False)
-        self._client.suppress_exceptions = True  # an exception in a callback would end the link for ever
-        self._client.max_inflight_messages_set(0)  # the window is ours
+        self._client = Client(client_id)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._client.on_socket_register_write = self._want_write
-        self._client.on_socket_unregister_write = self._written
         self._connack: asyncio.Future[Connected] = self._loop.create_future()
         self._client.on_socket_close = self._closing
         self._fd: int | None = None
@@ -83,8 +77,8 @@ class MqttLink:
         self._last_words: str | None = None
         """Why the broker ended it, if it said so."""
         self._housekeeper: asyncio.TimerHandle | None = None
-        self._answers: list[tuple[int, int]] = []
-        """What one look at the socket brought; told together."""
+        self._writing = self._waiting = False
+        """`_write` will be called; and that only when the kernel takes more."""
         self._properties: dict[str, Properties] = {}
 
     async def connect(self, will: tuple[str, bytes]) -> Connected:
@@ -125,8 +119,9 @@ class MqttLink:
     def close(self) -> None:
         """Say goodbye, so that no will is sent, and let go."""
         if self._fd is not None:
-            self._client.disconnect()
             self._client.loop_write()
+            self._client.disconnect()
+            self._client.loop_write()  # where the kernel takes no more, the will says it for us
         self.abandon()
 
     def abandon(self) -> None:
@@ -184,29 +179,30 @@ class MqttLink:
             self._loop.remove_writer(self._fd)
 
     def _read(self) -> None:
-        result = self._client.loop_read()
-        sock = self._client.socket()
-        while result == MQTTErrorCode.MQTT_ERR_SUCCESS and (
-            self._client.ahead or (isinstance(sock, ssl.SSLSocket) and sock.pending())
-        ):
-            result = self._client.loop_read()  # more was read than the socket will report
-            sock = self._client.socket()
-        if self._answers:
-            answers, self._answers = self._answers, []
+        result = self._client.read()
+        if self._client.answers:
+            answers, self._client.answers = self._client.answers, []
             self._hearer.acknowledged(answers)
         self._check(result)
 
-    def _write(self) -> None:
-        """Paho makes one call for each message; the kernel is told to send them together."""
-        self._cork(True)
-        result = self._client.loop_write()
-        self._cork(False)
-        self._check(result)
+    def _want_write(self, *_paho: object) -> None:
+        """Paho has a message; whatever else is said until the loop comes round goes with it."""
+        if self._fd is not None and not self._writing:
+            self._writing = True
+            self._loop.call_soon(self._write)
 
-    def _cork(self, corked: bool) -> None:
-        sock = self._client.socket()
-        if isinstance(sock, socket.socket):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, corked)
+    def _write(self) -> None:
+        if self._fd is None or self._client.socket() is None:
+            return
+        self._check(self._client.loop_write() or self._client.flush())
+        if self._fd is None:
+            return
+        left = bool(self._client.behind) or self._client.want_write()
+        if left and not self._waiting:
+            self._loop.add_writer(self._fd, self._write)
+        elif self._waiting and not left:
+            self._loop.remove_writer(self._fd)
+        self._writing = self._waiting = left
 
     def _keep_house(self) -> None:
         """Pings, and notices when none is answered."""
@@ -224,14 +220,6 @@ class MqttLink:
             self._connack.set_exception(LinkError(reason))
         else:
             self._hearer.lost(reason)
-
-    def _want_write(self, *_paho: object) -> None:
-        if self._fd is not None:
-            self._loop.add_writer(self._fd, self._write)
-
-    def _written(self, *_paho: object) -> None:
-        if self._fd is not None:
-            self._loop.remove_writer(self._fd)
 
     # --- paho's callbacks, on the loop but inside paho ----------------------------------------------------
 
@@ -261,7 +249,7 @@ class MqttLink:
     def _on_publish(
         self, _client: object, _data: object, mid: int, reason: ReasonCode, _properties: Properties | None
     ) -> None:
-        self._answers.append((mid, reason.value))
+        self._client.answers.append((mid, reason.value))
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         properties = message.properties
@@ -279,7 +267,7 @@ class MqttLink:
             return None
         if content_type is not None and correlation is None and content_type in self._properties:
             return self._properties[content_type]
-        made = _Packed(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
+        made = Packed(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
         if content_type is not None:
             made.ContentType = content_type
         if correlation is not None:
@@ -287,29 +275,6 @@ class MqttLink:
         elif content_type is not None:
             self._properties[content_type] = made
         return made
-
-
-class _Client(paho.Client):
-    """Reads ahead: paho asks the kernel for one byte, one byte and two bytes for each acknowledgement."""
-
-    ahead = b""
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        if not self.ahead:
-            self.ahead = super()._sock_recv(READ_BYTES)
-        data, self.ahead = self.ahead[:bufsize], self.ahead[bufsize:]
-        return data
-
-
-class _Packed(Properties):
-    """Properties that are put into bytes once, however often they are sent; not changed after that."""
-
-    _bytes: bytes | None = None
-
-    def pack(self) -> bytes:
-        if self._bytes is None:
-            object.__setattr__(self, "_bytes", super().pack())  # type: ignore[no-untyped-call]  # paho has no types here
-        return self._bytes or b""
 
 
 def _tls(settings: Mqtt) -> ssl.SSLContext:
