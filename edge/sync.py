@@ -224,7 +224,6 @@ class Upstream:
             self._link = link
             LOG.info("online at %s", self.options.url)
             self.standing.online()
-            self._progress_s = asyncio.get_running_loop().time()
             self._queue.begin()
             self._pump()
             while not self._lost.done():
