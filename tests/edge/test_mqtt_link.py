@@ -20,6 +20,7 @@ from edge.sync import Upstream
 from edge.sync_messages import Options
 from edge.tables import Mqtt
 from tests.support.broker import Broker
+from tests.support.certificates import Authority
 from tests.support.journal import FORCED, OPENED, FakeJournal
 from tests.support.proxy import Proxy
 from tests.support.subscriber import Subscriber
@@ -197,6 +198,109 @@ def test_a_goodbye_reaches_the_broker_before_the_connection_ends(broker: Broker)
     log = broker.log.read_text()
     assert "Received DISCONNECT from polite" in log
     assert "Received DISCONNECT from rude" not in log
+
+
+def test_a_goodbye_leaves_after_what_was_said_before_it(broker: Broker) -> None:
+    async def main() -> None:
+        async with linked(broker.port, "polite") as (link, _):
+            for number in range(50):
+                link.publish(f"{TOPIC}/replies", b'{"number": %d}' % number)
+            link.close()
+
+    with Subscriber(broker.port, TOPIC) as subscriber:
+        asyncio.run(main())
+        subscriber.wait(lambda: len(subscriber.messages) == 50, "what was said")
+    broker.stop()
+    log = broker.log.read_text()
+    assert "Received DISCONNECT from polite" in log
+
+
+@contextlib.asynccontextmanager
+async def deaf() -> AsyncIterator[tuple[int, asyncio.Event, asyncio.Future[bytes]]]:
+    """A broker that lets us in, and reads what we send only when it is told to: its port, the word, what it read."""
+    told, heard = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"\x20\x03\x00\x00\x00")
+        await told.wait()
+        heard.set_result(await reader.read())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], told, heard
+
+
+LARGE = [bytes([number]) * 200_000 for number in range(60)]
+
+
+def test_a_wire_that_takes_no_more_is_waited_for_and_gets_every_byte() -> None:
+    async def main() -> None:
+        async with deaf() as (port, told, heard), linked(port) as (link, hearer):
+            fd, loop = link._fd, asyncio.get_running_loop()
+            assert fd is not None
+            for payload in LARGE:
+                link.publish(f"{TOPIC}/events", payload)
+            await until(lambda: link._waiting)
+            assert link._client.behind
+            told.set()
+            await until(lambda: not link._waiting)
+            assert not link._client.behind
+            assert not loop.remove_writer(fd)  # else the loop would turn for ever
+            link.close()
+            got = await heard
+            assert not hearer.lost_because
+        at = 0
+        for payload in LARGE:
+            at = got.index(payload, at) + len(payload)
+        assert got[at:].startswith(b"\xe0")
+
+    asyncio.run(main())
+
+
+def test_who_leaves_while_the_wire_takes_no_more_does_not_wait_and_leaves_the_will_to_speak() -> None:
+    async def main() -> None:
+        async with deaf() as (port, told, heard), linked(port) as (link, _):
+            for payload in LARGE:
+                link.publish(f"{TOPIC}/events", payload)
+            await until(lambda: link._waiting)
+            link.close()
+            told.set()
+            got = await heard
+        assert 0 < len(got) < sum(map(len, LARGE))
+        assert LARGE[0] in got
+        at = got.rindex(bytes([got[-1]]) * 100)
+        assert got[at:] == bytes([got[-1]]) * 100  # torn in the middle of a message: no goodbye
+
+    asyncio.run(main())
+
+
+def test_a_guarded_wire_carries_a_drain_and_large_messages(tmp_path: Path) -> None:
+    """TLS takes and gives in records of its own, and part of what it is given."""
+    authority = Authority(tmp_path / "certificates")
+    certificate, key = authority.issue("broker", address="127.0.0.1")
+    settings = f"{OPEN}cafile {authority.ca}\ncertfile {certificate}\nkeyfile {key}\n"
+    large = LARGE[:10]
+
+    async def main(port: int) -> None:
+        hearer = Hearer()
+        table = {"url": f"mqtts://127.0.0.1:{port}", "ca_file": str(authority.ca)}
+        link = MqttLink(Mqtt.model_validate(table, context={"folder": tmp_path}), "guarded", hearer)
+        await link.connect((f"{TOPIC}/status", b"{}"))
+        link.subscribe([f"{TOPIC}/commands", f"{TOPIC}/ack"])
+        mids = [link.publish(f"{TOPIC}/ack", b"{}") for _ in range(3_000)]
+        mids += [link.publish(f"{TOPIC}/ack", payload) for payload in large]
+        await until(lambda: len(hearer.answers) == len(mids) and len(hearer.heard) == len(mids))
+        assert {code for _, code in hearer.answers} == {0}
+        assert [incoming.payload for incoming in hearer.heard[3_000:]] == large
+        assert not hearer.lost_because
+        link.close()
+
+    with Broker(tmp_path / "broker", settings) as broker:
+        asyncio.run(main(broker.port))
+        broker.stop()
+        assert "Received DISCONNECT from guarded" in broker.log.read_text()
 
 
 def test_nothing_is_left_over_when_a_broker_does_not_speak(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
