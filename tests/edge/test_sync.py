@@ -12,7 +12,7 @@ import pytest
 from edge.outbox import AHEAD
 from edge.ports import Incoming, LinkError
 from edge.sync import RETRY_S
-from edge.sync_records import CHUNK, NOBODY_S, STALL_S
+from edge.sync_records import CHUNK, GIVE_WAY_S, IN_VAIN_S, NOBODY_S, STALL_S
 from edge.sync_states import STATUS_EVERY_S
 from tests.support.journal import FORCED, OPENED
 from tests.support.upstream import TOPIC, FakeLink, Sent, Talk, converse
@@ -43,6 +43,87 @@ def test_the_log_goes_out_in_order_and_the_cursor_follows() -> None:
     assert talk.net.sequences() == list(range(1, 1_236))
     assert talk.cursor == 1_235
     assert talk.journal.reads <= 1_234 / CHUNK + 2  # by the chunk; what is committed meanwhile is not read at all
+
+
+def test_a_backlog_gives_way_to_what_is_on_its_way_to_the_disk() -> None:
+    """A commit, and so an alarm, takes a multiple of its time while a backlog drains in the same interpreter."""
+
+    async def script(talk: Talk) -> None:
+        talk.journal.write([OPENED] * 5_000)
+        talk.journal.waiting = 1
+        await talk.start()
+        assert not talk.net.on("events")
+        assert talk.net.on("status")  # only what comes from the backlog waits
+        reads = talk.journal.reads
+        assert reads <= 1
+        talk.journal.waiting = 0
+        talk.journal.record(FORCED)
+        await talk.settle()
+
+    talk = converse(script)
+    assert talk.net.sequences() == list(range(1, 5_002))
+    names = [sent.name for sent in talk.net.sent]
+    assert names.index("alarms") < names.index("events")
+
+
+def test_a_backlog_does_not_give_way_for_long() -> None:
+    async def script(talk: Talk) -> None:
+        talk.journal.write([OPENED] * 5_000)
+        talk.journal.waiting = 1  # and stays, as on a disk that hangs
+        await talk.start()
+        await asyncio.sleep(GIVE_WAY_S - 0.002)
+        assert not talk.net.on("events")
+        await asyncio.sleep(0.002)
+        assert talk.cursor == 5_000
+        talk.journal.write([OPENED] * 5_000, tell=False)
+        talk.upstream.door_changed("front")
+        await talk.settle()
+        assert talk.cursor == 10_000  # not again so soon
+        await asyncio.sleep(IN_VAIN_S)
+        talk.journal.write([OPENED] * 5_000, tell=False)
+        talk.upstream.door_changed("front")
+        await talk.settle()
+        assert talk.cursor == 10_000
+        await asyncio.sleep(GIVE_WAY_S)
+        assert talk.cursor == 15_000
+
+    converse(script)
+
+
+def test_what_is_no_backlog_gives_way_to_nothing() -> None:
+    async def script(talk: Talk) -> None:
+        await talk.start()
+        talk.journal.waiting = 1
+        talk.journal.write([OPENED] * 3)
+        assert talk.net.sequences() == [1, 2, 3]
+
+    converse(script)
+
+
+def test_a_link_that_goes_takes_along_that_it_gave_way() -> None:
+    async def script(talk: Talk) -> None:
+        talk.journal.write([OPENED] * 5_000)
+        talk.journal.waiting = 1
+        await talk.start()
+        talk.upstream.lost("gone")
+        await talk.settle()
+        talk.journal.waiting = 0
+        await asyncio.sleep(2 * RETRY_S[1])
+        assert talk.cursor == 5_000
+
+    converse(script)
+
+
+def test_an_alarm_leaves_before_the_next_message_is_made() -> None:
+    async def script(talk: Talk) -> None:
+        await talk.start()
+        before = len(talk.net.sent)
+        talk.journal.write([OPENED, FORCED, OPENED])
+        assert [sent.name for sent in talk.net.sent[before:]] == ["alarms"]
+        await talk.settle()
+        assert talk.net.sequences() == [1, 2, 3]
+
+    converse(script)
 
 
 def test_the_cursor_waits_for_the_oldest() -> None:
