@@ -16,6 +16,8 @@ from edge import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 -- it has no public name
+
 SOCKET: Final = "/run/doorward/doord.sock"
 CONFIG: Final = "/etc/doorward/doorward.toml"
 ACTIONS: Final = ("open", "close", "rex", "release", "card", "pin", "bounce", "cut", "mend", "tamper")
@@ -32,7 +34,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     meant = _command(argv)
     for name, (run, help_, fill) in ({meant: COMMANDS[meant]} if meant in COMMANDS else COMMANDS).items():
-        made = commands.add_parser(name, help=help_, description=help_, parents=[common], allow_abbrev=False)
+        made = _one(commands, name, help_, common)
         made.set_defaults(run=run)
         if fill is not None:
             fill(made, common)
@@ -48,6 +50,14 @@ def _command(argv: Sequence[str]) -> str:
         elif not word.startswith("-"):
             return word
     return ""
+
+
+def _one(among: _Commands, name: str, text: str, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    return among.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
+
+
+def _verbs(made: argparse.ArgumentParser) -> _Commands:
+    return made.add_subparsers(title="verbs", metavar="VERB", required=True)
 
 
 def _common(made: argparse.ArgumentParser, **default: Any) -> None:  # noqa: ANN401 -- whatever argparse takes
@@ -112,9 +122,9 @@ def _test(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
 
 
 def _log(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-    verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
+    verbs = _verbs(made)
     text = "walk the hash chain and name the first broken record"
-    verify = verbs.add_parser("verify", help=text, description=text, parents=[common], allow_abbrev=False)
+    verify = _one(verbs, "verify", text, common)
     verify.add_argument("file", type=Path, nargs="?", metavar="FILE", help="a log file; else the running daemon's")
 
 
@@ -132,13 +142,13 @@ def _sign(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
 
 
 def _web(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-    verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
+    verbs = _verbs(made)
     for name, text in (
         ("add", "an account, or a new password and role for it; asks for the password"),
         ("remove", "whoever is signed in with it is signed out"),
         ("list", "every account with its role"),
     ):
-        verb = verbs.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
+        verb = _one(verbs, name, text, common)
         verb.set_defaults(verb=name)
         verb.add_argument("--config", type=Path, default=Path(CONFIG), help=f"configuration ({CONFIG})")
         if name != "list":
@@ -148,25 +158,25 @@ def _web(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None
 
 
 def _integration(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-    verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
+    verbs = _verbs(made)
     for verb, function, text in (
         ("list", "integrations", "each with its state, how much waits for it, and the last error"),
         ("enable", "enable", "take up one that was disabled due to errors, from where it stopped"),
     ):
-        one = verbs.add_parser(verb, help=text, description=text, parents=[common], allow_abbrev=False)
+        one = _one(verbs, verb, text, common)
         one.set_defaults(run=f"alerts:{function}")
         if verb == "enable":
             one.add_argument("integration", metavar="ID", help="its id in the directory")
 
 
 def _camera(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-    verbs = made.add_subparsers(title="verbs", metavar="VERB", required=True)
+    verbs = _verbs(made)
     for verb, function, text in (
         ("list", "cameras", "each with its doors, how many pictures it gave, and the last error"),
         ("try", "attempt", "ask one for a picture now, which is not kept"),
         ("save", "save", "write the pictures of a record into a folder"),
     ):
-        one = verbs.add_parser(verb, help=text, description=text, parents=[common], allow_abbrev=False)
+        one = _one(verbs, verb, text, common)
         one.set_defaults(run=f"cameras:{function}")
         if verb == "try":
             one.add_argument("camera", metavar="ID", help="its id in the configuration")
