@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.support.gpio import SOURCE, ShimChip, shim_chip, until
+from tests.support.gpio import SOURCE, ShimChip, shim_chip
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,17 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.gpio import (
-    SOURCE,
-    Chip,
-    ShimChip,
-    SimChip,
-    compiler,
-    kernel_simulates,
-    shim_chip,
-    until,
-)
+from tests.support.gpio import SOURCE, Chip, ShimChip, SimChip, compiler, kernel_simulates, shim_chip
 from tests.support.gpio_process import DriverProcess
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.gpio import ShimChip, compiler, shim_chip, until
+from tests.support.gpio import ShimChip, compiler, shim_chip
 from tests.support.gpio_process import DriverProcess
+from tests.support.waiting import until
 from tests.support.wiegand import KNOWN, MS, train
 
 if TYPE_CHECKING:
