@@ -202,7 +202,7 @@ class Log:
         return LogHealth(
             path=str(self._path),
             committed=self.committed,
-            waiting=self._buffer.waiting,
+            waiting=self.waiting,
             bytes=facts.bytes,
             oldest=facts.oldest,
             dropped=self._buffer.dropped,

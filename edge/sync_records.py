@@ -97,7 +97,7 @@ class Records:
         return (self._again.popleft(), True) if self._again else None
 
     def _gives_way(self, now_s: float) -> bool:
-        """What waits for the disk may be an alarm or a command; what waits there is late already."""
+        """What is on its way to the disk may be an alarm; what is there is late already."""
         behind = self._outbox.read_through < self._log.committed or self._again
         if not self._log.waiting or not behind or now_s < self._hurry_until_s:
             self._go_on()

@@ -32,6 +32,8 @@ def test_every_command_and_every_key_is_explained() -> None:
         (sync_records.STALL_S, "If none comes for {:.0f} s"),
         (sync_records.LONGEST_STALL_S, "up to {:.0f} s"),
         (sync.RETRY_S[1], "of up to {:.0f} s when it keeps failing"),
+        (sync_records.GIVE_WAY_S * 1_000, "stands still for up to {:.0f} ms"),
+        (sync_records.IN_VAIN_S * 1_000, "goes on for {:.0f} ms"),
         (sync_records.MAX_REPLAYS, "at most {} ranges wait"),
         (sync_messages.MAX_TOPIC_BYTES, "longer than {:,} bytes"),
         (outbox.AHEAD, "at most {} records ahead"),
