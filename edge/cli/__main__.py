@@ -1,7 +1,5 @@
 """`python -m edge.cli` is `doorctl`."""
 
-import sys
+from edge.cli import run
 
-from edge.cli import main
-
-sys.exit(main())
+run()

@@ -23,12 +23,29 @@ CONFIG: Final = "/etc/doorward/doorward.toml"
 ACTIONS: Final = ("open", "close", "rex", "release", "card", "pin", "bounce", "cut", "mend", "tamper")
 
 
+class _Help(argparse.HelpFormatter):
+    """As wide as the terminal, found without shutil, which loads four compressors that a search would wait for."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    try:
+        return int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        try:
+            return os.get_terminal_size().columns or 80
+        except OSError:  # no terminal
+            return 80
+
+
 def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The command line; of its commands only the one that these words ask for, or else all."""
     text = "Looks after the doors of one Doorward controller."
-    top = argparse.ArgumentParser(prog="doorctl", description=text, allow_abbrev=False)
+    top = argparse.ArgumentParser(prog="doorctl", description=text, allow_abbrev=False, formatter_class=_Help)
     _common(top, json=False, socket=Path(os.environ.get("DOORWARD_SOCKET") or SOCKET))
-    common = argparse.ArgumentParser(add_help=False)
+    common = argparse.ArgumentParser(add_help=False, formatter_class=_Help)
     _common(common, json=argparse.SUPPRESS, socket=argparse.SUPPRESS)  # said before the command or after it
     top.add_argument("--version", action="version", version=f"doorctl {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -53,7 +70,9 @@ def _command(argv: Sequence[str]) -> str:
 
 
 def _one(among: _Commands, name: str, text: str, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    return among.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
+    return among.add_parser(
+        name, help=text, description=text, parents=[common], allow_abbrev=False, formatter_class=_Help
+    )
 
 
 def _verbs(made: argparse.ArgumentParser) -> _Commands:

@@ -378,3 +378,11 @@ def test_what_is_no_command_is_told_all_there_are(words: list[str], capsys: pyte
     with pytest.raises(SystemExit):
         main(words)
     assert ("'status'" in capsys.readouterr().err) is (words[:1] == ["no-such"])
+
+
+@pytest.mark.parametrize(("columns", "widest"), [("60", 60), ("200", 200), ("wide", 80)])
+def test_help_is_as_wide_as_the_terminal(columns: str, widest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    commands = next(one for one in parser(["events"])._actions if isinstance(one, argparse._SubParsersAction))
+    lines = commands.choices["events"].format_help().splitlines()
+    assert widest // 2 < max(map(len, lines)) <= widest

@@ -264,7 +264,7 @@ def loaded(*command: str) -> set[str]:
     code = (
         "import sys, edge.cli\n"
         "assert edge.cli.main(sys.argv[1:]) == 0\n"
-        "slow = ('asyncio', 'pydantic', 'sqlite_utils', 'edge.messages', 'edge.directory', 'tomllib')\n"
+        "slow = ('asyncio', 'pydantic', 'sqlite_utils', 'edge.messages', 'edge.directory', 'tomllib', 'shutil')\n"
         "print(*(name for name in slow if name in sys.modules), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code, *command], cwd=ROOT, capture_output=True, text=True, check=True)
