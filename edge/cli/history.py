@@ -62,12 +62,15 @@ def ascending(pages: Source, asked: dict[str, Any], after: int = 0) -> Iterator[
 
 
 def newest(pages: Source, asked: dict[str, Any], limit: int) -> Iterator[dict[str, Any]]:
-    """The newest `limit`, oldest first: look where they begin, then read forward from there."""
+    """The newest `limit`, oldest first: of more than a page look where they begin, then read forward from there."""
     back = {**asked, "newest": True, "before": asked.get("before")}
-    if limit <= PAGE:
-        found = pages.page({**back, "limit": limit})
-        if len(found.records) == limit or found.next is None:
-            yield from reversed(found.records)
+    kept: list[dict[str, Any]] = []
+    while limit <= PAGE:
+        found = pages.page({**back, "limit": limit - len(kept)})
+        kept += found.records
+        back["before"] = found.next
+        if len(kept) == limit or found.next is None:
+            yield from reversed(kept)
             return
     skip, first = limit - 1, None
     while first is None:

@@ -79,6 +79,30 @@ def test_the_newest_come_oldest_first_without_gap_or_repeat(count: int, limit: i
     assert found == list(range(max(1, count - limit + 1), count + 1))
 
 
+class Sparse:
+    """Every third record of 3,000 fits; a page looks at 50 of them, and is empty where none fits."""
+
+    def page(self, asked: dict[str, Any]) -> Found:
+        newest_first, last = asked.get("newest", False), asked.get("before") or 3_001
+        left = range((asked.get("after") or 0) + 1, last)
+        looked_at = (left[::-1] if newest_first else left)[:50]
+        fits = [record(n) for n in looked_at if n % 3 == 0 and not 1_000 < n < 1_200]
+        skipped, rest = fits[: asked.get("skip", 0)], fits[asked.get("skip", 0) :]
+        page = rest[: asked["limit"]]
+        if len(rest) > len(page):
+            return Found(page, int(page[-1]["sequence"]), len(skipped))
+        return Found(page, looked_at[-1] if len(looked_at) < len(left) else None, len(skipped))
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("limit", [1, 4, 40, 500, 501, 900, 2_000])
+def test_short_and_empty_pages_are_not_the_end(limit: int) -> None:
+    fit = [n for n in range(1, 3_001) if n % 3 == 0 and not 1_000 < n < 1_200]
+    assert [int(r["sequence"]) for r in newest(Sparse(), {}, limit)] == fit[-limit:]
+
+
 def test_a_long_history_is_never_held_in_memory() -> None:
     source: Source = Pages(20 * PAGE)
     flow = ascending(source, {})
