@@ -117,7 +117,7 @@ class MqttLink:
         return info.mid
 
     def close(self) -> None:
-        """Say goodbye, so that no will is sent, and let go."""
+        """Say goodbye, so that no will is sent, and let go; what the broker has not answered it may not have read."""
         if self._fd is not None:
             self._client.loop_write()
             self._client.disconnect()
