@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 if TYPE_CHECKING:
@@ -37,9 +38,11 @@ COLUMNS: Final = (
     "id",
     "details",
 )
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""A spreadsheet may run a cell that begins so, or with the full-width forms of the first four
+FORMULA: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+"""A spreadsheet may run a cell that begins with one of these, also in full width
 (https://owasp.org/www-community/attacks/CSV_Injection)."""
+BEGINS: Final = re.compile(rf"""((?:^|[;|\t\r\n])[\s"]*+)(?=[{FORMULA}])""")
+"""Where a formula could begin: also behind what parts cells where the comma is the decimal sign; quotes are none there."""
 
 
 def written(path: Path, records: Iterable[dict[str, Any]], *, lines: bool | None = None) -> int:
@@ -113,8 +116,8 @@ def _row(record: dict[str, Any]) -> list[Any]:
 
 
 def _cell(value: object) -> object:
-    """An apostrophe makes a spreadsheet take the cell for text; blanks before a formula do not help it."""
-    if value is None:
-        return ""
-    text = isinstance(value, str) and (value.startswith(FORMULA) or value.lstrip().startswith(FORMULA))
-    return f"'{value}" if text else value
+    """An apostrophe makes a spreadsheet take a cell for text; blanks before a formula do not help it."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    text = BEGINS.sub(r"\1'", value)
+    return f"'{text}" if text.startswith(("\t", "\r", "\n")) else text
