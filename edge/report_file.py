@@ -42,7 +42,7 @@ FORMULA: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20"
 """A spreadsheet may run a cell that begins with one of these, also in full width
 (https://owasp.org/www-community/attacks/CSV_Injection)."""
 BEGINS: Final = re.compile(rf"""((?:^|[;|\t\r\n])[\s"]*+)(?=[{FORMULA}])""")
-"""Where a formula could begin: also behind what parts cells where the comma is the decimal sign; quotes are none there."""
+"""Where a formula could begin, also behind what parts cells where the comma is the decimal sign."""
 
 
 def written(path: Path, records: Iterable[dict[str, Any]], *, lines: bool | None = None) -> int:

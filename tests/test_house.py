@@ -168,7 +168,7 @@ ALLOWED = {
     "edge.web": "",
     "edge.web.*": "edge edge.web edge.web.* edge.cli.client edge.cli.sources edge.cli.times edge.report_file "
     "edge.cli.diagnose_history edge.cli.diagnose_machine edge.catalogue edge.clock edge.config edge.diagnose "
-    "edge.facts edge.findings edge.notify edge.problems edge.tables_web edge.metrics",
+    "edge.facts edge.findings edge.notify edge.problems edge.records edge.tables_web edge.metrics",
     # one kind of hardware each
     "drivers": "",
     "drivers.hand_on": "edge.messages edge.ports",

@@ -30,14 +30,19 @@ EARLY: Final = timedelta(days=1)
 """Valid from before it was made: the clock of whoever looks may be behind."""
 
 
-def certificate(folder: Path, address: str, now: datetime) -> Path:
-    """The file with certificate and key; made when there is none, or none that is valid now. Raises OSError."""
+def certificate(folder: Path, address: str, now: datetime, *, vouched: bool) -> Path:
+    """The file with certificate and key; made when there is none, or none that is valid now. Raises OSError.
+
+    Without `vouched` the clock may be long behind, as on a Pi that has just got its power back: what is not valid
+    yet is kept then.
+    """
     path = folder / FILE
     try:
         found = x509.load_pem_x509_certificate(path.read_bytes())
     except (FileNotFoundError, ValueError):
         found = None
-    if found is None or not found.not_valid_before_utc <= now <= found.not_valid_after_utc - RENEWED:
+    early = found is not None and vouched and now < found.not_valid_before_utc
+    if found is None or early or now > found.not_valid_after_utc - RENEWED:
         _write(path, _make(address, now))
     return path
 

@@ -24,6 +24,7 @@ from edge.clock import Clock
 from edge.config import DEFAULT_PATH, load
 from edge.notify import Notifier
 from edge.problems import ConfigError
+from edge.records import ClockQuality
 from edge.web.accounts import Accounts
 from edge.web.app import application
 from edge.web.attempts import Allowance, Attempts
@@ -119,7 +120,7 @@ def tls(settings: Settings, clock: Clock) -> ssl.SSLContext:
         context.load_cert_chain(web.cert_file, web.key_file)
         return context
     now = datetime.fromtimestamp(clock.wall_us() / 1e6, UTC)
-    made = certificate(web.accounts.parent, web.address, now)
+    made = certificate(web.accounts.parent, web.address, now, vouched=clock.quality() is not ClockQuality.UNSYNCED)
     context.load_cert_chain(made)
     LOG.info("the page's own certificate, %s: compare its SHA-256 fingerprint %s", made, fingerprint(made))
     return context

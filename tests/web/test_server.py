@@ -28,10 +28,13 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def test_a_certificate_is_made_once_for_its_owner_and_kept(tmp_path: Path) -> None:
-    path = certificate(tmp_path, "192.0.2.7", NOW)
+    path = certificate(tmp_path, "192.0.2.7", NOW, vouched=True)
     first = path.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o600
-    assert certificate(tmp_path, "192.0.2.7", NOW + LASTS - RENEWED - timedelta(days=1)).read_bytes() == first
+    assert (
+        certificate(tmp_path, "192.0.2.7", NOW + LASTS - RENEWED - timedelta(days=1), vouched=True).read_bytes()
+        == first
+    )
     made = x509.load_pem_x509_certificate(first)
     names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert "localhost" in names.get_values_for_type(x509.DNSName)
@@ -44,13 +47,20 @@ def test_a_certificate_is_made_once_for_its_owner_and_kept(tmp_path: Path) -> No
 @pytest.mark.parametrize("later", [LASTS - RENEWED + timedelta(days=1), -timedelta(days=400)])
 def test_a_certificate_that_is_not_valid_any_more_or_not_yet_is_made_anew(tmp_path: Path, later: timedelta) -> None:
     """A Pi whose clock was wrong at first start must not be stuck with what it made then."""
-    first = certificate(tmp_path, "0.0.0.0", NOW).read_bytes()
-    assert certificate(tmp_path, "0.0.0.0", NOW + later).read_bytes() != first
+    first = certificate(tmp_path, "0.0.0.0", NOW, vouched=True).read_bytes()
+    assert certificate(tmp_path, "0.0.0.0", NOW + later, vouched=True).read_bytes() != first
+
+
+def test_a_clock_that_nobody_vouches_for_costs_no_certificate_that_somebody_trusts(tmp_path: Path) -> None:
+    """After a power cut a Pi has the time of its last shutdown, or of its image, until the network tells it."""
+    first = certificate(tmp_path, "0.0.0.0", NOW, vouched=True).read_bytes()
+    assert certificate(tmp_path, "0.0.0.0", NOW - timedelta(days=400), vouched=False).read_bytes() == first
+    assert certificate(tmp_path, "0.0.0.0", NOW + LASTS, vouched=False).read_bytes() != first
 
 
 def test_a_spoiled_certificate_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "certificate.pem").write_text("spoiled")
-    assert b"BEGIN CERTIFICATE" in certificate(tmp_path, "127.0.0.1", NOW).read_bytes()
+    assert b"BEGIN CERTIFICATE" in certificate(tmp_path, "127.0.0.1", NOW, vouched=True).read_bytes()
 
 
 def served(port: int) -> bytes:
