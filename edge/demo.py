@@ -136,7 +136,7 @@ def show_page(stack: contextlib.ExitStack, folder: Path, control: Path) -> None:
     account = accounts.Account("demo", accounts.Role.OPERATOR, accounts.hashed(password))
     accounts.save(folder / "accounts.json", {account.name: account})
     with Client(control) as client:
-        client.ask("login", action="create", login=account.name)
+        client.ask("login", action="create", login=account.name, role=str(account.role))
     web = f'\n[web]\nlisten = "127.0.0.1:{port}"\ntls = false\naccounts = "accounts.json"\n'
     config = folder / "doorweb.toml"
     config.write_text((folder / "doorward.toml").read_text() + web)

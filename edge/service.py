@@ -66,6 +66,8 @@ class _Login(_Ask):
     code: str | None = Field(None, pattern="^[a-z_]{1,40}$")
     address: str | None = Field(None, pattern="^[0-9a-fA-F:.]{2,45}$")
     """Where they came from."""
+    role: str | None = Field(None, pattern="^[a-z]{1,40}$")
+    """What the account may do."""
 
 
 class _Replay(_Ask):
@@ -186,6 +188,8 @@ class Service:
         login = Subject("login", ask.login, ask.login)
         at_ns, success = self._host.clock.now_ns(), ask.code is None
         details: dict[str, Json] = {} if ask.address is None else {"address": ask.address}
+        if ask.role is not None:
+            details["role"] = ask.role
         event = Event(f"login.{ask.action}", at_ns, login, actor, success=success, code=ask.code, details=details)
         self._host.log.append([event])
         return {}

@@ -26,30 +26,31 @@ def accounts(arguments: argparse.Namespace) -> int:
         from edge.web import accounts as file  # noqa: PLC0415 -- argon2 is there only where the page is
     except ModuleNotFoundError as error:
         raise ValueError(f"the local page is not installed here: no {error.name}") from None
+    name = arguments.name if arguments.verb != "list" else ""
     try:
         path = load(arguments.config).web.accounts
-        known = file.load(path)
+        found = file.load(path)
+        if arguments.verb == "list":
+            return _list({one.name: str(one.role) for one in found.values()}, json=arguments.json)
+        if arguments.verb == "add" and not file.NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name for an account, expected {file.NAME_EXPECTED}")
+        with Client(arguments.socket):  # before anything is changed: it must be possible to record it
+            made = None
+            if arguments.verb == "add":
+                password = _password(file.SHORTEST_PASSWORD, file.LONGEST_PASSWORD)
+                made = file.Account(name, file.Role(arguments.role), file.hashed(password))
+        with file.changing(path) as known:  # as it is now: somebody may have thought about a password for long
+            existed = known.pop(name, None) is not None
+            if made is not None:
+                if len(known) >= file.MOST_ACCOUNTS:
+                    raise ValueError(f"there are {len(known)} accounts, and there may be no more")
+                known[name] = made
     except (ConfigError, file.AccountsError) as error:
         raise ValueError(str(error)) from None
-    if arguments.verb == "list":
-        return _list({name: str(one.role) for name, one in known.items()}, json=arguments.json)
-    name, existed = arguments.name, arguments.name in known
-    with Client(arguments.socket):  # before anything is changed: it must be possible to record it
-        if arguments.verb == "remove":
-            if not existed:
-                sys.stderr.write(f"doorctl: no account {name!r} in {path}\n")
-                return 1
-            del known[name]
-        else:
-            if not file.NAME.fullmatch(name):
-                raise ValueError(f"{name!r} is no name for an account, expected {file.NAME_EXPECTED}")
-            if not existed and len(known) >= file.MOST_ACCOUNTS:
-                raise ValueError(f"there are {len(known)} accounts, and there may be no more")
-            known[name] = file.Account(
-                name, file.Role(arguments.role), file.hashed(_password(file.SHORTEST_PASSWORD, file.LONGEST_PASSWORD))
-            )
-        file.save(path, known)
-    actions = ["destroy"] * existed + ["create"] * (arguments.verb == "add")
+    actions = ["destroy"] * existed + ["create"] * (made is not None)
+    if not actions:
+        sys.stderr.write(f"doorctl: no account {name!r} in {path}\n")
+        return 1
     return _told(arguments, path, actions)
 
 
@@ -79,7 +80,8 @@ def _told(arguments: argparse.Namespace, path: Path, actions: list[str]) -> int:
     try:
         with Client(arguments.socket) as doord:
             for action in actions:
-                doord.ask("login", action=action, login=arguments.name)
+                role = {"role": arguments.role} if action == "create" else {}
+                doord.ask("login", action=action, login=arguments.name, **role)
     except (Refused, Unreachable) as error:
         sys.stderr.write(f"doorctl: {path} was changed, but that could not be recorded: {error}\n")
         return 1

@@ -5,6 +5,8 @@ One rule: a password is hashed or checked here and kept nowhere; checking takes 
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import re
@@ -17,7 +19,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
@@ -108,6 +110,21 @@ def _account(name: str, found: Mapping[str, str]) -> Account:
     if not NAME.fullmatch(name) or not isinstance(found["hash"], str):
         raise ValueError(name)
     return Account(name, Role(found["role"]), found["hash"])
+
+
+@contextlib.contextmanager
+def changing(path: Path) -> Iterator[dict[str, Account]]:
+    """Every account, to be changed: one such change after the other. Raises AccountsError and OSError."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        accounts = load(path)
+        before = dict(accounts)
+        yield accounts
+        if accounts != before:
+            save(path, accounts)
+    finally:
+        os.close(folder)
 
 
 def save(path: Path, accounts: Mapping[str, Account]) -> None:

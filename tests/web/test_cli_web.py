@@ -11,7 +11,7 @@ import pytest
 from edge.cli import main
 from edge.web.accounts import Account, Role, load, matches
 from tests.support.doord import Doord
-from tests.support.web import PASSWORD, write_config
+from tests.support.web import PASSWORD, write_accounts, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,9 +57,29 @@ def test_an_account_comes_changes_and_goes(
     assert said == ("olga: may sign in\nolga: has a new password and role\nNAME  ROLE\nolga  viewer\nolga: removed\n")
     records = [one for one in doord.ask("events", limit=100)["records"] if one["type"].startswith("login.")]
     assert [one["type"].removeprefix("login.") for one in records] == ["create", "destroy", "create", "destroy"]
+    roles = [one["data"]["details"].get("role") for one in records]
+    assert roles == ["operator", None, "viewer", None], "who may command doors is what an auditor looks for"
     assert {one["data"]["object"]["id"] for one in records} == {"olga"}
     assert {one["data"]["actor"]["id"].partition(":")[0] for one in records} == {"uid"}, "as the kernel says"
     assert PASSWORD not in doord.log.read_bytes().decode("latin-1")
+
+
+@pytest.mark.usefixtures("doord")
+def test_who_is_removed_while_a_password_is_thought_about_stays_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "accounts.json"
+    write_accounts(path, olga="operator", vera="viewer")
+
+    def slowly(_prompt: str) -> str:
+        if "olga" in load(path):
+            assert doorctl(tmp_path, "remove", "olga") == 0
+        return PASSWORD
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr(getpass, "getpass", slowly)
+    assert doorctl(tmp_path, "add", "nina") == 0
+    assert set(load(path)) == {"nina", "vera"}
 
 
 @pytest.mark.parametrize(
