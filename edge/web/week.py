@@ -22,6 +22,7 @@ ALARMS: Final = {
     "lock.held_open": "held open",
     "reader.tamper": "reader tampered with",
     "controller_input.tamper": "input tampered with",
+    "controller_input.triggered": "input triggered",
 }
 TYPES: Final = (OPENED, *ALARMS)
 

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge.web.week import DAYS, begin, weeks
+from edge.catalogue import CATALOGUE, EventClass, Severity
+from edge.web.week import ALARMS, DAYS, begin, weeks
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -39,6 +40,15 @@ def test_the_hour_that_a_night_has_twice_is_one_and_the_one_it_lacks_is_empty() 
 def test_what_is_outside_is_left_out(time: str) -> None:
     today = datetime(2026, 11, 22, 12, tzinfo=BERLIN)
     assert weeks([opened(time)], ["front"], today, BERLIN)["front"].total == 0
+
+
+def test_every_alarm_of_a_door_is_marked() -> None:
+    of_doors = {
+        row.type
+        for row in CATALOGUE.values()
+        if row.event_class is EventClass.ACCESS and row.severity is Severity.ALARM
+    }
+    assert set(ALARMS) == of_doors
 
 
 def test_alarms_are_counted_apart_and_other_doors_and_types_not_at_all() -> None:
