@@ -5,7 +5,7 @@ One rule: whatever has passed here is safe to look up; what it means is `edge.se
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_PAGE: Final = 500
 LONGEST_TEXT: Final = 200
+Value = Annotated[str, Field(max_length=1_000)]
+"""An id, a name or an e-mail address; no half of a surrogate pair, which a bound makes pydantic look at."""
 
 
 class Filters(BaseModel):
@@ -24,15 +26,15 @@ class Filters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    door: list[str] = Field([], max_length=1024)
-    type: list[str] = Field([], max_length=256)
+    door: list[Value] = Field([], max_length=1024)
+    type: list[Value] = Field([], max_length=256)
     event_class: Literal["access", "audit"] | None = Field(None, alias="class")
-    user: list[str] = Field([], max_length=256)
+    user: list[Value] = Field([], max_length=256)
     """An actor's id, name or e-mail."""
-    group: list[str] = Field([], max_length=256)
+    group: list[Value] = Field([], max_length=256)
     """A group's id or name: its present members, and everybody who passed by it."""
     outcome: Literal["granted", "refused"] | None = None
-    code: list[str] = Field([], max_length=256)
+    code: list[Value] = Field([], max_length=256)
     text: str = Field("", max_length=LONGEST_TEXT)
     correlation: str = Field("", max_length=LONGEST_TEXT)
     """Shared by the events of one passage."""

@@ -28,7 +28,8 @@ DEFAULT: Final = "90d"
 CHOICES: Final = {"class": ("access", "audit"), "outcome": ("granted", "refused")}
 LISTS: Final = ("door", "type", "user", "group", "code")
 KEYS: Final = (*LISTS, *CHOICES, "text", "period", "since", "until")
-MOST_GIVEN: Final = 256
+PLACES: Final = ("before", "after")
+"""Where in what is found, and no part of the search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +60,24 @@ class Search:
 
 def search(fields: Sequence[tuple[str, str]], now: datetime) -> Search:
     """Read the fields of an address; `now` is in the zone that its times are meant in."""
-    given: dict[str, tuple[str, ...]] = {}
-    for key, value in fields[:MOST_GIVEN]:
-        if key in KEYS and value.strip():
-            given[key] = (*given.get(key, ()), value.strip())
+    lists: dict[str, list[str]] = {}
+    for key, value in fields:
+        if key not in PLACES and value.strip():
+            lists.setdefault(key, []).append(value.strip())
+    given = {key: tuple(dict.fromkeys(values)) for key, values in lists.items()}
+    known = {key: values for key, values in given.items() if key in KEYS}
     try:
-        return Search(given, _asked(given, now))
+        return Search(known, _asked(given, now))
     except ValueError as error:
-        return Search(given, problem=f"{str(error)[0].upper()}{str(error)[1:]}.")
+        return Search(known, problem=f"{str(error)[0].upper()}{str(error)[1:]}.")
 
 
 def _asked(given: Mapping[str, tuple[str, ...]], now: datetime) -> dict[str, Any]:
+    for key, values in given.items():
+        if key not in KEYS:
+            raise ValueError(f"there is no field {key!r}, expected some of {', '.join(KEYS)}")
+        if key not in LISTS and len(values) > 1:
+            raise ValueError(f"{key} is given twice, as {values[0]!r} and as {values[1]!r}")
     asked: dict[str, Any] = {key: list(given[key]) for key in LISTS if key in given}
     for name in given.get("type", ()):
         if name not in CATALOGUE:

@@ -136,7 +136,6 @@ def test_every_filter_reaches_doord(browser: Browser, doord: FakeDaemon) -> None
         "text": "a&b",
         "since": "2026-11-22T10:00",
         "until": "2026-11-22T11:00:30",
-        "nonsense": "x",
         "period": "1h",
     }
     shown = browser.get("/events", params=query)
@@ -169,6 +168,9 @@ def test_every_filter_reaches_doord(browser: Browser, doord: FakeDaemon) -> None
         ("since=whenever", "is no time"),
         ("outcome=maybe", "is no outcome"),
         ("period=1y", "is no period"),
+        ("Outcome=refused", "There is no field &#39;Outcome&#39;"),
+        ("text=a&text=b", "Text is given twice"),
+        ("door=front&" * 300 + "outcome=granted&outcome=refused", "Outcome is given twice"),
     ],
 )
 def test_what_cannot_be_understood_is_said_and_not_asked(
@@ -179,6 +181,13 @@ def test_what_cannot_be_understood_is_said_and_not_asked(
     assert browser.get(f"/events.csv?{query}").status_code == 400
     assert not doord.of("events")
     assert not doord.of("export")
+
+
+def test_however_many_doors_are_chosen_the_other_filters_count(browser: Browser, doord: FakeDaemon) -> None:
+    doors = [f"d{number}" for number in range(1_024)]
+    assert browser.get("/events", params={"door": doors, "type": "lock.forced_open", "before": "7"}).status_code == 200
+    [asked] = doord.of("events")
+    assert (asked["door"], asked["type"], asked["before"]) == (doors, ["lock.forced_open"], 7)
 
 
 def test_what_doord_refuses_is_said_above_the_form(browser: Browser, doord: FakeDaemon) -> None:
