@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from edge.web.live import stream
-from edge.web.page import for_operators, page_of, posted, see, session_of, who
+from edge.web.page import for_operators, page_of, placed, posted, see, session_of, who
 from edge.web.words import visible
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ async def doors(request: Request) -> Response:
     return page.html(request, "doors.html", doors=shown, down=down, **more)
 
 
+@placed(lambda page: page.streams)
 async def live(request: Request) -> Response:
     """All of them, as they change."""
     page = page_of(request)
@@ -61,6 +62,7 @@ async def live(request: Request) -> Response:
         return {
             "controller": page.words.controller(status),
             "elevators": {lift["id"]: lift["says"] for lift in page.words.elevators(status)},
+            "order": [door["id"] for door in found],
             "doors": {door["id"]: {"tone": door["tone"], "mode": door["mode"], "says": door["says"]} for door in found},
         }
 

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse
 
 from edge.web import scrape
 from edge.web.accounts import AccountsError
+from edge.web.live import OVER
 from edge.web.page import see
 
 if TYPE_CHECKING:
@@ -88,4 +89,6 @@ class Guard:
             query = request.scope["query_string"].decode("latin-1")
             wanted = f"{path}?{query}" if query else path
             return see(f"/sign-in?next={quote(wanted, safe='')}" if path != "/" else "/sign-in")
+        if request.method in SAFE and path.endswith(LIVE):
+            return PlainTextResponse(OVER, media_type="text/event-stream")
         return PlainTextResponse("Please sign in.\n", 401)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from edge.cli.client import Refused
 from edge.web.live import stream
-from edge.web.page import page_of
+from edge.web.page import page_of, placed
 from edge.web.pictures import pictures_of
 from edge.web.searching import CHOICES, PERIODS, Search, search, types
 
@@ -33,11 +33,14 @@ NEIGHBOURS: Final = 250
 HIGHEST: Final = 2**62
 
 
-async def read(request: Request, status: dict[str, Any] | None = None) -> tuple[Search, dict[str, Any]]:
+async def read(request: Request) -> tuple[Search, dict[str, Any]]:
     """What is asked, and the status that it was read with."""
-    page = page_of(request)
-    status = status or await page.link.ask("status")
-    return search(request.query_params.multi_items(), page.words.today(status)), status
+    status = await page_of(request).link.ask("status")
+    return _search(request, status), status
+
+
+def _search(request: Request, status: dict[str, Any]) -> Search:
+    return search(request.query_params.multi_items(), page_of(request).words.today(status))
 
 
 async def events(request: Request) -> Response:
@@ -84,15 +87,18 @@ async def _page(page: Page, asked: Search, before: int | None) -> tuple[list[dic
     return records, before, ""
 
 
+@placed(lambda page: page.streams)
 async def live(request: Request) -> Response:
-    """What comes after the page was made."""
-    page, (asked, _) = page_of(request), await read(request)
+    """What comes after the page was made; it begins without doord too, and says so."""
+    page = page_of(request)
+    asked: Search | None = None
     last = _whole(request.headers.get("last-event-id") or request.query_params.get("after")) or 0
 
     async def news() -> Any:  # noqa: ANN401 -- JSON
-        nonlocal last
+        nonlocal last, asked
         if page.link.status is None:
             return None if page.link.trouble is None else {"trouble": page.link.trouble}
+        asked = asked or _search(request, page.link.status)
         if asked.problem or page.link.committed <= last:
             return {"rows": [], "through": last}
         through = page.link.committed

@@ -1,6 +1,6 @@
 """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): one stream for each open page.
 
-One rule: a stream ends with its session, and there is a bounded number of them.
+One rule: a stream ends with its session, and with nothing else; what goes wrong is said in it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
-from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
+from edge.cli.client import Refused, Unreachable
 from edge.web.page import page_of
+from edge.web.words import visible
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 
     News = Callable[[], Awaitable[Any]]
 
-MOST_STREAMS: Final = 32
 PAUSE_S: Final = 0.3
 """Between two updates of one page: a flood of events is a few updates, for doord too."""
 AGAIN_MS: Final = 2_000
 """How long a browser waits before it connects again."""
+OVER: Final = "event: over\ndata: {}\n\n"
+"""Nobody is signed in here any more; an EventSource tells no script which status it got."""
 
 
 def stream(request: Request, name: str, news: News) -> StreamingResponse:
@@ -34,32 +36,29 @@ def stream(request: Request, name: str, news: News) -> StreamingResponse:
 
     What it has as `through` comes back in the header Last-Event-ID when the browser connects again.
     """
-    if page_of(request).streams >= MOST_STREAMS:
-        raise HTTPException(503, "Too many pages are open.")
     return StreamingResponse(_events(request, name, news), media_type="text/event-stream")
 
 
 async def _events(request: Request, name: str, news: News) -> AsyncIterator[str]:
     page, last = page_of(request), None
-    page.streams += 1
-    try:
-        yield f"retry: {AGAIN_MS}\n\n"
-        async with aclosing(_changes(request)) as changes:
-            async for _ in changes:
-                if page.signed_in(request.state.secret, use=False) is None:
-                    yield "event: over\ndata: {}\n\n"
-                    return
+    yield f"retry: {AGAIN_MS}\n\n"
+    async with aclosing(_changes(request)) as changes:
+        async for _ in changes:
+            if page.signed_in(request.state.secret, use=False) is None:
+                yield OVER
+                return
+            try:
                 said = await news()
-                text = json.dumps(said)
-                if said is None or text == last:
-                    yield ":\n\n"  # shows that we are still here, and us that the browser is
-                    continue
-                last = text
-                place = f"id: {said['through']}\n" if "through" in said else ""
-                yield f"event: {name}\n{place}data: {text}\n\n"
-                await asyncio.sleep(PAUSE_S)
-    finally:
-        page.streams -= 1
+            except (Unreachable, Refused) as error:
+                said = {"trouble": visible(error)}
+            text = json.dumps(said)
+            if said is None or text == last:
+                yield ":\n\n"  # shows that we are still here, and us that the browser is
+                continue
+            last = text
+            place = f"id: {said['through']}\n" if "through" in said else ""
+            yield f"event: {name}\n{place}data: {text}\n\n"
+            await asyncio.sleep(PAUSE_S)
 
 
 def _changes(request: Request) -> AsyncGenerator[None, None]:

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.web.accounts import Account, Role
+from edge.web.places import Placed, Places
 from edge.web.recent import Recent
 from edge.web.sessions import Forms, Session, same
 
@@ -43,6 +44,10 @@ FORM_WITHIN_S: Final = 10.0
 OPEN: Final = frozenset({"sign_in.html", "error.html"})
 """Templates for everybody."""
 FORM: Final = "application/x-www-form-urlencoded"
+MOST_STREAMS: Final = 32
+MOST_STREAMS_OF_ONE: Final = 8
+MOST_DOWNLOADS: Final = 16
+MOST_DOWNLOADS_OF_ONE: Final = 2
 
 
 @dataclass(slots=True)
@@ -69,7 +74,14 @@ class Page:
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """One look at the health at a time."""
     recent: Recent = field(default_factory=Recent)
-    streams: int = 0
+    streams: Places = field(
+        default_factory=lambda: Places(MOST_STREAMS, MOST_STREAMS_OF_ONE, "Too many pages are open. Close one of them.")
+    )
+    downloads: Places = field(
+        default_factory=lambda: Places(
+            MOST_DOWNLOADS, MOST_DOWNLOADS_OF_ONE, "Too many downloads are running. Wait until one of them has ended."
+        )
+    )
     templates: Environment = field(default_factory=lambda: _templates())  # noqa: PLW0108 -- it stands further down
 
     @property
@@ -137,6 +149,19 @@ def for_operators(handler: Handler) -> Handler:
         return await handler(request)
 
     return guarded
+
+
+def placed(places: Callable[[Page], Places]) -> Callable[[Handler], Handler]:
+    """Whoever asks needs one of these places until the answer has ended."""
+
+    def decorate(handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        async def bounded(request: Request) -> Response:
+            return Placed(places(page_of(request)), who(request).name, functools.partial(handler, request))
+
+        return bounded
+
+    return decorate
 
 
 def posted(handler: FormHandler) -> Handler:

@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
@@ -276,6 +277,88 @@ def test_a_page_says_that_it_is_not_live_and_comes_back(tmp_path: Path, house: H
             expect(page.locator("#link")).not_to_contain_text("not live")
             other.doord.sim("front", "open")
             expect(page.locator('[data-door="front"] [data-says="headline"]')).to_have_text("Forced open")
+
+
+def test_a_page_whose_server_was_restarted_goes_to_the_sign_in_and_back(tmp_path: Path, house: House) -> None:
+    write_accounts(tmp_path / "accounts.json", olga="operator")
+    config = write_config(tmp_path)
+    with Doord(config) as doord:
+        with Doorweb(config) as web:
+            port = web.port
+            page = House(doord, f"https://127.0.0.1:{port}", house.browser).signed_in()
+            page.get_by_role("link", name="Events", exact=True).click()
+            expect(page.locator("#link")).to_have_text("New events appear at the top.")
+        expect(page.locator("#link")).to_contain_text("not live")
+        config.write_text(config.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+        with Doorweb(config):
+            expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+            assert page.url.endswith("/sign-in?next=%2Fevents")
+
+
+def test_a_page_that_finds_no_place_comes_back_when_there_is_one(house: House) -> None:
+    """At any status but 200 the browser itself gives up for good."""
+    page = house.signed_in("k8")
+    with contextlib.ExitStack() as others:
+        cookies = {one["name"]: one["value"] for one in page.context.cookies()}
+        client = others.enter_context(httpx2.Client(base_url=house.url, verify=False, cookies=cookies))
+        page.goto(f"{house.url}/health")
+        while others.enter_context(client.stream("GET", "/doors/live")).status_code == 200:
+            pass
+        page.goto(f"{house.url}/doors")
+        expect(page.locator("#link")).to_contain_text("not live")
+        house.doord.sim("front", "open")
+        assert page.evaluate("pause_ms") > page.evaluate("FIRST_MS"), "each further pause is longer"
+    expect(page.locator('[data-door="front"] [data-says="headline"]')).to_have_text("Forced open")
+    expect(page.locator("#link")).not_to_contain_text("not live")
+    assert page.evaluate("pause_ms") == page.evaluate("FIRST_MS")
+    house.doord.sim("front", "close")
+
+
+def test_a_history_that_comes_back_shows_each_record_once(house: House) -> None:
+    page = house.signed_in("k9")
+    page.goto(f"{house.url}/events?type=lock.forced_open")
+    expect(page.locator("#link")).not_to_contain_text("not live")
+    rows = page.locator("#records li")
+    before = rows.count()
+    house.doord.sim("front", "open")
+    expect(rows).to_have_count(before + 1)
+    page.route("**/events/live*", lambda route: route.fulfill(status=503))
+    page.evaluate("stream.close(), stream.dispatchEvent(new Event('error'))")
+    expect(page.locator("#link")).to_contain_text("not live")
+    house.doord.sim("back", "open")
+    page.unroute("**/events/live*")
+    expect(rows.first).to_contain_text("Back door forced open")
+    expect(rows).to_have_count(before + 2)
+    for door in ("front", "back"):
+        house.doord.sim(door, "close")
+
+
+def test_what_needs_somebody_moves_up_and_takes_no_focus(house: House) -> None:
+    page = house.signed_in("k0")
+    names = page.locator(".door h2")
+    expect(names).to_have_text(list(NAMES.values()))
+    link = page.get_by_role("link", name="Unlock Back door")
+    link.focus()
+    house.doord.sim("evil", "open")
+    expect(names).to_have_text([EVIL, "Front door", "Back door"])
+    house.doord.sim("back", "open")
+    expect(names).to_have_text(["Back door", EVIL, "Front door"])
+    expect(link).to_be_focused()
+    house.doord.sim("evil", "close")
+    house.doord.sim("back", "close")
+    expect(names).to_have_text(list(NAMES.values()))
+    expect(link).to_be_focused()
+
+
+def test_a_flood_takes_nobodys_form_away(house: House) -> None:
+    page = house.signed_in("k7")
+    page.goto(f"{house.url}/events?text=front")
+    with page.expect_navigation():
+        page.evaluate("records({reload: true})")
+    page.get_by_label("Text").fill("fro")
+    page.evaluate("records({reload: true})")
+    expect(page.locator("#link")).to_contain_text("reload this page")
+    expect(page.get_by_label("Text")).to_have_value("fro")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from edge.web.live import MOST_STREAMS
-from tests.support.control import FakeDaemon, door, pages, record, status
+from edge.web.page import MOST_STREAMS_OF_ONE
+from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
 from tests.support.web import PASSWORD, Doorweb, answers, token, write_accounts, write_config
 
 if TYPE_CHECKING:
@@ -101,6 +101,16 @@ def test_a_door_that_changes_is_told(client: httpx2.Client, watched: Watched) ->
         )
 
 
+def test_what_needs_somebody_comes_first_also_when_it_comes_live(client: httpx2.Client, watched: Watched) -> None:
+    two = {"front": door(), "back": door()}
+    watched.items = [{"status": status(doors=two)}]
+    with client.stream("GET", "/doors/live") as answer:
+        told = events(answer)
+        assert next(told)[1]["order"] == ["front", "back"]
+        watched.put({"status": status(doors={**two, "back": door(alarm="forced_open")})})
+        assert next(told)[1]["order"] == ["back", "front"]
+
+
 def test_many_pages_are_one_stream_of_doord(client: httpx2.Client, watched: Watched) -> None:
     with client.stream("GET", "/doors/live") as one, client.stream("GET", "/events/live?after=0") as two:
         assert next(events(one))[0] == "doors"
@@ -156,15 +166,60 @@ def test_a_stream_ends_with_its_session(client: httpx2.Client, watched: Watched,
         assert next(told, None) is None
 
 
-def test_there_are_so_many_streams_and_they_end_with_their_browsers(client: httpx2.Client, watched: Watched) -> None:
+def test_a_stream_begins_without_the_daemon_and_says_so(client: httpx2.Client, watched: Watched) -> None:
+    """A status of 503 would end it for good in the browser."""
+    with client.stream("GET", "/doors/live") as other:
+        told = events(other)
+        next(told)
+        watched.end()
+        next(told)
+        for path in ("/doors/live", "/events/live?after=0"):
+            with client.stream("GET", path) as answer:
+                assert answer.status_code == 200
+                assert next(events(answer))[1] == {"trouble": "the daemon hung up"}
+
+
+def test_a_question_that_fails_is_said_and_the_stream_goes_on(
+    client: httpx2.Client, watched: Watched, doord: FakeDaemon
+) -> None:
+    def refuse(_ask: dict[str, Any]) -> None:
+        raise RefusalError("log_unavailable", "the disk is gone")
+
+    with client.stream("GET", "/events/live?after=3") as answer:
+        told = events(answer)
+        next(told)
+        doord.answers["events"] = refuse
+        watched.put({"record": record(5)})
+        assert next(told) == ("records", {"trouble": "the disk is gone"})
+        doord.answers["events"] = pages([record(n) for n in range(1, 6)])
+        watched.put({"record": record(5)})
+        assert [row["sequence"] for row in next(told)[1]["rows"]] == [4, 5]
+
+
+def test_who_is_not_signed_in_is_told_so_in_the_stream(client: httpx2.Client, doord: FakeDaemon) -> None:
+    """A browser gives up for good at any status but 200, and its script cannot tell one from another."""
+    client.cookies.clear()
+    before = len(doord.asked)
+    for path in ("/doors/live", "/events/live?after=0"):
+        with client.stream("GET", path) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            assert list(events(answer)) == [("over", {})]
+    assert client.post("/doors/live").status_code == 401
+    assert len(doord.asked) == before
+
+
+def test_an_account_has_so_many_streams_and_they_end_with_their_browsers(
+    client: httpx2.Client, watched: Watched
+) -> None:
     held = []
-    for _ in range(MOST_STREAMS):
+    for _ in range(MOST_STREAMS_OF_ONE):
         context = client.stream("GET", "/doors/live")
         answer = context.__enter__()
         assert answer.status_code == 200
         held.append(context)
     with client.stream("GET", "/doors/live") as refused:
-        assert refused.status_code == 503
+        assert refused.status_code == 429
+        assert "Too many pages are open." in refused.read().decode()
     for context in held:
         context.__exit__(None, None, None)
     for _ in range(2_000):

@@ -3,6 +3,10 @@
 
 const body = document.body;
 const news = document.getElementById("news");
+const FIRST_MS = 2_000;
+const LONGEST_MS = 60_000;
+let typed = false;
+document.addEventListener("input", () => { typed = true; });
 
 function say(text) {
   if (news) news.textContent = text;
@@ -29,6 +33,24 @@ function connection(trouble) {
   if (trouble) say(`Not live: ${trouble}`);
 }
 
+// A page that somebody is filling in is not taken away.
+function anew() {
+  if (typed || document.querySelector("main form:focus-within")) {
+    connection("there is more than fits, reload this page");
+  } else {
+    location.reload();
+  }
+}
+
+// What has the focus stays where it is and the others move around it: an element that is moved loses the focus.
+function sort(cards) {
+  const list = cards[0].parentElement;
+  if (cards.every((card, place) => card === list.children[place])) return;
+  const place = Math.max(0, cards.findIndex((card) => card.contains(document.activeElement)));
+  cards[place].before(...cards.slice(0, place));
+  cards[place].after(...cards.slice(place + 1));
+}
+
 function doors(said) {
   if (said.trouble) {
     connection(said.trouble);
@@ -48,7 +70,7 @@ function doors(said) {
   const shown = document.querySelectorAll("[data-door]");
   const ids = Object.keys(said.doors);
   if (shown.length !== ids.length || [...shown].some((card) => !(card.dataset.door in said.doors))) {
-    location.reload();
+    anew();
     return;
   }
   for (const card of shown) {
@@ -60,6 +82,8 @@ function doors(said) {
     card.dataset.tone = door.tone;
     card.dataset.mode = door.mode;
   }
+  const cards = new Map([...shown].map((card) => [card.dataset.door, card]));
+  if (cards.size) sort(said.order.map((id) => cards.get(id)));
 }
 
 function records(said) {
@@ -69,7 +93,7 @@ function records(said) {
   }
   connection("");
   if (said.reload) {
-    location.reload();
+    anew();
     return;
   }
   const list = document.getElementById("records");
@@ -90,17 +114,40 @@ function records(said) {
   }
 }
 
-if (body.dataset.live) {
-  const stream = new EventSource(body.dataset.live);
-  stream.addEventListener("doors", (event) => doors(JSON.parse(event.data)));
-  stream.addEventListener("records", (event) => records(JSON.parse(event.data)));
+let stream = null;
+let again = 0;
+let pause_ms = FIRST_MS;
+let through = "";
+
+function connect() {
+  const address = new URL(body.dataset.live, location.href);
+  if (through) address.searchParams.set("after", through);
+  stream = new EventSource(address);
+  for (const [name, show] of Object.entries({ doors, records })) {
+    stream.addEventListener(name, (event) => {
+      pause_ms = FIRST_MS;
+      through = event.lastEventId || through;
+      show(JSON.parse(event.data));
+    });
+  }
   stream.addEventListener("over", () => {
     stream.close();
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
   });
-  stream.addEventListener("open", () => connection(""));
-  stream.addEventListener("error", () => connection("no connection to the controller"));
+  stream.addEventListener("error", () => {
+    connection("no connection to the controller");
+    if (stream.readyState !== EventSource.CLOSED) return; // the browser itself tries again
+    again = setTimeout(connect, pause_ms);
+    pause_ms = Math.min(2 * pause_ms, LONGEST_MS);
+  });
+}
+
+if (body.dataset.live) {
+  connect();
   // a page that is left must not hold one of the few connections that a browser has
-  window.addEventListener("pagehide", () => stream.close());
+  window.addEventListener("pagehide", () => {
+    clearTimeout(again);
+    stream.close();
+  });
   window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }

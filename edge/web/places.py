@@ -1,0 +1,53 @@
+"""So many answers at the same time: of one account, and of all.
+
+One rule: a place is held around the whole answer, so it is counted before anything is sent, and always given back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from starlette.types import Receive, Scope, Send
+
+
+class Places:
+    """Which account holds how many."""
+
+    def __init__(self, most: int, most_of_one: int, full: str) -> None:
+        """`full` is the sentence for whoever finds none."""
+        self._most, self._most_of_one, self._full = most, most_of_one, full
+        self._held: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def hold(self, account: str) -> Iterator[None]:
+        """One of them. Raises HTTPException when there is none left."""
+        if self._held[account] >= self._most_of_one or self._held.total() >= self._most:
+            raise HTTPException(429, self._full)
+        self._held[account] += 1
+        try:
+            yield
+        finally:
+            self._held[account] -= 1
+
+
+class Placed(Response):
+    """An answer that is made and sent in a place of this account."""
+
+    def __init__(self, places: Places, account: str, make: Callable[[], Awaitable[Response]]) -> None:
+        """Nothing is held or made before it is sent."""
+        super().__init__()
+        self._places, self._account, self._make = places, account, make
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Make it and send it, to the end."""
+        with self._places.hold(self._account):
+            answer = await self._make()
+            await answer(scope, receive, send)
