@@ -68,6 +68,8 @@ class _Login(_Ask):
     """Where they came from."""
     role: str | None = Field(None, pattern="^[a-z]{1,40}$")
     """What the account may do."""
+    left_out: int | None = Field(None, ge=1, le=2**53)
+    """How many of the same kind before this one were too many to be recorded."""
 
 
 class _Replay(_Ask):
@@ -190,6 +192,8 @@ class Service:
         details: dict[str, Json] = {} if ask.address is None else {"address": ask.address}
         if ask.role is not None:
             details["role"] = ask.role
+        if ask.left_out is not None:
+            details["left_out"] = ask.left_out
         event = Event(f"login.{ask.action}", at_ns, login, actor, success=success, code=ask.code, details=details)
         self._host.log.append([event])
         return {}

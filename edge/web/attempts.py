@@ -1,11 +1,11 @@
-"""How often somebody may try to sign in: after a few failures each further one takes twice as long to come.
+"""How often somebody may try to sign in, where each further failure takes twice as long to come, or leave a record.
 
 One rule: an attempt counts before its password is looked at, so that many at once are not one.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,8 @@ FORGOTTEN_S: Final = 3_600.0
 MOST: Final = 4_096
 """Names and addresses remembered; the one heard of longest ago is forgotten first."""
 RECORDED_A_MINUTE: Final = 10
+"""Of each kind."""
+MINUTE_S: Final = 60
 
 
 @dataclass(slots=True)
@@ -72,18 +74,33 @@ class Attempts:
             found.count -= 1
 
 
+@dataclass(slots=True)
+class _Minute:
+    since_ns: int
+    taken: int = 0
+
+
 class Allowance:
-    """At most so many a minute: a flood of failures must not become a flood of records."""
+    """At most so many a minute of each kind: a flood of requests must not become a flood of records.
+
+    Nobody outside may make up a kind: each is remembered for good.
+    """
 
     def __init__(self, now_ns: Callable[[], int], most: int = RECORDED_A_MINUTE) -> None:
         """`now_ns` is a clock that is never set."""
         self._now_ns, self._most = now_ns, most
-        self._since_ns, self._used = 0, 0
+        self._minutes: dict[str, _Minute] = {}
+        self.refused: Counter[str] = Counter()
+        """How many of each kind, until somebody takes it out."""
 
-    def take(self) -> bool:
-        """Whether one more is allowed now."""
+    def take(self, kind: str) -> bool:
+        """Whether one more of this kind is allowed now."""
         now_ns = self._now_ns()
-        if self._used == 0 or now_ns - self._since_ns >= 60 * S_NS:
-            self._since_ns, self._used = now_ns, 0
-        self._used += 1
-        return self._used <= self._most
+        minute = self._minutes.get(kind)
+        if minute is None or now_ns - minute.since_ns >= MINUTE_S * S_NS:
+            minute = self._minutes[kind] = _Minute(now_ns)
+        if minute.taken >= self._most:
+            self.refused[kind] += 1
+            return False
+        minute.taken += 1
+        return True

@@ -1,6 +1,7 @@
 """The history as a file: CSV, page by page as the browser takes it.
 
-One rule: who asked for it, that it was downloaded and how it ended are records, as with `doorctl export`.
+One rule: who asked for it, that it was downloaded and how it ended are records, as with `doorctl export`;
+so there is a bounded number of them, or whoever may read the history could write it away.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from starlette.routing import Route
 from edge.cli.client import Refused, Unreachable
 from edge.report_file import write_csv
 from edge.web.history import read
-from edge.web.page import page_of, who
+from edge.web.page import page_of, placed, who
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,12 +34,15 @@ _ENDINGS: Final[set[asyncio.Task[None]]] = set()
 """The loop itself holds on to no task."""
 
 
+@placed(lambda page: page.downloads)
 async def download(request: Request) -> Response:
     """Everything that fits, the oldest first, up to now."""
     page, account = page_of(request), who(request).name
     asked, status = await read(request)
     if asked.problem:
         raise HTTPException(400, asked.problem)
+    if not page.allowance.take(f"download {account}"):
+        raise HTTPException(429, "Too many downloads, and each is recorded. Try again in a minute.")
     name = f"events-{status['controller']['id']}-{page.words.today(status):%Y-%m-%d-%H%M}.csv"
     begun = await page.link.ask("export", account, action="create", name=name, filters=asked.asked)
     await page.link.ask("export", account, action="download", export=begun["export"])

@@ -10,15 +10,17 @@ import ipaddress
 import logging
 import math
 import secrets
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from edge.cli.client import Refused, Unreachable
 from edge.web.accounts import LONGEST_PASSWORD, NAME
-from edge.web.attempts import ACCOUNT_CAP_S, ADDRESS_CAP_S
+from edge.web.attempts import ACCOUNT_CAP_S, ADDRESS_CAP_S, MINUTE_S
 from edge.web.page import page_of, posted, read_form, see, who
 from edge.web.sessions import same
 
@@ -36,6 +38,18 @@ HOME: Final = "/doors"
 STRANGER: Final = "(unknown)"
 """A name that no account has; people type passwords into the wrong field."""
 FORM_COOKIE: Final = "-form"
+WRONG: Final = "wrong_password"
+LIMITED: Final = "rate_limited"
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why somebody is not signed in."""
+
+    code: str
+    text: str
+    wait_s: float = 0.0
+    """How long it is of no use to try again."""
 
 
 async def show(request: Request) -> Response:
@@ -52,48 +66,58 @@ async def sign_in(request: Request) -> Response:
     if not bound or not same(form.get("csrf", ""), page.forms.token(bound)):
         return _form(request, next_, 403, "The form had been open for too long. Please try again.")
     name, password = form.get("name", "").strip().lower(), form.get("password", "")
-    account = await _checked(request, page, name, password)
-    if not isinstance(account, str):
-        await page.link.ask("login", account.name, action="sign_in", login=account.name, address=address_of(request))
-        page.sessions.end(request.state.secret)
-        response = see(home(next_))
-        _set_cookie(page, response, page.cookie, page.sessions.begin(account))
+    found = await _checked(request, page, name, password)
+    if isinstance(found, _Refusal):
+        response = _form(request, next_, 429 if found.wait_s else 403, found.text)
+        if found.wait_s:
+            response.headers["Retry-After"] = str(math.ceil(found.wait_s))
+        known = name if NAME.fullmatch(name) and page.accounts.get(name) else STRANGER
+        # after the answer: how long that takes must not tell whether the failure is recorded, and so the name known
+        response.background = BackgroundTask(_record_failure, request, page, known, found.code)
         return response
-    code, _, text = account.partition(":")
-    await _record_failure(request, page, name, code)
-    response = _form(request, next_, 429 if code == "rate_limited" else 403, text)
-    if code == "rate_limited":
-        response.headers["Retry-After"] = str(math.ceil(page.attempts.wait_s(_keys(request, name))))
+    await page.link.ask("login", found.name, action="sign_in", login=found.name, address=address_of(request))
+    page.sessions.end(request.state.secret)
+    response = see(home(next_))
+    _set_cookie(page, response, page.cookie, page.sessions.begin(found))
     return response
 
 
-async def _checked(request: Request, page: Page, name: str, password: str) -> Account | str:
-    """The account, or a code and a sentence."""
+async def _checked(request: Request, page: Page, name: str, password: str) -> Account | _Refusal:
+    """The account of this name and password, unless there was too much of it."""
     keys = _keys(request, name)
     wait_s = page.attempts.wait_s(keys)
     if wait_s > 0:
-        return f"rate_limited:Too many failures. Try again in {math.ceil(wait_s)} seconds."
+        return _Refusal(LIMITED, f"Too many failures. Try again in {math.ceil(wait_s)} seconds.", wait_s)
     page.attempts.count(*keys)
     account = None
     if len(password) <= LONGEST_PASSWORD and len(name) <= LONGEST_PASSWORD:
         async with page.hashing:
             account = await asyncio.to_thread(page.accounts.check, name, password)
     if account is None:
-        return "wrong_password:The name or the password is wrong."
+        return _Refusal(WRONG, "The name or the password is wrong.")
     by_account, by_address = keys
     page.attempts.forget(by_account)
     page.attempts.take_back(by_address)
+    if not page.allowance.take(f"sign_in {account.name}"):
+        return _Refusal(LIMITED, "Too many sign-ins. Try again in a minute.", MINUTE_S)
     return account
 
 
-async def _record_failure(request: Request, page: Page, name: str, code: str) -> None:
-    if not page.allowance.take():
+async def _record_failure(request: Request, page: Page, known: str, code: str) -> None:
+    """So many of each account, of strangers, and of those that nobody even looked at: none of them hides another."""
+    kind = code if code == LIMITED else f"{code} {known}"
+    if not page.allowance.take(kind):
+        if page.allowance.refused[kind] == 1:
+            LOG.warning("more failed sign-ins than are recorded (%s); the next record says how many", kind)
         return
-    known = name if NAME.fullmatch(name) and page.accounts.get(name) else STRANGER
+    left_out = page.allowance.refused.pop(kind, 0)
+    facts: dict[str, Any] = {"code": code, "address": address_of(request)} | (
+        {"left_out": left_out} if left_out else {}
+    )
     try:
-        await page.link.ask("login", known, action="sign_in", login=known, code=code, address=address_of(request))
+        await page.link.ask("login", known, action="sign_in", login=known, **facts)
     except (Unreachable, Refused) as error:  # it failed anyway; the journal still tells
-        LOG.warning("a failed sign-in (%s) could not be recorded: %s", code, error)
+        LOG.warning("%d failed sign-ins (%s) could not be recorded: %s", 1 + left_out, kind, error)
 
 
 @posted

@@ -77,11 +77,16 @@ def test_no_more_names_are_remembered_than_fit(time: Time) -> None:
     assert "account 0" not in attempts._failures
 
 
-def test_so_many_a_minute_are_recorded(time: Time) -> None:
+def test_so_many_a_minute_are_allowed_of_each_kind(time: Time) -> None:
     allowance = Allowance(time, 3)
-    assert [allowance.take() for _ in range(5)] == [True] * 3 + [False] * 2
-    time.on(60)
-    assert allowance.take()
+    assert [allowance.take("olga") for _ in range(5)] == [True] * 3 + [False] * 2
+    assert allowance.take("vera")
+    assert allowance.refused == {"olga": 2}
+    time.on(59)
+    assert not allowance.take("olga")
+    time.on(1)
+    assert [allowance.take("olga") for _ in range(4)] == [True] * 3 + [False]
+    assert allowance.refused == {"olga": 4}, "until somebody says so"
 
 
 def test_a_session_ends_when_nobody_uses_it(time: Time) -> None:

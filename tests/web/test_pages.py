@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge.report_file import COLUMNS, write_csv
+from edge.web.attempts import RECORDED_A_MINUTE
 from edge.web.history import ROWS
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
 from tests.support.web import Browser, answers, page_in, write_accounts
@@ -31,7 +32,7 @@ def doord(tmp_path: Path) -> Iterator[FakeDaemon]:
 def browser(tmp_path: Path, doord: FakeDaemon) -> Browser:
     assert doord
     write_accounts(tmp_path / "accounts.json", olga="operator", vera="viewer")
-    made = Browser(page_in(tmp_path))
+    made = Browser(page_in(tmp_path, now_ns=lambda: 10**12))  # however slow we are, it is the same minute
     assert made.sign_in("olga").status_code == 303
     return made
 
@@ -296,6 +297,20 @@ def test_nothing_is_downloaded_without_a_record(browser: Browser, doord: FakeDae
     doord.answers["export"] = refuse
     assert browser.get("/events.csv").status_code == 400
     assert not doord.of("events")
+
+
+def test_so_many_downloads_a_minute_and_no_record_of_more(browser: Browser, doord: FakeDaemon) -> None:
+    """Or a viewer could write the history away: each leaves three records."""
+    for _ in range(RECORDED_A_MINUTE):
+        assert browser.get("/events.csv?text=nothingfits").status_code == 200
+    refused = browser.get("/events.csv?text=nothingfits")
+    assert refused.status_code == 429
+    assert "Too many downloads, and each is recorded. Try again in a minute." in refused.text
+    assert len(doord.of("export")) == 3 * RECORDED_A_MINUTE
+    assert browser.get("/events").status_code == 200, "looking leaves no record"
+    browser.cookies.delete("__Host-doorweb")
+    assert browser.sign_in("vera").status_code == 303
+    assert browser.get("/events.csv").status_code == 200, "one account is nothing to another"
 
 
 # --- activity and health -------------------------------------------------------------------------

@@ -9,9 +9,10 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from edge.web.app import application
-from edge.web.page import MOST_STREAMS, MOST_STREAMS_OF_ONE
+from edge.web.page import MOST_DOWNLOADS_OF_ONE, MOST_STREAMS, MOST_STREAMS_OF_ONE
 from edge.web.places import Places
-from tests.support.web import page_in, write_accounts
+from tests.support.control import FakeDaemon
+from tests.support.web import answers, page_in, write_accounts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,3 +88,10 @@ def test_a_stream_that_never_begins_holds_nothing(page: Page) -> None:
     accounts = ["k1"] * MOST_STREAMS_OF_ONE
     assert set(asyncio.run(_statuses(page, "/events/live?after=x", accounts))) == {400}
     assert set(asyncio.run(_statuses(page, "/events/live?after=0", accounts))) == {200}
+
+
+def test_downloads_that_come_at_once_are_counted_before_anything_is_recorded(page: Page, tmp_path: Path) -> None:
+    with FakeDaemon(tmp_path / "doord.sock", **answers()) as doord:
+        found = asyncio.run(_statuses(page, "/events.csv", ["k1"] * 5 + ["k2"]))
+    assert (found.count(200), found.count(429)) == (MOST_DOWNLOADS_OF_ONE + 1, 5 - MOST_DOWNLOADS_OF_ONE)
+    assert [ask["action"] for ask in doord.of("export")].count("create") == MOST_DOWNLOADS_OF_ONE + 1

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 
+from edge.web.app import application
 from edge.web.attempts import FREE, RECORDED_A_MINUTE
 from edge.web.signing import home
 from tests.support.control import FakeDaemon
-from tests.support.web import PASSWORD, Browser, answers, page_in, token, write_accounts
+from tests.support.doord import Doord
+from tests.support.waiting import until
+from tests.support.web import PASSWORD, Browser, answers, page_in, token, write_accounts, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
     write_accounts(tmp_path / "accounts.json", olga="operator", vera="viewer")
-    return page_in(tmp_path)
+    return page_in(tmp_path, now_ns=lambda: 10**12)  # however slow we are, it is the same minute
 
 
 @pytest.fixture
@@ -114,10 +119,104 @@ def test_after_a_few_failures_nobody_is_even_asked(browser: Browser, doord: Fake
     assert logins(doord)[-1]["code"] == "rate_limited"
 
 
-def test_a_flood_of_failures_is_no_flood_of_records(browser: Browser, doord: FakeDaemon) -> None:
-    for _ in range(RECORDED_A_MINUTE + 5):
+def test_a_flood_of_failures_is_no_flood_of_records_and_is_counted(
+    tmp_path: Path, doord: FakeDaemon, caplog: pytest.LogCaptureFixture
+) -> None:
+    time = [10**12]
+    write_accounts(tmp_path / "accounts.json", olga="operator")
+    browser = Browser(page_in(tmp_path, now_ns=lambda: time[0]))
+    for _ in range(FREE + RECORDED_A_MINUTE + 7):
         browser.sign_in("olga", "wrong")
-    assert len(logins(doord)) == RECORDED_A_MINUTE
+    assert [one["code"] for one in logins(doord)] == ["wrong_password"] * FREE + ["rate_limited"] * RECORDED_A_MINUTE
+    assert [line.message for line in caplog.records if line.name == "edge.web.signing"] == [
+        "more failed sign-ins than are recorded (rate_limited); the next record says how many"
+    ]
+    for code, left_out in (("wrong_password", None), ("rate_limited", 7), ("rate_limited", None)):
+        time[0] += 60 * 10**9 if code == "wrong_password" else 0
+        browser.sign_in("olga", "wrong")
+        assert (logins(doord)[-1]["code"], logins(doord)[-1].get("left_out")) == (code, left_out)
+
+
+def test_the_log_says_how_many_were_left_out(tmp_path: Path) -> None:
+    time = [10**12]
+    write_accounts(tmp_path / "accounts.json", olga="operator")
+    with Doord(write_config(tmp_path)) as doord:
+        browser = Browser(page_in(tmp_path, now_ns=lambda: time[0]))
+        for _ in range(FREE + RECORDED_A_MINUTE + 3):
+            browser.sign_in("olga", "wrong")
+        time[0] += 60 * 10**9
+        for _ in range(2):
+            browser.sign_in("olga", "wrong")
+
+        def told() -> list[Any]:
+            return [one["data"] for one in doord.ask("events", type=["login.sign_in"])["records"]]
+
+        until(lambda: len(told()) == FREE + RECORDED_A_MINUTE + 2)
+        found = told()
+    assert found[-1]["details"] == {"address": "192.0.2.7", "left_out": 3}
+    assert [one["details"].get("left_out") for one in found[:-1]] == [None] * (FREE + RECORDED_A_MINUTE + 1)
+    assert {one["object"]["id"] for one in found} == {"olga"}
+
+
+def test_strangers_hide_no_attack_on_an_account(page: Page, browser: Browser, doord: FakeDaemon) -> None:
+    for _ in range(16):
+        browser.sign_in("nobody", "wrong")
+    for n in range(RECORDED_A_MINUTE):  # from as many addresses as it takes
+        Browser(page, f"198.51.100.{n}").sign_in("nothing", "wrong")
+    for _ in range(FREE):
+        Browser(page, "203.0.113.1").sign_in("olga", "wrong")
+    Browser(page, "203.0.113.2").sign_in("vera", "wrong")
+    told = [(one["login"], one["code"]) for one in logins(doord)]
+    assert told.count(("olga", "wrong_password")) == FREE
+    assert told[-1] == ("vera", "wrong_password")
+    assert len(told) == 2 * RECORDED_A_MINUTE + FREE + 1
+
+
+def test_an_answer_does_not_wait_for_the_record_of_the_failure(tmp_path: Path) -> None:
+    """Or it would come sooner for a name whose failures are no longer recorded, and tell which names there are."""
+    write_accounts(tmp_path / "accounts.json", olga="operator")
+    events: list[str] = []
+
+    class Asked:
+        async def ask(self, op: str, who: str, **_body: Any) -> None:
+            events.append(f"{op} {who}")
+
+    page = page_in(tmp_path, link=Asked())
+    form = urlencode({"csrf": page.forms.token("x"), "name": "olga", "password": "wrong"}).encode()
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/sign-in",
+        "query_string": b"",
+        "client": ("192.0.2.7", 50_000),
+        "headers": [
+            (b"cookie", f"{page.cookie}-form=x".encode()),
+            (b"content-type", b"application/x-www-form-urlencoded"),
+        ],
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": form}
+
+    async def send(message: Any) -> None:
+        events.append(message["type"])
+
+    asyncio.run(application(page)(scope, receive, send))
+    assert events == ["http.response.start", "http.response.body", "login olga"]
+
+
+def test_whoever_knows_a_password_writes_the_history_away_no_more_than_others(
+    page: Page, browser: Browser, doord: FakeDaemon
+) -> None:
+    for _ in range(RECORDED_A_MINUTE):
+        assert browser.sign_in("vera").status_code == 303
+        browser.cookies.delete(page.cookie)
+    refused = browser.sign_in("vera")
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
+    assert "Too many sign-ins" in refused.text
+    assert browser.get("/doors").status_code == 303, "nobody is signed in without a record"
+    assert browser.sign_in("olga").status_code == 303
+    assert [one["code"] for one in logins(doord) if "code" in one] == ["rate_limited"]
 
 
 def test_another_address_is_not_held_up_by_it_but_the_account_is(page: Page, browser: Browser) -> None:
