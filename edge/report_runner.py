@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -21,7 +21,7 @@ from edge.search_words import UnknownGroupError
 from edge.searches import Filters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import tzinfo
 
     from edge.clock import Clock
@@ -63,6 +63,10 @@ class _Job:
     rhythm: Rhythm
     look_us: int = 0
     """When to look the next time."""
+    looked_us: int = 0
+    """What the calendar showed at the last look."""
+    wrote: dict[Path, int] = field(default_factory=dict)
+    """Files of this run, and when each was due."""
 
 
 class ReportRunner:
@@ -93,17 +97,19 @@ class ReportRunner:
         """Write what is due."""
         clock = self._host.clock
         now_us = clock.wall_us()
-        if now_us < job.look_us or clock.quality() is ClockQuality.UNSYNCED:
+        if clock.quality() is ClockQuality.UNSYNCED:
             return
-        loop = asyncio.get_running_loop()
+        set_back, job.looked_us = now_us < job.looked_us, now_us
+        if now_us < job.look_us and not set_back:
+            return
         try:
-            there = await loop.run_in_executor(threads, self._there, job)
+            dues = await asyncio.get_running_loop().run_in_executor(threads, self._dues, job, now_us, set_back)
         except OSError as error:
             job.look_us = now_us + AGAIN_US
             export = self._desk.create(f"{job.name}.{job.report.format}", {**job.report.filters()}, SYSTEM)
             self._desk.finished(export, 0, "failed", {"error": str(error)})
             return
-        for due in missing(job.rhythm, now_us, there, job.report.keep):
+        for due in dues:
             if not await self._write(threads, job, due):
                 job.look_us = now_us + AGAIN_US
                 return
@@ -111,16 +117,14 @@ class ReportRunner:
 
     async def _write(self, threads: ThreadPoolExecutor, job: _Job, due: Due) -> bool:
         """Write one report, and record what came of it; False when it has to be tried again."""
-        span = {"since_us": due.since_us, "until_us": due.until_us}
-        filters = Filters.model_validate({**job.report.filters(), **span})
         file = job.report.folder / file_name(job.name, due, job.report.format)
-        through, log = self._host.log.committed, Path(self._host.log.health().path)
+        through, filters = self._host.log.committed, _filters(job, due)
         export = self._desk.create(file.name, shown(filters), SYSTEM)
         rows, code = 0, None
         also: dict[str, Json] = {}
         try:
             query = replace(filters.query(self._host.directory()), before=through + 1)
-            rows = await asyncio.get_running_loop().run_in_executor(threads, self._file, job, file, query, log)
+            rows = await asyncio.get_running_loop().run_in_executor(threads, self._file, job, due, file, query)
             also = {"file": str(file)}
         except (OSError, UnknownGroupError) as error:
             code, also = "failed", {"error": str(error)}
@@ -133,16 +137,45 @@ class ReportRunner:
 
     # --- in the thread ---
 
+    def _dues(self, job: _Job, now_us: int, set_back: bool) -> list[Due]:
+        """What has to be written now.
+
+        A calendar that was ahead for an hour must not cost the reports that are there: what it wrote is taken
+        back, and what was missed is made up for only where there is something to tell.
+        """
+        if set_back:
+            for file in [file for file, at_us in job.wrote.items() if at_us > now_us]:
+                file.unlink(missing_ok=True)
+                del job.wrote[file]
+        dues = missing(job.rhythm, now_us, self._there(job), job.report.keep)
+        return [due for due in dues if due is dues[-1] or self._something(job, due)]
+
+    def _something(self, job: _Job, due: Due) -> bool:
+        try:
+            query = _filters(job, due).query(self._host.directory())
+        except UnknownGroupError:
+            return True  # it is said where the report is written
+        return next(self._walk(query), None) is not None
+
     def _there(self, job: _Job) -> list[str]:
         folder = job.report.folder
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         return labels(job.name, job.report.every, job.report.format, [path.name for path in folder.iterdir()])
 
-    def _file(self, job: _Job, file: Path, query: Query, log: Path) -> int:
+    def _file(self, job: _Job, due: Due, file: Path, query: Query) -> int:
+        count = written(file, (self._host.cloudevent(record) for record in self._walk(query)))  # type: ignore[misc]  # an object
+        job.wrote[file] = due.at_us
+        for label in [label for label in self._there(job) if label <= due.label][: -job.report.keep]:
+            old = job.report.folder / f"{job.name}-{label}.{job.report.format}"
+            old.unlink(missing_ok=True)
+            job.wrote.pop(old, None)
+        return count
+
+    def _walk(self, query: Query) -> Iterator[Record]:
         from edge.log_walk import walk  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
 
-        found = walk(log, query, lambda: not self._stop.wait(self._breath_s))
-        count = written(file, (self._host.cloudevent(record) for record in found))  # type: ignore[misc]  # an object
-        for label in self._there(job)[: -job.report.keep]:
-            (job.report.folder / f"{job.name}-{label}.{job.report.format}").unlink(missing_ok=True)
-        return count
+        return walk(Path(self._host.log.health().path), query, lambda: not self._stop.wait(self._breath_s))
+
+
+def _filters(job: _Job, due: Due) -> Filters:
+    return Filters.model_validate({**job.report.filters(), "since_us": due.since_us, "until_us": due.until_us})

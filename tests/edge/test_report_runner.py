@@ -126,6 +126,13 @@ def test_nothing_is_due_while_nobody_vouches_for_the_calendar(tmp_path: Path) ->
     with_log(tmp_path, use, quality=ClockQuality.UNSYNCED)
 
 
+async def a_passage_a_day(held: Journal, *days: int) -> None:
+    """On these days of November; it is the 22nd."""
+    for day in days:
+        ago_ns = (22 - day) * 24 * HOUR * 1_000
+        await held.write(opened(held.clock.now_ns() - ago_ns, day))
+
+
 def test_missed_days_are_made_up_for_and_old_ones_go(tmp_path: Path) -> None:
     ours = tmp_path / "reports" / "doors-2026-11-17.csv"
     ours.parent.mkdir()
@@ -133,6 +140,7 @@ def test_missed_days_are_made_up_for_and_old_ones_go(tmp_path: Path) -> None:
     ours.with_name("others-2020-01-01.csv").write_text("not ours")
 
     async def use(held: Journal, folder: Path) -> None:
+        await a_passage_a_day(held, 19, 20, 21)
         async with running(held, folder, keep=3):
             await held.until(lambda: len(exports(held)) == 6)
             ours = [f"doors-2026-11-{day}.csv" for day in (19, 20, 21)]
@@ -140,6 +148,45 @@ def test_missed_days_are_made_up_for_and_old_ones_go(tmp_path: Path) -> None:
             await later(held, 24)
             await held.until(lambda: len(exports(held)) == 8)
             assert names(folder) == [*ours[1:], "doors-2026-11-22.csv", "others-2020-01-01.csv"]
+
+    with_log(tmp_path, use)
+
+
+def test_a_calendar_that_was_ahead_costs_no_report_and_stops_none(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "doors-2026-11-16.csv").write_text("of an earlier run")
+
+    async def use(held: Journal, folder: Path) -> None:
+        await a_passage_a_day(held, 17, 18, 19, 20, 21)
+        async with running(held, folder, keep=5):
+            await held.until(lambda: len(exports(held)) == 10)
+            kept = [f"doors-2026-11-{day}.csv" for day in range(17, 22)]
+            await held.eventually(lambda: names(folder) == kept)
+            await later(held, 24 * 30)
+            await held.until(lambda: len(exports(held)) == 12)
+            assert names(folder) == [*kept[1:], "doors-2026-12-21.csv"], "of that day only: the others would be empty"
+            await later(held, -24 * 30)
+            await held.eventually(lambda: names(folder) == kept[1:])
+            await later(held, 24)
+            await held.until(lambda: len(exports(held)) == 14)
+            assert names(folder) == [*kept[1:], "doors-2026-11-22.csv"]
+
+    with_log(tmp_path, use)
+
+
+def test_what_a_wrong_calendar_left_is_in_nobodys_place(tmp_path: Path) -> None:
+    left = [f"doors-2027-01-0{day}.csv" for day in (1, 2, 3)]
+    (tmp_path / "reports").mkdir()
+    for name in ("doors-2026-11-19.csv", *left):
+        (tmp_path / "reports" / name).write_text("of an earlier run")
+
+    async def use(held: Journal, folder: Path) -> None:
+        await a_passage_a_day(held, 20, 21)
+        async with running(held, folder, keep=2):
+            await held.until(lambda: len(exports(held)) == 4)
+            await later(held, 24)
+            await held.until(lambda: len(exports(held)) == 6)
+            assert names(folder) == ["doors-2026-11-21.csv", "doors-2026-11-22.csv", *left]
 
     with_log(tmp_path, use)
 
