@@ -6,6 +6,7 @@ One rule: in one step, so whoever reads sees the old figures or the new ones.
 from __future__ import annotations
 
 import logging
+import os
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -26,8 +27,11 @@ class MetricsFile:
         """Replace it; blocks, and never raises. A folder that is missing is said once."""
         beside = self._path.with_name(f".{self._path.name}.new")
         try:
-            beside.write_text(content, encoding="utf-8")
-            beside.chmod(0o644)  # node-exporter is another user, and no figure names anybody
+            beside.unlink(missing_ok=True)  # the folder is node-exporter's: what lies there is not followed anywhere
+            fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            with os.fdopen(fd, "w", encoding="utf-8") as file:
+                os.fchmod(fd, 0o644)  # node-exporter is another user, and no figure names anybody
+                file.write(content)
             beside.replace(self._path)
         except OSError as error:
             if self._unwritten is None:

@@ -31,7 +31,7 @@ CREDENTIALS: Final = Path("/run/credentials/doord.service")
 
 def _path(value: object, info: ValidationInfo) -> Path:
     """Resolve a path against the file's folder, and `credential:NAME` against systemd's folder."""
-    if not isinstance(value, str) or not value or "\0" in value:
+    if not isinstance(value, str) or not value.strip("/.") or "\0" in value:  # "/" has no name
         raise ValueError(f"found {shown(value)}, expected the path of a file")
     places = cast("dict[str, Path]", info.context)
     name = value.removeprefix(CREDENTIAL)

@@ -43,6 +43,7 @@ WRONG = [
     ('[log]\npth = "x"\n', 'log.pth: unknown key, did you mean "path"?'),
     ("[log]\ndays = 5\n", 'log.days: unknown key, did you mean "retention_days"?'),
     ('[log]\npath = ""\n', 'log.path: found "", expected the path of a file'),
+    ('[metrics]\nfile = "/"\n', 'metrics.file: found "/", expected the path of a file'),
     ("[log]\nretention_days = -1\n", "log.retention_days: found -1, expected 0 (for ever) to 36500 days"),
     ('[log]\nretention_days = "7"\n', 'log.retention_days: found "7", expected 0 (for ever) to 36500 days'),
     ("[log]\nmax_mib = 1.5\n", "log.max_mib: found 1.5, expected 16 to 1048576 MiB"),

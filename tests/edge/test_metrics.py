@@ -16,6 +16,7 @@ import pytest
 from edge.catalogue import CATALOGUE
 from edge.messages import Event, Subject
 from edge.metrics import MOST_COMMITS, MOST_LOOKS, Counts, text
+from edge.metrics_file import MetricsFile
 from tests.support.control import door, status
 from tests.support.house import House, live, write_config
 
@@ -149,3 +150,14 @@ def test_the_daemon_writes_them_in_one_step_and_says_them_at_its_socket(tmp_path
         live(config, script)
     finally:
         os.umask(mask)
+
+
+def test_what_somebody_put_in_the_collectors_folder_leads_to_no_other_file(tmp_path: Path) -> None:
+    other = tmp_path / "log.db"
+    other.write_text("ours")
+    other.chmod(0o600)
+    (tmp_path / ".doorward.prom.new").symlink_to(other)
+    MetricsFile(tmp_path / "doorward.prom").write("figures")
+    assert (other.read_text(), other.stat().st_mode & 0o777) == ("ours", 0o600)
+    written = tmp_path / "doorward.prom"
+    assert (written.read_text(), written.stat().st_mode & 0o777, written.is_symlink()) == ("figures", 0o644, False)
