@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
 
 HEAD_WITHIN_S: Final = 10.0
 """From connecting, or from the first byte of a further request, to the end of its head."""
+MOST_UNSENT: Final = 64 << 10
+"""Bytes that wait for a reader before more of his answer is made; asyncio's own is half a MiB over TLS."""
 
 
 class Protocol(H11Protocol):
@@ -25,6 +26,7 @@ class Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Somebody is there; now he is to speak."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(MOST_UNSENT)
         self._hurry()
 
     def data_received(self, data: bytes) -> None:
@@ -39,8 +41,12 @@ class Protocol(H11Protocol):
         super().connection_lost(exc)
 
     def _hurry(self) -> None:
-        """The time runs while a head is awaited that has begun, or the first one."""
-        waits = self.conn.their_state is h11.IDLE and (self.scope is None or self.conn.trailing_data[0])
+        """The time runs while nothing is being answered, unless uvicorn's own for the quiet between requests does.
+
+        So it runs also for the rest of a request that has its answer already, and each byte of that is no new start.
+        """
+        answering = self.cycle is not None and not self.cycle.response_complete
+        waits = not answering and self.timeout_keep_alive_task is None
         if not waits and self._late is not None:
             self._late.cancel()
             self._late = None

@@ -6,6 +6,7 @@ One rule: what is not this computer is served over TLS, or not at all.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import logging
 import os
@@ -30,6 +31,7 @@ from edge.web.app import application
 from edge.web.attempts import Allowance, Attempts
 from edge.web.certificate import certificate, fingerprint
 from edge.web.link import Link
+from edge.web.listener import MOST_CONNECTIONS, MOST_OF_AN_ADDRESS, Listener
 from edge.web.page import Page
 from edge.web.protocol import Protocol
 from edge.web.sessions import Sessions
@@ -44,15 +46,22 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger("doorweb")
 EX_CONFIG: Final = 78
 """sysexits.h: the configuration is wrong; systemd is told not to try again."""
-MOST_CONNECTIONS: Final = 100
-"""More are answered with 503."""
+BACKLOG: Final = 128
+"""Connections that the kernel keeps for us until we look."""
+HANDSHAKE_WITHIN_S: Final = 10.0
+"""TLS, from connecting on; asyncio would wait a minute."""
 LONGEST_HEAD: Final = 16 << 10
 END_S: Final = 2
 """How long a stop waits for those who still read."""
 
 
 class Server(uvicorn.Server):
-    """Tells systemd when it is ready, and ends with 0 when it is told to end."""
+    """Bounds who connects, tells systemd when it is ready, and ends with 0 when it is told to end."""
+
+    def __init__(self, config: uvicorn.Config, listener: Listener) -> None:
+        """Nothing is accepted before it runs."""
+        super().__init__(config)
+        self._listener = listener
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -61,12 +70,19 @@ class Server(uvicorn.Server):
             signal.signal(number, self.handle_exit)
         yield
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ready once it listens."""
-        await super().startup(sockets)
-        for server in self.servers:
-            for bound in server.sockets:
-                LOG.info("listening at %s", bound.getsockname()[:2])
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 -- as uvicorn has it
+        """Ready once it listens. uvicorn's own would leave how long a handshake takes to asyncio."""
+        await self.lifespan.startup()
+        secure = self.config.ssl
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Protocol(self.config, self.server_state, self.lifespan.state),
+            sock=self._listener,
+            ssl=secure,
+            backlog=BACKLOG,
+            ssl_handshake_timeout=HANDSHAKE_WITHIN_S if secure else None,
+        )
+        self.servers, self.started = [server], True
+        LOG.info("listening at %s", self._listener.getsockname()[:2])
         Notifier().ready()
 
 
@@ -92,8 +108,6 @@ def serve(settings: Settings) -> None:
     web, clock = settings.web, Clock()
     config = uvicorn.Config(
         application(page_for(settings, clock)),
-        host=web.address,
-        port=web.port,
         http=Protocol,
         ws="none",
         loop="asyncio",
@@ -101,14 +115,16 @@ def serve(settings: Settings) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=MOST_CONNECTIONS,
+        limit_concurrency=MOST_CONNECTIONS + 1,  # connections are counted before; these are answers nobody waits for
         h11_max_incomplete_event_size=LONGEST_HEAD,
         timeout_graceful_shutdown=END_S,
     )
     if web.tls:
         config.load()
         config.ssl = tls(settings, clock)
-    Server(config).run()
+    # without TLS it is a proxy that connects, with everybody's requests
+    most_of_one = MOST_OF_AN_ADDRESS if web.tls else MOST_CONNECTIONS
+    Server(config, Listener(web.address, web.port, most_of_one=most_of_one)).run()
 
 
 def tls(settings: Settings, clock: Clock) -> ssl.SSLContext:

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from edge.cli.client import Refused, Unreachable
 from edge.web.accounts import LONGEST_PASSWORD, NAME
 from edge.web.attempts import ACCOUNT_CAP_S, ADDRESS_CAP_S, MINUTE_S
+from edge.web.listener import network
 from edge.web.page import page_of, posted, read_form, see, who
 from edge.web.sessions import same
 
@@ -158,11 +159,9 @@ def _set_cookie(page: Page, response: Response, name: str, value: str) -> None:
 
 
 def _keys(request: Request, name: str) -> Mapping[str, float]:
-    """Who tries: the account, and the address (of IPv6 the network, for a host has as many as it likes)."""
-    host = address_of(request)
-    if ":" in host:
-        host = str(ipaddress.ip_network((host, 64), strict=False))
-    return {f"account {name[:LONGEST_PASSWORD]}": ACCOUNT_CAP_S, f"address {host}": ADDRESS_CAP_S}
+    """Who tries: the account, and the address."""
+    by_address = f"address {network(address_of(request))}"
+    return {f"account {name[:LONGEST_PASSWORD]}": ACCOUNT_CAP_S, by_address: ADDRESS_CAP_S}
 
 
 def address_of(request: Request) -> str:

@@ -44,6 +44,9 @@ class Transport(asyncio.Transport):
     def resume_reading(self) -> None:
         pass
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
 
 class Timers:
     """What `call_later` was asked for."""
@@ -128,6 +131,26 @@ def test_who_says_what_he_wants_is_left_alone() -> None:
         timers.due = [one for one in timers.due if one[0] != keep_alive_s]
         timers.pass_(HEAD_WITHIN_S)
         assert not transport.aborted
+        protocol.connection_lost(None)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("more", [b"1", b"12345678", b"123456789", b"123456789G"])
+def test_who_says_more_after_his_answer_has_no_longer_than_a_head_has(more: bytes) -> None:
+    """He was answered without his body; sent then, each byte of it took away what would have closed the connection."""
+
+    async def run() -> None:
+        protocol, transport, timers = await connected()
+        protocol.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        while b"HTTP/1.1 204" not in transport.sent:  # noqa: ASYNC110 -- nobody tells that uvicorn has answered
+            await asyncio.sleep(0)
+        assert any(not handle.cancelled() for *_, handle in timers.due), "uvicorn waits for a further request"
+        for byte in more:
+            protocol.data_received(bytes([byte]))  # one at a time does not help
+        assert len([0 for *_, handle in timers.due if not handle.cancelled()]) == 1
+        timers.pass_(HEAD_WITHIN_S)
+        assert transport.aborted
         protocol.connection_lost(None)
 
     asyncio.run(run())

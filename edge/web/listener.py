@@ -1,0 +1,56 @@
+"""Where browsers connect: so many at a time, and so many of them from one address.
+
+One rule: who finds no place is gone before TLS has made any memory for him, and who takes nothing loses his.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+MOST_CONNECTIONS: Final = 100
+"""More are closed at once."""
+MOST_OF_AN_ADDRESS: Final = 40
+"""A browser has six."""
+STALLED_S: Final = 30.0
+"""How long what was sent may wait without the other side taking any of it."""
+
+
+class Listener(socket.socket):
+    """A listening socket that hands out a bounded number of connections."""
+
+    def __init__(self, address: str, port: int, *, most_of_one: int = MOST_OF_AN_ADDRESS) -> None:
+        """`address` is one of this computer, port 0 any that is free. Raises OSError when it cannot be had."""
+        version = ipaddress.ip_address(address).version
+        super().__init__(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_STREAM)  # noqa: PLR2004
+        self._most_of_one = most_of_one
+        self._given: WeakKeyDictionary[socket.socket, str] = WeakKeyDictionary()
+        try:
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if version != 4:  # noqa: PLR2004
+                self.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # the kernel sees what the other side takes, below TLS and after closing too; connections inherit it
+            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(STALLED_S * 1_000))
+            self.bind((address, port))
+        except OSError:
+            self.close()
+            raise
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """The next connection. Raises ConnectionAbortedError, which asyncio passes over, when it has no place."""
+        line, peer = super().accept()
+        source = network(peer[0])
+        held = [one for given, one in self._given.items() if given.fileno() >= 0]  # a closed one is no place
+        if len(held) >= MOST_CONNECTIONS or held.count(source) >= self._most_of_one:
+            line.close()
+            raise ConnectionAbortedError
+        self._given[line] = source
+        return line, peer
+
+
+def network(host: str) -> str:
+    """Who shares what an address is allowed: itself, or of IPv6 its network, for a host has as many as it likes."""
+    host = host.partition("%")[0]
+    return str(ipaddress.ip_network((host, 64), strict=False)) if ":" in host else host
