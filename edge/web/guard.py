@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
@@ -68,19 +69,27 @@ class Guard:
             await send(message)
 
         request = Request(scope)
-        answer = self._stop(request)
-        await (answer or self._app)(scope, receive, with_headers)
+        answer = self._stop(request) or self._app
+        session: Session | None = request.state.session
+        if session is None:
+            await answer(scope, receive, with_headers)
+            return
+        try:
+            with self._page.requests.hold(session.account.name):
+                await answer(scope, receive, with_headers)
+        except HTTPException as full:  # ours: the application answers its own
+            await PlainTextResponse(f"{full.detail}\n", full.status_code)(scope, receive, with_headers)
 
     def _stop(self, request: Request) -> Response | None:
         """An answer instead of the application's, if it must not be asked."""
         path: str = request.scope["path"]  # not `request.url`, which is made of what the browser sent as Host
         secret = request.cookies.get(self._page.cookie, "")
-        session: Session | None = None
+        request.state.session, request.state.secret = None, secret
         try:
             session = self._page.signed_in(secret, use=not path.endswith(LIVE)) if secret else None
         except AccountsError as error:
             return PlainTextResponse(f"Nobody can sign in: {error}\n", 503)
-        request.state.session, request.state.secret = session, secret
+        request.state.session = session
         if request.method not in SAFE and request.headers.get("sec-fetch-site", "none") not in OURS:
             return PlainTextResponse("That came from another site.\n", 403)
         if session is not None or path in PUBLIC or path.startswith(STATIC):

@@ -43,6 +43,7 @@ def _search(request: Request, status: dict[str, Any]) -> Search:
     return search(request.query_params.multi_items(), page_of(request).words.today(status))
 
 
+@placed(lambda page: page.searches)
 async def events(request: Request) -> Response:
     """A page of records, the newest first."""
     page = page_of(request)
@@ -112,6 +113,7 @@ async def live(request: Request) -> Response:
     return stream(request, "records", news)
 
 
+@placed(lambda page: page.searches)
 async def event(request: Request) -> Response:
     """One record, and what else happened in its passage."""
     page, sequence = page_of(request), request.path_params["sequence"]

@@ -1,6 +1,7 @@
 """The page's end of doord's control socket: questions, and one live stream for everybody who watches.
 
-One rule: however many browsers there are, doord sees a bounded number of connections from here.
+One rule: however many browsers there are, doord sees a bounded number of connections from here, and a command never
+waits for a search.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
     from pathlib import Path
 
-MOST_AT_ONCE: Final = 6
-"""Connections with a question; of doord's 32 there must be some left for doorctl."""
-MOST_WAITING: Final = 64
+MOST_SHORT: Final = 3
+"""Connections with a question that is answered at once; of doord's 32 there must be some left for doorctl."""
+MOST_LONG: Final = 3
+LONG: Final = frozenset({"events", "picture"})
+"""What reads the log or a file: searches, the rows of an export, pictures. It has places of its own."""
+PLACE_WITHIN_S: Final = 10.0
 LONGEST_ANSWER: Final = 16 << 20
 """Bytes of one line: a page of 500 records, or the status of 1024 doors, is far less."""
 AGAIN_S: Final = 1.0
@@ -30,8 +34,7 @@ class Link:
     def __init__(self, socket: Path) -> None:
         """Connects when somebody asks."""
         self.socket = socket
-        self._free = asyncio.Semaphore(MOST_AT_ONCE)
-        self._waiting = 0
+        self._short, self._long = asyncio.Semaphore(MOST_SHORT), asyncio.Semaphore(MOST_LONG)
         self._watchers: set[asyncio.Event] = set()
         self._following: asyncio.Task[None] | None = None
         self.status: dict[str, Any] | None = None
@@ -42,18 +45,21 @@ class Link:
 
     async def ask(self, op: str, who: str | None = None, **body: Any) -> Any:  # noqa: ANN401 -- JSON
         """One question; `who` is the account it is asked for. Raises Refused and Unreachable."""
-        if self._waiting >= MOST_WAITING:
-            raise Unreachable("too many ask at the same time; try again")
         request = {"op": op, **body} | ({} if who is None else {"as": {"id": who, "name": who}})
-        self._waiting += 1
+        places = self._long if op in LONG else self._short
         try:
-            async with self._free, asyncio.timeout(ANSWER_WITHIN_S), self._connected() as (reader, writer):
+            async with asyncio.timeout(PLACE_WITHIN_S):
+                await places.acquire()
+        except TimeoutError:
+            raise Unreachable("too many ask at the same time; try again") from None
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S), self._connected() as (reader, writer):
                 await _say(writer, request)
                 return (await _read(reader))["result"]
         except TimeoutError:
             raise Unreachable(f"the daemon did not answer within {ANSWER_WITHIN_S:.0f} s") from None
         finally:
-            self._waiting -= 1
+            places.release()
 
     async def changes(self) -> AsyncGenerator[None, None]:
         """Yields at once, and again when there is something new in `status`, `committed` or `trouble`.

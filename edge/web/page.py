@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.web.accounts import Account, Role
+from edge.web.listener import MOST_CONNECTIONS
 from edge.web.places import Placed, Places
 from edge.web.recent import Recent
 from edge.web.sessions import Forms, Session, same
@@ -48,6 +49,10 @@ MOST_STREAMS: Final = 32
 MOST_STREAMS_OF_ONE: Final = 8
 MOST_DOWNLOADS: Final = 16
 MOST_DOWNLOADS_OF_ONE: Final = 2
+MOST_SEARCHES: Final = 16
+MOST_SEARCHES_OF_ONE: Final = 4
+MOST_REQUESTS_OF_ONE: Final = 24
+"""Also those whose browser has gone; a browser has six at a time."""
 
 
 @dataclass(slots=True)
@@ -80,6 +85,16 @@ class Page:
     downloads: Places = field(
         default_factory=lambda: Places(
             MOST_DOWNLOADS, MOST_DOWNLOADS_OF_ONE, "Too many downloads are running. Wait until one of them has ended."
+        )
+    )
+    searches: Places = field(
+        default_factory=lambda: Places(
+            MOST_SEARCHES, MOST_SEARCHES_OF_ONE, "Too many searches are running. Wait until one of them has ended."
+        )
+    )
+    requests: Places = field(
+        default_factory=lambda: Places(
+            MOST_CONNECTIONS, MOST_REQUESTS_OF_ONE, "Too many requests of this account at the same time."
         )
     )
     templates: Environment = field(default_factory=lambda: _templates())  # noqa: PLW0108 -- it stands further down

@@ -1,29 +1,38 @@
 """Pictures of a record: what there is, and each of them.
 
-One rule: doord has said that it is a picture; it goes out as that kind and nothing else.
+One rule: doord has said that it is a picture; it goes out as that kind and nothing else, and is read as it is taken.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from edge.cli.client import Refused, Unreachable
 from edge.web.page import page_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from edge.web.page import Page
 
 KINDS: Final = {"jpg": "image/jpeg", "png": "image/png"}
-LARGEST: Final = 8 << 20
-"""Bytes of a picture; doord keeps none as large."""
+
+
+class _Part(NamedTuple):
+    """Some of a picture; `size` is that of the whole, in bytes."""
+
+    kind: str
+    size: int
+    content: bytes
 
 
 async def pictures_of(page: Page, sequence: int) -> list[dict[str, Any]]:
@@ -43,22 +52,38 @@ async def pictures_of(page: Page, sequence: int) -> list[dict[str, Any]]:
 
 
 async def picture(request: Request) -> Response:
-    """One picture, fetched in parts: doord makes no long lines."""
+    """One picture."""
     page, wanted = page_of(request), request.path_params
-    content, kind, size = b"", None, 1
     try:
-        while len(content) < min(size, LARGEST):
-            asked = {"sequence": wanted["sequence"], "camera": wanted["camera"], "offset": len(content)}
-            part = await page.link.ask("picture", **asked)
-            more = base64.b64decode(part["content"], validate=True)
-            if not more or (kind is not None and (part["kind"], part["bytes"]) != (kind, size)):
-                raise HTTPException(404, "There is no such picture any more.")
-            content, kind, size = content + more, part["kind"], part["bytes"]
+        first = await _part(page, wanted, 0)
     except Refused as error:
         raise HTTPException(404, str(error)) from None
+    if not first.content:
+        raise HTTPException(404, "There is no such picture any more.")
+    length = {"Content-Length": str(first.size)}
+    return StreamingResponse(_parts(page, wanted, first), media_type=KINDS[first.kind], headers=length)
+
+
+async def _parts(page: Page, wanted: Mapping[str, Any], part: _Part) -> AsyncIterator[bytes]:
+    """All of it, and no more than two parts of it in memory. Raises when it is not what it was any more."""
+    kind, size, sent = part.kind, part.size, 0
+    while part.content and (part.kind, part.size) == (kind, size):
+        yield part.content
+        sent += len(part.content)
+        if sent >= size:
+            return
+        part = await _part(page, wanted, sent)
+    raise Unreachable("a picture went away while it was sent")  # the browser sees that it is not whole
+
+
+async def _part(page: Page, wanted: Mapping[str, Any], offset: int) -> _Part:
+    """From there on: doord makes no long lines. Raises Refused and Unreachable."""
+    asked = {"sequence": wanted["sequence"], "camera": wanted["camera"], "offset": offset}
+    part = await page.link.ask("picture", **asked)
+    try:
+        return _Part(part["kind"], part["bytes"], base64.b64decode(part["content"], validate=True))
     except binascii.Error:
         raise Unreachable("what answers there does not speak doord's language") from None
-    return Response(content, media_type=KINDS[kind or ""])
 
 
 ROUTES: Final = [Route("/events/{sequence:int}/pictures/{camera}", picture)]

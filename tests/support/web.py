@@ -57,6 +57,20 @@ def page_in(folder: Path, *, secure: bool = True, now_ns: Callable[[], int] = st
     return Page(**chosen | more)
 
 
+def request_of(page: Page, account: str, path: str) -> dict[str, Any]:
+    """A GET of somebody who is signed in, as a server gives it to the application."""
+    secret = page.sessions.begin(page.accounts.get(account))  # type: ignore[arg-type]  # there is one
+    path, _, query = path.partition("?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "method": "GET",
+        "path": path,
+        "query_string": query.encode(),
+        "headers": [(b"cookie", f"{page.cookie}={secret}".encode())],
+    }
+
+
 def answers(**more: Any) -> dict[str, Any]:
     """What a daemon answers that records everything and refuses nothing."""
     return {

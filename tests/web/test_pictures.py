@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edge.web.app import application
 from tests.support.control import FakeDaemon, RefusalError, pages, record
-from tests.support.web import Browser, answers, page_in, write_accounts
+from tests.support.web import Browser, answers, page_in, request_of, write_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,14 +79,38 @@ def test_there_is_no_such_picture(browser: Browser, doord: FakeDaemon, path: str
     assert browser.get(path).status_code == 404
 
 
-def test_a_picture_that_changes_meanwhile_is_none(browser: Browser, doord: FakeDaemon) -> None:
+@pytest.mark.parametrize("changed", [{"bytes": len(PNG) + 1}, {"kind": "jpg"}, {"content": ""}])
+def test_a_picture_that_changes_meanwhile_breaks_off(
+    browser: Browser, doord: FakeDaemon, changed: dict[str, Any]
+) -> None:
     first = in_parts(PNG)
 
     def part(ask: dict[str, Any]) -> dict[str, Any]:
-        return dict(first(ask)) if not ask["offset"] else {**first(ask), "bytes": len(PNG) + 1}
+        return dict(first(ask)) if not ask["offset"] else {**first(ask), **changed}
 
     doord.answers["picture"] = part
-    assert browser.get("/events/7/pictures/hall").status_code == 404
+    found = browser.get("/events/7/pictures/hall")
+    assert (found.content, found.headers["content-length"]) == (PNG[:400], str(len(PNG)))
+
+
+def test_a_picture_is_read_as_it_is_taken(tmp_path: Path, doord: FakeDaemon) -> None:
+    """Whoever takes nothing makes the page hold a part of it, and not all of its 4 MiB."""
+    page, asked = page_in(tmp_path), list[int]()
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        if message.get("body"):
+            asked.append(len(doord.of("picture")))
+
+    async def run() -> None:
+        scope = request_of(page, "ada", "/events/7/pictures/hall")
+        await application(page)(scope, receive, send)
+
+    asyncio.run(run())
+    assert asked == [1, 2, 3]
 
 
 @pytest.mark.parametrize("content", ["", "!!"])

@@ -9,10 +9,17 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from edge.web.app import application
-from edge.web.page import MOST_DOWNLOADS_OF_ONE, MOST_STREAMS, MOST_STREAMS_OF_ONE
+from edge.web.page import (
+    MOST_DOWNLOADS_OF_ONE,
+    MOST_REQUESTS_OF_ONE,
+    MOST_SEARCHES,
+    MOST_SEARCHES_OF_ONE,
+    MOST_STREAMS,
+    MOST_STREAMS_OF_ONE,
+)
 from edge.web.places import Places
-from tests.support.control import FakeDaemon
-from tests.support.web import answers, page_in, write_accounts
+from tests.support.control import FakeDaemon, pages, record
+from tests.support.web import answers, page_in, request_of, write_accounts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,16 +44,7 @@ async def _statuses(page: Page, path: str, accounts: list[str]) -> list[int]:
     app, found, everybody = application(page), list[int](), asyncio.Event()
 
     async def ask(account: str) -> None:
-        secret = page.sessions.begin(page.accounts.get(account))  # type: ignore[arg-type]  # there is one
-        path_, _, query = path.partition("?")
-        scope: dict[str, Any] = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "method": "GET",
-            "path": path_,
-            "query_string": query.encode(),
-            "headers": [(b"cookie", f"{page.cookie}={secret}".encode())],
-        }
+        scope = request_of(page, account, path)
 
         async def receive() -> dict[str, Any]:
             await everybody.wait()
@@ -95,3 +93,20 @@ def test_downloads_that_come_at_once_are_counted_before_anything_is_recorded(pag
         found = asyncio.run(_statuses(page, "/events.csv", ["k1"] * 5 + ["k2"]))
     assert (found.count(200), found.count(429)) == (MOST_DOWNLOADS_OF_ONE + 1, 5 - MOST_DOWNLOADS_OF_ONE)
     assert [ask["action"] for ask in doord.of("export")].count("create") == MOST_DOWNLOADS_OF_ONE + 1
+
+
+@pytest.mark.parametrize("path", ["/events?text=~q&period=all", "/events/1"])
+def test_searches_that_come_at_once_are_counted_before_doord_is_asked(page: Page, tmp_path: Path, path: str) -> None:
+    with FakeDaemon(tmp_path / "doord.sock", **answers(events=pages([record(1)]))) as doord:
+        found = asyncio.run(_statuses(page, path, ["k1"] * 20 + ["k2"]))
+        assert (found.count(200), found.count(429)) == (MOST_SEARCHES_OF_ONE + 1, 20 - MOST_SEARCHES_OF_ONE)
+        assert len(doord.of("status")) <= MOST_SEARCHES_OF_ONE + 1
+        found = asyncio.run(_statuses(page_in(tmp_path), path, [f"k{n // 4}" for n in range(20)]))
+        assert found.count(200) == MOST_SEARCHES, "of all accounts together"
+
+
+def test_an_account_has_so_many_requests_whatever_they_are(page: Page, tmp_path: Path) -> None:
+    with FakeDaemon(tmp_path / "doord.sock", **answers()) as doord:
+        found = asyncio.run(_statuses(page, "/doors", ["k1"] * 40 + ["k2"]))
+    assert (found.count(200), found.count(429)) == (MOST_REQUESTS_OF_ONE + 1, 40 - MOST_REQUESTS_OF_ONE)
+    assert len(doord.of("status")) == MOST_REQUESTS_OF_ONE + 1
