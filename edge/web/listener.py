@@ -1,6 +1,6 @@
 """Where browsers connect: so many at a time, and so many of them from one address.
 
-One rule: who finds no place is gone before TLS has made any memory for him, and who takes nothing loses his.
+One rule: who finds no place is gone before TLS has made any memory for him.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ MOST_CONNECTIONS: Final = 100
 """More are closed at once."""
 MOST_OF_AN_ADDRESS: Final = 40
 """A browser has six."""
-STALLED_S: Final = 30.0
-"""How long what was sent may wait without the other side taking any of it."""
+SEND_BUFFER: Final = 128 << 10
+"""Bytes; Linux doubles it. Of its own it would give each some MiB, and counts them as the program's memory."""
 
 
 class Listener(socket.socket):
@@ -31,8 +31,7 @@ class Listener(socket.socket):
             self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if version != 4:  # noqa: PLR2004
                 self.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            # the kernel sees what the other side takes, below TLS and after closing too; connections inherit it
-            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(STALLED_S * 1_000))
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # connections inherit it
             self.bind((address, port))
         except OSError:
             self.close()

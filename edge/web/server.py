@@ -50,6 +50,8 @@ BACKLOG: Final = 128
 """Connections that the kernel keeps for us until we look."""
 HANDSHAKE_WITHIN_S: Final = 10.0
 """TLS, from connecting on; asyncio would wait a minute."""
+GOODBYE_WITHIN_S: Final = 45.0
+"""TLS, after the last answer; who takes nothing of it is gone before, and the others have the time to."""
 LONGEST_HEAD: Final = 16 << 10
 END_S: Final = 2
 """How long a stop waits for those who still read."""
@@ -80,6 +82,7 @@ class Server(uvicorn.Server):
             ssl=secure,
             backlog=BACKLOG,
             ssl_handshake_timeout=HANDSHAKE_WITHIN_S if secure else None,
+            ssl_shutdown_timeout=GOODBYE_WITHIN_S if secure else None,
         )
         self.servers, self.started = [server], True
         LOG.info("listening at %s", self._listener.getsockname()[:2])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import select
 import socket
 import ssl
 from typing import TYPE_CHECKING
@@ -15,8 +14,8 @@ import uvicorn
 
 from edge.web import listener, server
 from edge.web.certificate import certificate
-from edge.web.listener import MOST_CONNECTIONS, MOST_OF_AN_ADDRESS, Listener, network
-from edge.web.protocol import Protocol
+from edge.web.listener import MOST_CONNECTIONS, MOST_OF_AN_ADDRESS, SEND_BUFFER, Listener, network
+from edge.web.protocol import STALLED_S, Protocol
 from edge.web.server import Server
 from tests.support.doord import ROOT
 from tests.support.web import Doorweb, write_config
@@ -66,23 +65,14 @@ def test_all_addresses_together_have_so_many(port: Listener, monkeypatch: pytest
             port.accept()
 
 
-def test_who_takes_nothing_of_what_is_sent_loses_his_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel does it: asyncio would keep his answer for ever."""
-    with Listener("127.0.0.1", 0) as usual:
-        assert usual.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
-    monkeypatch.setattr(listener, "STALLED_S", 0.2)
-    with Listener("127.0.0.1", 0) as port:
-        port.listen()
-        with come(port), port.accept()[0] as line:
-            line.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
-                while line.send(bytes(1 << 16)):
-                    pass
-            waiting = select.poll()
-            waiting.register(line, select.POLLERR)
-            assert waiting.poll(WITHIN_S * 1_000)
-            with pytest.raises(TimeoutError):
-                line.send(b"more")
+def test_who_takes_nothing_makes_the_kernel_keep_little(port: Listener) -> None:
+    with come(port) as reader, port.accept()[0] as line:
+        assert line.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * SEND_BUFFER
+        assert reader
+
+
+def test_tls_ends_no_answer_that_the_watch_has_not_given_up() -> None:
+    assert server.GOODBYE_WITHIN_S > 2 * STALLED_S
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -10,7 +12,8 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from edge.web.protocol import HEAD_WITHIN_S, Protocol
+from edge.web import protocol as ours
+from edge.web.protocol import HEAD_WITHIN_S, STALLED_S, Protocol, Sent, sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +64,7 @@ class Timers:
         return handle
 
     def pass_(self, seconds: float) -> None:
-        for delay_s, what, handle in self.due:
+        for delay_s, what, handle in [*self.due]:
             if delay_s <= seconds and not handle.cancelled():
                 handle.cancel()
                 what()
@@ -148,9 +151,71 @@ def test_who_says_more_after_his_answer_has_no_longer_than_a_head_has(more: byte
         assert any(not handle.cancelled() for *_, handle in timers.due), "uvicorn waits for a further request"
         for byte in more:
             protocol.data_received(bytes([byte]))  # one at a time does not help
-        assert len([0 for *_, handle in timers.due if not handle.cancelled()]) == 1
+        left = [delay_s for delay_s, _, handle in timers.due if not handle.cancelled()]
+        assert sorted(left) == [HEAD_WITHIN_S, STALLED_S]
         timers.pass_(HEAD_WITHIN_S)
         assert transport.aborted
         protocol.connection_lost(None)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("looks", "goes"),
+    [
+        ([Sent(5, waiting=True), Sent(5, waiting=True)], True),
+        ([Sent(5, waiting=True), Sent(6, waiting=True), Sent(6, waiting=True)], True),
+        ([Sent(5, waiting=True), Sent(6, waiting=True), Sent(7, waiting=True)], False),  # slowly, but he takes it
+        ([Sent(5, waiting=False), Sent(5, waiting=False), Sent(5, waiting=False)], False),  # nothing happens live
+        ([Sent(5, waiting=False), Sent(5, waiting=True), Sent(9, waiting=False)], False),  # something just has
+        ([OSError()], True),
+    ],
+)
+def test_who_takes_nothing_of_his_answer_goes(
+    looks: list[Sent | OSError], goes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(_line: object) -> Sent:
+        assert not transport.aborted
+        found = coming.pop(0)
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    async def run() -> None:
+        nonlocal transport
+        protocol, transport, timers = await connected()
+        protocol.data_received(HEAD)
+        transport.get_extra_info = lambda *_: line  # type: ignore[method-assign]
+        while coming:
+            timers.due = [one for one in timers.due if one[0] == STALLED_S]
+            timers.pass_(STALLED_S)
+        assert transport.aborted == goes
+        protocol.connection_lost(None)
+
+    coming, transport = [*looks], Transport()
+    monkeypatch.setattr(ours, "sent", look)
+    with socket.socket() as line:
+        asyncio.run(run())
+
+
+def test_the_kernel_tells_what_was_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as port, socket.create_connection(port.getsockname()) as reader:
+        line, _ = port.accept()
+        with line:
+            assert sent(line) == Sent(0, waiting=False)
+            line.setblocking(False)
+            written = 0
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    written += line.send(bytes(1 << 16))
+            stuck = sent(line)
+            assert stuck.waiting
+            assert 0 < stuck.taken < written
+            taken = 0
+            while taken < written:
+                taken += len(reader.recv(1 << 20))
+            while (now := sent(line)).waiting:
+                pass
+            assert now.taken == written
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            sent(line)
