@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_PAGE: Final = 500
+MOST_RANGES: Final = 64
+"""SQLite refuses an expression that is 1,000 deep (https://sqlite.org/limits.html), and a clock can step as often."""
 LONGEST_TEXT: Final = 200
 """Characters of a text to be searched for."""
+_AMONG: Final = (
+    " AND r.at_ns >= ? AND r.at_ns < ? AND EXISTS (SELECT 1 FROM json_each(?)"
+    " WHERE r.at_ns >= json_extract(value, '$[0]') AND r.at_ns < json_extract(value, '$[1]'))"
+)
 _TEXTS: Final = ("r.object_name", "r.actor_name", "r.actor_email", "r.code", "r.type", "r.details")
 _PEOPLE: Final = "(r.actor_kind = 'user' AND r.actor_id IN (SELECT value FROM json_each(?)))"
 _GROUP: Final = (
@@ -125,8 +131,11 @@ def wanted(query: Query) -> Wanted:
     return Wanted(tuple(values), query.actors, people, query.groups, query.small, query.correlation)
 
 
-def in_ranges(ranges: Sequence[tuple[int, int]]) -> str:
-    """That a record happened within one of these ranges of its boot's clock; nothing when there is none."""
+def in_ranges(ranges: Sequence[tuple[int, int]]) -> tuple[str, list[int | str]]:
+    """That a record happened within one of these ranges of its boot's clock, and the values; nothing for none."""
     if not ranges:
-        return ""
-    return " AND (" + " OR ".join("r.at_ns >= ? AND r.at_ns < ?" for _ in ranges) + ")"
+        return "", []
+    if len(ranges) > MOST_RANGES:
+        return _AMONG, [ranges[0][0], ranges[-1][1], json.dumps(ranges)]
+    where = " AND (" + " OR ".join("r.at_ns >= ? AND r.at_ns < ?" for _ in ranges) + ")"
+    return where, [bound for pair in ranges for bound in pair]

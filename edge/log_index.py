@@ -26,8 +26,8 @@ BLOOM_BITS: Final = 16_384
 """Bits of a block that say which three letters in a row occur in it, and which correlations (a Bloom filter)."""
 MOST_TERMS: Final = 500
 """Of more values than this (a group of thousands) it is not looked up where each occurs."""
-VERSION: Final = 2
-"""2: a block's bits know its correlations as well."""
+VERSION: Final = 3
+"""2: a block's bits know its correlations as well. 3: each segment has a sum."""
 APPLICATION_ID: Final = 0x446F6F49
 """`DooI`."""
 
@@ -58,6 +58,8 @@ class Wanted:
 class Plan:
     """What to look for, as the index numbers it; good for one page."""
 
+    full: int
+    """Segments from this number on were not there when the terms were looked up."""
     terms: list[list[int]] = field(default_factory=list)
     """One list for each condition; nothing can be found where one of its terms is not."""
     bits: list[int] = field(default_factory=list)
@@ -98,13 +100,9 @@ class LogIndex:
         """Let the file go."""
         self._db.close()
 
-    def full(self) -> int:
-        """How many segments there are, from 0 on."""
-        return full_of(self._db)
-
     def plan(self, wanted: Wanted) -> Plan:
         """Look up once what each segment is then asked for."""
-        plan = Plan(bits=bloom_bits(wanted.text) + correlation_bits(wanted.correlation))
+        plan = Plan(full_of(self._db), bits=bloom_bits(wanted.text) + correlation_bits(wanted.correlation))
         marked = "value IN (SELECT value FROM json_each(?))"
         for kind, values in wanted.values:
             plan.terms.append(self._terms(f"kind = ? AND {marked}", kind, json.dumps(values)))
@@ -188,7 +186,7 @@ def belongs(db: sqlite3.Connection, epoch: str) -> bool:
     version, application = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id"))
     if (version, application) != (VERSION, APPLICATION_ID):
         return False
-    return bool(db.execute("SELECT epoch = ? FROM made_for", [epoch]).fetchone()[0])
+    return db.execute("SELECT epoch FROM made_for").fetchall() == [(epoch,)]
 
 
 def full_of(db: sqlite3.Connection) -> int:

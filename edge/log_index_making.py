@@ -24,6 +24,7 @@ from edge.log_index import (
     full_of,
     place,
 )
+from edge.log_index_check import damaged, sum_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +36,8 @@ COMMON: Final = 8
 """What more than one in so many records has in common is not worth a list of them."""
 _TABLES: Final = (
     "CREATE TABLE made_for(epoch TEXT NOT NULL) STRICT",
-    "CREATE TABLE segment(number INTEGER PRIMARY KEY, last INTEGER NOT NULL, hash BLOB NOT NULL) STRICT",
+    """CREATE TABLE segment(number INTEGER PRIMARY KEY, last INTEGER NOT NULL, hash BLOB NOT NULL,
+       sum BLOB NOT NULL) STRICT""",
     """CREATE TABLE span(segment INTEGER NOT NULL, boot TEXT NOT NULL, first_ns INTEGER NOT NULL,
        last_ns INTEGER NOT NULL, PRIMARY KEY(segment, boot)) STRICT, WITHOUT ROWID""",
     """CREATE TABLE term(id INTEGER PRIMARY KEY, kind TEXT NOT NULL, value TEXT NOT NULL, name TEXT NOT NULL,
@@ -65,7 +67,7 @@ def catch_up(log: sqlite3.Connection, path: Path, epoch: str, breathe: Callable[
     try:
         return _catch_up(log, place(path), epoch, breathe)
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        if not damaged(error):
             raise
         place(path).unlink(missing_ok=True)
         return _catch_up(log, place(path), epoch, breathe)
@@ -87,6 +89,7 @@ def _due(db: sqlite3.Connection, log: sqlite3.Connection) -> int | None:
     """The next segment to be made; asked each time, as retention may be as busy as we are."""
     oldest, newest = log.execute("SELECT ifnull(min(seq), 0), ifnull(max(seq), 0) FROM record").fetchone()
     _forget(db, oldest // SEGMENT)
+    _take_back(db, log, newest)
     number = max(full_of(db), oldest // SEGMENT)
     return number if number < (newest + 1) // SEGMENT else None
 
@@ -124,13 +127,26 @@ def _forget(db: sqlite3.Connection, before: int) -> None:
     """Drop what stands only in records that retention has removed: nobody's name outlives them here."""
     if not db.execute("SELECT 1 FROM segment WHERE number < ? LIMIT 1", [before]).fetchone():
         return
+    _drop(db, f"< {before:d}", f"< {before * (SEGMENT // BLOCK):d}")
+
+
+def _drop(db: sqlite3.Connection, segments: str, blocks: str) -> None:
     db.execute("BEGIN IMMEDIATE")
     for table in ("posting", "span"):
-        db.execute(f"DELETE FROM {table} WHERE segment < ?", [before])  # noqa: S608 -- our own words
-    db.execute("DELETE FROM block WHERE number < ?", [before * (SEGMENT // BLOCK)])
-    db.execute("DELETE FROM segment WHERE number < ?", [before])
+        db.execute(f"DELETE FROM {table} WHERE segment {segments}")  # noqa: S608 -- our own words
+    db.execute(f"DELETE FROM block WHERE number {blocks}")  # noqa: S608 -- as above
+    db.execute(f"DELETE FROM segment WHERE number {segments}")  # noqa: S608 -- as above
     db.execute("DELETE FROM term WHERE id NOT IN (SELECT term FROM posting)")
     db.execute("COMMIT")
+
+
+def _take_back(db: sqlite3.Connection, log: sqlite3.Connection, newest: int) -> None:
+    """Drop segments that were made of more than there is, or of other records: an older copy was put back."""
+    for number, last, digest in db.execute("SELECT number, last, hash FROM segment ORDER BY number DESC").fetchall():
+        row = log.execute("SELECT hash FROM record WHERE seq = ?", [last]).fetchone()
+        if last <= newest and (row is None or row[0] == digest):
+            return
+        _drop(db, f">= {number:d}", f">= {number * (SEGMENT // BLOCK):d}")
 
 
 @dataclass(slots=True)
@@ -236,7 +252,8 @@ def _write(db: sqlite3.Connection, number: int, segment: _Segment) -> None:
         db.executemany("INSERT INTO span VALUES (?, ?, ?, ?)", [(number, b, *s) for b, s in segment.spans.items()])
         first = number * (SEGMENT // BLOCK)
         db.executemany("INSERT INTO block VALUES (?, ?)", [(first + b, bytes(v)) for b, v in segment.blocks.items()])
-        db.execute("INSERT INTO segment VALUES (?, ?, ?)", [number, segment.last, segment.hash])
+        made = [number, segment.last, segment.hash, sum_of(db, number)]
+        db.execute("INSERT INTO segment VALUES (?, ?, ?, ?)", made)
         db.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):  # the first error is the one to tell

@@ -7,20 +7,24 @@ commits once in 16,384 records, and what it cannot do now it tries again later; 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+from edge.log_index_check import sound
 from edge.log_index_making import catch_up
 from edge.log_schema import connect_read_only
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+LOG: Final = logging.getLogger(__name__)
 EVERY_S: Final = 60.0
 """How often it is looked whether a segment is full."""
+CHECKED: Final = 1_440
+"""So many looks between two checks of the whole index: at the start and once a day."""
 BREATH_S: Final = 0.004
 """Between two slices: a log of a million records without an index has one after about a minute."""
 
@@ -35,6 +39,7 @@ class Indexer:
         """Nothing is touched before `run`."""
         self._path, self._every_s, self._breath_s = path, every_s, breath_s
         self._stop = threading.Event()
+        self._looks = 0
         self.error: str | None = None
         """Why the index could not be made the last time; searches read the log itself then."""
 
@@ -55,10 +60,13 @@ class Indexer:
 
     def _work(self) -> None:
         try:
+            if self._looks % CHECKED == 0 and not sound(self._path, self._breathe):
+                LOG.warning("the index of %s was damaged, and is made anew", self._path)
+            self._looks += 1
             with closing(connect_read_only(self._path, live=True)) as log:
                 (epoch,) = log.execute("SELECT epoch FROM log").fetchone()
                 catch_up(log, self._path, epoch, self._breathe)
-        except (sqlite3.Error, OSError) as error:  # a full disk, say; the log's own health tells of it too
+        except Exception as error:  # noqa: BLE001 -- a full disk, say, or damage; the log's own health tells of it too
             self.error = f"{type(error).__name__}: {error}"
         else:
             self.error = None

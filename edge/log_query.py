@@ -132,7 +132,8 @@ class LogReader:
         if wanted != Wanted() or query.since_us is not None or query.until_us is not None:
             try:
                 return self._page(query, self._open_index().plan(wanted))
-            except (sqlite3.Error, OSError):  # no index, or a bad one: the log itself has everything
+            except (sqlite3.Error, OSError, ValueError, TypeError, IndexError):
+                # no index, or a damaged one, whatever it says: the log itself has everything
                 self._drop_index()
         return self._page(query, None)
 
@@ -179,18 +180,16 @@ class LogReader:
         among, chosen = "", []
         if piece.sequences is not None:
             among, chosen = " AND r.seq IN (SELECT value FROM json_each(?))", [str(piece.sequences)]
-        where += log_filters.in_ranges(piece.ranges)
+        within, bounds = log_filters.in_ranges(piece.ranges)
         sql = (
-            f"{select} WHERE r.seq >= ? AND r.seq <= ?{among}{where}"
+            f"{select} WHERE r.seq >= ? AND r.seq <= ?{among}{where}{within}"
             f" ORDER BY r.seq {'DESC' if newest else 'ASC'} LIMIT ?"
         )
-        bounds = [bound for pair in piece.ranges for bound in pair]
         return self._db.execute(sql, [piece.first, piece.last, *chosen, *values, *bounds, limit]).fetchall()
 
     def _pieces(self, query: Query, plan: Plan | None) -> Iterator[_Piece]:
         """What has to be looked at, in the query's order."""
         oldest, newest = self.bounds()
-        full = self._index.full() if plan is not None and self._index is not None else 0
         for boot, ranges in boots(self._db, self.timeline(), query):
             first = max(query.after + 1, boot.first, oldest)
             last = min((query.before or END) - 1, boot.last, newest)
@@ -200,20 +199,20 @@ class LogReader:
                 low, high = max(first, number * size), min(last, (number + 1) * size - 1)
                 if low > high:
                     continue
-                if plan is None or number >= full:
+                if plan is None or number >= plan.full:
                     yield _Piece(low, high, ranges)
                 else:
-                    looks = self._looks(number, boot, _Piece(low, high, ranges), plan)
+                    looks = self._looks(number, boot, _Piece(low, high, ranges), plan, newest)
                     yield from reversed(looks) if query.newest else looks
 
-    def _looks(self, number: int, boot: Boot, piece: _Piece, plan: Plan) -> list[_Piece]:
+    def _looks(self, number: int, boot: Boot, piece: _Piece, plan: Plan, newest: int) -> list[_Piece]:
         """What the index leaves of a piece, in order."""
         assert self._index is not None, "there is a plan"  # noqa: S101 -- our own mistake
         made_of = self._index.last(number)
-        if made_of is None:
+        if made_of is None or made_of[0] > newest:  # of more than there is, like a backup that was put back
             return [piece]
         row = self._db.execute("SELECT hash FROM record WHERE seq = ?", [made_of[0]]).fetchone()
-        if row is not None and row[0] != made_of[1]:  # of another history, like a backup that was put back
+        if row is not None and row[0] != made_of[1]:  # of another history: it went on since then
             return [piece]
         if piece.ranges:
             first_ns, last_ns = self._index.happened(number, boot.boot)

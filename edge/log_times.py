@@ -92,12 +92,16 @@ class Timeline:
 
         The inverse of `time`: floor(at / 1000) + offset >= since is at >= (since - offset) * 1000.
         """
-        found = []
+        found: list[tuple[int, int]] = []
         for span in self.spans(boot):
             first = span.from_ns if since_us is None else max(span.from_ns, (since_us - span.offset_us) * 1_000)
             end = span.to_ns if until_us is None else min(span.to_ns, (until_us - span.offset_us) * 1_000)
-            if first < end:
-                found.append((max(first, _BEFORE_ALL), min(end, _AFTER_ALL)))
+            if first >= end:
+                continue
+            first, end = max(first, _BEFORE_ALL), min(end, _AFTER_ALL)
+            if found and found[-1][1] == first:  # a step of the clock parts nothing that is wanted on both sides
+                first = found.pop()[0]
+            found.append((first, end))
         return found
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from edge import log_index, log_index_making, log_query, log_schema
+from edge import log_index, log_index_check, log_index_making, log_query, log_schema
 from edge.catalogue import CATALOGUE
 from edge.log_index import LogIndex, place
 from edge.log_indexer import Indexer
@@ -63,9 +63,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def shrink(patch: pytest.MonkeyPatch) -> None:
     """Segments of 64 records: a test has many of them."""
-    for module in (log_index, log_index_making, log_query):
+    for module in (log_index, log_index_check, log_index_making, log_query):
         patch.setattr(module, "SEGMENT", SEGMENT)
-    for module in (log_index, log_index_making):
+    for module in (log_index, log_index_check, log_index_making):
         patch.setattr(module, "BLOCK", BLOCK)
     patch.setattr(log_query, "MOST_READ", 2 * SEGMENT)
     patch.setattr(log_index, "MOST_TERMS", 2)
@@ -90,6 +90,7 @@ def event(dice: random.Random, at_ns: int, number: int) -> Event:
 def index(path: Path) -> int:
     with closing(log_schema.connect_read_only(path)) as db:
         (epoch,) = db.execute("SELECT epoch FROM log").fetchone()
+        log_index_check.sound(path, lambda: True)
         return log_index_making.catch_up(db, path, epoch, lambda: True)
 
 
@@ -297,7 +298,25 @@ def no_database(path: Path) -> None:
     place(path).write_bytes(b"not a database" * 1_000)
 
 
-@pytest.mark.parametrize("spoil", [damaged, anothers, of_tomorrow, empty, no_database])
+def spoiled_by(sql: str) -> Callable[[Path], None]:
+    """A change that SQLite takes for the most natural thing."""
+
+    def spoil(path: Path) -> None:
+        with closing(sqlite3.connect(place(path), isolation_level=None)) as db:
+            db.execute(sql)
+
+    return spoil
+
+
+TORN = [
+    spoiled_by("UPDATE posting SET offsets = substr(offsets, 1, length(offsets) - 1)"),
+    spoiled_by("UPDATE block SET bits = substr(bits, 1, 3)"),
+    spoiled_by("DELETE FROM made_for"),
+    spoiled_by("DROP TABLE posting"),
+]
+
+
+@pytest.mark.parametrize("spoil", [damaged, anothers, of_tomorrow, empty, no_database, *TORN])
 def test_a_bad_index_is_done_without_and_made_anew(written: Written, tmp_path: Path, spoil: Callable[[Path], None]):
     source, records = written
     path = tmp_path / "log.db"
@@ -310,8 +329,85 @@ def test_a_bad_index_is_done_without_and_made_anew(written: Written, tmp_path: P
         assert every_page(reader, query, 50) == plain(records, query)
         assert index(path) == 5
         assert every_page(reader, query, 50) == plain(records, query)
-        assert reader._index is not None
-        assert reader._index.full() == 5
+    assert full_now(path) == 5
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        spoiled_by("UPDATE posting SET offsets = zeroblob(length(offsets))"),
+        spoiled_by("UPDATE block SET bits = zeroblob(length(bits))"),
+        spoiled_by("UPDATE span SET last_ns = first_ns"),
+        spoiled_by("UPDATE term SET value = value || 'x'"),
+        spoiled_by("DELETE FROM posting WHERE segment = 2"),
+    ],
+)
+def test_an_index_that_hides_something_is_found_out_and_made_anew(
+    written: Written, tmp_path: Path, spoil: Callable[[Path], None]
+):
+    source, records = written
+    path = tmp_path / "log.db"
+    shutil.copy(source, path)
+    index(path)
+    assert log_index_check.sound(path, lambda: True)
+    spoil(path)
+    assert log_index_check.sound(path, lambda: False), "nobody had the time"
+    assert place(path).exists()
+    assert not log_index_check.sound(path, lambda: True)
+    assert not place(path).exists()
+    assert index(path) == 5
+    query = Query(actors=("u-1",), text="tür")
+    with closing(LogReader(path)) as reader:
+        assert every_page(reader, query, 50) == plain(records, query)
+
+
+def test_an_index_of_more_than_there_is_hides_nothing_and_is_made_anew(written: Written, tmp_path: Path):
+    """An older copy of the log was put back, and the index stayed beside it."""
+    source, _ = written
+    path = tmp_path / "log.db"
+    shutil.copy(source, path)
+    index(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("DELETE FROM record WHERE seq > 150")
+        db.execute("UPDATE record SET actor_id = 'u-new', actor_kind = 'user' WHERE seq > 140")
+    query = Query(actors=("u-new",))
+    with closing(LogReader(path)) as reader:
+        assert [one.sequence for one in every_page(reader, query, 50)] == list(range(141, 151))
+        assert index(path) == 0
+        assert full_now(path) == 2, "what ends behind the log's end is gone"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        columns = ", ".join(name for _, name, *_ in db.execute("PRAGMA table_info(record)") if name != "seq")
+        for number in range(151, 301):
+            db.execute(f"INSERT INTO record(seq, {columns}) SELECT {number}, {columns} FROM record WHERE seq = 150")
+    assert index(path) == 2
+    with closing(LogReader(path)) as reader:
+        assert [one.sequence for one in every_page(reader, query, 50)] == list(range(141, 301))
+
+
+def test_a_segment_that_is_finished_in_the_middle_of_a_search_is_not_asked_for_what_was_looked_up_before(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    source, _ = written
+    path = tmp_path / "log.db"
+    shutil.copy(source, path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE record SET actor_id = 'u-late', actor_kind = 'user' WHERE seq BETWEEN 260 AND 265")
+    index(path)
+    with closing(sqlite3.connect(place(path), isolation_level=None)) as db:
+        for table, column in (("posting", "segment"), ("span", "segment"), ("segment", "number")):
+            db.execute(f"DELETE FROM {table} WHERE {column} = 4")
+        db.execute("DELETE FROM block WHERE number >= 16")
+        db.execute("DELETE FROM term WHERE value = 'u-late'")
+    real = LogIndex.plan
+
+    def plan(self: LogIndex, wanted: log_index.Wanted) -> log_index.Plan:
+        made = real(self, wanted)
+        assert index(path) == 1
+        return made
+
+    monkeypatch.setattr(LogIndex, "plan", plan)
+    with closing(LogReader(path)) as reader:
+        assert len(reader.page(Query(actors=("u-late",))).records) == 6
 
 
 def test_the_index_of_a_history_that_went_another_way_is_not_believed(written: Written, tmp_path: Path):
@@ -376,7 +472,7 @@ def test_it_is_made_while_the_log_is_written_and_stops_when_told(tmp_path: Path)
             for number in range(3):
                 held.log.append([event(random.Random(number), 0, 1)] * SEGMENT)
                 await held.until(lambda: held.log.health().waiting == 0)
-                await held.eventually(lambda full=number + 1: full_now(path, held.log.stream) >= full)
+                await held.eventually(lambda full=number + 1: full_now(path) >= full)
             found = await held.log.query(Query(actors=("u-1",)))
             assert indexer.error is None
             task.cancel()
@@ -387,11 +483,12 @@ def test_it_is_made_while_the_log_is_written_and_stops_when_told(tmp_path: Path)
     asyncio.run(run())
 
 
-def full_now(path: Path, stream: str) -> int:
+def full_now(path: Path) -> int:
+    """How many segments there are, from 0 on."""
     try:
-        with closing(LogIndex(path, stream.partition("/")[2])) as made:
-            return made.full()
-    except (OSError, sqlite3.Error):
+        with closing(sqlite3.connect(f"{place(path).as_uri()}?mode=ro", uri=True)) as made:
+            return log_index.full_of(made)
+    except sqlite3.Error:
         return 0
 
 
@@ -408,5 +505,26 @@ def test_an_index_that_cannot_be_made_is_said_and_harms_nobody(tmp_path: Path):
             assert (await held.log.query(Query(types=("reader.access", "lock.opened", "user.update")))).next is None
             task.cancel()
             place(path).rmdir()
+
+    asyncio.run(run())
+
+
+def test_a_damaged_index_is_found_when_the_daemon_starts(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    path = tmp_path / "log.db"
+
+    async def run() -> None:
+        async with journal(path) as held:
+            held.log.append([event(random.Random(1), 0, 1)] * SEGMENT)
+            await held.until(lambda: held.log.health().waiting == 0)
+            for hidden in (False, True):
+                if hidden:
+                    spoiled_by("UPDATE posting SET offsets = zeroblob(length(offsets))")(path)
+                    spoiled_by("UPDATE block SET bits = zeroblob(length(bits))")(path)
+                task = asyncio.create_task(Indexer(path, every_s=0.001, breath_s=0.0).run())
+                await held.eventually(
+                    lambda hidden=hidden: full_now(path) == 1 and ("damaged" in caplog.text) is hidden
+                )
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     asyncio.run(run())

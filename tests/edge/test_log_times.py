@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.log_query import Query
 from edge.log_times import Offset, Timeline
 from edge.messages import ClockQuality
 from tests.support.clock import START_US, FakeClock
-from tests.support.logs import journal, opened
+from tests.support.logs import journal, numbers, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +52,32 @@ def test_ranges_are_the_inverse_of_time(offsets: list[Offset], at_ns: int, since
     for start, end in ((since, since + length), (None, since), (since, None), (None, None)):
         inside = (start is None or time_us >= start) and (end is None or time_us < end)
         assert any(first <= at_ns < last for first, last in found.ranges("boot", start, end)) == inside
+
+
+def test_a_step_parts_nothing_that_is_wanted_on_both_sides():
+    found = timeline(*(Offset(number * 1_000, number % 2, SYNCED) for number in range(2_000)))
+    assert found.ranges("boot", None, 10**9) == [(-(2**62), 10**12 - 1_000)]
+
+
+@pytest.mark.parametrize("step_us", [2_000, 86_400_000_000], ids=["a little", "a day"])
+def test_a_clock_that_steps_all_the_time_hides_nothing(tmp_path: Path, step_us: int):
+    clock = FakeClock()
+
+    async def run() -> None:
+        async with journal(tmp_path / "log.db", clock) as held:
+            for number in range(2_400):
+                clock.tick(1)
+                clock.step(step_us if number % 2 else -step_us, SYNCED)
+                held.log.note_clock(clock.now_ns(), clock.wall_us(), clock.quality())
+                held.log.append([opened(clock.now_ns(), number)])
+            await held.until(lambda: len(numbers(held.records)) == 2_400)
+            since, until = START_US, START_US + 2_400_000_000
+            inside = [one.sequence for one in held.records if since <= one.time_us < until]
+            assert len(inside) >= 1_200
+            found = await held.log.query(Query(since_us=since, until_us=until))
+            assert [one.sequence for one in found.records] == inside[:500]
+
+    asyncio.run(run())
 
 
 def test_records_from_before_the_network_told_the_time_get_it_afterwards(tmp_path: Path):
