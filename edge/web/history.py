@@ -148,7 +148,7 @@ async def _passage(page: Page, record: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _whole(text: str | None) -> int | None:
     """A sequence number of an address. Raises HTTPException."""
-    if text is None:
+    if not text:
         return None
     if not text.isascii() or not text.isdigit() or int(text[:20]) > HIGHEST:
         raise HTTPException(400, "Expected a sequence number.")
@@ -158,5 +158,5 @@ def _whole(text: str | None) -> int | None:
 ROUTES: Final = [
     Route("/events", events),
     Route("/events/live", live),
-    Route("/events/{sequence:int}", event),
+    Route("/events/{sequence:sequence}", event),
 ]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -133,6 +134,15 @@ class Page:
             **context,
         )
         return HTMLResponse(text, status)
+
+
+class _Sequence(IntegerConvertor):
+    """A sequence number in a path. Python refuses to read numbers of thousands of figures."""
+
+    regex = "[0-9]{1,19}"
+
+
+register_url_convertor("sequence", _Sequence())
 
 
 def page_of(request: Request) -> Page:

@@ -86,4 +86,4 @@ async def _part(page: Page, wanted: Mapping[str, Any], offset: int) -> _Part:
         raise Unreachable("what answers there does not speak doord's language") from None
 
 
-ROUTES: Final = [Route("/events/{sequence:int}/pictures/{camera}", picture)]
+ROUTES: Final = [Route("/events/{sequence:sequence}/pictures/{camera}", picture)]

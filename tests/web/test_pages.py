@@ -213,6 +213,7 @@ def test_pages_go_back_by_sequence_and_keep_the_filters(browser: Browser, doord:
     assert "data-live" not in second.text
     assert browser.get("/events?before=x").status_code == 400
     assert browser.get("/events?before=99999999999999999999999").status_code == 400
+    assert browser.get("/events?before=&text=").status_code == 200, "a field that is left empty"
 
 
 def test_short_and_empty_answers_are_not_the_end(browser: Browser, doord: FakeDaemon) -> None:
@@ -240,6 +241,8 @@ def test_one_record_with_everything_of_its_passage(browser: Browser, doord: Fake
     assert passage.count("aria-current") == 1
     assert browser.get("/events/99").status_code == 404
     assert browser.get("/events/0").status_code == 404
+    assert browser.get("/events/" + "9" * 5_000).status_code == 404
+    assert browser.get(f"/events/{'9' * 5_000}/pictures/entrance").status_code == 404
 
 
 # --- CSV -----------------------------------------------------------------------------------------
