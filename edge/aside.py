@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LOG: Final = logging.getLogger(__name__)
+
 
 def aside(work: Callable[[], None], name: str) -> asyncio.Future[None]:
-    """Do `work` in a thread of its own; the future carries its OSError or ValueError."""
+    """Do `work` in a thread of its own; the future carries its OSError or ValueError, and an OSError for any other."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
 
@@ -34,6 +37,9 @@ def aside(work: Callable[[], None], name: str) -> asyncio.Future[None]:
             work()
         except (OSError, ValueError) as found:
             error = found
+        except Exception as found:  # a mistake of ours lets nobody wait for ever
+            LOG.exception("a mistake in %s", name)
+            error = OSError(f"{type(found).__name__}: {found}")
         with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
             loop.call_soon_threadsafe(settle, error)
 

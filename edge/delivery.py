@@ -17,7 +17,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from edge.delivery_health import Health, Limits, Verdict
+from edge.delivery_health import NS_PER_S, Health, Limits, Verdict
 from edge.log import LogUnavailableError
 from edge.messages import SYSTEM, Event
 
@@ -171,6 +171,8 @@ class Delivery:
         if not self._known:  # who is new wants what comes, not years of history
             self._log.advance(self.sink, self._log.committed)
             self._remember()
+        elif _memory(self._memory or {}, self.sink).get("disabled") != self.disabled:
+            self._remember()  # its entry has changed since; should it change back, that is a new start too
         self._known = True
         self._rewind()
 
@@ -212,6 +214,10 @@ class Delivery:
         except DeliveryError as error:
             await self._failed(error)
             return
+        except Exception as error:  # a mistake of ours ends no sink: it is tried again, and said
+            LOG.exception("a mistake in delivering to %s", self.sink)
+            await self._failed(DeliveryError(f"{type(error).__name__}: {error}", ours=True))
+            return
         self.health.succeeded()
         self.delivered += len(batch)
         if self._tries:
@@ -245,8 +251,6 @@ class Delivery:
         await asyncio.sleep(pause_s(self._tries, bounds_s, self._chance))
 
     def _disable(self, error: DeliveryError) -> None:
-        since_ns = self.health.failing_since_ns
-        failing_s = 0 if since_ns is None else (self._now_ns() - since_ns) // 1_000_000_000
         name = self.subject.id
         reason = f"{error}. To enable it again: doorctl integration enable {name}, or change its entry in the directory"
         LOG.error("%s is disabled: %s", self.sink, reason)
@@ -254,7 +258,7 @@ class Delivery:
         details: dict[str, Json] = {
             "reason": reason,
             "tries": self.health.failed_in_a_row,
-            "failing_s": failing_s,
+            "failing_s": self.health.failing_ns // NS_PER_S,
             "cursor": self._log.cursor(self.sink),
         }
         self._remember(Event("integration.disable_due_to_error", self._now_ns(), self.subject, SYSTEM, details=details))

@@ -44,8 +44,10 @@ class Health:
         self.limits = limits
         self.failed_in_a_row = 0
         """Failures since the last success that are the receiver's own."""
-        self.failing_since_ns: int | None = None
-        """When the first of them was."""
+        self.failing_ns = 0
+        """How long it has been failing; what our own network was to blame for does not count."""
+        self._failed_ns: int | None = None
+        """When the latest try failed, if that was the receiver's own."""
         self._latest: deque[bool] = deque(maxlen=limits.warn_tries)
         self._failed = 0
         self._warned = False
@@ -57,7 +59,7 @@ class Health:
 
     def succeeded(self) -> None:
         """A try succeeded. The next warning is due only after the error rate has halved."""
-        self.failed_in_a_row, self.failing_since_ns = 0, None
+        self.failed_in_a_row, self.failing_ns, self._failed_ns = 0, 0, None
         self._note(failed=False)
         if self._failed * 200 <= self.limits.warn_percent * self.limits.warn_tries:
             self._warned = False
@@ -69,21 +71,21 @@ class Health:
             return Verdict.DISABLE
         if not ours:
             self.failed_in_a_row += 1
-            if self.failing_since_ns is None:
-                self.failing_since_ns = now_ns
-            if self._hopeless(now_ns - self.failing_since_ns):
+            self.failing_ns += 0 if self._failed_ns is None else now_ns - self._failed_ns
+            if self._hopeless():
                 return Verdict.DISABLE
+        self._failed_ns = None if ours else now_ns
         if not self._warned and self._failed * 100 >= self.limits.warn_percent * self.limits.warn_tries:
             self._warned = True
             return Verdict.WARN
         return Verdict.GO_ON
 
-    def _hopeless(self, failing_ns: int) -> bool:
+    def _hopeless(self) -> bool:
         """One failure, and another one a day later because nothing happened in between, are not hopeless."""
         limits = self.limits
         if self.failed_in_a_row >= limits.disable_tries:
             return True
-        return self.failed_in_a_row >= limits.warn_tries and failing_ns >= limits.disable_after_s * NS_PER_S
+        return self.failed_in_a_row >= limits.warn_tries and self.failing_ns >= limits.disable_after_s * NS_PER_S
 
     def _note(self, *, failed: bool) -> None:
         if len(self._latest) == self._latest.maxlen:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_ADDRESSES: Final = 4
 """Of a name with more, the first ones are tried."""
+NAMES_S: Final = 5.0
+"""How long to look for a name: less than a receiver has, who is not to blame for it."""
 NEXT_AFTER_S: Final = 3.0
 """How long an address has before the next one is tried: half of the Internet's IPv6 is broken."""
 LONGEST_LINE: Final = 8 * 1024
@@ -81,7 +83,10 @@ class Network:
     async def connect(self, host: str, port: int, *, tls: bool) -> Streams:
         """A connection to an address of this name that was judged. Raises DeliveryError."""
         try:
-            found = await self.resolve(host, port)
+            async with asyncio.timeout(NAMES_S):
+                found = await self.resolve(host, port)
+        except TimeoutError:
+            raise DeliveryError(f"{host} is not found: no name server answered in time", ours=True) from None
         except OSError as error:
             raise DeliveryError(f"{host} is not found: {error}", ours=_nobody(error)) from error
         except UnicodeError:

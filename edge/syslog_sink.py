@@ -95,7 +95,8 @@ def _unacknowledged(writer: asyncio.StreamWriter) -> bool:
     transport = writer.transport
     if transport.get_write_buffer_size():
         return True
-    descriptor = transport.get_extra_info("socket").fileno()
+    sock = transport.get_extra_info("socket")  # None once TLS has lost its connection
+    descriptor = -1 if sock is None else sock.fileno()
     if descriptor < 0:
         raise ConnectionResetError("the connection is closed")
     (count,) = struct.unpack("i", fcntl.ioctl(descriptor, termios.TIOCOUTQ, b"\0" * 4))

@@ -38,6 +38,15 @@ def test_a_fault_of_the_work_is_its_futures(fault: Exception) -> None:
     asyncio.run(scenario())
 
 
+def test_a_mistake_in_the_work_lets_nobody_wait_for_ever(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        with pytest.raises(OSError, match="KeyError: 'none such'"):
+            await aside(lambda: {}["none such"], "a look")
+
+    asyncio.run(scenario())
+    assert "a mistake in a look" in caplog.text
+
+
 def test_a_thread_that_cannot_be_had_is_a_fault_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

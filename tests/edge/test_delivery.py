@@ -305,8 +305,10 @@ def test_an_error_rate_is_said_once_and_a_lasting_one_disables() -> None:
         assert again.disabled == "it is down", "also after a restart"
         changed = begun(log, Doubled(), loop, modes=log.modes, mark="another entry")
         assert changed.disabled is None
-        for one in (again, changed):
-            await one.close()
+        await asyncio.sleep(0)
+        await changed.close()
+        assert disabled_by(log.modes, SINK, "m") is None, "and back again is a change as well"
+        await again.close()
 
         assert delivery.enable(ANN)
         assert not delivery.enable(ANN)
@@ -317,6 +319,26 @@ def test_an_error_rate_is_said_once_and_a_lasting_one_disables() -> None:
         await delivery.close()
 
     virtual.run(main)
+
+
+def test_a_mistake_in_a_receiver_ends_no_sink(caplog: pytest.LogCaptureFixture) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        log, receiver = Journal(loop), Doubled()
+        mistakes = [
+            AttributeError("'NoneType' object has no attribute 'fileno'"),
+            UnicodeEncodeError("a", "ü", 0, 1, "x"),
+        ]
+        receiver.fails = lambda _try: mistakes.pop() if mistakes else None
+        delivery = begun(log, receiver, loop)
+        log.record()
+        await asyncio.sleep(0)
+        assert delivery.state == "retrying"
+        assert "UnicodeEncodeError" in str(delivery.last_error)
+        await receiver.until(lambda: receiver.got == [1])
+        await delivery.close()
+
+    virtual.run(main)
+    assert "a mistake in delivering to integration.pager" in caplog.text
 
 
 def test_a_receiver_that_is_gone_for_good_is_disabled_at_once() -> None:
@@ -341,6 +363,16 @@ def test_so_many_tries_without_success_disable_too() -> None:
     verdicts = [health.failed(n) for n in range(1000)]
     assert verdicts.index(Verdict.DISABLE) == 999
     assert verdicts.count(Verdict.WARN) == 1
+
+
+def test_a_weekend_without_network_does_not_count() -> None:
+    health = Health(Limits())
+    for minute in range(19):
+        assert health.failed(minute * HOUR // 60) is not Verdict.DISABLE
+    for hour in range(1, 49):
+        assert health.failed(hour * HOUR, ours=True) is not Verdict.DISABLE
+    verdicts = [health.failed(hour * HOUR) for hour in range(49, 74)]
+    assert verdicts.index(Verdict.DISABLE) == 24, "a day of its own, with the minutes before"
 
 
 def test_two_failures_a_day_apart_are_not_hopeless() -> None:

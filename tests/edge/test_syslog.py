@@ -243,6 +243,32 @@ def test_a_connection_that_was_cut_is_made_anew(authority: Authority) -> None:
     asyncio.run(main())
 
 
+def test_a_connection_that_is_reset_while_something_is_under_way_is_one_that_hung_up(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that lost its power answers so."""
+
+    async def main() -> None:
+        async with collector(authority) as (server, sink):
+            first, second = FakeJournal().write(["lock.opened"] * 2)
+            await sink.send([first])
+            assert sink._streams is not None
+            writer = sink._streams[1]
+
+            async def reset() -> None:
+                writer.transport.abort()
+                while writer.transport.get_extra_info("socket") is not None:  # noqa: ASYNC110 -- nobody tells
+                    await asyncio.sleep(0)
+
+            monkeypatch.setattr(writer, "drain", reset)
+            with pytest.raises(DeliveryError, match="hung up"):
+                await sink.send([second])
+            await sink.send([second])
+            await server.until(2)
+
+    asyncio.run(main())
+
+
 def test_what_nobody_acknowledges_is_not_taken(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(syslog_sink, "TIMEOUT_S", 1.0)
 

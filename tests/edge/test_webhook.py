@@ -327,6 +327,23 @@ def test_a_name_that_leads_home_is_refused(secrets: Secrets) -> None:
     with_server(main)
 
 
+def test_a_name_server_that_is_silent_is_no_fault_of_the_receivers(
+    secrets: Secrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.delivery_net.NAMES_S", 0.01)
+
+    async def silent(_host: str, _port: int) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    async def main() -> None:
+        with pytest.raises(DeliveryError, match="no name server answered") as refused:
+            await poster("https://hooks.example.org/", secrets, Network(resolve=silent)).post("1", b"{}")
+        assert refused.value.ours
+
+    asyncio.run(main())
+
+
 def test_a_name_is_looked_up_once_for_a_try(secrets: Secrets) -> None:
     """A name that says another address at the second look (DNS rebinding) is not looked at a second time."""
     looked: list[str] = []
