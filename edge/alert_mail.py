@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 TIMEOUT_S: Final = 10.0
 """For each step of the conversation."""
 LONGEST_SUBJECT: Final = 150
+_PERMANENT: Final = 5
+"""RFC 5321, 4.2.1: a reply that begins so will be the same the next time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,17 @@ class Mailer:
             await aside(lambda: self._send(message), "mail")
         except smtplib.SMTPResponseException as error:
             reason = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else ""
-            raise DeliveryError(f"{self.server.host} answered {error.smtp_code} {reason}") from error
+            final = isinstance(error, smtplib.SMTPDataError) and error.smtp_code // 100 == _PERMANENT
+            raise DeliveryError(f"{self.server.host} answered {error.smtp_code} {reason}", final=final) from error
         except smtplib.SMTPRecipientsRefused as error:
             codes = ", ".join(f"{to}: {code}" for to, (code, _) in error.recipients.items())
-            raise DeliveryError(f"{self.server.host} takes none of the recipients ({codes})") from error
+            for_good = all(code // 100 == _PERMANENT for code, _ in error.recipients.values())
+            text = f"{self.server.host} takes none of the recipients ({codes})"
+            raise DeliveryError(text, final=for_good) from error
         except OSError as error:  # SMTPException is one
             raise DeliveryError(f"{self.server.host}: {error.strerror or error}") from error
+        except ValueError:  # its text may hold a piece of the password
+            raise DeliveryError(f"{self.server.host}: name and password must be of ASCII characters") from None
 
     def _send(self, message: EmailMessage) -> None:
         server = self.server
@@ -87,13 +94,20 @@ class Mailer:
             link.close()
 
 
+def recipients(notice: Notice, policy: Policy) -> tuple[str, ...]:
+    """Whom the policy names now: an address may have been put right since."""
+    actions = policy.escalate_to if notice.kind is Kind.ESCALATED else policy.actions
+    return actions.email or notice.to
+
+
 def mail(notice: Notice, policy: Policy, identity: Identity, sender: str, left_out: int) -> EmailMessage:
     """The message of a notice; the same notice has the same Message-ID, however often it is sent."""
     message = EmailMessage(policy=SMTP)
     what = {Kind.RAISED: "", Kind.REPEATED: "Again: ", Kind.ESCALATED: "Nobody has answered: "}[notice.kind]
     plain = "".join(c if c.isprintable() else " " for c in notice.message)
+    plain = plain.replace("=?", "= ?")  # RFC 2047: else a name could be taken for encoded bytes, and be none
     message["From"] = sender
-    message["To"] = ", ".join(notice.to)
+    message["To"] = ", ".join(recipients(notice, policy))
     message["Subject"] = f"[{policy.severity}] {what}{plain}"[:LONGEST_SUBJECT]
     message["Message-ID"] = f"<{notice.id}.{identity.epoch}@{identity.controller}.{identity.site}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notices in return

@@ -70,7 +70,8 @@ def _elapsed_ns(memory: dict[str, Any], clock: Clock) -> int:
 
 def _alert(one: dict[str, Any], by_ns: int) -> Alert:
     alert = Alert(**one)
-    return replace(alert, raised_ns=alert.raised_ns + by_ns, told_ns=alert.told_ns + by_ns, sirens=())
+    times = {name: getattr(alert, name) + by_ns for name in ("raised_ns", "told_ns", "happened_ns")}
+    return replace(alert, **times, sirens=())
 
 
 def _notice(one: dict[str, Any]) -> Notice:

@@ -91,9 +91,11 @@ Policies: TypeAlias = dict[str, Policy]
 def matches(policy: Policy, record: Record, where: Where) -> bool:
     """Whether a policy is about this record."""
     event = record.event
-    if event.type not in policy.types or (policy.doors and not policy.doors & {event.door, event.object.id}):
+    answer = event.object.type == "integration" and "acknowledged" in event.details  # one to an alert raises none
+    if answer or event.type not in policy.types:
         return False
-    if policy.outcome != "any" and event.success is not (policy.outcome == "success"):
+    elsewhere = policy.doors and not policy.doors & {event.door, event.object.id}
+    if elsewhere or (policy.outcome != "any" and event.success is not (policy.outcome == "success")):
         return False
     if policy.people or policy.groups:
         if event.actor is None or event.actor.kind != "user":

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from edge.alert_policies import Policies, Where
     from edge.alert_ways import Ways
+    from edge.alerts import Notice
     from edge.clock import Clock
     from edge.delivery_ports import Journal
     from edge.messages import Actor, Json, Record
@@ -36,6 +37,8 @@ MODE: Final = "alerts.state"
 """The mode row; no door has a dot in its id."""
 RETRY_S: Final = (1.0, 60.0)
 """Alerts are tried more often than records: somebody is waited for."""
+REFUSED_S: Final = (10.0, 600.0)
+"""What was refused for good is tried more seldom: until somebody corrects the address, or answers the alert."""
 _FOREIGN_NS: Final = 86_400 * NS_PER_S
 """The age of what happened in another boot, as far as sirens are concerned."""
 
@@ -203,6 +206,9 @@ class AlertRunner:
         for record in records:
             now_ns = self._clock.now_ns()
             self.state = alerts.fold(self.state, self.policies, record, self._where, now_ns, self._age_ns(record))
+            await asyncio.sleep(0)  # doors come first
+        if stream != self._log.stream:
+            return True
         told = (before.alerts, before.waiting) != (self.state.alerts, self.state.waiting)
         through = self.state.through if records else self._log.committed
         if told:
@@ -250,22 +256,39 @@ class AlertRunner:
             LOG.critical("%s ended", task.get_name(), exc_info=task.exception())
 
     async def _empty(self, channel: str) -> None:
-        tries = 0
+        tries, refused = 0, set[str]()
         while waiting := self.state.waiting.get(channel):
             notice = waiting[0]
             try:
-                policy, left_out = self.policies[notice.policy], self.state.left_out.get(channel, 0)
-                await self.ways.tell(channel, notice, policy, self._host.identity(), left_out)
+                await self._tell(channel, notice)
             except DeliveryError as error:
                 if not tries:
                     LOG.warning("alerts by %s do not leave: %s", channel, error)
-                tries += 1
                 self.last_errors[channel] = str(error)
-                await asyncio.sleep(pause_s(tries, self._retry_s, self._chance))
+                if error.final:  # this one; the others may be for other people
+                    refused.add(notice.id)
+                    self.state = alerts.behind(self.state, channel, notice.id)
+                    if any(one.id not in refused for one in self.state.waiting.get(channel, ())):
+                        continue
+                tries += 1
+                await asyncio.sleep(pause_s(tries, REFUSED_S if error.final else self._retry_s, self._chance))
+                refused.clear()
                 continue
             if tries:
                 LOG.info("alerts by %s leave again", channel)
             tries = 0
-            self.last_errors.pop(channel, None)
+            if not refused:
+                self.last_errors.pop(channel, None)
             self.state = alerts.taken(self.state, channel, notice.id)
             self._keep()
+
+    async def _tell(self, channel: str, notice: Notice) -> None:
+        """Raises DeliveryError, also for a mistake of ours: it ends no channel."""
+        policy, left_out = self.policies[notice.policy], self.state.left_out.get(channel, 0)
+        try:
+            await self.ways.tell(channel, notice, policy, self._host.identity(), left_out)
+        except DeliveryError:
+            raise
+        except Exception as error:
+            LOG.exception("a mistake in telling of %s by %s", notice.id, channel)
+            raise DeliveryError(f"{type(error).__name__}: {error}", final=True) from error

@@ -59,6 +59,8 @@ class Alert:
     """Messages so far."""
     acknowledged: bool = False
     escalated: bool = False
+    happened_ns: int = 0
+    """When the latest record happened."""
     sirens: tuple[tuple[str, int], ...] = ()
     """Doors whose buzzer sounds, and until when."""
 
@@ -111,7 +113,7 @@ def due(state: State, policies: Policies, now_ns: int) -> State:
         if alert.acknowledged and now_ns >= alert.told_ns + policy.quiet_ns:
             if alert.untold:
                 again = replace(alert, acknowledged=False, escalated=False, raised_ns=now_ns, told=0)
-                state = _told(state, key, again, policy, now_ns, Kind.RAISED)
+                state = _told(state, key, again, policy, now_ns, Kind.RAISED, now_ns - alert.happened_ns)
             else:
                 state = replace(state, alerts={k: v for k, v in state.alerts.items() if k != key})
         elif (at_ns := _escalates_ns(alert, policy)) is not None and now_ns >= at_ns:
@@ -160,6 +162,13 @@ def taken(state: State, channel: str, notice: str) -> State:
     return replace(state, waiting=waiting, left_out={c: n for c, n in state.left_out.items() if c != channel})
 
 
+def behind(state: State, channel: str, notice: str) -> State:
+    """A channel has refused a message, not for its own sake: the others go first."""
+    waiting = state.waiting.get(channel, ())
+    moved = (*(one for one in waiting if one.id != notice), *(one for one in waiting if one.id == notice))
+    return replace(state, waiting={**state.waiting, channel: moved}) if moved else state
+
+
 def _happened(  # noqa: PLR0913, PLR0917 -- as `fold`
     state: State, policies: Policies, policy: Policy, record: Record, now_ns: int, age_ns: int
 ) -> State:
@@ -176,6 +185,7 @@ def _happened(  # noqa: PLR0913, PLR0917 -- as `fold`
             message=message(event),
             count=alert.count + 1,
             untold=alert.untold + 1,
+            happened_ns=now_ns - age_ns,
         )
         if now_ns < alert.told_ns + policy.quiet_ns:
             return _with(state, key, alert)
@@ -186,11 +196,12 @@ def _happened(  # noqa: PLR0913, PLR0917 -- as `fold`
         state = _room(state, policies, now_ns)
         about = (record.sequence, record.time_us, message(event))
         alert = Alert(f"{policy.id}-{record.sequence}", policy.id, event.door or "", now_ns, now_ns, *about)
+        alert = replace(alert, happened_ns=now_ns - age_ns)
     return _told(state, key, alert, policy, now_ns, Kind.RAISED, age_ns)
 
 
 def _told(  # noqa: PLR0913, PLR0917 -- a message has that many sides
-    state: State, key: str, alert: Alert, policy: Policy, now_ns: int, kind: Kind, age_ns: int = 0
+    state: State, key: str, alert: Alert, policy: Policy, now_ns: int, kind: Kind, age_ns: int
 ) -> State:
     """Tell of an alert; it is now the one that was told last."""
     alert = replace(_sounded(alert, policy.actions.siren, now_ns - age_ns, now_ns), told_ns=now_ns, untold=0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -18,12 +17,10 @@ from edge.aside import aside
 from edge.control import RequestError
 from edge.delivery import DeliveryError
 from edge.log_indexer import Indexer
-from edge.messages import ClockQuality
 from edge.metrics import Counts, text
 from edge.metrics_file import MetricsFile
 from edge.ports import LinkError
 from edge.report_runner import ReportRunner
-from edge.schedule import EPOCH, active
 from edge.tasks import say_why
 
 if TYPE_CHECKING:
@@ -42,7 +39,8 @@ if TYPE_CHECKING:
     from edge.sync import Upstream
     from edge.wire import Identity
 
-
+ALERTS: Final = "alerts.state"
+"""`edge.alert_runner.MODE`, which few ever need."""
 LOOK_EVERY_S: Final = 5.0
 """How often the loop's delay is looked at."""
 WRITE_EVERY: Final = 3
@@ -131,10 +129,8 @@ class Outlets:
         if self._host.settings.alerts:
             self._alerts = self._make_alerts()
             self._alerts.start(modes).add_done_callback(say_why)
-        elif self._host.log.cursor("alerts"):  # once wanted again, they would tell all that was in between
-            from edge.alert_runner import MODE  # noqa: PLC0415 -- few ever come here
-
-            self._host.log.append([], {MODE: ""})
+        elif modes.get(ALERTS):  # once wanted again, they would tell all that was in between
+            self._host.log.append([], {ALERTS: ""})
         if self._host.settings.cameras:
             self._cameras = self._make_cameras()
             self._cameras.start()
@@ -210,18 +206,6 @@ class Outlets:
         """See `edge.alert_runner.Host`."""
         self._host.runner.sound(doors)
 
-    def groups_of(self, user: str) -> frozenset[str]:
-        """See `edge.alert_policies.Where`."""
-        members = self._host.directory().members.values()
-        return frozenset(group for one in members if one.user == user for group in one.groups)
-
-    def active(self, schedule: str, record: Record) -> bool:
-        """See `edge.alert_policies.Where`."""
-        found = self._host.directory().schedules.get(schedule)
-        if found is None or record.clock is ClockQuality.UNSYNCED:
-            return True
-        return active(found, EPOCH + timedelta(microseconds=record.time_us))
-
     async def _publish(self, payload: bytes) -> None:
         if self._host.upstream is None:
             raise DeliveryError("there is no broker")
@@ -262,13 +246,14 @@ class Outlets:
 
     def _make_alerts(self) -> AlertRunner:
         from edge.alert_runner import AlertRunner  # noqa: PLC0415 -- see above
+        from edge.alert_where import InDirectory  # noqa: PLC0415 -- see above
 
         return AlertRunner(
             dict(self._host.settings.alerts),
             log=self._host.log,
             clock=self._host.clock,
             host=self,
-            where=self,
+            where=InDirectory(self._host.directory),
             ways=self._ways(),
             chance=random.Random(),  # noqa: S311 -- jitter keeps no secret
         )

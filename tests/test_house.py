@@ -122,6 +122,7 @@ ALLOWED = {
     "edge.delivery_desk": "edge.tasks edge.messages edge.control edge.delivery* edge.event_types edge.syslog_sink "
     "edge.webhook",
     "edge.alert_mail": "edge.aside edge.alerts edge.delivery edge.delivery_net edge.wire",
+    "edge.alert_where": "edge.directory edge.records edge.schedule",
     "edge.alert_ways": "edge.alert_mail edge.alert_policies edge.delivery edge.wire",
     "edge.alert_runner": "edge edge.messages edge.alert_memory edge.alerts edge.control edge.delivery edge.log "
     "edge.wire",

@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from edge.alert_mail import Mailer, Server, mail
-from edge.alert_policies import Policy
+from edge.alert_policies import Actions, Policy
 from edge.alerts import Kind, Notice
 from edge.delivery import DeliveryError
 from edge.wire import Identity
@@ -161,6 +161,39 @@ def test_a_password_comes_from_its_file(authority: Authority, tmp_path: Path) ->
     asyncio.run(main())
 
 
+def test_a_password_that_cannot_be_sent_is_said_and_not_shown(authority: Authority, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("t\u00fcr-geheim-1\n")
+
+    async def main() -> None:
+        async with box(serving(authority), login=True) as held:
+            own = replace(server(held, authority), username="doors", password_file=tmp_path / "password")
+            with pytest.raises(DeliveryError, match="must be of ASCII characters") as refused:
+                await Mailer(own).send(message())
+            assert "geheim" not in str(refused.value)
+            assert "fc" not in str(refused.value)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["=?utf-8?q?=FF=?=\xff\u6f22?=", "=?utf-8?b?w7x?=", "=?x?=?=\ud800"])
+def test_a_name_is_never_taken_for_encoded_bytes(name: str) -> None:
+    found = email.message_from_bytes(message(message=f"{name} at Front").as_bytes(), policy=default)
+    assert "at Front" in found["Subject"]
+    assert "= ?" in found["Subject"]
+
+
+def test_an_address_that_was_put_right_counts_for_what_waits() -> None:
+    right = replace(
+        POLICY,
+        actions=Actions(email=("guard@example.com",)),
+        escalate_after_s=60,
+        escalate_to=Actions(email=("boss@example.com",)),
+    )
+    assert mail(NOTICE, right, HERE, SENDER, 0)["To"] == "guard@example.com"
+    assert mail(replace(NOTICE, kind=Kind.ESCALATED), right, HERE, SENDER, 0)["To"] == "boss@example.com"
+    assert mail(NOTICE, POLICY, HERE, SENDER, 0)["To"] == "guard@example.org, chief@example.org"
+
+
 def test_nothing_is_said_to_a_server_without_tls(authority: Authority, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("correct horse")
 
@@ -210,8 +243,9 @@ def test_what_a_server_refuses_is_tried_again_by_whoever_asked(authority: Author
             await Mailer(server(held, authority)).send(message())
             assert held.got[-1].rcpt_tos == ["guard@example.org"], "one of them is better than none"
             held.refused.add("guard@example.org")
-            with pytest.raises(DeliveryError, match="none of the recipients"):
+            with pytest.raises(DeliveryError, match="none of the recipients") as refused:
                 await Mailer(server(held, authority)).send(message())
+            assert refused.value.final, "it will be the same the next time"
             port = held.port
         with pytest.raises(DeliveryError, match="refused"):
             await Mailer(Server("127.0.0.1", port, SENDER, ca_file=authority.ca)).send(message())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edge import alert_runner
 from edge.alert_policies import Actions, Policy, Siren
 from edge.alert_runner import AlertRunner
 from edge.alert_ways import Ways
@@ -185,6 +186,45 @@ def test_an_answer_is_recorded_and_ends_siren_and_escalation(tmp_path: Path) -> 
             for name in ("forced-1", "forced-9", None, 3):
                 with pytest.raises(RequestError, match="no open alert"):
                     await own.ops["acknowledge"]({"alert": name}, ANN)
+            await own.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "fault", [DeliveryError("none of the recipients", final=True), UnicodeEncodeError("ascii", "\u00fc", 0, 1, "no")]
+)
+def test_a_message_that_nobody_takes_keeps_no_other_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    monkeypatch.setattr(alert_runner, "REFUSED_S", (0.0, 0.001))
+
+    async def main() -> None:
+        outside = Outside()
+        wrong = {"door-0", "door-2"}
+        take = outside.publish
+
+        async def publish(body: bytes) -> None:
+            if json.loads(body)["data"]["door"] in wrong:
+                outside.tries += 1
+                raise fault
+            await take(body)
+
+        monkeypatch.setattr(outside, "publish", publish)
+        async with journal(tmp_path / "log.db") as held:
+            own = runner(held, outside, replace(FORCED, escalate_after_s=None))
+            await asyncio.sleep(0)
+            await held.write(*(forced(door=f"door-{number}") for number in range(4)))
+            await held.eventually(lambda: {one["door"] for one in outside.published} == {"door-1", "door-3"})
+            await held.write(forced(door="door-4"))
+            await held.eventually(lambda: outside.published[-1]["door"] == "door-4")
+            tries = outside.tries
+            await held.eventually(lambda: outside.tries > tries + 4)
+            assert len(own.state.waiting["mqtt"]) == 2
+            assert own.facts()["last_errors"]["mqtt"], "as long as one of them waits"  # type: ignore[index,call-overload]
+            wrong.clear()
+            await held.eventually(lambda: not own.state.waiting)
+            assert sorted(one["door"] for one in outside.published) == [f"door-{number}" for number in range(5)]
             await own.close()
 
     asyncio.run(main())

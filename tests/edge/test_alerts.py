@@ -191,6 +191,30 @@ def test_a_siren_does_not_sound_for_what_is_long_past() -> None:
     assert len([alert for alert in desk.state.alerts.values() if alert.sirens]) == 1
 
 
+def test_a_siren_does_not_sound_when_a_quiet_time_is_over_for_what_happened_in_it() -> None:
+    desk = Desk(replace(FORCED, actions=Actions(mqtt=True, siren=Siren("front", 60))))
+    desk.happens()
+    desk.acknowledge("forced-1")
+    desk.at(10)
+    desk.happens()
+    desk.at(QUIET_S + 1)
+    assert desk.said[-1][:3] == (QUIET_S, "mqtt", "raised")
+    assert sounding(desk.state, desk.now_ns) == set(), "it was 290 s ago"
+    clock = FakeClock()
+    kept = read(written(desk.state, "hq", clock), desk.policies, "hq", clock)
+    assert kept is not None
+    assert [one.happened_ns for one in kept.alerts.values()] == [10 * NS_PER_S]
+
+
+def test_an_answer_raises_no_alert() -> None:
+    answer = Event(
+        "integration.update", 1, Subject("integration", "alert.forced", "Forced"), ADA, details={"acknowledged": "x-1"}
+    )
+    policy = Policy("int", "Integrations", frozenset({"integration.update"}))
+    assert not matches(policy, replace(record(1), event=answer), TOWN)
+    assert matches(policy, replace(record(1), event=replace(answer, details={"disabled": [True, False]})), TOWN)
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["happens", "acknowledge", "wait"]),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import pytest
+
 from edge.delivery_health import Limits
 from tests.support.house import OTTO, House, live, write_config
 
@@ -96,7 +98,8 @@ def test_alerts_come_and_go_and_tell_no_history(tmp_path: Path) -> None:
     live(config, script)
 
 
-def test_alerts_that_were_away_for_a_while_tell_nothing_of_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("before", "told"), [("lock.forced_open", 1), ("lock.lock_down", 0)])
+def test_alerts_that_were_away_for_a_while_tell_nothing_of_it(tmp_path: Path, before: str, told: int) -> None:
     config = write_config(tmp_path)
     without = config.read_text()
     seen: list[int] = []
@@ -106,10 +109,10 @@ def test_alerts_that_were_away_for_a_while_tell_nothing_of_it(tmp_path: Path) ->
         await asyncio.sleep(1)
         seen.append(sum(one["count"] for one in (await house.request("alerts"))["open"]))
 
-    for text in (without + ALERT, without, without + ALERT):
+    for text in (without + ALERT.replace("lock.forced_open", before), without, without + ALERT):
         config.write_text(text)
         live(config, script)
-    assert seen == [1, 0, 1]
+    assert seen == [told, 0, 1]
 
 
 def test_thresholds_and_the_mail_server_are_taken_over(tmp_path: Path) -> None:

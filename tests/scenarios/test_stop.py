@@ -88,6 +88,29 @@ def test_a_log_that_opens_late_gives_its_memory_back_and_the_daemon_stays_well(t
     live(config, after)
 
 
+@pytest.mark.parametrize(
+    ("where", "well"), [("outlets.reports", True), ("outlets.measure", True), ("clock.watch", False)]
+)
+def test_a_mistake_in_what_doors_do_without_is_no_reason_to_start_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str, well: bool
+) -> None:
+    async def run(loop: virtual.VirtualLoop) -> None:
+        house = House(loop, write_config(tmp_path))
+        house.daemon._notifier = manager = Manager()  # type: ignore[assignment]
+        part, name = where.split(".")
+
+        async def mistaken(*_given: object) -> None:
+            raise KeyError("none such")
+
+        monkeypatch.setattr(getattr(house.daemon, part), name, mistaken)
+        async with house.running():
+            await asyncio.sleep(10)
+            assert (manager.petted > 5) is well
+
+    virtual.run(run)
+    assert "none such" in caplog.text
+
+
 def test_a_driver_that_does_not_let_go_keeps_no_lock_from_resting(tmp_path: Path) -> None:
     async def run(loop: virtual.VirtualLoop) -> None:
         house, let_go = House(loop, write_config(tmp_path)), asyncio.Event()
