@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import logging
 from typing import TYPE_CHECKING, Final
 
 from edge.catalogue import CATALOGUE, Severity
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     from edge.log import Log
     from edge.messages import Record
 
+LOG: Final = logging.getLogger(__name__)
 SINK: Final = "mqtt-alarms"
 ALARM_TYPES: Final = tuple(sorted(row.type for row in CATALOGUE.values() if row.severity is Severity.ALARM))
 MAX_KNOWN: Final = 1_000
 """Alarms kept here; more are read from the log again when all of these have left."""
 AGAIN_S: Final = 1.0
+MISTAKE_S: Final = 60.0
 
 
 class AlarmLane:
@@ -121,6 +124,10 @@ class AlarmLane:
                 page = await self._log.query(Query(types=ALARM_TYPES, after=after))
             except LogUnavailableError:
                 await asyncio.sleep(AGAIN_S)
+                continue
+            except Exception:  # a mistake of ours: ending here would look as if all had been read
+                LOG.exception("the alarms from before cannot be read")
+                await asyncio.sleep(MISTAKE_S)
                 continue
             self.add(page.records)
             self._ready()

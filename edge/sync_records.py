@@ -184,12 +184,7 @@ class Records:
                 if outbox is self._outbox and outbox.read_through >= after:
                     outbox.feed(records)
             elif self._replays:
-                after, through = self._replays[0]
-                records = await self._log.read(after, CHUNK)
-                self._replays.popleft()
-                self._again.extend(r for r in records if r.sequence <= through)
-                if records and records[-1].sequence < through:
-                    self._replays.appendleft((records[-1].sequence, through))
+                records = await self._read_again(*self._replays.popleft())
         except LogUnavailableError:
             records = []
         finally:
@@ -197,3 +192,15 @@ class Records:
                 self._reading = None
         if records:  # else the next tick tries again
             self._ready()
+
+    async def _read_again(self, after: int, through: int) -> list[Record]:
+        """The first records of a range; the rest of it is kept, all of it when it could not be read."""
+        stream, left = self.stream, after
+        try:
+            records = await self._log.read(after, CHUNK)
+            left = records[-1].sequence if records else through
+            self._again.extend(r for r in records if r.sequence <= through)
+        finally:
+            if left < through and stream == self._log.stream:
+                self._replays.appendleft((left, through))
+        return records

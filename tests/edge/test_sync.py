@@ -9,16 +9,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edge.alarm_lane import MISTAKE_S
+from edge.alarm_lane import SINK as ALARMS
 from edge.outbox import AHEAD
 from edge.ports import Incoming, LinkError
 from edge.sync import RETRY_S
-from edge.sync_records import CHUNK, GIVE_WAY_S, IN_VAIN_S, NOBODY_S, STALL_S
+from edge.sync_messages import SINK
+from edge.sync_records import CHUNK, GIVE_WAY_S, IN_VAIN_S, NOBODY_S, STALL_S, Records
 from edge.sync_states import STATUS_EVERY_S
-from tests.support.journal import FORCED, OPENED
+from tests.support import virtual
+from tests.support.journal import FORCED, OPENED, FakeJournal
 from tests.support.upstream import TOPIC, FakeLink, Sent, Talk, converse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from edge.log_query import Page, Query
+    from edge.messages import Record
+    from tests.support.virtual import VirtualLoop
 
 REFUSED, NOBODY = 0x87, 0x10
 
@@ -777,6 +785,67 @@ def test_a_replay_that_was_interrupted_goes_on(code: int | None) -> None:
         assert talk.cursor == 1_500
 
     converse(script)
+
+
+def test_what_comes_back_while_a_replay_is_read_is_in_nobodys_place() -> None:
+    async def main(_loop: VirtualLoop) -> None:
+        journal, gate = FakeJournal(), asyncio.Event()
+        journal.write([OPENED] * 1_000)
+        journal.advance(SINK, 1_000)
+        read = journal.read
+
+        async def slowly(after: int, limit: int) -> list[Record]:
+            await gate.wait()
+            return await read(after, limit)
+
+        journal.read = slowly  # type: ignore[method-assign]
+        records, sent = Records(journal, lambda: None, by_application=False), list[int]()  # type: ignore[arg-type]
+        records.begin()
+        records.replay(1, 250)
+
+        async def step() -> None:
+            records.fetch()
+            await asyncio.sleep(NOBODY_S + 1)
+            while (found := records.next(asyncio.get_running_loop().time())) is not None:
+                sent.append(found[0].sequence)
+
+        gate.set()
+        await step()
+        assert sent == list(range(1, 101))
+        gate.clear()
+        records.fetch()
+        await asyncio.sleep(0)
+        records.came_back(100, again=True)
+        gate.set()
+        for _ in range(4):
+            await step()
+        assert sorted(sent) == sorted([*range(1, 251), 100])
+
+    virtual.run(main)
+
+
+def test_alarms_that_cannot_be_read_do_not_count_as_sent(caplog: pytest.LogCaptureFixture) -> None:
+    async def script(talk: Talk) -> None:
+        talk.journal.write([OPENED, FORCED, OPENED])
+        query, mistakes = talk.journal.query, [ValueError("a damaged index")]
+
+        async def mistaken(asked: Query) -> Page:
+            if mistakes:
+                raise mistakes.pop()
+            return await query(asked)
+
+        talk.journal.query = mistaken  # type: ignore[method-assign]
+        await talk.start()
+        talk.journal.record(FORCED)
+        await talk.settle()
+        assert [sent.sequence for sent in talk.net.on("alarms")] == [4]
+        assert talk.journal.cursor(ALARMS) == 0, "the first one was not sent"
+        await asyncio.sleep(MISTAKE_S + 1)
+        assert {sent.sequence for sent in talk.net.on("alarms")} == {2, 4}
+        assert talk.journal.cursor(ALARMS) == 4
+
+    converse(script)
+    assert "a damaged index" in caplog.text
 
 
 # --- everything at once ---------------------------------------------------------------------------------------
