@@ -56,9 +56,14 @@ def written(path: Path, records: Iterable[dict[str, Any]], *, lines: bool | None
 
 
 def _whole(path: Path, write: Callable[[TextIO], int]) -> int:
+    path = path.resolve()  # what a link leads to is meant
+    if (there := path.exists()) and not path.is_file():
+        raise OSError(f"{path} is no plain file: a report is written beside it and takes its place")
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with partial.open("x", encoding="utf-8", newline="") as out:
+            if there:
+                os.fchmod(out.fileno(), path.stat().st_mode & 0o777)
             count = write(out)
             out.flush()
             os.fsync(out.fileno())

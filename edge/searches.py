@@ -38,8 +38,8 @@ class Filters(BaseModel):
     text: str = Field("", max_length=LONGEST_TEXT)
     correlation: str = Field("", max_length=LONGEST_TEXT)
     """Shared by the events of one passage."""
-    since_us: int | None = Field(None, ge=-(2**53), le=2**53)
-    until_us: int | None = Field(None, ge=-(2**53), le=2**53)
+    since_us: int | None = Field(None, ge=-(2**62), le=2**62)
+    until_us: int | None = Field(None, ge=-(2**62), le=2**62)
 
     def query(self, directory: Directory | None) -> Query:
         """As the log understands it. UnknownGroupError, also for any group when there is no directory."""

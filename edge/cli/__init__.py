@@ -11,6 +11,7 @@ import io
 import os
 import sqlite3
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from edge.cli.client import Refused, Unreachable
@@ -26,8 +27,11 @@ INTERRUPTED: Final = 130
 
 def run() -> None:
     """The program: one command, and out; there is nothing left to tidy, and the interpreter would take 8 ms for it."""
-    code = main()
-    sys.stderr.flush()
+    code = main() if sys.stdout is not None else _fail(OSError("there is no standard output"), CANNOT_TELL)
+    for stream in (sys.stdout, sys.stderr):  # what was said before it went wrong, too
+        if stream is not None:
+            with suppress(OSError, ValueError):
+                stream.flush()
     os._exit(code)
 
 

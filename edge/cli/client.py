@@ -36,7 +36,7 @@ class Client:
 
     def __init__(self, path: Path, within_s: float = ANSWER_WITHIN_S) -> None:
         """Connect; each answer has to come within so many seconds. Raises Unreachable."""
-        self._within_s = within_s
+        self._path, self._within_s = path, within_s
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(within_s)
         try:
@@ -61,6 +61,11 @@ class Client:
         with contextlib.suppress(OSError):  # what was not sent to a dead daemon any more
             self._lines.close()
         self._socket.close()
+
+    def again(self) -> Client:
+        """A new connection to the same daemon. Raises Unreachable."""
+        self.close()
+        return Client(self._path, self._within_s)
 
     def ask(self, op: str, **body: Any) -> Any:  # noqa: ANN401 -- JSON
         """One question, one answer. Raises Refused and Unreachable."""

@@ -222,9 +222,13 @@ def _sim(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     made.add_argument("argument", nargs="*", help="card N, card N pin P, pin P, rex on, tamper off ...")
 
 
+HIGHEST: Final = 2**31
+"""What may be passed over in the history at once, and more than any log here will count."""
+
+
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of at least 1")
+    if not text.isdecimal() or len(text) > len(str(HIGHEST)) or not 0 < int(text) <= HIGHEST:
+        raise argparse.ArgumentTypeError(f"found {text[:40]!r}, expected a whole number from 1 to {HIGHEST}")
     return int(text)
 
 

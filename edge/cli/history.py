@@ -9,7 +9,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.catalogue import CATALOGUE
-from edge.cli.client import Client, Unreachable
+from edge.cli.client import Client, Refused, Unreachable
 from edge.cli.sources import DaemonSource, FileSource
 from edge.cli.text import event_line, local_now, say, say_json
 from edge.cli.times import parse_time, to_us
@@ -127,8 +127,9 @@ def _follow(arguments: argparse.Namespace, asked: dict[str, Any], last: int) -> 
                         stream, last = status["stream"], last if stream is None else 0
                     if status and status["log"]["committed"] <= last:
                         continue
-                    last = _show_after(arguments, pages, asked, last, item)
-        except Unreachable as error:
+                    for shown in _show_after(arguments, pages, asked, last, item):
+                        last = shown  # also when it breaks off
+        except (Unreachable, Refused) as error:
             trouble = _told(trouble, str(error))
             time.sleep(AGAIN_S)
 
@@ -142,13 +143,17 @@ def _told(before: str | None, now: str | None) -> str | None:
 
 def _show_after(
     arguments: argparse.Namespace, pages: Source, asked: dict[str, Any], last: int, item: dict[str, Any]
-) -> int:
-    """The stream only says that there is something new; what it is comes from the log, without gaps."""
+) -> Iterator[int]:
+    """The stream only says that there is something new; what it is comes from the log, without gaps.
+
+    Yields how far it has come, after every record.
+    """
     newest_known = int(item["record"]["sequence"]) if "record" in item else int(item["status"]["log"]["committed"])
     if newest_known <= last:
-        return last
+        return
     for record in ascending(pages, asked, last):
         _show(arguments, record)
-        newest_known = max(newest_known, int(record["sequence"]))
+        last = int(record["sequence"])
+        yield last
     sys.stdout.flush()
-    return newest_known
+    yield max(newest_known, last)

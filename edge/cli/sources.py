@@ -10,6 +10,8 @@ import zlib
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from edge.cli.client import Unreachable
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -39,11 +41,18 @@ class DaemonSource:
 
     def __init__(self, client: Client) -> None:
         """Takes the connection over."""
-        self._client = client
+        self._client, self._answered = client, False
 
     def page(self, asked: dict[str, Any]) -> Found:
         """See Source. Raises Refused and Unreachable."""
-        answer = self._client.ask("events", **asked)
+        try:
+            answer = self._client.ask("events", **asked)
+        except Unreachable:
+            if not self._answered:
+                raise
+            self._client = self._client.again()  # it lets go of who reads one page for ten minutes
+            answer = self._client.ask("events", **asked)
+        self._answered = True
         return Found(answer["records"], answer["next"], answer["skipped"])
 
     def close(self) -> None:

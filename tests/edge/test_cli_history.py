@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,8 +19,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.cli.history import PAGE, ascending, newest
-from edge.cli.sources import Found
+from edge.cli.client import Unreachable
+from edge.cli.history import PAGE, _show_after, ascending, newest
+from edge.cli.sources import DaemonSource, Found
 from edge.directory import Directory, Group, Member, User
 from edge.directory_store import DirectoryStore, Stored
 from edge.directory_writing import written
@@ -450,6 +453,78 @@ def test_a_report_cannot_be_written_there(doorctl: Doorctl, tmp_path: Path) -> N
         said = doorctl("export", str(tmp_path / "none" / "report.csv"))
     assert said.code == 2
     assert "No such file or directory" in said.err
+
+
+def test_what_is_no_plain_file_is_not_replaced_by_a_report(doorctl: Doorctl, tmp_path: Path) -> None:
+    fifo, real, link = tmp_path / "pipe.csv", tmp_path / "real.csv", tmp_path / "link.csv"
+    os.mkfifo(fifo)
+    real.write_text("of last week")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    with FakeDaemon(doorctl.socket, events=pages([record(1)])):
+        said = doorctl("export", str(fifo))
+        assert (said.code, "is no plain file" in said.err) == (2, True)
+        assert doorctl("export", str(link)).code == 0
+    assert fifo.is_fifo()
+    assert link.is_symlink()
+    assert rows(real.read_text())[0]["sequence"] == "1"
+    assert real.stat().st_mode & 0o777 == 0o600
+
+
+class Torn:
+    """A connection that breaks off once."""
+
+    def __init__(self, answers: int, then: Torn | None = None) -> None:
+        self.answers, self.then = answers, then
+
+    def ask(self, _op: str, **asked: Any) -> Any:
+        if not self.answers:
+            raise Unreachable("the daemon hung up")
+        self.answers -= 1
+        return {"records": [record(asked["after"] + 1)], "next": asked["after"] + 1, "skipped": 0}
+
+    def again(self) -> Torn:
+        if self.then is None:
+            raise Unreachable("no daemon")
+        return self.then
+
+
+def test_who_reads_slowly_is_connected_again_and_misses_nothing() -> None:
+    """The daemon lets go of who asks nothing for ten minutes, as `| less` does."""
+    source = DaemonSource(Torn(2, Torn(1, Torn(1))))  # type: ignore[arg-type]  # all that it needs of a client
+    found = [int(source.page({"after": after}).records[0]["sequence"]) for after in range(4)]
+    assert found == [1, 2, 3, 4]
+    with pytest.raises(Unreachable):
+        source.page({"after": 4})
+    with pytest.raises(Unreachable):
+        DaemonSource(Torn(0, Torn(1))).page({"after": 0})  # type: ignore[arg-type]  # as above
+
+
+def test_what_was_shown_before_the_daemon_went_away_is_not_shown_again(capsys: pytest.CaptureFixture[str]) -> None:
+    source = DaemonSource(Torn(2))  # type: ignore[arg-type]  # as above
+    shown: list[int] = []
+    with pytest.raises(Unreachable):
+        shown.extend(_show_after(argparse.Namespace(json=True), source, {}, 0, {"record": record(9)}))
+    assert shown == [1, 2], "from here it goes on"
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "2147483649", "9" * 5_000, "\u0663x"])
+def test_a_count_is_a_whole_number_that_can_be_counted(doorctl: Doorctl, count: str) -> None:
+    said = doorctl("events", "--limit", count)
+    assert said.code == 2
+    assert "expected a whole number from 1 to 2147483648" in said.err
+
+
+def test_what_was_said_before_it_went_wrong_is_not_lost() -> None:
+    script = "import sys\nfrom edge import cli\ncli.main = lambda: sys.stdout.write('kept') and 1\ncli.run()"
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b"kept")
+    words = [sys.executable, "-c", "import os, sys; os.close(1); os.execv(sys.executable, sys.argv[1:])"]
+    status = [sys.executable, "-m", "edge.cli", "status"]
+    done = subprocess.run([*words, *status], cwd=ROOT, env=env, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (2, b"doorctl: there is no standard output\n")
 
 
 RUNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the last four of East Asian keyboards

@@ -126,6 +126,7 @@ def test_every_word_becomes_its_filter():
         {"limit": 501},
         {"skip": -1},
         {"since_us": 2**70},
+        {"until_us": -(2**63)},
         {"before": 2**63},
         {"people": ["ann"]},
         {"user": ["x" * 1_001]},
