@@ -24,7 +24,9 @@ class Listener(socket.socket):
     def __init__(self, address: str, port: int, *, most_of_one: int = MOST_OF_AN_ADDRESS) -> None:
         """`address` is one of this computer, port 0 any that is free. Raises OSError when it cannot be had."""
         version = ipaddress.ip_address(address).version
-        super().__init__(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_STREAM)  # noqa: PLR2004
+        family = socket.AF_INET if version == 4 else socket.AF_INET6  # noqa: PLR2004
+        # without the protocol's name asyncio does not see that it is TCP: no TCP_NODELAY, and 40 ms for each answer
+        super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._most_of_one = most_of_one
         self._given: WeakKeyDictionary[socket.socket, str] = WeakKeyDictionary()
         try:

@@ -136,3 +136,22 @@ def test_the_unit_leaves_files_for_all_of_them() -> None:
     found = re.search(r"^LimitNOFILE=(\d+)$", (ROOT / "systemd" / "doorweb.service").read_text(), re.MULTILINE)
     assert found
     assert int(found[1]) >= 2 * MOST_CONNECTIONS
+
+
+def test_an_answer_does_not_wait_for_the_one_before_to_be_acknowledged(port: Listener) -> None:
+    """Nagle's algorithm and a browser's delayed acknowledgement take 40 ms; asyncio turns it off for TCP only."""
+
+    async def main() -> None:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def met(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            line = writer.get_extra_info("socket")
+            found.set_result(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(met, sock=port):
+            _, writer = await asyncio.open_connection(*port.getsockname())
+            assert await found == 1
+            writer.close()
+
+    asyncio.run(main())
