@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from edge.log_buffer import Admit, Buffer, Note, Settle
+from edge.log_buffer import Admit, Buffer, Call, Mark, Note, Settle
 from edge.log_file import LogInUseError
 from edge.log_schema import storable
-from edge.log_store import Prepared, Store
+from edge.log_store import TOKEN_BYTES, Prepared, Store
 from edge.log_times import Offset
 from edge.log_writer import STALLED_NS, LogOptions, Writer
 from edge.messages import Subject
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Log", "LogHealth", "LogInUseError", "LogOptions", "LogUnavailableError"]
 
 CLOSE_WITHIN_S: Final = 5.0
-TOKEN_BYTES: Final = 8
 _FAR_US: Final = 2**62
 """An expiry beyond what SQLite can hold is as good as this one."""
 _T = TypeVar("_T")
@@ -87,6 +86,8 @@ class Log:
         set aside while running makes it change."""
         self.committed = 0
         """The highest sequence number on the disk that listeners have been told of."""
+        self._told = 0
+        """The latest call of `append` that is on the disk and that listeners have been told of."""
         self._epoch = ""
         self._cursors: dict[str, int] = {}
         self._modes: dict[str, str] = {}
@@ -151,25 +152,43 @@ class Log:
             self._cursors[sink] = sequence
             self._buffer.cursor(sink, sequence)
 
-    async def admit(self, command_id: str, expires_us: int | None = None) -> Admission:
+    async def admit(
+        self, command_id: str, expires_us: int | None = None, *, content: bytes = b"", only_look: bool = False
+    ) -> Admission:
         """Remember a command id; answers when that is on the disk, so each id is first at most once.
 
         With `expires_us` (microseconds since 1970 UTC) the id is forgotten some days after it; from
         then on nothing that expired as early is ever first again. Without, it is kept for ever.
-        LogUnavailableError when too many wait already.
+        `content` is a digest of what the command says: the same id with another one is not the same command.
+        With `only_look` nothing is remembered. LogUnavailableError when too many wait already.
         """
         if self._closed:
             raise LogUnavailableError("the log is closed")
         answer: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
         if expires_us is not None:
             expires_us = max(-_FAR_US, min(expires_us, _FAR_US))
-        if not self._buffer.control(Admit(storable(command_id), expires_us, secrets.token_bytes(TOKEN_BYTES), answer)):
+        attempt = secrets.token_bytes(TOKEN_BYTES)
+        if not self._buffer.control(Admit(storable(command_id), expires_us, attempt, content, answer, only_look)):
             raise LogUnavailableError("too many commands wait for the disk")
         return await answer
 
     def settle(self, command_id: str, reply: bytes) -> None:
         """Keep the answer of an admitted command for its second arrival; lost when too much waits."""
         self._buffer.control(Settle(storable(command_id), reply))
+
+    async def durable(self) -> None:
+        """Return when everything that was handed over so far is on the disk and listeners were told of it.
+
+        LogUnavailableError when too much waits already, or the log is closed.
+        """
+        if self._told == self._buffer.calls:
+            return
+        if self._closed:
+            raise LogUnavailableError("the log is closed")
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self._buffer.control(Mark(answer)):
+            raise LogUnavailableError("too much waits for the disk")
+        await answer
 
     # --- beyond Journal ---
 
@@ -220,7 +239,7 @@ class Log:
 
     def committed_in_thread(self, store: Store, prepared: Prepared) -> None:
         """See `edge.log_writer.Listener`."""
-        self._on_loop(self._deliver, store.records(prepared), prepared.answers)
+        self._on_loop(self._deliver, store.records(prepared), prepared)
 
     def _on_loop(self, call: Callable[..., None], *values: object) -> None:
         loop = self._loop
@@ -235,14 +254,19 @@ class Log:
             self._modes = modes
         self._open.set()
 
-    def _deliver(self, records: list[Record], answers: list[tuple[Admit, Admission]]) -> None:
+    def _deliver(self, records: list[Record], prepared: Prepared) -> None:
         if records:
             self.committed = records[-1].sequence
             for listener in self._listeners:
                 listener(records)
-        for entry, admission in answers:
+        for entry, admission in prepared.answers:
             if not entry.answer.done():  # whoever asked may have gone
                 entry.answer.set_result(admission)
+        for written in prepared.work.entries:
+            if isinstance(written, Call):
+                self._told = max(self._told, written.number)
+            elif isinstance(written, Mark) and not written.answer.done():
+                written.answer.set_result(None)
 
     # --- the reader's thread ---
 

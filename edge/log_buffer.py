@@ -59,12 +59,17 @@ class Note:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Admit:
-    """A command id to remember. `token` tells this very attempt from a second arrival."""
+    """A command id to remember."""
 
     command_id: str
     expires_us: int | None
-    token: bytes
+    attempt: bytes
+    """Tells this very attempt from a second arrival."""
+    content: bytes
+    """What the command says, as a digest: an id belongs to one command."""
     answer: asyncio.Future[Admission]
+    only_look: bool = False
+    """Say whether the id is known; do not remember it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +80,14 @@ class Settle:
     reply: bytes
 
 
-Entry: TypeAlias = Call | Gap | Note | Admit | Settle
+@dataclass(frozen=True, slots=True, eq=False)
+class Mark:
+    """Somebody waits until everything before this is on the disk."""
+
+    answer: asyncio.Future[None]
+
+
+Entry: TypeAlias = Call | Gap | Note | Admit | Settle | Mark
 
 
 @dataclass(slots=True)
@@ -114,6 +126,11 @@ class Buffer:
         self._calls = 0
 
     @property
+    def calls(self) -> int:
+        """How many calls of `append` there were; the number of the latest."""
+        return self._calls
+
+    @property
     def waiting(self) -> int:
         """Events that are not on the disk yet, those under way included."""
         return self._events
@@ -137,7 +154,7 @@ class Buffer:
                 self._plain.append(call)
             self._ring()
 
-    def control(self, entry: Note | Admit | Settle) -> bool:
+    def control(self, entry: Note | Admit | Settle | Mark) -> bool:
         """Add something that is no event; False when too much waits already."""
         with self._lock:
             if self._control >= MAX_CONTROL:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from edge.clock import Clock
 
+TOKEN_BYTES: Final = 8
+"""Of a command's token, which say whose attempt it was; the rest is the digest of its content."""
 _DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -239,11 +241,16 @@ class Store:
         """First, unless the id is known or its expiry lies where ids have been forgotten already."""
         row = db.execute("SELECT token, reply FROM command WHERE id = ?", [entry.command_id]).fetchone()
         if row is not None:
-            return Admission(first=row[0] == entry.token, reply=row[1])
+            attempt, content = row[0][:TOKEN_BYTES], row[0][TOKEN_BYTES:]  # releases before 0.2 kept no content
+            same = not content or content == entry.content
+            return Admission(first=attempt == entry.attempt, reply=row[1] if same else None, same=same)
+        if entry.only_look:
+            return Admission(first=False, known=False)
         (forgotten_us,) = db.execute("SELECT forgotten_us FROM log").fetchone()
         if entry.expires_us is not None and entry.expires_us <= forgotten_us:
             return Admission(first=False)
-        db.execute("INSERT INTO command VALUES (?, ?, ?, NULL)", [entry.command_id, entry.token, entry.expires_us])
+        row = (entry.command_id, entry.attempt + entry.content, entry.expires_us)
+        db.execute("INSERT INTO command VALUES (?, ?, ?, NULL)", row)
         return Admission(first=True)
 
     def _learn(self, prepared: Prepared, notes: list[tuple[Offset, bytes]]) -> None:

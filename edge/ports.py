@@ -66,6 +66,10 @@ class Admission:
 
     first: bool
     reply: bytes | None = None
+    known: bool = True
+    """The id is remembered; False only where somebody did no more than look."""
+    same: bool = True
+    """It was the same command then; False: another one has this id."""
 
 
 class Journal(Protocol):
@@ -94,12 +98,18 @@ class Journal(Protocol):
     def advance(self, sink: str, sequence: int) -> None:
         """Move a cursor forward; never back. Durable with one of the next commits."""
 
-    def admit(self, command_id: str, expires_us: int | None = None) -> Awaitable[Admission]:
-        """Remember a command id; the answer comes when it is on the disk.
+    def admit(
+        self, command_id: str, expires_us: int | None = None, *, content: bytes = b"", only_look: bool = False
+    ) -> Awaitable[Admission]:
+        """Remember a command id, which belongs to this `content`; the answer comes when it is on the disk.
 
         With `expires_us` (microseconds since 1970 UTC) it may be forgotten some time after; what
-        expired as early is then never first again. Without, it is remembered for ever.
+        expired as early is then never first again. Without, it is remembered for ever. With
+        `only_look` nothing is remembered.
         """
+
+    def durable(self) -> Awaitable[None]:
+        """Wait until everything that was handed over before is on the disk, and listeners were told of it."""
 
     def settle(self, command_id: str, reply: bytes) -> None:
         """Keep the answer of an admitted command for its second arrival."""
