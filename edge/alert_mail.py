@@ -7,6 +7,7 @@ server whose certificate was not verified. RFC 5321, 3207 (STARTTLS), 8314 (TLS 
 from __future__ import annotations
 
 import smtplib
+import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from edge.alerts import Kind
 from edge.aside import aside
 from edge.delivery import DeliveryError
-from edge.delivery_net import verifying
+from edge.trust import believing, why_refused
 from edge.wire import rfc3339
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Server:
     username: str | None = None
     password_file: Path | None = None
     ca_file: Path | None = None
+    tls_strict: bool = True
 
 
 class Mailer:
@@ -67,6 +69,8 @@ class Mailer:
             for_good = all(code // 100 == _PERMANENT for code, _ in error.recipients.values())
             text = f"{self.server.host} takes none of the recipients ({codes})"
             raise DeliveryError(text, final=for_good) from error
+        except ssl.SSLCertVerificationError as error:
+            raise DeliveryError(f"{self.server.host}: {why_refused(error)}") from error
         except OSError as error:  # SMTPException is one
             raise DeliveryError(f"{self.server.host}: {error.strerror or error}") from error
         except ValueError:  # its text may hold a piece of the password
@@ -74,7 +78,7 @@ class Mailer:
 
     def _send(self, message: EmailMessage) -> None:
         server = self.server
-        context = verifying(server.ca_file)
+        context = believing(server.ca_file, strict=server.tls_strict)
         password = None
         if server.password_file is not None:
             password = server.password_file.read_text(encoding="utf-8").rstrip("\r\n")

@@ -73,10 +73,12 @@ class _Answer:
 class Fetcher:
     """Fetches pictures of one camera."""
 
-    def __init__(self, camera: Camera, ca_file: Path | None = None, network: Network | None = None) -> None:
+    def __init__(
+        self, camera: Camera, ca_file: Path | None = None, network: Network | None = None, *, tls_strict: bool = True
+    ) -> None:
         """Cameras are on our own network: the installer wrote the address, private ones are expected."""
         self._camera, self._url = camera, urlsplit(camera.url)
-        self._network = network or Network(Reach(allow_private=True), ca_file)
+        self._network = network or Network(Reach(allow_private=True), ca_file, tls_strict)
 
     async def fetch(self) -> bytes:
         """A JPEG or PNG, by its first bytes. Raises CameraError."""

@@ -282,4 +282,5 @@ class Cameras:
 
 
 def _fetcher(table: Table) -> Fetcher:
-    return Fetcher(Camera(table.url, table.username, table.password_file), table.ca_file)
+    at = Camera(table.url, table.username, table.password_file)
+    return Fetcher(at, table.ca_file, tls_strict=table.tls_strict)

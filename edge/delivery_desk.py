@@ -192,7 +192,8 @@ class Desk:
 def chosen(table: Integrations) -> tuple[Network, Options]:
     """As the configuration wants it."""
     limits = Limits(table.warn_tries, table.warn_percent, table.disable_after_s, table.disable_tries)
-    return Network(Reach(table.allow_private, table.networks), table.ca_file), Options(limits)
+    network = Network(Reach(table.allow_private, table.networks), table.ca_file, table.tls_strict)
+    return network, Options(limits)
 
 
 def mark(entry: Integration) -> str:

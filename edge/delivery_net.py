@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from edge.aside import aside
 from edge.delivery import DeliveryError
 from edge.delivery_address import Reach, is_own
+from edge.trust import believing, why_refused
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -77,6 +78,7 @@ class Network:
     reach: Reach = field(default_factory=Reach)
     ca_file: Path | None = None
     """Whom to believe beside the system's authorities."""
+    tls_strict: bool = True
     resolve: Resolve = field(default_factory=Names)
     _context: ssl.SSLContext | None = None
 
@@ -103,20 +105,11 @@ class Network:
         if self._context is None:
             made: list[ssl.SSLContext] = []
             try:
-                await aside(lambda: made.append(verifying(self.ca_file)), "authorities")
+                await aside(lambda: made.append(believing(self.ca_file, strict=self.tls_strict)), "authorities")
             except (OSError, ValueError) as error:
                 raise DeliveryError(f"the authorities' certificates cannot be read: {error}", ours=True) from error
             self._context = made[0]
         return self._context
-
-
-def verifying(ca_file: Path | None) -> ssl.SSLContext:
-    """TLS 1.2 or newer, name and certificate verified. Raises OSError."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
-    return context
 
 
 async def _first(found: list[str], host: str, port: int, context: ssl.SSLContext | None) -> Streams:
@@ -130,7 +123,7 @@ async def _first(found: list[str], host: str, port: int, context: ssl.SSLContext
                     address, port, ssl=context, server_hostname=name, limit=LONGEST_LINE
                 )
         except ssl.SSLCertVerificationError as wrong:
-            raise DeliveryError(f"{host} at {address}: {wrong.verify_message}") from wrong
+            raise DeliveryError(f"{host} at {address}: {why_refused(wrong)}") from wrong
         except OSError as wrong:  # TimeoutError too
             error = wrong
     if error.errno is not None and error.errno > 0:  # asyncio's own words only tell the address once more

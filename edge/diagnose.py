@@ -249,6 +249,8 @@ def _unreached(now_us: int, daemon: Daemon, upstream: Upstream, words: str) -> F
     error = upstream.last_error or "no answer yet"
     if "refused us" in words:
         return finding("DW-BROKER-AUTH", error)
+    if "tls_strict" in words:
+        return finding("DW-CERTIFICATE-FORM", error, about="mqtt")
     if any(word in words for word in ("certificate", "ssl", "tls")):
         return finding("DW-BROKER-TLS", error)
     if any(word in words for word in ("name or service", "name resolution", "no address associated")):

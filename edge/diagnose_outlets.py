@@ -36,6 +36,7 @@ def diagnose_outlets(outlets: Outlets, now_us: int) -> Iterator[Finding]:
     for channel in outlets.channels:
         if channel.waiting and channel.error is not None:
             yield finding("DW-ALERT-STUCK", channel.error, f"messages that wait: {channel.waiting}", about=channel.name)
+            yield from _form(channel.error, "smtp" if channel.name == "email" else "integrations")
     old = [alert.id for alert in outlets.alerts if now_us - alert.raised_us >= UNANSWERED_US]
     if old:
         yield finding("DW-ALERT-UNANSWERED", *old)
@@ -53,8 +54,10 @@ def _integration(one: Integration) -> Iterator[Finding]:
     error, waits = one.last_error or "no reason given", f"{one.backlog} records wait"
     if one.state == "disabled":
         yield finding("DW-INTEGRATION-DISABLED", error, about=one.id)
+        yield from _form(error, "integrations")
     elif one.state == "retrying" and one.failed >= FAILED:
         yield finding("DW-INTEGRATION-FAILING", error, waits, about=one.id)
+        yield from _form(error, "integrations")
     elif one.backlog >= BEHIND:
         yield finding("DW-INTEGRATION-BEHIND", waits, about=one.id)
 
@@ -62,10 +65,17 @@ def _integration(one: Integration) -> Iterator[Finding]:
 def _camera(camera: Camera) -> Iterator[Finding]:
     if camera.error is not None:
         yield finding("DW-CAMERA-SILENT", camera.error, about=camera.id)
+        yield from _form(camera.error, f"camera.{camera.id}")
     if camera.dropped:
         yield finding("DW-CAMERA-LATE", f"{camera.dropped} alarms without a picture", about=camera.id)
     if not camera.doors:
         yield finding("DW-CAMERA-NO-DOOR", "no door is named", about=camera.id)
+
+
+def _form(error: str, section: str) -> Iterator[Finding]:
+    """Why a certificate was refused, if that is its form."""
+    if "tls_strict" in error:
+        yield finding("DW-CERTIFICATE-FORM", error, about=section)
 
 
 def _board(board: Board) -> Iterator[Finding]:

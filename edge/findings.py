@@ -316,6 +316,17 @@ _BROKER: Final = (
         "openssl s_client -connect HOST:PORT -CAfile CA_FILE; date",
     ),
     Kind(
+        "DW-CERTIFICATE-FORM",
+        _F,
+        "the other side's certificate, or its authority's, has not the form that tls_strict of [{about}] wants",
+        (
+            "the authority was made by an older recipe, which gave it no key usage",
+            "the certificate was made by hand, or by a camera, and names no key identifiers",
+        ),
+        "make them again as docs/mqtt.md shows (A certificate of the wrong form); "
+        "until then tls_strict = false under [{about}]",
+    ),
+    Kind(
         "DW-BROKER-REFUSES",
         _F,
         "the broker takes the connection but refuses our messages",

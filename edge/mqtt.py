@@ -17,8 +17,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.aside import aside
-from edge.mqtt_client import Client, Packed
+from edge.mqtt_client import Client, ClosingSocket, Packed
 from edge.ports import Connected, Incoming, LinkError
+from edge.trust import believing, why_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -93,6 +94,8 @@ class MqttLink:
             raise LinkError(f"{self._settings.url} did not answer in time") from None
         except LinkError:
             raise
+        except ssl.SSLCertVerificationError as error:
+            raise LinkError(f"{self._settings.url}: {why_refused(error)}") from None
         except (OSError, ValueError) as error:
             raise LinkError(f"{self._settings.url}: {error}") from None
 
@@ -279,8 +282,8 @@ class MqttLink:
 
 def _tls(settings: Mqtt) -> ssl.SSLContext:
     """The broker must prove its name; we prove ours where there is a certificate."""
-    context = ssl.create_default_context(cafile=settings.ca_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = believing(settings.ca_file, strict=settings.tls_strict, system=False)
+    context.sslsocket_class = ClosingSocket
     if settings.cert_file is not None:
         context.load_cert_chain(settings.cert_file, settings.key_file)
     return context

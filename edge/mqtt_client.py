@@ -112,6 +112,18 @@ class Client(paho.Client):
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
+class ClosingSocket(ssl.SSLSocket):
+    """Closed when its handshake fails, where paho only forgets it."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Raises OSError."""
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 class Packed(Properties):
     """Properties that are put into bytes once, however often they are sent; not changed after that."""
 

@@ -266,7 +266,8 @@ class Outlets:
             return Ways(publish=self._publish, post=self._post)
         from edge.alert_mail import Mailer, Server  # noqa: PLC0415 -- see above
 
-        server = Server(smtp.host, smtp.port, smtp.sender, smtp.tls, smtp.username, smtp.password_file, smtp.ca_file)
+        signs_in = (smtp.username, smtp.password_file)
+        server = Server(smtp.host, smtp.port, smtp.sender, smtp.tls, *signs_in, smtp.ca_file, smtp.tls_strict)
         return Ways(publish=self._publish, post=self._post, mailer=Mailer(server))
 
     def _make_cameras(self) -> Cameras:

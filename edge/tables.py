@@ -122,6 +122,7 @@ class Mqtt(Table):
     username: str | None = Field(default=None, min_length=1, max_length=255, description="a user name")
     password_file: FilePath | None = None
     ca_file: FilePath | None = None
+    tls_strict: bool = Field(default=True, description="true or false")
     cert_file: FilePath | None = None
     key_file: FilePath | None = None
     ack: Literal["broker", "application"] = "broker"
@@ -152,9 +153,9 @@ class Mqtt(Table):
             raise ValueError("found without username, expected one as well")
         return value
 
-    @field_validator("ca_file", "cert_file", "key_file")
+    @field_validator("ca_file", "tls_strict", "cert_file", "key_file")
     @classmethod
-    def _with_tls(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+    def _with_tls(cls, value: object, info: ValidationInfo) -> object:
         if value is not None and urlsplit(info.data.get("url", "mqtts:")).scheme == "mqtt":
             raise ValueError("found with an mqtt:// url, which is not encrypted: expected mqtts://")
         return value

@@ -62,6 +62,7 @@ class Integrations(Table):
         default=(), strict=False, max_length=MOST_EACH, description='a list of networks like "10.1.0.0/16"'
     )
     ca_file: FilePath | None = None
+    tls_strict: bool = Field(default=True, description="true or false")
     warn_tries: int = Field(default=20, ge=1, le=1_000, description="1 to 1000 tries")
     warn_percent: float = Field(default=50.0, ge=1.0, le=100.0, description="1 to 100 percent")
     disable_after_s: float = Field(default=86_400.0, ge=60.0, le=2_592_000.0, description="60 to 2592000 seconds")
@@ -80,6 +81,7 @@ class Smtp(Table):
     username: str | None = Field(default=None, min_length=1, max_length=255, description="a user name")
     password_file: FilePath | None = None
     ca_file: FilePath | None = None
+    tls_strict: bool = Field(default=True, description="true or false")
 
     @field_validator("password_file")
     @classmethod

@@ -61,6 +61,7 @@ class Camera(Table):
     )
     password_file: FilePath | None = None
     ca_file: FilePath | None = None
+    tls_strict: bool = Field(default=True, description="true or false")
     doors: tuple[Id, ...] = Field(default=(), strict=False, max_length=MOST_EACH, description="a list of ids of doors")
 
     @field_validator("password_file")

@@ -20,7 +20,7 @@ from tests.support.subscriber import Subscriber
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "mqtt.md").read_text()
-SEND, ASK, SIGN, *CERTIFICATES = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+SEND, ASK, SIGN, *CERTIFICATES, RENEWED = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 COMMAND, ANSWER, RECORD, CLAIMS = (json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
 
 
@@ -98,6 +98,20 @@ def test_the_commands_can_be_sent_as_they_stand(tmp_path: Path) -> None:
 def test_the_certificates_are_made_as_it_shows(tmp_path: Path) -> None:
     subprocess.run(["bash", "-euc", "".join(CERTIFICATES)], check=True, capture_output=True, cwd=tmp_path)
     for name in ("broker", "hq-lobby"):
-        verify = ["openssl", "verify", "-CAfile", "ca.pem", f"{name}.pem"]
+        verify = ["openssl", "verify", "-x509_strict", "-CAfile", "ca.pem", f"{name}.pem"]
         told = subprocess.run(verify, check=True, capture_output=True, cwd=tmp_path).stdout
         assert told == f"{name}.pem: OK\n".encode()
+
+
+def test_an_authority_of_the_older_recipe_goes_on_with_a_new_certificate(tmp_path: Path) -> None:
+    """What the old one has signed is good in the new one's eyes, in the strict ones too."""
+    make = "".join(CERTIFICATES)
+    usage = " \\\n  -addext keyUsage=critical,keyCertSign,cRLSign"
+    assert usage in make
+    assert "authorityKeyIdentifier=keyid\\n" in make
+    old = make.replace(usage, "").replace("authorityKeyIdentifier=keyid\\n", "")
+    subprocess.run(["bash", "-euc", old + RENEWED], check=True, capture_output=True, cwd=tmp_path)
+    for authority, good in (("ca.pem", False), ("ca-new.pem", True)):
+        verify = ["openssl", "verify", "-x509_strict", "-CAfile", authority, "broker.pem"]
+        found = subprocess.run(verify, check=False, capture_output=True, cwd=tmp_path)
+        assert (found.returncode == 0) == good, found

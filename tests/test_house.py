@@ -113,7 +113,8 @@ ALLOWED = {
     "edge.delivery_secrets": "",
     "edge.delivery_ports": "",
     "edge.delivery": "edge.messages edge.delivery_health edge.log",
-    "edge.delivery_net": "edge.aside edge.delivery edge.delivery_address",
+    "edge.trust": "",
+    "edge.delivery_net": "edge.aside edge.delivery edge.delivery_address edge.trust",
     "edge.syslog": "edge.messages edge.catalogue edge.wire",
     "edge.syslog_sink": "edge.delivery edge.syslog",
     "edge.alert_policies": "edge.messages edge.catalogue",
@@ -121,7 +122,7 @@ ALLOWED = {
     "edge.alert_memory": "edge.messages edge.alerts",
     "edge.delivery_desk": "edge.tasks edge.messages edge.control edge.delivery* edge.event_types edge.syslog_sink "
     "edge.webhook",
-    "edge.alert_mail": "edge.aside edge.alerts edge.delivery edge.delivery_net edge.wire",
+    "edge.alert_mail": "edge.aside edge.alerts edge.delivery edge.trust edge.wire",
     "edge.alert_where": "edge.directory edge.records edge.schedule",
     "edge.alert_ways": "edge.alert_mail edge.alert_policies edge.delivery edge.wire",
     "edge.alert_runner": "edge edge.messages edge.alert_memory edge.alerts edge.control edge.delivery edge.log "
@@ -136,7 +137,7 @@ ALLOWED = {
     "edge.config_alerts": "edge.alert_policies edge.event_types edge.problems",
     "edge.webhook": "edge.aside edge.delivery edge.delivery_secrets edge.wire",
     "edge.mqtt_client": "",
-    "edge.mqtt": "edge.aside edge.mqtt_client edge.ports",
+    "edge.mqtt": "edge.aside edge.mqtt_client edge.ports edge.trust",
     "edge.tokens": "edge.order_shape",
     "edge.command_desk": "edge.messages edge.log edge.orders edge.directory edge.problems edge.tokens",
     "edge.control": "edge.messages",

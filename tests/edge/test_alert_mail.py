@@ -219,6 +219,21 @@ def test_a_server_nobody_vouches_for_gets_nothing(authority: Authority) -> None:
         asyncio.run(main())
 
 
+def test_an_authority_of_the_wrong_form_is_refused_unless_a_setting_lets_it_pass(tmp_path: Path) -> None:
+    old = Authority(tmp_path / "old", form="")
+
+    async def main() -> None:
+        async with box(serving(old)) as held:
+            with pytest.raises(DeliveryError, match=r"key usage extension \(refused by tls_strict\)$"):
+                await Mailer(server(held, old)).send(message())
+            await Mailer(replace(server(held, old), tls_strict=False)).send(message())
+            assert len(held.got) == 1
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # of the test server, which was hung up on in its handshake
+        asyncio.run(main())
+
+
 def test_tls_from_the_start(authority: Authority) -> None:
     async def main() -> None:
         held, loop = Box(), asyncio.get_running_loop()

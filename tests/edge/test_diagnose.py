@@ -82,6 +82,11 @@ CASES: dict[str, Facts] = {
     "DW-BROKER-TLS": make.with_upstream(
         **OFFLINE, last_error="[SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired (_ssl.c:992)"
     ),
+    "DW-CERTIFICATE-FORM": make.with_upstream(
+        **OFFLINE,
+        last_error="mqtts://broker.example.org:8883: certificate verify failed: "
+        "CA cert does not include key usage extension (refused by tls_strict)",
+    ),
     "DW-BROKER-REFUSES": make.with_upstream(state="refused", last_error="the broker refuses events: reason 0x87"),
     "DW-BROKER-NO-SUBSCRIBER": make.with_upstream(
         state="no_subscriber", backlog=40, last_error="nobody subscribes to the events"
@@ -284,6 +289,7 @@ WORDS = st.text(max_size=20) | st.sampled_from(
         "watchdog",
         "readonly",
         "TLS",
+        "tls_strict",
         "gpio=17",
         "held_open",
         "forced_open",
