@@ -147,6 +147,8 @@ def _closed(door: Door, who: Person) -> Refused | None:
     verdict = TRANSITIONS[door.mode, Trigger.ACCESS]
     if isinstance(verdict, RefusedByMode):
         return who.refused(Code(verdict.code))
+    if door.refuses_access:
+        return who.refused(Code.BLOCKED)
     if door.interlocked_by is not None and not door.release_input:
         return who.refused(Code.INTERLOCK, held_by=door.interlocked_by)
     return None

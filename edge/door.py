@@ -38,6 +38,7 @@ from edge.door_state import (
 from edge.messages import (
     NS_PER_S,
     REX,
+    SYSTEM,
     Actor,
     Command,
     CommandName,
@@ -153,6 +154,8 @@ class _Turn:
         old = self.door
         self.put(**layers)
         new = self.door
+        self.put(waits=new.wanted and not (old.standing or new.interlocked_by is None))  # R18
+        new = self.door
         if old.released and not new.released:
             self.put(authorised_from_ns=None, last_authorised=Span(old.authorised_from_ns or at_ns, at_ns))
             self.record("lock.locked", at_ns, actor=actor, cause=cause)
@@ -239,14 +242,13 @@ def _refusal(turn: _Turn, trigger: Trigger) -> tuple[str, dict[str, Json]] | Non
     verdict = TRANSITIONS[door.mode, trigger]
     if isinstance(verdict, Refused):
         return verdict.code, {}
-    if door.locked_down and trigger is Trigger.HOLD:  # under a release input too
+    exits = trigger is Trigger.REX
+    may_not = exits and not policy.rex_in_lockdown and not door.release_input
+    if door.locked_down and (may_not or trigger is Trigger.HOLD):  # no hold under a release input either
         return "locked_down", {}
-    if trigger is Trigger.REX and not policy.rex_in_lockdown and not door.release_input:
-        if door.locked_down:
-            return "locked_down", {}
-        if door.operator is OperatorMode.BLOCKED:
-            return "blocked", {}
-    exempt = door.release_input or (trigger is Trigger.REX and policy.rex_in_interlock)
+    if door.operator is OperatorMode.BLOCKED and (may_not or (trigger is Trigger.ACCESS and door.refuses_access)):
+        return "blocked", {}
+    exempt = door.release_input or (exits and (policy.rex_in_interlock or not door.interlock_known))
     if door.interlocked_by is not None and not exempt:  # R18
         return "interlock", {"held_by": door.interlocked_by}
     return None
@@ -320,7 +322,7 @@ def _contact(turn: _Turn, item: ContactMoved) -> None:
 
 def _opened(turn: _Turn, at_ns: int, observed: Observed) -> None:
     door, policy = turn.door, turn.policy
-    authority = _authority(door, at_ns)
+    authority = _authority(door, at_ns, policy.rex_grace_ms * NS_PER_MS)
     if observed in {Observed.AT_START, Observed.AFTER_FAULT}:  # R14: nobody can say, so not forced
         authority = authority or observed.value
     if door.not_taken is not None and at_ns <= door.not_taken.ended_ns:  # taken after all, at the last moment
@@ -342,14 +344,17 @@ def _opened(turn: _Turn, at_ns: int, observed: Observed) -> None:
     turn.put(access=access)
 
 
-def _authority(door: Door, at_ns: int) -> str | None:
-    """What authorised an opening at this moment: judged by the first edge (R4)."""
+def _authority(door: Door, at_ns: int, grace_ns: int) -> str | None:
+    """What authorised an opening at this moment: judged by the first edge (R4).
+
+    A request to exit may have settled before the opening although it came after it, within the grace (R7).
+    """
     now = door.authorised_from_ns
     if now is not None and now <= at_ns:
         return "access" if door.mode not in STANDS_OPEN else door.mode.value
     if door.last_authorised.holds(at_ns):
         return "access"
-    return "rex" if door.rex_shunt.holds(at_ns) else None
+    return "rex" if door.rex_shunt.holds(at_ns, early_ns=grace_ns) else None
 
 
 def _held_open_from(turn: _Turn, opened_ns: int) -> int:
@@ -445,7 +450,13 @@ def _lock_confirmed(turn: _Turn, item: LockConfirmed) -> None:
 
 
 def _interlock(turn: _Turn, item: InterlockChanged) -> None:
-    turn.put(interlocked_by=item.held_by)
+    """R18: what waited for the others of the group takes effect when they are closed and locked."""
+    before = turn.door
+    turn.put(interlocked_by=item.held_by, interlock_known=item.known)
+    turn.change(item.at_ns, "interlock")
+    if before.waits and turn.door.standing:
+        cause = "schedule" if turn.door.operator is OperatorMode.NONE else "operator"
+        turn.record("lock.unlock", item.at_ns, actor=SYSTEM, cause=cause, details={"waited_for": before.interlocked_by})
 
 
 def _restore(turn: _Turn, item: Restore) -> None:

@@ -63,6 +63,16 @@ class OperatorMode(StrEnum):
     BLOCKED = "blocked"
 
 
+class Occupied(StrEnum):
+    """Whether a door keeps the others of its interlock group from being released (R18)."""
+
+    NO = "no"
+    YES = "yes"
+    """Open or released."""
+    UNKNOWN = "unknown"
+    """Its contact has not been seen, or is lost: it may stand open."""
+
+
 class Trigger(StrEnum):
     """What can change a mode."""
 
@@ -137,9 +147,9 @@ class Span:
     from_ns: int
     until_ns: int
 
-    def holds(self, at_ns: int) -> bool:
-        """Whether the moment lies inside."""
-        return self.from_ns <= at_ns <= self.until_ns
+    def holds(self, at_ns: int, early_ns: int = 0) -> bool:
+        """Whether the moment lies inside, or so long before."""
+        return self.from_ns - early_ns <= at_ns <= self.until_ns
 
 
 NEVER: Final = Span(0, -1)
@@ -203,12 +213,17 @@ class Door:
     operator: OperatorMode = OperatorMode.NONE
     scheduled: bool = False
     access: Access | None = None
+    waits: bool = False
+    """A hold or a schedule would release the door; it waits until its interlock group is free (R18)."""
     # what the rules remember
     told: frozenset[Trigger] = frozenset()
     """What operators have said in this run of the daemon: newer than whatever the log remembers (R14)."""
     seen: bool = False
     """The contact has been known once; the next change is no longer `at_start`."""
     interlocked_by: str | None = None
+    """Another door of the interlock group that is open or released, or of which nobody knows (R18)."""
+    interlock_known: bool = True
+    """That door is known to be open or released."""
     authorised_from_ns: int | None = None
     last_authorised: Span = NEVER
     rex_shunt: Span = NEVER
@@ -231,15 +246,29 @@ class Door:
         return "; ".join(dict.fromkeys(self.lost.values())) or None
 
     @property
+    def wanted(self) -> bool:
+        """Whether a hold or a schedule asks for a released door, and no lockdown stands above it."""
+        held = self.operator is OperatorMode.UNLOCKED or (self.operator is OperatorMode.NONE and self.scheduled)
+        return held and not self.locked_down
+
+    @property
+    def standing(self) -> bool:
+        """Whether a hold or a schedule releases the door, or would under a release input."""
+        return self.wanted and not self.waits
+
+    @property
+    def refuses_access(self) -> bool:
+        """Whether an operator's block refuses cards, whatever else releases the door for a time (R11)."""
+        return self.operator is OperatorMode.BLOCKED and not self.release_input
+
+    @property
     def mode(self) -> Mode:
         """The mode that the highest layer asks for (R13)."""
         if self.release_input:
             return Mode.LOCKED_OPEN
         if self.locked_down:
             return Mode.LOCKED_DOWN
-        if self.operator is OperatorMode.UNLOCKED:
-            return Mode.UNLOCKED
-        if self.operator is OperatorMode.NONE and self.scheduled:
+        if self.standing:
             return Mode.UNLOCKED
         if self.access is not None:
             return Mode.ACCESSED
@@ -268,6 +297,13 @@ OUTDATED: Final = {
     OperatorMode.BLOCKED: frozenset({Trigger.HOLD, Trigger.BLOCK, Trigger.UNBLOCK}),
 }
 """A remembered operator mode -> what makes it outdated, said before the memory came."""
+
+
+def occupied(door: Door, *, has_contact: bool) -> Occupied:
+    """What a door is to the others of its interlock group (R18)."""
+    if door.released or door.opening is not None:
+        return Occupied.YES
+    return Occupied.UNKNOWN if has_contact and door.contact is not Contact.CLOSED else Occupied.NO
 
 
 def observed_first(door: Door) -> Observed:

@@ -221,6 +221,8 @@ class InterlockChanged:
 
     held_by: str | None
     at_ns: int
+    known: bool = True
+    """False: nobody knows whether it is open; its contact has not been seen or is lost."""
 
 
 @dataclass(frozen=True, slots=True)

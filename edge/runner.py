@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from edge import door as rules
 from edge.catalogue import message
 from edge.debounce import Debouncer, Settled, Unstable
-from edge.door_state import Door, outputs, remembered
+from edge.door_state import Door, Occupied, occupied, outputs, remembered
 from edge.inputs import Inputs
 from edge.messages import (
     NOTHING,
@@ -103,6 +103,16 @@ class _Cell:
     timer: asyncio.TimerHandle | None = None
     due_ns: int | None = None
 
+    @property
+    def group(self) -> str | None:
+        """The name of its interlock group."""
+        return self.settings.policy.interlock
+
+    @property
+    def occupied(self) -> Occupied:
+        """What it is to the others of its interlock group."""
+        return occupied(self.door, has_contact=self.settings.policy.has_contact)
+
 
 class Runner:
     """All doors of this controller. Every method is called on the loop and returns at once."""
@@ -164,6 +174,8 @@ class Runner:
 
     def start(self) -> None:
         """Drive every wire to what its door says, and guard from now on."""
+        for group in sorted({cell.group for cell in self._cells.values() if cell.group is not None}):
+            self._interlock(group)  # nothing is known of a door before its contact has been seen
         for cell in self._cells.values():
             self._step(cell, None)
 
@@ -402,9 +414,8 @@ class Runner:
         for facet in FACETS:
             if facet not in cell.since_ns or getattr(door, facet) != getattr(old, facet):
                 cell.since_ns[facet] = now_ns
-        group = cell.settings.policy.interlock
-        if group is not None and _occupied(door) != _occupied(old):
-            self._interlock(group, now_ns)
+        if cell.group is not None:
+            self._interlock(cell.group)
         for listener in self.listeners:
             try:
                 listener(door.id)
@@ -441,13 +452,16 @@ class Runner:
                 self._journal.append([event])
         return event
 
-    def _interlock(self, group: str, now_ns: int) -> None:
-        """R18: tell each door of the group which other one is open or released."""
-        members = [cell for cell in self._cells.values() if cell.settings.policy.interlock == group]
+    def _interlock(self, group: str) -> None:
+        """R18: tell each door of the group which other one is open or released, or may be."""
+        members = [cell for cell in self._cells.values() if cell.group == group]
         for cell in members:
-            held_by = next((m.door.id for m in members if m is not cell and _occupied(m.door)), None)
-            if held_by != cell.door.interlocked_by:
-                self._step(cell, InterlockChanged(held_by, now_ns))
+            others = {other.door.id: other.occupied for other in members if other is not cell}
+            known = next((door for door, is_so in others.items() if is_so is Occupied.YES), None)
+            held_by = known or next((door for door, is_so in others.items() if is_so is Occupied.UNKNOWN), None)
+            item = InterlockChanged(held_by, self._now_ns(), known is not None or held_by is None)
+            if (item.held_by, item.known) != (cell.door.interlocked_by, cell.door.interlock_known):
+                self._step(cell, item)
 
 
 def schedule_memory(door: str) -> str:
@@ -462,8 +476,3 @@ def memory_of(text: str) -> dict[str, Json]:
     except ValueError:
         return {}
     return memory if isinstance(memory, dict) else {}
-
-
-def _occupied(door: Door) -> bool:
-    """Open, also when that was the last that its contact said before it was lost; or released."""
-    return door.opening is not None or door.released

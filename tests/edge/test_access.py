@@ -16,7 +16,7 @@ from edge.credentials import AskPin, Code, Presented, Refused, running_access
 from edge.directory import Ask, Directory
 from edge.door import step
 from edge.door_state import Access, Door, OperatorMode
-from edge.messages import NS_PER_S, Actor, CardRead, ClockQuality, Command, CommandName, Subject
+from edge.messages import NS_PER_S, REX, Actor, CardRead, ClockQuality, Command, CommandName, Subject
 from edge.passback import NOBODY, Passback, passed, pruned
 from edge.policy import DoorPolicy
 from tests.support.directories import documents, made
@@ -69,6 +69,8 @@ def inactive(document: dict[str, Any]) -> None:
         ("no_access", ADA, edit("ada", groups=[]), {}),
         ("locked_down", ADA, None, {"locked_down": True}),
         ("blocked", ADA, None, {"operator": OperatorMode.BLOCKED}),
+        ("blocked", ADA, None, {"operator": OperatorMode.BLOCKED, "access": Access(9, REX, unused=False)}),
+        ("granted", ADA, None, {"operator": OperatorMode.BLOCKED, "release_input": True}),
         ("interlock", ADA, None, {"interlocked_by": "back"}),
         ("granted", ADA, None, {"interlocked_by": "back", "release_input": True}),
     ],

@@ -6,6 +6,7 @@ import pytest
 
 from edge.door_state import TRANSITIONS, Contact, Lock, Mode, Refused, To, Trigger, outputs, remembered
 from edge.messages import (
+    NS_PER_S,
     ContactFault,
     ContactMoved,
     InputUnstable,
@@ -504,6 +505,41 @@ def test_a_reader_that_is_tampered_with_is_told_from_an_input() -> None:
     assert bench.last("reader.tamper").object.id == "front.reader"
 
 
+@pytest.mark.parametrize("release", ["rex", "unlock"])
+def test_a_block_refuses_cards_while_something_else_releases_the_door(release: str) -> None:
+    bench = Bench(unlock_s=5.0)
+    bench.ask("block")
+    bench.rex() if release == "rex" else bench.unlock(OPERATOR)
+    released = bench.now_s
+    assert outputs(bench.door).released
+    for _ in range(3):
+        bench.wait(1.5)
+        assert bench.unlock(USER) == ["lock.unlock"]
+        assert (bench.events[-1].success, bench.events[-1].code) == (False, "blocked")
+    assert bench.wait(0.5) == ["lock.locked"]
+    assert bench.last("lock.locked").at_ns == round((released + 5.0) * NS_PER_S)
+
+
+def test_a_block_refuses_no_operator_and_no_exit_while_something_releases_the_door() -> None:
+    bench = Bench(unlock_s=5.0)
+    bench.ask("block")
+    bench.rex()
+    bench.wait(4.0)
+    bench.unlock(OPERATOR)
+    bench.wait(4.0)
+    bench.rex()
+    bench.wait(4.0)
+    assert outputs(bench.door).released
+
+
+def test_a_blocked_door_that_stands_open_for_a_fire_refuses_nobody() -> None:
+    bench = Bench()
+    bench.ask("block")
+    bench.release(True)
+    bench.unlock(USER)
+    assert bench.events[-1].success
+
+
 def test_an_interlock_refuses_unlocks_but_by_default_no_exit() -> None:
     bench = Bench()
     bench.give(InterlockChanged("back", bench.now_ns))
@@ -519,6 +555,18 @@ def test_an_interlock_refuses_unlocks_but_by_default_no_exit() -> None:
     strict.give(InterlockChanged("back", strict.now_ns))
     strict.rex()
     assert strict.events[-1].code == "interlock"
+
+
+@pytest.mark.parametrize(("after_s", "forced"), [(0.015, False), (0.5, False), (0.501, True)])
+def test_the_grace_holds_for_an_exit_request_that_settles_before_the_opening(after_s: float, forced: bool) -> None:
+    """The contact bounces for longer than the button, or has a longer debounce."""
+    bench = Bench(rex_grace_ms=500, rex_unlocks=False)
+    bench.wait(1.0)
+    bench.rex(ago_s=1.0 - after_s)
+    bench.open(ago_s=1.0)
+    bench.wait(1.0)
+    assert ("lock.forced_open" in bench.types) is forced
+    assert bench.last("lock.opened").details["authorised_by"] == (None if forced else "rex")
 
 
 # --- passages --------------------
