@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from edge.cards import reading
 from edge.credentials import NO_DIGESTS, AskPin, Code, Person, Refused, entitled, person, proven
 from edge.directory import Ask
-from edge.door_state import TRANSITIONS, Trigger
-from edge.door_state import Refused as RefusedByMode
+from edge.door_table import TRANSITIONS, Trigger
+from edge.door_table import Refused as RefusedByMode
 from edge.messages import Event
 from edge.passback import NOBODY, violates
 from edge.pins import PIN

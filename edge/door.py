@@ -7,7 +7,7 @@ Its own laws, whatever comes in:
 - what happened while authorised is never forced, judged by the first edge;
 - a lockdown ends by its cancel only.
 
-R1 ... R19 are the rules of the contract. `edge.door_state.TRANSITIONS` is the table; below it stand
+R1 ... R19 are the rules of the contract. `edge.door_table.TRANSITIONS` is the table; below it stand
 the special cases, each named.
 """
 
@@ -19,9 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 from edge.door_state import (
     NEVER,
     OUTDATED,
-    RECORDED,
-    STANDS_OPEN,
-    TRANSITIONS,
     Access,
     Alarm,
     Contact,
@@ -30,11 +27,10 @@ from edge.door_state import (
     NotTaken,
     Opening,
     OperatorMode,
-    Refused,
     Span,
-    Trigger,
     observed_first,
 )
+from edge.door_table import RECORDED, STANDS_OPEN, TRANSITIONS, Refused, Trigger
 from edge.messages import (
     NS_PER_S,
     REX,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.catalogue import CATALOGUE, EventClass
-from edge.door_state import Mode
+from edge.door_table import Mode
 from edge.messages import ClockQuality
 from edge.wire import to_bytes
 

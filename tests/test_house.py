@@ -30,8 +30,9 @@ ALLOWED = {
     "edge.catalogue": "edge.records",
     "edge.ports": "edge.messages",
     "edge.debounce": "edge.messages",
-    "edge.door_state": "edge.messages edge.policy",
-    "edge.door": "edge.messages edge.policy edge.door_state",
+    "edge.door_table": "",
+    "edge.door_state": "edge.messages edge.policy edge.door_table",
+    "edge.door": "edge.messages edge.policy edge.door_state edge.door_table",
     "edge.wire": "edge.records edge.catalogue",
     "edge.order_shape": "edge.messages edge.policy",
     "edge.claims": "edge.messages edge.order_shape edge.wire",
@@ -50,8 +51,8 @@ ALLOWED = {
     "edge.directory_integrations": "edge.catalogue edge.directory edge.directory_problems edge.event_types "
     "edge.problems",
     "edge.event_types": "edge.catalogue",
-    "edge.access": "edge.messages edge.cards edge.credentials edge.directory edge.door_state edge.passback edge.pins "
-    "edge.policy edge.schedule",
+    "edge.access": "edge.messages edge.cards edge.credentials edge.directory edge.door_state edge.door_table "
+    "edge.passback edge.pins edge.policy edge.schedule",
     "edge.elevator": "edge.messages edge.access edge.credentials edge.directory",
     "edge.keypad": "edge.messages edge.access edge.credentials edge.directory",
     "edge.findings": "edge.messages",
@@ -91,7 +92,7 @@ ALLOWED = {
     "edge.enquiries": "edge.messages edge.cards edge.directory edge.directory_writing",
     "edge.metrics": "edge.messages edge.catalogue",
     "edge.metrics_file": "",
-    "edge.home_assistant": "edge.messages edge.catalogue edge.door_state edge.wire",
+    "edge.home_assistant": "edge.messages edge.catalogue edge.door_table edge.wire",
     "edge.outlets": "edge.tasks edge.messages edge.aside edge.cameras edge.control edge.directory edge.delivery* "
     "edge.alert_* edge.log edge.log_indexer edge.metrics* edge.ports edge.report_runner edge.runner edge.schedule "
     "edge.sync edge.wire",
@@ -194,6 +195,7 @@ CORE = [
     "catalogue",
     "policy",
     "door_state",
+    "door_table",
     "door",
     "debounce",
     "wire",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge.door_state import TRANSITIONS, Contact, Lock, Mode, Refused, To, Trigger, outputs, remembered
+from edge.door_state import Contact, Lock, outputs, remembered
+from edge.door_table import TRANSITIONS, Mode, Refused, To, Trigger
 from edge.messages import (
     NS_PER_S,
     ContactFault,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge.door_state import Mode, OperatorMode, outputs
+from edge.door_state import OperatorMode, outputs
+from edge.door_table import Mode
 from edge.messages import ContactMoved, PointsBack, PointsLost, ReleaseInput, Restore
 from tests.support.rules import USER, Bench
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.door import next_deadline
-from edge.door_state import Mode, outputs
+from edge.door_state import outputs
+from edge.door_table import Mode
 from edge.messages import InterlockChanged, PointsBack, PointsLost
 from tests.support.rules import OPERATOR, USER, Bench
 

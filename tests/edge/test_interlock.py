@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.door_state import Mode
+from edge.door_table import Mode
 from edge.messages import (
     SYSTEM,
     Actor,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge import door as rules
-from edge.door_state import Contact, Lock, Mode
+from edge.door_state import Contact, Lock
+from edge.door_table import Mode
 from edge.messages import (
     NS_PER_S,
     Actor,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from edge.directory import Directory, DoorAccess
 from edge.door import step
-from edge.door_state import Door, Mode
+from edge.door_state import Door
+from edge.door_table import Mode
 from edge.messages import Actor, ClockQuality, Command, CommandName, Event, ScheduleSays
 from edge.policy import DoorPolicy
 from edge.runner import schedule_memory
