@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from edge.alerts import Kind
 from edge.aside import aside
 from edge.delivery import DeliveryError
+from edge.secret_files import secret_in
 from edge.trust import believing, why_refused
 from edge.wire import rfc3339
 
@@ -81,7 +82,7 @@ class Mailer:
         context = believing(server.ca_file, strict=server.tls_strict)
         password = None
         if server.password_file is not None:
-            password = server.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+            password = secret_in(server.password_file)
         if server.tls == "tls":
             link: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_S, context=context)
         else:

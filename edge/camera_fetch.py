@@ -19,6 +19,7 @@ from edge.camera_auth import authorization
 from edge.delivery import DeliveryError
 from edge.delivery_address import Reach
 from edge.delivery_net import Network
+from edge.plain_text import text_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,9 +132,9 @@ class Fetcher:
         if not 0 < len(password) <= LONGEST_PASSWORD:
             raise CameraError(f"{file} has no password in it: expected 1 to {LONGEST_PASSWORD} bytes")
         try:
-            return password.decode()
-        except UnicodeDecodeError:
-            raise CameraError(f"{file} is not UTF-8") from None
+            return text_of(password)
+        except ValueError as error:
+            raise CameraError(f"{file}: {error}") from None
 
     async def _ask(self, known_as: str | None) -> _Answer:
         url = self._url

@@ -15,14 +15,14 @@ from collections import defaultdict
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
 import drivers
 from edge import tables
+from edge.plain_text import text_of
 from edge.policy import DoorPolicy, Timing
-from edge.problems import ConfigError, Problem, Report, alternatives, dotted, meant, shown
+from edge.problems import ConfigError, Report, alternatives, dotted, meant, shown
 from edge.settings import (
     CommandSettings,
     DoorSettings,
@@ -90,61 +90,6 @@ def load(path: Path) -> Settings:
     return settings
 
 
-def check_files(settings: Settings) -> tuple[Problem, ...]:
-    """Which files named in the configuration cannot be read by whoever asks.
-
-    Credentials are left out where systemd has not handed any over: outside the service they
-    cannot be seen.
-    """
-    report = Report(settings.file)
-    if settings.directory.file is not None:
-        report.problems += _directory_problems(settings, settings.directory.file)
-    keys = [key for key in settings.commands.keys if key.file.parent != tables.CREDENTIALS]
-    if keys:
-        from edge.tokens import read_keys  # noqa: PLC0415 -- cryptography is loaded only where there are keys
-
-        for where, message in read_keys(keys)[1].items():
-            report.add(where, message)
-    for key, file in _files(settings).items():
-        if file is None or file.parent == tables.CREDENTIALS:
-            continue
-        try:
-            with file.open("rb") as stream:
-                stream.read(1)
-        except OSError as error:
-            report.add(key, f'found "{file}", expected a file that can be read: {error.strerror}')
-    return tuple(report.problems)
-
-
-def _files(settings: Settings) -> dict[str, Path | None]:
-    """By their keys."""
-    files: dict[str, Path | None] = {}
-    if settings.mqtt is not None:
-        names = ("password_file", "ca_file", "cert_file", "key_file")
-        files |= {f"mqtt.{name}": getattr(settings.mqtt, name) for name in names}
-    files["integrations.ca_file"] = settings.integrations.ca_file
-    if settings.smtp is not None:
-        files |= {f"smtp.{name}": getattr(settings.smtp, name) for name in ("password_file", "ca_file")}
-    for name, camera in settings.cameras.items():
-        files |= {f"camera.{name}.{key}": getattr(camera, key) for key in ("password_file", "ca_file")}
-    return files
-
-
-def _directory_problems(settings: Settings, file: Path) -> list[Problem]:
-    """What is wrong with the directory; checked as the daemon does, but for its version."""
-    from edge.directory_reading import LARGEST, DirectoryError, read  # noqa: PLC0415 -- only where there is a directory
-    from edge.directory_store import read_file  # noqa: PLC0415 -- as above
-
-    report = Report(settings.file)
-    try:
-        read(read_file(file, LARGEST), file, ZoneInfo(settings.controller.time_zone), doors=settings.doors)
-    except DirectoryError as error:
-        return [*error.problems]
-    except OSError as error:
-        report.add("directory.file", f'found "{file}", expected a file that can be read: {error.strerror}')
-    return report.problems
-
-
 def kinds() -> frozenset[str]:
     """Every driver kind there is: a module of `drivers` whose name is one plain word."""
     return frozenset(m.name for m in pkgutil.iter_modules(drivers.__path__) if re.fullmatch("[a-z0-9]+", m.name))
@@ -161,10 +106,12 @@ def _document(path: Path, report: Report) -> dict[str, Any] | None:
         report.add("", f"found more than {LARGEST_FILE} bytes, expected a configuration file")
         return None
     try:
-        return tomllib.loads(content.decode())
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        report.add("", f"line {line}: found a byte that is not UTF-8, expected TOML")
+        text = text_of(content)
+    except ValueError as error:
+        report.add("", f"{error}, expected TOML")
+        return None
+    try:
+        return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError is one, and so is a number of thousands of digits
         report.add("", _syntax(str(error)))
     except RecursionError:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from edge.plain_text import without_mark
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -42,7 +44,7 @@ class Secrets:
                 continue
             except OSError as error:
                 raise SecretError(f"{file} cannot be read: {error.strerror}") from error
-            secret = content.rstrip(b"\r\n")
+            secret = without_mark(content).rstrip(b"\r\n")
             if not SHORTEST <= len(secret) <= LONGEST:
                 raise SecretError(f"{file} has {len(secret)} bytes: expected {SHORTEST} to {LONGEST}")
             return secret

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge.diagnose_outlets import diagnose_outlets
 from edge.findings import KINDS, Finding, Severity, finding
+from edge.secret_files import GROUP, exposed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,8 +48,9 @@ CPU_HOT_C: Final = 80.0
 """A Raspberry Pi begins to slow down here
 (https://www.raspberrypi.com/documentation/computers/config_txt.html#overclocking)."""
 EX_CONFIG: Final = 78
-GROUP: Final = "doorward"
-OTHERS_READ, OTHERS_WRITE = 0o004, 0o002
+OTHERS_WRITE: Final = 0o002
+CANNOT_READ: Final = "cannot be read: "
+"""As `edge.secret_files` says it."""
 LOW_NOW, LOW_SINCE_BOOT = 1 << 0, 1 << 16
 SLOWED_NOW: Final = 1 << 1 | 1 << 2 | 1 << 3
 """Bits of get_throttled (https://www.raspberrypi.com/documentation/computers/os.html#get_throttled)."""
@@ -103,12 +105,16 @@ def _socket(facts: Facts) -> Iterator[Finding]:
 def _files(facts: Facts) -> Iterator[Finding]:
     if facts.config_problems:
         yield finding("DW-CONFIG-INVALID", *facts.config_problems, about=facts.config or "FILE")
+    if facts.unreadable:
+        yield finding("DW-FILE-UNREADABLE", *facts.unreadable)
+    if facts.password_in_clear:
+        yield finding("DW-BROKER-CLEAR", "mqtt:// with a username", about=facts.config or "FILE")
     for file in facts.files:
         seen = f"{file.path}: mode {file.mode:04o}"
         if file.mode & OTHERS_WRITE:
             yield finding("DW-CONFIG-WRITABLE", seen, about=file.path)
-        if file.secret and file.mode & OTHERS_READ:
-            yield finding("DW-SECRET-READABLE", seen, about=file.path)
+        if file.secret and exposed(file.mode, file.group):
+            yield finding("DW-SECRET-READABLE", f"{seen}, group {file.group}", about=file.path)
     if facts.boot is not None:
         strict = [line for line in facts.boot.missing if not line.startswith("gpio=")]
         levels = [line for line in facts.boot.missing if line.startswith("gpio=")]
@@ -247,6 +253,8 @@ def _upstream(now_us: int, daemon: Daemon, upstream: Upstream) -> Iterator[Findi
 
 def _unreached(now_us: int, daemon: Daemon, upstream: Upstream, words: str) -> Finding:
     error = upstream.last_error or "no answer yet"
+    if CANNOT_READ in words:
+        return finding("DW-FILE-UNREADABLE", error)
     if "refused us" in words:
         return finding("DW-BROKER-AUTH", error)
     if "tls_strict" in words:

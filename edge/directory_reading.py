@@ -18,6 +18,7 @@ from edge.directory_json import NotJsonError, Pieces
 from edge.directory_pins import Pins
 from edge.directory_problems import explained
 from edge.directory_references import references
+from edge.plain_text import text_of
 from edge.problems import ConfigError, Report, dotted, meant, shown
 
 if TYPE_CHECKING:
@@ -187,10 +188,9 @@ def _text(document: bytes, report: Report) -> str:
         report.add("", f"found more than {LARGEST} bytes, expected a directory")
         raise DirectoryError(report.problems)
     try:
-        return document.decode()
-    except UnicodeDecodeError as error:
-        line = document.count(b"\n", 0, error.start) + 1
-        report.add("", f"line {line}: found a byte that is not UTF-8, expected JSON")
+        return text_of(document)
+    except ValueError as error:
+        report.add("", f"{error}, expected JSON")
         raise DirectoryError(report.problems) from None
 
 

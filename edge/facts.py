@@ -195,6 +195,8 @@ class FileMode:
     """The permission bits."""
     secret: bool
     """A password or a private key; otherwise a configuration."""
+    group: str | None = None
+    """Whose the group bits are; None when it has no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,10 @@ class Facts:
     service: Service | None = None
     config: str | None = None
     config_problems: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    """Files that it names and that doord cannot read."""
+    password_in_clear: bool = False
+    """Whether the broker's password goes over the network without encryption."""
     config_differs: tuple[str, ...] = ()
     """What the running daemon has otherwise than the file."""
     config_written_us: int | None = None

@@ -143,9 +143,16 @@ _FILES: Final = (
     Kind(
         "DW-SECRET-READABLE",
         _W,
-        "everybody on this computer may read the secret {about}",
-        ("copied with the wrong permissions",),
-        "chmod 0640 {about}; chown root:doorward {about}; then change the secret",
+        "others than doord may read the secret {about}",
+        ("copied with the wrong permissions", "it belongs to the group doorward, which may ask but not know secrets"),
+        "chown doorward {about} (doorweb for the page's own); chmod 0400 {about}; then change the secret",
+    ),
+    Kind(
+        "DW-FILE-UNREADABLE",
+        _F,
+        "doord cannot read a file that the configuration names",
+        ("it belongs to somebody else", "it was moved or never copied here", "a folder above it is closed to doord"),
+        "sudo doorctl check /etc/doorward/doorward.toml; then chown doorward FILE and chmod 0400 FILE",
     ),
     Kind(
         "DW-BOOT-STRICT-GPIOD",
@@ -325,6 +332,13 @@ _BROKER: Final = (
         ),
         "make them again as docs/mqtt.md shows (A certificate of the wrong form); "
         "until then tls_strict = false under [{about}]",
+    ),
+    Kind(
+        "DW-BROKER-CLEAR",
+        _W,
+        "the password for the broker goes over the network without encryption",
+        ("mqtt.url says mqtt://",),
+        "set up TLS (docs/mqtt.md), write mqtts:// in {about}, and change the password",
     ),
     Kind(
         "DW-BROKER-REFUSES",

@@ -19,6 +19,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from edge.aside import aside
 from edge.mqtt_client import Client, ClosingSocket, Packed
 from edge.ports import Connected, Incoming, LinkError
+from edge.secret_files import naming, secret_in
 from edge.trust import believing, why_refused
 
 if TYPE_CHECKING:
@@ -285,11 +286,12 @@ def _tls(settings: Mqtt) -> ssl.SSLContext:
     context = believing(settings.ca_file, strict=settings.tls_strict, system=False)
     context.sslsocket_class = ClosingSocket
     if settings.cert_file is not None:
-        context.load_cert_chain(settings.cert_file, settings.key_file)
+        with naming(settings.cert_file, settings.key_file):
+            context.load_cert_chain(settings.cert_file, settings.key_file)
     return context
 
 
 def _secret(settings: Mqtt) -> str | None:
     if settings.password_file is None:
         return None
-    return settings.password_file.read_text().rstrip("\r\n")
+    return secret_in(settings.password_file)

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from edge import policy as rules
+from edge.hosts import is_host
 from edge.policy import HeldOpenFrom, Relock
 from edge.problems import shown
 
@@ -142,7 +143,7 @@ class Mqtt(Table):
         except ValueError as error:
             raise ValueError(f"found {shown(value)}, {expected}") from error
         whole = value == value.strip() and value.isprintable() and " " not in value
-        if parts.scheme not in cls.PORTS or not parts.hostname or port == 0 or not whole or _rest(parts):
+        if parts.scheme not in cls.PORTS or not is_host(parts.hostname or "") or port == 0 or not whole or _rest(parts):
             raise ValueError(f"found {shown(value)}, {expected}")
         return value
 

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from edge.catalogue import CATALOGUE, Severity
 from edge.event_types import matching
+from edge.hosts import is_host
 from edge.problems import meant, shown
 from edge.tables import FilePath, Id, Name, Table
 
@@ -21,6 +22,7 @@ MOST_EACH = 100
 SIREN_S = (1.0, 600.0)
 QUIET_S = (0.0, 86_400.0)
 ESCALATE_S = (1.0, 86_400.0)
+HOST_EXPECTED = 'the name or address of a host, like "mail.example.org"; its port stands in port'
 
 
 def _email(value: object) -> str:
@@ -48,6 +50,13 @@ def _types(value: object) -> object:
     return value
 
 
+def _host(value: object) -> str:
+    if not isinstance(value, str) or not value.isascii() or not is_host(value):
+        raise ValueError(f"found {shown(value)}, expected {HOST_EXPECTED}")
+    return value
+
+
+Host: TypeAlias = Annotated[str, BeforeValidator(_host)]
 Email: TypeAlias = Annotated[str, BeforeValidator(_email)]
 Network: TypeAlias = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(_network)]
 Types: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_types)]
@@ -72,9 +81,7 @@ class Integrations(Table):
 class Smtp(Table):
     """`[smtp]`: the server that takes e-mails."""
 
-    host: str = Field(
-        min_length=1, max_length=255, pattern=r"^[A-Za-z0-9.:-]+$", description="a host's name or address"
-    )
+    host: Host = Field(description=HOST_EXPECTED)
     port: int = Field(default=587, ge=1, le=65535, description="1 to 65535")
     tls: Literal["starttls", "tls"] = "starttls"
     sender: Email

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from edge.event_types import matching
+from edge.hosts import is_host
 from edge.problems import meant, shown
 from edge.tables import FilePath, Id, Table, within
 
@@ -27,7 +28,8 @@ def _url(value: str) -> str:
         raise ValueError(f"found a user name or password in it, expected {_ADDRESS}, with username and password_file")
     try:
         parts = urlsplit(value)
-        well = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and not parts.fragment
+        well = parts.scheme in {"http", "https"} and is_host(parts.hostname or "")
+        well = well and parts.port != 0 and not parts.fragment
     except ValueError:
         well = False
     if not well or not value.isascii() or not value.isprintable() or " " in value or len(value) > LONGEST_URL:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING, Final
 
+from edge.secret_files import naming
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -21,7 +23,8 @@ def believing(ca_file: Path | None, *, strict: bool, system: bool = True) -> ssl
     Without `system` a `ca_file` is believed alone. `strict` wants certificates as RFC 5280 has them, which is the
     default of Python 3.13 and newer only. Raises OSError.
     """
-    context = ssl.create_default_context(cafile=None if system else ca_file)
+    with naming(ca_file):
+        context = ssl.create_default_context(cafile=None if system else ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if strict:
@@ -29,7 +32,8 @@ def believing(ca_file: Path | None, *, strict: bool, system: bool = True) -> ssl
     else:
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if system and ca_file is not None:
-        context.load_verify_locations(ca_file)
+        with naming(ca_file):
+            context.load_verify_locations(ca_file)
     return context
 
 

@@ -46,7 +46,8 @@ ALLOWED = {
     "edge.passback": "edge.messages",
     "edge.credentials": "edge.messages edge.cards edge.directory edge.pins edge.schedule",
     "edge.directory": "edge.messages edge.directory_* edge.cards edge.pins edge.schedule",
-    "edge.directory_*": "edge.messages edge.cards edge.changes edge.directory edge.directory_* edge.pins edge.policy "
+    "edge.directory_*": "edge.plain_text "
+    "edge.messages edge.cards edge.changes edge.directory edge.directory_* edge.pins edge.policy "
     "edge.problems edge.schedule edge.tables",
     "edge.directory_integrations": "edge.catalogue edge.directory edge.directory_problems edge.event_types "
     "edge.problems",
@@ -58,15 +59,23 @@ ALLOWED = {
     "edge.findings": "edge.messages",
     "edge.facts_outlets": "",
     "edge.diagnose_outlets": "edge.facts_outlets edge.findings",
-    "edge.diagnose": "edge edge.messages edge.catalogue edge.diagnose_outlets edge.findings edge.facts",
+    "edge.diagnose": "edge.secret_files "
+    "edge edge.messages edge.catalogue edge.diagnose_outlets edge.findings edge.facts",
     # configuration: hostile text becomes frozen settings
+    "edge.plain_text": "",
+    "edge.secret_files": "edge.plain_text",
+    "edge.hosts": "",
     "edge.problems": "",
-    "edge.tables": "edge.policy edge.problems",
+    "edge.tables": "edge.hosts edge.policy edge.problems",
     "edge.tables_*": "edge.catalogue edge.problems edge.tables",
     "edge.settings": "edge.tables edge.tables_cameras",
-    "edge.config": "drivers edge edge.config_alerts edge.policy edge.problems edge.settings edge.tables edge.tables_* "
+    "edge.config": "edge.plain_text "
+    "drivers edge edge.config_alerts edge.policy edge.problems edge.settings edge.tables edge.tables_* "
     "edge.tokens "
     "edge.directory_reading edge.directory_store",
+    "edge.config_files": "edge.delivery_secrets edge.directory_reading edge.directory_store edge.problems "
+    "edge.secret_files edge.tables edge.tokens",
+    "edge.config_warnings": "edge.problems",
     # the log
     "edge.clock": "edge.messages",
     "edge.log_times": "edge.records",
@@ -111,10 +120,10 @@ ALLOWED = {
     "edge.tasks": "",
     "edge.delivery_health": "",
     "edge.delivery_address": "",
-    "edge.delivery_secrets": "",
+    "edge.delivery_secrets": "edge.plain_text",
     "edge.delivery_ports": "",
     "edge.delivery": "edge.messages edge.delivery_health edge.log",
-    "edge.trust": "",
+    "edge.trust": "edge.secret_files",
     "edge.delivery_net": "edge.aside edge.delivery edge.delivery_address edge.trust",
     "edge.syslog": "edge.messages edge.catalogue edge.wire",
     "edge.syslog_sink": "edge.delivery edge.syslog",
@@ -123,22 +132,23 @@ ALLOWED = {
     "edge.alert_memory": "edge.messages edge.alerts",
     "edge.delivery_desk": "edge.tasks edge.messages edge.control edge.delivery* edge.event_types edge.syslog_sink "
     "edge.webhook",
-    "edge.alert_mail": "edge.aside edge.alerts edge.delivery edge.trust edge.wire",
+    "edge.alert_mail": "edge.secret_files edge.aside edge.alerts edge.delivery edge.trust edge.wire",
     "edge.alert_where": "edge.directory edge.records edge.schedule",
     "edge.alert_ways": "edge.alert_mail edge.alert_policies edge.delivery edge.wire",
     "edge.alert_runner": "edge edge.messages edge.alert_memory edge.alerts edge.control edge.delivery edge.log "
     "edge.wire",
-    "edge.tables_alerts": "edge.catalogue edge.event_types edge.problems edge.tables",
-    "edge.tables_cameras": "edge.event_types edge.problems edge.tables",
+    "edge.tables_alerts": "edge.hosts edge.catalogue edge.event_types edge.problems edge.tables",
+    "edge.tables_cameras": "edge.hosts edge.event_types edge.problems edge.tables",
     "edge.camera_auth": "",
-    "edge.camera_fetch": "edge.aside edge.camera_auth edge.delivery edge.delivery_address edge.delivery_net",
+    "edge.camera_fetch": "edge.plain_text "
+    "edge.aside edge.camera_auth edge.delivery edge.delivery_address edge.delivery_net",
     "edge.camera_store": "edge.camera_fetch",
     "edge.cameras": "edge.tasks edge.aside edge.camera_* edge.catalogue edge.clock edge.control edge.directory "
     "edge.event_types edge.log edge.messages edge.tables_cameras edge.wire",
     "edge.config_alerts": "edge.alert_policies edge.event_types edge.problems",
     "edge.webhook": "edge.aside edge.delivery edge.delivery_secrets edge.wire",
     "edge.mqtt_client": "",
-    "edge.mqtt": "edge.aside edge.mqtt_client edge.ports edge.trust",
+    "edge.mqtt": "edge.secret_files edge.aside edge.mqtt_client edge.ports edge.trust",
     "edge.tokens": "edge.order_shape",
     "edge.command_desk": "edge.messages edge.log edge.orders edge.directory edge.problems edge.tokens",
     "edge.control": "edge.messages",
@@ -163,13 +173,15 @@ ALLOWED = {
     "edge.cli": "edge edge.cli.*",
     "edge.cli.web": "edge edge.cli.* edge.config edge.problems edge.web.accounts",
     "edge.cli.sign": "edge.cli.text edge.claims edge.order_shape edge.tokens",
-    "edge.cli.*": "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "
+    "edge.cli.*": "edge.config_files edge.config_warnings "
+    "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "
     "edge.clock edge.log_query edge.log_verify edge.log_schema edge.diagnose edge.findings edge.facts edge.provision "
     "edge.cards edge.directory edge.schedule edge.pins edge.search_words edge.report_file "
     "edge.directory_reading",
     # the local page, a program of its own: doord through its socket, and nothing of doord's
     "edge.web": "",
-    "edge.web.*": "edge edge.web edge.web.* edge.cli.client edge.cli.sources edge.cli.times edge.report_file "
+    "edge.web.*": "edge.plain_text "
+    "edge edge.web edge.web.* edge.cli.client edge.cli.sources edge.cli.times edge.report_file "
     "edge.cli.diagnose_history edge.cli.diagnose_machine edge.catalogue edge.clock edge.config edge.diagnose "
     "edge.facts edge.findings edge.notify edge.problems edge.records edge.tables_web edge.metrics",
     # one kind of hardware each

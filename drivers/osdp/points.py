@@ -178,7 +178,7 @@ def read_key(path: Path) -> bytes:
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     try:
-        key = bytes.fromhex(content.decode("ascii").strip())
+        key = bytes.fromhex(content.decode("utf-8-sig").strip())  # some editors put a mark in front
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:

@@ -210,6 +210,8 @@ def _sync(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
 
 def _check(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     made.add_argument("file", type=Path, metavar="FILE")
+    text = "who has to be able to read it and the files that it names (doorward, for the service's own configuration)"
+    made.add_argument("--user", metavar="NAME", help=text)
 
 
 def _acknowledge(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:

@@ -78,7 +78,10 @@ class Look:
 
     def config(self, path: Path) -> Settings | None:
         """Check the configuration as the next start would, and who may touch its files."""
-        from edge.config import check_files, load  # noqa: PLC0415 -- pydantic is slow, and a copied log needs none
+        from edge.cli.checking import readable, service_user, unreadable  # noqa: PLC0415 -- a copied log needs none
+        from edge.config import load  # noqa: PLC0415 -- as above: pydantic is slow
+        from edge.config_files import known_secrets  # noqa: PLC0415 -- as above
+        from edge.config_warnings import password_in_clear  # noqa: PLC0415 -- as above
         from edge.problems import ConfigError  # noqa: PLC0415 -- as above
 
         if not _readable(path):
@@ -91,11 +94,13 @@ class Look:
         except ConfigError as error:
             self.seen["config_problems"] = tuple(str(problem) for problem in error.problems)
             return None
-        unreadable = check_files(settings) if os.geteuid() == 0 else ()  # others may rightly not read secrets
-        self.seen["config_problems"] = tuple(str(problem) for problem in unreadable)
+        self.seen["password_in_clear"] = password_in_clear(settings)
+        if os.geteuid() == 0:  # others may rightly not read secrets
+            wrong = unreadable(settings, service_user(path))
+            self.seen["config_problems"] = tuple(str(one) for one in wrong if readable(one))
+            self.seen["unreadable"] = tuple(str(one) for one in wrong if not readable(one))
         self.seen["log_max_bytes"] = settings.log.max_mib << 20
-        if settings.mqtt is not None:
-            self._modes(path, settings.mqtt.password_file, settings.mqtt.key_file)
+        self._modes(path, *known_secrets(settings))
         return settings
 
     def loaded(self, path: Path, settings: Settings) -> None:
@@ -198,8 +203,8 @@ class Look:
             self.unseen.append(f"the history: {str(error) or type(error).__name__}")
             self._history(None, broken)
 
-    def _modes(self, config: Path, *secrets: Path | None) -> None:
-        found = [_mode(config, secret=False), *(_mode(path, secret=True) for path in secrets if path is not None)]
+    def _modes(self, config: Path, *secrets: Path) -> None:
+        found = [_mode(config, secret=False), *(_mode(path, secret=True) for path in secrets)]
         self.seen["files"] = tuple(mode for mode in found if mode is not None)
 
     def _disk(self, path: Path) -> None:
@@ -269,7 +274,7 @@ def _group(path: Path) -> str | None:
 
 def _mode(path: Path, *, secret: bool) -> FileMode | None:
     try:
-        return FileMode(str(path), path.stat().st_mode & 0o777, secret)
+        return FileMode(str(path), path.stat().st_mode & 0o777, secret, _group(path))
     except OSError:  # systemd's credentials are nobody's to see
         return None
 

@@ -13,24 +13,22 @@ if TYPE_CHECKING:
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Validate a configuration. 1 with problems, all of them at once."""
-    from edge.config import check_files, load  # noqa: PLC0415 -- pydantic is slow to import
-    from edge.problems import ConfigError  # noqa: PLC0415 -- as above
+    """Validate a configuration. 1 with problems, all of them at once; warnings alone are 0."""
+    from edge.cli.checking import Checked, checked  # noqa: PLC0415 -- pydantic is slow to import
 
-    try:
-        settings = load(arguments.file)
-        problems = check_files(settings)
-    except ConfigError as error:
-        problems = tuple(error.problems)
+    seen: Checked = checked(arguments.file, arguments.user)
     if arguments.json:
-        found = [{"file": str(p.file), "key": p.key, "message": p.message} for p in problems]
-        say_json({"file": str(arguments.file), "problems": found})
-    else:
-        for problem in problems:
-            say(str(problem))
-        if not problems:
-            say(f"{arguments.file}: well, {len(settings.doors)} doors on {len(settings.drivers)} drivers")
-    return 1 if problems else 0
+        say_json({"file": str(arguments.file), **seen.facts()})
+        return 1 if seen.problems else 0
+    for problem in seen.problems:
+        say(str(problem))
+    for warning in seen.warnings:
+        say(f"warning: {warning}")
+    if seen.settings is not None and not seen.problems:
+        doors, drivers = len(seen.settings.doors), len(seen.settings.drivers)
+        whose = f" for the user {seen.user}" if seen.user else ""
+        say(f"{arguments.file}: well{whose}, {doors} doors on {drivers} drivers")
+    return 1 if seen.problems else 0
 
 
 def verify(arguments: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from edge.metrics import CONTENT_TYPE
+from edge.plain_text import without_mark
 from edge.web.page import page_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _token(file: Path) -> bytes:
     """What the file says, without a line end behind it; nothing when it cannot be read."""
     try:
         with file.open("rb") as stream:
-            return stream.read(LONGEST).strip()
+            return without_mark(stream.read(LONGEST)).strip()
     except OSError:
         return b""
 

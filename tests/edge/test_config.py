@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import check_files, kinds, load
+from edge.config import kinds, load
+from edge.config_files import check_files
 from edge.policy import DoorPolicy, HeldOpenFrom, Relock, Timing
 from edge.tables import CREDENTIALS
 from tests.support.configs import GOOD, MQTT, settings_of

@@ -9,7 +9,7 @@ import pytest
 
 from edge.alert_policies import Actions, Siren
 from edge.catalogue import Severity
-from edge.config import check_files
+from edge.config_files import check_files
 from edge.settings import difference
 from tests.support.configs import GOOD, problems_of, settings_of
 

@@ -42,7 +42,11 @@ CASES: dict[str, Facts] = {
     ),
     "DW-CONFIG-TOUCHED": replace(WELL, config_written_us=NOW_US - 24 * HOUR_US + 1),
     "DW-CONFIG-WRITABLE": replace(WELL, files=(FileMode("/etc/doorward/doorward.toml", 0o666, False),)),
-    "DW-SECRET-READABLE": replace(WELL, files=(FileMode("/etc/doorward/mqtt.password", 0o644, True),)),
+    "DW-SECRET-READABLE": replace(WELL, files=(FileMode("/etc/doorward/mqtt.password", 0o640, True, "doorward"),)),
+    "DW-FILE-UNREADABLE": replace(
+        WELL, unreadable=('doorward.toml: smtp.password_file: found "/etc/doorward/mail", expected a file',)
+    ),
+    "DW-BROKER-CLEAR": replace(WELL, password_in_clear=True),
     "DW-BOOT-STRICT-GPIOD": replace(WELL, boot=Boot("/boot/firmware/config.txt", ("dtparam=strict_gpiod",))),
     "DW-BOOT-LINE-LEVEL": replace(WELL, boot=Boot("/boot/firmware/config.txt", ("gpio=17=op,dl", "gpio=23=op,dl"))),
     "DW-READER-LOST": make.with_reader(state="lost", reason="no answer within 200 ms"),

@@ -19,7 +19,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge.claims import LONGEST_UNLOCK_VALID_S, LONGEST_VALID_S
-from edge.config import check_files
+from edge.config_files import check_files
 from edge.messages import Actor, ClockQuality
 from edge.order_shape import Body, RefusedError, Signer
 from edge.orders import MAX_COMMAND_BYTES, Order, Receiver, Refusal, parse_command

@@ -1,0 +1,102 @@
+"""Checks a configuration as whoever will run it: what is wrong, and what is worth a second look.
+
+One rule: root can read everything, so what root can read says nothing about the service.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from edge.cli.as_user import as_user
+from edge.config import DEFAULT_PATH, load
+from edge.config_files import EXPECTED, check_files, check_page_files, exposed_secrets, page_files
+from edge.config_warnings import warnings
+from edge.problems import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from edge.settings import Settings
+
+SERVICE: Final = "doorward"
+"""The user of doord.service."""
+PAGE: Final = "doorweb"
+"""The user of doorweb.service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of it."""
+
+    settings: Settings | None
+    """None when it cannot be used."""
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    user: str | None = None
+    """As whom files were read; None: as whoever asked."""
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON has it."""
+        found = {"problems": _facts(self.problems), "warnings": _facts(self.warnings)}
+        return {**found, "user": self.user}
+
+
+def checked(file: Path, user: str | None = None) -> Checked:
+    """Check a file and all that it names, as that user or whoever runs it. Raises ValueError and OSError."""
+    try:
+        settings = load(file)
+        mine = check_files(settings)  # loads what the other user perhaps may not load
+    except ConfigError as error:
+        return Checked(None, error.problems)
+    user = user or service_user(file)
+    problems = mine if user is None else unreadable(settings, user)
+    if service_user(file) and page_files(settings) and _is_known(PAGE):
+        problems += _from_json(as_user(PAGE, lambda: _facts(check_page_files(settings))))
+    return Checked(settings, problems, (*warnings(settings), *exposed_secrets(settings)), user)
+
+
+def readable(problem: Problem) -> bool:
+    """Whether it is about what stands in a file, not about getting at it."""
+    return EXPECTED not in problem.message
+
+
+def unreadable(settings: Settings, user: str | None) -> tuple[Problem, ...]:
+    """What that user, or whoever asks, cannot read or use of the configuration and the files that it names."""
+    if user is None:
+        return check_files(settings)
+    return _from_json(as_user(user, lambda: _facts(_all(settings.file, check_files))))
+
+
+def service_user(file: Path) -> str | None:
+    """Who runs this configuration, if it is the service's own and root asks."""
+    if os.geteuid() != 0 or not _is_known(SERVICE):
+        return None
+    return SERVICE if file.absolute().parent == DEFAULT_PATH.parent else None
+
+
+def _is_known(user: str) -> bool:
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def _all(file: Path, look: Callable[[Settings], tuple[Problem, ...]]) -> tuple[Problem, ...]:
+    try:
+        return look(load(file))
+    except ConfigError as error:
+        return error.problems
+
+
+def _facts(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
+    return [{"file": str(one.file), "key": one.key, "message": one.message} for one in problems]
+
+
+def _from_json(found: list[dict[str, str]]) -> tuple[Problem, ...]:
+    return tuple(Problem(Path(one["file"]), one["key"], one["message"]) for one in found)
