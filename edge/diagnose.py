@@ -49,8 +49,14 @@ CPU_HOT_C: Final = 80.0
 (https://www.raspberrypi.com/documentation/computers/config_txt.html#overclocking)."""
 EX_CONFIG: Final = 78
 OTHERS_WRITE: Final = 0o002
-CANNOT_READ: Final = "cannot be read: "
-"""As `edge.secret_files` says it."""
+_WHY_UNREACHED: Final = (
+    ("DW-FILE-UNREADABLE", "", ("cannot be read: ",)),  # as `edge.secret_files` says it
+    ("DW-BROKER-AUTH", "", ("refused us",)),
+    ("DW-CERTIFICATE-FORM", "mqtt", ("tls_strict",)),
+    ("DW-BROKER-TLS", "", ("certificate", "ssl", "tls")),
+    ("DW-BROKER-NAME", "", ("name or service", "name resolution", "no address associated")),
+)
+"""What the last error of the upstream says in which words; the first row that fits."""
 LOW_NOW, LOW_SINCE_BOOT = 1 << 0, 1 << 16
 SLOWED_NOW: Final = 1 << 1 | 1 << 2 | 1 << 3
 """Bits of get_throttled (https://www.raspberrypi.com/documentation/computers/os.html#get_throttled)."""
@@ -253,16 +259,9 @@ def _upstream(now_us: int, daemon: Daemon, upstream: Upstream) -> Iterator[Findi
 
 def _unreached(now_us: int, daemon: Daemon, upstream: Upstream, words: str) -> Finding:
     error = upstream.last_error or "no answer yet"
-    if CANNOT_READ in words:
-        return finding("DW-FILE-UNREADABLE", error)
-    if "refused us" in words:
-        return finding("DW-BROKER-AUTH", error)
-    if "tls_strict" in words:
-        return finding("DW-CERTIFICATE-FORM", error, about="mqtt")
-    if any(word in words for word in ("certificate", "ssl", "tls")):
-        return finding("DW-BROKER-TLS", error)
-    if any(word in words for word in ("name or service", "name resolution", "no address associated")):
-        return finding("DW-BROKER-NAME", error, about=upstream.url)
+    for code, about, signs in _WHY_UNREACHED:
+        if any(sign in words for sign in signs):
+            return finding(code, error, about=about or upstream.url)
     started_us = now_us - round(daemon.uptime_s * S_US)
     if upstream.since_us - started_us < START_US:
         return finding("DW-BROKER-NEVER", error, about=upstream.url)

@@ -52,4 +52,5 @@ def naming(*files: Path | None) -> Iterator[None]:
         yield
     except OSError as error:  # ssl.SSLError is one
         names = " and ".join(str(file) for file in files if file is not None)
+        names = names or "the system's authorities"
         raise FileError(f"{names} cannot be read: {error.strerror or error}") from error

@@ -23,7 +23,7 @@ def believing(ca_file: Path | None, *, strict: bool, system: bool = True) -> ssl
     Without `system` a `ca_file` is believed alone. `strict` wants certificates as RFC 5280 has them, which is the
     default of Python 3.13 and newer only. Raises OSError.
     """
-    with naming(ca_file):
+    with naming(None if system else ca_file):
         context = ssl.create_default_context(cafile=None if system else ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from paho.mqtt import client as paho
 
+from edge.diagnose import diagnose
 from edge.mqtt import MqttLink
 from edge.ports import LinkError
 from edge.sync import Upstream
 from edge.sync_messages import Options
 from edge.tables import Mqtt
+from tests.support import facts as make
 from tests.support.broker import Broker
 from tests.support.certificates import Authority
 from tests.support.journal import FORCED, OPENED, FakeJournal
@@ -304,6 +306,30 @@ def test_a_guarded_wire_carries_a_drain_and_large_messages(tmp_path: Path) -> No
         asyncio.run(main(broker.port))
         broker.stop()
         assert "Received DISCONNECT from guarded" in broker.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [
+        ({"url": "mqtt://127.0.0.1", "username": "hq", "password_file": "none"}, "none"),
+        ({"url": "mqtts://127.0.0.1", "ca_file": "ca.pem"}, "ca.pem"),
+        ({"url": "mqtts://127.0.0.1", "cert_file": "hq.pem", "key_file": "hq.key"}, "hq.pem and {folder}/hq.key"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, table: dict[str, str], named: str) -> None:
+    """Else it looks like a fault of the network."""
+    settings = Mqtt.model_validate(table, context={"folder": tmp_path})
+    said = f"{settings.url}: {tmp_path}/{named.format(folder=tmp_path)} cannot be read: No such file or directory"
+
+    async def main() -> None:
+        with pytest.raises(LinkError) as refused:
+            await MqttLink(settings, "guarded", Hearer()).connect((f"{TOPIC}/status", b"{}"))
+        assert str(refused.value) == said
+
+    asyncio.run(main())
+    assert [one.code for one in diagnose(make.with_upstream(state="offline", last_error=said))] == [
+        "DW-FILE-UNREADABLE"
+    ]
 
 
 def test_nothing_is_left_over_when_a_broker_does_not_speak(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
