@@ -138,8 +138,7 @@ class Mqtt(Table):
         if "@" in value:
             raise ValueError(f"found a user name or password in it, {expected}, with username and password_file")
         try:
-            parts = urlsplit(value)
-            port = parts.port
+            parts, port = urlsplit(value), urlsplit(value).port
         except ValueError as error:
             raise ValueError(f"found {shown(value)}, {expected}") from error
         whole = value == value.strip() and value.isprintable() and " " not in value
