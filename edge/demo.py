@@ -223,16 +223,16 @@ class Subscriber:
 def write_config(folder: Path, port: int | None) -> Path:
     """The shipped four doors, with paths of their own and times for impatient people."""
     text = CONFIG.read_text()
-    text = text.replace('"../run/', '"').replace(
+    text = text.replace('"~/.local/state/doorward/', '"').replace(
         '"directory.json"', json.dumps(str(CONFIG.with_name("directory.json")))
     )
+    if port is not None:
+        text = text.replace('# [mqtt]\n# url = "mqtt://127.0.0.1:1883"', f'[mqtt]\nurl = "mqtt://127.0.0.1:{port}"')
     text = text.replace("held_open_s = 15.0", "held_open_s = 5.0")
     text = text.replace("held_open_warning_s = 5.0\ninterlock", "held_open_warning_s = 2.0\ninterlock")
     text = text.replace("unlock_s = 10.0", "unlock_s = 3.0")
-    head, _, rest = text.partition("[mqtt]\n")
-    tail = rest.partition("\n")[2]
     path = folder / "doorward.toml"
-    path.write_text(head + tail if port is None else f'{head}[mqtt]\nurl = "mqtt://127.0.0.1:{port}"\n{tail}')
+    path.write_text(text)
     return path
 
 

@@ -20,6 +20,7 @@ from edge import __version__
 from edge.clock import Clock
 from edge.config import DEFAULT_PATH, load
 from edge.control import refuse_if_served
+from edge.home import below_home
 from edge.keeper import open_all
 from edge.problems import ConfigError
 
@@ -53,6 +54,14 @@ def _log_to_stderr(verbose: bool) -> None:
 def _complain(error: ConfigError) -> None:
     for problem in error.problems:
         LOG.error("%s", problem)
+
+
+def _make_own_folders(settings: Settings) -> None:
+    """Make what is missing below the user's home; elsewhere a missing folder may be a disk that is not mounted yet."""
+    for folder in (settings.log.path.parent, settings.control.socket.parent):
+        if below_home(folder):
+            with contextlib.suppress(OSError):  # said by whoever needs it
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 async def _serve(settings: Settings) -> int:
@@ -97,6 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         _complain(error)
         return EX_CONFIG
+    _make_own_folders(settings)
     try:
         refuse_if_served(settings.control.socket)
         code = asyncio.run(_serve(settings))

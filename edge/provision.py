@@ -25,7 +25,10 @@ HEADER_CHIP: Final = re.compile(r"[04]|(?:/dev/)?gpiochip[04]|pinctrl-(?:bcm\d+|
 """How the header's chip may be called in a configuration; 4 is the Pi 5 with early kernels."""
 NO_CHANGE_AT_A_CRASH: Final = "dtparam=strict_gpiod"
 """Without it a Pi's kernel leaves the line of a dead process as it was (raspberrypi/linux#6117)."""
-SYSTEM_PATHS: Final = {"../run/log.db": "/var/lib/doorward/log.db", "../run/doord.sock": "/run/doorward/doord.sock"}
+SYSTEM_PATHS: Final = {
+    "~/.local/state/doorward/log.db": "/var/lib/doorward/log.db",
+    "~/.local/state/doorward/doord.sock": "/run/doorward/doord.sock",
+}
 
 
 @runtime_checkable
@@ -64,8 +67,8 @@ def first_config(template: str, host: str, zone: str = "") -> str:
     text = re.sub(r'(?m)^name = "[^"]*"', f'name = "{identity}"', text, count=1)
     if zone:
         text = re.sub(r'(?m)^time_zone = "[^"]*"', f'time_zone = "{zone}"', text, count=1)
-    for relative, absolute in SYSTEM_PATHS.items():
-        text = text.replace(f'"{relative}"', f'"{absolute}"')
+    for own, absolute in SYSTEM_PATHS.items():
+        text = text.replace(f'"{own}"', f'"{absolute}"')
     header = "# Written by the installer and yours from now on: it is never changed again.\n"
     if "[driver.gpio]" in text:
         header += "# The lines and levels below are an example. Make them those of your wiring (docs/installing.md).\n"

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from edge import policy as rules
+from edge.home import expanded
 from edge.hosts import is_host
 from edge.policy import HeldOpenFrom, Relock
 from edge.problems import shown
@@ -35,9 +36,8 @@ def _path(value: object, info: ValidationInfo) -> Path:
     if not isinstance(value, str) or not value.strip("/.") or "\0" in value:  # "/" has no name
         raise ValueError(f"found {shown(value)}, expected the path of a file")
     places = cast("dict[str, Path]", info.context)
-    name = value.removeprefix(CREDENTIAL)
-    if name == value:
-        return Path(os.path.normpath(places["folder"] / value))
+    if (name := value.removeprefix(CREDENTIAL)) == value:
+        return Path(os.path.normpath(places["folder"] / expanded(value)))
     if not name or "/" in name or name in {".", ".."}:
         raise ValueError(f"found {shown(value)}, expected credential:NAME as in LoadCredential=NAME:... of the service")
     return places["credentials"] / name

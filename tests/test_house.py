@@ -66,7 +66,8 @@ ALLOWED = {
     "edge.secret_files": "edge.plain_text",
     "edge.hosts": "",
     "edge.problems": "",
-    "edge.tables": "edge.hosts edge.policy edge.problems",
+    "edge.home": "",
+    "edge.tables": "edge.home edge.hosts edge.policy edge.problems",
     "edge.tables_*": "edge.catalogue edge.problems edge.tables",
     "edge.settings": "edge.tables edge.tables_cameras",
     "edge.config": "edge.plain_text "
@@ -164,7 +165,8 @@ ALLOWED = {
     "edge.watchers": "",
     "edge.notify": "",
     "edge.daemon": "edge edge.*",
-    "edge.doord": "edge edge.clock edge.config edge.control edge.keeper edge.problems edge.settings edge.daemon",
+    "edge.doord": "edge edge.clock edge.config edge.control edge.home edge.keeper edge.problems edge.settings "
+    "edge.daemon",
     # tools beside the daemon: the log read-only, the socket, the configuration
     "edge.facts": "edge edge.facts_outlets edge.messages edge.clock edge.config edge.problems edge.settings "
     "edge.log_* edge.findings",
@@ -173,7 +175,7 @@ ALLOWED = {
     "edge.cli": "edge edge.cli.*",
     "edge.cli.web": "edge edge.cli.* edge.config edge.problems edge.web.accounts",
     "edge.cli.sign": "edge.cli.text edge.claims edge.order_shape edge.tokens",
-    "edge.cli.*": "edge.config_files edge.config_warnings "
+    "edge.cli.*": "edge.config_files edge.config_warnings edge.home "
     "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "
     "edge.clock edge.log_query edge.log_verify edge.log_schema edge.diagnose edge.findings edge.facts edge.provision "
     "edge.cards edge.directory edge.schedule edge.pins edge.search_words edge.report_file "

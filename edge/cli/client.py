@@ -10,6 +10,8 @@ import json
 import socket
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from edge.cli.sockets import found
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -34,8 +36,9 @@ class Refused(Exception):  # noqa: N818 -- as above
 class Client:
     """One connection to a running daemon."""
 
-    def __init__(self, path: Path, within_s: float = ANSWER_WITHIN_S) -> None:
-        """Connect; each answer has to come within so many seconds. Raises Unreachable."""
+    def __init__(self, path: Path | None, within_s: float = ANSWER_WITHIN_S) -> None:
+        """Connect to `path`, or wherever the daemon is; each answer has to come in time. Raises Unreachable."""
+        path = path or found()
         self._path, self._within_s = path, within_s
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(within_s)

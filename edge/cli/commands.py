@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge import __version__
+from edge.cli.sockets import OWN, SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 -- it has no public name
 
-SOCKET: Final = "/run/doorward/doord.sock"
 CONFIG: Final = "/etc/doorward/doorward.toml"
 ACTIONS: Final = ("open", "close", "rex", "release", "card", "pin", "bounce", "cut", "mend", "tamper")
 
@@ -44,7 +44,7 @@ def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The command line; of its commands only the one that these words ask for, or else all."""
     text = "Looks after the doors of one Doorward controller."
     top = argparse.ArgumentParser(prog="doorctl", description=text, allow_abbrev=False, formatter_class=_Help)
-    _common(top, json=False, socket=Path(os.environ.get("DOORWARD_SOCKET") or SOCKET))
+    _common(top, json=False, socket=None)
     common = argparse.ArgumentParser(add_help=False, formatter_class=_Help)
     _common(common, json=argparse.SUPPRESS, socket=argparse.SUPPRESS)  # said before the command or after it
     top.add_argument("--version", action="version", version=f"doorctl {__version__}")
@@ -83,7 +83,7 @@ def _common(made: argparse.ArgumentParser, **default: Any) -> None:  # noqa: ANN
     made.add_argument(
         "--json", action="store_true", default=default["json"], help="one stable JSON document (events: one a line)"
     )
-    text = f"the daemon's socket (DOORWARD_SOCKET, {SOCKET})"
+    text = f"the daemon's socket (DOORWARD_SOCKET, {SYSTEM}, {OWN})"
     made.add_argument("--socket", type=Path, default=default["socket"], metavar="PATH", help=text)
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge.cli import sockets
 from edge.cli.text import say, say_json
 from edge.diagnose import diagnose
 from edge.findings import Finding, Severity
@@ -24,7 +25,10 @@ def run(arguments: argparse.Namespace) -> int:
     """1 with findings of warning or worse, 0 with none, 2 when nothing could be looked at."""
     from edge.cli.diagnose_facts import look, look_at_copy  # noqa: PLC0415 -- loads the log and the configuration
 
-    facts = look_at_copy(arguments.log) if arguments.log else look(arguments.socket, arguments.config or CONFIG)
+    if arguments.log:
+        facts = look_at_copy(arguments.log)
+    else:
+        facts = look(arguments.socket or sockets.found(), arguments.config or CONFIG)
     findings = diagnose(facts)
     if arguments.json:
         found = [asdict(finding) for finding in findings]

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from edge.catalogue import CATALOGUE
 from edge.cli.client import Client, Refused, Unreachable
 from edge.cli.sources import DaemonSource, FileSource
-from edge.cli.text import event_line, local_now, say, say_json
+from edge.cli.text import Doubts, event_line, local_now, say, say_json
 from edge.cli.times import parse_time, to_us
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from edge.cli.sources import Source
 
@@ -90,14 +90,15 @@ def events(arguments: argparse.Namespace) -> int:
         raise ValueError("--follow goes on with what a running daemon records: not with --log or --until")
     try:
         asked = filters(arguments)
+        show = _shower(arguments)
         last = 0
         with closing(source(arguments)) as pages:
             for record in newest(pages, asked, arguments.limit):
-                _show(arguments, record)
+                show(record)
                 last = int(record["sequence"])
         if arguments.follow:
             sys.stdout.flush()
-            _follow(arguments, asked, last)
+            _follow(arguments, asked, last, show)
         elif last == 0:
             sys.stderr.write("doorctl: no such records\n")  # that is an answer, and exit code 0
     except KeyboardInterrupt:
@@ -106,14 +107,22 @@ def events(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _show(arguments: argparse.Namespace, record: dict[str, Any]) -> None:
+def _shower(arguments: argparse.Namespace) -> Callable[[dict[str, Any]], None]:
     if arguments.json:
-        say_json(record)
-    else:
+        return say_json
+    doubts = Doubts()
+
+    def show(record: dict[str, Any]) -> None:
+        if doubt := doubts.before(record):
+            say(doubt)
         say(event_line(record))
 
+    return show
 
-def _follow(arguments: argparse.Namespace, asked: dict[str, Any], last: int) -> None:
+
+def _follow(
+    arguments: argparse.Namespace, asked: dict[str, Any], last: int, show: Callable[[dict[str, Any]], None]
+) -> None:
     """Until Ctrl-C; waits for a daemon that went away, and goes on where it was."""
     stream: str | None = None
     trouble: str | None = None
@@ -127,7 +136,7 @@ def _follow(arguments: argparse.Namespace, asked: dict[str, Any], last: int) -> 
                         stream, last = status["stream"], last if stream is None else 0
                     if status and status["log"]["committed"] <= last:
                         continue
-                    for shown in _show_after(arguments, pages, asked, last, item):
+                    for shown in _show_after(show, pages, asked, last, item):
                         last = shown  # also when it breaks off
         except (Unreachable, Refused) as error:
             trouble = _told(trouble, str(error))
@@ -142,7 +151,7 @@ def _told(before: str | None, now: str | None) -> str | None:
 
 
 def _show_after(
-    arguments: argparse.Namespace, pages: Source, asked: dict[str, Any], last: int, item: dict[str, Any]
+    show: Callable[[dict[str, Any]], None], pages: Source, asked: dict[str, Any], last: int, item: dict[str, Any]
 ) -> Iterator[int]:
     """The stream only says that there is something new; what it is comes from the log, without gaps.
 
@@ -152,7 +161,7 @@ def _show_after(
     if newest_known <= last:
         return
     for record in ascending(pages, asked, last):
-        _show(arguments, record)
+        show(record)
         last = int(record["sequence"])
         yield last
     sys.stdout.flush()

@@ -89,9 +89,23 @@ def event_line(record: Mapping[str, Any]) -> str:
     """One record on one line: time, alarm mark, door, sentence."""
     data = record["data"]
     subject = record["subject"].removeprefix("doors/")
-    doubt = " (clock not set)" if data["clock"] == "unsynced" else ""
     head = f"{local(record['time'])} {MARKS.get(data['severity'], '  ')} {printable(subject):<12} {record['type']:<24}"
-    return f"{head} {printable(data['message'])}{doubt}"
+    return f"{head} {printable(data['message'])}"
+
+
+class Doubts:
+    """Where in a row of records the clock stops being vouched for, and where it is again: said once each time."""
+
+    def __init__(self) -> None:
+        """At the beginning nothing is doubted."""
+        self._doubted = False
+
+    def before(self, record: Mapping[str, Any]) -> str | None:
+        """The line that belongs before this record, if there is one."""
+        doubted, self._doubted = self._doubted, record["data"]["clock"] == "unsynced"
+        if doubted == self._doubted:
+            return None
+        return "--- the clock is set" if doubted else "--- the clock is not set: from here on times may be wrong"
 
 
 def size(count: float) -> str:

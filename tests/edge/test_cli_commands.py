@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from edge.cli import main
+from edge.cli import main, sockets
 from edge.cli.commands import ACTIONS, COMMANDS, parser
 from tests.support.cli import Doorctl
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
@@ -238,6 +238,8 @@ def test_whatever_else_answers_is_not_believed(doorctl: Doorctl, answer: bytes) 
 def test_the_socket_comes_from_the_option_the_environment_or_the_usual_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    sockets.found.cache_clear()
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("DOORWARD_SOCKET", str(tmp_path / "environment.sock"))
     for words, expected in (
         (["status"], "environment.sock"),
@@ -247,6 +249,7 @@ def test_the_socket_comes_from_the_option_the_environment_or_the_usual_place(
         assert main(words) == 2
         assert expected in capsys.readouterr().err
     monkeypatch.delenv("DOORWARD_SOCKET")
+    sockets.found.cache_clear()
     assert main(["status"]) == 2
     assert "/run/doorward/doord.sock" in capsys.readouterr().err
 

@@ -12,7 +12,7 @@ from edge.config import kinds, load
 from edge.config_files import check_files
 from edge.policy import DoorPolicy, HeldOpenFrom, Relock, Timing
 from edge.tables import CREDENTIALS
-from tests.support.configs import GOOD, MQTT, settings_of
+from tests.support.configs import GOOD, MQTT, problems_of, settings_of
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "config").glob("*.toml"))
@@ -44,14 +44,16 @@ def test_the_simulated_example_has_an_elevator() -> None:
     assert [*lift.floors] == ["ground", "roof"]
 
 
-def test_the_demonstration_has_four_doors_and_stays_in_the_checkout() -> None:
+def test_the_demonstration_has_four_doors_and_keeps_its_files_with_whoever_runs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     settings = load(ROOT / "config" / "simulated.toml")
     assert len(settings.doors) == 4
     assert len({door.policy for door in settings.doors.values()}) == 4
-    assert settings.log.path == ROOT / "run" / "log.db"
-    assert settings.control.socket == ROOT / "run" / "doord.sock"
-    assert settings.mqtt is not None
-    assert (settings.mqtt.host, settings.mqtt.port, settings.mqtt.tls) == ("127.0.0.1", 1883, False)
+    assert settings.log.path == tmp_path / ".local/state/doorward/log.db"
+    assert settings.control.socket == tmp_path / ".local/state/doorward/doord.sock"
+    assert settings.mqtt is None, "without a broker nothing complains"
 
 
 # --- what a good one becomes ----------------------------------------------------------------------
@@ -170,12 +172,15 @@ def test_drivers_are_made_from_their_settings(tmp_path: Path) -> None:
         ("log.db", "{folder}/log.db"),
         ("../run/log.db", "{parent}/run/log.db"),
         ("/var/lib/x.db", "/var/lib/x.db"),
+        ("~/x/../log.db", "/home/pi/log.db"),
+        ("~.db", "{folder}/~.db"),
     ],
 )
 def test_relative_paths_are_meant_from_the_files_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, meant: str
 ) -> None:
     monkeypatch.chdir("/")
+    monkeypatch.setenv("HOME", "/home/pi")
     settings = settings_of(tmp_path, GOOD + f'[log]\npath = "{written}"')
     assert settings.log.path == Path(meant.format(folder=tmp_path, parent=tmp_path.parent))
 
@@ -282,3 +287,9 @@ def test_a_credential_that_systemd_did_not_hand_over_is_named(tmp_path: Path, mo
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     settings = settings_of(tmp_path, MQTT + 'username = "hq"\npassword_file = "credential:mqtt"\n')
     assert [problem.key for problem in check_files(settings)] == ["mqtt.password_file"]
+
+
+def test_a_user_without_a_home_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    [problem] = problems_of(tmp_path, GOOD + '[log]\npath = "~/log.db"')
+    assert problem == 'log.path: found "~/log.db", expected a path without ~: this user has no home folder'

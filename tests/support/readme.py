@@ -23,7 +23,7 @@ VARIES = (
     (r"\b\d+ (s|min|h|d)\b", "DURATION"),
     (r"[\d.]+ [KMG]?i?B\b", "SIZE"),
     (r"\b(un)?synced\b|\brtc\b", "CLOCK"),
-    (r" \(clock [\w ]+\)", ""),
+    (r"^--- the clock is .*\n", ""),
     (r"by \w+( \(|$)", r"by SOMEBODY\1"),
     (r"\b[0-9a-f]{10}\b", "EPOCH"),
     (r"\b[0-9a-f]{8}-", "RUN-"),
@@ -56,11 +56,9 @@ def plain(output: str) -> list[str]:
 
 def simulated(folder: Path) -> Doord:
     """The shipped four doors, without a broker, in this folder."""
-    text = (ROOT / "config" / "simulated.toml").read_text().replace('"../run/', '"')
-    text = text.replace('"directory.json"', f'"{ROOT / "config" / "directory.json"}"')
-    head, _, rest = text.partition("[mqtt]\n")
+    text = (ROOT / "config" / "simulated.toml").read_text().replace('"~/.local/state/doorward/', '"')
     config = folder / "doorward.toml"
-    config.write_text(head + rest.partition("\n")[2])
+    config.write_text(text.replace('"directory.json"', f'"{ROOT / "config" / "directory.json"}"'))
     return Ready(config)
 
 
@@ -101,7 +99,7 @@ def renew() -> None:
     text = README.read_text()
     with tempfile.TemporaryDirectory() as name, simulated(Path(name)):
         for command in commands(text):
-            output = re.sub(r" \(clock [\w ]+\)", "", run(command.line, Path(name)))
+            output = re.sub(r"(?m)^--- the clock is .*\n", "", run(command.line, Path(name)))
             if "...\n" in command.output:
                 output = command.output
             text = text.replace(

@@ -41,7 +41,8 @@ def make(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         config = work / "doorward.toml"
-        text = (ROOT / "config" / "simulated.toml").read_text().replace('"../run/', '"') + ALERT
+        text = (ROOT / "config" / "simulated.toml").read_text().replace('"~/.local/state/doorward/', '"') + ALERT
+        text = text.replace(f'# [mqtt]\n# url = "{BROKER}"', f'[mqtt]\nurl = "{BROKER}"')
         shutil.copy(ROOT / "config" / "directory.json", work)
         save(
             work / "accounts.json",
