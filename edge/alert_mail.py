@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge.alerts import Kind
 from edge.aside import aside
-from edge.delivery import DeliveryError
+from edge.delivery_errors import DeliveryError, RefusedError
 from edge.secret_files import secret_in
 from edge.trust import believing, why_refused
 from edge.wire import rfc3339
@@ -58,31 +58,40 @@ class Mailer:
         self.server = server
 
     async def send(self, message: EmailMessage) -> None:
-        """Returns when the server has taken it for at least one recipient. Raises DeliveryError."""
+        """Returns when the server has taken it for at least one recipient.
+
+        Raises DeliveryError, and RefusedError where the server, or nobody at all, can take this message.
+        """
+        try:
+            message.as_bytes()  # what the email package makes of some text is found out before anybody is bothered
+        except Exception as error:
+            raise RefusedError(f"no e-mail can be made of it: {type(error).__name__}: {error}", final=True) from error
+        host = self.server.host
         try:
             await aside(lambda: self._send(message), "mail")
+        except DeliveryError:
+            raise
         except smtplib.SMTPResponseException as error:
             reason = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else ""
-            final = isinstance(error, smtplib.SMTPDataError) and error.smtp_code // 100 == _PERMANENT
-            raise DeliveryError(f"{self.server.host} answered {error.smtp_code} {reason}", final=final) from error
+            text = f"{host} answered {error.smtp_code} {reason}"
+            if isinstance(error, smtplib.SMTPDataError):
+                raise RefusedError(text, final=error.smtp_code // 100 == _PERMANENT) from error
+            raise DeliveryError(text) from error
         except smtplib.SMTPRecipientsRefused as error:
             codes = ", ".join(f"{to}: {code}" for to, (code, _) in error.recipients.items())
             for_good = all(code // 100 == _PERMANENT for code, _ in error.recipients.values())
-            text = f"{self.server.host} takes none of the recipients ({codes})"
-            raise DeliveryError(text, final=for_good) from error
+            raise RefusedError(f"{host} takes none of the recipients ({codes})", final=for_good) from error
         except ssl.SSLCertVerificationError as error:
-            raise DeliveryError(f"{self.server.host}: {why_refused(error)}") from error
+            raise DeliveryError(f"{host}: {why_refused(error)}") from error
         except OSError as error:  # SMTPException is one
-            raise DeliveryError(f"{self.server.host}: {error.strerror or error}") from error
-        except ValueError:  # its text may hold a piece of the password
-            raise DeliveryError(f"{self.server.host}: name and password must be of ASCII characters") from None
+            raise DeliveryError(f"{host}: {error.strerror or error}") from error
+        except ValueError as error:
+            raise DeliveryError(f"{host}: {error}") from error
 
     def _send(self, message: EmailMessage) -> None:
         server = self.server
         context = believing(server.ca_file, strict=server.tls_strict)
-        password = None
-        if server.password_file is not None:
-            password = secret_in(server.password_file)
+        password = None if server.password_file is None else secret_in(server.password_file)
         if server.tls == "tls":
             link: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_S, context=context)
         else:
@@ -91,12 +100,20 @@ class Mailer:
             if server.tls != "tls":
                 link.starttls(context=context)
             if server.username is not None and password is not None:
-                link.login(server.username, password)
+                _log_in(link, server.username, password)
             link.send_message(message)
         finally:
             with suppress(OSError):
                 link.quit()
             link.close()
+
+
+def _log_in(link: smtplib.SMTP, username: str, password: str) -> None:
+    """Raises OSError."""
+    try:
+        link.login(username, password)
+    except ValueError:  # its text may hold a piece of the password
+        raise DeliveryError("the user name and the password for the mail server must be of ASCII characters") from None
 
 
 def recipients(notice: Notice, policy: Policy) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from edge.messages import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edge.messages import Record
+    from edge.messages import Event, Record
 
 MQTT: Final = "mqtt"
 EMAIL: Final = "email"
@@ -91,8 +91,7 @@ Policies: TypeAlias = dict[str, Policy]
 def matches(policy: Policy, record: Record, where: Where) -> bool:
     """Whether a policy is about this record."""
     event = record.event
-    answer = event.object.type == "integration" and "acknowledged" in event.details  # one to an alert raises none
-    if answer or event.type not in policy.types:
+    if event.type not in policy.types or _of_an_alert(event):
         return False
     elsewhere = policy.doors and not policy.doors & {event.door, event.object.id}
     if elsewhere or (policy.outcome != "any" and event.success is not (policy.outcome == "success")):
@@ -105,3 +104,9 @@ def matches(policy: Policy, record: Record, where: Where) -> bool:
         if policy.groups and not policy.groups & {*where.groups_of(event.actor.id), str(event.details.get("group"))}:
             return False
     return policy.schedule is None or where.active(policy.schedule, record)
+
+
+def _of_an_alert(event: Event) -> bool:
+    """What becomes of an alert raises none: answers, and messages that were given up, would go on for ever."""
+    about = event.object.type == "integration" and event.object.id.startswith("alert.")
+    return about and not event.details.keys().isdisjoint(("acknowledged", "given_up"))

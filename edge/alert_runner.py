@@ -1,4 +1,4 @@
-"""Drives alerts: reads the log with a cursor of its own, keeps the state in it, sends what waits.
+"""Drives alerts: reads the log with a cursor of its own, and keeps the state in it.
 
 One rule: what has to be told is in the log before the cursor passes the record it is about. So a
 message may come twice after a crash, and none is lost.
@@ -7,14 +7,14 @@ message may come twice after a crash, and none is lost.
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge import alerts
 from edge.alert_memory import read, written
+from edge.alert_sender import Sender
 from edge.alerts import State
 from edge.control import RequestError
-from edge.delivery import CHUNK, LAZY, READ_AGAIN_S, DeliveryError, pause_s
+from edge.delivery import CHUNK, LAZY, READ_AGAIN_S
 from edge.log import LogUnavailableError
 from edge.messages import NS_PER_S, Event, Subject
 from edge.wire import rfc3339
@@ -25,20 +25,16 @@ if TYPE_CHECKING:
 
     from edge.alert_policies import Policies, Where
     from edge.alert_ways import Ways
-    from edge.alerts import Notice
     from edge.clock import Clock
     from edge.delivery_ports import Journal
     from edge.messages import Actor, Json, Record
     from edge.wire import Identity
 
-LOG: Final = logging.getLogger(__name__)
 SINK: Final = "alerts"
 MODE: Final = "alerts.state"
 """The mode row; no door has a dot in its id."""
 RETRY_S: Final = (1.0, 60.0)
 """Alerts are tried more often than records: somebody is waited for."""
-REFUSED_S: Final = (10.0, 600.0)
-"""What was refused for good is tried more seldom: until somebody corrects the address, or answers the alert."""
 _FOREIGN_NS: Final = 86_400 * NS_PER_S
 """The age of what happened in another boot, as far as sirens are concerned."""
 
@@ -71,14 +67,12 @@ class AlertRunner:
         """Nothing happens before `start`."""
         self.policies, self.ways = policies, ways
         self.state = State()
-        self.last_errors: dict[str, str] = {}
         self._log, self._clock, self._host, self._where = log, clock, host, where
-        self._chance, self._retry_s = chance, retry_s
         self._stream = ""
         self._fresh: list[Record] = []
         """Committed just now, and next in turn: they need not be read from the disk."""
         self._news = asyncio.Event()
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._sender = Sender(self, clock, chance, retry_s, self._news.set)
         self._main: asyncio.Task[None] | None = None
         self._sounding: frozenset[str] = frozenset()
 
@@ -92,7 +86,7 @@ class AlertRunner:
         if found is None:
             known = self._log.cursor(SINK) if remembered else 0  # alerts that are new here do not tell history as news
             self.state = State(known or self._log.committed)
-            self._keep()
+            self.keep()
         else:
             self.state = found
         self._log.on_commit(self._committed)
@@ -101,20 +95,21 @@ class AlertRunner:
 
     async def close(self) -> None:
         """Stop; what waits is sent after the next start."""
-        tasks = [*self._tasks.values(), *([] if self._main is None else [self._main])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._main is not None:
+            self._main.cancel()
+            await asyncio.gather(self._main, return_exceptions=True)
+        await self._sender.close()
         self._host.sound(frozenset())
 
-    def reload(self, policies: Policies) -> None:
-        """Other policies are in force: what is open by one that is no more is closed without a word."""
-        state, self.policies = self.state, policies
+    def reload(self, policies: Policies, ways: Ways) -> None:
+        """Others are in force: what is open by a policy that is no more is closed without a word."""
+        state, self.policies, self.ways = self.state, policies, ways
         kept = {c: tuple(n for n in notices if n.policy in policies) for c, notices in state.waiting.items()}
         alive = {key: alert for key, alert in state.alerts.items() if alert.policy in policies}
         waiting = {channel: notices for channel, notices in kept.items() if notices}
         self.state = State(state.through, alive, waiting, state.left_out)
-        self._keep()
+        self._sender.forgive()
+        self.keep()
         self._news.set()
 
     def facts(self) -> dict[str, Json]:
@@ -135,8 +130,20 @@ class AlertRunner:
                 if not one.acknowledged
             ],
             "waiting": {channel: len(notices) for channel, notices in self.state.waiting.items()},
-            "last_errors": dict(self.last_errors),
+            "last_errors": dict(self._sender.last_errors),
         }
+
+    # --- for the sender ---------------------------------------------------------------------------------
+
+    def identity(self) -> Identity:
+        """See `edge.alert_sender.Desk`."""
+        return self._host.identity()
+
+    def keep(self, *events: Event) -> None:
+        """Make the state durable with these events, and before the cursor that moves after it."""
+        self._log.append(events, {MODE: written(self.state, self._stream, self._clock)})
+
+    # --- what is asked ----------------------------------------------------------------------------------
 
     @property
     def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
@@ -158,7 +165,7 @@ class AlertRunner:
         details: dict[str, Json] = {"acknowledged": alert.id, "alert": alert.message, "count": alert.count}
         door = alert.door or None
         event = Event("integration.update", self._clock.now_ns(), subject, actor, door=door, details=details)
-        self._keep(event)
+        self.keep(event)
         self._sound()
         self._news.set()
         return {"alert": alert.id, "count": alert.count}
@@ -182,9 +189,9 @@ class AlertRunner:
             before = self.state
             self.state = alerts.due(self.state, self.policies, self._clock.now_ns())
             if self.state != before:
-                self._keep()
+                self.keep()
             self._sound()
-            self._send()
+            self._sender.send()
             if not more:
                 await self._sleep()
 
@@ -212,7 +219,7 @@ class AlertRunner:
         told = (before.alerts, before.waiting) != (self.state.alerts, self.state.waiting)
         through = self.state.through if records else self._log.committed
         if told:
-            self._keep()
+            self.keep()
         if told or through - self._log.cursor(SINK) >= LAZY or not records:
             self._log.advance(SINK, through)
         return True
@@ -222,10 +229,6 @@ class AlertRunner:
             return _FOREIGN_NS
         return max(0, self._clock.now_ns() - record.event.at_ns)
 
-    def _keep(self, *events: Event) -> None:
-        """Durable with these events, and before the cursor that moves after it."""
-        self._log.append(events, {MODE: written(self.state, self._stream, self._clock)})
-
     def _sound(self) -> None:
         now = alerts.sounding(self.state, self._clock.now_ns())
         if now != self._sounding:
@@ -233,62 +236,11 @@ class AlertRunner:
             self._host.sound(now)
 
     async def _sleep(self) -> None:
-        deadline_ns = alerts.next_deadline(self.state, self.policies)
-        for_s = None if deadline_ns is None else max(0, deadline_ns - self._clock.now_ns()) / NS_PER_S
+        deadlines = (alerts.next_deadline(self.state, self.policies), self._sender.deadline_ns())
+        next_ns = min((one for one in deadlines if one is not None), default=None)
+        for_s = None if next_ns is None else max(0, next_ns - self._clock.now_ns()) / NS_PER_S
         try:
             async with asyncio.timeout(for_s):
                 await self._news.wait()
         except TimeoutError:
             return
-
-    # --- what leaves -----------------------------------------------------------------------------------
-
-    def _send(self) -> None:
-        """A task for each channel that has something to send."""
-        for channel in self.state.waiting:
-            if channel not in self._tasks:
-                task = self._tasks[channel] = asyncio.create_task(self._empty(channel), name=f"alerts by {channel}")
-                task.add_done_callback(lambda done, channel=channel: self._emptied(channel, done))  # type: ignore[misc]  # bound now
-
-    def _emptied(self, channel: str, task: asyncio.Task[None]) -> None:
-        del self._tasks[channel]
-        if not task.cancelled() and task.exception() is not None:
-            LOG.critical("%s ended", task.get_name(), exc_info=task.exception())
-
-    async def _empty(self, channel: str) -> None:
-        tries, refused = 0, set[str]()
-        while waiting := self.state.waiting.get(channel):
-            notice = waiting[0]
-            try:
-                await self._tell(channel, notice)
-            except DeliveryError as error:
-                if not tries:
-                    LOG.warning("alerts by %s do not leave: %s", channel, error)
-                self.last_errors[channel] = str(error)
-                if error.final:  # this one; the others may be for other people
-                    refused.add(notice.id)
-                    self.state = alerts.behind(self.state, channel, notice.id)
-                    if any(one.id not in refused for one in self.state.waiting.get(channel, ())):
-                        continue
-                tries += 1
-                await asyncio.sleep(pause_s(tries, REFUSED_S if error.final else self._retry_s, self._chance))
-                refused.clear()
-                continue
-            if tries:
-                LOG.info("alerts by %s leave again", channel)
-            tries = 0
-            if not refused:
-                self.last_errors.pop(channel, None)
-            self.state = alerts.taken(self.state, channel, notice.id)
-            self._keep()
-
-    async def _tell(self, channel: str, notice: Notice) -> None:
-        """Raises DeliveryError, also for a mistake of ours: it ends no channel."""
-        policy, left_out = self.policies[notice.policy], self.state.left_out.get(channel, 0)
-        try:
-            await self.ways.tell(channel, notice, policy, self._host.identity(), left_out)
-        except DeliveryError:
-            raise
-        except Exception as error:
-            LOG.exception("a mistake in telling of %s by %s", notice.id, channel)
-            raise DeliveryError(f"{type(error).__name__}: {error}", final=True) from error

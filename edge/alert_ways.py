@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from edge.alert_policies import EMAIL, MQTT, WEBHOOK
-from edge.delivery import DeliveryError
+from edge.delivery_errors import DeliveryError
 from edge.wire import rfc3339, to_bytes
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Ways:
         self._publish, self._post, self._mailer = publish, post, mailer
 
     async def tell(self, channel: str, notice: Notice, policy: Policy, identity: Identity, left_out: int) -> None:
-        """Returns when it was taken. Raises DeliveryError."""
+        """Returns when it was taken. Raises DeliveryError, and RefusedError where others may go meanwhile."""
         if channel == EMAIL and self._mailer is not None:
             from edge.alert_mail import mail  # noqa: PLC0415 -- only where there is a server for it
 

@@ -156,17 +156,15 @@ def acknowledged(state: State, alert: Alert) -> State:
 
 
 def taken(state: State, channel: str, notice: str) -> State:
-    """A channel has taken a message."""
+    """A channel has taken a message, and has heard how many were left out."""
+    left_out = {c: n for c, n in state.left_out.items() if c != channel}
+    return replace(dropped(state, channel, notice), left_out=left_out)
+
+
+def dropped(state: State, channel: str, notice: str) -> State:
+    """A message does not wait any more."""
     left = tuple(one for one in state.waiting.get(channel, ()) if one.id != notice)
-    waiting = {c: notices for c, notices in {**state.waiting, channel: left}.items() if notices}
-    return replace(state, waiting=waiting, left_out={c: n for c, n in state.left_out.items() if c != channel})
-
-
-def behind(state: State, channel: str, notice: str) -> State:
-    """A channel has refused a message, not for its own sake: the others go first."""
-    waiting = state.waiting.get(channel, ())
-    moved = (*(one for one in waiting if one.id != notice), *(one for one in waiting if one.id == notice))
-    return replace(state, waiting={**state.waiting, channel: moved}) if moved else state
+    return replace(state, waiting={c: notices for c, notices in {**state.waiting, channel: left}.items() if notices})
 
 
 def _happened(  # noqa: PLR0913, PLR0917 -- as `fold`
@@ -210,7 +208,10 @@ def _told(  # noqa: PLR0913, PLR0917 -- a message has that many sides
 
 
 def _escalated(state: State, key: str, policy: Policy, now_ns: int) -> State:
-    alert = replace(_sounded(state.alerts[key], policy.escalate_to.siren, now_ns, now_ns), escalated=True)
+    """Its siren sounds from when it was due: after a power cut that may be long ago."""
+    due_ns = _escalates_ns(state.alerts[key], policy)
+    from_ns = now_ns if due_ns is None else min(due_ns, now_ns)
+    alert = replace(_sounded(state.alerts[key], policy.escalate_to.siren, from_ns, now_ns), escalated=True)
     return _notices(state, key, alert, policy.escalate_to, Kind.ESCALATED)
 
 

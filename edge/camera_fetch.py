@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 from edge.aside import aside
 from edge.camera_auth import authorization
-from edge.delivery import DeliveryError
 from edge.delivery_address import Reach
+from edge.delivery_errors import DeliveryError
 from edge.delivery_net import Network
 from edge.plain_text import text_of
 

@@ -12,7 +12,6 @@ import logging
 import random
 import secrets
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from edge import __version__
@@ -161,9 +160,9 @@ class Daemon:
             self.log.start()
             await self._remember()
             self._spawn(self._take_up(), "people")
-            self._spawn(self.outlets.index(), "index", vital=False)
-            self._spawn(self.outlets.reports(), "reports", vital=False)
-            self._spawn(self.outlets.measure(), "metrics", vital=False)
+            self._spawn(self.outlets.index(), "index")
+            self._spawn(self.outlets.reports(), "reports")
+            self._spawn(self.outlets.measure(), "metrics")
             await control.start()
             await self._desk.start(self.settings)
             self._start_upstream()
@@ -239,15 +238,18 @@ class Daemon:
         if self.unwritten:
             LOG.error("%d events could not be written before the stop", self.unwritten)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str, *, vital: bool = True) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         self._tasks.append(task)
-        task.add_done_callback(partial(self._ended, vital=vital))
+        task.add_done_callback(self._ended)
 
-    def _ended(self, task: asyncio.Task[None], *, vital: bool) -> None:
-        """A task that has done its work is forgotten. One that failed is said; a vital one starves the watchdog."""
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task that has done its work is forgotten; one that failed is said, and starves the watchdog.
+
+        What doors do without never fails here: `edge.spared` keeps its faults.
+        """
         say_why(task)
-        if not task.cancelled() and (task.exception() is None or not vital):
+        if not task.cancelled() and task.exception() is None:
             self._tasks.remove(task)
 
     def _start_upstream(self) -> None:

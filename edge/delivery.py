@@ -17,6 +17,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from edge.delivery_errors import DeliveryError
 from edge.delivery_health import NS_PER_S, Health, Limits, Verdict
 from edge.log import LogUnavailableError
 from edge.messages import SYSTEM, Event
@@ -39,16 +40,6 @@ OURS_S: Final = 60.0
 """Where our own network is to blame, the longest: when it is back, what waits should leave soon."""
 READ_AGAIN_S: Final = 5.0
 """When the log cannot be read."""
-LONGEST_REASON: Final = 300
-
-
-class DeliveryError(OSError):
-    """The receiver did not take it. The text is for people."""
-
-    def __init__(self, reason: str, *, ours: bool = False, final: bool = False) -> None:
-        """`ours`: no fault of the receiver's; `final`: it said that it will never take anything again."""
-        super().__init__(reason[:LONGEST_REASON])
-        self.ours, self.final = ours, final
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.control import RequestError
-from edge.delivery import Delivery, DeliveryError, Options
+from edge.delivery import Delivery, Options
 from edge.delivery_address import Reach
+from edge.delivery_errors import DeliveryError
 from edge.delivery_health import Limits
 from edge.delivery_net import Network
 from edge.event_types import matching

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edge.aside import aside
-from edge.delivery import DeliveryError
 from edge.delivery_address import Reach, is_own
+from edge.delivery_errors import DeliveryError
 from edge.trust import believing, why_refused
 
 if TYPE_CHECKING:

@@ -101,6 +101,8 @@ class Outlets:
     boards: tuple[Board, ...] = ()
     lines: tuple[Line, ...] = ()
     pulses: tuple[Pulses, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+    """Parts that a fault has ended, and which fault."""
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Outlets:
@@ -117,6 +119,7 @@ class Outlets:
             tuple(_board(name, unit, b) for name, facts in modbus for unit, b in facts.get("boards", {}).items()),
             tuple(_line(name, facts["line"]) for name, facts in modbus if "line" in facts),
             tuple(_pulses(point, one) for facts in wiegand for point, one in facts.get("readers", {}).items()),
+            tuple((str(part), str(why)) for part, why in answer.get("failed_parts", {}).items()),
         )
 
 

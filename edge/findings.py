@@ -514,6 +514,13 @@ _WIRES: Final = (
 
 _OUTLETS: Final = (
     Kind(
+        "DW-PART-FAILED",
+        _F,
+        "{about} ended with a fault; doors go on without",
+        ("a mistake in Doorward",),
+        "systemctl restart doord begins it anew; report what journalctl -u doord says",
+    ),
+    Kind(
         "DW-INTEGRATION-DISABLED",
         _F,
         "nothing is passed on to {about} any more",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from edge.log_buffer import Admit, Buffer, Call, Mark, Note, Settle
 from edge.log_file import LogInUseError
+from edge.log_listeners import tell
 from edge.log_schema import storable
 from edge.log_store import TOKEN_BYTES, Prepared, Store
 from edge.log_times import Offset
@@ -258,7 +259,7 @@ class Log:
         if records:
             self.committed = records[-1].sequence
             for listener in self._listeners:
-                listener(records)
+                tell(listener, records)
         for entry, admission in prepared.answers:
             if not entry.answer.done():  # whoever asked may have gone
                 entry.answer.set_result(admission)

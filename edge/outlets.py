@@ -1,6 +1,7 @@
 """Whatever records go to beside the broker, wired to the log: integrations, alerts, reports, the index.
 
-One rule: each reads the log with a cursor of its own; none of them is waited for by a door or by another.
+One rule: each reads the log with a cursor of its own; none of them is waited for by a door or by another,
+and a mistake in one ends that one (`edge.spared`).
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from zoneinfo import ZoneInfo
 
 from edge.aside import aside
 from edge.control import RequestError
-from edge.delivery import DeliveryError
+from edge.delivery_errors import DeliveryError
 from edge.log_indexer import Indexer
 from edge.metrics import Counts, text
 from edge.metrics_file import MetricsFile
 from edge.ports import LinkError
 from edge.report_runner import ReportRunner
-from edge.tasks import say_why
+from edge.spared import Spared
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -92,6 +93,7 @@ class Outlets:
         self._modes: Mapping[str, str] | None = None
         self._retained: Sequence[str] = ()
         """The integrations for which the log keeps records, as was told last."""
+        self._spared = Spared()
         self._counts = Counts()
         host.log.on_commit(lambda records: self._counts.committed(records, host.clock.now_ns()))
         self._directory: Directory | None = None
@@ -99,11 +101,16 @@ class Outlets:
 
     async def index(self) -> None:
         """Keep the index of the log behind it."""
-        await self._host.log.opened()
-        await Indexer(self._host.settings.log.path).run()
+        with self._spared.part("index"):
+            await self._host.log.opened()
+            await Indexer(self._host.settings.log.path).run()
 
     async def measure(self) -> None:
         """Notice how late the loop is, and write the figures for node-exporter where that is wanted."""
+        with self._spared.part("metrics"):
+            await self._measure()
+
+    async def _measure(self) -> None:
         loop, path = asyncio.get_running_loop(), self._host.settings.metrics.file
         file = None if path is None else MetricsFile(path)
         while True:
@@ -120,20 +127,22 @@ class Outlets:
 
     async def reports(self) -> None:
         """Write the reports that are due."""
-        zone = ZoneInfo(self._host.settings.controller.time_zone)
-        await ReportRunner(self._host, self._host.settings.reports, zone).run()
+        with self._spared.part("reports"):
+            zone = ZoneInfo(self._host.settings.controller.time_zone)
+            await ReportRunner(self._host, self._host.settings.reports, zone).run()
 
     def start(self, modes: Mapping[str, str]) -> None:
         """The log is open, and this is what it remembers."""
         self._modes = modes
-        if self._host.settings.alerts:
-            self._alerts = self._make_alerts()
-            self._alerts.start(modes).add_done_callback(say_why)
-        elif modes.get(ALERTS):  # once wanted again, they would tell all that was in between
-            self._host.log.append([], {ALERTS: ""})
-        if self._host.settings.cameras:
-            self._cameras = self._make_cameras()
-            self._cameras.start()
+        with self._spared.part("alerts"):
+            if self._host.settings.alerts:
+                self._begin_alerts(modes)
+            elif modes.get(ALERTS):  # once wanted again, they would tell all that was in between
+                self._host.log.append([], {ALERTS: ""})
+        with self._spared.part("cameras"):
+            if self._host.settings.cameras:
+                self._cameras = self._make_cameras()
+                self._cameras.start()
         if self._directory is not None:
             self.directory(self._directory)
 
@@ -142,32 +151,32 @@ class Outlets:
         self._directory = directory
         if self._modes is None:
             return
-        if self._desk is None and any(one.kind is not None for one in directory.integrations.values()):
-            self._desk = self._make_desk()
-            self._desk.start(self._modes)
-        if self._desk is not None:
-            self._desk.apply(directory.integrations)
-        else:
-            self._retain_for([])
+        with self._spared.part("integrations"):
+            if self._desk is None and any(one.kind is not None for one in directory.integrations.values()):
+                self._desk = self._make_desk()
+                self._desk.start(self._modes)
+            if self._desk is not None:
+                self._desk.apply(directory.integrations)
+            else:
+                self._retain_for([])
 
     def reload(self, keys: Iterable[str]) -> None:
         """Other settings are in force, and these keys of theirs are others: take over what is ours."""
         sections = {key.partition(".")[0] for key in keys}
         if self._modes is None:  # `start` finds them
             return
-        if "integrations" in sections and self._desk is not None:
-            from edge.delivery_desk import chosen  # noqa: PLC0415 -- it is there already
+        with self._spared.part("integrations"):
+            if "integrations" in sections and self._desk is not None:
+                from edge.delivery_desk import chosen  # noqa: PLC0415 -- it is there already
 
-            self._desk.reload(*chosen(self._host.settings.integrations))
-        if "smtp" in sections and self._alerts is not None:
-            self._alerts.ways = self._ways()
-        if "alert" in sections:
-            if self._alerts is not None:
-                self._alerts.reload(dict(self._host.settings.alerts))
-            else:
-                self._alerts = self._make_alerts()
-                self._alerts.start({}).add_done_callback(say_why)
-            self._retain_for(self._retained)
+                self._desk.reload(*chosen(self._host.settings.integrations))
+        with self._spared.part("alerts"):
+            if self._alerts is not None and sections & {"alert", "smtp"}:
+                self._alerts.reload(dict(self._host.settings.alerts), self._ways())
+            elif "alert" in sections:
+                self._begin_alerts({})
+            if "alert" in sections:
+                self._retain_for(self._retained)
 
     def settled(self) -> None:
         """Everything there is has been taken up: without a directory no integration holds records back."""
@@ -188,6 +197,7 @@ class Outlets:
     def facts(self) -> dict[str, Json]:
         """For `doorctl status`."""
         return {
+            "failed_parts": {**self._spared.failed},
             "integrations": {} if self._desk is None else self._desk.facts(),
             "alerts": _NOTHING["alerts"] if self._alerts is None else self._alerts.facts(),
             "cameras": {} if self._cameras is None else self._cameras.facts(),
@@ -244,11 +254,11 @@ class Outlets:
             options=options,
         )
 
-    def _make_alerts(self) -> AlertRunner:
+    def _begin_alerts(self, modes: Mapping[str, str]) -> None:
         from edge.alert_runner import AlertRunner  # noqa: PLC0415 -- see above
         from edge.alert_where import InDirectory  # noqa: PLC0415 -- see above
 
-        return AlertRunner(
+        self._alerts = AlertRunner(
             dict(self._host.settings.alerts),
             log=self._host.log,
             clock=self._host.clock,
@@ -257,6 +267,7 @@ class Outlets:
             ways=self._ways(),
             chance=random.Random(),  # noqa: S311 -- jitter keeps no secret
         )
+        self._spared.watch("alerts", self._alerts.start(modes))
 
     def _ways(self) -> Ways:
         from edge.alert_ways import Ways  # noqa: PLC0415 -- see above

@@ -13,7 +13,7 @@ import termios
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from edge.delivery import DeliveryError
+from edge.delivery_errors import DeliveryError
 from edge.syslog import frame
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from edge.aside import aside
-from edge.delivery import DeliveryError
+from edge.delivery_errors import DeliveryError
 from edge.delivery_secrets import SecretError
 from edge.wire import CONTENT_TYPE, encode
 

@@ -103,9 +103,9 @@ ALLOWED = {
     "edge.metrics": "edge.messages edge.catalogue",
     "edge.metrics_file": "",
     "edge.home_assistant": "edge.messages edge.catalogue edge.door_table edge.wire",
-    "edge.outlets": "edge.tasks edge.messages edge.aside edge.cameras edge.control edge.directory edge.delivery* "
+    "edge.outlets": "edge.messages edge.aside edge.cameras edge.control edge.directory edge.delivery* "
     "edge.alert_* edge.log edge.log_indexer edge.metrics* edge.ports edge.report_runner edge.runner edge.schedule "
-    "edge.sync edge.wire",
+    "edge.spared edge.sync edge.wire",
     "edge.people": "edge.messages edge.clock edge.directory edge.directory_keeper edge.enquiries edge.log edge.places "
     "edge.readers edge.runner edge.settings edge.status edge.timetable",
     "edge.readers": "edge.messages edge.access edge.credentials edge.directory edge.elevator edge.keypad edge.passback "
@@ -118,36 +118,39 @@ ALLOWED = {
     "edge.sync_queue": "edge.alarm_lane edge.sync_messages edge.sync_records edge.wire",
     "edge.sync": "edge.orders edge.ports edge.sync_*",
     "edge.aside": "",
+    "edge.spared": "",
     "edge.tasks": "",
     "edge.delivery_health": "",
     "edge.delivery_address": "",
     "edge.delivery_secrets": "edge.plain_text",
     "edge.delivery_ports": "",
-    "edge.delivery": "edge.messages edge.delivery_health edge.log",
+    "edge.delivery_errors": "",
+    "edge.delivery": "edge.messages edge.delivery_errors edge.delivery_health edge.log",
     "edge.trust": "edge.secret_files",
-    "edge.delivery_net": "edge.aside edge.delivery edge.delivery_address edge.trust",
+    "edge.delivery_net": "edge.aside edge.delivery_errors edge.delivery_address edge.trust",
     "edge.syslog": "edge.messages edge.catalogue edge.wire",
-    "edge.syslog_sink": "edge.delivery edge.syslog",
+    "edge.syslog_sink": "edge.delivery_errors edge.syslog",
     "edge.alert_policies": "edge.messages edge.catalogue",
     "edge.alerts": "edge.messages edge.alert_policies edge.catalogue",
     "edge.alert_memory": "edge.messages edge.alerts",
     "edge.delivery_desk": "edge.tasks edge.messages edge.control edge.delivery* edge.event_types edge.syslog_sink "
     "edge.webhook",
-    "edge.alert_mail": "edge.secret_files edge.aside edge.alerts edge.delivery edge.trust edge.wire",
+    "edge.alert_mail": "edge.secret_files edge.aside edge.alerts edge.delivery_errors edge.trust edge.wire",
     "edge.alert_where": "edge.directory edge.records edge.schedule",
-    "edge.alert_ways": "edge.alert_mail edge.alert_policies edge.delivery edge.wire",
-    "edge.alert_runner": "edge edge.messages edge.alert_memory edge.alerts edge.control edge.delivery edge.log "
-    "edge.wire",
+    "edge.alert_ways": "edge.alert_mail edge.alert_policies edge.delivery_errors edge.wire",
+    "edge.alert_sender": "edge edge.messages edge.alerts edge.delivery edge.delivery_errors",
+    "edge.alert_runner": "edge edge.messages edge.alert_memory edge.alert_sender edge.alerts edge.control "
+    "edge.delivery edge.log edge.wire",
     "edge.tables_alerts": "edge.hosts edge.catalogue edge.event_types edge.problems edge.tables",
     "edge.tables_cameras": "edge.hosts edge.event_types edge.problems edge.tables",
     "edge.camera_auth": "",
     "edge.camera_fetch": "edge.plain_text "
-    "edge.aside edge.camera_auth edge.delivery edge.delivery_address edge.delivery_net",
+    "edge.aside edge.camera_auth edge.delivery_errors edge.delivery_address edge.delivery_net",
     "edge.camera_store": "edge.camera_fetch",
     "edge.cameras": "edge.tasks edge.aside edge.camera_* edge.catalogue edge.clock edge.control edge.directory "
     "edge.event_types edge.log edge.messages edge.tables_cameras edge.wire",
     "edge.config_alerts": "edge.alert_policies edge.event_types edge.problems",
-    "edge.webhook": "edge.aside edge.delivery edge.delivery_secrets edge.wire",
+    "edge.webhook": "edge.aside edge.delivery_errors edge.delivery_secrets edge.wire",
     "edge.mqtt_client": "",
     "edge.mqtt": "edge.secret_files edge.aside edge.mqtt_client edge.ports edge.trust",
     "edge.tokens": "edge.order_shape",

@@ -20,7 +20,7 @@ with warnings.catch_warnings():
 from edge.alert_mail import Mailer, Server, mail
 from edge.alert_policies import Actions, Policy
 from edge.alerts import Kind, Notice
-from edge.delivery import DeliveryError
+from edge.delivery_errors import DeliveryError, RefusedError
 from edge.wire import Identity
 from tests.support.certificates import Authority
 
@@ -251,19 +251,38 @@ def test_tls_from_the_start(authority: Authority) -> None:
 def test_what_a_server_refuses_is_tried_again_by_whoever_asked(authority: Authority) -> None:
     async def main() -> None:
         async with box(serving(authority)) as held:
-            held.answer = "451 Not now"
-            with pytest.raises(DeliveryError, match="451 Not now"):
-                await Mailer(server(held, authority)).send(message())
+            for answer, for_good in (("451 Not now", False), ("554 Looks like spam", True)):
+                held.answer = answer
+                with pytest.raises(RefusedError, match=answer) as told:
+                    await Mailer(server(held, authority)).send(message())
+                assert told.value.final is for_good
             held.answer, held.refused = "250 Taken", {"chief@example.org"}
             await Mailer(server(held, authority)).send(message())
             assert held.got[-1].rcpt_tos == ["guard@example.org"], "one of them is better than none"
             held.refused.add("guard@example.org")
-            with pytest.raises(DeliveryError, match="none of the recipients") as refused:
+            with pytest.raises(RefusedError, match="none of the recipients") as refused:
                 await Mailer(server(held, authority)).send(message())
             assert refused.value.final, "it will be the same the next time"
             port = held.port
-        with pytest.raises(DeliveryError, match="refused"):
+        with pytest.raises(DeliveryError, match="refused") as away:
             await Mailer(Server("127.0.0.1", port, SENDER, ca_file=authority.ca)).send(message())
+        assert not isinstance(away.value, RefusedError), "it is not for this message's sake"
+
+    asyncio.run(main())
+
+
+def test_a_message_that_cannot_be_made_is_refused_before_anybody_is_bothered(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = message()
+    monkeypatch.setattr(broken, "as_bytes", lambda: 1 // 0)
+
+    async def main() -> None:
+        async with box(serving(authority)) as held:
+            with pytest.raises(RefusedError, match="no e-mail can be made of it: ZeroDivisionError") as refused:
+                await Mailer(server(held, authority)).send(broken)
+            assert refused.value.final
+            assert held.got == []
 
     asyncio.run(main())
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge import alert_runner
+from edge import alert_sender
 from edge.alert_policies import Actions, Policy, Siren
 from edge.alert_runner import AlertRunner
 from edge.alert_ways import Ways
 from edge.control import RequestError
-from edge.delivery import DeliveryError
+from edge.delivery_errors import DeliveryError, RefusedError
 from edge.messages import Actor
 from edge.wire import Identity
 from tests.support import virtual
@@ -192,12 +192,13 @@ def test_an_answer_is_recorded_and_ends_siren_and_escalation(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "fault", [DeliveryError("none of the recipients", final=True), UnicodeEncodeError("ascii", "\u00fc", 0, 1, "no")]
+    "fault", [RefusedError("none of the recipients", final=True), UnicodeEncodeError("ascii", "\u00fc", 0, 1, "no")]
 )
 def test_a_message_that_nobody_takes_keeps_no_other_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
-    monkeypatch.setattr(alert_runner, "REFUSED_S", (0.0, 0.001))
+    monkeypatch.setattr(alert_sender, "REFUSED_S", (0.0, 0.001))
+    monkeypatch.setattr(alert_sender, "MOST_REFUSALS", 1_000_000)
 
     async def main() -> None:
         outside = Outside()
@@ -206,6 +207,7 @@ def test_a_message_that_nobody_takes_keeps_no_other_back(
 
         async def publish(body: bytes) -> None:
             if json.loads(body)["data"]["door"] in wrong:
+                await asyncio.sleep(0)
                 outside.tries += 1
                 raise fault
             await take(body)
@@ -225,6 +227,62 @@ def test_a_message_that_nobody_takes_keeps_no_other_back(
             wrong.clear()
             await held.eventually(lambda: not own.state.waiting)
             assert sorted(one["door"] for one in outside.published) == [f"door-{number}" for number in range(5)]
+            await own.close()
+
+    asyncio.run(main())
+
+
+def test_a_message_that_is_refused_again_and_again_is_given_up_and_that_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_sender, "REFUSED_S", (0.0, 0.0))
+    failures = Policy(
+        "failures", "Failures", frozenset({"integration.warn_due_to_error"}), actions=Actions(webhook=("pager",))
+    )
+
+    async def main() -> None:
+        outside = Outside()
+
+        async def publish(_body: bytes) -> None:
+            await asyncio.sleep(0)
+            outside.tries += 1
+            raise RefusedError("it will not have it", final=True)
+
+        monkeypatch.setattr(outside, "publish", publish)
+        async with journal(tmp_path / "log.db") as held:
+            own = runner(held, outside, replace(FORCED, escalate_after_s=None), failures)
+            await asyncio.sleep(0)
+            await held.write(forced())
+            await held.until(lambda: held.records[-1].event.type == "integration.warn_due_to_error")
+            event = held.records[-1].event
+            assert (event.object.id, event.door) == ("alert.forced", "front")
+            assert event.details["given_up"] == "forced-1"
+            assert event.details["tries"] == outside.tries == alert_sender.MOST_REFUSALS
+            await held.write(opened(number=1))
+            await held.eventually(lambda: own.state.through == held.log.committed)
+            assert not own.state.waiting, "nor does anybody hear of it by another alert: that would go on for ever"
+            assert own.facts()["last_errors"] == {}
+            await own.close()
+
+    asyncio.run(main())
+
+
+def test_what_was_refused_is_tried_again_when_something_was_corrected(tmp_path: Path) -> None:
+    async def main() -> None:
+        outside, corrected = Outside(), Outside()
+
+        async def refuse(_body: bytes) -> None:
+            outside.tries += 1
+            raise RefusedError("nobody of that name", final=True)
+
+        async with journal(tmp_path / "log.db") as held:
+            own = runner(held, outside, replace(FORCED, escalate_after_s=None))
+            own.reload(own.policies, Ways(publish=refuse))
+            await asyncio.sleep(0)
+            await held.write(forced())
+            await held.eventually(lambda: outside.tries > 0)
+            own.reload(own.policies, corrected.ways)
+            await held.eventually(lambda: len(corrected.published) == 1)
             await own.close()
 
     asyncio.run(main())
@@ -283,7 +341,7 @@ def test_other_policies_close_what_was_open_by_those_that_are_gone(tmp_path: Pat
             await asyncio.sleep(0)
             await held.write(forced())
             await held.eventually(lambda: bool(own.state.waiting))
-            own.reload({"other": replace(FORCED, id="other")})
+            own.reload({"other": replace(FORCED, id="other")}, outside.ways)
             await held.eventually(lambda: outside.sounds[-1:] == [set()])
             assert own.facts()["open"] == []
             outside.broken = set()

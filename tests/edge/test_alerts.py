@@ -215,6 +215,25 @@ def test_an_answer_raises_no_alert() -> None:
     assert matches(policy, replace(record(1), event=replace(answer, details={"disabled": [True, False]})), TOWN)
 
 
+def test_a_message_that_was_given_up_raises_no_alert() -> None:
+    event = Event(
+        "integration.warn_due_to_error", 1, Subject("integration", "alert.x", "X"), details={"given_up": "x-1"}
+    )
+    policy = Policy("int", "Integrations", frozenset({"integration.warn_due_to_error"}))
+    assert not matches(policy, replace(record(1), event=event), TOWN)
+    assert matches(policy, replace(record(1), event=replace(event, object=Subject("integration", "x", "X"))), TOWN)
+
+
+def test_the_siren_of_an_escalation_sounds_from_when_it_was_due() -> None:
+    policy = replace(FORCED, actions=Actions(), escalate_to=Actions(siren=Siren("front", 60)))
+    desk = Desk(policy)
+    desk.happens()
+    late_ns = (ESCALATE_S + 45) * NS_PER_S
+    state = due(desk.state, desk.policies, late_ns)
+    assert sounding(state, late_ns) == {"front"}
+    assert sounding(state, late_ns + 15 * NS_PER_S) == set()
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["happens", "acknowledge", "wait"]),

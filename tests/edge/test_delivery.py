@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.delivery import CHUNK, LAZY, OURS_S, Delivery, DeliveryError, Options, disabled_by, pause_s
+from edge.delivery import CHUNK, LAZY, OURS_S, Delivery, Options, disabled_by, pause_s
+from edge.delivery_errors import DeliveryError
 from edge.delivery_health import Health, Limits, Verdict
 from edge.messages import Actor, Event, Subject
 from tests.support import virtual

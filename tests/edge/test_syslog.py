@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from edge import syslog_sink
 from edge.catalogue import CATALOGUE, message
-from edge.delivery import DeliveryError
 from edge.delivery_address import Reach
+from edge.delivery_errors import DeliveryError
 from edge.delivery_net import Network
 from edge.messages import Actor, ClockQuality, Event, Record, Subject
 from edge.syslog import SD_ID, frame, line, priority

@@ -13,8 +13,8 @@ import pytest
 
 from edge.camera_fetch import CameraError
 from edge.cameras import _fetcher
-from edge.delivery import DeliveryError
 from edge.delivery_desk import chosen
+from edge.delivery_errors import DeliveryError
 from edge.mqtt import MqttLink
 from edge.ports import LinkError
 from edge.tables import Mqtt

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge import webhook
-from edge.delivery import DeliveryError
 from edge.delivery_address import Reach, is_own
+from edge.delivery_errors import DeliveryError
 from edge.delivery_net import Names, Network
 from edge.delivery_secrets import SecretError, Secrets
 from edge.webhook import Poster, Webhook

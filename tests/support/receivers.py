@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from edge.delivery import DeliveryError
+from edge.delivery_errors import DeliveryError
 from edge.wire import Identity
 
 if TYPE_CHECKING:
