@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.door import next_deadline
-from edge.door_state import outputs
+from edge.door_state import Door, outputs
 from edge.door_table import Mode
 from edge.messages import InterlockChanged, PointsBack, PointsLost
 from tests.support.rules import OPERATOR, USER, Bench
@@ -58,22 +58,22 @@ def _move(bench: Bench, name: str, argument: float | bool | None) -> None:
 @given(policy=POLICIES, moves=st.lists(MOVES, max_size=40))
 def test_the_laws_hold_whatever_happens(policy: dict, moves: list[tuple]) -> None:
     bench = Bench(**policy)
-    latest_release_ns = None
     for name, argument in moves:
         before, seen = bench.door, len(bench.events)
         _move(bench, name, argument)
         after, new = bench.door, bench.events[seen:]
         granted = [e for e in new if e.type == "lock.unlock" and e.success]
-        if granted:
-            latest_release_ns = bench.now_ns
 
         # a lockdown is left by its cancel only; and locks, but for exit requests and the release input
         if before.locked_down and not after.locked_down:
             assert name == "cancel_lockdown"
+        if after.locked_down and not before.locked_down:
+            assert after.access is None
+        if after.locked_down and _until_ns(after) > _until_ns(before):
+            assert granted
+            assert all(e.cause == "rex" for e in granted)
         if after.locked_down and not after.release_input and outputs(after).released:
-            assert latest_release_ns is not None
-            since = [e for e in bench.events if e.type == "lock.unlock" and e.success and e.at_ns > _down_at(bench)]
-            assert all(e.cause == "rex" for e in since)
+            assert after.access is not None
 
         # never released past its deadline
         due_ns = next_deadline(after, bench.policy)
@@ -97,8 +97,8 @@ def test_the_laws_hold_whatever_happens(policy: dict, moves: list[tuple]) -> Non
         assert not ({"lock.held_open", "lock.forced_open"} <= set(opening)), "one alarm per opening"
 
 
-def _down_at(bench: Bench) -> int:
-    return max(e.at_ns for e in bench.events if e.type == "lock.lock_down")
+def _until_ns(door: Door) -> int:
+    return door.access.until_ns if door.access is not None else 0
 
 
 def _openings(types: list[str]) -> list[list[str]]:
