@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from edge.command_refusals import Refusals, durable, signed_by
 from edge.log import LogUnavailableError
-from edge.messages import SYSTEM, Actor, CommandName, Event, Subject
+from edge.messages import SYSTEM, ClockQuality, CommandName, Event, Subject
 from edge.orders import Order, Receiver, Refusal, parse_command, reply
 from edge.problems import ConfigError, Problem
+from edge.tasks import say_why
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,22 +37,10 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 MAX_AT_ONCE: Final = 100
 """Commands under way; more are refused as `busy`."""
-REFUSALS_A_MINUTE: Final = 30
-"""More refusals are answered and counted, but not recorded: nobody may fill the log from outside."""
 MOST_PROBLEMS: Final = 50
 """Of a directory, told in the answer; how many more there are is told too."""
-MAX_ANSWERS: Final = 200
-"""Answers kept here as well: the log does not have the newest ones yet, and says nothing of expired ids."""
-SENDER: Final = Actor("operator", "mqtt", "MQTT")
-RECORDED_AS: Final = {
-    CommandName.UNLOCK: "lock.unlock",
-    CommandName.HOLD_UNLOCKED: "lock.unlock",
-    CommandName.LOCK: "lock.locked",
-    CommandName.LOCK_DOWN: "lock.lock_down",
-    CommandName.CANCEL_LOCKDOWN: "lock.cancel_lockdown",
-    CommandName.BLOCK: "lock.update",
-    CommandName.UNBLOCK: "lock.update",
-}
+MOST_ARRIVALS: Final = 20
+"""Of one command before its first answer; more are not answered."""
 
 
 class Host(Protocol):
@@ -69,6 +59,16 @@ class Host(Protocol):
         """The whole status, the answer to `diagnose`."""
 
 
+@dataclass(slots=True)
+class _UnderWay:
+    """A command between its arrival and its answer."""
+
+    content: bytes
+    task: asyncio.Task[None]
+    asked: list[Incoming]
+    """Who waits for the answer."""
+
+
 class CommandDesk:
     """Takes messages of the `commands` topic."""
 
@@ -78,11 +78,9 @@ class CommandDesk:
         self._signatures_required = signatures_required
         self._keyring: Keyring | None = None
         self._bad_keys: tuple[str, ...] = ()
-        self._under_way: set[asyncio.Task[None]] = set()
-        self._answers: dict[str, bytes] = {}
-        """By id, the oldest first; of too many the oldest are forgotten."""
-        self._window_s, self._refused = 0.0, 0
-        self.unrecorded = 0
+        self._under_way: dict[str, _UnderWay] = {}
+        """By id."""
+        self._refusals = Refusals(host)
 
     async def start(self, settings: Settings) -> None:
         """Read the keys, without making doors wait. One that cannot be used is a fault; the others count."""
@@ -113,6 +111,15 @@ class CommandDesk:
         at_ns, details = self._host.clock.now_ns(), {"reason": reason}
         self._host.log.append([Event(kind, at_ns, Subject("key", key, key), SYSTEM, details=details)])
 
+    @property
+    def unrecorded(self) -> int:
+        """Refusals that were counted, and not recorded."""
+        return self._refusals.unrecorded
+
+    def dropped(self, what: str) -> None:
+        """A message on another topic was of no use."""
+        self._refusals.dropped(what)
+
     def ordered(self, incoming: Incoming) -> None:
         """A message came."""
         host = self._host
@@ -125,43 +132,67 @@ class CommandDesk:
             self._keyring,
         )
         order = parse_command(incoming.payload, receiver, retained=incoming.retained)
-        if isinstance(order, Order) and len(self._under_way) >= MAX_AT_ONCE:
-            order = _refusal(order, "busy", f"{MAX_AT_ONCE} commands are under way")
         if isinstance(order, Refusal):
-            before = self._answers.get(order.id or "") if order.code == "expired" else None
-            if before is not None:  # it came in time once, and comes again
-                self._answer(incoming, before)
-            else:
-                self._refuse(order, incoming)
-            return
-        task = asyncio.create_task(self._serve(order, incoming), name=f"command {order.id}")
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+            self._refusals.refuse(order, incoming)
+        elif (before := self._under_way.get(order.id)) is not None:
+            self._join(before, order, incoming)
+        elif len(self._under_way) >= MAX_AT_ONCE:
+            self._refusals.refuse(_refusal(order, "busy", f"{MAX_AT_ONCE} commands are under way"), incoming)
+        else:
+            task = asyncio.create_task(self._serve(order), name=f"command {order.id}")
+            self._under_way[order.id] = _UnderWay(order.content, task, [incoming])
+            task.add_done_callback(say_why)
 
-    async def _serve(self, order: Order, incoming: Incoming) -> None:
+    def _join(self, before: _UnderWay, order: Order, incoming: Incoming) -> None:
+        """The same command comes again before it was answered, or another one under its id."""
+        if before.content != order.content:
+            self._refusals.refuse(_duplicate(order), incoming)
+        elif len(before.asked) < MOST_ARRIVALS:
+            before.asked.append(incoming)
+        else:
+            incoming.taken()
+
+    async def _serve(self, order: Order) -> None:
+        answer: bytes | None = None
+        try:
+            answer = await self._answer_to(order)
+        finally:
+            for incoming in self._under_way.pop(order.id).asked:
+                self._refusals.reply(incoming, answer)
+
+    async def _answer_to(self, order: Order) -> bytes | None:
+        """Everything that the answer speaks of is on the disk when this returns."""
         log = self._host.log
         try:
-            admission = await log.admit(order.id, order.expires_us)
+            looks = order.late is not None
+            admission = await log.admit(order.id, order.expires_us, content=order.content, only_look=looks)
         except LogUnavailableError as error:
-            self._refuse(_refusal(order, "busy", str(error)), incoming)
-            return
-        if not admission.first:
+            return self._refusals.refused(_refusal(order, "busy", str(error)))
+        if not admission.same:
+            answer = self._refusals.refused(_duplicate(order))
+        elif not admission.known and order.late is not None:
+            answer = self._refusals.refused(order.late)
+        elif not admission.first:
             text = "this id was carried out before; its answer is lost"
-            lost = reply(order.id, order.name, {}, code="duplicate", text=text)
-            self._answer(incoming, admission.reply or self._answers.get(order.id, lost))
-            return
-        if self._expired(order):  # while it waited for the disk: a pulse never runs late
-            answer = self._refuse(_refusal(order, "expired", "it expired before it could be admitted"), incoming)
+            return admission.reply or reply(order.id, order.name, {}, code="duplicate", text=text)
         else:
-            answer = self._carry_out(order) if order.directory is None else await self._apply(order, order.directory)
-            self._answer(incoming, answer)
-        log.settle(order.id, answer)
-        self._answers[order.id] = answer
-        if len(self._answers) > MAX_ANSWERS:
-            del self._answers[next(iter(self._answers))]
+            answer = await self._first(order)
+            log.settle(order.id, answer)
+        await durable(self._host.log)
+        return answer
+
+    async def _first(self, order: Order) -> bytes:
+        """Carry it out: its id is on the disk."""
+        if self._expired(order):  # while it waited for the disk: a pulse never runs late
+            refusal = _refusal(order, "expired", "it expired before it could be admitted")
+            self._refusals.record(refusal)
+            return reply(order.id, order.name, {}, code=refusal.code, text=refusal.message)
+        return self._carry_out(order) if order.directory is None else await self._apply(order, order.directory)
 
     def _expired(self, order: Order) -> bool:
-        return order.expires_us is not None and order.expires_us <= self._host.clock.wall_us()
+        if order.expires_us is None or self._host.clock.quality() is ClockQuality.UNSYNCED:
+            return False  # who does not know the time cannot tell
+        return order.expires_us <= self._host.clock.wall_us()
 
     def _carry_out(self, order: Order) -> bytes:
         host = self._host
@@ -178,7 +209,7 @@ class CommandDesk:
             command_id=order.id,
             actor=order.actor,
             for_s=order.for_s,
-            details=_signed_by(order.signer),
+            details=signed_by(order.signer),
         )
         told: Mapping[str, Json] = {door: asdict(outcome) for door, outcome in outcomes.items()}
         refused = next((outcome for outcome in outcomes.values() if not outcome.done), None)
@@ -188,7 +219,7 @@ class CommandDesk:
 
     def _enter(self, order: Order, entry: Entry) -> bytes:
         """What nobody at a door can witness, in the words of whoever may say it."""
-        details = {**entry.details, **_signed_by(order.signer)}
+        details = {**entry.details, **signed_by(order.signer)}
         event = Event(entry.type, self._host.clock.now_ns(), entry.object, order.actor, "operator", details=details)
         self._host.log.append([event])
         return reply(order.id, order.name, {})
@@ -207,61 +238,17 @@ class CommandDesk:
             refusal, outcomes = _refusal(order, "busy", str(error)), {}
         else:
             return reply(order.id, order.name, {"version": applied.version})
-        self._record(refusal)
+        self._refusals.record(refusal)
         return reply(order.id, order.name, outcomes, code=refusal.code, text=refusal.message)
 
-    def _record(self, refusal: Refusal) -> None:
-        LOG.warning("a command was refused: %s", refusal.code)
-        if self._worth_recording():
-            self._host.log.append([self._event(refusal)])
-        else:
-            self.unrecorded += 1
 
-    def _refuse(self, refusal: Refusal, incoming: Incoming) -> bytes:
-        self._record(refusal)
-        answer = reply(refusal.id, refusal.name, {}, code=refusal.code, text=refusal.message)
-        self._answer(incoming, answer)
-        return answer
-
-    def _event(self, refusal: Refusal) -> Event:
-        """A refused command as what it would have been; one that makes no sense as a fault."""
-        host = self._host
-        now_ns = host.clock.now_ns()
-        details: dict[str, Json] = {"command": refusal.name, "id": refusal.id, "reason": refusal.message}
-        details |= _signed_by(refusal.signer)
-        door = host.runner.doors.get(refusal.door or "")
-        known = RECORDED_AS.get(CommandName(refusal.name)) if refusal.name in set(CommandName) else None
-        return Event(
-            known or "controller.fault",
-            now_ns,
-            host.controller() if door is None else door.subject,
-            refusal.actor or SENDER,
-            "operator" if known else None,
-            success=False,
-            code=refusal.code,
-            door=refusal.door,
-            details=details,
-        )
-
-    def _worth_recording(self) -> bool:
-        now_s = asyncio.get_running_loop().time()
-        if now_s - self._window_s > 60:  # noqa: PLR2004 -- a minute
-            self._window_s, self._refused = now_s, 0
-        self._refused += 1
-        return self._refused <= REFUSALS_A_MINUTE
-
-    def _answer(self, incoming: Incoming, answer: bytes) -> None:
-        if self._host.upstream is not None:
-            self._host.upstream.reply(incoming.response_topic, answer, incoming.correlation)
+def _duplicate(order: Order) -> Refusal:
+    return _refusal(order, "duplicate", "another command had this id: make a new one for each command")
 
 
 def _refusal(order: Order, code: str, text: str) -> Refusal:
     """A good command that comes to nothing."""
     return Refusal(code, text, order.id, order.name, actor=order.actor, signer=order.signer)
-
-
-def _signed_by(signer: Signer | None) -> dict[str, Json]:
-    return {} if signer is None else {"signed_by": signer.facts()}
 
 
 async def _read(settings: Settings) -> tuple[Keyring | None, dict[str, str]]:

@@ -356,6 +356,10 @@ class Daemon:
         """A command from the broker."""
         self._desk.ordered(incoming)
 
+    def dropped(self, what: str) -> None:
+        """Something came from the broker that is of no use."""
+        self._desk.dropped(what)
+
     def upstream_refuses(self, reason: str | None) -> None:
         """One fault when the broker begins to refuse, one more record when it takes again."""
         if (reason is None) == (self._refused is None):

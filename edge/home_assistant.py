@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 CONTROLLER: Final = "controller"
 """The controller among its doors, of which none may be called so."""
 BORN: Final = b"online"
-"""What Home Assistant says of itself when it starts."""
+GONE: Final = b"offline"
+"""What Home Assistant says of itself when it starts, and when it stops."""
 BIRTH_S: Final = 30.0
 """It is believed that it started anew once in so many seconds: whoever may write there cannot keep us busy."""
 MOST_STRAYS: Final = 2_000
@@ -253,15 +254,24 @@ class Announcer:
         wanted = [topic(self._settings(), device) for device in devices(self._settings())]
         self._due = {**dict.fromkeys(wanted), **self._due}
 
-    def heard(self, incoming: Incoming, now_s: float) -> bool:
-        """Home Assistant started, and has subscribed (True); or the broker shows what it keeps."""
-        born = (incoming.topic, incoming.payload) == (self._birth, BORN) and now_s - self._born_s >= BIRTH_S
-        if born:
-            self._born_s = now_s
-            self.begin()
-        elif self._is_stray(incoming) and len(self._due) < MOST_STRAYS:
+    def heard(self, incoming: Incoming, now_s: float) -> bool | None:
+        """Home Assistant started, and has subscribed (True); or the broker shows what it keeps (False); or neither."""
+        if incoming.topic == self._birth:
+            return self._heard_of_it(incoming.payload, now_s)
+        if not incoming.topic.startswith(self._ours):
+            return None
+        if self._is_stray(incoming) and len(self._due) < MOST_STRAYS:
             self._due[incoming.topic] = None
-        return born
+        return False
+
+    def _heard_of_it(self, payload: bytes, now_s: float) -> bool | None:
+        if payload == GONE:
+            return False
+        if payload != BORN or now_s - self._born_s < BIRTH_S:
+            return None
+        self._born_s = now_s
+        self.begin()
+        return True
 
     def next(self) -> tuple[str, bytes] | None:
         """The next retained message: its topic and content; empty for a device that is gone."""

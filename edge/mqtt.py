@@ -8,53 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.aside import aside
-from edge.mqtt_client import Client, ClosingSocket, Packed
-from edge.ports import Connected, Incoming, LinkError
-from edge.secret_files import naming, secret_in
-from edge.trust import believing, why_refused
+from edge.mqtt_client import Client, Packed
+from edge.mqtt_intake import Intake
+from edge.mqtt_publish import Publish
+from edge.mqtt_terms import ours, password, theirs, tls
+from edge.ports import Connected, LinkError
+from edge.trust import why_refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from paho.mqtt.client import DisconnectFlags
+    from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
+    from edge.mqtt_intake import Hearer
+    from edge.ports import Will
     from edge.tables import Mqtt
 
 CONNECT_S: Final = 15.0
 """DNS, TCP, TLS and CONNACK together."""
-SESSION_S: Final = 86_400
-"""How long the broker keeps commands for us; each is judged by its own expiry when it comes."""
 HOUSEKEEPING_S: Final = 2.0
-MAX_PACKET_BYTES: Final = 256 * 1024
-"""The broker keeps larger messages to itself; the largest command has 64 KiB."""
-RECEIVE_MAXIMUM: Final = 65_535
-"""MQTT 5, 3.2.2.3.3: what a broker that says nothing allows."""
-
-
-class Hearer(Protocol):
-    """Who hears of a link; always called on the loop, never from inside paho."""
-
-    def acknowledged(self, answers: Sequence[tuple[int, int]]) -> None:
-        """Some of our messages were answered: their numbers and the reason codes."""
-
-    def subscribed(self, code: int) -> None:
-        """Our subscriptions were answered; the worst of the reason codes."""
-
-    def incoming(self, incoming: Incoming) -> None:
-        """A message came."""
-
-    def lost(self, reason: str) -> None:
-        """The link is gone."""
 
 
 class MqttLink:
@@ -74,6 +56,8 @@ class MqttLink:
         self._client.on_socket_register_write = self._want_write
         self._connack: asyncio.Future[Connected] = self._loop.create_future()
         self._client.on_socket_close = self._closing
+        self._intake = Intake(self._client, self._loop, hearer, self._check, self._lose)
+        self._terms = Connected()
         self._fd: int | None = None
         self._ended = False
         self._last_words: str | None = None
@@ -83,7 +67,7 @@ class MqttLink:
         """`_write` will be called; and that only when the kernel takes more."""
         self._properties: dict[str, Properties] = {}
 
-    async def connect(self, will: tuple[str, bytes]) -> Connected:
+    async def connect(self, will: Will) -> Connected:
         """Connect and wait for the broker's word. Raises LinkError with a reason for people."""
         try:
             async with asyncio.timeout(CONNECT_S):
@@ -114,8 +98,13 @@ class MqttLink:
         content_type: str | None = None,
         correlation: bytes | None = None,
     ) -> int:
-        """Hand one QoS 1 message over; its mid comes back with `acknowledged`. Raises LinkError when lost."""
-        info = self._client.publish(topic, payload, 1, retain, self._message_properties(content_type, correlation))
+        """Hand one message over; its mid comes back with `acknowledged`. Raises LinkError when lost.
+
+        It is retained, and of QoS 1, where the broker can do that; of QoS 0 it counts as acknowledged once it is sent.
+        """
+        retain &= self._terms.retains
+        properties = self._message_properties(content_type, correlation)
+        info = self._client.publish(topic, payload, min(1, self._terms.maximum_qos), retain, properties)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise LinkError(paho.error_string(info.rc))
         return info.mid
@@ -141,29 +130,26 @@ class MqttLink:
 
     # --- connecting, in a thread of its own -----------------------------------------------------------
 
-    def _open(self, will: tuple[str, bytes]) -> None:
+    def _open(self, will: Will) -> None:
         settings, client = self._settings, self._client
         if settings.tls:
-            client.tls_set_context(_tls(settings))
+            client.tls_set_context(tls(settings))
         if settings.username is not None:
-            client.username_pw_set(settings.username, _secret(settings))
-        client.will_set(will[0], will[1], qos=1, retain=True)
+            client.username_pw_set(settings.username, password(settings))
+        client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
         client.connect_timeout = CONNECT_S / 2
-        session = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        session.SessionExpiryInterval = SESSION_S
-        session.MaximumPacketSize = MAX_PACKET_BYTES
-        client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=session)
+        client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=ours())
         if self._ended:  # nobody waited that long
             self._close_socket()
 
     # --- the socket, on the loop ----------------------------------------------------------------------
 
     def _attach(self) -> None:
-        sock = self._client.socket()
+        sock: Any = self._client.socket()  # of paho's own kind, which says less than it can
         if sock is None:
             raise OSError("the connection was closed at once")
         self._fd = sock.fileno()
-        self._loop.add_reader(self._fd, self._read)
+        self._intake.start(sock)
         if self._client.want_write():
             self._want_write()
         self._keep_house()
@@ -171,23 +157,16 @@ class MqttLink:
     def _detach(self) -> None:
         if self._housekeeper is not None:
             self._housekeeper.cancel()
+        self._intake.stop()
         if self._fd is not None:
-            self._loop.remove_reader(self._fd)
             self._loop.remove_writer(self._fd)
             self._fd = None
 
     def _closing(self, *_paho: object) -> None:
         """Paho closes the socket by itself: its number must not be watched when it is given away again."""
+        self._intake.stop()
         if self._fd is not None:
-            self._loop.remove_reader(self._fd)
             self._loop.remove_writer(self._fd)
-
-    def _read(self) -> None:
-        result = self._client.read()
-        if self._client.answers:
-            answers, self._client.answers = self._client.answers, []
-            self._hearer.acknowledged(answers)
-        self._check(result)
 
     def _want_write(self, *_paho: object) -> None:
         """Paho has a message; whatever else is said until the loop comes round goes with it."""
@@ -199,6 +178,7 @@ class MqttLink:
         if self._fd is None or self._client.socket() is None:
             return
         self._check(self._client.loop_write() or self._client.flush())
+        self._intake.tell()
         if self._fd is None:
             return
         left = bool(self._client.behind) or self._client.want_write()
@@ -218,7 +198,8 @@ class MqttLink:
             self._lose(paho.error_string(result))
 
     def _lose(self, reason: str) -> None:
-        reason = self._last_words or reason
+        broken = None if self._client.why is None else f"the broker sent {self._client.why}"
+        reason = self._last_words or broken or reason
         self.abandon()
         if not self._connack.done():
             self._connack.set_exception(LinkError(reason))
@@ -233,10 +214,11 @@ class MqttLink:
         if self._connack.done():
             return
         if reason.is_failure:
-            self._connack.set_exception(LinkError(f"the broker refused us: {reason}", refused=True))
+            why = f"the broker refused us: {reason}"
+            self._connack.set_exception(LinkError(why, refused=True, code=reason.value))
             return
-        allowed = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)
-        self._connack.set_result(Connected(allowed))
+        self._terms = theirs(properties)
+        self._connack.set_result(self._terms)
 
     def _on_disconnect(
         self, _client: object, _data: object, flags: DisconnectFlags, reason: ReasonCode, _properties: object
@@ -256,15 +238,19 @@ class MqttLink:
         self._client.answers.append((mid, reason.value))
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
+        """Of a paho in which not everything is where `Client` looks for it."""
         properties = message.properties
-        incoming = Incoming(
-            message.topic,
-            bytes(message.payload),
-            message.retain,
-            getattr(properties, "ResponseTopic", None),
-            getattr(properties, "CorrelationData", None),
+        self._client.messages.append(
+            Publish(
+                message.topic,
+                bytes(message.payload),
+                message.qos,
+                message.mid,
+                message.retain,
+                getattr(properties, "ResponseTopic", None),
+                getattr(properties, "CorrelationData", None),
+            )
         )
-        self._loop.call_soon(self._hearer.incoming, incoming)
 
     def _message_properties(self, content_type: str | None, correlation: bytes | None) -> Properties | None:
         if content_type is None and correlation is None:
@@ -279,19 +265,3 @@ class MqttLink:
         elif content_type is not None:
             self._properties[content_type] = made
         return made
-
-
-def _tls(settings: Mqtt) -> ssl.SSLContext:
-    """The broker must prove its name; we prove ours where there is a certificate."""
-    context = believing(settings.ca_file, strict=settings.tls_strict, system=False)
-    context.sslsocket_class = ClosingSocket
-    if settings.cert_file is not None:
-        with naming(settings.cert_file, settings.key_file):
-            context.load_cert_chain(settings.cert_file, settings.key_file)
-    return context
-
-
-def _secret(settings: Mqtt) -> str | None:
-    if settings.password_file is None:
-        return None
-    return secret_in(settings.password_file)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edge.messages import Json
 
 MAX_ID: Final = 64
+MOST_KEYS: Final = 32
 MAX_SEQUENCE: Final = 2**53 - 1
 """What every JSON reader can hold exactly (RFC 8259, section 6)."""
 MAX_DETAILS_BYTES: Final = 4 * 1024
@@ -166,6 +167,10 @@ class Body(_Shape):
 
 def shape(body: dict[str, Any]) -> Body:
     """Check every key. Raises RefusedError."""
+    event = body.get("event")
+    thing = event.get("object") if isinstance(event, dict) else None
+    if any(isinstance(one, dict) and len(one) > MOST_KEYS for one in (body, body.get("actor"), event, thing)):
+        raise RefusedError("malformed", f"expected at most {MOST_KEYS} keys")  # each of them would get its own sentence
     try:
         return Body.model_validate(body)
     except ValidationError as error:
@@ -174,7 +179,8 @@ def shape(body: dict[str, Any]) -> Body:
 
 
 def _sentence(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in error.errors()[:5])
+    found = error.errors(include_url=False, include_context=False, include_input=False)[:5]
+    return "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in found)
 
 
 def json_object(content: bytes, what: str = "a command") -> dict[str, Any]:

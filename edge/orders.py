@@ -5,7 +5,9 @@ One rule: what comes in is hostile until it has been through here, and nothing h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.catalogue import CATALOGUE, Witness
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from edge.order_shape import Body, Signer
 
 MAX_COMMAND_BYTES: Final = 64 * 1024
+MAX_ACK_BYTES: Final = 1_024
+CONTENT_BYTES: Final = 16
+TIMES: Final = frozenset({"issued_at", "expires_at"})
+"""What may differ when a command is sent again."""
 FUTURE_US: Final = 60_000_000
 """How far ahead of ours the sender's clock may be."""
 NO_DOOR: Final = frozenset({"replay", "diagnose", "record", "apply_directory"})
@@ -57,6 +63,10 @@ class Order:
     """A whole directory, not judged yet."""
     signer: Signer | None = None
     """Whose signature it carries, where one is needed."""
+    content: bytes = field(default=b"", compare=False)
+    """A digest of what it says, but for its times, and of its key: its id belongs to this and nothing else."""
+    late: Refusal | None = None
+    """Why it is not obeyed now, unless it was before: a second arrival gets the first answer, whatever its age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,7 @@ class _Seen:
 
 
 def parse_command(payload: bytes, receiver: Receiver, *, retained: bool) -> Order | Refusal:
-    """Judge one message of the `commands` topic. Never raises."""
+    """Judge one message of the `commands` topic. Never raises. Who looks at an order looks at whether it is `late`."""
     seen = _Seen()
     try:
         _read(payload, receiver, seen)
@@ -116,9 +126,23 @@ def parse_command(payload: bytes, receiver: Receiver, *, retained: bool) -> Orde
         actor = Actor("operator", body.actor.id, body.actor.name, body.actor.email)
         if seen.signer is not None:
             seen.actor = actor
-        return _judge(body, actor, seen.signer, receiver)
+        order = _judge(body, actor, seen.signer, receiver)
+        order = replace(order, content=_content(seen))
     except RefusedError as no:
         return _refusal(no, seen, receiver)
+    try:
+        _judge_age(body, order.issued_us, order.expires_us, order.signer, receiver)
+    except RefusedError as no:
+        return replace(order, late=_refusal(no, seen, receiver))
+    return order
+
+
+def _content(seen: _Seen) -> bytes:
+    """Sixteen bytes: nobody finds another command with the same, and each id keeps them."""
+    said = {key: value for key, value in seen.body.items() if key not in TIMES}
+    signer = "" if seen.signer is None else seen.signer.thumbprint
+    text = json.dumps([signer, said], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).digest()[:CONTENT_BYTES]
 
 
 def _let_in(receiver: Receiver, seen: _Seen, *, retained: bool) -> None:
@@ -153,7 +177,6 @@ def _judge(body: Body, actor: Actor, signer: Signer | None, receiver: Receiver) 
     _judge_arguments(body)
     if signer is not None:
         judge_permission(signer, body.command, doors)
-    _judge_age(body, issued_us, expires_us, signer, receiver)
     return Order(
         body.id,
         body.command,
@@ -247,7 +270,7 @@ def reply(order_id: str | None, name: str | None, outcomes: Json, *, code: str |
 
 def parse_ack(payload: bytes, stream: str) -> int | None:
     """The sequence that the upstream says it has stored; None for anything else."""
-    if len(payload) > MAX_COMMAND_BYTES:
+    if len(payload) > MAX_ACK_BYTES:
         return None
     try:
         body = strict_json(payload)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from edge.messages import Event, Json, Record, Signal
 
 Emit: TypeAlias = Callable[[Signal], None]
+RECEIVE_MAXIMUM: Final = 65_535
+MAX_PACKET: Final = 268_435_460
+"""MQTT 5, 3.2.2.3.3 and 2.1.4: what a broker that says nothing allows."""
 
 
 class Driver(Protocol):
@@ -118,18 +121,38 @@ class Journal(Protocol):
 class LinkError(OSError):
     """There is no link, or not any more. `refused`: the broker is there and does not want us."""
 
-    def __init__(self, reason: str, *, refused: bool = False) -> None:
-        """`reason` is for people."""
+    def __init__(self, reason: str, *, refused: bool = False, code: int = 0) -> None:
+        """`reason` is for people; `code` is the broker's reason code, if it gave one."""
         super().__init__(reason)
-        self.refused = refused
+        self.refused, self.code = refused, code
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
     """The broker's terms."""
 
-    receive_maximum: int
+    receive_maximum: int = RECEIVE_MAXIMUM
     """How many messages may be unacknowledged at once."""
+    maximum_packet: int = MAX_PACKET
+    """Bytes of a whole packet."""
+    maximum_qos: int = 1
+    """0: it acknowledges nothing."""
+    retains: bool = True
+    """It keeps retained messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker says for us when we are cut off."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = True
+
+
+def _nothing() -> None:
+    """What need not be acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +164,15 @@ class Incoming:
     retained: bool
     response_topic: str | None = None
     correlation: bytes | None = None
+    taken: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
+    """Call it once nothing of this message can be lost any more: the broker then forgets it."""
 
 
 class Link(Protocol):
     """One connection to the upstream. It lives once."""
 
-    async def connect(self, will: tuple[str, bytes]) -> Connected:
-        """Connect, leaving a retained will (topic, payload). Raises LinkError."""
+    async def connect(self, will: Will) -> Connected:
+        """Connect, leaving a will. Raises LinkError."""
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Receive what is published there; whoever made the link hears whether the broker allows it."""
@@ -162,6 +187,8 @@ class Link(Protocol):
         correlation: bytes | None = None,
     ) -> int:
         """Send one message, at least once; returns the number its acknowledgement will carry.
+
+        A broker that acknowledges nothing, or retains nothing, gets it as it can take it.
 
         Raises LinkError when the link is gone. The caller keeps the number of unacknowledged
         messages below the broker's limit.

@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from edge.orders import parse_ack
-from edge.ports import Incoming, LinkError
+from edge.ports import Incoming, LinkError, Will
 from edge.sync_messages import FAILURE, SINK, Kind
 from edge.sync_queue import Queue
 from edge.sync_records import STALL_S
@@ -54,7 +54,7 @@ class Upstream:
         self._make_link, self._chance, self._guest = make_link, chance, guest
         self._link: Link | None = None
         self._lost: asyncio.Future[str] | None = None
-        self._states = States(options, log, host, self.standing, doors, guest)
+        self._states = States(options, log, host, self.standing, doors, guest, self._pump)
         self._queue = Queue(options, log, host, self._states, self._pump)
         self._flying: dict[int, Message] = {}
         self._progress_s = 0.0
@@ -63,10 +63,8 @@ class Upstream:
         self._task: asyncio.Task[None] | None = None
         log.on_commit(self._committed)
 
-    # --- for the daemon ------------------------------------------------------------------------------
-
     def start(self) -> asyncio.Task[None]:
-        """Talk from now on, whenever there is a link."""
+        """Talk from now on."""
         self._task = asyncio.create_task(self._run(), name="upstream")
         return self._task
 
@@ -94,7 +92,6 @@ class Upstream:
     def door_changed(self, door: str) -> None:
         """Its retained state is out of date; the newest state wins."""
         self._states.door_changed(door)
-        self._pump()
 
     def settings_changed(self) -> None:
         """Whatever they say elsewhere is said again."""
@@ -130,8 +127,6 @@ class Upstream:
             "in_flight": len(self._flying),
             "window": self.window,
         }
-
-    # --- from the link ---------------------------------------------------------------------------------
 
     def acknowledged(self, answers: Sequence[tuple[int, int]]) -> None:
         """Some PUBACKs: the numbers of messages and reason codes."""
@@ -172,14 +167,19 @@ class Upstream:
 
     def incoming(self, incoming: Incoming) -> None:
         """A command, or an acknowledgement of the application."""
+        if incoming.topic == self.options.below("commands"):
+            self._host.ordered(incoming)  # which takes it when its id is on the disk
+            return
+        incoming.taken()
         if incoming.topic == self.options.below("ack"):
             self._application_ack(incoming)
-        elif incoming.topic == self.options.below("commands"):
-            self._host.ordered(incoming)
-        elif self._guest is not None:
-            if self._guest.heard(incoming, asyncio.get_running_loop().time()):
-                self._queue.records.somebody_listens()
-            self._pump()
+            return
+        heard = None if self._guest is None else self._guest.heard(incoming, asyncio.get_running_loop().time())
+        if heard is None:
+            self._host.dropped("other topics")
+        elif heard:
+            self._queue.records.somebody_listens()
+        self._pump()
 
     def lost(self, reason: str) -> None:
         """The link is gone."""
@@ -191,11 +191,10 @@ class Upstream:
         known = self.options.by_application and self._talking()
         if sequence is None or not known or not self._queue.records.was_sent(sequence):
             self.standing.ignored_acks += 1
+            self._host.dropped("ack")
         elif self._queue.records.stored_through(sequence):
             self._queue.records.advance()
             self._pump()
-
-    # --- one link after another --------------------------------------------------------------------------
 
     async def _run(self) -> None:
         await self._log.opened()
@@ -218,7 +217,7 @@ class Upstream:
         link = self._make_link(self)
         self._lost = asyncio.get_running_loop().create_future()
         try:
-            terms = await link.connect((self.options.below("status"), self._states.status(online=False)))
+            terms = await link.connect(Will(self.options.below("status"), self._states.status(online=False)))
             self.window = max(1, min(self.options.window, terms.receive_maximum))
             link.subscribe(self._listens_to())
             self._link = link

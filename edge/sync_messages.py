@@ -68,6 +68,9 @@ class Host(Protocol):
     def ordered(self, incoming: Incoming) -> None:
         """Somebody sent a command."""
 
+    def dropped(self, what: str) -> None:
+        """Something came on this topic that is of no use."""
+
     def upstream_refuses(self, reason: str | None) -> None:
         """The broker is there and refuses (a reason), or takes our messages again (None)."""
 
@@ -82,8 +85,11 @@ class Guest(Protocol):
     def begin(self) -> None:
         """Everything is to be said: the link is new."""
 
-    def heard(self, incoming: Incoming, now_s: float) -> bool:
-        """A message on one of the topics; True when somebody has begun to listen to events. Seldom, whatever comes."""
+    def heard(self, incoming: Incoming, now_s: float) -> bool | None:
+        """A message on one of the topics; None when it is of no use.
+
+        True when somebody has begun to listen to events. Seldom, whatever comes.
+        """
 
     def next(self) -> tuple[str, bytes] | None:
         """Take the next message: its topic and content; None when everything is said."""

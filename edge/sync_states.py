@@ -1,17 +1,20 @@
 """The retained messages of a conversation: our status, the state of each door, and what a guest has to say.
 
-One rule: only how things are now is ever said; what was is in the log.
+One rule: only how things are now is ever said, once what made them so is on the disk; what was is in the log.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
+from edge.log import LogUnavailableError
 from edge.sync_messages import SINK, Kind, Message
+from edge.tasks import say_why
 from edge.wire import to_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from edge.log import Log
     from edge.messages import Json
@@ -19,20 +22,33 @@ if TYPE_CHECKING:
     from edge.sync_standing import Standing
 
 STATUS_EVERY_S: Final = 60.0
+AGAIN_S: Final = 1.0
+"""After so long the disk is asked again that had too much to do."""
 
 
 class States:
     """What is still to be said of how things are. Times are the loop's."""
 
     def __init__(  # noqa: PLR0913, PLR0917 -- whatever a status tells of
-        self, options: Options, log: Log, host: Host, standing: Standing, doors: Sequence[str], guest: Guest | None
+        self,
+        options: Options,
+        log: Log,
+        host: Host,
+        standing: Standing,
+        doors: Sequence[str],
+        guest: Guest | None,
+        ready: Callable[[], None],
     ) -> None:
-        """Nothing is to be said before `begin`."""
+        """Nothing is to be said before `begin`; `ready` is called when there is something."""
         self._options, self._log, self._host, self._standing = options, log, host, standing
         self._doors, self._guest = tuple(doors), guest
         self._leaving = self._status_due = False
         self._standing_said = ""
         self._status_s = 0.0
+        self._ready = ready
+        self._changed: dict[str, None] = {}
+        """Doors whose change may not be on the disk yet."""
+        self._waiting: asyncio.Task[None] | None = None
         self._dirty: dict[str, None] = {}
         self._stale: dict[str, None] = {}
         """Doors whose state was refused; it is sent again with the next status."""
@@ -41,7 +57,8 @@ class States:
 
     def begin(self) -> None:
         """Everything is to be said: the link is new."""
-        self._dirty = dict.fromkeys(self._doors)
+        for door in self._doors:
+            self.door_changed(door)
         self._status_due = True
         self._unsaid = False
         self.guest_changed()
@@ -57,7 +74,22 @@ class States:
 
     def door_changed(self, door: str) -> None:
         """Its retained state is out of date; the newest state wins."""
-        self._dirty[door] = None
+        self._changed[door] = None
+        if self._waiting is None or self._waiting.done():
+            self._waiting = asyncio.create_task(self._settle(), name="door states")
+            self._waiting.add_done_callback(say_why)
+
+    async def _settle(self) -> None:
+        while self._changed:
+            changed, self._changed = self._changed, {}
+            try:
+                await self._log.durable()
+            except LogUnavailableError:
+                self._changed = changed | self._changed
+                await asyncio.sleep(AGAIN_S)
+                continue
+            self._dirty |= changed
+            self._ready()
 
     def guest_changed(self) -> None:
         """The guest says everything again."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge import command_desk, mqtt, orders, outbox, sync, sync_messages, sync_records
+from edge import command_desk, command_refusals, mqtt_client, orders, outbox, sync, sync_messages, sync_records
 from edge.messages import CommandName
 from edge.order_shape import Body
 
@@ -40,8 +40,9 @@ def test_every_command_and_every_key_is_explained() -> None:
         (orders.MAX_COMMAND_BYTES, "over {:,} bytes"),
         (orders.MAX_ID, "1 to {} of"),
         (orders.FUTURE_US // 1_000_000, "more than {} s ahead"),
-        (mqtt.MAX_PACKET_BYTES // 1024, "Over {} KiB"),
-        (command_desk.REFUSALS_A_MINUTE, "at most {} a minute"),
+        (mqtt_client.MAX_PACKET_BYTES // 1024, "Over {} KiB"),
+        (command_refusals.RECORDS_AT_ONCE, "after {} at once, one a minute"),
+        (command_refusals.ANSWERS_AT_ONCE, "after {} at once, 10 a second"),
         (command_desk.MAX_AT_ONCE, "{} commands are under way"),
     ],
 )

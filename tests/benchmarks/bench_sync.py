@@ -84,6 +84,9 @@ class Host:
     def ordered(self, incoming: Incoming) -> None:
         raise AssertionError(incoming)
 
+    def dropped(self, what: str) -> None:
+        raise AssertionError(what)
+
     def upstream_refuses(self, reason: str | None) -> None:
         raise AssertionError(reason)
 

@@ -44,7 +44,8 @@ def judged(token: str, tmp_path: Path, controller: str = "hq-lobby") -> Order | 
     ring, problems = read_keys([KeySettings("commands.keys[0]", "up", Pair().write(tmp_path / "up.pub.pem"))])
     assert not problems
     here = Receiver(controller, ["front", "back"], time.time_ns() // 1_000, ClockQuality.SYNCED, True, ring)
-    return parse_command(token.encode(), here, retained=False)
+    found = parse_command(token.encode(), here, retained=False)
+    return found.late or found if isinstance(found, Order) else found
 
 
 def obeyed(said: Said, tmp_path: Path) -> Order:

@@ -45,7 +45,7 @@ def read(client: Client) -> MQTTErrorCode:
     near = client.socket()
     assert near is not None
     assert select.select([near], [], [], WITHIN_S)[0]
-    return client.read()
+    return client.read(1_000, 1 << 20)
 
 
 def write(client: Client) -> None:

@@ -16,7 +16,7 @@ from paho.mqtt import client as paho
 
 from edge.diagnose import diagnose
 from edge.mqtt import MqttLink
-from edge.ports import LinkError
+from edge.ports import LinkError, Will
 from edge.sync import Upstream
 from edge.sync_messages import Options
 from edge.tables import Mqtt
@@ -51,6 +51,7 @@ class Hearer:
 
     def incoming(self, incoming: Any) -> None:
         self.heard.append(incoming)
+        incoming.taken()
 
     def lost(self, reason: str) -> None:
         self.lost_because.append(reason)
@@ -67,7 +68,7 @@ async def linked(port: int, name: str = "link", **settings: Any) -> AsyncIterato
     hearer = Hearer()
     link = MqttLink(Mqtt(url=f"mqtt://127.0.0.1:{port}", **settings), name, hearer)
     try:
-        await link.connect((f"{TOPIC}/status", b'{"online": false}'))
+        await link.connect(Will(f"{TOPIC}/status", b'{"online": false}'))
         yield link, hearer
     finally:
         link.abandon()
@@ -292,7 +293,7 @@ def test_a_guarded_wire_carries_a_drain_and_large_messages(tmp_path: Path) -> No
         hearer = Hearer()
         table = {"url": f"mqtts://127.0.0.1:{port}", "ca_file": str(authority.ca)}
         link = MqttLink(Mqtt.model_validate(table, context={"folder": tmp_path}), "guarded", hearer)
-        await link.connect((f"{TOPIC}/status", b"{}"))
+        await link.connect(Will(f"{TOPIC}/status", b"{}"))
         link.subscribe([f"{TOPIC}/commands", f"{TOPIC}/ack"])
         mids = [link.publish(f"{TOPIC}/ack", b"{}") for _ in range(3_000)]
         mids += [link.publish(f"{TOPIC}/ack", payload) for payload in large]
@@ -348,11 +349,12 @@ def test_nothing_is_left_over_when_a_broker_does_not_speak(broker: Broker, monke
 HANGS = """
 import asyncio, socket, sys, time
 from edge.mqtt import MqttLink
+from edge.ports import Will
 from edge.tables import Mqtt
 socket.getaddrinfo = lambda *_a, **_k: time.sleep(600)
 async def main():
     link = MqttLink(Mqtt(url="mqtt://broker.example.org"), "link", None)
-    task = asyncio.ensure_future(link.connect(("t", b"")))
+    task = asyncio.ensure_future(link.connect(Will("t", b"")))
     ticks = 0
     while ticks < 20:
         await asyncio.sleep(0.01)
@@ -390,7 +392,7 @@ def test_who_comes_too_late_leaves_no_connection_open(monkeypatch: pytest.Monkey
 
             monkeypatch.setattr(paho.Client, "connect", late)
             link = MqttLink(Mqtt(url=f"mqtt://127.0.0.1:{port}"), "late", Hearer())
-            attempt = asyncio.ensure_future(link.connect(("t", b"")))
+            attempt = asyncio.ensure_future(link.connect(Will("t", b"")))
             await asyncio.sleep(0)
             attempt.cancel()
             await asyncio.gather(attempt, return_exceptions=True)

@@ -51,13 +51,18 @@ HAPPENED: dict[str, Any] = {
 RECORD = {key: value for key, value in LOCK.items() if key != "all"} | {"command": "record", "event": HAPPENED}
 
 
+def now(found: Order | Refusal) -> Order | Refusal:
+    """What becomes of it on its first arrival."""
+    return found.late or found if isinstance(found, Order) else found
+
+
 def judge(
     base: Mapping[str, Any] = UNLOCK, receiver: Receiver = HERE, *, retained: bool = False, **changes: Any
 ) -> Order | Refusal:
     """`from_` stands for `from`; None takes a key away."""
     body = {**base, **{key.rstrip("_"): value for key, value in changes.items()}}
     body = {key: value for key, value in body.items() if value is not None}
-    return parse_command(json.dumps(body).encode(), receiver, retained=retained)
+    return now(parse_command(json.dumps(body).encode(), receiver, retained=retained))
 
 
 def test_an_unlock_becomes_an_order() -> None:

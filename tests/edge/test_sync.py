@@ -652,6 +652,23 @@ def test_every_state_is_told_on_a_new_link_and_the_newest_wins() -> None:
     converse(script)
 
 
+def test_a_state_leaves_after_what_made_it_so_is_on_the_disk() -> None:
+    async def script(talk: Talk) -> None:
+        await talk.start()
+        talk.journal.writable = False
+        talk.desk.states["front"] = "open"
+        talk.upstream.door_changed("front")
+        await asyncio.sleep(30)
+        talk.net.link.cut()  # nor over the next link
+        await asyncio.sleep(30)
+        assert {sent.content["contact"] for sent in talk.net.on("doors/front/state")} == {"closed"}
+        talk.journal.writable = True
+        await asyncio.sleep(1)
+        assert talk.net.on("doors/front/state")[-1].content["contact"] == "open"
+
+    converse(script)
+
+
 def test_a_stop_says_so_and_sends_no_will() -> None:
     async def script(talk: Talk) -> None:
         await talk.start()

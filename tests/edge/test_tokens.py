@@ -59,7 +59,8 @@ def claims(base: dict[str, Any] = CLAIMS, **changes: Any) -> dict[str, Any]:
 
 
 def judge(token: bytes, receiver: Receiver = HERE) -> Order | Refusal:
-    return parse_command(token, receiver, retained=False)
+    found = parse_command(token, receiver, retained=False)
+    return found.late or found if isinstance(found, Order) else found
 
 
 def refused(token: bytes, receiver: Receiver = HERE) -> Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from edge.catalogue import CATALOGUE
@@ -28,7 +29,7 @@ class FakeJournal:
         self.committed = self.waiting = 0
         self.cursors: dict[str, int] = {}
         self.reads = 0
-        self.readable = True
+        self.readable = self.writable = True
         self._listeners: list[Callable[[Sequence[Record]], None]] = []
 
     def record(self, event_type: str = OPENED, door: str = "front") -> Record:
@@ -68,6 +69,11 @@ class FakeJournal:
 
     def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> None:
         self._listeners.append(listener)
+
+    async def durable(self) -> None:
+        """Whatever is recorded here is on the disk, unless a test says otherwise."""
+        while not self.writable:  # noqa: ASYNC110 -- virtual time
+            await asyncio.sleep(0.01)
 
     async def read(self, after: int, limit: int) -> list[Record]:
         self.reads += 1

@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge.ports import Connected, Incoming, LinkError
+from edge.ports import Connected, Incoming, LinkError, Will
 from edge.sync import Upstream
 from edge.sync_messages import Options
 from edge.wire import Identity
@@ -48,12 +48,12 @@ class FakeLink:
         self.flying = 0
         self._mid = 0
 
-    async def connect(self, will: tuple[str, bytes]) -> Connected:
+    async def connect(self, will: Will) -> Connected:
         self.net.attempts.append(asyncio.get_running_loop().time())
         await asyncio.sleep(0)
         if self.net.unreachable is not None:
             raise self.net.unreachable
-        self.alive, self.will = True, json.loads(will[1])
+        self.alive, self.will = True, json.loads(will.payload)
         self.net.links.append(self)
         return Connected(self.net.receive_maximum)
 
@@ -139,6 +139,7 @@ class Desk:
         self.journal = journal
         self.refusals: list[str | None] = []
         self.orders: list[Incoming] = []
+        self.dropped_on: list[str] = []
         self.states: dict[str, Json] = {"front": "closed", "back": "closed"}
 
     def identity(self) -> Identity:
@@ -155,6 +156,9 @@ class Desk:
 
     def ordered(self, incoming: Incoming) -> None:
         self.orders.append(incoming)
+
+    def dropped(self, what: str) -> None:
+        self.dropped_on.append(what)
 
     def upstream_refuses(self, reason: str | None) -> None:
         self.refusals.append(reason)
