@@ -1,8 +1,9 @@
 """Edges with time stamps become settled levels (R17).
 
-Three rules: a level counts when it has stood for `debounce_ms`; the change is dated by the first
+Four rules: a level counts when it has stood for `debounce_ms`; the change is dated by the first
 edge of the unrest that led to it; unrest longer than `instability_ms` is reported once and the
-level is then read back. Only time stamps count, never when a call happened to be made.
+level is then read back; so are more edges or more changes than hardware in order makes. Only time
+stamps count, never when a call happened to be made.
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 NS_PER_MS: Final = 1_000_000
+EDGES: Final = 300
+"""More edges in a row than this, faster than one in `EDGE_NS`, are unrest, however quiet it seems in between."""
+EDGE_NS: Final = 40 * NS_PER_MS
+CHANGES: Final = 30
+"""So are more settled changes in a row than this, faster than one in `CHANGE_NS`."""
+CHANGE_NS: Final = 500 * NS_PER_MS
+"""A turnstile that lets somebody pass every second stays below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +31,13 @@ class Settled:
     """The level was read, not learnt from an edge: edges were lost, or the unrest did not end."""
     initial: bool = False
     """The level found at start or on return of the line."""
+    restless: bool = False
+    """The input has been reported as unstable and has not been quiet since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unstable:
-    """The input has been restless for longer than its limit, since `at_ns` minus the limit."""
+    """The input has been restless for longer than its limit, or made more edges or changes than there can be."""
 
     at_ns: int
 
@@ -39,13 +49,31 @@ class Debouncer:
     """One input. Whoever feeds it calls `expire` when `deadline_ns` has come.
 
     `Settled` reports of one input alternate, initial ones apart. With `debounce_ms` 0 every edge
-    passes and nothing is ever unstable.
+    passes until there are too many.
     """
 
-    __slots__ = ("_edge_ns", "_first_ns", "_limit_ns", "_quiet_ns", "_raw", "_read", "_restless", "level")
+    __slots__ = (
+        "_changes_ns",
+        "_edge_ns",
+        "_edges_ns",
+        "_first_ns",
+        "_judged",
+        "_limit_ns",
+        "_quiet_ns",
+        "_raw",
+        "_read",
+        "_restless",
+        "_urgent",
+        "level",
+    )
 
-    def __init__(self, debounce_ms: int, instability_ms: int) -> None:
-        """`instability_ms` counts as `debounce_ms` where it is shorter."""
+    def __init__(self, debounce_ms: int, instability_ms: int, urgent: frozenset[bool] = frozenset()) -> None:
+        """`instability_ms` counts as `debounce_ms` where it is shorter.
+
+        While the input is restless, a level counts only when it has stood for `instability_ms`, but for those in
+        `urgent`.
+        """
+        self._urgent: Final = urgent
         self._quiet_ns: Final = debounce_ms * NS_PER_MS
         self._limit_ns: Final = max(instability_ms, debounce_ms) * NS_PER_MS
         self.level: bool | None = None
@@ -57,6 +85,10 @@ class Debouncer:
         self._first_ns: int | None = None
         self._restless = False
         """Reported as unstable, and not yet quiet for long enough to be reported again."""
+        self._judged = False
+        """The level has been read in this unrest, however long it goes on."""
+        self._edges_ns = self._changes_ns = 0
+        """When all edges, and all changes, so far would have been slow enough."""
 
     @property
     def unsettled_since_ns(self) -> int | None:
@@ -68,31 +100,59 @@ class Debouncer:
         """When to call `expire`, or None at rest."""
         if self._first_ns is None:
             return None
-        return min(self._edge_ns + self._quiet_ns, self._first_ns + self._limit_ns)
+        return min(self._settles_ns, self._first_ns + self._limit_ns)
+
+    @property
+    def settles_by_ns(self) -> int | None:
+        """When what is unsettled now has settled at the latest, or None at rest."""
+        return None if self._first_ns is None else self._first_ns + self._limit_ns
+
+    @property
+    def _settles_ns(self) -> int:
+        """When the level has stood for long enough, should nothing more happen."""
+        patient = self._restless and self._raw not in self._urgent
+        return self._edge_ns + (self._limit_ns if patient else self._quiet_ns)
 
     def reset(self, level: bool, at_ns: int) -> list[Report]:
         """Take the level found at start or on return of the line: it counts at once."""
         self.level = self._raw = level
         self._edge_ns, self._first_ns = at_ns, None
-        self._read = self._restless = False
+        self._read = self._restless = self._judged = False
         return [Settled(level, at_ns, initial=True)]
 
     def forget(self) -> None:
         """The line is lost: what has not settled never will; the level comes anew with `reset`."""
         self.level = self._raw = self._first_ns = None
-        self._read = self._restless = False
+        self._read = self._restless = self._judged = False
 
-    def feed(self, level: bool, at_ns: int) -> list[Report]:
-        """Take an edge to `level`. One to the level that stood already means that others were missed."""
+    def feed(self, level: bool, at_ns: int, lost: int = 0) -> list[Report]:
+        """Take an edge to `level`, before which `lost` others went missing.
+
+        One to the level that stood already means that others were missed, too.
+        """
         at_ns = max(at_ns, self._edge_ns)  # a time stamp that runs backwards must not undo what was said
         reports = self._pass(at_ns, None)
         if self._first_ns is None:
-            if self._restless and at_ns - self._edge_ns >= self._limit_ns:
-                self._restless = False
+            if at_ns - self._edge_ns >= self._limit_ns and not self._too_many(at_ns, 0.5):
+                self._restless = self._judged = False
             if level is not self.level:
                 self._first_ns = at_ns
         self._edge_ns, self._raw, self._read = at_ns, level, False
+        self._edges_ns = max(self._edges_ns, at_ns) + EDGE_NS * (1 + lost)
+        if lost or self._too_many(at_ns):
+            reports += self._unrest(at_ns)
         return reports + (self._pass(at_ns, None) if self._quiet_ns == 0 else [])
+
+    def _too_many(self, at_ns: int, share: float = 1.0) -> bool:
+        """Whether edges or changes have used up this share of what they may be ahead."""
+        edges, changes = self._edges_ns - at_ns, self._changes_ns - at_ns
+        return edges > share * EDGES * EDGE_NS or changes > share * CHANGES * CHANGE_NS
+
+    def _unrest(self, at_ns: int) -> list[Report]:
+        """Say it once."""
+        reports: list[Report] = [] if self._restless else [Unstable(at_ns)]
+        self._restless = True
+        return reports
 
     def expire(self, now_ns: int, read_back: bool | None) -> list[Report]:
         """Judge what is due at `now_ns`; `read_back` is the level read just now, None if unknown.
@@ -115,16 +175,16 @@ class Debouncer:
         """Let time pass: what was due in the meantime is judged as of then."""
         reports: list[Report] = []
         while self._first_ns is not None:
-            quiet_ns, limit_ns = self._edge_ns + self._quiet_ns, self._first_ns + self._limit_ns
+            quiet_ns, limit_ns = self._settles_ns, self._first_ns + self._limit_ns
             if min(quiet_ns, limit_ns) > until_ns:
                 break
             if quiet_ns <= limit_ns:
                 reports += self._settle(read=self._read)
-            elif self._restless:
+            elif self._judged:
                 self._first_ns = self._edge_ns  # a change is dated within its own limit, however long the unrest
             else:
-                self._restless = True
-                reports.append(Unstable(limit_ns))
+                self._judged = True
+                reports += self._unrest(limit_ns)
                 reports += self._settle(read=read_back is not None)
         return reports
 
@@ -134,4 +194,6 @@ class Debouncer:
         if self._raw is self.level or self._raw is None or at_ns is None:
             return []
         self.level = self._raw
-        return [Settled(self.level, at_ns, read)]
+        self._changes_ns = max(self._changes_ns, at_ns) + CHANGE_NS
+        reports: list[Report] = [Settled(self.level, at_ns, read, restless=self._restless)]
+        return reports + (self._unrest(self._edge_ns) if self._too_many(at_ns) else [])

@@ -41,6 +41,7 @@ from edge.messages import (
     ContactFault,
     ContactMoved,
     Event,
+    InputStirs,
     InputUnstable,
     InterlockChanged,
     Item,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 NS_PER_MS: Final = NS_PER_S // 1000
+REX_TOLD_NS: Final = 60 * NS_PER_S
 
 
 def step(door: Door, policy: DoorPolicy, item: Item | None, now_ns: int) -> tuple[Door, list[Event]]:
@@ -204,7 +206,7 @@ def _command(turn: _Turn, item: Command) -> None:
     turn.command = None
 
 
-def _unlock(turn: _Turn, trigger: Trigger, item: Command) -> None:
+def _unlock(turn: _Turn, trigger: Trigger, item: Command, *, tell: bool = True) -> None:
     door, at_ns, actor = turn.door, item.at_ns, item.actor
     cause = actor.kind if actor.kind in {"user", "rex", "schedule"} else "operator"
     refused = _refusal(turn, trigger)
@@ -221,7 +223,8 @@ def _unlock(turn: _Turn, trigger: Trigger, item: Command) -> None:
         turn.change(at_ns, cause, actor, operator=OperatorMode.UNLOCKED, told=door.told | {trigger})
         return
     seconds = turn.policy.unlock_s if item.for_s is None else item.for_s
-    turn.record("lock.unlock", at_ns, actor=actor, cause=cause, details={"for_s": seconds})
+    if tell:
+        turn.record("lock.unlock", at_ns, actor=actor, cause=cause, details={"for_s": seconds})
     if verdict is RECORDED:
         return
     until_ns = at_ns + _ns(seconds)
@@ -297,7 +300,15 @@ def _rex(turn: _Turn, item: RexPressed) -> None:
     turn.put(rex_shunt=Span(from_ns, at_ns + _ns(policy.rex_shunt_s)))
     turn.excuse(at_ns, policy.rex_grace_ms)
     if policy.rex_unlocks:
-        _unlock(turn, Trigger.REX, Command("rex", CommandName.UNLOCK, REX, at_ns))
+        _unlock(turn, Trigger.REX, Command("rex", CommandName.UNLOCK, REX, at_ns), tell=_to_be_told(turn, item))
+
+
+def _to_be_told(turn: _Turn, item: RexPressed) -> bool:
+    """A restless input is obeyed each time; what it prolongs is recorded once a minute, so that it fills no log."""
+    told = not item.restless or turn.door.access is None or item.at_ns >= turn.door.rex_told_ns + REX_TOLD_NS
+    if told:
+        turn.put(rex_told_ns=item.at_ns)
+    return told
 
 
 # --- R2 to R6: the contact ---------------------------------------------------------------------
@@ -429,6 +440,11 @@ def _unstable(turn: _Turn, item: InputUnstable) -> None:
     turn.record("controller_input.unstable", item.at_ns, subject=subject, correlation="")
 
 
+def _stirs(turn: _Turn, item: InputStirs) -> None:
+    others = {role: span for role, span in turn.door.stirs.items() if role != item.role}
+    turn.put(stirs={**others, item.role: Span(item.at_ns, item.until_ns)} if item.until_ns else others)
+
+
 def _lost(turn: _Turn, item: PointsLost) -> None:
     turn.put(lost={**turn.door.lost, **dict.fromkeys(sorted(item.points), item.reason)})
     if item.lock:
@@ -481,12 +497,19 @@ def _deadlines(door: Door, policy: DoorPolicy) -> list[tuple[int, Callable[[_Tur
         due.append((door.not_taken.at_ns, _access_not_taken))
     opening = door.opening
     if opening is not None and opening.forced_ns is not None:
-        due.append((opening.forced_ns, _forced_open))
+        due.append((_decided_ns(door, policy, opening.since_ns, opening.forced_ns), _forced_open))
     if opening is not None and opening.held_ns is not None:
         due.append((opening.held_ns, _held_open))
         if policy.held_open_warning_s and not door.warning:
             due.append((opening.held_ns - _ns(policy.held_open_warning_s), _warn))
     return due
+
+
+def _decided_ns(door: Door, policy: DoorPolicy, opened_ns: int, forced_ns: int) -> int:
+    """When an opening is called forced: not while what began in time to authorise it is still settling."""
+    grace_ns = {"release": 0, "rex": policy.rex_grace_ms * NS_PER_MS}
+    spans = ((span, grace_ns[role]) for role, span in door.stirs.items() if role in grace_ns)
+    return max([forced_ns, *(span.until_ns for span, late_ns in spans if span.from_ns <= opened_ns + late_ns)])
 
 
 def _access_over(turn: _Turn, at_ns: int) -> None:
@@ -541,6 +564,7 @@ _HANDLERS: Final[dict[type, Callable[[_Turn, Any], None]]] = {
     ReleaseInput: _release_input,
     TamperChanged: _tamper,
     InputUnstable: _unstable,
+    InputStirs: _stirs,
     PointsLost: _lost,
     PointsBack: _back,
     LockConfirmed: _lock_confirmed,

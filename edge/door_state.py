@@ -78,6 +78,9 @@ class Span:
 NEVER: Final = Span(0, -1)
 
 
+STILL: Final[Mapping[str, Span]] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """A released period that ends by itself (R1, R3)."""
@@ -150,6 +153,10 @@ class Door:
     authorised_from_ns: int | None = None
     last_authorised: Span = NEVER
     rex_shunt: Span = NEVER
+    rex_told_ns: int = 0
+    """When an exit request of a restless input was last recorded."""
+    stirs: Mapping[str, Span] = field(default_factory=lambda: STILL)
+    """Role of each input that is settling: since when, and until when at the latest."""
     unlocked_ns: int | None = None
     """The latest granted unlock of this passage, and by whom."""
     unlocked_by: Actor | None = None

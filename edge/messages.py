@@ -31,6 +31,7 @@ __all__ = [
     "ContactMoved",
     "Event",
     "InputFault",
+    "InputStirs",
     "InputUnstable",
     "InterlockChanged",
     "Item",
@@ -67,6 +68,8 @@ class Level:
     at_ns: int
     initial: bool = False
     """True for the level found at start or on return of the line; False for an edge."""
+    lost: int = 0
+    """Edges of this input before this one that the driver knows to have gone missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,19 @@ class RexPressed:
     """A fresh edge of the request-to-exit input (R7)."""
 
     at_ns: int
+    restless: bool = False
+    """The input is unstable: it is obeyed, but not recorded each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputStirs:
+    """An input has begun to change; what an opening was authorised by may still be settling (R4, R7, R12)."""
+
+    role: str
+    at_ns: int
+    """Its first edge."""
+    until_ns: int
+    """When it has settled at the latest; 0: it is at rest again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +296,7 @@ Item: TypeAlias = (
     | ReleaseInput
     | TamperChanged
     | InputUnstable
+    | InputStirs
     | PointsLost
     | PointsBack
     | LockConfirmed

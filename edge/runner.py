@@ -33,6 +33,7 @@ from edge.messages import (
     ContactMoved,
     Event,
     InputFault,
+    InputStirs,
     InputUnstable,
     InterlockChanged,
     Item,
@@ -64,6 +65,10 @@ LOG: Final = logging.getLogger(__name__)
 FACETS: Final = ("mode", "contact", "lock", "alarm")
 AGAIN_NS: Final = NS_PER_S
 """After a mistake of our own, a door whose deadline is over is tried again this much later."""
+STIRRING: Final = frozenset({"rex", "release"})
+"""Inputs whose first edge may authorise what has settled before them."""
+URGENT: Final = {"rex": frozenset({True, False}), "release": frozenset({True})}
+"""Levels of inputs that count even while the input is restless: whoever wants out is heard."""
 SITE: Final = "controller"
 """Points of the controller itself, such as one release input for every door, carry this in front."""
 
@@ -263,7 +268,7 @@ class Runner:
         key, _, role = signal.point.rpartition(".")
         if isinstance(signal, Level):
             inputs = self._site if key == SITE else self._cells[key].inputs
-            inputs.feed(role, signal.asserted, signal.at_ns, initial=signal.initial)
+            inputs.feed(role, signal.asserted, signal.at_ns, initial=signal.initial, lost=signal.lost)
         elif isinstance(signal, Confirmed):
             if role == "lock":
                 self._step(self._cells[key], LockConfirmed(signal.asserted, signal.at_ns))
@@ -283,16 +288,26 @@ class Runner:
             inputs.forget(role)
         elif (level := self._wires.level(signal.point)) is not None:
             inputs.feed(role, level, signal.at_ns, initial=True)
-        for cell in self._cells.values() if key == SITE else [self._cells[key]]:
+        for cell in self._concerned(key):
             self._step(cell, item)
 
     def _inputs(self, key: str, timing: Mapping[str, Timing]) -> Inputs:
         return Inputs(
-            {role: Debouncer(rule.debounce_ms, rule.instability_ms) for role, rule in timing.items()},
+            {role: _debouncer(role, rule) for role, rule in timing.items()},
             lambda role, report: self._settled(key, role, report),
             lambda role: self._wires.level(f"{key}.{role}"),
             self._now_ns,
+            lambda role, since_ns, until_ns: self._stirs(key, role, since_ns, until_ns),
         )
+
+    def _stirs(self, key: str, role: str, since_ns: int, until_ns: int) -> None:
+        if role in STIRRING:
+            for cell in self._concerned(key):
+                self._step(cell, InputStirs(role, since_ns, until_ns))
+
+    def _concerned(self, key: str) -> list[_Cell]:
+        """The doors that an input of a door or of the whole site concerns."""
+        return [*self._cells.values()] if key == SITE else [self._cells[key]]
 
     def _settled(self, key: str, role: str, report: Settled | Unstable) -> None:
         point = f"{key}.{role}"
@@ -305,13 +320,13 @@ class Runner:
             observed = Observed.READ_BACK if report.read_back else Observed.EDGE
             item = ContactMoved(report.level, report.at_ns, observed)
         elif role == "rex":
-            item = RexPressed(report.at_ns) if report.level and not report.initial else None
+            item = RexPressed(report.at_ns, report.restless) if report.level and not report.initial else None
         elif role == "release":
             item = ReleaseInput(report.level, report.at_ns)
         else:
             item = TamperChanged(point, report.level, report.at_ns)
         if item is not None:
-            for cell in self._cells.values() if key == SITE else [self._cells[key]]:
+            for cell in self._concerned(key):
                 self._step(cell, item)
 
     def _line(self, signal: Lost | Back) -> None:
@@ -462,6 +477,10 @@ class Runner:
             item = InterlockChanged(held_by, self._now_ns(), known is not None or held_by is None)
             if (item.held_by, item.known) != (cell.door.interlocked_by, cell.door.interlock_known):
                 self._step(cell, item)
+
+
+def _debouncer(role: str, rule: Timing) -> Debouncer:
+    return Debouncer(rule.debounce_ms, rule.instability_ms, URGENT.get(role, frozenset()))
 
 
 def schedule_memory(door: str) -> str:

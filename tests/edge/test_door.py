@@ -10,12 +10,15 @@ from edge.messages import (
     NS_PER_S,
     ContactFault,
     ContactMoved,
+    InputStirs,
     InputUnstable,
     InterlockChanged,
     LockConfirmed,
     PointsBack,
     PointsLost,
+    ReleaseInput,
     Restore,
+    RexPressed,
     TamperChanged,
 )
 from tests.support.rules import OPERATOR, USER, Bench
@@ -568,6 +571,66 @@ def test_the_grace_holds_for_an_exit_request_that_settles_before_the_opening(aft
     bench.wait(1.0)
     assert ("lock.forced_open" in bench.types) is forced
     assert bench.last("lock.opened").details["authorised_by"] == (None if forced else "rex")
+
+
+@pytest.mark.parametrize(("role", "after_s", "waits"), [("release", 0.0, True), ("release", 0.01, False)])
+def test_no_opening_is_called_forced_while_what_may_authorise_it_is_settling(
+    role: str, after_s: float, waits: bool
+) -> None:
+    bench = Bench()
+    bench.wait(1.0)
+    opened_s = bench.now_s - 0.1
+    began_ns = round((opened_s + after_s) * NS_PER_S)
+    bench.give(InputStirs(role, began_ns, began_ns + NS_PER_S))
+    bench.open(ago_s=0.1)
+    assert ("lock.forced_open" in bench.types) is not waits
+    bench.wait(0.5)
+    bench.give(ReleaseInput(True, began_ns))
+    assert ("lock.forced_open" in bench.types) is not waits
+
+
+def test_an_opening_is_forced_as_soon_as_what_stirred_is_at_rest() -> None:
+    bench = Bench()
+    for until_s, passed in ((1.0, []), (0.0, ["lock.forced_open"])):
+        until_ns = bench.now_ns + round(until_s * NS_PER_S) if until_s else 0
+        assert bench.give(InputStirs("rex", bench.now_ns, until_ns)) == passed
+        if until_s:
+            bench.open()
+    assert bench.last("lock.forced_open").at_ns == bench.last("lock.opened").at_ns
+
+
+def test_an_input_that_stirs_for_ever_keeps_no_alarm_back() -> None:
+    bench = Bench()
+    bench.give(InputStirs("rex", bench.now_ns, bench.now_ns + NS_PER_S))
+    bench.open()
+    assert bench.wait(0.999) == []
+    bench.give(InputStirs("rex", bench.now_ns, bench.now_ns + NS_PER_S))
+    assert bench.types[-1:] == ["lock.forced_open"]
+
+
+def test_an_exit_request_that_bounces_within_the_grace_is_waited_for() -> None:
+    bench = Bench(rex_grace_ms=500, rex_unlocks=False)
+    bench.open()
+    bench.wait(0.499)
+    began_ns = bench.now_ns
+    bench.give(InputStirs("rex", began_ns, began_ns + NS_PER_S))
+    assert bench.wait(0.4) == []
+    bench.give(RexPressed(began_ns))
+    bench.give(InputStirs("rex", began_ns, 0))
+    bench.wait(1.0)
+    assert "lock.forced_open" not in bench.types
+
+
+def test_a_restless_exit_button_is_obeyed_and_recorded_once_a_minute() -> None:
+    bench = Bench(unlock_s=5.0)
+    for _ in range(400):
+        bench.give(RexPressed(bench.now_ns, restless=True))
+        assert outputs(bench.door).released
+        bench.wait(0.3)
+    assert bench.types.count("lock.unlock") == 2
+    assert "lock.locked" in bench.wait(5.0)
+    bench.give(RexPressed(bench.now_ns, restless=True))
+    assert bench.types[-1] == "lock.unlock", "a release is always recorded"
 
 
 # --- passages --------------------

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from edge.door import next_deadline
 from edge.door_state import Door, outputs
 from edge.door_table import Mode
-from edge.messages import InterlockChanged, PointsBack, PointsLost
+from edge.messages import NS_PER_S, InputStirs, InterlockChanged, PointsBack, PointsLost
 from tests.support.rules import OPERATOR, USER, Bench
 
 POINTS = frozenset({"front.contact", "front.lock"})
@@ -19,7 +19,7 @@ MOVES = st.one_of(
     st.tuples(
         st.sampled_from(["lock", "hold_unlocked", "lock_down", "cancel_lockdown", "block", "unblock"]), st.none()
     ),
-    st.tuples(st.sampled_from(["release", "lost", "interlock"]), st.booleans()),
+    st.tuples(st.sampled_from(["release", "lost", "interlock", "stirs"]), st.booleans()),
 )
 POLICIES = st.fixed_dictionaries(
     {
@@ -48,6 +48,8 @@ def _move(bench: Bench, name: str, argument: float | bool | None) -> None:
     elif name == "lost":
         gone = PointsLost(POINTS, True, True, "cable", bench.now_ns)
         bench.give(gone if argument else PointsBack(POINTS, bench.now_ns))
+    elif name == "stirs":
+        bench.give(InputStirs("rex", bench.now_ns, bench.now_ns + NS_PER_S if argument else 0))
     elif name == "interlock":
         bench.give(InterlockChanged("back" if argument else None, bench.now_ns))
     else:

@@ -49,7 +49,8 @@ class Bench:
         inputs = {"contact": Timing(), "rex": Timing(), "tamper": Timing(), **(timing or {})}
         points = dict.fromkeys([*inputs, "lock", "buzzer"], "wire")
         doors = {key: DoorSettings(key, key, DoorPolicy(**policy), points, inputs) for key in ("front", "back")}
-        self.runner = Runner(doors, {}, wires=self, journal=self, now_ns=loop.now_ns, run="r")  # type: ignore[arg-type]
+        site = {role: one for role, one in (timing or {}).items() if role == "release"}
+        self.runner = Runner(doors, site, wires=self, journal=self, now_ns=loop.now_ns, run="r")  # type: ignore[arg-type]
         self.runner.start()
         for key in doors:
             self.see(key, "contact", False, initial=True)
@@ -291,6 +292,53 @@ def test_a_door_that_was_open_when_its_contact_went_still_holds_its_interlock() 
         assert bench.ask("unlock", "back")["back"].code == "interlock"
 
     play(script, interlock="sluice")
+
+
+@pytest.mark.parametrize("key", ["front", "controller"])
+def test_a_release_input_that_bounces_is_followed_by_no_forced_opening(key: str) -> None:
+    """The fire panel's relay bounces for longer than the contact, which follows it."""
+
+    async def script(bench: Bench) -> None:
+        bench.see(key, "release", False, initial=True)
+        began_ns = bench.loop.now_ns()
+        for n in range(40):
+            bench.see(key, "release", n % 2 == 0)
+            if n == 1:
+                bench.see("front", "contact", True)
+            await asyncio.sleep(0.01)
+        bench.see(key, "release", True)
+        await asyncio.sleep(1)
+        assert sorted(bench.types()) == ["controller_input.triggered", "lock.opened"]
+        assert bench.runner.door("front").mode is Mode.LOCKED_OPEN
+        assert bench.runner.door("front").authorised_from_ns == began_ns
+
+    play(script, timing={"release": Timing()})
+
+
+def test_a_contact_that_storms_is_one_record_and_no_alarm() -> None:
+    async def script(bench: Bench) -> None:
+        for _ in range(100):
+            for n in range(64):
+                level = Level("front.contact", n % 2 == 0, bench.ago_ns((64 - n) * 0.14), lost=2000 if n == 0 else 0)
+                bench.runner.take(level)
+            await asyncio.sleep(0.3)
+        assert bench.types() == ["controller_input.unstable"]
+        bench.see("front", "rex", True)
+        await asyncio.sleep(0.03)
+        assert bench.released(), "another input of the same door is heard at once"
+
+    play(script)
+
+
+def test_an_exit_button_that_storms_is_heard_and_fills_no_log() -> None:
+    async def script(bench: Bench) -> None:
+        for n in range(3000):
+            bench.see("front", "rex", n % 2 == 0)
+            await asyncio.sleep(0.05)
+        assert bench.released()
+        assert len(bench.types()) < 50
+
+    play(script)
 
 
 def test_points_of_one_door_on_two_drivers_fail_apart() -> None:
