@@ -1,6 +1,6 @@
 # Everything a newcomer needs: `make demo`, `make test`, `make check`, `sudo make install`.
 SHELL := /bin/bash
-PYTHON ?= $(shell for p in /usr/bin/python3 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -13,9 +13,8 @@ setup: $(VENV)/.ready ## the virtual environment
 
 $(VENV)/.ready: pyproject.toml systemd/packages
 	@sh systemd/packages
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: sudo apt-get install python3 python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@python=$$(sh systemd/python $(PYTHON)) && echo "making $(VENV) with $$python" && $$python -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[dev]'
 	@touch $@
 
 demo: setup ## four simulated doors, a broker, a little traffic; Ctrl-C ends it
