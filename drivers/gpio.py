@@ -30,6 +30,10 @@ __all__ = ["POINTS", "GpioDriver", "Settings", "addresses", "create"]
 
 RECONCILE_S: Final = 1.0
 """How often every line is read back, edges or not: a missed edge is wrong no longer than this."""
+BURST: Final = 32
+"""After so many edges at once, the next are fetched `PAUSE_S` later: a line that storms keeps nothing waiting.
+Nothing is lost by it that is not a storm: the kernel keeps the edges with their times."""
+PAUSE_S: Final = 0.01
 STUCK_AFTER: Final = 2
 """So many read-backs in a row must disagree before an output counts as stuck."""
 
@@ -69,6 +73,7 @@ class GpioDriver:
         self._time: BootTime
         self._emit: Emit | None = None
         self._touched: set[Wire] = set()
+        self._pause: asyncio.TimerHandle | None = None
         self._facts: dict[str, Json] = {"chip": str(settings.chip)}
         self._lost_edges = 0
         self._read_backs = 0
@@ -112,6 +117,8 @@ class GpioDriver:
                 failed.exception()  # looked at, even when a cancellation came first
             if fd is not None:
                 loop.remove_reader(fd)
+            if self._pause is not None:
+                self._pause.cancel()
             for wire in self._wires.values():
                 if wire.edge is not None:
                     with suppress(OSError):  # the chip may be what has gone
@@ -239,7 +246,9 @@ class GpioDriver:
 
     def _report(self, wire: Wire, asserted: bool, ticks: Any, *, initial: bool = False) -> None:  # noqa: ANN401 -- opaque
         wire.asserted, wire.ticks = asserted, ticks
-        hand_on(self.name, self._emit, Level(wire.name, asserted, self._time.at_ns(ticks), initial))
+        before, wire.lost = wire.lost, getattr(wire.device.pin, "lost_edges", 0)
+        level = Level(wire.name, asserted, self._time.at_ns(ticks), initial, 0 if initial else wire.lost - before)
+        hand_on(self.name, self._emit, level)
 
     def _edge(self, wire: Wire, ticks: Any, state: Any) -> None:  # noqa: ANN401 -- opaque by gpiozero's contract
         if self._factory is None or self._factory.ticks_diff(ticks, wire.ticks) <= 0:
@@ -257,17 +266,21 @@ class GpioDriver:
             self._settle()
 
     def _readable(self, fd: int, failed: asyncio.Future[None]) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            self._take_edges()
+            if self._take_edges() >= BURST:
+                loop.remove_reader(fd)
+                self._pause = loop.call_later(PAUSE_S, loop.add_reader, fd, self._readable, fd, failed)
         except OSError as error:
-            asyncio.get_running_loop().remove_reader(fd)
+            loop.remove_reader(fd)
             if not failed.done():
                 failed.set_exception(error)
 
-    def _take_edges(self) -> None:
-        if hasattr(self._factory, "dispatch"):
-            self._factory.dispatch()
+    def _take_edges(self) -> int:
+        """How many there were."""
+        count: int = self._factory.dispatch() if hasattr(self._factory, "dispatch") else 0
         self._settle()
+        return count
 
     def _settle(self) -> None:
         """After a burst: the last edge may be one that never came, so look."""

@@ -30,6 +30,8 @@ class Wire:
         """Inputs: as last reported. Outputs: as last told."""
         self.ticks: Any = None
         """When an input was last reported, on the factory's clock."""
+        self.lost = 0
+        """Inputs: how many edges of the pin were lost before the last report."""
         self.confirmed = True
         """Outputs: whether there is nothing left to confirm, as at the resting level that `open` claimed."""
         self.wrong = 0

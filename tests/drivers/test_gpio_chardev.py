@@ -250,7 +250,23 @@ def test_what_the_kernel_drops_is_counted_and_the_end_is_right(chip: ShimChip) -
         facts = process.until("facts")["facts"]
     assert facts["lost_edges"] == extra
     assert len(edges(process, CONTACT)) == QUEUE
+    assert [edge["lost"] for edge in edges(process, CONTACT)] == [extra] + [0] * (QUEUE - 1)
     assert edges(process, CONTACT)[-1]["asserted"] is chip.level(27)
+
+
+def test_after_each_burst_reading_goes_on(chip: ShimChip) -> None:
+    with DriverProcess(chip, POINTS) as process:
+        process.started()
+        for _ in range(20):
+            with process.frozen(chip):
+                chip.drive(27, high=False, count=QUEUE)
+                chip.drive(22, high=False)
+                chip.drive(22, high=True)
+            process.until("Level", point=REX, asserted=True)
+            process.until("Level", point=REX, asserted=False)
+        process.order(describe=True)
+        facts = process.until("facts")["facts"]
+    assert facts["read_backs"] == 0
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["after an edge", "out of the blue"])
