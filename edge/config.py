@@ -22,7 +22,7 @@ import drivers
 from edge import tables
 from edge.plain_text import text_of
 from edge.policy import DoorPolicy, Timing
-from edge.problems import ConfigError, Report, alternatives, dotted, meant, shown
+from edge.problems import ConfigError, Problem, Report, alternatives, dotted, meant, shown
 from edge.settings import (
     CommandSettings,
     DoorSettings,
@@ -80,10 +80,29 @@ _Table = TypeVar("_Table", bound=BaseModel)
 
 def load(path: Path) -> Settings:
     """Read and check a configuration. Raises ConfigError with every problem found."""
+    return settings_from(content_of(path), path)
+
+
+def content_of(path: Path) -> bytes:
+    """What stands in a configuration file, unchecked; blocks. Raises ConfigError."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigError([Problem(path, "", f"cannot be read: {error.strerror}")]) from None
+    if len(content) > LARGEST_FILE:
+        problem = f"found more than {LARGEST_FILE} bytes, expected a configuration file"
+        raise ConfigError([Problem(path, "", problem)])
+    return content
+
+
+def settings_from(content: bytes, path: Path, without: Collection[str] = ()) -> Settings:
+    """Check the content of the file at `path`, leaving out some sections. Raises ConfigError with every problem."""
     report = Report(path)
-    document = _document(path, report)
+    document = _document(content, report)
     if document is None:
         raise ConfigError(report.problems)
+    document = {key: value for key, value in document.items() if key not in without}
     settings = _Reading(path, document, report).settings()
     if report.problems or settings is None:
         raise ConfigError(report.problems)
@@ -95,16 +114,7 @@ def kinds() -> frozenset[str]:
     return frozenset(m.name for m in pkgutil.iter_modules(drivers.__path__) if re.fullmatch("[a-z0-9]+", m.name))
 
 
-def _document(path: Path, report: Report) -> dict[str, Any] | None:
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(LARGEST_FILE + 1)
-    except OSError as error:
-        report.add("", f"cannot be read: {error.strerror}")
-        return None
-    if len(content) > LARGEST_FILE:
-        report.add("", f"found more than {LARGEST_FILE} bytes, expected a configuration file")
-        return None
+def _document(content: bytes, report: Report) -> dict[str, Any] | None:
     try:
         text = text_of(content)
     except ValueError as error:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from edge import __version__
 from edge.changes import lock_changes, lock_facts
 from edge.command_desk import CommandDesk
-from edge.config import load
+from edge.config_source import ConfigSource
 from edge.control import Control, RequestError
 from edge.keeper import open_all
 from edge.lifts import Lifts
@@ -26,10 +26,9 @@ from edge.messages import NS_PER_S, SYSTEM, Actor, Back, CardRead, Event, KeysPr
 from edge.notify import Notifier
 from edge.outlets import Outlets
 from edge.people import People
-from edge.problems import ConfigError
+from edge.reloading import Reloading
 from edge.runner import SITE, Runner, memory_of
 from edge.service import Service, Simulator
-from edge.settings import difference
 from edge.status import Calendar, all_doors, controller_facts, door_facts, driver_facts
 from edge.sync import Upstream
 from edge.sync_messages import Options
@@ -74,6 +73,7 @@ class Daemon:
         clock: Clock,
         options: LogOptions | None = None,
         keepers: Mapping[str, Keeper] | None = None,
+        source: ConfigSource | None = None,
     ) -> None:
         """`keepers` are open already, or opened here: every lock is at its resting level (R14)."""
         self.settings = settings
@@ -113,8 +113,9 @@ class Daemon:
         self.unwritten = 0
         """Events that the disk did not take before the stop."""
         self._refused: str | None = None
-        self._desk = CommandDesk(self, signatures_required=bool(settings.commands.keys))
-        self._notifier = Notifier(monotonic_ns=clock.monotonic_ns)
+        self.desk = CommandDesk(self, signatures_required=bool(settings.commands.keys))
+        self.notifier = Notifier(monotonic_ns=clock.monotonic_ns)
+        self._reloading = Reloading(self, source or ConfigSource(settings.file))
         self._tasks: list[asyncio.Task[None]] = []
 
     # --- wires ----------------------------------------------------------------------------------
@@ -164,11 +165,12 @@ class Daemon:
             self._spawn(self.outlets.reports(), "reports")
             self._spawn(self.outlets.measure(), "metrics")
             await control.start()
-            await self._desk.start(self.settings)
+            await self.desk.start(self.settings)
             self._start_upstream()
             self._spawn(self.clock.watch(self._stepped, self._clock_changed), "clock")
             self._spawn(self._watchdog(), "watchdog")
-            self._notifier.ready()
+            self.notifier.ready()
+            self._spawn(self._reloading.started(), "configuration", vital=False)
             LOG.info("guarding %d doors; log %s", len(self.settings.doors), self.settings.log.path)
             await stop.wait()
         finally:
@@ -203,7 +205,7 @@ class Daemon:
         if aside := self.log.health().set_aside:
             LOG.error("the log was damaged; it was moved to %s, and a new one was begun", aside)
         who = self.settings.controller
-        self._audit(_locks(memories.get(LOCKS, "{}")), self._file())
+        self.audit(_locks(memories.get(LOCKS, "{}")), self._file())
         before = memory_of(memories.get(SITE, "{}"))
         now: dict[str, Json] = {"version": __version__, "site": who.site, "id": who.id}
         if before == now:
@@ -216,7 +218,7 @@ class Daemon:
 
     async def _farewell(self, control: Control) -> None:
         """R15: locks to rest first, then the last words, then the disk."""
-        self._notifier.stopping()
+        self.notifier.stopping()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -317,16 +319,16 @@ class Daemon:
         """Pet only while the loop, every driver's task and the writer make progress."""
         well_ns = self.clock.now_ns()
         while True:
-            await asyncio.sleep(self._notifier.watchdog_s or 10.0)
+            await asyncio.sleep(self.notifier.watchdog_s or 10.0)
             health = self.log.health()
             if health.writer != "stalled":
                 well_ns = self.clock.now_ns()
-            self._notifier.status(f"{len(self.settings.doors)} doors, {health.committed} records, log {health.writer}")
+            self.notifier.status(f"{len(self.settings.doors)} doors, {health.committed} records, log {health.writer}")
             tired = [task.get_name() for task in self._tasks if task.done()]
             if tired or self.clock.now_ns() - well_ns > WRITER_PATIENCE_NS:
                 LOG.critical("not petting the watchdog: %s", ", ".join(tired) or "the log's writer hangs")
                 continue
-            self._notifier.watchdog()
+            self.notifier.watchdog()
 
     # --- for the upstream ---------------------------------------------------------------------------
 
@@ -354,7 +356,7 @@ class Daemon:
 
     def ordered(self, incoming: Incoming) -> None:
         """A command from the broker."""
-        self._desk.ordered(incoming)
+        self.desk.ordered(incoming)
 
     def dropped(self, what: str) -> None:
         """Something came from the broker that is of no use."""
@@ -384,6 +386,7 @@ class Daemon:
             "doors": all_doors(self.runner, calendar),
             "elevators": self.lifts.facts(),
             "directory": self.people.facts(),
+            "configuration": self._reloading.source.facts(),
             **self.outlets.facts(),
         }
 
@@ -401,7 +404,7 @@ class Daemon:
             return None
         ago_s = asyncio.get_running_loop().time() - self.upstream.standing.since_s
         since = calendar.at(calendar.now_ns - round(ago_s * NS_PER_S))
-        return {**self.upstream.facts(), "since": since, "unrecorded_refusals": self._desk.unrecorded}
+        return {**self.upstream.facts(), "since": since, "unrecorded_refusals": self.desk.unrecorded}
 
     def identity(self) -> Identity:
         """Who this controller is on the wire; the epoch is known once the log is open."""
@@ -441,38 +444,9 @@ class Daemon:
 
     async def reload(self, actor: Actor) -> Json:
         """Apply what running doors can take over, as changes that this actor brought; a bad file changes nothing."""
-        self._notifier.reloading()
-        try:
-            new = load(self.settings.file)
-            keyring = await self._desk.read_keys(new)
-        except ConfigError as error:
-            for problem in error.problems:
-                LOG.warning("%s", problem)
-            return {"applied": [], "needs_restart": [], "errors": [str(problem) for problem in error.problems]}
-        finally:
-            self._notifier.ready()
-        changes, before = difference(self.settings, new), lock_facts(self.settings)
-        for door in changes.doors:
-            self.runner.reload(changes.settings.doors[door])
-        self.settings = changes.settings
-        self.outlets.reload(changes.applied)
-        if self.upstream is not None:
-            self.upstream.settings_changed()
-        self._audit(before, actor)
-        applied = list(changes.applied)
-        if self._desk.obey(keyring, new) and not any(key.startswith("commands.") for key in applied):
-            applied.append("commands")  # what is in a file has changed
-        for key in applied:
-            LOG.info("%s applied", key)
-        for key in changes.restart:
-            LOG.warning("%s changed; it takes effect after systemctl restart doord", key)
-        version = self.people.keeper.in_force.version
-        errors: list[Json] = [*await self.people.keeper.reload(actor)]
-        if self.people.keeper.in_force.version != version:
-            applied.append("directory")
-        return {"applied": [*applied], "needs_restart": list(changes.restart), "errors": errors}
+        return await self._reloading.reload(actor)
 
-    def _audit(self, before: Locks | None, actor: Actor) -> None:
+    def audit(self, before: Locks | None, actor: Actor) -> None:
         """Record what the configuration in force changed at doors, and keep it for the next comparison."""
         now = lock_facts(self.settings)
         if now != before:

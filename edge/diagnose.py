@@ -203,7 +203,10 @@ def _running(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
 
 def _loaded(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
     started_us = facts.now_us - daemon.uptime_s * S_US
-    if facts.config_differs:
+    if daemon.config_refused:
+        left_out = [f"without [{section}]" for section in daemon.left_out]
+        yield finding("DW-CONFIG-KEPT", *daemon.config_refused, *left_out, about=facts.config or "FILE")
+    elif facts.config_differs:
         yield finding("DW-CONFIG-DIFFERS", *facts.config_differs, about=facts.config or "FILE")
     elif facts.config_written_us is not None and facts.config_written_us > started_us:
         seen = f"written {_span(facts.now_us - facts.config_written_us)} ago"

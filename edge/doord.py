@@ -18,15 +18,17 @@ from typing import TYPE_CHECKING, Final
 
 from edge import __version__
 from edge.clock import Clock
-from edge.config import DEFAULT_PATH, load
+from edge.config import DEFAULT_PATH
+from edge.config_source import KEPT, ConfigSource
 from edge.control import refuse_if_served
 from edge.home import below_home
 from edge.keeper import open_all
 from edge.problems import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from edge.problems import Problem
     from edge.settings import Settings
 
 LOG: Final = logging.getLogger("doord")
@@ -51,8 +53,8 @@ def _log_to_stderr(verbose: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
 
 
-def _complain(error: ConfigError) -> None:
-    for problem in error.problems:
+def _complain(problems: Iterable[Problem]) -> None:
+    for problem in problems:
         LOG.error("%s", problem)
 
 
@@ -64,13 +66,19 @@ def _make_own_folders(settings: Settings) -> None:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-async def _serve(settings: Settings) -> int:
+def _kept() -> Path | None:
+    """Where systemd lets the service keep what is its own (systemd.exec(5), StateDirectory=)."""
+    folder = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(folder) / KEPT if folder else None
+
+
+async def _serve(settings: Settings, source: ConfigSource) -> int:
     clock = Clock()
     keepers = open_all(settings.drivers, clock.now_ns)
     from edge.daemon import Daemon  # noqa: PLC0415 -- the locks are at rest before all this is loaded
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    daemon = Daemon(settings, clock, keepers=keepers)
+    daemon = Daemon(settings, clock, keepers=keepers, source=source)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, daemon.hang_up)
@@ -90,26 +98,32 @@ def _leave_hung_threads(code: int) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM. Exit code 0 after a stop, 78 for a bad configuration, 1 for anything else.
+    """Run until SIGTERM. Exit code 0 after a stop, 78 for a bad configuration and none kept, 1 for anything else.
 
     1 is also a stop whose last events the disk did not take.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the configuration is read there is nothing to read again
     parser = argparse.ArgumentParser(prog="doord", description="Guards the doors of one Doorward controller.")
     parser.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
+    text = "where the configuration in force is kept, for a start at which FILE cannot be used (STATE_DIRECTORY)"
+    parser.add_argument("--keep", type=Path, default=_kept(), metavar="FILE", help=text)
     parser.add_argument("--verbose", action="store_true", help="say more")
     parser.add_argument("--version", action="version", version=f"doord {__version__}")
     arguments = parser.parse_args(argv)
     _log_to_stderr(arguments.verbose)
+    source = ConfigSource(arguments.config, arguments.keep)
     try:
-        settings = load(arguments.config)
+        settings = source.start()
     except ConfigError as error:
-        _complain(error)
+        _complain(error.problems)
         return EX_CONFIG
     _make_own_folders(settings)
+    if source.refused:
+        _complain(source.refused)
+        LOG.critical("%s cannot be used: guarding by the configuration that was in force before", source.file)
     try:
         refuse_if_served(settings.control.socket)
-        code = asyncio.run(_serve(settings))
+        code = asyncio.run(_serve(settings, source))
     except OSError as error:
         LOG.critical("%s", error)
         code = 1

@@ -127,6 +127,10 @@ class Daemon:
     people: People | None = None
     devices: tuple[Device, ...] = ()
     outlets: Outlets = field(default_factory=Outlets)
+    config_refused: tuple[str, ...] = ()
+    """What is wrong with the configuration file, while the one from before guards."""
+    left_out: tuple[str, ...] = ()
+    """Sections of that one which this version does not understand."""
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Daemon:
@@ -151,6 +155,8 @@ class Daemon:
                 for address, device in found.get("facts", {}).get("devices", {}).items()
             ),
             outlets=Outlets.from_json(answer),
+            config_refused=tuple(map(str, answer.get("configuration", {}).get("refused", ()))),
+            left_out=tuple(map(str, answer.get("configuration", {}).get("left_out", ()))),
         )
 
 

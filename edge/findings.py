@@ -64,7 +64,7 @@ _SERVICE: Final = (
         "DW-SERVICE-CONFIG",
         _F,
         "doord refused its configuration at the last start and was not started again",
-        ("the file was edited and not checked",),
+        ("the file was edited and not checked, and none was in force before",),
         "doorctl check {about}; mend it; systemctl restart doord",
     ),
     Kind(
@@ -132,6 +132,17 @@ _FILES: Final = (
         "{about} was written after doord started; whether all of it was taken over cannot be told from here",
         ("it was edited and reloaded: then all is well", "it was edited and not reloaded"),
         "systemctl reload doord; journalctl -u doord names what needs a restart",
+    ),
+    Kind(
+        "DW-CONFIG-KEPT",
+        _F,
+        "the configuration cannot be used: doors are guarded by the one that was in force before",
+        (
+            "it was edited and not checked",
+            "the file is gone or cannot be read",
+            "an update does not know a key any more",
+        ),
+        "doorctl check {about}; mend it; systemctl reload doord",
     ),
     Kind(
         "DW-CONFIG-WRITABLE",

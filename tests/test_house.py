@@ -77,6 +77,8 @@ ALLOWED = {
     "edge.config_files": "edge.delivery_secrets edge.directory_reading edge.directory_store edge.problems "
     "edge.secret_files edge.tables edge.tokens",
     "edge.config_warnings": "edge.problems",
+    "edge.config_source": "edge.config edge.problems",
+    "edge.reloading": "edge.aside edge.changes edge.messages edge.problems edge.settings",
     # the log
     "edge.clock": "edge.messages",
     "edge.log_times": "edge.records",
@@ -174,7 +176,7 @@ ALLOWED = {
     "edge.watchers": "",
     "edge.notify": "",
     "edge.daemon": "edge edge.*",
-    "edge.doord": "edge edge.clock edge.config edge.control edge.home edge.keeper edge.problems edge.settings "
+    "edge.doord": "edge edge.clock edge.config* edge.control edge.home edge.keeper edge.problems edge.settings "
     "edge.daemon",
     # tools beside the daemon: the log read-only, the socket, the configuration
     "edge.facts": "edge edge.facts_outlets edge.messages edge.clock edge.config edge.problems edge.settings "

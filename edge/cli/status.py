@@ -34,6 +34,7 @@ def well(found: dict[str, Any]) -> bool:
         and found["log"]["writer"] == "ok"
         and not found["log"]["dropped"]
         and not found["directory"]["error"]
+        and not found.get("configuration", {}).get("refused")
     )
 
 
@@ -60,6 +61,20 @@ def lines(found: dict[str, Any]) -> list[str]:
         f"log       {log_line(found['log'])}",
         f"people    {people_line(found['directory'])}",
         f"clock     {clock['quality']}, {local(clock['time'])}",
+        *config_lines(found.get("configuration", {})),
+    ]
+
+
+def config_lines(config: dict[str, Any]) -> list[str]:
+    """Nothing, as long as the file is in force."""
+    refused = config.get("refused")
+    if not refused:
+        return []
+    more = len(refused) - 1 + config["more"]
+    left_out = f", without {', '.join(config['left_out'])}" if config["left_out"] else ""
+    return [
+        f"config    NOT IN FORCE: the one from before guards{left_out}; doorctl check {config['file']}",
+        f"          {refused[0]}{f' (and {more} more)' if more else ''}",
     ]
 
 

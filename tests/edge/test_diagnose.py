@@ -40,6 +40,10 @@ CASES: dict[str, Facts] = {
     "DW-CONFIG-DIFFERS": replace(
         WELL, config_differs=("door.back: the file has it, doord does not",), config_written_us=NOW_US - HOUR_US
     ),
+    "DW-CONFIG-KEPT": make.with_daemon(
+        config_refused=("doorward.toml: mqtt.urk: unknown key", "doorward.toml: door.front: missing"),
+        left_out=("mqtt",),
+    ),
     "DW-CONFIG-TOUCHED": replace(WELL, config_written_us=NOW_US - 24 * HOUR_US + 1),
     "DW-CONFIG-WRITABLE": replace(WELL, files=(FileMode("/etc/doorward/doorward.toml", 0o666, False),)),
     "DW-SECRET-READABLE": replace(WELL, files=(FileMode("/etc/doorward/mqtt.password", 0o640, True, "doorward"),)),

@@ -1,0 +1,131 @@
+"""What becomes of a configuration that changed while doors are guarded, and of one that cannot be used at a start.
+
+One rule: a bad file changes nothing; what is in force is kept for the next start, and nobody waits for that disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edge.aside import aside
+from edge.changes import lock_facts
+from edge.messages import SYSTEM, Event, Subject
+from edge.problems import ConfigError
+from edge.settings import difference
+
+if TYPE_CHECKING:
+    from edge.changes import Locks
+    from edge.clock import Clock
+    from edge.command_desk import CommandDesk
+    from edge.config_source import ConfigSource
+    from edge.log import Log
+    from edge.messages import Actor, Json
+    from edge.notify import Notifier
+    from edge.orders import Keyring
+    from edge.outlets import Outlets
+    from edge.people import People
+    from edge.runner import Runner
+    from edge.settings import Settings
+    from edge.sync import Upstream
+
+LOG: Final = logging.getLogger("doord")
+
+
+class Host(Protocol):
+    """What the daemon lends."""
+
+    settings: Settings
+    clock: Clock
+    log: Log
+    runner: Runner
+    people: People
+    outlets: Outlets
+    upstream: Upstream | None
+    desk: CommandDesk
+    notifier: Notifier
+
+    def audit(self, before: Locks | None, actor: Actor) -> None:
+        """Record what the configuration in force changed at doors."""
+
+
+class Reloading:
+    """Takes over new configurations, one after the other."""
+
+    def __init__(self, host: Host, source: ConfigSource) -> None:
+        """`source` is where the configuration in force came from."""
+        self.source = source
+        self._host = host
+        self._one_at_a_time = asyncio.Lock()
+        self._unkept = False
+
+    async def started(self) -> None:
+        """Guarding. A configuration that is not its file's is a fault; one that is, is kept."""
+        if self.source.refused:
+            told = [str(problem) for problem in self.source.refused]
+            self._say(
+                "controller.fault", {"reason": told[0], "more": len(told) - 1, "left_out": [*self.source.left_out]}
+            )
+        else:
+            await self._keep()
+
+    async def reload(self, actor: Actor) -> Json:
+        """Apply what running doors can take over, as changes that this actor brought."""
+        async with self._one_at_a_time:
+            self._host.notifier.reloading()
+            try:
+                new, content = await asyncio.to_thread(self.source.read)
+                keyring = await self._host.desk.read_keys(new)
+            except ConfigError as error:
+                for problem in error.problems:
+                    LOG.warning("%s", problem)
+                return {"applied": [], "needs_restart": [], "errors": [str(problem) for problem in error.problems]}
+            finally:
+                self._host.notifier.ready()
+            answer = await self._take_over(new, keyring, actor)
+            mended = bool(self.source.refused)
+            self.source.accept(content)
+            if mended:
+                self._say("controller.fault_cleared", {"reason": None})
+            await self._keep()
+            return answer
+
+    async def _take_over(self, new: Settings, keyring: Keyring | None, actor: Actor) -> Json:
+        host = self._host
+        changes, before = difference(host.settings, new), lock_facts(host.settings)
+        for door in changes.doors:
+            host.runner.reload(changes.settings.doors[door])
+        host.settings = changes.settings
+        host.outlets.reload(changes.applied)
+        if host.upstream is not None:
+            host.upstream.settings_changed()
+        host.audit(before, actor)
+        applied = list(changes.applied)
+        if host.desk.obey(keyring, new) and not any(key.startswith("commands.") for key in applied):
+            applied.append("commands")  # what is in a file has changed
+        for key in applied:
+            LOG.info("%s applied", key)
+        for key in changes.restart:
+            LOG.warning("%s changed; it takes effect after systemctl restart doord", key)
+        version = host.people.keeper.in_force.version
+        errors: list[Json] = [*await host.people.keeper.reload(actor)]
+        if host.people.keeper.in_force.version != version:
+            applied.append("directory")
+        return {"applied": [*applied], "needs_restart": list(changes.restart), "errors": errors}
+
+    async def _keep(self) -> None:
+        """Nothing depends on it now; that it fails is said once."""
+        try:
+            await aside(self.source.keep, "configuration")
+        except OSError as error:
+            if not self._unkept:
+                LOG.error("%s: the configuration in force cannot be kept for the next start", error)  # noqa: TRY400 -- said, not traced
+            self._unkept = True
+        else:
+            self._unkept = False
+
+    def _say(self, kind: str, details: dict[str, Json]) -> None:
+        name = self.source.file.name
+        subject = Subject("configuration", name, name)
+        self._host.log.append([Event(kind, self._host.clock.now_ns(), subject, SYSTEM, details=details)])
