@@ -170,7 +170,7 @@ class Daemon:
             self._spawn(self.clock.watch(self._stepped, self._clock_changed), "clock")
             self._spawn(self._watchdog(), "watchdog")
             self.notifier.ready()
-            self._spawn(self._reloading.started(), "configuration", vital=False)
+            self._spawn(self._reloading.started(), "configuration")
             LOG.info("guarding %d doors; log %s", len(self.settings.doors), self.settings.log.path)
             await stop.wait()
         finally:
@@ -360,7 +360,7 @@ class Daemon:
 
     def dropped(self, what: str) -> None:
         """Something came from the broker that is of no use."""
-        self._desk.dropped(what)
+        self.desk.dropped(what)
 
     def upstream_refuses(self, reason: str | None) -> None:
         """One fault when the broker begins to refuse, one more record when it takes again."""
