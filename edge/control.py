@@ -1,7 +1,7 @@
 """The Unix socket: one JSON object a line, both ways, for those whom the kernel vouches for.
 
-One rule: who asks is what the kernel says (SO_PEERCRED); what the request says counts only from the
-local page's own user.
+One rule: whoever comes too often, asks too much, says nothing or does not read costs the others nothing. What is
+over a user's budget stays in the kernel's buffer; who finds no place is told so, and counted.
 """
 
 from __future__ import annotations
@@ -12,44 +12,40 @@ import grp
 import json
 import logging
 import os
-import pwd
 import socket
-import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from edge.messages import Actor
+from edge.control_peers import GROUP, LONGEST_LOGIN, WEB, Peer, Peers, RequestError, actor
+from edge.control_places import Places
+from edge.tasks import say_why
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
     from pathlib import Path
 
-    from edge.messages import Json
+    from edge.messages import Actor, Json
+
+__all__ = ["LONGEST_LOGIN", "WEB", "Control", "RequestError", "refuse_if_served"]
 
 LOG: Final = logging.getLogger(__name__)
 MAX_REQUEST_BYTES: Final = 64 * 1024
-MAX_CLIENTS: Final = 32
-"""More are turned away with a sentence; a technician's tool needs one."""
-GROUP: Final = "doorward"
-WEB_USER: Final = "doorweb"
-"""The user of the local page: speaks for whoever signed in there."""
-WEB: Final = "web:"
-"""What the ids of those who signed in there begin with."""
-LONGEST_LOGIN: Final = 100
+BACKLOG: Final = 128
+ARRIVALS_A_TURN: Final = 16
+"""Connections that are looked at before doors have their turn."""
+REST_S: Final = 0.005
+"""How long nobody new is looked at after somebody came too often."""
+NO_FILES_S: Final = 1.0
+"""... and after the system had no file left for us."""
+MOST_TURNED_AWAY: Final = 8
+"""Those at once who hear why there is no place for them; more are hung up on."""
+FIRST_S: Final = 60.0
+"""How long somebody may keep a place without a first request ..."""
 IDLE_S: Final = 600.0
+"""... and between two."""
 TURN_AWAY_S: Final = 1.0
 """How long one who may not ask has for his request before he is told so."""
 WRITE_S: Final = 10.0
 """A reader that takes nothing for this long is let go: nobody may make the daemon remember for him."""
-
-
-class RequestError(Exception):
-    """A request that cannot be served; `code` is stable, the text is for people."""
-
-    def __init__(self, code: str, message: str) -> None:
-        """As the client will read them."""
-        super().__init__(message)
-        self.code = code
 
 
 class Service(Protocol):
@@ -61,6 +57,9 @@ class Service(Protocol):
     def watch(self) -> AsyncIterator[Json]:
         """The live stream of `watch`."""
 
+    def dropped(self, what: str) -> None:
+        """A connection was one too many; `what` says whose, in one of few ways."""
+
 
 class Control:
     """Serves the socket until closed."""
@@ -69,8 +68,12 @@ class Control:
         """`path` is made with mode 0660 and, where it exists, the group `doorward`."""
         self._path = path
         self._service = service
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._rest: asyncio.TimerHandle | None = None
         self._clients: set[asyncio.Task[None]] = set()
+        self._turned_away = 0
+        self._places = Places()
+        self._peers = Peers(lambda: asyncio.get_running_loop().time())
 
     async def start(self) -> None:
         """Bind; a socket left by a dead daemon is replaced. Raises OSError when another daemon serves it."""
@@ -78,6 +81,7 @@ class Control:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.setblocking(False)
         mask = os.umask(0o117)
         try:
             listener.bind(str(self._path))
@@ -85,55 +89,122 @@ class Control:
             os.umask(mask)
         with contextlib.suppress(KeyError, PermissionError):
             os.chown(self._path, -1, grp.getgrnam(GROUP).gr_gid)
-        self._server = await asyncio.start_unix_server(self._client, sock=listener, limit=MAX_REQUEST_BYTES)
+        listener.listen(BACKLOG)
+        self._listener = listener
+        self._look()
 
     async def close(self) -> None:
         """Let every client go."""
-        if self._server is not None:
-            self._server.close()
-            for client in self._clients:
-                client.cancel()
-            await asyncio.gather(*self._clients, return_exceptions=True)
-            self._path.unlink(missing_ok=True)
+        if self._listener is None:
+            return
+        if self._rest is not None:
+            self._rest.cancel()
+        asyncio.get_running_loop().remove_reader(self._listener)
+        self._listener.close()
+        self._listener = None
+        await asyncio.sleep(0)  # those who came just now take up their connection
+        for client in self._clients:
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+        self._path.unlink(missing_ok=True)
 
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 -- asyncio runs every callback of start_unix_server in a task
-        self._clients.add(task)
-        try:
-            await self._serve(reader, writer)
-        except TimeoutError:
-            writer.transport.abort()  # closing would wait for a reader who does not read
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass
-        finally:
-            self._clients.discard(task)
-            writer.close()
+    # --- who comes -------------------------------------------------------------------------------------
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = _peer(writer.get_extra_info("socket"))
+    def _look(self) -> None:
+        """See who comes, from now on."""
+        self._rest = None
+        if self._listener is not None:
+            asyncio.get_running_loop().add_reader(self._listener, self._arrivals, self._listener)
+
+    def _pause(self, listener: socket.socket, for_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listener)
+        self._rest = loop.call_later(for_s, self._look)
+
+    def _arrivals(self, listener: socket.socket) -> None:
+        too_many = False
+        for _ in range(ARRIVALS_A_TURN):
+            try:
+                link, _ = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                break
+            except OSError as error:
+                LOG.error("nobody can come to the control socket for now: %s", error)  # noqa: TRY400 -- no mistake
+                self._pause(listener, NO_FILES_S)
+                return
+            if not self._arrived(link):
+                link.close()
+                too_many = True
+        if too_many:
+            self._pause(listener, REST_S)
+
+    def _arrived(self, link: socket.socket) -> bool:
+        """Take a connection up; False when there is not even time to say why not."""
+        loop = asyncio.get_running_loop()
+        peer = self._peers.of(link)
         if peer is None:
             text = f"only root, the daemon's own user and the group {GROUP} may ask"
-            await _turn_away(reader, writer, _error("not_allowed", text))
-            return
-        if len(self._clients) > MAX_CLIENTS:
-            text = f"{MAX_CLIENTS} clients are connected already; try again later"
-            await _turn_away(reader, writer, _error("busy", text))
-            return
+            return self._turn_away(link, "strangers", _error("not_allowed", text))
+        if not self._places.may_arrive(peer.uid, loop.time()):
+            self._service.dropped(f"connections of {peer}")
+            return False
+        if reason := self._places.sit(peer):
+            return self._turn_away(link, f"connections of {peer}", _error("busy", reason))
+        self._spawn(self._client(link, peer))
+        return True
+
+    def _turn_away(self, link: socket.socket, whose: str, answer: dict[str, Json]) -> bool:
+        self._service.dropped(whose)
+        if self._turned_away >= MOST_TURNED_AWAY:
+            return False
+        self._turned_away += 1
+        self._spawn(self._stranger(link, answer))
+        return True
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="client")
+        self._clients.add(task)
+        task.add_done_callback(self._clients.discard)
+        task.add_done_callback(say_why)
+
+    async def _stranger(self, link: socket.socket, answer: dict[str, Json]) -> None:
+        """Hear the request first: who is hung up on while he speaks may never read why."""
+        try:
+            async with _streams(link) as (reader, writer):
+                with contextlib.suppress(TimeoutError, ValueError):
+                    async with asyncio.timeout(TURN_AWAY_S):
+                        await reader.readline()
+                await _send(writer, answer)
+        finally:
+            self._turned_away -= 1
+
+    async def _client(self, link: socket.socket, peer: Peer) -> None:
+        try:
+            async with _streams(link) as (reader, writer):
+                await self._serve(peer, reader, writer)
+        finally:
+            self._places.leave(peer)
+
+    # --- what they ask ---------------------------------------------------------------------------------
+
+    async def _serve(self, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop, patience_s = asyncio.get_running_loop(), FIRST_S
         while True:
             try:
-                async with asyncio.timeout(IDLE_S):
+                async with asyncio.timeout(patience_s):
                     line = await reader.readline()
             except ValueError:
                 await _send(writer, _error("too_large", f"a request is one line of at most {MAX_REQUEST_BYTES} bytes"))
                 return
             if not line:
                 return
+            await asyncio.sleep(self._places.pause_s(peer, len(line), loop.time()))
             if not await self._answer(line, peer, reader, writer):
                 return
+            patience_s = IDLE_S
 
     async def _answer(
-        self, line: bytes, peer: _Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, line: bytes, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         try:
             body = json.loads(line)
@@ -147,7 +218,7 @@ class Control:
             await self._stream(reader, writer)
             return False
         try:
-            result = await self._service.request(op, body, _actor(peer, body))
+            result = await self._service.request(op, body, actor(peer, body))
         except RequestError as refused:
             await _send(writer, _error(refused.code, str(refused)))
         except Exception:  # our own mistake is no reason to hang up
@@ -187,12 +258,22 @@ def refuse_if_served(path: Path) -> None:
             raise OSError(f"another doord already serves {path}")
 
 
-async def _turn_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: dict[str, Json]) -> None:
-    """Hear the request first: who is hung up on while he speaks may never read why."""
-    with contextlib.suppress(TimeoutError, ValueError):
-        async with asyncio.timeout(TURN_AWAY_S):
-            await reader.readline()
-    await _send(writer, answer)
+@contextlib.asynccontextmanager
+async def _streams(link: socket.socket) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Talk over a connection, and hang up; whoever goes, is silent or does not read ends it, and that is no fault."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(sock=link, limit=MAX_REQUEST_BYTES)
+    except OSError:
+        link.close()
+        raise
+    try:
+        yield reader, writer
+    except TimeoutError:
+        writer.transport.abort()  # closing would wait for a reader who does not read
+    except (ConnectionError, asyncio.IncompleteReadError):
+        pass
+    finally:
+        writer.close()
 
 
 async def _send(writer: asyncio.StreamWriter, answer: dict[str, Json]) -> None:
@@ -203,53 +284,3 @@ async def _send(writer: asyncio.StreamWriter, answer: dict[str, Json]) -> None:
 
 def _error(code: str, message: str) -> dict[str, Json]:
     return {"ok": False, "code": code, "message": message}
-
-
-@dataclass(frozen=True, slots=True)
-class _Peer:
-    """Who the kernel says is at the other end."""
-
-    actor: Actor
-    speaks_for_others: bool
-    """May name in `as` who asked: the local page's user, and whoever could be anybody anyway."""
-
-
-def _actor(peer: _Peer, body: dict[str, Any]) -> Actor:
-    """Who asks: the peer, or whom it speaks for (`as`: `{"id", "name"}` of an account of the local page)."""
-    named = body.pop("as", None)
-    if named is None:
-        return peer.actor
-    if not peer.speaks_for_others:
-        raise RequestError("not_allowed", f"only the user {WEB_USER} may speak for others")
-    login, name = (named.get("id"), named.get("name")) if isinstance(named, dict) else (None, None)
-    if not isinstance(login, str) or not 0 < len(login) <= LONGEST_LOGIN or not isinstance(name, str | None):
-        raise RequestError(
-            "malformed", f'as: expected {{"id": 1 to {LONGEST_LOGIN} characters, "name": a text or null}}'
-        )
-    return Actor("operator", f"{WEB}{login}", name and name[:LONGEST_LOGIN])
-
-
-def _uid_of(name: str) -> int | None:
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
-        return None
-
-
-def _peer(peer: socket.socket) -> _Peer | None:
-    """Who is at the other end, or None when they may not ask."""
-    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _, uid, gid = struct.unpack("3i", raw)
-    try:
-        name = pwd.getpwuid(uid).pw_name
-        groups = os.getgrouplist(name, gid)
-    except KeyError:
-        name, groups = f"uid {uid}", [gid]
-    try:
-        allowed_gid = grp.getgrnam(GROUP).gr_gid
-    except KeyError:
-        allowed_gid = -1
-    trusted = uid in {0, os.geteuid(), _uid_of(WEB_USER)}
-    if trusted or allowed_gid in groups:
-        return _Peer(Actor("operator", f"uid:{uid}", name), trusted)
-    return None

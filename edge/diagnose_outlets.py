@@ -31,8 +31,8 @@ DOUBTFUL: Final = 0.05
 
 def diagnose_outlets(outlets: Outlets, now_us: int) -> Iterator[Finding]:
     """Everything that can be said about them."""
-    for part, why in outlets.failed:
-        yield finding("DW-PART-FAILED", why, about=part)
+    for part in outlets.failed:
+        yield finding("DW-PART-FAILED", part.why, about=part.name)
     for integration in outlets.integrations:
         yield from _integration(integration)
     for channel in outlets.channels:

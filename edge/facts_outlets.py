@@ -91,6 +91,14 @@ class Pulses:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part that doors do without, ended by a fault."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outlets:
     """All of them."""
 
@@ -101,8 +109,7 @@ class Outlets:
     boards: tuple[Board, ...] = ()
     lines: tuple[Line, ...] = ()
     pulses: tuple[Pulses, ...] = ()
-    failed: tuple[tuple[str, str], ...] = ()
-    """Parts that a fault has ended, and which fault."""
+    failed: tuple[Part, ...] = ()
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Outlets:
@@ -119,7 +126,7 @@ class Outlets:
             tuple(_board(name, unit, b) for name, facts in modbus for unit, b in facts.get("boards", {}).items()),
             tuple(_line(name, facts["line"]) for name, facts in modbus if "line" in facts),
             tuple(_pulses(point, one) for facts in wiegand for point, one in facts.get("readers", {}).items()),
-            tuple((str(part), str(why)) for part, why in answer.get("failed_parts", {}).items()),
+            tuple(Part(str(part), str(why)) for part, why in answer.get("failed_parts", {}).items()),
         )
 
 

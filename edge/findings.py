@@ -57,7 +57,7 @@ _SERVICE: Final = (
         "DW-SERVICE-SILENT",
         _F,
         "doord runs but does not answer on its socket",
-        ("it hangs, and the watchdog will restart it", "32 other clients are connected"),
+        ("it hangs, and the watchdog will restart it", "every place at the socket is taken: see docs/reliability.md"),
         "wait a minute and ask again; then journalctl -u doord -b",
     ),
     Kind(

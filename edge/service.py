@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkab
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from edge.allowances import Allowances
 from edge.control import LONGEST_LOGIN, WEB, RequestError
 from edge.directory import Directory
 from edge.export_desk import ExportDesk
 from edge.log import LogUnavailableError
-from edge.messages import Actor, CommandName, Event, Subject
+from edge.messages import SYSTEM, Actor, CommandName, Event, Subject
 from edge.policy import UNLOCK_S
 from edge.runner import SITE
 from edge.search_words import UnknownGroupError
 from edge.searches import Asked
+from edge.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 64
 """Records that are put into words before doors have their turn: less than a millisecond."""
+SOCKET: Final = Subject("control", "socket", "Control socket")
 
 
 class _Ask(BaseModel):
@@ -129,6 +132,8 @@ class Service:
     ) -> None:
         """Serves for as long as the host lives; `more` is what other parts serve of themselves."""
         self._host = host
+        self._allowances = Allowances(len(host.runner.doors))
+        self._tally = Tally(self._flooded)
         self._ops: dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] = {
             "status": self._status,
             "facts": self._facts,
@@ -156,12 +161,32 @@ class Service:
         serve = self._ops.get(op)
         if serve is None:
             raise RequestError("unknown_op", f"{op!r} is not served; expected one of watch, {', '.join(self._ops)}")
+        if op != "command":  # that is checked first: it counts by its doors
+            self._allow(op, "", actor)
         try:
             return await serve(body, actor)
         except ValidationError as error:
             raise RequestError("malformed", _sentence(op, error)) from None
         except LogUnavailableError as error:
             raise RequestError("log_unavailable", f"the log cannot be read now: {error}") from None
+
+    def dropped(self, what: str) -> None:
+        """See `edge.control.Service`."""
+        self._tally.count(what)
+
+    def _allow(self, op: str, kind: str, actor: Actor, amount: int = 1) -> None:
+        try:
+            self._allowances.spend(op, kind, actor.id, asyncio.get_running_loop().time(), amount)
+        except RequestError:
+            self.dropped(f"{kind or op} of {actor.name or actor.id}")
+            raise
+
+    def _flooded(self, counts: Mapping[str, int]) -> None:
+        total = sum(counts.values())
+        details: dict[str, Json] = {"reason": f"{total} connections or requests were too many", "refused": {**counts}}
+        now_ns = self._host.clock.now_ns()
+        event = Event("controller.fault", now_ns, SOCKET, SYSTEM, success=False, code="flooded", details=details)
+        self._host.log.append([event])
 
     async def _status(self, _body: dict[str, Any], _actor: Actor) -> Json:
         return self._host.status()
@@ -224,6 +249,7 @@ class Service:
             raise RequestError("unknown_door", f"no door {unknown[0]!r}; expected one of {', '.join(known)}")
         if ask.for_s is not None and ask.command is not CommandName.UNLOCK:
             raise RequestError("malformed", f"for_s goes with unlock, not with {ask.command}")
+        self._allow("command", ask.command, actor, len(wanted))
         command_id = f"local-{secrets.token_hex(8)}"
         outcomes = self._host.runner.command(ask.command, wanted, command_id=command_id, actor=actor, for_s=ask.for_s)
         return {"outcomes": {door: asdict(outcome) for door, outcome in outcomes.items()}}

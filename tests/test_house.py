@@ -163,14 +163,19 @@ ALLOWED = {
     "edge.command_desk": "edge.messages edge.command_refusals edge.log edge.orders edge.directory edge.problems "
     "edge.tasks edge.tokens",
     "edge.command_refusals": "edge.messages edge.budget edge.log edge.orders edge.tasks",
-    "edge.control": "edge.messages",
+    "edge.control_peers": "edge.messages",
+    "edge.control_places": "edge.budget edge.control_peers",
+    "edge.control": "edge.control_peers edge.control_places edge.tasks",
+    "edge.tally": "",
+    "edge.allowances": "edge.budget edge.control_peers",
     "edge.search_words": "edge.directory edge.log_filters",
     "edge.searches": "edge.directory edge.log_filters edge.search_words",
     "edge.report_file": "",
     "edge.reports": "edge.messages edge.searches",
     "edge.report_runner": "edge.messages edge.export_desk edge.log_walk edge.report_file edge.reports edge.search*",
     "edge.export_desk": "edge.messages edge.control edge.search*",
-    "edge.service": "edge.messages edge.control edge.export_desk edge.log edge.log_query edge.policy edge.runner "
+    "edge.service": "edge.allowances edge.tally "
+    "edge.messages edge.control edge.export_desk edge.log edge.log_query edge.policy edge.runner "
     "edge.directory edge.schedule edge.search*",
     "edge.status": "edge edge.messages",
     "edge.watchers": "",

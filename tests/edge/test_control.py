@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import json
 import socket
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge import control
-from edge.control import MAX_CLIENTS, MAX_REQUEST_BYTES, WRITE_S, Control
+from edge import control_peers
+from edge.control import BACKLOG, FIRST_S, MAX_REQUEST_BYTES, MOST_TURNED_AWAY, WRITE_S, Control
+from edge.control_peers import Kind, Peer, Peers
+from edge.control_places import ARRIVALS_AT_ONCE, BYTES_AT_ONCE, OF_ONE, PLACES, REQUESTS_AT_ONCE, Places
 from edge.messages import Actor
 from tests.support import virtual
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
     from edge.messages import Json
 
+CAME: list[asyncio.StreamWriter] = []
+"""Whoever came by `Casting`; they are hung up on at the end."""
 PING = b'{"op": "ping"}\n'
 
 
@@ -30,6 +35,10 @@ class Echo:
     def __init__(self) -> None:
         self.served = 0
         self.streams = 0
+        self.too_many: Counter[str] = Counter()
+
+    def dropped(self, what: str) -> None:
+        self.too_many[what] += 1
 
     async def request(self, op: str, _body: dict[str, Any], actor: Actor) -> Json:
         if op == "break":
@@ -57,6 +66,8 @@ def serve(tmp_path: Path, script: Callable[[Path, Echo, Control], Coroutine[Any,
         try:
             await script(path, echo, served)
         finally:
+            while CAME:
+                await hang_up(CAME.pop())
             await served.close()
         assert not path.exists()
         assert echo.streams == 0
@@ -134,7 +145,7 @@ def test_a_client_that_never_reads_is_let_go_and_costs_nothing_more(tmp_path: Pa
 
 @pytest.mark.parametrize("waits_s", [0.0, 0.3])
 def test_who_may_not_ask_can_read_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits_s: float) -> None:
-    monkeypatch.setattr(control, "_peer", lambda _peer: None)
+    monkeypatch.setattr(Peers, "of", lambda _self, _link: None)
 
     async def script(path: Path, echo: Echo, _control: Control) -> None:
         reader, writer = await asyncio.open_unix_connection(str(path))
@@ -150,22 +161,119 @@ def test_who_may_not_ask_can_read_why(tmp_path: Path, monkeypatch: pytest.Monkey
     serve(tmp_path, script)
 
 
-def test_one_client_too_many_is_told_and_place_is_made_again(tmp_path: Path) -> None:
+EVE, ADA, ROOT = (
+    Peer(1234, Kind.GROUP, Actor("operator", "uid:1234", "eve")),
+    Peer(1235, Kind.GROUP, Actor("operator", "uid:1235", "ada")),
+    Peer(0, Kind.ROOT, Actor("operator", "uid:0", "root")),
+)
+
+
+class Casting:
+    """Decides who comes next: everybody in a test is the same user to the kernel."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.next = EVE
+        monkeypatch.setattr(Peers, "of", lambda _self, _link: self.next)
+
+    async def come(self, path: Path, peer: Peer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        self.next = peer
+        streams = await asyncio.open_unix_connection(str(path))
+        CAME.append(streams[1])
+        await asyncio.sleep(0.01)
+        return streams
+
+
+async def ping(streams: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> Any:
+    streams[1].write(PING)
+    answer = await read(streams[0])
+    return answer.get("result") or answer.get("code")
+
+
+def test_who_takes_every_place_takes_only_his_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(path: Path, echo: Echo, _control: Control) -> None:
+        cast = Casting(monkeypatch)
+        seated = [await cast.come(path, EVE) for _ in range(OF_ONE[Kind.GROUP])]
+        assert [await ping(one) for one in seated] == ["uid:1234"] * len(seated)
+        rest = [await cast.come(path, EVE) for _ in range(MOST_TURNED_AWAY)]
+        hung_up, _ = await cast.come(path, EVE)
+        assert await hung_up.read() == b"", "not even time to say why"
+        assert await ping(rest[0]) == "busy"
+        for peer in (ADA, ROOT):
+            assert await ping(await cast.come(path, peer)) == peer.actor.id
+        assert echo.too_many == {"connections of eve (uid:1234)": MOST_TURNED_AWAY + 1}
+        await hang_up(seated[0][1])
+        await asyncio.sleep(0.01)
+        assert await ping(await cast.come(path, EVE)) == "uid:1234"
+
+    serve(tmp_path, script)
+
+
+def test_the_whole_group_leaves_root_and_the_page_their_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def script(path: Path, _echo: Echo, _control: Control) -> None:
-        seated = [await asyncio.open_unix_connection(str(path)) for _ in range(MAX_CLIENTS)]
-        for reader, writer in seated:
-            writer.write(PING)
-            assert (await read(reader))["ok"]
-        reader, writer = await asyncio.open_unix_connection(str(path))
-        writer.write(PING)
-        assert (await read(reader))["code"] == "busy"
+        cast = Casting(monkeypatch)
+        seated = []
+        for number in range(PLACES[Kind.GROUP]):
+            uid = 2000 + number
+            seated.append(await cast.come(path, Peer(uid, Kind.GROUP, Actor("operator", f"uid:{uid}", f"u{number}"))))
+        assert await ping(await cast.come(path, ADA)) == "busy"
+        page = Peer(99, Kind.PAGE, Actor("operator", "uid:99", "doorweb"))
+        assert [await ping(await cast.come(path, peer)) for peer in (ROOT, page)] == ["uid:0", "uid:99"]
+
+    serve(tmp_path, script)
+
+
+def test_who_connects_without_end_is_hung_up_on_and_the_others_are_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(path: Path, echo: Echo, control_: Control) -> None:
+        cast = Casting(monkeypatch)
+        for _ in range(ARRIVALS_AT_ONCE // BACKLOG + 2):
+            storm = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(BACKLOG)]
+            for one in storm:
+                one.setblocking(False)
+                one.connect(str(path))
+            await asyncio.sleep(0.1)
+            for one in storm:
+                one.close()
+        assert echo.too_many.total() > BACKLOG
+        assert len(control_._clients) <= OF_ONE[Kind.GROUP] + MOST_TURNED_AWAY
+        assert await ping(await cast.come(path, ADA)) == "uid:1235"
+
+    serve(tmp_path, script)
+
+
+def test_who_asks_without_end_waits_and_the_others_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(path: Path, echo: Echo, _control: Control) -> None:
+        loop, cast = asyncio.get_running_loop(), Casting(monkeypatch)
+        reader, writer = await cast.come(path, EVE)
+        writer.write(PING * (REQUESTS_AT_ONCE + 500))
+        await asyncio.sleep(1)
+        assert REQUESTS_AT_ONCE <= echo.served <= REQUESTS_AT_ONCE + 110
+        other, at_s = await cast.come(path, ADA), loop.time()
+        assert await ping(other) == "uid:1235"
+        assert loop.time() - at_s < 0.1
+        for _ in range(REQUESTS_AT_ONCE + 500):
+            assert (await read(reader))["ok"], "nothing was dropped"
         await hang_up(writer)
-        for _, one in seated:
-            await hang_up(one)
-        await asyncio.sleep(2)
+
+    serve(tmp_path, script)
+
+
+def test_large_requests_count_for_more() -> None:
+    places = Places()
+    assert places.pause_s(EVE, BYTES_AT_ONCE, 0.0) == 0.0
+    assert places.pause_s(EVE, MAX_REQUEST_BYTES, 0.0) > 0.0
+    assert places.pause_s(ADA, MAX_REQUEST_BYTES, 0.0) == 0.0
+
+
+def test_who_says_nothing_loses_his_place(tmp_path: Path) -> None:
+    async def script(path: Path, _echo: Echo, control_: Control) -> None:
         reader, writer = await asyncio.open_unix_connection(str(path))
-        writer.write(PING)
-        assert (await read(reader))["ok"]
+        writer.write(PING[:-1])
+        assert await reader.read() == b""
+        await asyncio.sleep(0.01)
+        assert asyncio.get_running_loop().time() >= 1000 + FIRST_S
+        assert not control_._clients
         await hang_up(writer)
 
     serve(tmp_path, script)
@@ -195,7 +303,7 @@ def test_a_mistake_of_ours_is_answered_and_others_are_served(tmp_path: Path) -> 
 def test_who_asks_is_what_the_kernel_says() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with ours, theirs:
-        peer = control._peer(ours)
+        peer = Peers(lambda: 0.0).of(ours)
         assert peer is not None
         assert peer.actor.id.startswith("uid:")
 
@@ -213,8 +321,7 @@ def test_only_the_page_speaks_for_others(tmp_path: Path, monkeypatch: pytest.Mon
         assert (await ask(path, ada))["result"] == "web:ada"
         for nonsense in ({"id": ""}, {"id": 7}, "ada", {"id": "a" * 101}, {"id": "a", "name": 3}):
             assert (await ask(path, nonsense))["code"] == "malformed"
-        peer = control._Peer(Actor("operator", "uid:1234", "eve"), speaks_for_others=False)
-        monkeypatch.setattr(control, "_peer", lambda _peer: peer)
+        monkeypatch.setattr(Peers, "of", lambda _self, _link: EVE)
         assert (await ask(path, ada))["code"] == "not_allowed"
         assert (await ask(path, None))["result"] == "uid:1234"
 
@@ -228,19 +335,36 @@ def test_only_the_page_speaks_for_others(tmp_path: Path, monkeypatch: pytest.Mon
 def test_root_ourselves_the_page_and_the_group_may_ask(
     monkeypatch: pytest.MonkeyPatch, uid: int, groups: list[int] | None, trusted: bool | None
 ) -> None:
-    class Peer:
+    class Link:
         def getsockopt(self, *_args: int) -> bytes:
-            return control.struct.pack("3i", 1, uid, uid)
+            return control_peers.struct.pack("3i", 1, uid, uid)
 
     def getpwuid(_uid: int) -> Any:
         if groups is None:
             raise KeyError(uid)
         return type("Entry", (), {"pw_name": "ada"})
 
-    monkeypatch.setattr(control.pwd, "getpwuid", getpwuid)
-    monkeypatch.setattr(control.pwd, "getpwnam", lambda _name: type("Entry", (), {"pw_uid": 99}))
-    monkeypatch.setattr(control.os, "getgrouplist", lambda _name, _gid: groups)
-    monkeypatch.setattr(control.grp, "getgrnam", lambda _name: type("Entry", (), {"gr_gid": 77}))
-    monkeypatch.setattr(control.os, "geteuid", lambda: 9)
-    peer = control._peer(Peer())  # type: ignore[arg-type]
+    monkeypatch.setattr(control_peers.pwd, "getpwuid", getpwuid)
+    monkeypatch.setattr(control_peers.pwd, "getpwnam", lambda _name: type("Entry", (), {"pw_uid": 99}))
+    monkeypatch.setattr(control_peers.os, "getgrouplist", lambda _name, _gid: groups)
+    monkeypatch.setattr(control_peers.grp, "getgrnam", lambda _name: type("Entry", (), {"gr_gid": 77}))
+    monkeypatch.setattr(control_peers.os, "geteuid", lambda: 9)
+    peer = Peers(lambda: 0.0).of(Link())  # type: ignore[arg-type]
     assert (None if peer is None else peer.speaks_for_others) is trusted
+
+
+def test_a_user_is_looked_up_once_in_a_while_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def looked_up(uid: int, _gid: int) -> Peer:
+        asked.append(uid)
+        return EVE
+
+    monkeypatch.setattr(control_peers, "_looked_up", looked_up)
+    times = iter((0.0, 1.0, control_peers.KNOWN_S, control_peers.KNOWN_S + 1))
+    peers = Peers(lambda: next(times))
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with ours, theirs:
+        for _ in range(4):
+            assert peers.of(ours) is EVE
+    assert len(asked) == 2

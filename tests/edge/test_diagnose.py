@@ -17,7 +17,7 @@ from drivers.wiegand_reader import STALE
 from edge.cli.diagnose import lines, looked_at, verdict
 from edge.diagnose import diagnose
 from edge.facts import LONGEST, Boot, Daemon, Device, Disk, Driver, Facts, FileMode, Input, Machine, Service, Socket
-from edge.facts_outlets import THROWN_AWAY, Alert, Board, Camera, Channel, Integration, Line, Pulses
+from edge.facts_outlets import THROWN_AWAY, Alert, Board, Camera, Channel, Integration, Line, Part, Pulses
 from edge.findings import KINDS
 from tests.support import facts as make
 from tests.support.facts import HOUR_US, NOW_US, S_US, WELL
@@ -101,6 +101,7 @@ CASES: dict[str, Facts] = {
     ),
     "DW-BROKER-FLAPS": make.with_upstream(reconnects=150),
     "DW-BACKLOG": make.with_upstream(backlog=1_000),
+    "DW-PART-FAILED": make.with_outlets(failed=(Part("alerts", "KeyError: 'forced'"),)),
     "DW-INTEGRATION-DISABLED": make.with_outlets(
         integrations=(Integration("pager", "disabled", 40, 20, "1000 tries in a row failed: it answers 500"),)
     ),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge.control import MAX_REQUEST_BYTES
+from edge.allowances import ALLOWANCES, FOR_DOORS, MOST_KNOWN, Allowances
+from edge.control import MAX_REQUEST_BYTES, RequestError
 from tests.support.house import House, live, write_config
 
 if TYPE_CHECKING:
@@ -86,3 +87,50 @@ def test_watching_shows_the_status_first_and_then_every_record(tmp_path: Path) -
         await writer.wait_closed()
 
     live(write_config(tmp_path), script)
+
+
+def test_nobody_writes_the_history_away_over_the_socket_and_everybody_can_still_lock_down(tmp_path: Path) -> None:
+    async def script(house: House) -> None:
+        answers = []
+        for _ in range(FOR_DOORS.at_once + 20 + 30):
+            try:
+                await house.request("command", command="block", door="front")
+                answers.append("")
+            except RequestError as error:
+                answers.append(error.code)
+        assert answers == [""] * (FOR_DOORS.at_once + 20) + ["too_many"] * 30
+        await house.request("command", command="lock_down", door="front")
+        with pytest.raises(RequestError, match="try again in 5 s"):
+            await house.request("command", command="block", door="front")
+        await asyncio.sleep(61)
+        await house.request("command", command="block", door="front")
+
+    house = live(write_config(tmp_path), script)
+    told = house.last("controller.fault")
+    assert (told.code, told.object.id) == ("flooded", "socket")
+    assert list(told.details["refused"].values()) == [31]  # type: ignore[union-attr]  # a mapping, as it is written
+    assert [record.event.type for record in house.records].count("controller.fault") == 1
+
+
+def test_reports_and_everything_else_that_is_recorded_have_a_budget_of_each_person() -> None:
+    allowances = Allowances(doors=4)
+    for op, allowance in ALLOWANCES.items():
+        at_once = allowance.at_once + (80 if op == "command" else 0)
+        for _ in range(at_once):
+            allowances.spend(op, "", "uid:1234", 0.0)
+        with pytest.raises(RequestError):
+            allowances.spend(op, "", "uid:1234", 0.0)
+        allowances.spend(op, "", "uid:1235", 0.0)
+        allowances.spend(op, "", "uid:1234", 60.0 / allowance.a_minute)
+    allowances.spend("status", "", "uid:1234", 0.0)
+    for number in range(2 * MOST_KNOWN):
+        allowances.spend("export", "", f"web:{number}", 0.0)
+    assert len(allowances._budgets) == MOST_KNOWN
+
+
+def test_a_command_for_many_doors_counts_as_many() -> None:
+    allowances = Allowances(doors=100)
+    for _ in range(22):
+        allowances.spend("command", "block", "web:ada", 0.0, 100)
+    with pytest.raises(RequestError, match="try again in"):
+        allowances.spend("command", "block", "web:ada", 300.0)
