@@ -1,4 +1,4 @@
-"""`make demo`: doord with four simulated doors, a broker and a page of its own, a little traffic, and what arrives.
+"""`make demo`: doord with four simulated doors, a broker and a page of its own, a little traffic, and the outcome.
 
 One rule: everything lives in one temporary folder and ends with Ctrl-C.
 """
@@ -20,63 +20,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.client import Client, Refused, Unreachable
+from edge.cli.client import Client, Unreachable
 from edge.cli.text import event_line, say
+from edge.demo_story import act, summary, to_try
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 CONFIG: Final = Path(__file__).parents[1] / "config" / "simulated.toml"
 READY_WITHIN_S: Final = 20.0
-SCRIPT: Final[tuple[tuple[str, tuple[tuple[str, ...] | float, ...]], ...]] = (
-    (
-        "Ada comes in with her card, and shows a visitor out",
-        (
-            *(("sim", "front", "card", "0:1001"), 0.5, ("sim", "front", "open"), 1.5, ("sim", "front", "close"), 1.0),
-            *(("sim", "front", "rex"), 0.5, ("sim", "front", "open"), 1.5, ("sim", "front", "close")),
-        ),
-    ),
-    (
-        "a stranger's card, one that was lost, and one of a member who is disabled",
-        (
-            *(("sim", "back", "card", "12:7777"), 0.5),
-            *(("sim", "back", "card", "0:1004"), 0.5),
-            *(("sim", "back", "card", "0:1003"), 0.5),
-        ),
-    ),
-    (
-        "the server room wants card and PIN: a wrong one, then the right one",
-        (
-            *(("sim", "server-room", "card", "0:1001 pin 1111"), 1.0),
-            *(("sim", "server-room", "card", "0:1001 pin 2580"), 1.0),
-            *(("sim", "server-room", "open"), 1.5, ("sim", "server-room", "close")),
-        ),
-    ),
-    (
-        "an operator lets somebody in at the back",
-        (("unlock", "back"), 1.0, ("sim", "back", "open"), 2.0, ("sim", "back", "close")),
-    ),
-    ("the server room is levered open", (("sim", "server-room", "open"), 2.5, ("sim", "server-room", "close"))),
-    (
-        "somebody is let into the server room and props it open",
-        (("unlock", "server-room"), 0.5, ("sim", "server-room", "open"), 6.0, ("sim", "server-room", "close")),
-    ),
-    ("the garage is unlocked, and nobody comes", (("unlock", "garage"), 4.5)),
-    ("a cable is cut, and mended", (("sim", "garage", "cut"), 1.5, ("sim", "garage", "mend"), 0.5)),
-    (
-        "lockdown: everybody is refused, exits work",
-        (
-            ("lock_down", "front"),
-            0.5,
-            ("unlock", "front"),
-            0.5,
-            ("sim", "front", "rex"),
-            1.0,
-            ("cancel_lockdown", "front"),
-        ),
-    ),
-)
-"""What happens, in a circle: a title, then actions and pauses in seconds."""
+LOOK_S: Final = 1.0
+RULE: Final = "=" * 72
 
 
 def main() -> int:
@@ -84,40 +38,29 @@ def main() -> int:
     # Ctrl-C reaches the whole group at once; the children are ended in order instead, by us.
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doorward-demo-")))
-        broker = find_broker()
-        port = free_port()
-        if broker is None:
-            say("there is no mosquitto here, so the log alone is shown (sudo apt-get install mosquitto)")
-        else:
-            (folder / "broker.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
-            stack.enter_context(child([broker, "-c", str(folder / "broker.conf")], folder / "broker.log"))
-            wait_for(lambda: socket.create_connection(("127.0.0.1", port), 1).close(), "the broker", folder)
-        config = write_config(folder, None if broker is None else port)
-        subscriber = None if broker is None else Subscriber(port)
+        port, broker = start_broker(stack, folder)
+        config = write_config(folder, port)
+        subscriber = None if port is None else Subscriber(port)
         stack.enter_context(child([sys.executable, "-m", "edge.doord", "--config", str(config)], folder / "doord.log"))
         control = folder / "doord.sock"
         wait_for(lambda: directory_of(control), "doord", folder)
-        say(f"doord guards four simulated doors; try: DOORWARD_SOCKET={control} .venv/bin/doorctl watch")
-        show_page(stack, folder, control)
-        say(
-            "every line below was read back from the broker" if subscriber else "every line below was read from the log"
-        )
-        say("Ctrl-C ends it")
-        say()
-        found = directory_of(control)
-        say(f"the directory has {found['users']} users with {found['cards']} cards (doorctl events --class audit)")
+        introduce(start_page(stack, folder, control), control, subscriber)
         shown = threading.Thread(target=show, args=(subscriber, control), daemon=True)
         shown.start()
         try:
+            act(control)
+            block([*summary(control), "", *to_try(control, broker), "", "Ctrl-C ends it."])
             while True:
-                act(control)
+                directory_of(control)
+                time.sleep(LOOK_S)
         except Unreachable as error:
             for line in (str(error), *(folder / "doord.log").read_text().splitlines()):
                 say(line)
             return 1
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of them running
-            say()
+            with contextlib.suppress(Unreachable):
+                block(summary(control))
             say("the doors are locked, the log is written, all is ended")
         finally:
             if subscriber is not None:
@@ -125,13 +68,50 @@ def main() -> int:
     return 0
 
 
-def show_page(stack: contextlib.ExitStack, folder: Path, control: Path) -> None:
-    """The local page beside it, for one who may do everything; nothing where it is not installed."""
+def start_broker(stack: contextlib.ExitStack, folder: Path) -> tuple[int | None, int | None]:
+    """Its port and its process; None where there is no mosquitto."""
+    program = find_broker()
+    if program is None:
+        say("there is no mosquitto here, so the log alone is shown (sudo apt-get install mosquitto)")
+        return None, None
+    port = free_port()
+    (folder / "broker.conf").write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+    process = stack.enter_context(child([program, "-c", str(folder / "broker.conf")], folder / "broker.log"))
+    wait_for(lambda: socket.create_connection(("127.0.0.1", port), 1).close(), "the broker", folder)
+    return port, process.pid
+
+
+def introduce(page: list[str], control: Path, subscriber: Subscriber | None) -> None:
+    """What there is, before anything happens."""
+    with Client(control) as client:
+        status = client.ask("status")
+    people = status["directory"]
+    block(
+        [
+            f"doord guards four simulated doors, for {people['users']} people with {people['cards']} cards",
+            *page,
+            f"socket   {control}",
+        ]
+    )
+    if status["clock"]["quality"] == "unsynced":
+        say("nobody vouches for this computer's clock: the records say so (doorctl diagnose)")
+    say(f"every line below was read {'back from the broker' if subscriber else 'from the log'}; Ctrl-C ends it")
+    say()
+
+
+def block(lines: Sequence[str]) -> None:
+    """What nobody should overlook."""
+    for line in (RULE, *lines, RULE):
+        say(line)
+    sys.stdout.flush()
+
+
+def start_page(stack: contextlib.ExitStack, folder: Path, control: Path) -> list[str]:
+    """Start the local page, for one who may do everything: what to tell of it."""
     try:
         from edge.web import accounts  # noqa: PLC0415 -- argon2 is there only where the page is
     except ModuleNotFoundError as error:
-        say(f"the local page is not installed here: no {error.name}")
-        return
+        return [f"page     not installed here: no {error.name}"]
     port, password = free_port(), secrets.token_urlsafe(9)
     account = accounts.Account("demo", accounts.Role.OPERATOR, accounts.hashed(password))
     accounts.save(folder / "accounts.json", {account.name: account})
@@ -142,23 +122,7 @@ def show_page(stack: contextlib.ExitStack, folder: Path, control: Path) -> None:
     config.write_text((folder / "doorward.toml").read_text() + web)
     stack.enter_context(child([sys.executable, "-m", "edge.web", "--config", str(config)], folder / "doorweb.log"))
     wait_for(lambda: socket.create_connection(("127.0.0.1", port), 1).close(), "doorweb", folder)
-    say(f"the local page is at http://127.0.0.1:{port}, for {account.name} with the password {password}")
-
-
-def act(control: Path) -> None:
-    """Once around the script."""
-    for title, actions in SCRIPT:
-        say(f"--- {title}")
-        for action in actions:
-            if isinstance(action, float):
-                time.sleep(action)
-                continue
-            with Client(control) as client, contextlib.suppress(Refused):
-                if action[0] == "sim":
-                    client.ask("sim", door=action[1], action=action[2], argument=" ".join(action[3:]) or None)
-                else:
-                    client.ask("command", command=action[0], door=action[1])
-        time.sleep(1.0)
+    return [f"page     http://127.0.0.1:{port}", f"account  {account.name}", f"password {password}"]
 
 
 def directory_of(control: Path) -> dict[str, object]:
@@ -237,12 +201,12 @@ def write_config(folder: Path, port: int | None) -> Path:
 
 
 @contextlib.contextmanager
-def child(command: Sequence[str], log: Path) -> Iterator[None]:
+def child(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A program in a session of its own, so that Ctrl-C does not reach it; ended in good order."""
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)  # noqa: S603 -- our own words
         try:
-            yield
+            yield process
         finally:
             process.send_signal(signal.SIGTERM)
             try:

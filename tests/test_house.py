@@ -187,7 +187,8 @@ ALLOWED = {
     "edge.facts": "edge edge.facts_outlets edge.messages edge.clock edge.config edge.problems edge.settings "
     "edge.log_* edge.findings",
     "edge.provision": "edge.config edge.problems",
-    "edge.demo": "edge.cli.* edge.web edge.web.accounts",
+    "edge.demo": "edge.cli.* edge.demo_story edge.web edge.web.accounts",
+    "edge.demo_story": "edge.cli.*",
     "edge.cli": "edge edge.cli.*",
     "edge.cli.web": "edge edge.cli.* edge.config edge.problems edge.web.accounts",
     "edge.cli.sign": "edge.cli.text edge.claims edge.order_shape edge.tokens",
@@ -265,7 +266,7 @@ READS_CLOCKS = {
     "edge/notify.py": "the default of an argument: systemd wants its own clock in a reload, nothing is decided by it",
     "drivers/gpio_factory.py": "gpiozero asks a factory for its ticks",
     "drivers/wiegand_lines.py": "compares the clock that stamps edges with the boot clock",
-    "edge/demo.py": "waits for programs to get ready, has no doors of its own",
+    "edge/demo*.py": "waits for programs to get ready, has no doors of its own",
     "edge/cli/*.py": "shows the time of day to people and waits for them",
 }
 CLOCKS = re.compile(
