@@ -1,35 +1,40 @@
 """Alerts by e-mail: one plain message for each, over TLS or not at all.
 
 One rule: what stands in a record is data. It never makes a header, and a password never leaves for a
-server whose certificate was not verified. RFC 5321, 3207 (STARTTLS), 8314 (TLS from the start).
+server whose certificate was not verified. RFC 5321, 5322, 3207 (STARTTLS), 8314 (TLS from the start).
 """
 
 from __future__ import annotations
 
+import asyncio
 import smtplib
 import ssl
-from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
 from edge.alerts import Kind
 from edge.aside import aside
 from edge.delivery_errors import DeliveryError, RefusedError
+from edge.local_time import local
+from edge.mail_conversation import WITHIN_S, Conversation
 from edge.secret_files import secret_in
 from edge.trust import believing, why_refused
 from edge.wire import rfc3339
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
     from pathlib import Path
 
     from edge.alert_policies import Policy
     from edge.alerts import Notice
     from edge.wire import Identity
 
-TIMEOUT_S: Final = 10.0
-"""For each step of the conversation."""
+LATE_S: Final = 7 * 86_400
+"""Further from the moment of sending a calendar cannot be trusted that says when it happened."""
 LONGEST_SUBJECT: Final = 150
 _PERMANENT: Final = 5
 """RFC 5321, 4.2.1: a reply that begins so will be the same the next time."""
@@ -68,7 +73,7 @@ class Mailer:
             raise RefusedError(f"no e-mail can be made of it: {type(error).__name__}: {error}", final=True) from error
         host = self.server.host
         try:
-            await aside(lambda: self._send(message), "mail")
+            await self._send(message)
         except DeliveryError:
             raise
         except smtplib.SMTPResponseException as error:
@@ -88,32 +93,26 @@ class Mailer:
         except ValueError as error:
             raise DeliveryError(f"{host}: {error}") from error
 
-    def _send(self, message: EmailMessage) -> None:
-        server = self.server
-        context = believing(server.ca_file, strict=server.tls_strict)
-        password = None if server.password_file is None else secret_in(server.password_file)
-        if server.tls == "tls":
-            link: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_S, context=context)
-        else:
-            link = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_S)
+    async def _send(self, message: EmailMessage) -> None:
+        server, begun = self.server, list[Conversation]()
+
+        def hold() -> None:
+            context = believing(server.ca_file, strict=server.tls_strict)
+            password = None if server.password_file is None else secret_in(server.password_file)
+            begun.append(Conversation(server.host, server.port, tls=server.tls, context=context))
+            begun[0].hold(message, server.username, password)
+
         try:
-            if server.tls != "tls":
-                link.starttls(context=context)
-            if server.username is not None and password is not None:
-                _log_in(link, server.username, password)
-            link.send_message(message)
-        finally:
-            with suppress(OSError):
-                link.quit()
-            link.close()
-
-
-def _log_in(link: smtplib.SMTP, username: str, password: str) -> None:
-    """Raises OSError."""
-    try:
-        link.login(username, password)
-    except ValueError:  # its text may hold a piece of the password
-        raise DeliveryError("the user name and the password for the mail server must be of ASCII characters") from None
+            async with asyncio.timeout(WITHIN_S) as limit:
+                await aside(hold, "mail")
+        except TimeoutError:
+            if limit.expired():
+                text = f"{server.host}: the conversation took longer than {WITHIN_S:.0f} s"
+                raise DeliveryError(text) from None
+            raise
+        finally:  # a thread that nobody waits for any more is not left to the server's mercy
+            for conversation in begun:
+                conversation.end()
 
 
 def recipients(notice: Notice, policy: Policy) -> tuple[str, ...]:
@@ -122,8 +121,19 @@ def recipients(notice: Notice, policy: Policy) -> tuple[str, ...]:
     return actions.email or notice.to
 
 
-def mail(notice: Notice, policy: Policy, identity: Identity, sender: str, left_out: int) -> EmailMessage:
-    """The message of a notice; the same notice has the same Message-ID, however often it is sent."""
+def mail(  # noqa: PLR0913, PLR0917 -- what a message is about, and what its reader has to know
+    notice: Notice,
+    policy: Policy,
+    identity: Identity,
+    sender: str,
+    left_out: int,
+    zone: tzinfo = UTC,
+    now_us: int | None = None,
+) -> EmailMessage:
+    """The message of a notice; the same notice has the same Message-ID, however often it is sent.
+
+    It is dated when it happened; if that is far from `now_us`, our calendar was wrong once, and the message is of now.
+    """
     message = EmailMessage(policy=SMTP)
     what = {Kind.RAISED: "", Kind.REPEATED: "Again: ", Kind.ESCALATED: "Nobody has answered: "}[notice.kind]
     plain = "".join(c if c.isprintable() else " " for c in notice.message)
@@ -131,6 +141,7 @@ def mail(notice: Notice, policy: Policy, identity: Identity, sender: str, left_o
     message["From"] = sender
     message["To"] = ", ".join(recipients(notice, policy))
     message["Subject"] = f"[{policy.severity}] {what}{plain}"[:LONGEST_SUBJECT]
+    message["Date"] = format_datetime(datetime.fromtimestamp(_dated_us(notice, now_us) // 1_000_000, zone))
     message["Message-ID"] = f"<{notice.id}.{identity.epoch}@{identity.controller}.{identity.site}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notices in return
     lines = [
@@ -139,7 +150,7 @@ def mail(notice: Notice, policy: Policy, identity: Identity, sender: str, left_o
         f"Alert:      {notice.alert} ({policy.name})",
         f"Controller: {identity.controller} at {identity.site}",
         f"Door:       {notice.door or '-'}",
-        f"Happened:   {rfc3339(notice.time_us)}",
+        f"Happened:   {local(notice.time_us, zone)} ({rfc3339(notice.time_us)})",
         f"Times:      {notice.count}",
     ]
     if left_out:
@@ -147,3 +158,8 @@ def mail(notice: Notice, policy: Policy, identity: Identity, sender: str, left_o
     lines += ["", f"To answer it: doorctl acknowledge {notice.alert}", ""]
     message.set_content("\n".join(lines))
     return message
+
+
+def _dated_us(notice: Notice, now_us: int | None) -> int:
+    near = now_us is None or abs(now_us - notice.time_us) <= LATE_S * 1_000_000
+    return notice.time_us if near or now_us is None else now_us

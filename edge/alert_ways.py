@@ -5,6 +5,7 @@ One rule: a message is a CloudEvent, but none of the log: it tells of records an
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from edge.alert_policies import EMAIL, MQTT, WEBHOOK
@@ -13,6 +14,7 @@ from edge.wire import rfc3339, to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import tzinfo
 
     from edge.alert_mail import Mailer
     from edge.alert_policies import Policy
@@ -32,19 +34,24 @@ class Ways:
         publish: Callable[[bytes], Awaitable[None]] | None = None,
         post: Callable[[str, str, bytes], Awaitable[None]] | None = None,
         mailer: Mailer | None = None,
+        zone: tzinfo = UTC,
+        now_us: Callable[[], int | None] = lambda: None,
     ) -> None:
         """`publish` to the topic `alerts`; `post` to an integration: its id, the message's id, the body.
 
-        Both raise DeliveryError when the message was perhaps not taken.
+        Both raise DeliveryError when the message was perhaps not taken. `zone` is the site's, `now_us` its calendar.
         """
         self._publish, self._post, self._mailer = publish, post, mailer
+        self._zone, self._now_us = zone, now_us
 
     async def tell(self, channel: str, notice: Notice, policy: Policy, identity: Identity, left_out: int) -> None:
         """Returns when it was taken. Raises DeliveryError, and RefusedError where others may go meanwhile."""
         if channel == EMAIL and self._mailer is not None:
             from edge.alert_mail import mail  # noqa: PLC0415 -- only where there is a server for it
 
-            await self._mailer.send(mail(notice, policy, identity, self._mailer.server.sender, left_out))
+            sender = self._mailer.server.sender
+            message = mail(notice, policy, identity, sender, left_out, self._zone, self._now_us())
+            await self._mailer.send(message)
         elif channel == MQTT and self._publish is not None:
             await self._publish(to_bytes(told(notice, policy, identity, left_out)))
         elif channel.startswith(WEBHOOK) and self._post is not None:

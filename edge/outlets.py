@@ -272,14 +272,16 @@ class Outlets:
     def _ways(self) -> Ways:
         from edge.alert_ways import Ways  # noqa: PLC0415 -- see above
 
+        zone, clock = ZoneInfo(self._host.settings.controller.time_zone), self._host.clock
         smtp = self._host.settings.smtp
         if smtp is None:
-            return Ways(publish=self._publish, post=self._post)
+            return Ways(publish=self._publish, post=self._post, zone=zone, now_us=clock.wall_us)
         from edge.alert_mail import Mailer, Server  # noqa: PLC0415 -- see above
 
         signs_in = (smtp.username, smtp.password_file)
         server = Server(smtp.host, smtp.port, smtp.sender, smtp.tls, *signs_in, smtp.ca_file, smtp.tls_strict)
-        return Ways(publish=self._publish, post=self._post, mailer=Mailer(server))
+        mailer = Mailer(server)
+        return Ways(publish=self._publish, post=self._post, mailer=mailer, zone=zone, now_us=clock.wall_us)
 
     def _make_cameras(self) -> Cameras:
         from edge.cameras import Cameras  # noqa: PLC0415 -- see above

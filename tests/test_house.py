@@ -137,7 +137,10 @@ ALLOWED = {
     "edge.alert_memory": "edge.messages edge.alerts",
     "edge.delivery_desk": "edge.tasks edge.messages edge.control edge.delivery* edge.event_types edge.syslog_sink "
     "edge.webhook",
-    "edge.alert_mail": "edge.secret_files edge.aside edge.alerts edge.delivery_errors edge.trust edge.wire",
+    "edge.local_time": "",
+    "edge.mail_conversation": "edge.delivery_errors",
+    "edge.alert_mail": "edge.secret_files edge.aside edge.alerts edge.delivery_errors edge.local_time "
+    "edge.mail_conversation edge.trust edge.wire",
     "edge.alert_where": "edge.directory edge.records edge.schedule",
     "edge.alert_ways": "edge.alert_mail edge.alert_policies edge.delivery_errors edge.wire",
     "edge.alert_sender": "edge edge.messages edge.alerts edge.delivery edge.delivery_errors",
@@ -256,6 +259,7 @@ CORE = [
     "alert_memory",
     "syslog",
     "delivery_address",
+    "local_time",
     "camera_auth",
     "home_assistant",
 ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import email
 import ssl
+import threading
 import warnings
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from email.policy import default
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -17,6 +19,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # what it is built on is old
     from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from edge import alert_mail
 from edge.alert_mail import Mailer, Server, mail
 from edge.alert_policies import Actions, Policy
 from edge.alerts import Kind, Notice
@@ -25,7 +28,7 @@ from edge.wire import Identity
 from tests.support.certificates import Authority
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Coroutine
     from email.message import EmailMessage
     from pathlib import Path
 
@@ -44,6 +47,7 @@ NOTICE = Notice(
     ("guard@example.org", "chief@example.org"),
 )
 SENDER = "doors@example.org"
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
 class Box:
@@ -120,7 +124,7 @@ def server(held: Box, authority: Authority) -> Server:
 
 
 def message(**changes: Any) -> EmailMessage:
-    return mail(replace(NOTICE, **changes), POLICY, HERE, SENDER, changes.get("left_out", 0))
+    return mail(replace(NOTICE, **changes), POLICY, HERE, SENDER, changes.get("left_out", 0), BERLIN)
 
 
 def test_a_message_arrives_encrypted_and_says_what_is_known(authority: Authority) -> None:
@@ -135,7 +139,9 @@ def test_a_message_arrives_encrypted_and_says_what_is_known(authority: Authority
             assert found["Auto-Submitted"] == "auto-generated"
             text = found.get_content()
             assert "doorctl acknowledge forced-7" in text
-            assert "2026-11-22T21:57:03.000000Z" in text
+            assert "2026-11-22 22:57:03 CET (2026-11-22T21:57:03.000000Z)" in text
+            assert found.get_all("Date") == ["Sun, 22 Nov 2026 22:57:03 +0100"]
+            assert len(found.get_all("Message-ID")) == 1
 
     asyncio.run(main())
 
@@ -298,3 +304,71 @@ def test_the_same_message_has_the_same_id() -> None:
     assert message(kind=Kind.ESCALATED)["Subject"] == "[warning] Nobody has answered: Front door forced open"
     assert "Left out" not in message().get_content()
     assert "Left out:   3" in mail(NOTICE, POLICY, HERE, SENDER, 3).get_content()
+
+
+def test_a_calendar_that_was_wrong_when_it_happened_dates_no_message() -> None:
+    at_us = NOTICE.time_us
+    for now_us, year in ((at_us + 3_600_000_000, "2026"), (at_us + 400 * 86_400_000_000, "2027"), (None, "2026")):
+        assert year in mail(NOTICE, POLICY, HERE, SENDER, 0, BERLIN, now_us)["Date"]
+
+
+@asynccontextmanager
+async def speaking(talk: Callable[[asyncio.StreamWriter], Coroutine[Any, Any, None]]) -> AsyncIterator[int]:
+    """A server that only talks."""
+
+    talking: list[asyncio.Task[None]] = []
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        talking.append(task)
+        try:
+            await talk(writer)
+        except (OSError, asyncio.CancelledError):
+            writer.transport.abort()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with listening:
+        yield listening.sockets[0].getsockname()[1]
+        for task in talking:
+            task.cancel()
+        await asyncio.gather(*talking)
+
+
+def test_a_server_that_never_ends_its_greeting_is_hung_up_on() -> None:
+    said = 0
+
+    async def talk(writer: asyncio.StreamWriter) -> None:
+        nonlocal said
+        while True:
+            writer.write(b"220-" + b"a" * 8_000 + b"\r\n")
+            await writer.drain()
+            said += 8_000
+
+    async def main() -> None:
+        async with speaking(talk) as port:
+            with pytest.raises(DeliveryError, match="it said more than 64 KiB"):
+                await Mailer(Server("127.0.0.1", port, SENDER)).send(message())
+
+    asyncio.run(main())
+    assert said < 32 << 20, "what the kernel takes at most"
+
+
+@pytest.mark.parametrize("line", [b"220-wait\r\n", b"2"])
+def test_a_server_that_drips_is_given_up_and_its_thread_ends(monkeypatch: pytest.MonkeyPatch, line: bytes) -> None:
+    monkeypatch.setattr(alert_mail, "WITHIN_S", 0.3)
+
+    async def talk(writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(line)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async def main() -> None:
+        async with speaking(talk) as port:
+            with pytest.raises(DeliveryError, match="took longer than"):
+                await Mailer(Server("127.0.0.1", port, SENDER)).send(message())
+            while any(thread.name == "mail" for thread in threading.enumerate()):  # noqa: ASYNC110 -- a thread tells nobody
+                await asyncio.sleep(0.01)
+
+    asyncio.run(main())
