@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
     from edge.settings import Settings
 
+SERVICE: Final = "doorward"
+"""The user of doord.service."""
+PAGE: Final = "doorweb"
+"""The user of doorweb.service."""
 DENIED: Final = os.strerror(errno.EACCES)
 EXPECTED: Final = "expected a file that can be read"
 
@@ -78,22 +82,25 @@ def known_secrets(settings: Settings) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(files))
 
 
-def exposed_secrets(settings: Settings) -> tuple[Problem, ...]:
-    """Secrets that others than their reader may read: everybody, or the group that may ask doord."""
-    report = Report(settings.file)
-    named = {**secrets_of(settings), **page_files(settings)}
-    keys = {file: key for key, file in named.items()}
+def exposed_secrets(settings: Settings) -> dict[Path, str]:
+    """Secrets that others than their reader may read (everybody, or who may ask doord), and whose they should be."""
+    page = page_files(settings).values()
+    found: dict[Path, str] = {}
     for file in known_secrets(settings):
-        try:
-            found = file.stat()
-        except OSError:  # not there, or not ours to see
-            continue
-        if not exposed(found.st_mode, _group(found.st_gid)):
-            continue
-        key = keys.get(file, "")
-        whose = ("doorweb", "doorweb") if key.startswith("web.") else ("doord", "doorward")
-        what = f'others than {whose[0]} may read "{file}" (mode {found.st_mode & 0o777:04o})'
-        report.add(key, f"{what}: chown {whose[1]} {file}; chmod 0400 {file}")
+        with suppress(OSError):  # not there, or not ours to see
+            seen = file.stat()
+            if exposed(seen.st_mode, _group(seen.st_gid)):
+                found[file] = PAGE if file in page else SERVICE
+    return found
+
+
+def exposed_problems(settings: Settings) -> tuple[Problem, ...]:
+    """The same in words, with their keys."""
+    report = Report(settings.file)
+    keys = {file: key for key, file in {**secrets_of(settings), **page_files(settings)}.items()}
+    for file, owner in exposed_secrets(settings).items():
+        what = f'others than its reader may read "{file}" (mode {file.stat().st_mode & 0o777:04o})'
+        report.add(keys.get(file, ""), f"{what}: chown {owner} {file}; chmod 0400 {file}")
     return tuple(report.problems)
 
 

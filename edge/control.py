@@ -15,7 +15,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from edge.control_peers import GROUP, LONGEST_LOGIN, WEB, Peer, Peers, RequestError, actor
+from edge.control_peers import GROUP, LONGEST_LOGIN, WEB, Kind, Peer, Peers, RequestError, actor
 from edge.control_places import Places
 from edge.tasks import say_why
 
@@ -56,6 +56,9 @@ class Service(Protocol):
 
     def watch(self) -> AsyncIterator[Json]:
         """The live stream of `watch`."""
+
+    def check_page(self, op: str, body: dict[str, Any], actor: Actor) -> None:
+        """Raises RequestError for what the local page may not ask."""
 
     def dropped(self, what: str) -> None:
         """A connection was one too many; `what` says whose, in one of few ways."""
@@ -218,7 +221,10 @@ class Control:
             await self._stream(reader, writer)
             return False
         try:
-            result = await self._service.request(op, body, actor(peer, body))
+            who = actor(peer, body)
+            if peer.kind is Kind.PAGE:
+                self._service.check_page(op, body, who)
+            result = await self._service.request(op, body, who)
         except RequestError as refused:
             await _send(writer, _error(refused.code, str(refused)))
         except Exception:  # our own mistake is no reason to hang up

@@ -25,6 +25,7 @@ from edge.log import Log, LogOptions
 from edge.messages import NS_PER_S, SYSTEM, Actor, Back, CardRead, Event, KeysPressed, Lost, Subject
 from edge.notify import Notifier
 from edge.outlets import Outlets
+from edge.page_rights import MEMORY, PageRights
 from edge.people import People
 from edge.reloading import Reloading
 from edge.runner import SITE, Runner, memory_of
@@ -105,6 +106,7 @@ class Daemon:
         self.outlets = Outlets(self)
         self.people.keeper.listeners.append(self.outlets.directory)
         self.watchers = Watchers(self.status)
+        self.rights = PageRights()
         self.upstream: Upstream | None = None
         self._last_of: dict[str, int] = {}
         """The latest record about each door."""
@@ -201,6 +203,7 @@ class Daemon:
         memories = self.log.modes()
         self.runner.restore(memories)
         self.people.restore(memories)
+        self.rights.restore(memories.get(MEMORY, "{}"))
         self.outlets.start(memories)
         if aside := self.log.health().set_aside:
             LOG.error("the log was damaged; it was moved to %s, and a new one was begun", aside)

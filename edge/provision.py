@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from edge.config import load
+from edge.config_files import exposed_secrets
 from edge.problems import ConfigError
 
 if TYPE_CHECKING:
@@ -60,6 +61,16 @@ def boot_lines(settings: Settings) -> tuple[str, ...]:
     return (NO_CHANGE_AT_A_CRASH, *(f"gpio={line}=op,{level}" for line, level in sorted(levels.items())))
 
 
+def open_secrets(settings: Settings) -> tuple[str, ...]:
+    """`USER FILE` for each secret beside the configuration that others than its reader may read."""
+    folder = settings.file.parent
+    return tuple(
+        f"{owner} {file}"
+        for file, owner in exposed_secrets(settings).items()
+        if file.is_relative_to(folder) and file.resolve() == file and file.is_file() and str(file).isprintable()
+    )
+
+
 def first_config(template: str, host: str, zone: str = "") -> str:
     """Make a shipped configuration this machine's own: id, name, time zone, paths; upstream and people come later."""
     identity = re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-")[:63].strip("-") or "controller"
@@ -87,9 +98,9 @@ def _commented(section: re.Match[str]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`check FILE`, `boot-lines FILE` or `first-config TEMPLATE HOST ZONE`; 78 when a configuration is wrong."""
+    """`check`, `boot-lines`, `open-secrets` of a FILE, `first-config TEMPLATE HOST ZONE`; 78 when a FILE is wrong."""
     parser = argparse.ArgumentParser(prog="python -m edge.provision", description="Used by systemd/install.")
-    parser.add_argument("task", choices=["check", "boot-lines", "first-config"])
+    parser.add_argument("task", choices=["check", "boot-lines", "open-secrets", "first-config"])
     parser.add_argument("file", type=Path)
     parser.add_argument("host", nargs="?", default="")
     parser.add_argument("zone", nargs="?", default="")
@@ -104,6 +115,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 78
     if chosen.task == "boot-lines":
         sys.stdout.writelines(f"{line}\n" for line in boot_lines(settings))
+    if chosen.task == "open-secrets":
+        sys.stdout.writelines(f"{line}\n" for line in open_secrets(settings))
     return 0
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from edge.lifts import Lifts
     from edge.log import Log
     from edge.messages import Json, Record
+    from edge.page_rights import PageRights
     from edge.people import People
     from edge.runner import Runner
     from edge.watchers import Watchers
@@ -104,6 +105,7 @@ class Host(Protocol):
     log: Log
     watchers: Watchers
     clock: Clock
+    rights: PageRights
 
     def status(self) -> Json:
         """The whole status."""
@@ -155,6 +157,10 @@ class Service:
     def watch(self) -> AsyncGenerator[Json, None]:
         """The live stream."""
         return self._host.watchers.watch()
+
+    def check_page(self, op: str, body: dict[str, Any], actor: Actor) -> None:
+        """Raises RequestError for what the local page may not ask."""
+        self._host.rights.check(op, body, actor)
 
     async def request(self, op: str, body: dict[str, Any], actor: Actor) -> Json:
         """One request; RequestError says what is wrong with it."""
@@ -220,7 +226,8 @@ class Service:
         if ask.left_out is not None:
             details["left_out"] = ask.left_out
         event = Event(f"login.{ask.action}", at_ns, login, actor, success=success, code=ask.code, details=details)
-        self._host.log.append([event])
+        modes = self._host.rights.told(ask.action, ask.login, ask.role) if keeps else None
+        self._host.log.append([event], modes)
         return {}
 
     async def _events(self, body: dict[str, Any], _actor: Actor) -> Json:

@@ -182,6 +182,7 @@ ALLOWED = {
     "edge.directory edge.schedule edge.search*",
     "edge.status": "edge edge.messages",
     "edge.watchers": "",
+    "edge.page_rights": "edge.control_peers edge.messages",
     "edge.notify": "",
     "edge.daemon": "edge edge.*",
     "edge.doord": "edge edge.clock edge.config* edge.control edge.home edge.keeper edge.problems edge.settings "

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import os
 import pwd
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from edge.cli.as_user import as_user
 from edge.config import DEFAULT_PATH, load
-from edge.config_files import EXPECTED, check_files, check_page_files, exposed_secrets, page_files
+from edge.config_files import (
+    DENIED,
+    EXPECTED,
+    PAGE,
+    SERVICE,
+    check_files,
+    check_page_files,
+    exposed_problems,
+    page_files,
+)
 from edge.config_warnings import warnings
 from edge.problems import ConfigError, Problem
 
@@ -22,11 +31,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from edge.settings import Settings
-
-SERVICE: Final = "doorward"
-"""The user of doord.service."""
-PAGE: Final = "doorweb"
-"""The user of doorweb.service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,15 @@ def checked(file: Path, user: str | None = None) -> Checked:
         return Checked(None, error.problems)
     user = user or service_user(file)
     problems = mine if user is None else unreadable(settings, user)
-    if service_user(file) and page_files(settings) and _is_known(PAGE):
+    notes = (*warnings(settings), *exposed_problems(settings))
+    if user is None and _is_the_services(file) and os.geteuid() not in {0, _uid(SERVICE)}:
+        closed = [one for one in problems if DENIED in one.message]  # as it should be: it is not ours to judge
+        problems = tuple(one for one in problems if one not in closed)
+        text = "not looked at, only root can do so as the service: sudo doorctl check"
+        notes += tuple(replace(one, message=text) for one in closed)
+    if service_user(file) and page_files(settings) and _uid(PAGE) is not None:
         problems += _from_json(as_user(PAGE, lambda: _facts(check_page_files(settings))))
-    return Checked(settings, problems, (*warnings(settings), *exposed_secrets(settings)), user)
+    return Checked(settings, problems, notes, user)
 
 
 def readable(problem: Problem) -> bool:
@@ -74,17 +84,19 @@ def unreadable(settings: Settings, user: str | None) -> tuple[Problem, ...]:
 
 def service_user(file: Path) -> str | None:
     """Who runs this configuration, if it is the service's own and root asks."""
-    if os.geteuid() != 0 or not _is_known(SERVICE):
-        return None
-    return SERVICE if file.absolute().parent == DEFAULT_PATH.parent else None
+    known = os.geteuid() == 0 and _uid(SERVICE) is not None and _is_the_services(file)
+    return SERVICE if known else None
 
 
-def _is_known(user: str) -> bool:
+def _is_the_services(file: Path) -> bool:
+    return file.absolute().parent == DEFAULT_PATH.parent
+
+
+def _uid(user: str) -> int | None:
     try:
-        pwd.getpwnam(user)
+        return pwd.getpwnam(user).pw_uid
     except KeyError:
-        return False
-    return True
+        return None
 
 
 def _all(file: Path, look: Callable[[Settings], tuple[Problem, ...]]) -> tuple[Problem, ...]:

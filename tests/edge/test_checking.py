@@ -11,7 +11,9 @@ import pytest
 from edge.cli import checking
 from edge.cli.as_user import as_user
 from edge.cli.checking import checked, readable
+from edge.config import load
 from edge.config_files import known_secrets, secrets_of
+from edge.provision import open_secrets
 from tests.support.cli import Doorctl
 from tests.support.configs import GOOD, MQTT, settings_of
 
@@ -92,6 +94,51 @@ def test_nobody_gets_root_back() -> None:
     assert as_user(NOBODY, lambda: [os.getresuid(), os.getgroups()]) == [[65534] * 3, [65534]]
 
 
+@ROOT_ONLY
+def test_a_technician_is_not_told_that_secrets_are_wrongly_closed(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the group he may ask doord; that he cannot read its passwords is as it should be."""
+    secret = open_folder / "mqtt.password"
+    secret.write_text("s3cret")
+    secret.chmod(0o400)
+    file = config(
+        open_folder, f'[mqtt]\nurl = "mqtts://b"\nusername = "hq"\npassword_file = "{secret}"\nca_file = "none"\n'
+    )
+    monkeypatch.setattr(checking, "DEFAULT_PATH", open_folder / "other.toml")
+    found = as_user(NOBODY, lambda: checked(file).facts())
+    assert [one["key"] for one in found["problems"]] == ["mqtt.ca_file"]
+    assert found["warnings"] == [
+        {
+            "file": str(file),
+            "key": "mqtt.password_file",
+            "message": "not looked at, only root can do so as the service: sudo doorctl check",
+        }
+    ]
+
+
+@ROOT_ONLY
+def test_the_installer_gives_secrets_to_their_reader(tmp_path: Path) -> None:
+    for name, mode in (("mail", 0o644), ("web.key", 0o604), ("closed", 0o600)):
+        (tmp_path / name).write_text("x")
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "hook").write_text("x")
+    (tmp_path / "linked").symlink_to("mail")
+    text = (
+        '[smtp]\nhost = "m"\nsender = "a@b"\nusername = "u"\npassword_file = "mail"\n'
+        '[web]\ncert_file = "c"\nkey_file = "web.key"\nmetrics_token_file = "closed"\n'
+        '[camera.a]\nurl = "http://c/x"\nusername = "u"\npassword_file = "/etc/hostname"\n'
+        '[camera.b]\nurl = "http://c/x"\nusername = "u"\npassword_file = "linked"\n'
+    )
+    settings = load(config(tmp_path, text))
+    assert sorted(open_secrets(settings)) == [
+        f"doorward {tmp_path}/mail",
+        f"doorward {tmp_path}/secrets/hook",
+        f"doorweb {tmp_path}/web.key",
+    ]
+
+
 # --- warnings ----------------------------------------------------------------------------------------
 
 
@@ -125,7 +172,7 @@ def test_a_secret_that_others_can_read_is_a_warning(tmp_path: Path, mode: int, w
     secret.chmod(mode)
     more = f'[smtp]\nhost = "mail"\nsender = "a@b"\nusername = "u"\npassword_file = "{secret}"\n'
     said = [str(one) for one in checked(config(tmp_path, more)).warnings]
-    what = f'others than doord may read "{secret}" (mode {mode:04o})'
+    what = f'others than its reader may read "{secret}" (mode {mode:04o})'
     mend = f"chown doorward {secret}; chmod 0400 {secret}"
     assert said == [f"{tmp_path / 'doorward.toml'}: smtp.password_file: {what}: {mend}"] * warned
 

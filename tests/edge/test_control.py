@@ -13,7 +13,7 @@ import pytest
 
 from edge import control_peers
 from edge.control import BACKLOG, FIRST_S, MAX_REQUEST_BYTES, MOST_TURNED_AWAY, WRITE_S, Control
-from edge.control_peers import Kind, Peer, Peers
+from edge.control_peers import Kind, Peer, Peers, RequestError
 from edge.control_places import ARRIVALS_AT_ONCE, BYTES_AT_ONCE, OF_ONE, PLACES, REQUESTS_AT_ONCE, Places
 from edge.messages import Actor
 from tests.support import virtual
@@ -47,6 +47,10 @@ class Echo:
             return "x" * 4_000_000
         self.served += 1
         return actor.id
+
+    def check_page(self, op: str, _body: dict[str, Any], _actor: Actor) -> None:
+        if op != "ping":
+            raise RequestError("not_allowed", "not for the page")
 
     async def watch(self) -> AsyncGenerator[Json, None]:
         self.streams += 1

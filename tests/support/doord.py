@@ -22,15 +22,16 @@ STARTS_WITHIN_S = 30.0
 class Doord:
     """`config` says where its socket is: `doord.sock` beside it."""
 
-    def __init__(self, config: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, config: Path, environment: Mapping[str, str] | None = None, program: str | None = None) -> None:
         self.config, self.environment = config, environment
+        self.words = ["-m", "edge.doord"] if program is None else ["-c", program]
         self.socket = config.with_name("doord.sock")
         self.log = config.with_name("log.db")
         self.output = config.with_name("doord.out")
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        command = [sys.executable, "-m", "edge.doord", "--config", str(self.config)]
+        command = [sys.executable, *self.words, "--config", str(self.config)]
         with self.output.open("ab") as out:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env=self.environment)
         end_s = time.monotonic() + STARTS_WITHIN_S
