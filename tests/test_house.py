@@ -190,7 +190,7 @@ ALLOWED = {
     # tools beside the daemon: the log read-only, the socket, the configuration
     "edge.facts": "edge edge.facts_outlets edge.messages edge.clock edge.config edge.problems edge.settings "
     "edge.log_* edge.findings",
-    "edge.provision": "edge.config edge.problems",
+    "edge.provision": "edge.config edge.config_files edge.problems",
     "edge.demo": "edge.cli.* edge.demo_story edge.web edge.web.accounts",
     "edge.demo_story": "edge.cli.*",
     "edge.cli": "edge edge.cli.*",
