@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 import drivers
 from edge import tables
 from edge.plain_text import text_of
-from edge.policy import DoorPolicy, Timing
+from edge.policy import DoorPolicy, Relock, Timing
 from edge.problems import ConfigError, Problem, Report, alternatives, dotted, meant, shown
 from edge.settings import (
     CommandSettings,
@@ -342,6 +342,9 @@ class _Reading:
                 if point.debounce_ms is not None and point.instability_ms is not None:  # wrong whatever the door has
                     self.timing(dotted(key, role), point, Timing())
             return None
+        if door.relock is Relock.CLOSED and door.contact is None:
+            message = 'found "closed" at a door without a contact, expected one that says when it is closed'
+            self.report.add(dotted(key, "relock"), message)
         default = self.timing(key, tables.Input(driver=""), Timing(door.debounce_ms, door.instability_ms))
         timing = {role: self.timing(dotted(key, role), point, default) for role, point in inputs.items()}
         contact, rex = timing.get("contact", default), points.get("rex")

@@ -22,7 +22,7 @@ from edge.control import Control, RequestError
 from edge.keeper import open_all
 from edge.lifts import Lifts
 from edge.log import Log, LogOptions
-from edge.messages import NS_PER_S, SYSTEM, Actor, Back, CardRead, Event, KeysPressed, Lost, Subject
+from edge.messages import NS_PER_S, SYSTEM, Actor, Back, CardRead, ClockQuality, Event, KeysPressed, Lost, Subject
 from edge.notify import Notifier
 from edge.outlets import Outlets
 from edge.page_rights import MEMORY, PageRights
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from edge.directory import Directory
     from edge.home_assistant import Announcer
     from edge.keeper import Keeper
-    from edge.messages import ClockQuality, Json, Record, Signal
+    from edge.messages import Json, Record, Signal
     from edge.ports import Incoming
     from edge.settings import Settings
 
@@ -97,7 +97,13 @@ class Daemon:
         )
         site = {"release": settings.release_timing} if settings.release else {}
         self.runner = Runner(
-            settings.doors, site, wires=self, journal=self.log, now_ns=clock.now_ns, run=secrets.token_hex(4)
+            settings.doors,
+            site,
+            wires=self,
+            journal=self.log,
+            now_ns=clock.now_ns,
+            run=secrets.token_hex(4),
+            wall_us=clock.wall_us,
         )
         self.lifts = Lifts(
             settings.elevators, wires=self, journal=self.log, now_ns=clock.now_ns, run=secrets.token_hex(4)
@@ -122,9 +128,9 @@ class Daemon:
 
     # --- wires ----------------------------------------------------------------------------------
 
-    def apply(self, driver: str, outputs: Mapping[str, bool]) -> None:
+    def apply(self, driver: str, outputs: Mapping[str, bool]) -> bool:
         """See `edge.runner.Wires`."""
-        self.keepers[driver].apply(outputs)
+        return self.keepers[driver].apply(outputs)
 
     def level(self, point: str) -> bool | None:
         """See `edge.runner.Wires`."""
@@ -305,14 +311,18 @@ class Daemon:
 
     def _stepped(self, step_us: int) -> None:
         self._note_clock()
-        self.people.clock_changed(self.clock.quality())
+        self._judge_time(self.clock.quality())
         if abs(step_us) > STEP_TO_RECORD_US:
             self._record("controller.clock_adjusted", details={"step_s": round(step_us / 1e6, 6)})
+
+    def _judge_time(self, quality: ClockQuality) -> None:
+        self.people.clock_changed(quality)
+        self.runner.clock_changed(trusted=quality is not ClockQuality.UNSYNCED)
 
     def _clock_changed(self, quality: ClockQuality) -> None:
         LOG.info("the clock is now %s", quality)
         self._note_clock()
-        self.people.clock_changed(quality)
+        self._judge_time(quality)
         self.watchers.changed()
 
     def _note_clock(self) -> None:

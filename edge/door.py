@@ -14,6 +14,7 @@ the special cases, each named.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.door_state import (
@@ -41,6 +42,7 @@ from edge.messages import (
     ContactFault,
     ContactMoved,
     Event,
+    HoldEnds,
     InputStirs,
     InputUnstable,
     InterlockChanged,
@@ -53,6 +55,7 @@ from edge.messages import (
     ReleaseInput,
     Restore,
     RexPressed,
+    RexReleased,
     ScheduleSays,
     Subject,
     TamperChanged,
@@ -64,6 +67,9 @@ if TYPE_CHECKING:
 
 NS_PER_MS: Final = NS_PER_S // 1000
 REX_TOLD_NS: Final = 60 * NS_PER_S
+NO_ACCESS: Final[Mapping[str, Any]] = MappingProxyType({"access": None, "exit_held": False})
+LATE_NS: Final = 100 * NS_PER_MS
+"""A relock that was later than this says so."""
 
 
 def step(door: Door, policy: DoorPolicy, item: Item | None, now_ns: int) -> tuple[Door, list[Event]]:
@@ -82,6 +88,12 @@ def step(door: Door, policy: DoorPolicy, item: Item | None, now_ns: int) -> tupl
 def next_deadline(door: Door, policy: DoorPolicy) -> int | None:
     """When `step` must be called again although nothing came in (boot clock nanoseconds)."""
     return min((at for at, _ in _deadlines(door, policy)), default=None)
+
+
+def untold(door: Door, events: list[Event]) -> tuple[Door, list[Event]]:
+    """Keep what says that the lock was told to lock until somebody can tell it: its driver is lost (R16)."""
+    kept = next((event for event in events if event.type == "lock.locked"), None)
+    return (door, events) if kept is None else (replace(door, untold=kept), [e for e in events if e is not kept])
 
 
 @dataclass(slots=True)
@@ -153,21 +165,35 @@ class _Turn:
         self.put(**layers)
         new = self.door
         self.put(waits=new.wanted and not (old.standing or new.interlocked_by is None))  # R18
+        if new.hold_until_ns is not None and new.operator is not OperatorMode.UNLOCKED:
+            self.put(hold_until_ns=None)
+        if old.released and not new.released and self.policy.relock is Relock.CLOSED and new.opening is not None:
+            self.put(ajar=True)
         new = self.door
         if old.released and not new.released:
-            self.put(authorised_from_ns=None, last_authorised=Span(old.authorised_from_ns or at_ns, at_ns))
-            self.record("lock.locked", at_ns, actor=actor, cause=cause)
-            if old.access is not None and old.access.unused and new.contact is Contact.CLOSED:
-                _access_not_taken(self, at_ns)  # of an access just before
-                settled_ns = at_ns + self.policy.debounce_ms * NS_PER_MS
-                self.put(not_taken=NotTaken(settled_ns, at_ns, old.access.actor, old.correlation))
+            self.lock(old, at_ns, cause, actor)
         elif new.released and not old.released:
-            self.put(authorised_from_ns=at_ns)
+            self.put(authorised_from_ns=at_ns, untold=None)
             self.excuse(at_ns)
         if new.mode in STANDS_OPEN and old.mode not in STANDS_OPEN:
             self.stop_held_open()
         elif old.mode in STANDS_OPEN and new.mode not in STANDS_OPEN:
             self.count_held_open(at_ns)
+
+    def lock(self, old: Door, due_ns: int, cause: str, actor: Actor | None) -> None:
+        """Record that the lock is told to lock, now; what the door did until now was authorised (R3, R4)."""
+        told_ns = max(due_ns, self.now_ns)
+        self.put(authorised_from_ns=None, last_authorised=Span(old.authorised_from_ns or due_ns, told_ns))
+        late: dict[str, Json] = {"due": due_ns, "late_s": round((told_ns - due_ns) / NS_PER_S, 3)}
+        self.record(
+            "lock.locked", told_ns, actor=actor, cause=cause, details=late if told_ns > due_ns + LATE_NS else {}
+        )
+        if self.door.lock_lost:
+            self.door, self.events = untold(self.door, self.events)
+        if old.access is not None and old.access.unused and self.door.contact is Contact.CLOSED:
+            _access_not_taken(self, due_ns)  # of an access just before
+            settled_ns = told_ns + self.policy.debounce_ms * NS_PER_MS
+            self.put(not_taken=NotTaken(settled_ns, told_ns, old.access.actor, old.correlation))
 
     def excuse(self, at_ns: int, grace_ms: int = 0) -> None:
         """What authorises from `at_ns` on settles after an opening that it came before (R4)."""
@@ -219,12 +245,18 @@ def _unlock(turn: _Turn, trigger: Trigger, item: Command, *, tell: bool = True) 
     turn.repeat(item.shown, turn.door.correlation)
     verdict = TRANSITIONS[door.mode, trigger]
     if trigger is Trigger.HOLD:
-        turn.record("lock.unlock", at_ns, actor=actor, cause=cause, details={"until": "further_notice"})
-        turn.change(at_ns, cause, actor, operator=OperatorMode.UNLOCKED, told=door.told | {trigger})
+        ends = item.for_s is not None
+        details = {"for_s": item.for_s} if ends else {"until": "further_notice"}
+        turn.record("lock.unlock", at_ns, actor=actor, cause=cause, details=details)
+        until_ns = at_ns + _ns(item.for_s or 0) if ends else None
+        told = door.told | {trigger}
+        turn.change(at_ns, cause, actor, operator=OperatorMode.UNLOCKED, hold_until_ns=until_ns, told=told)
         return
     seconds = turn.policy.unlock_s if item.for_s is None else item.for_s
     if tell:
         turn.record("lock.unlock", at_ns, actor=actor, cause=cause, details={"for_s": seconds})
+    if trigger is Trigger.REX:
+        turn.change(at_ns, cause, exit_held=turn.door.rex_level is not None)
     if verdict is RECORDED:
         return
     until_ns = at_ns + _ns(seconds)
@@ -258,17 +290,17 @@ def _operator(turn: _Turn, trigger: Trigger, item: Command) -> None:
     turn.put(told=door.told | {trigger})
     if trigger is Trigger.LOCK_DOWN and not door.locked_down:
         turn.record("lock.lock_down", item.at_ns, actor=item.actor, cause="operator")
-        turn.change(item.at_ns, "lockdown", item.actor, locked_down=True, access=None)
+        turn.change(item.at_ns, "lockdown", item.actor, locked_down=True, **NO_ACCESS)
     elif trigger is Trigger.CANCEL and door.locked_down:
         turn.record("lock.cancel_lockdown", item.at_ns, actor=item.actor, cause="operator")
         turn.change(item.at_ns, "lockdown", item.actor, locked_down=False)
     elif trigger is Trigger.LOCK:
         held_off = OperatorMode.LOCKED if door.scheduled else OperatorMode.NONE
         operator = door.operator if door.operator is OperatorMode.BLOCKED else held_off
-        turn.change(item.at_ns, "operator", item.actor, operator=operator, access=None)
+        turn.change(item.at_ns, "operator", item.actor, operator=operator, **NO_ACCESS)
     elif trigger is Trigger.BLOCK and door.operator is not OperatorMode.BLOCKED:
         _say_operator_mode(turn, item, OperatorMode.BLOCKED)
-        turn.change(item.at_ns, "operator", item.actor, operator=OperatorMode.BLOCKED, access=None)
+        turn.change(item.at_ns, "operator", item.actor, operator=OperatorMode.BLOCKED, **NO_ACCESS)
     elif trigger is Trigger.UNBLOCK and door.operator is OperatorMode.BLOCKED:
         _say_operator_mode(turn, item, OperatorMode.NONE)
         turn.change(item.at_ns, "operator", item.actor, operator=OperatorMode.NONE)
@@ -298,9 +330,25 @@ def _rex(turn: _Turn, item: RexPressed) -> None:
     before = turn.door.rex_shunt
     from_ns = before.from_ns if before.holds(at_ns) else at_ns
     turn.put(rex_shunt=Span(from_ns, at_ns + _ns(policy.rex_shunt_s)))
+    if policy.rex_level_s:
+        turn.put(rex_level=Span(at_ns, at_ns + _ns(policy.rex_level_s)))
     turn.excuse(at_ns, policy.rex_grace_ms)
     if policy.rex_unlocks:
         _unlock(turn, Trigger.REX, Command("rex", CommandName.UNLOCK, REX, at_ns), tell=_to_be_told(turn, item))
+
+
+def _rex_released(turn: _Turn, item: RexReleased) -> None:
+    """The level of a sensor ends; what it shunts goes on for as long as after an edge."""
+    level = turn.door.rex_level
+    if level is not None:
+        until_ns = max(turn.door.rex_shunt.until_ns, item.at_ns + _ns(turn.policy.rex_shunt_s))
+        turn.put(rex_shunt=Span(level.from_ns, until_ns), rex_level=None)
+        turn.change(item.at_ns, "rex", exit_held=False)
+
+
+def _rex_level_over(turn: _Turn, at_ns: int) -> None:
+    turn.put(rex_level=None)
+    turn.change(at_ns, "timer", exit_held=False)
 
 
 def _to_be_told(turn: _Turn, item: RexPressed) -> bool:
@@ -361,7 +409,8 @@ def _authority(door: Door, at_ns: int, grace_ns: int) -> str | None:
         return "access" if door.mode not in STANDS_OPEN else door.mode.value
     if door.last_authorised.holds(at_ns):
         return "access"
-    return "rex" if door.rex_shunt.holds(at_ns, early_ns=grace_ns) else None
+    spans = [door.rex_shunt, *([door.rex_level] if door.rex_level else [])]
+    return "rex" if any(span.holds(at_ns, early_ns=grace_ns) for span in spans) else None
 
 
 def _held_open_from(turn: _Turn, opened_ns: int) -> int:
@@ -386,11 +435,13 @@ def _closed(turn: _Turn, at_ns: int, observed: Observed, opening: Opening) -> No
     turn.put(opening=None, alarm=Alarm.NORMAL, warning=False)
     if door.rex_shunt.until_ns <= at_ns + _ns(turn.policy.rex_shunt_s):  # R7: after closing, a fresh one is needed
         turn.put(rex_shunt=NEVER)
+    if door.ajar:
+        turn.change(max(at_ns, turn.now_ns), "closed", ajar=False)
     if door.access is None:
         return
     if (door.unlocked_ns or 0) > at_ns:  # unlocked while the closing settled: not what this closing ends
         turn.put(access=replace(door.access, unused=True))
-    elif turn.policy.relock is Relock.CLOSE:
+    elif turn.policy.relock in {Relock.CLOSE, Relock.CLOSED}:
         turn.change(max(at_ns, turn.now_ns), "closed", access=None)
 
 
@@ -451,10 +502,19 @@ def _lost(turn: _Turn, item: PointsLost) -> None:
         turn.put(lock=Lock.UNKNOWN)
     if item.contact:
         _contact_unknown(turn, Contact.UNKNOWN)
+    if f"{turn.door.id}.rex" in item.points and turn.door.rex_level is not None:
+        _rex_level_over(turn, item.at_ns)
 
 
 def _back(turn: _Turn, item: PointsBack) -> None:
-    turn.put(lost={point: why for point, why in turn.door.lost.items() if point not in item.points})
+    door = turn.door
+    turn.put(lost={point: why for point, why in door.lost.items() if point not in item.points})
+    if door.untold is not None and not turn.door.lock_lost:
+        owed, told_ns = door.untold, max(item.at_ns, turn.now_ns)
+        due_ns = owed.details.get("due", owed.at_ns)
+        late_s = round((told_ns - int(str(due_ns))) / NS_PER_S, 3)
+        turn.put(untold=None)
+        turn.events.append(replace(owed, at_ns=told_ns, details={**owed.details, "due": due_ns, "late_s": late_s}))
 
 
 def _lock_confirmed(turn: _Turn, item: LockConfirmed) -> None:
@@ -481,9 +541,26 @@ def _restore(turn: _Turn, item: Restore) -> None:
     locked_down = door.locked_down
     if not door.told & {Trigger.LOCK_DOWN, Trigger.CANCEL}:
         locked_down = item.memory.get("locked_down") is True
+    memory = item.memory.get("hold_until_ns")
+    until_ns = door.hold_until_ns
+    if operator is not door.operator:
+        until_ns = memory if isinstance(memory, int) else None
+    if until_ns is not None and until_ns <= item.at_ns:
+        operator = OperatorMode.NONE
     changed = (locked_down, operator) != (door.locked_down, door.operator)
-    access = None if changed and (locked_down or operator is OperatorMode.BLOCKED) else door.access
-    turn.change(item.at_ns, "restored", locked_down=locked_down, operator=operator, access=access)
+    ended = NO_ACCESS if changed and (locked_down or operator is OperatorMode.BLOCKED) else {}
+    turn.put(hold_until_ns=until_ns)
+    turn.change(item.at_ns, "restored", locked_down=locked_down, operator=operator, **ended)
+
+
+def _hold_ends(turn: _Turn, item: HoldEnds) -> None:
+    if turn.door.hold_until_ns is not None:
+        turn.put(hold_until_ns=max(item.until_ns, item.at_ns))
+
+
+def _hold_over(turn: _Turn, at_ns: int) -> None:
+    """The door returns to what its schedule says then."""
+    turn.change(at_ns, "timer", operator=OperatorMode.NONE)
 
 
 # --- deadlines ------------------------------------------------------------------------------------
@@ -492,7 +569,11 @@ def _restore(turn: _Turn, item: Restore) -> None:
 def _deadlines(door: Door, policy: DoorPolicy) -> list[tuple[int, Callable[[_Turn, int], None]]]:
     due: list[tuple[int, Callable[[_Turn, int], None]]] = []
     if door.access is not None:
-        due.append((door.access.until_ns, _access_over))
+        due.append((_over_ns(door, policy, door.access.until_ns), _access_over))
+    if door.rex_level is not None:
+        due.append((door.rex_level.until_ns, _rex_level_over))
+    if door.hold_until_ns is not None:
+        due.append((door.hold_until_ns, _hold_over))
     if door.not_taken is not None:
         due.append((door.not_taken.at_ns, _access_not_taken))
     opening = door.opening
@@ -503,6 +584,12 @@ def _deadlines(door: Door, policy: DoorPolicy) -> list[tuple[int, Callable[[_Tur
         if policy.held_open_warning_s and not door.warning:
             due.append((opening.held_ns - _ns(policy.held_open_warning_s), _warn))
     return due
+
+
+def _over_ns(door: Door, policy: DoorPolicy, until_ns: int) -> int:
+    """When an access is over: for a bolt, not while the contact is settling, for the door may just be opened."""
+    stirs = door.stirs.get("contact", NEVER) if policy.relock is Relock.CLOSED else NEVER
+    return max(until_ns, stirs.until_ns) if stirs.from_ns <= until_ns else until_ns
 
 
 def _decided_ns(door: Door, policy: DoorPolicy, opened_ns: int, forced_ns: int) -> int:
@@ -561,6 +648,8 @@ _HANDLERS: Final[dict[type, Callable[[_Turn, Any], None]]] = {
     ContactMoved: _contact,
     ContactFault: _contact_fault,
     RexPressed: _rex,
+    RexReleased: _rex_released,
+    HoldEnds: _hold_ends,
     ReleaseInput: _release_input,
     TamperChanged: _tamper,
     InputUnstable: _unstable,

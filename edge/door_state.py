@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from edge.door_table import STANDS_OPEN, Mode, Trigger
-from edge.messages import Actor, Json, Observed, Outputs, Subject
+from edge.messages import Actor, Event, Json, Observed, Outputs, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,8 +137,14 @@ class Door:
     release_input: bool = False
     locked_down: bool = False
     operator: OperatorMode = OperatorMode.NONE
+    hold_until_ns: int | None = None
+    """When a hold ends by itself; None: not before somebody says so."""
     scheduled: bool = False
     access: Access | None = None
+    exit_held: bool = False
+    """An exit request goes on because its input stays active; it ends with `rex_level`."""
+    ajar: bool = False
+    """The lock stays released although nobody asks for it: its bolt must not come out before the door is closed."""
     waits: bool = False
     """A hold or a schedule would release the door; it waits until its interlock group is free (R18)."""
     # what the rules remember
@@ -153,6 +159,8 @@ class Door:
     authorised_from_ns: int | None = None
     last_authorised: Span = NEVER
     rex_shunt: Span = NEVER
+    rex_level: Span | None = None
+    """Since when the exit request's input is active, and how long at most that counts."""
     rex_told_ns: int = 0
     """When an exit request of a restless input was last recorded."""
     stirs: Mapping[str, Span] = field(default_factory=lambda: STILL)
@@ -162,6 +170,8 @@ class Door:
     unlocked_by: Actor | None = None
     opening: Opening | None = None
     not_taken: NotTaken | None = None
+    untold: Event | None = None
+    """A `lock.locked` that is recorded when the lock's driver is back: nobody could tell the relay."""
     passages: int = 0
     correlation: str = ""
 
@@ -200,14 +210,19 @@ class Door:
             return Mode.LOCKED_DOWN
         if self.standing:
             return Mode.UNLOCKED
-        if self.access is not None:
+        if self.access is not None or self.exit_held:
             return Mode.ACCESSED
         return Mode.BLOCKED if self.operator is OperatorMode.BLOCKED else Mode.LOCKED
 
     @property
     def released(self) -> bool:
         """Whether the lock should be released now; an opening is then authorised (R4)."""
-        return self.access is not None or self.mode in STANDS_OPEN
+        return self.access is not None or self.exit_held or self.ajar or self.mode in STANDS_OPEN
+
+    @property
+    def lock_lost(self) -> bool:
+        """Whether nobody can tell the relay anything now."""
+        return f"{self.id}.lock" in self.lost
 
 
 def outputs(door: Door) -> Outputs:
@@ -217,7 +232,8 @@ def outputs(door: Door) -> Outputs:
 
 def remembered(door: Door) -> dict[str, Json]:
     """The part of a door that outlives the daemon (R14)."""
-    return {"locked_down": door.locked_down, "operator": door.operator.value}
+    memory: dict[str, Json] = {"locked_down": door.locked_down, "operator": door.operator.value}
+    return memory if door.hold_until_ns is None else {**memory, "hold_until_ns": door.hold_until_ns}
 
 
 OUTDATED: Final = {

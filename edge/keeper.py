@@ -73,14 +73,16 @@ class Keeper:
             if loop.time() - began_s > STEADY_S:
                 pause_s = RETRY_S[0]
 
-    def apply(self, outputs: Mapping[str, bool]) -> None:
-        """Drive outputs; while lost they are left to the wires' next return."""
+    def apply(self, outputs: Mapping[str, bool]) -> bool:
+        """Drive outputs; False while lost: they are left to the wires' next return."""
         if not self.online:
-            return
+            return False
         try:
             self.driver.apply(outputs)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the door goes on
             self._broke(error)
+            return False
+        return True
 
     def level(self, point: str) -> bool | None:
         """An input read now, or None when it cannot be told."""

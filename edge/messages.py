@@ -30,6 +30,7 @@ __all__ = [
     "ContactFault",
     "ContactMoved",
     "Event",
+    "HoldEnds",
     "InputFault",
     "InputStirs",
     "InputUnstable",
@@ -48,6 +49,7 @@ __all__ = [
     "ReleaseInput",
     "Restore",
     "RexPressed",
+    "RexReleased",
     "ScheduleSays",
     "Signal",
     "Subject",
@@ -169,6 +171,21 @@ class RexPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class RexReleased:
+    """The request-to-exit input is at rest again: tells when a motion sensor has lost sight of everybody."""
+
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEnds:
+    """A restored hold ends at another moment than was thought: the calendar can be trusted now."""
+
+    until_ns: int
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class InputStirs:
     """An input has begun to change; what an opening was authorised by may still be settling (R4, R7, R12)."""
 
@@ -270,7 +287,7 @@ class Command:
     actor: Actor
     at_ns: int
     for_s: float | None = None
-    """Seconds for `unlock`; None means the door's `unlock_s`."""
+    """Seconds for `unlock` (None: the door's `unlock_s`) or `hold_unlocked` (None: until further notice)."""
     shown: Event | None = None
     """What was shown at a reader, to be recorded in front, as a part of the same passage."""
     details: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
@@ -293,6 +310,8 @@ Item: TypeAlias = (
     ContactMoved
     | ContactFault
     | RexPressed
+    | RexReleased
+    | HoldEnds
     | ReleaseInput
     | TamperChanged
     | InputUnstable

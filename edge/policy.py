@@ -17,6 +17,8 @@ class Relock(StrEnum):
     OPEN = "open"
     CLOSE = "close"
     TIMER = "timer"
+    CLOSED = "closed"
+    """Like `CLOSE`, and never before the door is closed: for bolts, which must not come out into the open."""
 
 
 class HeldOpenFrom(StrEnum):
@@ -31,6 +33,9 @@ RELOCK_DELAY_S: Final = (0.0, 600.0)
 HELD_OPEN_S: Final = (3.0, 600.0)
 REX_SHUNT_S: Final = (0.5, 600.0)
 REX_GRACE_MS: Final = (0, 5000)
+REX_LEVEL_S: Final = (0.0, 600.0)
+HOLD_S: Final = (1.0, 366 * 86_400.0)
+"""How long a hold may last that ends by itself."""
 DEBOUNCE_MS: Final = (0, 300)
 INSTABILITY_MS: Final = (1, 60_000)
 
@@ -65,6 +70,9 @@ class DoorPolicy:
     """How long after a request to exit an opening is authorised (R7)."""
     rex_grace_ms: int = 0
     """How long after an opening a request to exit still authorises it (R7)."""
+    rex_level_s: float = 0.0
+    """How long at most a request to exit goes on while its input stays active, as a motion sensor's does; 0: an edge
+    counts, not a level (R7)."""
     rex_settle_ms: int = 0
     """How long a button that was pressed in time may take to settle: an opening is not called forced before."""
     rex_in_lockdown: bool = True

@@ -32,6 +32,7 @@ from edge.messages import (
     ContactFault,
     ContactMoved,
     Event,
+    HoldEnds,
     InputFault,
     InputStirs,
     InputUnstable,
@@ -47,11 +48,13 @@ from edge.messages import (
     ReleaseInput,
     Restore,
     RexPressed,
+    RexReleased,
     ScheduleSays,
     Signal,
     Subject,
     TamperChanged,
 )
+from edge.policy import HOLD_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -65,8 +68,8 @@ LOG: Final = logging.getLogger(__name__)
 FACETS: Final = ("mode", "contact", "lock", "alarm")
 AGAIN_NS: Final = NS_PER_S
 """After a mistake of our own, a door whose deadline is over is tried again this much later."""
-STIRRING: Final = frozenset({"rex", "release"})
-"""Inputs whose first edge may authorise what has settled before them."""
+STIRRING: Final = frozenset({"contact", "rex", "release"})
+"""Inputs whose first edge may matter before they have settled."""
 URGENT: Final = {"rex": frozenset({True, False}), "release": frozenset({True})}
 """Levels of inputs that count even while the input is restless: whoever wants out is heard."""
 SITE: Final = "controller"
@@ -76,8 +79,8 @@ SITE: Final = "controller"
 class Wires(Protocol):
     """The drivers as the runner sees them."""
 
-    def apply(self, driver: str, outputs: Mapping[str, bool]) -> None:
-        """Drive outputs of one driver; what is lost meanwhile is repeated after its `Back`."""
+    def apply(self, driver: str, outputs: Mapping[str, bool]) -> bool:
+        """Drive outputs of one driver; False: it did not take them. What is lost is repeated after its `Back`."""
 
     def level(self, point: str) -> bool | None:
         """An input read now."""
@@ -119,6 +122,29 @@ class _Cell:
         return occupied(self.door, has_contact=self.settings.policy.has_contact)
 
 
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """A hold with an end that an earlier run of the daemon was told of, in microseconds since 1970 UTC."""
+
+    until_us: int
+    said_us: int
+
+    @classmethod
+    def of(cls, memory: Mapping[str, Json]) -> _Hold | None:
+        until_us, said_us = memory.get("until_us"), memory.get("said_us")
+        if not isinstance(until_us, int) or not isinstance(said_us, int):
+            return None
+        return cls(min(until_us, said_us + round(HOLD_S[1] * 1e6)), said_us)
+
+    @classmethod
+    def begun(cls, until_ns: int, now_ns: int, wall_us: int) -> _Hold:
+        return cls(wall_us + (until_ns - now_ns) // 1000, wall_us)
+
+    def until_ns(self, now_ns: int, wall_us: int) -> int:
+        """When it ends by the boot clock: with a calendar that is behind, not later than if it had just begun."""
+        return now_ns + min(self.until_us - wall_us, self.until_us - self.said_us) * 1000
+
+
 class Runner:
     """All doors of this controller. Every method is called on the loop and returns at once."""
 
@@ -131,8 +157,14 @@ class Runner:
         journal: Journal,
         now_ns: Callable[[], int],
         run: str,
+        wall_us: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`site` times the inputs that concern every door; `run` makes this run's correlations unique."""
+        """`site` times the inputs that concern every door; `run` makes this run's correlations unique.
+
+        `wall_us` is the calendar, in which the end of a hold outlives the boot.
+        """
+        self._wall_us = wall_us
+        self._holds: dict[str, _Hold] = {}
         self._wires = wires
         self._journal = journal
         self._now_ns = now_ns
@@ -197,9 +229,31 @@ class Runner:
         """Give the doors back what the log remembers (R14)."""
         for key, cell in self._cells.items():
             memory = memory_of(memories.get(key, "{}"))
+            hold = _Hold.of(memory)
+            if hold is not None:
+                self._holds[key] = hold
+                memory = {**memory, "hold_until_ns": hold.until_ns(self._now_ns(), self._wall_us())}
             self._step(cell, Restore(memory, self._now_ns()))
-            if memory and memory != remembered(cell.door):  # or what was said meanwhile would not outlive this run
-                self._journal.append([], {key: json.dumps(remembered(cell.door))})
+            if memory and self._memory(cell.door) != memories[key]:
+                # or what was said meanwhile would not outlive this run
+                self._journal.append([], {key: self._memory(cell.door)})
+
+    def clock_changed(self, *, trusted: bool) -> None:
+        """The calendar was set, or can be trusted now: a hold of an earlier run ends when it was to end by it."""
+        for key, hold in [*self._holds.items()] if trusted else ():
+            cell = self._cells[key]
+            self._step(cell, HoldEnds(hold.until_ns(self._now_ns(), self._wall_us()), self._now_ns()))
+
+    def _memory(self, door: Door) -> str:
+        """What outlives the daemon: the end of a hold in the calendar, which outlives the boot."""
+        memory = remembered(door)
+        until_ns = door.hold_until_ns
+        if until_ns is None or memory.pop("hold_until_ns", None) is None:
+            self._holds.pop(door.id, None)
+        else:
+            hold = self._holds.get(door.id) or _Hold.begun(until_ns, self._now_ns(), self._wall_us())
+            memory |= {"until_us": hold.until_us, "said_us": hold.said_us}
+        return json.dumps(memory)
 
     def reload(self, settings: DoorSettings) -> None:
         """Apply a changed policy or name to a running door, and touch no other."""
@@ -320,7 +374,8 @@ class Runner:
             observed = Observed.READ_BACK if report.read_back else Observed.EDGE
             item = ContactMoved(report.level, report.at_ns, observed)
         elif role == "rex":
-            item = RexPressed(report.at_ns, report.restless) if report.level and not report.initial else None
+            item = RexPressed(report.at_ns, report.restless) if report.level else RexReleased(report.at_ns)
+            item = None if report.initial else item
         elif role == "release":
             item = ReleaseInput(report.level, report.at_ns)
         else:
@@ -383,18 +438,21 @@ class Runner:
     def _one_step(self, cell: _Cell, item: Item | None, now_ns: int, modes: Mapping[str, str]) -> list[Event]:
         old = cell.door
         cell.door, events = rules.step(old, cell.settings.policy, item, now_ns)
-        self._drive(cell)
+        if not self._drive(cell):
+            cell.door, events = rules.untold(cell.door, events)
         self._arm(cell, now_ns)
-        memory = remembered(cell.door)
-        if memory != remembered(old):
-            modes = {**modes, cell.door.id: json.dumps(memory)}
+        if remembered(cell.door) != remembered(old):
+            if isinstance(item, Command):
+                self._holds.pop(cell.door.id, None)
+            modes = {**modes, cell.door.id: self._memory(cell.door)}
         if events or modes:
             self._journal.append(events, modes)
         if cell.door != old or not cell.since_ns:
             self._note(cell, old, now_ns)
         return events
 
-    def _drive(self, cell: _Cell) -> None:
+    def _drive(self, cell: _Cell) -> bool:
+        """Put the wires right; False when nobody could tell the lock."""
         wanted = outputs(cell.door)
         changed: dict[str, dict[str, bool]] = {}
         sounds = wanted.buzzer or cell.door.id in self._sirens
@@ -404,8 +462,11 @@ class Runner:
             if driver is not None and cell.wired.get(point) is not value:
                 cell.wired[point] = value
                 changed.setdefault(driver, {})[point] = value
+        taken = True
         for driver, values in changed.items():
-            self._wires.apply(driver, values)
+            if not self._wires.apply(driver, values) and f"{cell.door.id}.lock" in values:
+                taken = False
+        return taken
 
     def _arm(self, cell: _Cell, now_ns: int, at_least_ns: int = 0) -> None:
         due_ns = rules.next_deadline(cell.door, cell.settings.policy)

@@ -268,6 +268,7 @@ class Door(Table):
     held_open_warning_s: float = Field(default=0.0, ge=0, description="0 (none) to less than held_open_s")
     rex_shunt_s: float = within(rules.REX_SHUNT_S, "seconds", default=5.0)
     rex_grace_ms: int = within(rules.REX_GRACE_MS, "milliseconds", default=0)
+    rex_level_s: float = within(rules.REX_LEVEL_S, "seconds", default=0.0)
     rex_in_lockdown: bool = Field(default=True, description="true or false")
     rex_in_interlock: bool = Field(default=True, description="true or false")
     debounce_ms: int = within(rules.DEBOUNCE_MS, "milliseconds", default=30)
@@ -277,8 +278,7 @@ class Door(Table):
     @field_validator("held_open_warning_s")
     @classmethod
     def _before_the_alarm(cls, value: float, info: ValidationInfo) -> float:
-        held_open_s: float | None = info.data.get("held_open_s")
-        if held_open_s is not None and value >= held_open_s:
+        if (held_open_s := info.data.get("held_open_s")) is not None and value >= held_open_s:
             raise ValueError(f"found {value:g}, expected less than held_open_s, which is {held_open_s:g} seconds")
         return value
 

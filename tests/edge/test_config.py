@@ -103,6 +103,7 @@ def test_a_door_in_full(tmp_path: Path) -> None:
         held_open_warning_s = 10
         rex_shunt_s = 8
         rex_grace_ms = 500
+        rex_level_s = 60
         rex_in_lockdown = false
         rex_in_interlock = false
         debounce_ms = 20
@@ -127,6 +128,7 @@ def test_a_door_in_full(tmp_path: Path) -> None:
         rex_unlocks=False,
         rex_shunt_s=8.0,
         rex_grace_ms=500,
+        rex_level_s=60.0,
         rex_settle_ms=40,
         rex_in_lockdown=False,
         rex_in_interlock=False,

@@ -78,7 +78,7 @@ DOOR_WRONG = [
     ('unlock_s = "5"', 'unlock_s: found "5", expected 0.5 to 600 seconds'),
     ("unlock_s = 2026-11-22", "unlock_s: found a date 2026-11-22, expected 0.5 to 600 seconds"),
     ("unlocks_s = 5", 'unlocks_s: unknown key, did you mean "unlock_s"?'),
-    ('relock = "never"', 'relock: found "never", expected "open", "close" or "timer"'),
+    ('relock = "never"', 'relock: found "never", expected "open", "close", "timer" or "closed"'),
     ("relock_delay_s = -1", "relock_delay_s: found -1, expected 0 to 600 seconds"),
     ("held_open_s = 2", "held_open_s: found 2, expected 3 to 600 seconds"),
     ('held_open_from = "close"', 'held_open_from: found "close", expected "unlock" or "open"'),
@@ -88,6 +88,11 @@ DOOR_WRONG = [
     ),
     ("rex_shunt_s = 0", "rex_shunt_s: found 0, expected 0.5 to 600 seconds"),
     ("rex_grace_ms = 5001", "rex_grace_ms: found 5001, expected 0 to 5000 milliseconds"),
+    ("rex_level_s = 601", "rex_level_s: found 601, expected 0 to 600 seconds"),
+    (
+        'unlock_s = 9\nrelock = "closed"',
+        'relock: found "closed" at a door without a contact, expected one that says when it is closed',
+    ),
     ("rex_in_lockdown = 1", "rex_in_lockdown: found 1, expected true or false"),
     ("debounce_ms = 301", "debounce_ms: found 301, expected 0 to 300 milliseconds"),
     ("debounce_ms = 30.0", "debounce_ms: found 30.0, expected 0 to 300 milliseconds"),
@@ -274,7 +279,8 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
 
 
 def _in_order(key: str) -> int:
-    order = ["relock", "relock_delay_s", "held_open_from", "rex_shunt_s", "rex_grace_ms", "rex_in_lockdown"]
+    order = ["relock", "relock_delay_s", "held_open_from", "rex_shunt_s", "rex_grace_ms", "rex_level_s"]
+    order += ["rex_in_lockdown"]
     return order.index(key.rpartition(".")[2])
 
 
@@ -400,7 +406,7 @@ def test_a_door_is_taken_or_refused_and_nothing_else(
 
 def test_what_a_terminal_would_obey_is_spelt_out(tmp_path: Path) -> None:
     said = problems_of(tmp_path, GOOD + '"\\u009bx" = 1\nrelock = "\\u202e"\n')
-    assert said[0] == 'door.front.relock: found "\\u202e", expected "open", "close" or "timer"'
+    assert said[0] == 'door.front.relock: found "\\u202e", expected "open", "close", "timer" or "closed"'
     assert said[1].startswith("door.front.\\x9bx: unknown key")
 
 
@@ -410,5 +416,5 @@ def test_problems_read_well_on_a_terminal(tmp_path: Path) -> None:
     file = tmp_path / "doorward.toml"
     assert str(refused.value).splitlines() == [
         f"{file}: door.front.unlock_s: found 0, expected 0.5 to 600 seconds",
-        f'{file}: door.front.relock: found 7, expected "open", "close" or "timer"',
+        f'{file}: door.front.relock: found 7, expected "open", "close", "timer" or "closed"',
     ]

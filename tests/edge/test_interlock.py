@@ -49,8 +49,9 @@ class Airlock:
         chosen = {key: DoorSettings(key, key, DoorPolicy(interlock="air", **policy), points, inputs) for key in doors}
         self.runner = Runner(chosen, {}, wires=self, journal=self, now_ns=loop.now_ns, run="r")  # type: ignore[arg-type]
 
-    def apply(self, _driver: str, outputs: Mapping[str, bool]) -> None:
+    def apply(self, _driver: str, outputs: Mapping[str, bool]) -> bool:
         self.wires |= outputs
+        return True
 
     def level(self, _point: str) -> bool | None:
         return None

@@ -63,7 +63,7 @@ class Bench:
         self.lifts.listeners.append(self.told.append)
 
     # wires
-    def apply(self, driver: str, outputs: Mapping[str, bool]) -> None:
+    def apply(self, driver: str, outputs: Mapping[str, bool]) -> bool:
         if driver in self.broken:
             raise RuntimeError("a bug")
         for point, value in outputs.items():
@@ -72,6 +72,7 @@ class Bench:
             self.relays[point] = value
             self.driven.append((point, value))
             self.lifts.take(Confirmed(point, value, self.loop.now_ns()))
+        return True
 
     def level(self, point: str) -> bool | None:
         return self.reads.get(point)

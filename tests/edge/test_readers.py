@@ -71,8 +71,9 @@ class House:
         self.floors.append(permit.floors)
         self.events += [shown, replace(shown, type="elevator.permit", object=Subject("elevator", lift.id, lift.name))]
 
-    def apply(self, _driver: str, outputs: Mapping[str, bool]) -> None:
+    def apply(self, _driver: str, outputs: Mapping[str, bool]) -> bool:
         self.released |= outputs
+        return True
 
     def level(self, _point: str) -> bool | None:
         return None

@@ -46,6 +46,7 @@ class Bench:
         self.modes: dict[str, Any] = {}
         self.reads: dict[str, bool] = {}
         self.journal_fails = False
+        self.broken = False
         inputs = {"contact": Timing(), "rex": Timing(), "tamper": Timing(), **(timing or {})}
         points = dict.fromkeys([*inputs, "lock", "buzzer"], "wire")
         doors = {key: DoorSettings(key, key, DoorPolicy(**policy), points, inputs) for key in ("front", "back")}
@@ -57,9 +58,11 @@ class Bench:
         self.driven.clear()
 
     # wires
-    def apply(self, driver: str, outputs: Mapping[str, bool]) -> None:
+    def apply(self, driver: str, outputs: Mapping[str, bool]) -> bool:
         assert driver == "wire"
-        self.driven += outputs.items()
+        if not self.broken:
+            self.driven += outputs.items()
+        return not self.broken
 
     def level(self, point: str) -> bool | None:
         return self.reads.get(point)

@@ -71,6 +71,7 @@ def test_the_same_changes_nothing(tmp_path: Path) -> None:
         ("held_open_warning_s = 5", "held_open_warning_s"),
         ("rex_shunt_s = 9", "rex_shunt_s"),
         ("rex_grace_ms = 300", "rex_grace_ms"),
+        ("rex_level_s = 60", "rex_level_s"),
         ("rex_in_lockdown = false", "rex_in_lockdown"),
         ("rex_in_interlock = false", "rex_in_interlock"),
     ],
@@ -186,6 +187,6 @@ def test_a_door_is_taken_over_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_every_key_of_a_policy_is_known_to_be_one_or_the_other() -> None:
     """A new key of DoorPolicy belongs into the lists above."""
     live = "unlock_s relock relock_delay_s held_open_s held_open_from held_open_warning_s rex_unlocks rex_shunt_s"
-    live += " rex_grace_ms rex_in_lockdown rex_in_interlock"
+    live += " rex_grace_ms rex_level_s rex_in_lockdown rex_in_interlock"
     fixed = "debounce_ms instability_ms has_contact interlock rex_settle_ms"
     assert sorted(field.name for field in fields(DoorPolicy)) == sorted([*live.split(), *fixed.split()])
