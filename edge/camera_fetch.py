@@ -79,7 +79,7 @@ class Fetcher:
     ) -> None:
         """Cameras are on our own network: the installer wrote the address, private ones are expected."""
         self._camera, self._url = camera, urlsplit(camera.url)
-        self._network = network or Network(Reach(allow_private=True), ca_file, tls_strict)
+        self._network = network or Network(Reach(allow_private=True), ca_file, tls_strict=tls_strict)
 
     async def fetch(self) -> bytes:
         """A JPEG or PNG, by its first bytes. Raises CameraError."""

@@ -193,7 +193,7 @@ class Desk:
 def chosen(table: Integrations) -> tuple[Network, Options]:
     """As the configuration wants it."""
     limits = Limits(table.warn_tries, table.warn_percent, table.disable_after_s, table.disable_tries)
-    network = Network(Reach(table.allow_private, table.networks), table.ca_file, table.tls_strict)
+    network = Network(Reach(table.allow_private, table.networks), table.ca_file, tls_strict=table.tls_strict)
     return network, Options(limits)
 
 

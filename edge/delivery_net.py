@@ -78,8 +78,8 @@ class Network:
     reach: Reach = field(default_factory=Reach)
     ca_file: Path | None = None
     """Whom to believe beside the system's authorities."""
-    tls_strict: bool = True
     resolve: Resolve = field(default_factory=Names)
+    tls_strict: bool = True
     _context: ssl.SSLContext | None = None
 
     async def connect(self, host: str, port: int, *, tls: bool) -> Streams:

@@ -169,6 +169,7 @@ class Collector:
             if self.deaf:
                 writer.transport.pause_reading()  # type: ignore[attr-defined]  # a TLS transport has it
                 await self._over.wait()
+                return
             while len(self.got) < self.hang_up_after:
                 count = await reader.readuntil(b" ")
                 self.got.append((await reader.readexactly(int(count))).decode())
