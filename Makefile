@@ -1,7 +1,8 @@
 # Everything a newcomer needs: `make demo`, `make test`, `make check`, `sudo make install`.
 SHELL := /bin/bash
 PYTHON ?=
-VENV := .venv
+# `make test PYTHON=3.13` has an environment of its own: going back and forth makes none again
+VENV := .venv$(if $(PYTHON),-$(patsubst python%,%,$(notdir $(PYTHON))))
 BIN := $(VENV)/bin
 
 .PHONY: help setup demo test hass check bench install uninstall clean
@@ -21,7 +22,7 @@ demo: setup ## four simulated doors, a broker, a little traffic; Ctrl-C ends it
 	@sh systemd/packages demo
 	@$(BIN)/python -m edge.demo
 
-test: setup ## all tests
+test: setup ## all tests; PYTHON=3.13 chooses another Python
 	@sh systemd/packages test
 	@$(BIN)/python -m tests.support.hass_make || true
 	$(BIN)/python -m pytest -q
@@ -46,4 +47,4 @@ uninstall: ## removes the service; keeps configuration and log
 	@systemd/install --remove
 
 clean: ## removes what was made here
-	rm -rf $(VENV) .hass build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .hass build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -326,8 +326,8 @@ def tracked() -> list[Path]:
         ["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=False
     ).stdout.split("\0")
     files = [ROOT / name for name in listed if name] or list(ROOT.rglob("*.*"))
-    hidden = {".git", ".venv", "__pycache__", "build"}
-    return [f for f in files if f.is_file() and not hidden & set(f.relative_to(ROOT).parts)]
+    hidden = re.compile(r"\.git|\.venv.*|__pycache__|build")
+    return [f for f in files if f.is_file() and not any(map(hidden.fullmatch, f.relative_to(ROOT).parts))]
 
 
 def nodes(tree: ast.AST) -> Iterator[ast.AST]:

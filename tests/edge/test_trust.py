@@ -16,7 +16,7 @@ from edge.cameras import _fetcher
 from edge.delivery_desk import chosen
 from edge.delivery_errors import DeliveryError
 from edge.mqtt import MqttLink
-from edge.ports import LinkError
+from edge.ports import LinkError, Will
 from edge.tables import Mqtt
 from edge.tables_alerts import Integrations
 from edge.tables_cameras import Camera as CameraTable
@@ -60,7 +60,7 @@ def test_a_broker(old: Authority, tmp_path: Path, more: dict[str, bool]) -> None
         table = {"url": f"mqtts://127.0.0.1:{port}", "ca_file": str(old.ca), **more}
         link = MqttLink(Mqtt.model_validate(table, context={"folder": tmp_path}), "strict", Silent())
         try:
-            await link.connect(("status", b"{}"))
+            await link.connect(Will("status", b"{}"))
         finally:
             link.close()
 
