@@ -10,6 +10,7 @@ import socket
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.budget import Budget
+from edge.mqtt_client import READ_BYTES
 from edge.mqtt_terms import MOST_UNANSWERED
 from edge.ports import Incoming
 
@@ -104,7 +105,9 @@ class Intake:
     def _rest(self, now_s: float) -> None:
         """Leave the socket alone for as long as the budget wants, or for a turn of the loop."""
         assert self._fd is not None  # noqa: S101 -- asked by `read`
-        wait_s = max(self._packets.wait_s(now_s), self._bytes.wait_s(now_s))
+        wait_s = 0.0
+        if self._packets.left(now_s) < 1 or self._bytes.left(now_s) < READ_BYTES:  # rest until a whole turn is worth it
+            wait_s = max(self._packets.wait_s(now_s, TURN_PACKETS), self._bytes.wait_s(now_s, TURN_BYTES))
         if len(self._client.behind) > MOST_BEHIND:
             wait_s = BEHIND_S
         if wait_s or self._client.more:
