@@ -23,6 +23,7 @@ class Web(Table):
 
     listen: str = Field(default="127.0.0.1:8443", description='"address:port", like "127.0.0.1:8443" or "[::]:8443"')
     tls: bool = Field(default=True, description="true or false")
+    tls_proxy: bool = Field(default=False, description="true or false")
     cert_file: FilePath | None = None
     key_file: FilePath | None = None
     accounts: FilePath = Field(default=Path("/var/lib/doorweb/accounts.json"), description="the path of a file")
@@ -46,6 +47,13 @@ class Web(Table):
         listen = info.data.get("listen")
         if not value and listen is not None and not _listens_at(listen)[0].is_loopback:
             raise ValueError(f"found false with listen = {shown(listen)}, which others can reach: expected true")
+        return value
+
+    @field_validator("tls_proxy")
+    @classmethod
+    def _in_front(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("tls") is True:
+            raise ValueError("found true with tls = true, expected tls = false: the page speaks TLS itself")
         return value
 
     @field_validator("cert_file", "key_file")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.types import ASGIApp
 
     from edge.web.page import Page
@@ -69,6 +70,7 @@ def application(page: Page) -> ASGIApp:
         Unreachable: _unreachable,
         Refused: _refused,
         AccountsError: _no_accounts,
+        ClientDisconnect: _gone,
         500: _mistake,
     }
     app = Starlette(routes=routes(), lifespan=lifespan, exception_handlers=handlers)
@@ -97,6 +99,11 @@ async def _refused(request: Request, error: Refused) -> Response:
 
 async def _no_accounts(request: Request, error: AccountsError) -> Response:
     return _say(request, 503, visible(error))
+
+
+async def _gone(_request: Request, _error: ClientDisconnect) -> Response:
+    """Whoever asked went before he had said everything: nobody reads the answer, and nothing went wrong."""
+    return Response(status_code=400)
 
 
 async def _mistake(request: Request, _error: Exception) -> Response:

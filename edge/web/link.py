@@ -61,10 +61,10 @@ class Link:
         finally:
             places.release()
 
-    async def changes(self) -> AsyncGenerator[None, None]:
+    async def changes(self, beat_s: float) -> AsyncGenerator[None, None]:
         """Yields at once, and again when there is something new in `status`, `committed` or `trouble`.
 
-        What comes while the watcher is busy is one change: nobody falls behind.
+        Without any, it yields every `beat_s`. What comes while the watcher is busy is one change: nobody falls behind.
         """
         news = asyncio.Event()
         self._watchers.add(news)
@@ -73,7 +73,9 @@ class Link:
         try:
             while True:
                 yield
-                await news.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(beat_s):
+                        await news.wait()
                 news.clear()
         finally:
             self._watchers.discard(news)

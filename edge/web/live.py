@@ -25,8 +25,14 @@ if TYPE_CHECKING:
 
 PAUSE_S: Final = 0.3
 """Between two updates of one page: a flood of events is a few updates, for doord too."""
+BEAT_S: Final = 5.0
+"""A page hears something at least so often. One that does not for two of these says so: see static/page.js."""
 AGAIN_MS: Final = 2_000
 """How long a browser waits before it connects again."""
+ALIVE: Final = "event: alive\ndata: {}\n\n"
+"""Shows the page that we are still here, and us that its browser is."""
+HEADERS: Final = {"X-Accel-Buffering": "no"}
+"""Or nginx keeps what comes until it has a buffer full (nginx, proxy_buffering)."""
 OVER: Final = "event: over\ndata: {}\n\n"
 """Nobody is signed in here any more; an EventSource tells no script which status it got."""
 
@@ -36,7 +42,7 @@ def stream(request: Request, name: str, news: News) -> StreamingResponse:
 
     What it has as `through` comes back in the header Last-Event-ID when the browser connects again.
     """
-    return StreamingResponse(_events(request, name, news), media_type="text/event-stream")
+    return StreamingResponse(_events(request, name, news), headers=HEADERS, media_type="text/event-stream")
 
 
 async def _events(request: Request, name: str, news: News) -> AsyncIterator[str]:
@@ -53,7 +59,7 @@ async def _events(request: Request, name: str, news: News) -> AsyncIterator[str]
                 said = {"trouble": visible(error)}
             text = json.dumps(said)
             if said is None or text == last:
-                yield ":\n\n"  # shows that we are still here, and us that the browser is
+                yield ALIVE
                 continue
             last = text
             place = f"id: {said['through']}\n" if "through" in said else ""
@@ -62,4 +68,4 @@ async def _events(request: Request, name: str, news: News) -> AsyncIterator[str]
 
 
 def _changes(request: Request) -> AsyncGenerator[None, None]:
-    return page_of(request).link.changes()
+    return page_of(request).link.changes(BEAT_S)

@@ -30,6 +30,7 @@ from edge.web.accounts import Accounts
 from edge.web.app import application
 from edge.web.attempts import Allowance, Attempts
 from edge.web.certificate import certificate, fingerprint
+from edge.web.journal import Seldom
 from edge.web.link import Link
 from edge.web.listener import MOST_CONNECTIONS, MOST_OF_AN_ADDRESS, Listener
 from edge.web.page import Page
@@ -101,7 +102,7 @@ def page_for(settings: Settings, clock: Clock) -> Page:
         words=Words(ZoneInfo(settings.controller.time_zone)),
         now_ns=clock.now_ns,
         site=settings.controller.name,
-        secure=web.tls,
+        secure=web.tls or web.tls_proxy,
         metrics_token_file=web.metrics_token_file,
     )
 
@@ -148,6 +149,8 @@ def tls(settings: Settings, clock: Clock) -> ssl.SSLContext:
 def _log_to_stderr() -> None:
     prefix = "%(name)s: %(message)s" if "JOURNAL_STREAM" in os.environ else "%(asctime)s %(levelname)s %(message)s"
     logging.basicConfig(level=logging.INFO, format=prefix)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Seldom())
 
 
 def _complain(error: ConfigError) -> None:

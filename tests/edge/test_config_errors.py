@@ -199,6 +199,11 @@ def test_certificates_need_tls(tmp_path: Path) -> None:
     assert said == ["mqtt.ca_file: found with an mqtt:// url, which is not encrypted: expected mqtts://"]
 
 
+def test_a_proxy_in_front_of_the_pages_own_tls_is_none(tmp_path: Path) -> None:
+    said = problems_of(tmp_path, GOOD + "[web]\ntls_proxy = true")
+    assert said == ["web.tls_proxy: found true with tls = true, expected tls = false: the page speaks TLS itself"]
+
+
 def test_a_line_used_twice_names_both_points(tmp_path: Path) -> None:
     text = GOOD + dedent("""
         contact = { driver = "gp", line = 27 }

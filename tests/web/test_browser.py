@@ -6,6 +6,7 @@ import contextlib
 import csv
 import os
 import re
+import signal
 import struct
 import time
 import zlib
@@ -277,6 +278,21 @@ def test_a_page_says_that_it_is_not_live_and_comes_back(tmp_path: Path, house: H
             expect(page.locator("#link")).not_to_contain_text("not live")
             other.doord.sim("front", "open")
             expect(page.locator('[data-door="front"] [data-says="headline"]')).to_have_text("Forced open")
+
+
+def test_a_page_that_hears_nothing_says_so_and_comes_back(tmp_path: Path, house: House) -> None:
+    """Its connection is there, and nothing comes over it: nobody tells the browser."""
+    write_accounts(tmp_path / "accounts.json", olga="operator")
+    config = write_config(tmp_path)
+    with Doord(config) as doord, Doorweb(config) as web:
+        page = House(doord, f"https://127.0.0.1:{web.port}", house.browser).signed_in()
+        assert web.process is not None
+        web.process.send_signal(signal.SIGSTOP)
+        try:
+            expect(page.locator("#link")).to_contain_text("not live: nothing was heard")
+        finally:
+            web.process.send_signal(signal.SIGCONT)
+        expect(page.locator("#link")).not_to_contain_text("not live")
 
 
 def test_a_page_whose_server_was_restarted_goes_to_the_sign_in_and_back(tmp_path: Path, house: House) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import pytest
 from edge.cli.client import Unreachable
 from edge.web import link
 from edge.web.link import MOST_LONG, MOST_SHORT, Link
+from tests.support import virtual
 from tests.support.control import FakeDaemon
 from tests.support.web import answers
 
@@ -91,3 +94,18 @@ def test_who_finds_no_place_for_long_is_told_so(doord: FakeDaemon, held: Held, m
             assert await asks.ask("status"), "what was not had is not given back"
 
     asyncio.run(run())
+
+
+def test_who_watches_hears_something_every_beat_also_without_news(tmp_path: Path) -> None:
+    async def main(loop: virtual.VirtualLoop) -> list[float]:
+        told = []
+        async with contextlib.aclosing(Link(tmp_path / "none.sock").changes(5.0)) as changes:
+            async for _ in changes:
+                told.append(loop.time())
+                if len(told) > 20:
+                    break
+        return told
+
+    told = virtual.run(main)
+    assert all(later - sooner <= 5.0 for sooner, later in itertools.pairwise(told))
+    assert told[-1] > told[0]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 
-from edge.web.page import MOST_STREAMS_OF_ONE
+from edge.web.live import BEAT_S
+from edge.web.page import HERE, MOST_STREAMS_OF_ONE
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
 from tests.support.web import PASSWORD, Doorweb, answers, token, write_accounts, write_config
 
@@ -75,14 +77,14 @@ def client(tmp_path: Path, doord: FakeDaemon) -> Iterator[httpx2.Client]:
         yield made
 
 
-def events(answer: httpx2.Response) -> Iterator[tuple[str, Any]]:
-    """Name and data of each event."""
+def events(answer: httpx2.Response, *, beats: bool = False) -> Iterator[tuple[str, Any]]:
+    """Name and data of each event; those that only show that the page lives too, with `beats`."""
     name = ""
     for line in answer.iter_lines():
         key, _, value = line.partition(": ")
         if key == "event":
             name = value
-        elif key == "data":
+        elif key == "data" and (beats or name != "alive"):
             yield name, json.loads(value)
 
 
@@ -251,3 +253,14 @@ def test_a_download_that_is_broken_off_is_recorded_so(client: httpx2.Client, doo
         next(answer.iter_bytes())
     assert ended.wait(WITHIN_S)
     assert doord.of("export")[-1]["code"] == "given_up"
+
+
+def test_a_page_is_silent_only_when_two_beats_are_missing(client: httpx2.Client) -> None:
+    with client.stream("GET", "/doors/live") as answer:
+        assert answer.headers["x-accel-buffering"] == "no", "or nginx keeps what comes"
+        told = events(answer, beats=True)
+        assert any(name == "doors" for name, _ in told)
+        assert next(told) == ("alive", {})
+    silent = re.search(r"SILENT_MS = ([0-9_]+)", (HERE / "static" / "page.js").read_text())
+    assert silent is not None
+    assert int(silent[1]) / 1_000 > 2 * BEAT_S

@@ -5,6 +5,7 @@ const body = document.body;
 const news = document.getElementById("news");
 const FIRST_MS = 2_000;
 const LONGEST_MS = 60_000;
+const SILENT_MS = 11_000; // two beats of the stream (edge/web/live.py), and one second on the way
 let typed = false;
 document.addEventListener("input", () => { typed = true; });
 
@@ -116,29 +117,50 @@ function records(said) {
 
 let stream = null;
 let again = 0;
+let silent = 0;
 let pause_ms = FIRST_MS;
 let through = "";
 
+// A connection may be dead without anybody telling the browser: a phone that changed its network, a proxy that keeps what comes.
+function heard() {
+  clearTimeout(silent);
+  silent = setTimeout(() => {
+    stream.close();
+    connection(`nothing was heard for ${SILENT_MS / 1_000} seconds`);
+    later();
+  }, SILENT_MS);
+}
+
+function later() {
+  clearTimeout(again);
+  again = setTimeout(connect, pause_ms);
+  pause_ms = Math.min(2 * pause_ms, LONGEST_MS);
+}
+
 function connect() {
+  heard();
   const address = new URL(body.dataset.live, location.href);
   if (through) address.searchParams.set("after", through);
   stream = new EventSource(address);
   for (const [name, show] of Object.entries({ doors, records })) {
     stream.addEventListener(name, (event) => {
+      heard();
       pause_ms = FIRST_MS;
       through = event.lastEventId || through;
       show(JSON.parse(event.data));
     });
   }
+  stream.addEventListener("alive", heard);
   stream.addEventListener("over", () => {
+    clearTimeout(silent);
     stream.close();
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
   });
   stream.addEventListener("error", () => {
     connection("no connection to the controller");
     if (stream.readyState !== EventSource.CLOSED) return; // the browser itself tries again
-    again = setTimeout(connect, pause_ms);
-    pause_ms = Math.min(2 * pause_ms, LONGEST_MS);
+    clearTimeout(silent);
+    later();
   });
 }
 
@@ -147,6 +169,7 @@ if (body.dataset.live) {
   // a page that is left must not hold one of the few connections that a browser has
   window.addEventListener("pagehide", () => {
     clearTimeout(again);
+    clearTimeout(silent);
     stream.close();
   });
   window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
