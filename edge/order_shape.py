@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from edge.policy import UNLOCK_S
+from edge.policy import HOLD_S, UNLOCK_S
 
 if TYPE_CHECKING:
     from edge.messages import Json
@@ -23,6 +23,8 @@ MAX_ID: Final = 64
 MOST_KEYS: Final = 32
 MAX_SEQUENCE: Final = 2**53 - 1
 """What every JSON reader can hold exactly (RFC 8259, section 6)."""
+LASTING_S: Final = {"unlock": UNLOCK_S, "hold_unlocked": HOLD_S}
+"""How long what may last, in seconds."""
 MAX_DETAILS_BYTES: Final = 4 * 1024
 """Of the details of a `record`, as compact JSON."""
 MAX_DEPTH: Final = 4
@@ -77,6 +79,29 @@ def time_us(value: str) -> int:
     moment = datetime.fromisoformat(value.upper())
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def judge_lasting(command: str, for_s: float | None, until: str | None) -> None:
+    """Let only those commands say how long they last that can, within their bounds. Raises RefusedError."""
+    if until is not None and (command != "hold_unlocked" or for_s is not None):
+        raise RefusedError("malformed", "until goes with hold_unlocked only, and not beside for_s")
+    if for_s is None:
+        return
+    if command not in LASTING_S:
+        raise RefusedError("malformed", f"for_s goes with unlock and hold_unlocked, not with {command}")
+    low, high = LASTING_S[command]
+    if not low <= for_s <= high:
+        raise RefusedError("malformed", f"for_s: expected {low:g} to {high:g} seconds for {command}")
+
+
+def left_s(until: str, wall_us: int) -> float:
+    """How long it is until then. Raises RefusedError."""
+    seconds, longest = (time_us(until) - wall_us) / 1e6, HOLD_S[1]
+    if seconds < HOLD_S[0]:
+        raise RefusedError("expired", f"it was to last until {until}, which is over")
+    if seconds > longest:
+        raise RefusedError("malformed", f"until: expected at most {longest / 86_400:g} days from now")
+    return seconds
 
 
 def _printable(value: str) -> str:
@@ -157,7 +182,8 @@ class Body(_Shape):
     door: _Door | None = None
     doors: Annotated[list[_Door] | None, Field(min_length=1, max_length=1024)] = None
     all: bool = False
-    for_s: Annotated[float | None, Field(ge=UNLOCK_S[0], le=UNLOCK_S[1])] = None
+    for_s: Annotated[float | None, Field(ge=0, le=HOLD_S[1])] = None
+    until: _Time | None = None
     from_: Annotated[int | None, Field(alias="from", ge=1, le=MAX_SEQUENCE)] = None
     to: Annotated[int | None, Field(ge=1, le=MAX_SEQUENCE)] = None
     event: _Happening | None = None
@@ -172,10 +198,12 @@ def shape(body: dict[str, Any]) -> Body:
     if any(isinstance(one, dict) and len(one) > MOST_KEYS for one in (body, body.get("actor"), event, thing)):
         raise RefusedError("malformed", f"expected at most {MOST_KEYS} keys")  # each of them would get its own sentence
     try:
-        return Body.model_validate(body)
+        checked = Body.model_validate(body)
     except ValidationError as error:
         unknown = any(one["loc"] == ("command",) and one["type"] == "literal_error" for one in error.errors())
         raise RefusedError("unknown_command" if unknown else "malformed", _sentence(error)) from None
+    judge_lasting(checked.command, checked.for_s, checked.until)
+    return checked
 
 
 def _sentence(error: ValidationError) -> str:

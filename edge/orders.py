@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from edge.catalogue import CATALOGUE, Witness
 from edge.claims import ANY_TIME, body_of, judge_permission, token_of
 from edge.messages import Actor, ClockQuality, Subject
-from edge.order_shape import ID, MAX_ID, MAX_SEQUENCE, RefusedError, json_object, shape, strict_json, time_us
+from edge.order_shape import ID, MAX_ID, MAX_SEQUENCE, RefusedError, json_object, left_s, shape, strict_json, time_us
 from edge.wire import to_bytes
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ def parse_command(payload: bytes, receiver: Receiver, *, retained: bool) -> Orde
         return _refusal(no, seen, receiver)
     try:
         _judge_age(body, order.issued_us, order.expires_us, order.signer, receiver)
+        order = replace(order, for_s=_lasting(body, receiver))
     except RefusedError as no:
         return replace(order, late=_refusal(no, seen, receiver))
     return order
@@ -197,8 +198,6 @@ def _judge_arguments(body: Body) -> None:
         raise RefusedError("malformed", "replay takes from, and to not below it")
     if body.command != "replay" and (body.from_ is not None or body.to is not None):
         raise RefusedError("malformed", "from and to go with replay only")
-    if body.command != "unlock" and body.for_s is not None:
-        raise RefusedError("malformed", "for_s goes with unlock only")
     if body.command == "unlock" and body.expires_at is None:
         raise RefusedError("malformed", "an unlock takes expires_at: a pulse never runs late")
     if (body.command == "record") != (body.event is not None):
@@ -230,6 +229,23 @@ def _judge_age(body: Body, issued_us: int, expires_us: int | None, signer: Signe
         raise RefusedError("expired", f"it expired at {body.expires_at}")
     if issued_us > receiver.wall_us + FUTURE_US:
         raise RefusedError("issued_in_future", f"it was issued at {body.issued_at}, which is still to come")
+
+
+def _lasting(body: Body, receiver: Receiver) -> float | None:
+    """A hold counts from when it was issued, not from when it came; a clock nobody set cannot tell."""
+    if body.command != "hold_unlocked":
+        return body.for_s
+    known = receiver.clock is not ClockQuality.UNSYNCED
+    if body.until is not None:
+        if not known:
+            raise RefusedError("clock_unsynced", f"the clock cannot judge how long it is until {body.until}")
+        return left_s(body.until, receiver.wall_us)
+    if body.for_s is None or not known:
+        return body.for_s
+    seconds = body.for_s - max(0, receiver.wall_us - time_us(body.issued_at)) / 1e6
+    if seconds <= 0:
+        raise RefusedError("expired", f"it was to last for {body.for_s:g} s from {body.issued_at}, which is over")
+    return seconds
 
 
 def _doors(body: Body, receiver: Receiver) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from edge.directory import Directory
 from edge.export_desk import ExportDesk
 from edge.log import LogUnavailableError
 from edge.messages import SYSTEM, Actor, CommandName, Event, Subject
-from edge.policy import UNLOCK_S
+from edge.order_shape import RefusedError, judge_lasting, left_s
 from edge.runner import SITE
 from edge.search_words import UnknownGroupError
 from edge.searches import Asked
@@ -51,7 +51,8 @@ class _Command(_Ask):
     door: str | None = None
     doors: list[str] | None = Field(None, max_length=1024)
     all: bool = False
-    for_s: float | None = Field(None, ge=UNLOCK_S[0], le=UNLOCK_S[1])
+    for_s: float | None = None
+    until: str | None = Field(None, max_length=40)
 
 
 class _Simulate(_Ask):
@@ -254,12 +255,20 @@ class Service:
             raise RequestError("malformed", "no door is named; expected door, doors or all")
         if unknown := [door for door in wanted if door not in known]:
             raise RequestError("unknown_door", f"no door {unknown[0]!r}; expected one of {', '.join(known)}")
-        if ask.for_s is not None and ask.command is not CommandName.UNLOCK:
-            raise RequestError("malformed", f"for_s goes with unlock, not with {ask.command}")
+        for_s = self._lasting(ask)
         self._allow("command", ask.command, actor, len(wanted))
         command_id = f"local-{secrets.token_hex(8)}"
-        outcomes = self._host.runner.command(ask.command, wanted, command_id=command_id, actor=actor, for_s=ask.for_s)
+        outcomes = self._host.runner.command(ask.command, wanted, command_id=command_id, actor=actor, for_s=for_s)
         return {"outcomes": {door: asdict(outcome) for door, outcome in outcomes.items()}}
+
+    def _lasting(self, ask: _Command) -> float | None:
+        try:
+            judge_lasting(ask.command, ask.for_s, ask.until)
+            return ask.for_s if ask.until is None else left_s(ask.until, self._host.clock.wall_us())
+        except RefusedError as error:
+            raise RequestError(error.code, error.text) from None
+        except ValueError as error:
+            raise RequestError("malformed", f"until: {error}") from None
 
     async def _simulate(self, body: dict[str, Any], _actor: Actor) -> Json:
         ask = _Simulate.model_validate(body)

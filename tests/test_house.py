@@ -178,7 +178,7 @@ ALLOWED = {
     "edge.report_runner": "edge.messages edge.export_desk edge.log_walk edge.report_file edge.reports edge.search*",
     "edge.export_desk": "edge.messages edge.control edge.search*",
     "edge.service": "edge.allowances edge.tally "
-    "edge.messages edge.control edge.export_desk edge.log edge.log_query edge.policy edge.runner "
+    "edge.messages edge.control edge.export_desk edge.log edge.log_query edge.order_shape edge.runner "
     "edge.directory edge.schedule edge.search*",
     "edge.status": "edge edge.messages",
     "edge.watchers": "",

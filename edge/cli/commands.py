@@ -120,7 +120,12 @@ def _door(op: str, made: argparse.ArgumentParser, _: argparse.ArgumentParser) ->
     if everywhere:
         made.add_argument("--all", action="store_true", help="every door of this controller")
     if op == "unlock":
-        made.add_argument("--for", dest="for_s", type=float, metavar="S", help="seconds")
+        made.add_argument("--for", dest="for_s", metavar="TIME", help="how long: seconds, or 90s, 5m")
+    if op == "hold_unlocked":
+        how_long = made.add_mutually_exclusive_group()
+        text = "how long: 30m, 8h, 2d; else until further notice"
+        how_long.add_argument("--for", dest="for_s", metavar="TIME", help=text)
+        how_long.add_argument("--until", metavar="TIME", help="20:00, 2026-11-22T20:00, or with a zone")
     made.add_argument("--yes", action="store_true", help="do not ask first")
 
 
@@ -154,7 +159,7 @@ def _sign(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     made.add_argument("name", metavar="COMMAND", nargs="?", help="unlock, lock ...; - reads a whole command from stdin")
     made.add_argument("--door", action="append", default=[], help="may be repeated")
     made.add_argument("--all", action="store_true", help="every door of the controller")
-    made.add_argument("--for", dest="for_s", type=float, metavar="S", help="seconds, for unlock")
+    made.add_argument("--for", dest="for_s", type=float, metavar="S", help="seconds, for unlock and hold_unlocked")
     made.add_argument("--valid-for", default="30s", metavar="TIME", help="how long it is good: 30s, 5m, 2h (30s)")
     made.add_argument("--actor", metavar="NAME", help="who asks (this account)")
     made.add_argument("--id", metavar="ID", help="the command's id (a new one)")
@@ -249,7 +254,9 @@ COMMANDS: Final = {
     "export": _Command("export:export", "the event report as CSV or JSON Lines", _export),
     "unlock": _Command("doors:command", "release a lock for its time", partial(_door, "unlock")),
     "lock": _Command("doors:command", "lock; ends a hold", partial(_door, "lock")),
-    "hold-unlocked": _Command("doors:command", "release until further notice", partial(_door, "hold_unlocked")),
+    "hold-unlocked": _Command(
+        "doors:command", "release for a time or until further notice", partial(_door, "hold_unlocked")
+    ),
     "lock-down": _Command("doors:command", "lock at once and refuse everybody but exits", partial(_door, "lock_down")),
     "cancel-lock-down": _Command("doors:command", "end a lockdown", partial(_door, "cancel_lockdown")),
     "block": _Command("doors:command", "refuse access, not operators", partial(_door, "block")),

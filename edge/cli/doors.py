@@ -6,7 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.client import Client
-from edge.cli.text import say, say_json
+from edge.cli.text import local_now, say, say_json
+from edge.cli.times import duration_s, parse_coming
 
 if TYPE_CHECKING:
     import argparse
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 DONE: Final = {
     "unlock": "unlocked",
     "lock": "locked",
-    "hold_unlocked": "held unlocked until further notice",
+    "hold_unlocked": "held unlocked",
     "lock_down": "locked down",
     "cancel_lockdown": "lockdown cancelled",
     "block": "blocked",
@@ -26,20 +27,30 @@ def command(arguments: argparse.Namespace) -> int:
     """Ask doors for something. 1 when one of them refused."""
     if bool(arguments.door) == getattr(arguments, "all", False):
         raise ValueError("name one door, or say --all")
-    if not arguments.yes and not _sure(arguments):
-        return 1
     body: dict[str, Any] = {"command": arguments.op}
     body |= {"all": True} if getattr(arguments, "all", False) else {"door": arguments.door}
     if getattr(arguments, "for_s", None) is not None:
-        body["for_s"] = arguments.for_s
+        body["for_s"] = duration_s(arguments.for_s)
+    if getattr(arguments, "until", None) is not None:
+        body["until"] = parse_coming(arguments.until, local_now()).isoformat(timespec="seconds")
+    if not arguments.yes and not _sure(arguments):
+        return 1
     with Client(arguments.socket) as client:
         outcomes = client.ask("command", **body)["outcomes"]
     if arguments.json:
         say_json(outcomes)
     else:
         for door, outcome in outcomes.items():
-            say(f"{door}: {DONE[arguments.op] if outcome['done'] else outcome['message']}")
+            say(f"{door}: {DONE[arguments.op] + _how_long(body) if outcome['done'] else outcome['message']}")
     return 0 if all(outcome["done"] for outcome in outcomes.values()) else 1
+
+
+def _how_long(body: dict[str, Any]) -> str:
+    if body["command"] != "hold_unlocked":
+        return ""
+    if "until" in body:
+        return f" until {body['until']}"
+    return f" for {body['for_s']:g} s" if "for_s" in body else " until further notice"
 
 
 def _sure(arguments: argparse.Namespace) -> bool:

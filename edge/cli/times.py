@@ -6,7 +6,7 @@ One rule: pure; now is handed in, with the zone that a time without one is meant
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 _AGO: Final = re.compile(r"(\d{1,6}) ?(s|m|h|d|w)")
@@ -33,6 +33,31 @@ def parse_time(text: str, now: datetime) -> datetime:
         return (moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is no time, {EXPECTED}") from None
+
+
+def duration_s(text: str) -> float:
+    """A length of time: `7.5` or `90s` seconds, `5m`, `8h`, `2d`, `1w`. Raises ValueError with a sentence."""
+    found = re.fullmatch(r"([0-9]{1,7}(?:\.[0-9]{1,3})?) ?([smhdw]?)", text.strip().lower())
+    if found is None:
+        raise ValueError(f"{text!r} is no length of time, expected one such as 90s, 5m, 8h or 2d")
+    return float(found[1]) * _UNIT_S[found[2] or "s"]
+
+
+def parse_coming(text: str, now: datetime) -> datetime:
+    """A moment to come, in the zone of `now`: `20:00` is today or else tomorrow. Raises ValueError with a sentence."""
+    try:
+        clock = time.fromisoformat(text.strip()) if ":" in text[:3] else None
+        if clock is None or clock.tzinfo is not None:
+            moment = datetime.fromisoformat(text.strip())
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
+        else:
+            day = now.date() if clock > now.time() else now.date() + timedelta(days=1)
+            moment = datetime.combine(day, clock, now.tzinfo)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no time, expected one such as 20:00 or 2026-11-22T20:00") from None
+    if moment <= now:
+        raise ValueError(f"{text!r} is over")
+    return moment
 
 
 def to_us(moment: datetime) -> int:

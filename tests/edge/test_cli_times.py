@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.cli.times import parse_time, to_us
+from edge.cli.times import duration_s, parse_coming, parse_time, to_us
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 22, 22, 57, 3, tzinfo=BERLIN)
@@ -96,3 +96,38 @@ def test_yesterday_ends_where_today_begins_and_both_are_past(moment: datetime, z
 @given(MOMENTS)
 def test_microseconds_are_exact(moment: datetime) -> None:
     assert datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=to_us(moment)) == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("7.5", 7.5), ("90s", 90.0), ("5m", 300.0), (" 8H ", 28_800.0), ("2 d", 172_800.0), ("1w", 604_800.0)],
+)
+def test_a_length_of_time(text: str, meant: float) -> None:
+    assert duration_s(text) == meant
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5", "5y", "1e9", "8h30m", "99999999", "0x10", "٣s"])
+def test_what_is_no_length_of_time(text: str) -> None:
+    with pytest.raises(ValueError, match="no length of time"):
+        duration_s(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("23:00", "2026-11-22T23:00:00+01:00"),
+        ("20:00", "2026-11-23T20:00:00+01:00"),
+        ("22:57:03", "2026-11-23T22:57:03+01:00"),
+        ("2026-11-22T23:00", "2026-11-22T23:00:00+01:00"),
+        ("2026-11-22T23:00Z", "2026-11-22T23:00:00+00:00"),
+        ("2027-07-01 12:00", "2027-07-01T12:00:00+02:00"),
+    ],
+)
+def test_a_time_to_come(text: str, meant: str) -> None:
+    assert parse_coming(text, NOW).isoformat() == meant
+
+
+@pytest.mark.parametrize("text", ["2026-11-22T22:57:03", "2001-01-01", "later", "", "25:00", "20:00+02:00", "8h"])
+def test_what_is_no_time_to_come(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no time|is over"):
+        parse_coming(text, NOW)

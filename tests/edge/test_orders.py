@@ -375,3 +375,39 @@ def test_a_reply_says_what_was_done() -> None:
         "message": "",
         "outcomes": {"front": {"done": True, "code": None, "message": ""}},
     }
+
+
+HOLD = {key: value for key, value in LOCK.items() if key != "all"} | {"command": "hold_unlocked", "door": "front"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "seconds"),
+    [
+        ({}, None),
+        ({"for_s": 3600}, 3597.0),  # three seconds have passed since it was issued
+        ({"for_s": 366 * 86_400}, 366 * 86_400 - 3.0),
+        ({"until": "2026-11-22T22:57:03Z"}, 3600.0),
+        ({"until": "2026-11-22T22:57:03+01:00", "issued_at": "2026-11-22T20:00:00Z"}, "expired"),
+        ({"for_s": 60, "issued_at": "2026-11-22T21:56:03Z"}, "expired"),
+        ({"for_s": 0.9}, "malformed"),
+        ({"for_s": 366 * 86_400 + 1}, "malformed"),
+        ({"until": "2027-11-24T00:00:00Z"}, "malformed"),
+        ({"until": "20:00"}, "malformed"),
+        ({"until": "2026-11-22T22:57:03Z", "for_s": 60}, "malformed"),
+        ({"until": "2026-11-22T22:57:03Z", "command": "block"}, "malformed"),
+        ({"until": "2026-11-22T22:57:03Z", "command": "unlock"}, "malformed"),
+        ({"for_s": 60, "command": "block"}, "malformed"),
+    ],
+)
+def test_how_long_a_hold_lasts(changes: dict[str, Any], seconds: float | str | None) -> None:
+    found = judge(HOLD, **changes)
+    assert (found.code if isinstance(found, Refusal) else found.for_s) == seconds
+
+
+def test_a_clock_that_cannot_tell_holds_for_a_time_but_not_until_one() -> None:
+    found = judge(HOLD, UNSYNCED, for_s=3600)
+    assert isinstance(found, Order)
+    assert found.for_s == 3600.0
+    refused = judge(HOLD, UNSYNCED, until="2026-11-22T22:57:03Z")
+    assert isinstance(refused, Refusal)
+    assert refused.code == "clock_unsynced"
