@@ -21,6 +21,7 @@ from edge.aside import aside
 from edge.delivery_errors import DeliveryError, RefusedError
 from edge.local_time import local
 from edge.mail_conversation import WITHIN_S, Conversation
+from edge.printable import masked
 from edge.secret_files import secret_in
 from edge.trust import believing, why_refused
 from edge.wire import rfc3339
@@ -136,7 +137,7 @@ def mail(  # noqa: PLR0913, PLR0917 -- what a message is about, and what its rea
     """
     message = EmailMessage(policy=SMTP)
     what = {Kind.RAISED: "", Kind.REPEATED: "Again: ", Kind.ESCALATED: "Nobody has answered: "}[notice.kind]
-    plain = "".join(c if c.isprintable() else " " for c in notice.message)
+    plain = masked(notice.message, " ")
     plain = plain.replace("=?", "= ?")  # RFC 2047: else a name could be taken for encoded bytes, and be none
     message["From"] = sender
     message["To"] = ", ".join(recipients(notice, policy))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.control_peers import GROUP, LONGEST_LOGIN, WEB, Kind, Peer, Peers, RequestError, actor
 from edge.control_places import Places
+from edge.printable import is_whole
 from edge.tasks import say_why
 
 if TYPE_CHECKING:
@@ -211,6 +212,7 @@ class Control:
     ) -> bool:
         try:
             body = json.loads(line)
+            body = body if is_whole(body) else None
         except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict) or not isinstance(body.get("op"), str):
@@ -283,7 +285,8 @@ async def _streams(link: socket.socket) -> AsyncGenerator[tuple[asyncio.StreamRe
 
 
 async def _send(writer: asyncio.StreamWriter, answer: dict[str, Json]) -> None:
-    writer.write(json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    writer.write(text.encode(errors="backslashreplace") + b"\n")  # half a surrogate pair is escaped, as JSON has it
     async with asyncio.timeout(WRITE_S):
         await writer.drain()
 

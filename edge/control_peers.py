@@ -100,10 +100,10 @@ def actor(peer: Peer, body: dict[str, Any]) -> Actor:
     if not peer.speaks_for_others:
         raise RequestError("not_allowed", f"only the user {WEB_USER} may speak for others")
     login, name = (named.get("id"), named.get("name")) if isinstance(named, dict) else (None, None)
-    if not isinstance(login, str) or not 0 < len(login) <= LONGEST_LOGIN or not isinstance(name, str | None):
-        raise RequestError(
-            "malformed", f'as: expected {{"id": 1 to {LONGEST_LOGIN} characters, "name": a text or null}}'
-        )
+    whole = isinstance(login, str) and 0 < len(login) <= LONGEST_LOGIN and isinstance(name, str | None)
+    if not whole or not f"{login}{name or ''}".isprintable():
+        expected = f'{{"id": 1 to {LONGEST_LOGIN} printable characters, "name": a text or null}}'
+        raise RequestError("malformed", f"as: expected {expected}")
     return Actor("operator", f"{WEB}{login}", name and name[:LONGEST_LOGIN])
 
 

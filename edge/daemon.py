@@ -27,6 +27,7 @@ from edge.notify import Notifier
 from edge.outlets import Outlets
 from edge.page_rights import MEMORY, PageRights
 from edge.people import People
+from edge.printable import spelt
 from edge.reloading import Reloading
 from edge.runner import SITE, Runner, memory_of
 from edge.service import Service, Simulator
@@ -157,7 +158,7 @@ class Daemon:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Guard until `stop` is set. Raises OSError when the socket or the log belong to another doord."""
-        self._record("controller.start", details={"version": __version__, "config": self.settings.file.name})
+        self._record("controller.start", details={"version": __version__, "config": spelt(self.settings.file.name)})
         self.log.on_commit(self._committed)
         for shell in (self.runner, self.lifts):
             shell.listeners.append(lambda _what: self.watchers.changed())

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from typing import TYPE_CHECKING, Final
 
-from edge.directory_reading import reading
+from edge.directory_reading import DirectoryError, reading
+from edge.problems import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from edge.directory import Directory
 
+LOG: Final = logging.getLogger(__name__)
 FREEZE_EVERY: Final = 10
 """See `edge.directory_reading.reading`."""
 
@@ -28,10 +31,16 @@ async def built(
     """Read a directory as `edge.directory_reading.reading` does. Raises DirectoryError."""
     steps = reading(document, source, zone, doors=doors, above=above)
     count = 0
-    while (directory := await asyncio.to_thread(_next, steps)) is None:  # some slices hash a PIN
-        count += 1
-        if count % FREEZE_EVERY == 0:
-            gc.freeze()
+    try:
+        while (directory := await asyncio.to_thread(_next, steps)) is None:  # some slices hash a PIN
+            count += 1
+            if count % FREEZE_EVERY == 0:
+                gc.freeze()
+    except ConfigError:
+        raise
+    except Exception as mistake:  # of ours: the directory in force, and the doors, go on
+        LOG.exception("%s cannot be read", source)
+        raise DirectoryError([Problem(source, "", f"a mistake in doord itself: {type(mistake).__name__}")]) from mistake
     return directory
 
 

@@ -19,6 +19,7 @@ from edge.directory_pins import Pins
 from edge.directory_problems import explained
 from edge.directory_references import references
 from edge.plain_text import text_of
+from edge.printable import masked
 from edge.problems import ConfigError, Report, dotted, meant, shown
 
 if TYPE_CHECKING:
@@ -198,11 +199,7 @@ def _clean(report: Report) -> list[Problem]:
     """The problems with text that any log and terminal takes; what stands in a document may be odd."""
     clean = Report(report.file)
     for one in report.problems[: MOST_PROBLEMS + 1]:
-        clean.add(_plain(one.key), _plain(one.message))
+        clean.add(masked(one.key), masked(one.message))
     if len(report.problems) > MOST_PROBLEMS:
         clean.add("", f"found more than {MOST_PROBLEMS} problems, did not look further")
     return clean.problems
-
-
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else "�" for c in text)

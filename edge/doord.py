@@ -23,6 +23,7 @@ from edge.config_source import KEPT, ConfigSource
 from edge.control import refuse_if_served
 from edge.home import below_home
 from edge.keeper import open_all
+from edge.printable import spelt
 from edge.problems import ConfigError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _log_to_stderr(verbose: bool) -> None:
 
     class Priorities(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
-            text = super().format(record)
+            text = "\n".join(spelt(line) for line in super().format(record).split("\n"))
             return f"<{names.get(record.levelno, 6)}>{text}" if journal else text
 
     handler = logging.StreamHandler()

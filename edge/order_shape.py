@@ -110,6 +110,12 @@ def _printable(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    if not value.isprintable() or not all(value.partition("@")) or set(value) & set(" <>"):
+        raise ValueError("expected an e-mail address")
+    return value
+
+
 def _small(details: dict[str, Any]) -> dict[str, Any]:
     if reserved := sorted(RESERVED & details.keys()):
         raise ValueError(f"{reserved[0]} is what the controller says itself")
@@ -141,9 +147,9 @@ class _Shape(BaseModel):
 
 
 class _Actor(_Shape):
-    id: Annotated[str, Field(min_length=1, max_length=200)]
-    name: Annotated[str | None, Field(max_length=200)] = None
-    email: Annotated[str | None, Field(max_length=254)] = None
+    id: _Words
+    name: Annotated[str, Field(max_length=200), AfterValidator(_printable)] | None = None
+    email: Annotated[str, Field(max_length=254), AfterValidator(_address)] | None = None
 
 
 class _Thing(_Shape):

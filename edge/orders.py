@@ -14,6 +14,7 @@ from edge.catalogue import CATALOGUE, Witness
 from edge.claims import ANY_TIME, body_of, judge_permission, token_of
 from edge.messages import Actor, ClockQuality, Subject
 from edge.order_shape import ID, MAX_ID, MAX_SEQUENCE, RefusedError, json_object, left_s, shape, strict_json, time_us
+from edge.printable import spelt
 from edge.wire import to_bytes
 
 if TYPE_CHECKING:
@@ -268,9 +269,9 @@ def _refusal(no: RefusedError, seen: _Seen, receiver: Receiver) -> Refusal:
     command_id, name, door = seen.body.get("id"), seen.body.get("command"), seen.body.get("door")
     return Refusal(
         no.code,
-        no.text[:500],
+        spelt(no.text[:500]),
         command_id if isinstance(command_id, str) and ID.fullmatch(command_id) else None,
-        name if isinstance(name, str) and len(name) <= MAX_ID else None,
+        name if isinstance(name, str) and len(name) <= MAX_ID and name.isprintable() else None,
         door if isinstance(door, str) and door in receiver.doors else None,
         seen.actor,
         seen.signer,

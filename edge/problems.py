@@ -15,6 +15,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_args, get_origin
 
+from edge.printable import in_json, spelt
+
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
@@ -34,7 +36,7 @@ class Problem:
 
     def __str__(self) -> str:
         """One line for a terminal."""
-        return ": ".join(str(part) for part in (self.file, self.key, self.message) if part)
+        return ": ".join(spelt(part) for part in (self.file, self.key, self.message) if part)
 
 
 class ConfigError(Exception):
@@ -56,7 +58,7 @@ class Report:
 
     def add(self, key: str, message: str) -> None:
         """Note one problem; what a terminal would obey is spelt out."""
-        self.problems.append(Problem(self.file, _plain(key), _plain(message)))
+        self.problems.append(Problem(self.file, spelt(key), spelt(message)))
 
     def add_errors(self, prefix: str, model: type[BaseModel], error: ValidationError, also: Iterable[str] = ()) -> None:
         """Translate what pydantic found in the table called `prefix`; `also` are keys allowed beside the model's."""
@@ -67,10 +69,6 @@ class Report:
             if key not in seen:  # each member of a union says what it misses
                 self.add(key, _message(model, detail, also))
             seen.add(key)
-
-
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def dotted(*parts: str | int) -> str:
@@ -85,13 +83,13 @@ def dotted(*parts: str | int) -> str:
 
 
 def shown(value: object) -> str:
-    """A value the way the file has it, shortened."""
+    """A value the way the file has it, shortened; it can be encoded, whatever the value was."""
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list):
         return "a list"
     if isinstance(value, str | bool | int | float):
-        text = json.dumps(value, ensure_ascii=False)
+        text = in_json(json.dumps(value, ensure_ascii=False))
     else:
         text = f"a {type(value).__name__} {value}"
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from edge.aside import aside
 from edge.changes import lock_facts
 from edge.messages import SYSTEM, Event, Subject
+from edge.printable import spelt
 from edge.problems import ConfigError
 from edge.settings import difference
 
@@ -126,6 +127,6 @@ class Reloading:
             self._unkept = False
 
     def _say(self, kind: str, details: dict[str, Json]) -> None:
-        name = self.source.file.name
+        name = spelt(self.source.file.name)
         subject = Subject("configuration", name, name)
         self._host.log.append([Event(kind, self._host.clock.now_ns(), subject, SYSTEM, details=details)])

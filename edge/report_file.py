@@ -11,6 +11,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from edge.printable import spelt
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
@@ -125,4 +127,4 @@ def _cell(value: object) -> object:
     if not isinstance(value, str):
         return "" if value is None else value
     text = BEGINS.sub(r"\1'", value)
-    return f"'{text}" if text.startswith(("\t", "\r", "\n")) else text
+    return spelt(f"'{text}" if text.startswith(("\t", "\r", "\n")) else text)

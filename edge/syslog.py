@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge.catalogue import CATALOGUE, EventClass, Severity, message
 from edge.messages import ClockQuality
+from edge.printable import masked
 from edge.wire import rfc3339
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def line(record: Record, identity: Identity) -> str:
     """One message of RFC 5424."""
     event = record.event
     head = f"<{priority(event)}>1 {rfc3339(record.time_us)} {identity.controller} {APP} - {event.type}"
-    return f"{head} {_data(record, identity)} {_BOM}{_plain(message(event))}"
+    return f"{head} {_data(record, identity)} {_BOM}{masked(message(event))}"
 
 
 def priority(event: Event) -> int:
@@ -77,10 +78,5 @@ def _data(record: Record, identity: Identity) -> str:
 
 def _value(text: str) -> str:
     """RFC 5424, 6.3.3: three characters are escaped, and no others."""
-    plain = _plain(text[:LONGEST_VALUE])
+    plain = masked(text[:LONGEST_VALUE])
     return plain.replace("\\", "\\\\").replace('"', '\\"').replace("]", "\\]")
-
-
-def _plain(text: str) -> str:
-    """One line of text that can be encoded: a name with a line end in it must not look like a second message."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -36,7 +36,7 @@ ALLOWED = {
     "edge.wire": "edge.records edge.catalogue",
     "edge.order_shape": "edge.messages edge.policy",
     "edge.claims": "edge.messages edge.order_shape edge.wire",
-    "edge.orders": "edge.messages edge.catalogue edge.claims edge.order_shape edge.wire",
+    "edge.orders": "edge.printable edge.messages edge.catalogue edge.claims edge.order_shape edge.wire",
     "edge.outbox": "edge.messages",
     "edge.refusals": "",
     "edge.schedule": "edge.messages",
@@ -46,7 +46,7 @@ ALLOWED = {
     "edge.passback": "edge.messages",
     "edge.credentials": "edge.messages edge.cards edge.directory edge.pins edge.schedule",
     "edge.directory": "edge.messages edge.directory_* edge.cards edge.pins edge.schedule",
-    "edge.directory_*": "edge.plain_text "
+    "edge.directory_*": "edge.printable edge.plain_text "
     "edge.messages edge.cards edge.changes edge.directory edge.directory_* edge.pins edge.policy "
     "edge.problems edge.schedule edge.tables",
     "edge.directory_integrations": "edge.catalogue edge.directory edge.directory_problems edge.event_types "
@@ -63,9 +63,10 @@ ALLOWED = {
     "edge edge.messages edge.catalogue edge.diagnose_outlets edge.findings edge.facts",
     # configuration: hostile text becomes frozen settings
     "edge.plain_text": "",
+    "edge.printable": "",
     "edge.secret_files": "edge.plain_text",
     "edge.hosts": "",
-    "edge.problems": "",
+    "edge.problems": "edge.printable",
     "edge.home": "",
     "edge.tables": "edge.home edge.hosts edge.policy edge.problems",
     "edge.tables_*": "edge.catalogue edge.problems edge.tables",
@@ -78,7 +79,7 @@ ALLOWED = {
     "edge.secret_files edge.tables edge.tokens",
     "edge.config_warnings": "edge.problems",
     "edge.config_source": "edge.config edge.problems",
-    "edge.reloading": "edge.aside edge.changes edge.messages edge.problems edge.settings",
+    "edge.reloading": "edge.printable edge.aside edge.changes edge.messages edge.problems edge.settings",
     # the log
     "edge.clock": "edge.messages",
     "edge.log_times": "edge.records",
@@ -130,7 +131,7 @@ ALLOWED = {
     "edge.delivery": "edge.messages edge.delivery_errors edge.delivery_health edge.log",
     "edge.trust": "edge.secret_files",
     "edge.delivery_net": "edge.aside edge.delivery_errors edge.delivery_address edge.trust",
-    "edge.syslog": "edge.messages edge.catalogue edge.wire",
+    "edge.syslog": "edge.printable edge.messages edge.catalogue edge.wire",
     "edge.syslog_sink": "edge.delivery_errors edge.syslog",
     "edge.alert_policies": "edge.messages edge.catalogue",
     "edge.alerts": "edge.messages edge.alert_policies edge.catalogue",
@@ -139,7 +140,7 @@ ALLOWED = {
     "edge.webhook",
     "edge.local_time": "",
     "edge.mail_conversation": "edge.delivery_errors",
-    "edge.alert_mail": "edge.secret_files edge.aside edge.alerts edge.delivery_errors edge.local_time "
+    "edge.alert_mail": "edge.printable edge.secret_files edge.aside edge.alerts edge.delivery_errors edge.local_time "
     "edge.mail_conversation edge.trust edge.wire",
     "edge.alert_where": "edge.directory edge.records edge.schedule",
     "edge.alert_ways": "edge.alert_mail edge.alert_policies edge.delivery_errors edge.wire",
@@ -168,12 +169,12 @@ ALLOWED = {
     "edge.command_refusals": "edge.messages edge.budget edge.log edge.orders edge.tasks",
     "edge.control_peers": "edge.messages",
     "edge.control_places": "edge.budget edge.control_peers",
-    "edge.control": "edge.control_peers edge.control_places edge.tasks",
+    "edge.control": "edge.printable edge.control_peers edge.control_places edge.tasks",
     "edge.tally": "",
     "edge.allowances": "edge.budget edge.control_peers",
     "edge.search_words": "edge.directory edge.log_filters",
     "edge.searches": "edge.directory edge.log_filters edge.search_words",
-    "edge.report_file": "",
+    "edge.report_file": "edge.printable",
     "edge.reports": "edge.messages edge.searches",
     "edge.report_runner": "edge.messages edge.export_desk edge.log_walk edge.report_file edge.reports edge.search*",
     "edge.export_desk": "edge.messages edge.control edge.search*",
@@ -185,25 +186,25 @@ ALLOWED = {
     "edge.page_rights": "edge.control_peers edge.messages",
     "edge.notify": "",
     "edge.daemon": "edge edge.*",
-    "edge.doord": "edge edge.clock edge.config* edge.control edge.home edge.keeper edge.problems edge.settings "
-    "edge.daemon",
+    "edge.doord": "edge edge.clock edge.config* edge.control edge.home edge.keeper edge.printable edge.problems "
+    "edge.settings edge.daemon",
     # tools beside the daemon: the log read-only, the socket, the configuration
     "edge.facts": "edge edge.facts_outlets edge.messages edge.clock edge.config edge.problems edge.settings "
     "edge.log_* edge.findings",
     "edge.provision": "edge.config edge.config_files edge.problems",
     "edge.demo": "edge.cli.* edge.demo_story edge.web edge.web.accounts",
     "edge.demo_story": "edge.cli.*",
-    "edge.cli": "edge edge.cli.*",
+    "edge.cli": "edge edge.cli.* edge.printable",
     "edge.cli.web": "edge edge.cli.* edge.config edge.problems edge.web.accounts",
-    "edge.cli.sign": "edge.cli.text edge.claims edge.order_shape edge.tokens",
-    "edge.cli.*": "edge.config_files edge.config_warnings edge.home "
+    "edge.cli.sign": "edge.printable edge.cli.text edge.claims edge.order_shape edge.tokens",
+    "edge.cli.*": "edge.printable edge.config_files edge.config_warnings edge.home "
     "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "
     "edge.clock edge.log_query edge.log_verify edge.log_schema edge.diagnose edge.findings edge.facts edge.provision "
     "edge.cards edge.directory edge.schedule edge.pins edge.search_words edge.report_file "
     "edge.directory_reading",
     # the local page, a program of its own: doord through its socket, and nothing of doord's
     "edge.web": "",
-    "edge.web.*": "edge.plain_text "
+    "edge.web.*": "edge.printable edge.plain_text "
     "edge edge.web edge.web.* edge.cli.client edge.cli.sources edge.cli.times edge.report_file "
     "edge.cli.diagnose_history edge.cli.diagnose_machine edge.catalogue edge.clock edge.config edge.diagnose "
     "edge.facts edge.findings edge.notify edge.problems edge.records edge.tables_web edge.metrics",
@@ -234,6 +235,7 @@ CORE = [
     "door",
     "debounce",
     "wire",
+    "printable",
     "order_shape",
     "claims",
     "orders",

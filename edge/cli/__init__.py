@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: Exception, code: int) -> int:
-    from edge.cli.text import printable  # noqa: PLC0415 -- only when something went wrong
+    from edge.printable import spelt  # noqa: PLC0415 -- only when something went wrong
 
-    sys.stderr.writelines(f"doorctl: {printable(line)}\n" for line in str(error).splitlines())
+    sys.stderr.writelines(f"doorctl: {spelt(line)}\n" for line in str(error).splitlines())
     return code

@@ -15,7 +15,8 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.text import printable, say, say_json
+from edge.cli.text import say, say_json
+from edge.printable import spelt
 
 if TYPE_CHECKING:
     import argparse
@@ -99,9 +100,7 @@ def _private_key(file: Path) -> Ed25519PrivateKey:
     with file.open("rb") as stream:
         mode, content = os.fstat(stream.fileno()).st_mode, stream.read(LONGEST)
     if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        sys.stderr.write(
-            f"doorctl: {printable(file)}: others can get at this private key; chmod 600 would keep them off\n"
-        )
+        sys.stderr.write(f"doorctl: {spelt(file)}: others can get at this private key; chmod 600 would keep them off\n")
     try:
         key = load_pem_private_key(content, None)
     except TypeError:

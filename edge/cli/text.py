@@ -1,6 +1,6 @@
 """Plain text for terminals: columns, times, and nothing in it that a terminal would obey.
 
-One rule: whatever is shown goes through `say` or `printable`, so a name from a log or a wire
+One rule: whatever is shown goes through `say` or `edge.printable`, so a name from a log or a wire
 cannot move the cursor, hide a line or rename a window.
 """
 
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
+
+from edge.printable import in_json, spelt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,34 +22,21 @@ if TYPE_CHECKING:
 LOCALTIME: Final = Path("/etc/localtime")
 MARKS: Final = {"alarm": "!!", "warning": " !"}
 """What stands before a line, so that colour is never the only sign."""
-_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
-
-
-def printable(value: object) -> str:
-    """Text with control characters, invisible ones and changes of direction made visible."""
-    text = str(value)
-    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def say(line: str = "") -> None:
     """One line for the technician."""
-    sys.stdout.write(f"{printable(line)}\n")
+    sys.stdout.write(f"{spelt(line)}\n")
 
 
 def say_json(value: object) -> None:
     """One JSON document on one line: what scripts read, and a terminal does not obey either."""
-    text = json.dumps(value, ensure_ascii=False)
-    sys.stdout.write(f"{_UNPRINTABLE.sub(_escaped, text)}\n")
-
-
-def _escaped(found: re.Match[str]) -> str:
-    """As JSON has it; outside of strings JSON is plain ASCII, so this is still the same document."""
-    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
+    sys.stdout.write(f"{in_json(json.dumps(value, ensure_ascii=False))}\n")
 
 
 def table(rows: Iterable[Sequence[object]], heads: Sequence[str]) -> list[str]:
     """Left-aligned columns, as wide as they must be."""
-    cells = [list(heads), *([printable("" if cell is None else cell) for cell in row] for row in rows)]
+    cells = [list(heads), *([spelt("" if cell is None else cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
 
@@ -89,8 +77,8 @@ def event_line(record: Mapping[str, Any]) -> str:
     """One record on one line: time, alarm mark, door, sentence."""
     data = record["data"]
     subject = record["subject"].removeprefix("doors/")
-    head = f"{local(record['time'])} {MARKS.get(data['severity'], '  ')} {printable(subject):<12} {record['type']:<24}"
-    return f"{head} {printable(data['message'])}"
+    head = f"{local(record['time'])} {MARKS.get(data['severity'], '  ')} {spelt(subject):<12} {record['type']:<24}"
+    return f"{head} {spelt(data['message'])}"
 
 
 class Doubts:

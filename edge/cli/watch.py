@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Never
 
 from edge.cli.client import Client, Refused, Unreachable
 from edge.cli.status import log_line, upstream_line
-from edge.cli.text import ago, local, printable, say_json
+from edge.cli.text import ago, local, say_json
+from edge.printable import spelt
 
 if TYPE_CHECKING:
     import argparse
@@ -90,7 +91,7 @@ def screen(  # noqa: PLR0913, PLR0917 -- everything a picture depends on
     if status is None:
         return [_line(trouble or "connecting ...", width, "warning")]
     who = status["controller"]
-    head = f"{printable(who['name'])}  {local(status['clock']['time'])}  clock {status['clock']['quality']}"
+    head = f"{spelt(who['name'])}  {local(status['clock']['time'])}  clock {status['clock']['quality']}"
     lines = [_line(head, width, style="bold")]
     if trouble:
         lines.append(_line(f"!! {trouble}", width, "alarm"))
@@ -157,7 +158,7 @@ def _door(key: str, door: dict[str, Any], width: int, now: datetime) -> Text:
     note = door["alarm"].replace("_", " ").upper() if door["alarm"] != "normal" else ""
     note = note or ("tampered" if door["tamper"] else "fault" if door["fault"] else "")
     note = note or ("close it!" if door["warning"] else ago(door["since"]["mode"], now))
-    name = printable(key)
+    name = spelt(key)
     name = name if len(name) <= NAME else f"{name[: NAME - 1]}~"
     if width >= NARROW:
         return _line(f"{mark} {name:<{NAME}} {door['mode']:<11} {door['contact']:<7} {note}", width, kind)
@@ -168,14 +169,14 @@ def _door(key: str, door: dict[str, Any], width: int, now: datetime) -> Text:
 def _event(record: dict[str, Any], width: int) -> Text:
     data = record["data"]
     mark = {"alarm": "!!", "warning": " !"}.get(data["severity"], "  ")
-    text = f"{mark} {local(record['time'])[11:]} {record['type']:<24} {printable(data['message'])}"
+    text = f"{mark} {local(record['time'])[11:]} {record['type']:<24} {spelt(data['message'])}"
     return _line(text, width, data["severity"] if data["severity"] in STYLES else "")
 
 
 def _line(text: str, width: int, kind: str = "", *, style: str = "") -> Text:
     from rich.text import Text  # noqa: PLC0415 -- as above
 
-    line = Text(printable(text), style=style or STYLES[kind], no_wrap=True, overflow="ellipsis")
+    line = Text(spelt(text), style=style or STYLES[kind], no_wrap=True, overflow="ellipsis")
     line.truncate(width, overflow="ellipsis")
     return line
 

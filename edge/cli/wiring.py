@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.cli.client import Unreachable
-from edge.cli.text import printable, say, say_json
+from edge.cli.text import say, say_json
+from edge.printable import spelt
 
 if TYPE_CHECKING:
     import argparse
@@ -78,7 +79,7 @@ def _bench(arguments: argparse.Namespace) -> AbstractContextManager[Bench]:
         from edge.cli.wiring_offline import OfflineBench  # noqa: PLC0415 -- drivers are loaded only then
 
         sys.stderr.write(
-            f"doorctl: {printable(error)}\ndoorctl: testing with the drivers themselves; their locks go to rest first\n"
+            f"doorctl: {spelt(error)}\ndoorctl: testing with the drivers themselves; their locks go to rest first\n"
         )
         return OfflineBench(arguments)
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.routing import Route
 
+from edge.printable import masked as visible
 from edge.web.page import page_of
 from edge.web.week import Week, begin, weeks
-from edge.web.words import visible
 
 if TYPE_CHECKING:
     from starlette.requests import Request

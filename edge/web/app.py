@@ -14,11 +14,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from edge.cli.client import Refused, Unreachable
+from edge.printable import masked as visible
 from edge.web import activity, doors, download, health, history, pictures, scrape, signing
 from edge.web.accounts import AccountsError
 from edge.web.guard import Guard
 from edge.web.page import HERE, page_of, see
-from edge.web.words import visible
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -18,8 +18,8 @@ from edge.cli.sources import DaemonSource
 from edge.diagnose import diagnose
 from edge.facts import Daemon, Facts, at_us
 from edge.findings import Severity
+from edge.printable import masked as visible
 from edge.web.page import page_of
-from edge.web.words import visible
 
 if TYPE_CHECKING:
     from pathlib import Path

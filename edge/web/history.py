@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from edge.cli.client import Refused
+from edge.printable import in_json
 from edge.web.live import stream
 from edge.web.page import page_of, placed
 from edge.web.pictures import pictures_of
@@ -125,7 +126,7 @@ async def event(request: Request) -> Response:
         raise HTTPException(404, "There is no such record; it may have been removed for its age.")
     passage = [page.words.record(one) for one in await _passage(page, record)]
     told = record["data"]["details"]
-    details = json.dumps(told, ensure_ascii=False, indent=2) if told else ""
+    details = in_json(json.dumps(told, ensure_ascii=False, indent=2)) if told else ""
     row, facts = page.words.record(record), page.words.facts(record)
     pictures = await pictures_of(page, sequence)
     return page.html(request, "event.html", row=row, facts=facts, passage=passage, details=details, pictures=pictures)

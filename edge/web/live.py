@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.responses import StreamingResponse
 
 from edge.cli.client import Refused, Unreachable
+from edge.printable import masked as visible
 from edge.web.page import page_of
-from edge.web.words import visible
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from edge.printable import masked
 from edge.web.accounts import Account, Role
 from edge.web.listener import MOST_CONNECTIONS
 from edge.web.places import Placed, Places
@@ -228,11 +230,19 @@ def see(path: str) -> Response:
     return RedirectResponse(path, 303)
 
 
+def _shown(value: object) -> object:
+    """What a template shows: text of many lines keeps them, and markup of our own is what it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "\n".join(map(masked, value.split("\n")))
+
+
 def _templates() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from edge.printable import masked as visible
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
@@ -27,13 +29,6 @@ ALARMS: Final = {"forced_open": "Forced open", "held_open": "Held open"}
 TONES: Final = {"alarm": "alarm", "warning": "warning", "info": "calm"}
 RESTRICTED: Final = frozenset({"locked_down", "locked_open", "blocked"})
 BADGES: Final = {"alarm": "Alarm", "warning": "Warning"}
-INVISIBLE: Final = "\N{REPLACEMENT CHARACTER}"
-
-
-def visible(value: object) -> str:
-    """Text without characters that hide or turn around what stands beside them."""
-    text = str(value)
-    return text if text.isprintable() else "".join(c if c.isprintable() else INVISIBLE for c in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +92,7 @@ class Words:
         quality, log, upstream = status["clock"]["quality"], status["log"], status["upstream"]
         lost = [visible(name) for name, driver in status["drivers"].items() if driver["state"] != "online"]
         notes = [f"Driver {name} is lost" for name in lost]
-        notes += [f"The log does not write: {log['writer']}"] if log["writer"] != "ok" else []
+        notes += [f"The log does not write: {visible(log['writer'])}"] if log["writer"] != "ok" else []
         notes += (
             [f"Upstream: {upstream['state'].replace('_', ' ')}"] if upstream and upstream["state"] != "online" else []
         )

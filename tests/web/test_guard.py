@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+PAGES = ("/doors", "/events", "/events/1", "/activity", "/health", "/doors/front/unlock")
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 SEEN = "&lt;script&gt;alert(1)&lt;/script&gt;"
 
@@ -167,38 +170,52 @@ def test_what_is_no_form_is_refused(browser: Browser, content: bytes, kind: str,
     assert answer.status_code == status_
 
 
-def test_names_and_messages_are_text_wherever_they_come_from(browser: Browser, doord: FakeDaemon) -> None:
-    actor = {"kind": "user", "id": EVIL, "name": EVIL, "email": EVIL}
-    evil = record(
+def told_everywhere(doord: FakeDaemon, evil: str) -> None:
+    """The same text in everything that a daemon tells and a page shows."""
+    actor = {"kind": "user", "id": evil, "name": evil, "email": evil}
+    one = record(
         1,
         "lock.forced_open",
-        message=EVIL,
+        message=evil,
         actor=actor,
-        code=EVIL,
-        cause=EVIL,
-        details={EVIL: EVIL},
-        object={"type": "lock", "id": "front", "name": EVIL},
+        code=evil,
+        cause=evil,
+        details={evil: evil},
+        object={"type": "lock", "id": "front", "name": evil},
     )
     driver = {
         "kind": "gpio",
         "state": "lost",
-        "reason": EVIL,
+        "reason": evil,
         "since": status()["drivers"]["bench"]["since"],
         "facts": {},
     }
     told = status(
-        doors={"front": door(name=EVIL, tamper=EVIL, fault=EVIL)},
-        drivers={EVIL: driver},
-        log={**status()["log"], "error": EVIL, "writer": EVIL},
-        upstream={**status()["upstream"], "url": EVIL, "last_error": EVIL, "state": "offline"},
+        doors={"front": door(name=evil, tamper=evil, fault=evil)},
+        drivers={evil: driver},
+        log={**status()["log"], "error": evil, "writer": evil},
+        upstream={**status()["upstream"], "url": evil, "last_error": evil, "state": "offline"},
     )
-    doord.answers |= {"status": told, "facts": told, "events": pages([evil, record(2, message=EVIL)])}
-    for path in ("/doors", "/events", "/events/1", "/activity", "/health", "/doors/front/unlock"):
+    doord.answers |= {"status": told, "facts": told, "events": pages([one, record(2, message=evil)])}
+
+
+def test_names_and_messages_are_text_wherever_they_come_from(browser: Browser, doord: FakeDaemon) -> None:
+    told_everywhere(doord, EVIL)
+    for path in PAGES:
         shown = browser.get(path)
         assert shown.status_code == 200, path
         assert "<script>alert" not in shown.text
         assert "<img" not in shown.text
         assert SEEN in shown.text, path
+
+
+def test_nothing_that_may_not_be_printed_is_on_any_page(browser: Browser, doord: FakeDaemon) -> None:
+    told_everywhere(doord, "A\x1b[2J\x07\x9b31m\u202egnp\u2066\u200b\u2028\ud800Z")
+    for path in PAGES:
+        shown = browser.get(path)
+        assert shown.status_code == 200, path
+        assert not UNPRINTABLE.search(shown.text), path
+    assert "\\u001b[2J" in browser.get("/events/1").text, "the details of a record stay the JSON that they are"
 
 
 @pytest.mark.parametrize(
