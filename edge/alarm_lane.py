@@ -1,6 +1,7 @@
 """The way of alarms upstream: a copy of each, ahead of any backlog, also of those from before.
 
-One rule: an alarm leaves this lane only when the broker has taken its copy; then its own cursor moves.
+One rule: an alarm leaves this lane when the broker has taken its copy, or when somebody has its record on `events` and
+nobody wants the copy; then its own cursor moves.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import heapq
 import logging
 from typing import TYPE_CHECKING, Final
 
-from edge.catalogue import CATALOGUE, Severity
+from edge.catalogue import CATALOGUE, Severity, kind_of
 from edge.log import LogUnavailableError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class AlarmLane:
     def add(self, records: Sequence[Record]) -> None:
         """Take the alarms out of what was committed just now."""
         for record in records:
-            if CATALOGUE[record.event.type].severity is Severity.ALARM and record.sequence not in self._known:
+            if kind_of(record.event.type).severity is Severity.ALARM and record.sequence not in self._known:
                 if len(self._known) >= MAX_KNOWN:
                     self._behind = True
                     return
@@ -83,19 +84,28 @@ class AlarmLane:
         if self._behind and not self._known:
             self.start()
 
-    def came_back(self, sequence: int, *, refused: bool) -> None:
-        """The broker refused it, or nobody heard it: it is sent again later, newer ones at once."""
-        if sequence in self._known:
+    def came_back(self, sequence: int, had: int, *, refused: bool) -> None:
+        """The broker refused it, or nobody heard it: it is sent again later, newer ones at once.
+
+        `had` is the record up to which somebody has all on `events`.
+        """
+        if not refused and sequence <= had:
+            self._forget(sequence)
+        elif sequence in self._known:
             self._back[sequence] = refused
             if self._again is None:
                 self._again = asyncio.get_running_loop().call_later(self._retry_s, self._retry)
 
-    def not_wanted(self) -> None:
-        """Somebody hears events, and nobody heard these alarms: they do not subscribe to copies."""
+    def not_wanted(self, had: int) -> None:
+        """Somebody hears events, and nobody heard these alarms: they do not subscribe to copies of what they have."""
         if self._back:
-            for sequence in [sequence for sequence, refused in self._back.items() if not refused]:
+            for sequence in [one for one, refused in self._back.items() if one <= had and not refused]:
                 del self._back[sequence]
                 self._forget(sequence)
+
+    def somebody_came(self) -> None:
+        """Nobody heard events for a while, and somebody does now: perhaps alarms, too."""
+        self._retry()
 
     def _forget(self, sequence: int) -> None:
         self._known.pop(sequence, None)

@@ -151,11 +151,16 @@ def _sentence(resource: str, action: str) -> str:
 CATALOGUE: Final[dict[str, EventType]] = {row.type: row for row in _rows()}
 
 
+def kind_of(event_type: str) -> EventType:
+    """Its row; what a newer release recorded before it was rolled back is told as what it calls itself."""
+    return CATALOGUE.get(event_type) or EventType(event_type, _U, _I, Witness.CONTROLLER, f"{event_type} at {{object}}")
+
+
 def message(event: Event) -> str:
     """The sentence for people; a refused attempt says so and why."""
     actor = event.actor
     who = "somebody" if actor is None else (actor.name or actor.id)
-    text = CATALOGUE[event.type].sentence.format(object=event.object.name, actor=who, code=event.code)
+    text = kind_of(event.type).sentence.format(object=event.object.name, actor=who, code=event.code)
     reason = event.details.get("reason")
     if event.success and isinstance(reason, str):
         text = f"{text}: {reason}"

@@ -16,7 +16,7 @@ from edge.sync_messages import FAILURE, SINK, Kind
 from edge.sync_queue import Queue
 from edge.sync_records import STALL_S
 from edge.sync_standing import Standing
-from edge.sync_states import States
+from edge.sync_states import SAID, States
 
 if TYPE_CHECKING:
     import random
@@ -75,8 +75,8 @@ class Upstream:
         self._states.leave()
         self._pump()
         await self._until(self._said_goodbye, end_s)
-        if self._link is not None and self._said_goodbye():
-            self._link.close()  # else the will says it for us
+        if self._link is not None and self._said_goodbye():  # else the will says it for us
+            self._link.close()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -143,6 +143,8 @@ class Upstream:
     def _answered(self, message: Message, code: int) -> bool:
         """Judge one answer; True when it moved the cursor."""
         self._useful = True
+        if message.kind is Kind.STATES and code < FAILURE:
+            self._states.taken(message)
         if code >= FAILURE or self.standing.refuses:
             self._note(message, code)
         if message.kind is Kind.EVENTS:
@@ -198,6 +200,7 @@ class Upstream:
 
     async def _run(self) -> None:
         await self._log.opened()
+        self._states.remember(self._log.modes().get(SAID, "[]"))
         attempt = 0
         while True:
             self._useful = False
@@ -256,8 +259,6 @@ class Upstream:
     def _talking(self) -> bool:
         """There is a link, and what it has told is about the log that is there now."""
         return self._link is not None and self._queue.records.stream == self._log.stream
-
-    # --- sending ------------------------------------------------------------------------------------------
 
     def _committed(self, records: Sequence[Record]) -> None:
         if self._talking():

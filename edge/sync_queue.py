@@ -76,16 +76,25 @@ class Queue:
         """
         if message.kind is Kind.EVENTS:
             if code == SUCCESS:
-                self.alarms.not_wanted()
-                return not message.again and self.records.taken(message.sequence)
+                return self._has(message)
             self.records.came_back(message.sequence, again=message.again)
         elif message.kind is Kind.ALARMS and code == SUCCESS:
             self.alarms.taken(message.sequence)
         elif message.kind is Kind.ALARMS:
-            self.alarms.came_back(message.sequence, refused=code >= FAILURE)
+            self.alarms.came_back(message.sequence, self.records.cursor, refused=code >= FAILURE)
         else:
             message.settle(None if code == SUCCESS else f"nobody took it: reason 0x{code:02x}")
         return False
+
+    def _has(self, message: Message) -> bool:
+        """Somebody has a record; True when that moved the cursor."""
+        came = self.records.tries
+        moved = self.records.taken(message.sequence, again=message.again)
+        if came and not self.records.tries:
+            self.alarms.somebody_came()
+        else:
+            self.alarms.not_wanted(self.records.cursor)
+        return moved
 
     def next(self) -> Message | None:
         """Take the next message; None when there is none or it must wait."""
@@ -103,5 +112,6 @@ class Queue:
 
     def _carry(self, kind: Kind, record: Record, *, again: bool = False) -> Message:
         payload = encode(record, self._host.identity(), replayed=again or self._host.is_late(record))
+        self.records.was_told(record.sequence)
         topic = self._options.below(kind.value)
         return Message(kind, topic, payload, content_type=CONTENT_TYPE, sequence=record.sequence, again=again)

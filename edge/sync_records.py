@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge.log import LogUnavailableError
 from edge.outbox import Outbox
+from edge.ranges import Ranges
 from edge.sync_messages import SINK
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ commit among a drain takes three times as long."""
 IN_VAIN_S: Final = 0.2
 """So long it stands still no more when that was not enough, for a slow disk or for events that never end."""
 MAX_REPLAYS: Final = 100
+"""Ranges to send again that are kept apart."""
 
 
 class Records:
@@ -45,9 +47,13 @@ class Records:
         """Whose numbers these are; the log has another stream when a damaged one was set aside."""
         self._outbox = Outbox(0, by_application=by_application)
         self._reached = 0
-        """The highest record of this stream that was ever sent."""
-        self._replays: deque[tuple[int, int]] = deque(maxlen=MAX_REPLAYS)
-        """After and through: ranges to send again; of too many the oldest are forgotten."""
+        """The highest record of this stream that may ever have been sent, by an earlier run of ours, too."""
+        self._delivered = 0
+        """The highest that was sent in its turn: a replay never overtakes a first delivery."""
+        self._under_way = 0
+        self._trying = False
+        """The last word was that nobody has it: one at a time until somebody has, so that they stay in order."""
+        self._replays = Ranges(MAX_REPLAYS)
         self._again: deque[Record] = deque()
         self._reading: asyncio.Task[None] | None = None
         self._quiet_until_s = self._stored_s = self._hurry_until_s = 0.0
@@ -57,9 +63,12 @@ class Records:
     def begin(self) -> None:
         """A fresh link: everything after the cursor is sent again."""
         if self.stream != self._log.stream:
-            self.stream, self._reached = self._log.stream, 0
+            self._reached = 0 if self.stream else self._log.committed
+            self._delivered = self._log.cursor(SINK)
+            self.stream = self._log.stream
             self._replays.clear()
         self._outbox = Outbox(self._log.cursor(SINK), by_application=self._by_application)
+        self._under_way = 0
         self._quiet_until_s, self._patience_s = 0.0, STALL_S
         self._stored_s = asyncio.get_running_loop().time()
 
@@ -69,10 +78,15 @@ class Records:
         if self._reading is not None:
             self._reading.cancel()
             self._reading = None
-        left = [*again, *(record.sequence for record in self._again)]
+        self._put_back()
+        for sequence in again:
+            self._replays.add(sequence, sequence)
+
+    def _put_back(self) -> None:
+        """What was read to be sent again is read again."""
+        for record in self._again:
+            self._replays.add(record.sequence, record.sequence)
         self._again.clear()
-        if left:
-            self._replays.appendleft((min(left) - 1, max(left)))
 
     def committed(self, records: Sequence[Record]) -> None:
         """New ones need not be read from the disk when they follow what is here."""
@@ -84,17 +98,21 @@ class Records:
         """Send these again when nothing new waits; False when there are none."""
         last = min(last, self._log.committed)
         if first <= last:
-            self._replays.append((first - 1, last))
+            self._put_back()
+            self._replays.add(first, last)
         return first <= last
 
     def next(self, now_s: float) -> tuple[Record, bool] | None:
         """The record to send now, and whether it is part of a replay; None when there is none or sending must wait."""
-        if now_s < self._quiet_until_s or self._gives_way(now_s):
+        if now_s < self._quiet_until_s or self._gives_way(now_s) or (self._trying and self._under_way):
             return None
         if (record := self._outbox.next()) is not None:
-            self._reached = max(self._reached, record.sequence)
-            return record, False
-        return (self._again.popleft(), True) if self._again else None
+            self._delivered = max(self._delivered, record.sequence)
+            self.was_told(record.sequence)
+        elif not self._again or self._again[0].sequence > self._delivered:
+            return None
+        self._under_way += 1
+        return (self._again.popleft(), True) if record is None else (record, False)
 
     def _gives_way(self, now_s: float) -> bool:
         """What is on its way to the disk may be an alarm; what is there is late already."""
@@ -117,14 +135,30 @@ class Records:
 
     # --- what became of them ---------------------------------------------------------------------------
 
-    def taken(self, sequence: int) -> bool:
+    @property
+    def cursor(self) -> int:
+        """Everything up to here is acknowledged."""
+        return self._outbox.cursor
+
+    @property
+    def tries(self) -> bool:
+        """Nobody had the last one; what is under way is an attempt."""
+        return self._trying
+
+    def taken(self, sequence: int, *, again: bool) -> bool:
         """The broker has it; True when that moved the cursor."""
-        return self._outbox.taken(sequence)
+        self._under_way -= 1
+        if not self._under_way:
+            self._trying = False
+        return not again and self._outbox.taken(sequence)
 
     def came_back(self, sequence: int, *, again: bool) -> None:
         """The broker refused it, or nobody heard it: no more for a while; then again from the cursor."""
+        self._under_way -= 1
+        self._trying = True
         if again:
-            self._replays.appendleft((sequence - 1, sequence))
+            self._put_back()
+            self._replays.add(sequence, sequence)
         self._outbox.rewind()
         loop = asyncio.get_running_loop()
         if self._quiet_until_s <= loop.time():
@@ -134,6 +168,10 @@ class Records:
     def somebody_listens(self) -> None:
         """It is worth while to send at once."""
         self._quiet_until_s = 0.0
+
+    def was_told(self, sequence: int) -> None:
+        """It left on one topic or another: an application may have it."""
+        self._reached = max(self._reached, sequence)
 
     def was_sent(self, sequence: int) -> bool:
         """Nobody can have stored what never left."""
@@ -169,8 +207,11 @@ class Records:
     def fetch(self) -> None:
         """Read ahead what comes next, in another thread, where there is room."""
         free = self._reading is None and self._giving_way is None
-        if free and (self._is_behind() or (self._replays and not self._again)):
+        if free and (self._is_behind() or self._may_replay()):
             self._reading = asyncio.create_task(self._read())
+
+    def _may_replay(self) -> bool:
+        return bool(self._replays) and not self._again and self._replays.first <= self._delivered
 
     def _is_behind(self) -> bool:
         return self._outbox.read_through < self._log.committed and self._outbox.room >= CHUNK
@@ -183,8 +224,8 @@ class Records:
                 records = await self._log.read(after, CHUNK)
                 if outbox is self._outbox and outbox.read_through >= after:
                     outbox.feed(records)
-            elif self._replays:
-                records = await self._read_again(*self._replays.popleft())
+            elif self._may_replay():
+                records = await self._read_again(*self._replays.take())
         except LogUnavailableError:
             records = []
         finally:
@@ -193,14 +234,15 @@ class Records:
         if records:  # else the next tick tries again
             self._ready()
 
-    async def _read_again(self, after: int, through: int) -> list[Record]:
+    async def _read_again(self, first: int, last: int) -> list[Record]:
         """The first records of a range; the rest of it is kept, all of it when it could not be read."""
-        stream, left = self.stream, after
+        stream, left, through = self.stream, first, min(last, self._delivered)
         try:
-            records = await self._log.read(after, CHUNK)
-            left = records[-1].sequence if records else through
-            self._again.extend(r for r in records if r.sequence <= through)
+            records = [r for r in await self._log.read(first - 1, CHUNK) if r.sequence <= through]
+            if not self._replays or self._replays.first > first:  # else what came back meanwhile goes before it
+                left = (records[-1].sequence if len(records) == CHUNK else through) + 1
+                self._again.extend(records)
         finally:
-            if left < through and stream == self._log.stream:
-                self._replays.appendleft((left, through))
+            if left <= last and stream == self._log.stream:
+                self._replays.add(left, last)
         return records

@@ -6,6 +6,7 @@ One rule: only how things are now is ever said, once what made them so is on the
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Final
 
 from edge.log import LogUnavailableError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from edge.sync_standing import Standing
 
 STATUS_EVERY_S: Final = 60.0
+SAID: Final = "controller.states"
+"""Where the log keeps whose states the broker may keep; no door has a dot in its id."""
 AGAIN_S: Final = 1.0
 """After so long the disk is asked again that had too much to do."""
 
@@ -49,14 +52,33 @@ class States:
         self._changed: dict[str, None] = {}
         """Doors whose change may not be on the disk yet."""
         self._waiting: asyncio.Task[None] | None = None
+        self._said: set[str] = set()
+        """Doors whose state the broker may keep, also from before the last change of the configuration."""
+        self._gone: dict[str, None] = {}
+        """Those among them that there are no more, and whose state is to be taken back over this link."""
         self._dirty: dict[str, None] = {}
         self._stale: dict[str, None] = {}
         """Doors whose state was refused; it is sent again with the next status."""
         self._unsaid = False
         """A message of the guest was refused: all are said again then, too."""
 
+    def remember(self, kept: str) -> None:
+        """Take up what the log keeps under `SAID`."""
+        try:
+            found = json.loads(kept)
+        except ValueError:
+            found = []
+        self._said = {door for door in found if isinstance(door, str)} if isinstance(found, list) else set()
+
+    def _keep(self, said: set[str]) -> None:
+        if said != self._said:
+            self._said = said
+            self._log.append([], {SAID: json.dumps(sorted(said))})
+
     def begin(self) -> None:
         """Everything is to be said: the link is new."""
+        self._gone = dict.fromkeys(sorted(self._said - set(self._doors)))
+        self._keep(self._said | set(self._doors))
         for door in self._doors:
             self.door_changed(door)
         self._status_due = True
@@ -98,9 +120,14 @@ class States:
 
     def refused(self, message: Message) -> None:
         """The broker did not take it; it is said again, but not at once."""
-        if message.door:
+        if message.door in self._doors:
             self._stale[message.door] = None
         self._unsaid |= message.kind is Kind.GUEST
+
+    def taken(self, message: Message) -> None:
+        """The broker took it: of a door that there is no more it keeps nothing now."""
+        if message.door and message.door not in self._doors:
+            self._keep(self._said - {message.door})
 
     def tick(self, now_s: float) -> None:
         """Now and then the status is said again, and with it what was refused."""
@@ -124,6 +151,9 @@ class States:
             del self._dirty[door]
             state = to_bytes(self._host.door_state(door))
             return Message(Kind.STATES, self._options.below(f"doors/{door}/state"), state, retain=True, door=door)
+        if self._gone:
+            door, _ = self._gone.popitem()
+            return Message(Kind.STATES, self._options.below(f"doors/{door}/state"), b"", retain=True, door=door)
         if self._guest is not None and (said := self._guest.next()) is not None:
             return Message(Kind.GUEST, said[0], said[1], retain=True)
         return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from edge.catalogue import CATALOGUE, EventClass, Severity, message
+from edge.catalogue import EventClass, Severity, kind_of, message
 from edge.messages import ClockQuality
 from edge.printable import masked
 from edge.wire import rfc3339
@@ -46,7 +46,7 @@ def line(record: Record, identity: Identity) -> str:
 
 def priority(event: Event) -> int:
     """Facility and severity, from the catalogue."""
-    kind: EventType = CATALOGUE[event.type]
+    kind: EventType = kind_of(event.type)
     severity = SEVERITY[kind.severity]
     if not event.success:
         severity = min(severity, NOTICE)

@@ -13,7 +13,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Final
 
-from edge.catalogue import CATALOGUE, message
+from edge.catalogue import CATALOGUE, kind_of, message
 
 if TYPE_CHECKING:
     from edge.records import Event, Json, Record
@@ -46,7 +46,7 @@ def _second(seconds: int) -> str:
 def cloudevent(record: Record, identity: Identity, *, replayed: bool) -> dict[str, Json]:
     """A record as the JSON object of the contract, section 3."""
     event = record.event
-    kind = CATALOGUE[event.type]
+    kind = kind_of(event.type)
     return {
         "specversion": "1.0",
         "id": f"{identity.epoch}-{record.sequence}",
@@ -87,7 +87,7 @@ def encode(record: Record, identity: Identity, *, replayed: bool) -> bytes:
     details = _JSON.encode(dict(event.details)) if event.details else "{}"
     actor = "null" if event.actor is None else _JSON.encode(_actor(event))
     return (
-        f'{{"specversion":"1.0","id":{text(f"{identity.epoch}-{record.sequence}")},{head[0]},"type":"{event.type}",'
+        f'{{"specversion":"1.0","id":{text(f"{identity.epoch}-{record.sequence}")},{head[0]},"type":{text(event.type)},'
         f'"subject":{text(subject)},"time":"{rfc3339(record.time_us)}","datacontenttype":"application/json",'
         f'"sequence":"{record.sequence:016d}","recordedtime":"{rfc3339(record.recorded_us)}",{head[1]},'
         f'"data":{{{_KINDS[event.type]},"success":{"true" if event.success else "false"},"code":{text(event.code)},'
@@ -110,7 +110,19 @@ def _head(identity: Identity) -> tuple[str, str]:
     return f'"source":{source}', f'"stream":{_text(f"{identity.controller}/{identity.epoch}")}'
 
 
-_KINDS: Final = {row.type: f'"class":"{row.event_class}","severity":"{row.severity}"' for row in CATALOGUE.values()}
+def _class(event_type: str) -> str:
+    row = kind_of(event_type)
+    return f'"class":"{row.event_class}","severity":"{row.severity}"'
+
+
+class _Kinds(dict[str, str]):
+    """The class and the severity of every type; of one that nobody knows, as they are asked for."""
+
+    def __missing__(self, event_type: str) -> str:
+        return _class(event_type)
+
+
+_KINDS: Final = _Kinds({name: _class(name) for name in CATALOGUE})
 
 
 def to_bytes(value: Json) -> bytes:

@@ -11,7 +11,7 @@ from edge.log_query import MAX_PAGE, Page
 from edge.messages import ClockQuality, Event, Record, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from edge.log_query import Query
 
@@ -28,6 +28,8 @@ class FakeJournal:
         self.records: dict[int, Record] = {}
         self.committed = self.waiting = 0
         self.cursors: dict[str, int] = {}
+        self.kept: dict[str, str] = {}
+        """Modes."""
         self.reads = 0
         self.readable = self.writable = True
         self._listeners: list[Callable[[Sequence[Record]], None]] = []
@@ -63,6 +65,13 @@ class FakeJournal:
         """The file was damaged; a new one begins."""
         self.stream = f"{self.controller}/epoch-2"
         self.records, self.cursors, self.committed = {}, {}, 0
+
+    def append(self, _events: Sequence[Event], modes: Mapping[str, str] | None = None) -> None:
+        """Only modes are kept here; events are recorded by `record`."""
+        self.kept |= modes or {}
+
+    def modes(self) -> Mapping[str, str]:
+        return self.kept
 
     async def opened(self) -> None:
         """Always open."""
