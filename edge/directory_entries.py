@@ -98,8 +98,8 @@ class Entries:
                 pin = pins.parse(table.pin_hash)
             except ValueError as error:
                 self.report.add(dotted(where, "pin_hash"), f"found something else, {error}")
-        valid_from = self._moment(table.valid_from, last=False)
-        valid_until = self._moment(table.valid_until, last=True)
+        valid_from = self._moment(table.valid_from)
+        valid_until = self._moment(table.valid_until)
         if valid_from is not None and valid_until is not None and valid_until <= valid_from:
             self.report.add(dotted(where, "valid_until"), "found a time before valid_from, expected one after it")
         return Member(
@@ -162,8 +162,8 @@ class Entries:
 
     # --- parts of entries ----------------------------------------------------------------------------
 
-    def _moment(self, at: datetime | None, *, last: bool) -> datetime | None:
-        return None if at is None else moment(self.zone, at, last=last)
+    def _moment(self, at: datetime | None) -> datetime | None:
+        return None if at is None else moment(self.zone, at)
 
     def _once(self, where: str, ids: tuple[str, ...]) -> tuple[str, ...]:
         return once(self.report, where, ids)

@@ -70,7 +70,7 @@ def _exceptions(report: Report, where: str, table: tables.Schedule) -> dict[date
 
 def _openings(report: Report, where: str, table: tables.Schedule, zone: tzinfo) -> tuple[Opening, ...]:
     for index, one in enumerate(table.openings):
-        start, end = moment(zone, one.start, last=False), moment(zone, one.end, last=True)
+        start, end = moment(zone, one.start), moment(zone, one.end)
         if not start < end <= start + LONGEST_OPENING:
             to = dotted(where, "openings", index, "to")
             report.add(to, "found a time that does not fit from, expected one after it, within a year")

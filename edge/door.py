@@ -295,7 +295,7 @@ def _operator(turn: _Turn, trigger: Trigger, item: Command) -> None:
         turn.record("lock.cancel_lockdown", item.at_ns, actor=item.actor, cause="operator")
         turn.change(item.at_ns, "lockdown", item.actor, locked_down=False)
     elif trigger is Trigger.LOCK:
-        held_off = OperatorMode.LOCKED if door.scheduled else OperatorMode.NONE
+        held_off = OperatorMode.LOCKED if door.windowed else OperatorMode.NONE
         operator = door.operator if door.operator is OperatorMode.BLOCKED else held_off
         turn.change(item.at_ns, "operator", item.actor, operator=operator, **NO_ACCESS)
     elif trigger is Trigger.BLOCK and door.operator is not OperatorMode.BLOCKED:
@@ -317,11 +317,12 @@ def _schedule(turn: _Turn, item: ScheduleSays) -> None:
         turn.begin_passage()
     for event in item.told:
         turn.repeat(event, turn.door.correlation)
-    over = not item.standing or any(event.type == "lock.scheduled_unlock_ended" for event in item.told)
+    windowed = item.standing or item.waiting
+    over = not windowed or any(event.type == "lock.scheduled_unlock_ended" for event in item.told)
     operator = turn.door.operator
     if over and operator is OperatorMode.LOCKED:
         operator = OperatorMode.NONE
-    turn.change(item.at_ns, "schedule", item.actor, scheduled=item.standing, operator=operator)
+    turn.change(item.at_ns, "schedule", item.actor, scheduled=item.standing, operator=operator, windowed=windowed)
 
 
 def _rex(turn: _Turn, item: RexPressed) -> None:

@@ -140,6 +140,8 @@ class Door:
     hold_until_ns: int | None = None
     """When a hold ends by itself; None: not before somebody says so."""
     scheduled: bool = False
+    windowed: bool = False
+    """The schedule is inside a window, or nobody has said yet: a `lock` holds that window off."""
     access: Access | None = None
     exit_held: bool = False
     """An exit request goes on because its input stays active; it ends with `rex_level`."""

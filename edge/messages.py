@@ -304,6 +304,8 @@ class ScheduleSays:
     """What is to be recorded of it; nothing when this only takes up what was so before (R14)."""
     actor: Actor
     at_ns: int
+    waiting: bool = False
+    """A window has begun and waits for the first to arrive."""
 
 
 Item: TypeAlias = (

@@ -74,6 +74,13 @@ def desired(progress: Progress, schedule: Schedule | None, moment: Moment) -> Pr
     return replace(progress, running=None, first=None)
 
 
+def waits(progress: Progress, schedule: Schedule | None, moment: Moment) -> bool:
+    """Whether a window has begun and the first to arrive has not."""
+    if progress.running is not None or schedule is None or not moment.trusted:
+        return False
+    return window(schedule, moment.at) is not None
+
+
 def _overlap(one: Window, other: Window) -> bool:
     return (one.end is None or one.end > other.start) and (other.end is None or other.end > one.start)
 

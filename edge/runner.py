@@ -179,7 +179,7 @@ class Runner:
         """Called with a door's id after anything about it changed."""
         self.on_credential: Callable[[str, CardRead | KeysPressed], None] | None = None
         self._cells = {
-            key: _Cell(settings, Door(key, settings.name, run), self._inputs(key, settings.timing))
+            key: _Cell(settings, Door(key, settings.name, run, windowed=True), self._inputs(key, settings.timing))
             for key, settings in doors.items()
         }
         self._site = self._inputs(SITE, site)
@@ -262,9 +262,9 @@ class Runner:
         cell.door = replace(cell.door, name=settings.name)
         self._step(cell, None)
 
-    def schedule(self, door: str, says: ScheduleSays, memory: str) -> None:
+    def schedule(self, door: str, says: ScheduleSays, memory: str | None) -> None:
         """Let a door's schedule speak (R9); `memory` is kept with what is recorded of it (`schedule_memory`)."""
-        self._step(self._cells[door], says, {schedule_memory(door): memory})
+        self._step(self._cells[door], says, {} if memory is None else {schedule_memory(door): memory})
 
     def sound(self, doors: frozenset[str]) -> None:
         """Let the buzzers of these doors sound for something else than their own warning, and no others."""

@@ -1,7 +1,7 @@
 """Schedules: weekly windows, dated exceptions and one-off openings in the site's zone (R9).
 
-One rule: a window begins when the local clock first reaches its start, and ends when the local
-clock will not be before its end again; every day light is saved or lost follows from that.
+One rule: a local time is the moment at which the local clock first shows it (RFC 5545, 3.3.5), for
+starts and ends alike; one that a jump leaves out is the moment of the jump.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         """Resolve the openings, and note the days on which the week's pattern does not hold."""
-        once = [(_point(self.zone, o.start, last=False), _point(self.zone, o.end, last=True)) for o in self.openings]
+        once = [(_point(self.zone, o.start), _point(self.zone, o.end)) for o in self.openings]
         days = {day.toordinal() for day in self.exceptions}
         days |= {EPOCH.toordinal() + edge // _DAY_US for span in once for edge in span}
         object.__setattr__(self, "_once", tuple(span for span in once if span[0] < span[1]))
@@ -127,9 +127,9 @@ def next_change(schedule: Schedule, at: datetime) -> datetime | None:
     return None
 
 
-def moment(zone: tzinfo, at: datetime, *, last: bool) -> datetime:
+def moment(zone: tzinfo, at: datetime) -> datetime:
     """The moment (in UTC) of a time, local or with an offset; see `_point`."""
-    return _when(_point(zone, at, last=last))
+    return _when(_point(zone, at))
 
 
 # --- local time to moments ------------------------------------------------------------------------
@@ -147,17 +147,15 @@ def _offset(zone: tzinfo, local: datetime, fold: int) -> timedelta:
     return local.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta()
 
 
-def _point(zone: tzinfo, at: datetime, *, last: bool) -> int:
-    """The moment of a local time: of two the first or the `last`, of none that of the jump (PEP 495)."""
+def _point(zone: tzinfo, at: datetime) -> int:
+    """The moment of a local time: of two the first, of none that of the jump (PEP 495)."""
     if at.tzinfo is not None:
         return _us(at)
     first, second = _offset(zone, at, 0), _offset(zone, at, 1)
     naive_us = (at - EPOCH.replace(tzinfo=None)) // _US
     before, after = naive_us - first // _US, naive_us - second // _US
-    if first == second:
+    if first >= second:  # where the clock was set back, this time exists twice
         return before
-    if first > second:  # the clock was set back: this time exists twice
-        return after if last else before
     low, high = after // _S_US, -(-before // _S_US)  # it was set forward: not at low, done at high
     while high - low > 1:
         middle = (low + high) // 2
@@ -175,8 +173,8 @@ def _near(schedule: Schedule, us: int) -> list[tuple[int, int]]:
     for day in (today + timedelta(days=n) for n in (-2, -1, 0, 1)):
         midnight = datetime.combine(day, time())
         for hours in schedule.exceptions.get(day, schedule.weekly[day.weekday()]):
-            start = _point(schedule.zone, midnight + timedelta(minutes=hours.start), last=False)
-            end = _point(schedule.zone, midnight + timedelta(minutes=hours.end), last=True)
+            start = _point(schedule.zone, midnight + timedelta(minutes=hours.start))
+            end = _point(schedule.zone, midnight + timedelta(minutes=hours.end))
             if start < end:
                 spans.append((start, end))
     return spans

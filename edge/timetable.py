@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.credentials import running_access
 from edge.directory import Directory
-from edge.door_state import OperatorMode
 from edge.messages import Actor, ClockQuality, ScheduleSays
-from edge.progress import Moment, Progress, arrive, desired, events, remembered, restored
+from edge.progress import Moment, Progress, arrive, desired, events, remembered, restored, waits
 from edge.runner import memory_of, schedule_memory
 from edge.schedule import EPOCH, next_change
 
@@ -40,8 +39,8 @@ class Doors(Protocol):
     def doors(self) -> Mapping[str, Door]:
         """Every door."""
 
-    def schedule(self, door: str, says: ScheduleSays, memory: str) -> None:
-        """Let a door's schedule speak."""
+    def schedule(self, door: str, says: ScheduleSays, memory: str | None) -> None:
+        """Let a door's schedule speak; `memory` is what is to outlive the daemon, if it is another."""
 
 
 class Calendar(Protocol):
@@ -65,6 +64,8 @@ class Timetable:
         self._progress: dict[str, Progress] = {}
         self._said: set[str] = set()
         """Doors that have been told once: they know nothing of a schedule before."""
+        self._waiting: frozenset[str] = frozenset()
+        """Doors whose window has begun and waits for the first to arrive."""
         self._timer: asyncio.TimerHandle | None = None
         self._running_access: frozenset[str] = frozenset()
         self._known_us: int | None = None
@@ -147,16 +148,16 @@ class Timetable:
         schedule = self.schedule_of(door)
         after = desired(so_far, schedule, moment)
         self._progress[door] = after
-        state = self._doors.doors[door]
-        anew = door not in self._said and (after.running is not None or state.operator is OperatorMode.LOCKED)
-        self._said.add(door)
-        if after == before and not anew:
+        waiting = waits(after, schedule, moment)
+        if after == before and door in self._said and waiting == (door in self._waiting):
             return
+        self._said.add(door)
+        self._waiting = self._waiting | {door} if waiting else self._waiting - {door}
         now_ns = self._clock.now_ns()
-        told = tuple(events(before, after, schedule, state.subject, now_ns))
+        told = tuple(events(before, after, schedule, self._doors.doors[door].subject, now_ns))
         actor = NO_SCHEDULE if schedule is None else Actor("schedule", schedule.id, schedule.name)
-        says = ScheduleSays(after.running is not None, told, actor, now_ns)
-        self._doors.schedule(door, says, json.dumps(remembered(after)))
+        says = ScheduleSays(after.running is not None, told, actor, now_ns, waiting)
+        self._doors.schedule(door, says, None if after == before else json.dumps(remembered(after)))
 
     def _arm(self, moment: Moment) -> None:
         self.stop()

@@ -368,7 +368,7 @@ def test_what_an_operator_said_before_the_log_came_is_newer_than_what_it_remembe
         bench.ask("lock", "front")
         bench.runner.restore({"front": held, "back": held})
         assert bench.runner.doors["front"].mode is Mode.LOCKED
-        assert bench.modes["front"] == {"locked_down": False, "operator": "none"}, "or it would come back"
+        assert bench.modes["front"] == {"locked_down": False, "operator": "locked"}, "or it would come back"
         assert bench.runner.doors["back"].mode is Mode.LOCKED_DOWN
 
     play(script)

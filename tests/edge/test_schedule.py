@@ -46,26 +46,19 @@ def berlin(text: str, fold: int = 0) -> datetime:
 
 
 @cache
-def walls(zone: str) -> tuple[list[int], list[int]]:
-    """For each minute: the latest time the wall clock has shown so far, and the earliest it will yet show."""
-    shown = []
+def walls(zone: str) -> list[int]:
+    """For each minute: the latest time the wall clock has shown so far."""
+    so_far, latest = [], -DAY_MINUTES
     for minute in range(MINUTES):
         local = (YEAR_START + timedelta(minutes=minute)).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-        shown.append((local - NAIVE) // timedelta(minutes=1))
-    so_far, latest = [], shown[0]
-    for wall in shown:
-        latest = max(latest, wall)
+        latest = max(latest, (local - NAIVE) // timedelta(minutes=1))
         so_far.append(latest)
-    yet, earliest = [0] * MINUTES, shown[-1]
-    for minute in range(MINUTES - 1, -1, -1):
-        earliest = min(earliest, shown[minute])
-        yet[minute] = earliest
-    return so_far, yet
+    return so_far
 
 
 def slow(plan: Schedule, zone: str) -> bytearray:
-    """Which minutes of the year are active: begun once the wall has shown the start, until it shows no earlier time."""
-    so_far, yet = walls(zone)
+    """Which minutes of the year are active: begun once the wall has shown the start, until it has shown the end."""
+    so_far = walls(zone)
     on = bytearray(MINUTES)
     spans: list[tuple[int, int]] = []
     for number in range(-2, 368):
@@ -76,7 +69,7 @@ def slow(plan: Schedule, zone: str) -> bytearray:
     minute = timedelta(minutes=1)
     spans += [((one.start - NAIVE) // minute, (one.end - NAIVE) // minute) for one in plan.openings]
     for start, end in spans:
-        first, last = bisect_left(so_far, start), bisect_left(yet, end)
+        first, last = bisect_left(so_far, start), bisect_left(so_far, end)
         if first < last:
             on[first:last] = b"\1" * (last - first)
     return on
@@ -173,15 +166,58 @@ def test_a_window_of_times_that_do_not_exist_does_not_happen() -> None:
     assert next_change(plan, berlin("2026-03-28T12:00")) == berlin("2026-04-05T02:15")
 
 
-def test_a_time_that_exists_twice_starts_at_the_first_and_ends_at_the_second() -> None:
+def test_of_a_time_that_exists_twice_the_first_counts() -> None:
     plan = schedule(weekly=weekly(sun="02:15-02:45"))
-    now = window(plan, berlin("2026-10-25T02:50"))
+    now = window(plan, berlin("2026-10-25T02:20"))
     assert now is not None
     assert (now.start, now.end) == (
         berlin("2026-10-25T02:15").astimezone(UTC),
-        berlin("2026-10-25T02:45", fold=1).astimezone(UTC),
+        berlin("2026-10-25T02:45").astimezone(UTC),
     )
-    assert not active(plan, berlin("2026-10-25T02:45", fold=1))
+    assert now.id == "office@2026-10-25T00:15Z"
+    assert not active(plan, berlin("2026-10-25T02:20", fold=1))
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "plan", "end"),
+    [
+        ("Europe/Berlin", "sun", "00:00-02:00", "2026-10-25T00:00"),
+        ("America/New_York", "sun", "00:00-01:00", "2026-11-01T05:00"),
+        ("America/Havana", "sat", "18:00-24:00", "2026-11-01T04:00"),
+    ],
+)
+def test_a_window_that_ends_where_the_clock_goes_back_to_ends_there(zone: str, day: str, plan: str, end: str) -> None:
+    over = datetime.fromisoformat(end).replace(tzinfo=UTC)
+    now = window(schedule(zone, weekly=weekly(**{day: plan})), over - timedelta(minutes=1))
+    assert now is not None
+    assert now.end == over
+
+
+@pytest.mark.parametrize("days", [1, 24, 25, 26, 60, 400])
+def test_a_one_off_opening_is_found_however_far_ahead(days: int) -> None:
+    start = berlin("2026-01-15T09:30").replace(tzinfo=None) + timedelta(days=days)
+    plan = schedule(openings=(Opening(start, start + timedelta(minutes=5)),))
+    found = next_change(plan, berlin("2026-01-15T09:30"))
+    assert found == start.replace(tzinfo=BERLIN)
+    assert next_change(plan, found) == found + timedelta(minutes=5)
+    assert next_change(plan, found + timedelta(minutes=5)) is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "jump"),
+    [
+        ("Europe/Berlin", "2026-03-29T02:00:01", "2026-03-29T01:00:00"),
+        ("Europe/Berlin", "2026-03-29T02:59:59", "2026-03-29T01:00:00"),
+        ("Australia/Lord_Howe", "2026-10-04T02:29:59", "2026-10-03T15:30:00"),
+        ("Pacific/Apia", "2011-12-30T12:00:00", "2011-12-30T10:00:00"),
+    ],
+)
+def test_a_time_that_does_not_exist_is_the_jump_to_the_second(zone: str, start: str, jump: str) -> None:
+    begin = datetime.fromisoformat(start)
+    plan = schedule(zone, openings=(Opening(begin, begin + timedelta(days=2)),))
+    moment = datetime.fromisoformat(jump).replace(tzinfo=UTC)
+    assert not active(plan, moment - timedelta(seconds=1))
+    assert active(plan, moment)
 
 
 def test_an_exception_replaces_what_would_begin_that_day_and_no_more() -> None:

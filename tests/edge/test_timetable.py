@@ -6,11 +6,13 @@ import asyncio
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from edge.directory import Directory, DoorAccess
 from edge.door import step
 from edge.door_state import Door
 from edge.door_table import Mode
-from edge.messages import Actor, ClockQuality, Command, CommandName, Event, ScheduleSays
+from edge.messages import Actor, ClockQuality, Command, CommandName, Event, Restore, ScheduleSays
 from edge.policy import DoorPolicy
 from edge.runner import schedule_memory
 from edge.schedule import EPOCH, Hours, Schedule
@@ -36,13 +38,14 @@ class Building:
 
     def __init__(self, loop: virtual.VirtualLoop, at: datetime, quality: ClockQuality) -> None:
         self.clock = FakeClock(loop.now_ns, wall_us=(at - EPOCH) // timedelta(microseconds=1), quality=quality)
-        self.doors = {"front": Door("front", "Front door", "run")}
+        self.doors = {"front": Door("front", "Front door", "run", windowed=True)}
         self.events: list[Event] = []
         self.memory: dict[str, str] = {}
         self.timetable = Timetable(self, self.clock, quality)
 
-    def schedule(self, door: str, says: ScheduleSays, memory: str) -> None:
-        self.memory[schedule_memory(door)] = memory
+    def schedule(self, door: str, says: ScheduleSays, memory: str | None) -> None:
+        if memory is not None:
+            self.memory[schedule_memory(door)] = memory
         self.give(door, says)
 
     def give(self, door: str, item: Any) -> None:
@@ -232,3 +235,159 @@ def test_access_schedules_that_ran_when_the_clock_was_lost_still_count() -> None
         assert house.timetable.running_access == {"office"}
 
     at(9, script)
+
+
+@pytest.mark.parametrize("minute", [1, 17, 59])
+def test_a_change_within_the_hour_comes_at_its_minute(minute: int) -> None:
+    async def script(house: Building) -> None:
+        house.use(OFFICE)
+        await asyncio.sleep((60 - minute) * 60 - 1)
+        assert house.mode() is Mode.LOCKED
+        await asyncio.sleep(1.1)
+        assert house.mode() is Mode.UNLOCKED
+        assert house.timetable.window_of("front") == ("office", MONDAY + timedelta(hours=18))
+        await asyncio.sleep(10 * 3600 - 2)
+        assert house.mode() is Mode.UNLOCKED
+        await asyncio.sleep(2)
+        assert house.mode() is Mode.LOCKED
+        assert house.timetable.window_of("front") is None
+
+    at(7, script, minute=minute)
+
+
+def test_a_lock_before_the_schedule_has_spoken_holds_its_window_off() -> None:
+    async def script(house: Building) -> None:
+        house.ask(CommandName.LOCK)
+        house.use(OFFICE)
+        assert house.mode() is Mode.LOCKED
+        await asyncio.sleep(24 * 3600)
+        assert house.mode() is Mode.UNLOCKED
+
+    at(9, script)
+
+
+def test_a_lock_outside_a_window_holds_none_off() -> None:
+    async def script(house: Building) -> None:
+        house.ask(CommandName.LOCK)
+        house.use(OFFICE)
+        await asyncio.sleep(60)
+        house.ask(CommandName.LOCK)
+        await asyncio.sleep(3600)
+        assert house.mode() is Mode.UNLOCKED
+
+    at(7, script)
+
+
+def test_a_lock_holds_off_a_window_that_waits_for_the_first_to_arrive() -> None:
+    async def script(house: Building) -> None:
+        house.use(RECEPTION)
+        await asyncio.sleep(60)
+        house.ask(CommandName.LOCK)
+        house.timetable.arrived("front", ADA)
+        assert house.mode() is Mode.LOCKED
+        await asyncio.sleep(24 * 3600)
+        house.timetable.arrived("front", ADA)
+        assert house.mode() is Mode.UNLOCKED
+
+    at(8, script)
+
+
+def test_a_lock_in_a_window_in_which_nobody_came_is_over_with_it() -> None:
+    async def script(house: Building) -> None:
+        house.use(RECEPTION)
+        house.ask(CommandName.LOCK)
+        await asyncio.sleep(24 * 3600)
+        assert house.mode() is Mode.LOCKED
+        house.timetable.arrived("front", ADA)
+        assert house.mode() is Mode.UNLOCKED
+
+    at(9, script)
+
+
+@pytest.mark.parametrize(("restart", "held_off"), [(MONDAY.replace(hour=10), True), (MONDAY.replace(day=24), False)])
+def test_a_remembered_lock_holds_off_the_window_in_which_it_was_said_and_no_other(
+    restart: datetime, held_off: bool
+) -> None:
+    async def morning(house: Building) -> None:
+        house.use(OFFICE)
+        house.ask(CommandName.LOCK)
+
+    kept = at(9, morning).memory
+
+    async def main(loop: virtual.VirtualLoop) -> None:
+        house = Building(loop, restart + timedelta(hours=9 if not held_off else 0), ClockQuality.SYNCED)
+        house.give("front", Restore({"operator": "locked"}, house.clock.now_ns()))
+        house.timetable.restore(kept)
+        house.use(OFFICE)
+        assert (house.mode() is Mode.LOCKED) is held_off
+        house.timetable.stop()
+
+    virtual.run(main)
+
+
+def test_the_end_of_a_schedule_lifts_no_block_and_no_hold() -> None:
+    async def script(house: Building) -> None:
+        house.use(OFFICE)
+        house.ask(CommandName.BLOCK)
+        await asyncio.sleep(10 * 3600)
+        assert house.mode() is Mode.BLOCKED
+        house.ask(CommandName.UNBLOCK)
+        await asyncio.sleep(14 * 3600)
+        assert house.mode() is Mode.UNLOCKED
+        house.ask(CommandName.HOLD_UNLOCKED)
+        await asyncio.sleep(12 * 3600)
+        assert house.mode() is Mode.UNLOCKED
+
+    house = at(9, script)
+    assert [event.cause for event in house.events if event.type == "lock.unlock"] == ["operator"]
+
+
+def test_who_arrives_second_changes_nothing() -> None:
+    async def script(house: Building) -> None:
+        house.use(RECEPTION)
+        house.timetable.arrived("front", ADA)
+        told, memory = house.told(), dict(house.memory)
+        house.timetable.arrived("front", OTTO)
+        assert (house.told(), house.memory) == (told, memory)
+
+    house = at(9, script)
+    assert house.events[0].actor == ADA
+
+
+def test_a_late_memory_is_too_late_for_a_door_that_has_moved_on() -> None:
+    async def morning(house: Building) -> None:
+        house.use(RECEPTION)
+        house.timetable.arrived("front", ADA)
+
+    kept = at(9, morning).memory
+
+    async def later(house: Building) -> None:
+        house.use(RECEPTION)
+        house.timetable.arrived("front", OTTO)
+        told = house.told()
+        house.timetable.restore(kept)
+        assert house.told() == told
+
+    assert at(10, later).events[0].actor == OTTO
+
+
+def test_what_a_record_witnesses_is_never_taken_back() -> None:
+    async def script(house: Building) -> None:
+        assert house.timetable.moment().known is None
+        for second, known in ((20, 20), (10, 20), (30, 30)):
+            house.timetable.witnessed(second * 1_000_000)
+            assert house.timetable.moment().known == EPOCH + timedelta(seconds=known)
+
+    at(9, script)
+
+
+def test_a_door_is_told_once_and_only_what_is_new_is_remembered() -> None:
+    async def script(house: Building) -> None:
+        house.use(OFFICE)
+        assert house.memory == {}
+        assert not house.doors["front"].windowed
+        house.use(OFFICE)
+        await asyncio.sleep(3601)
+        assert house.memory
+
+    at(7, script)
