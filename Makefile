@@ -5,17 +5,18 @@ PYTHON ?=
 VENV := .venv$(if $(PYTHON),-$(patsubst python%,%,$(notdir $(PYTHON))))
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test hass check bench install uninstall clean
+.PHONY: help setup demo test hass check bench chroot-test lock bundle install uninstall clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.ready ## the virtual environment
 
-$(VENV)/.ready: pyproject.toml systemd/packages
+$(VENV)/.ready: pyproject.toml requirements.lock systemd/packages
 	@sh systemd/packages
 	@python=$$(sh systemd/python $(PYTHON)) && echo "making $(VENV) with $$python" && $$python -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --use-pep517 --editable '.[dev]'
+	@sed -n 's/^\([^ #]*==[^ ]*\) .*/\1/p' requirements.lock >$(VENV)/versions
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 --constraint $(VENV)/versions --editable '.[dev]'
 	@touch $@
 
 demo: setup ## four simulated doors, a broker, a little traffic; Ctrl-C ends it
@@ -39,6 +40,18 @@ check: setup ## style, types, house rules
 
 bench: setup ## speed, as ratios to a reference in the same run
 	@for bench in tests/benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python -m $$(echo $${bench%.py} | tr / .) || exit 1; done
+
+chroot-test: ## demo, bundle and installation on fresh systems (sudo make chroot-test [RELEASE=trixie] [TEST=--test])
+	@tests/chroot/run $(TEST) $(RELEASE)
+
+lock: setup ## the newest versions of what Doorward needs, with their hashes
+	@$(BIN)/pip install --quiet --disable-pip-version-check 'uv>=0.13,<0.14'
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --extra web \
+	    --custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
+
+bundle: ## one file that installs without a network (make bundle [ARCH=aarch64] [PYTHON=3.13])
+	@sh systemd/packages
+	@sh systemd/bundle "$(ARCH)" "$(PYTHON)"
 
 install: ## the service on this machine (sudo make install)
 	@systemd/install

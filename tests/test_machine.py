@@ -157,9 +157,10 @@ def test_make_looks_for_python_once_the_packages_are_there(tmp_path: Path, bin_:
     """A recipe is expanded before its first line runs: what make itself looks up there is looked up too early."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     (tmp_path / "pyproject.toml").touch()
+    shutil.copy(ROOT / "requirements.lock", tmp_path)
     (tmp_path / "systemd").mkdir()
     stub = bin_ / "python3"
-    made = "#!/bin/sh\\nmkdir -p .venv/bin; printf '#!/bin/sh' >.venv/bin/pip; chmod +x .venv/bin/pip\\n"
+    made = "#!/bin/sh\\nmkdir -p .venv/bin; printf '#!/bin/sh' >.venv/bin/python; chmod +x .venv/bin/python\\n"
     program(tmp_path / "systemd", "packages", f'printf "{made}" >{stub}; chmod +x {stub}\n')
     shutil.copy(patched("python", tmp_path, ("/usr/bin/python3", str(stub))), tmp_path / "systemd")
     done = run("make", "-C", tmp_path, "setup", PATH=str(bin_))

@@ -6,6 +6,7 @@ no accounts, nothing started. Building and starting are what .ci and a real mach
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -169,8 +170,10 @@ def venv(tmp_path: Path) -> Path:
     return python.parents[1]
 
 
-def install(*arguments: str | Path, installer: Path = ROOT / "systemd" / "install") -> subprocess.CompletedProcess[str]:
-    return run(installer, *arguments)
+def install(
+    *arguments: str | Path, installer: Path = ROOT / "systemd" / "install", **more: str
+) -> subprocess.CompletedProcess[str]:
+    return run(installer, *arguments, **more)
 
 
 def link(image: Path, name: str) -> str:
@@ -189,6 +192,7 @@ def test_a_fresh_pi_gets_a_service_and_a_configuration(image: Path, venv: Path) 
     shared = {f"{share}/config/{path.name}" for path in (ROOT / "config").iterdir()}
     shared |= {f"{share}/doord.service", f"{share}/doorweb.service"}
     assert tree(image) - before == {
+        "etc/doorward/.last-release",
         "etc/doorward/doorward.toml",
         "etc/systemd/system/doord.service",
         "etc/systemd/system/doorweb.service",
@@ -280,8 +284,11 @@ def test_a_build_that_fails_or_was_cut_off_leaves_the_old_release(image: Path, v
     before = tree(image)
     (image / "opt/doorward/releases/0.0.9-1").mkdir()
     (image / "opt/doorward/releases/0.0.9-1.unfinished").touch()
-    failed = install("--root", image, installer=checkout / "systemd" / "install")  # it lacks pyproject.toml
+    (checkout / "wheels").mkdir()
+    (checkout / "wheels" / "for").write_text("riscv64 3.99\n")
+    failed = install("--root", image, installer=checkout / "systemd" / "install")
     assert failed.returncode != 0
+    assert "this bundle is for riscv64" in failed.stderr
     assert tree(image) == before
     assert not (image / "opt/doorward/releases/0.0.9-1").exists()
 
@@ -292,9 +299,114 @@ def test_removing_keeps_configuration_and_log_and_purging_does_not(image: Path, 
     (image / "var/lib/doorward/log.db").write_text("records")
     said = install("--root", image, "--remove").stdout
     assert "kept" in said
-    assert tree(image) - before == {"etc/doorward/doorward.toml", "var/lib/doorward/log.db"}
+    assert tree(image) - before == {
+        "etc/doorward/.last-release",
+        "etc/doorward/doorward.toml",
+        "var/lib/doorward/log.db",
+    }
     assert install("--root", image, "--purge").returncode == 0
     assert tree(image) == before
+
+
+def test_no_release_gets_a_number_that_another_has_had(image: Path, venv: Path) -> None:
+    numbers = []
+    for task in ("--rollback", "--rollback", "--remove", "--rollback"):
+        for _ in range(2):
+            assert install("--root", image, "--venv", venv).returncode == 0
+            numbers.append(link(image, "current"))
+        install("--root", image, task)
+    assert numbers == [f"releases/{__version__}-{n}" for n in range(1, 9)]
+
+
+def contents(root: Path) -> dict[str, str | bytes | None]:
+    """Links by where they lead, files by what is in them, folders."""
+    return {
+        str(path.relative_to(root)): str(path.readlink())
+        if path.is_symlink()
+        else (None if path.is_dir() else path.read_bytes())
+        for path in root.rglob("*")
+    }
+
+
+@pytest.fixture
+def shims(tmp_path: Path) -> Path:
+    """Programs that change the disk, which note their arguments; the one numbered $FAIL fails."""
+    folder = tmp_path / "shims"
+    folder.mkdir()
+    for name in ("sync", "mv", "ln"):
+        shim = folder / name
+        shim.write_text(
+            f'#!/bin/sh\necho "{name} $*" >>"$NOTES"\n'
+            f'[ "$(wc -l <"$NOTES")" -ne "${{FAIL:-0}}" ] || exit 5\nexec {shutil.which(name)} "$@"\n'
+        )
+        shim.chmod(0o755)
+    return folder
+
+
+def watched(image: Path, venv: Path, shims: Path, fail: int = 0) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    notes = shims / "notes"
+    notes.write_text("")
+    path = f"{shims}:{os.environ['PATH']}"
+    done = install("--root", image, "--venv", venv, PATH=path, NOTES=str(notes), FAIL=str(fail))
+    return done, notes.read_text().replace(f"{image}/", "").splitlines()
+
+
+@pytest.mark.parametrize("upgrade", [False, True], ids=["first", "upgrade"])
+def test_a_step_that_fails_leaves_nothing_half_made(image: Path, venv: Path, shims: Path, upgrade: bool) -> None:
+    for _ in range(2 * upgrade):
+        install("--root", image, "--venv", venv)
+    before = contents(image)
+    kept = image.with_name("kept")
+    shutil.copytree(image, kept, symlinks=True)
+    _, steps = watched(image, venv, shims)
+    for fail in range(1, len(steps) + 1, 5):
+        shutil.rmtree(image)
+        shutil.copytree(kept, image, symlinks=True)
+        failed, _ = watched(image, venv, shims, fail)
+        assert failed.returncode != 0, steps[fail - 1]
+        assert contents(image) == before, steps[fail - 1]
+        assert ("nothing has changed" if upgrade else "nothing was installed") in failed.stderr
+
+
+def test_what_it_says_is_installed_is_on_the_disk(image: Path, venv: Path, shims: Path) -> None:
+    """Each file is written aside, flushed, renamed, and its folder flushed; all of it before the next step needs it."""
+    install("--root", image, "--venv", venv)
+    done, steps = watched(image, venv, shims)
+    assert done.returncode == 0, done.stderr
+    renames = [(at, *step.split()[2:]) for at, step in enumerate(steps) if step.startswith("mv")]
+    assert {new for _, _, new in renames} >= {
+        "etc/systemd/system/doord.service",
+        "etc/systemd/system/doorweb.service",
+        "etc/doorward/.last-release",
+        "opt/doorward/current",
+        "opt/doorward/previous",
+        "usr/local/bin/doord",
+    }
+    for at, aside, new in renames:
+        assert aside == f"{new}.new"
+        assert steps[at - 1] == f"sync {aside}" or steps[at - 1].startswith("ln -sfn ")
+        assert steps[at + 1] == f"sync {Path(new).parent}"
+    switch = steps.index("mv -Tf opt/doorward/current.new opt/doorward/current")
+    unit = steps.index("mv -Tf etc/systemd/system/doord.service.new etc/systemd/system/doord.service")
+    assert steps.index("sync -f opt/doorward") < unit < switch, "what they name is there before they are"
+    assert {"sync -f opt/doorward", "sync -f etc/doorward", "sync -f etc/systemd/system"} <= {*steps[-6:]}
+
+
+def test_it_needs_nothing_of_the_environment(image: Path, venv: Path) -> None:
+    """As root by `su`, or from a service."""
+    command = [ROOT / "systemd" / "install", "--root", image, "--venv", venv]
+    done = subprocess.run(command, env={}, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_two_at_once_are_refused(image: Path, venv: Path) -> None:
+    install("--root", image, "--venv", venv)
+    folder = os.open(image / "opt/doorward", os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    refused = install("--root", image, "--venv", venv)
+    os.close(folder)
+    assert refused.returncode == 1
+    assert "another installation is under way" in refused.stderr
 
 
 def test_it_refuses_without_root() -> None:
