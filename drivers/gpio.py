@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from drivers.gpio_chip import ChipFinder
     from edge.messages import Json
     from edge.ports import Driver, Emit
 
@@ -69,6 +70,7 @@ class GpioDriver:
         self._now_ns = now_ns
         self._given = factory
         self._factory: Any = None
+        self._finder: ChipFinder | None = None
         self._wires: dict[str, Wire] = {}
         self._time: BootTime
         self._emit: Emit | None = None
@@ -184,9 +186,11 @@ class GpioDriver:
         self._facts = {"chip": str(self._settings.chip), "conflicts": {}}
         factory = self._given
         if factory is None:
-            from drivers.gpio_factory import CharDeviceFactory  # noqa: PLC0415 -- loaded only when used
+            from drivers.gpio_chip import ChipFinder  # noqa: PLC0415 -- loaded only when used
+            from drivers.gpio_factory import CharDeviceFactory  # noqa: PLC0415 -- as above
 
-            factory = CharDeviceFactory(self._settings.chip)
+            self._finder = self._finder or ChipFinder(self._settings.chip)
+            factory = CharDeviceFactory(self._finder)
             self._factory = factory
             self._facts |= {"chip": factory.name, "label": factory.label}
             self._refuse_conflicts(factory)

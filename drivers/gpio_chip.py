@@ -6,6 +6,7 @@ One rule: whatever goes wrong here ends as a LineError whose text tells the inst
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -39,6 +40,46 @@ def open_chip(chip: int | str) -> gpiod.Chip:
         raise _explain_chip(error, path) from error
 
 
+class ChipFinder:
+    """Opens the chip that a driver is wired to, also after it has come back under another number.
+
+    The kernel numbers chips in the order in which they appear. Once a chip has been opened by its number, it is known
+    by its label: another chip that has taken the number is nobody's relay to drive.
+    """
+
+    def __init__(self, chip: int | str) -> None:
+        """`chip` is what the configuration says; see `open_chip`."""
+        self._chip = chip
+        self._label = ""
+
+    def open(self) -> gpiod.Chip:
+        """The chip; LineError when there is none, or nobody can tell which of several it is."""
+        chip = self._by_its_number() if self._label else None
+        if chip is None:
+            chip = open_chip(self._chip) if not self._label else _open_only(self._label, self._chip)
+        if _is_a_number(self._chip):
+            self._label = chip.get_info().label
+        return chip
+
+    def _by_its_number(self) -> gpiod.Chip | None:
+        """The chip of the configured number, if it is still the one that it was."""
+        try:
+            chip = open_chip(self._chip)
+        except LineError as error:
+            if error.errno in {errno.ENOENT, errno.ENODEV, errno.ENXIO}:
+                return None
+            raise
+        if chip.get_info().label == self._label:
+            return chip
+        chip.close()
+        return None
+
+
+def _is_a_number(chip: int | str) -> bool:
+    """Whether the kernel's numbering decides which chip is meant; links of udev's and labels mean the same chip."""
+    return isinstance(chip, int) or re.fullmatch(r"(.*/)?gpiochip\d+", chip) is not None
+
+
 def busy_lines(chip: gpiod.Chip, lines: Collection[int]) -> dict[int, str]:
     """Which of these lines somebody holds: line -> the name that holder gave."""
     infos = [chip.get_line_info(line) for line in lines if line < chip.get_info().num_lines]
@@ -62,21 +103,48 @@ def explain_line(
     return LineError(number, text)
 
 
-def _open_by_label(label: str) -> gpiod.Chip:
+def _open_only(label: str, was: int | str) -> gpiod.Chip:
+    """The one chip of this label. Raises LineError."""
+    found, refused, seen = _chips()
+    ours = [chip for chip in found if chip.get_info().label == label]
+    for chip in found:
+        if len(ours) != 1 or chip is not ours[0]:
+            chip.close()
+    if len(ours) == 1:
+        return ours[0]
+    if refused is not None:
+        raise refused
+    name = f"gpiochip{was}" if isinstance(was, int) else was
+    if ours:
+        text = f"{name} ({label}) has gone, and {len(ours)} other chips have its label: set `chip` to the path of one"
+    else:
+        text = (
+            f"{name} ({label}) has gone, and no other chip has its label: this machine has {', '.join(seen) or 'none'}"
+        )
+    raise LineError(errno.ENOENT, text)
+
+
+def _chips() -> tuple[list[gpiod.Chip], LineError | None, list[str]]:
+    """Every chip of this machine, open; why one could not be looked at; the labels."""
     refused: LineError | None = None
-    seen = []
+    found = []
     for path in sorted(DEVICES.glob("gpiochip*")):
         try:
-            chip = gpiod.Chip(str(path))
+            found.append(gpiod.Chip(str(path)))
         except OSError as error:
             if error.errno in {errno.EACCES, errno.EPERM}:
                 refused = _explain_chip(error, path)
-            continue
-        info = chip.get_info()
-        if label in {info.label, info.name}:
-            return chip
-        seen.append(info.label)
-        chip.close()
+    return found, refused, [chip.get_info().label for chip in found]
+
+
+def _open_by_label(label: str) -> gpiod.Chip:
+    found, refused, seen = _chips()
+    ours = next((chip for chip in found if label in {chip.get_info().label, chip.get_info().name}), None)
+    for chip in found:
+        if chip is not ours:
+            chip.close()
+    if ours is not None:
+        return ours
     if refused is not None:
         raise refused
     raise LineError(errno.ENOENT, f"no GPIO chip is called {label!r}: this machine has {', '.join(seen) or 'none'}")

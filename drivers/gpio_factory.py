@@ -24,7 +24,7 @@ from gpiozero.exc import (  # type: ignore[import-untyped]  # gpiozero has no ty
 from gpiozero.pins import BoardInfo, HeaderInfo, PinInfo  # type: ignore[import-untyped]  # gpiozero has no types
 from gpiozero.pins.pi import PiFactory, PiPin  # type: ignore[import-untyped]  # gpiozero has no types
 
-from drivers.gpio_chip import busy_lines, explain_line, open_chip
+from drivers.gpio_chip import ChipFinder, busy_lines, explain_line, open_chip
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -52,14 +52,14 @@ class CharDeviceFactory(PiFactory):  # type: ignore[misc]  # gpiozero has no typ
     Ticks are nanoseconds of CLOCK_MONOTONIC, the kernel's own time stamps of the edges.
     """
 
-    def __init__(self, chip: int | str = 0) -> None:
-        """`chip` is a number (0: /dev/gpiochip0), a path, a name or a label such as `pinctrl-rp1`.
+    def __init__(self, chip: int | str | ChipFinder = 0) -> None:
+        """`chip` is a number (0: /dev/gpiochip0), a path, a name or a label such as `pinctrl-rp1`; or who finds it.
 
         Raises LineError when there is no such chip or it may not be opened.
         """
         super().__init__()
         self.pin_class = CharDevicePin
-        self.chip = open_chip(chip)
+        self.chip = chip.open() if isinstance(chip, ChipFinder) else open_chip(chip)
         info = self.chip.get_info()
         self.name, self.label, self.lines = info.name, info.label, info.num_lines
         self._board = _board(self.name, self.lines)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from drivers.gpio_chip import ChipFinder
     from drivers.wiegand_lines import Chip
     from edge.messages import Json, Signal
     from edge.ports import Emit
@@ -53,6 +54,7 @@ class WiegandDriver:
         self._answers = {point: Answers(model, self._switch) for point, model in self._readers.items()}
         self._now_ns = now_ns
         self._chip: Chip | None = None
+        self._finder: ChipFinder | None = None
         self._time: BootTime | None = None
         self._stations: dict[str, Station] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -65,13 +67,15 @@ class WiegandDriver:
 
     def open(self) -> None:
         """Claim the lines, lights and sounders first, all off in one step. Raises OSError."""
-        from drivers.wiegand_lines import Chip, KernelClock, Pair  # noqa: PLC0415 -- gpiod: loaded only when used
+        from drivers.gpio_chip import ChipFinder  # noqa: PLC0415 -- gpiod: loaded only when used
+        from drivers.wiegand_lines import Chip, KernelClock, Pair  # noqa: PLC0415 -- as above
 
         self._release()
         inputs = [line for model in self._readers.values() for line in (model.d0, model.d1)]
         models: list[Reader | Buzzer] = [*self._readers.values(), *self._buzzers.values()]
         outputs = {line: not level for model in models for line, level in model.rest_levels.items()}
-        self._chip = Chip(self._settings.chip, inputs, outputs)
+        self._finder = self._finder or ChipFinder(self._settings.chip)
+        self._chip = Chip(self._finder, inputs, outputs)
         self._time = BootTime(KernelClock, self._now_ns)
         self._sounding = dict.fromkeys(self._buzzers, False)
         self._unconfirmed = set()

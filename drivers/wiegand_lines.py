@@ -15,7 +15,7 @@ from gpiod import LineSettings
 from gpiod.line import Bias, Direction, Value
 from gpiod.line import Edge as Detect
 
-from drivers.gpio_chip import busy_lines, explain_line, open_chip
+from drivers.gpio_chip import busy_lines, explain_line
 from edge.messages import NS_PER_S
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import gpiod
 
-    from drivers.gpio_chip import LineError
+    from drivers.gpio_chip import ChipFinder, LineError
 
 CONSUMER: Final = "doorward"
 """What `gpioinfo` shows for a line that is ours."""
@@ -113,9 +113,9 @@ class Pair:
 class Chip:
     """The lines of one chip that are ours: the outputs at once, the readers as they are asked for."""
 
-    def __init__(self, chip: int | str, inputs: Collection[int], outputs: Mapping[int, bool]) -> None:
+    def __init__(self, chip: ChipFinder, inputs: Collection[int], outputs: Mapping[int, bool]) -> None:
         """Claim the outputs (line -> whether high is on), all off, if every line can be had. Raises LineError."""
-        self._chip = open_chip(chip)
+        self._chip = chip.open()
         self._info = self._chip.get_info()
         self.name, self.label = self._info.name, self._info.label
         self._requests: list[gpiod.LineRequest] = []

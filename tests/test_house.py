@@ -216,7 +216,7 @@ ALLOWED = {
     "drivers.gpio": f"{HARDWARE} drivers.hand_on drivers.gpio_*",
     "drivers.gpio_*": f"{HARDWARE} drivers.gpio_*",
     # a GPIO chip, its lines and its clock are the same whoever is wired to it
-    "drivers.wiegand": f"{HARDWARE} drivers.hand_on drivers.wiegand_* drivers.gpio_wire",
+    "drivers.wiegand": f"{HARDWARE} drivers.hand_on drivers.wiegand_* drivers.gpio_chip drivers.gpio_wire",
     "drivers.wiegand_*": f"{HARDWARE} drivers.wiegand_* drivers drivers.gpio_chip drivers.gpio_points",
     "drivers.simulated": f"{HARDWARE} drivers.simulated_*",
     "drivers.simulated_*": f"{HARDWARE} drivers.simulated_*",

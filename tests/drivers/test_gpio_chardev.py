@@ -323,7 +323,7 @@ def test_a_chip_that_vanishes_ends_the_run_and_may_come_back(chip: ShimChip) -> 
         process.order(level=CONTACT)
         process.until("level", asserted=None)
         process.order(reopen=True)
-        assert "does not exist" in process.until("refused")["text"]
+        assert "gpiochip0 (pinctrl-shim) has gone" in process.until("refused")["text"]
         mark = chip.mark()
         chip.plug()
         process.order(reopen=True)
@@ -333,6 +333,60 @@ def test_a_chip_that_vanishes_ends_the_run_and_may_come_back(chip: ShimChip) -> 
         chip.drive(27, high=False)
         process.until("Level", point=CONTACT, asserted=False, initial=False)
         assert chip.driven(17, mark) == [False]
+
+
+@pytest.mark.parametrize("device", [1, "gpiochip1", "/dev/gpiochip1"])
+def test_a_chip_that_comes_back_under_another_number_is_found_by_its_label(tmp_path: Path, device: int | str) -> None:
+    """A USB expander, replugged. Whoever has its number now is nobody's relay to drive."""
+    with shim_chip(tmp_path, number=1, label="expander") as chip:
+        named = str(chip.path) if device == "/dev/gpiochip1" else device
+        with DriverProcess(chip, POINTS, named, devices=tmp_path) as process:
+            process.started()
+            chip.remove()
+            process.until("failed")
+            chip.path.unlink()
+            with shim_chip(tmp_path, number=2, label="somebody-else") as other:
+                process.order(reopen=True)
+                said = process.until("refused")["text"]
+                assert "(expander) has gone, and no other chip has its label: this machine has somebody-else" in said
+                with shim_chip(tmp_path, number=3, label="expander") as moved:
+                    process.order(reopen=True)
+                    process.started()
+                    process.order(describe=True)
+                    assert process.until("facts")["facts"]["chip"] == "gpiochip3"
+                    assert moved.held(17)
+                    process.order(apply={LOCK: True})
+                    process.until("Confirmed", point=LOCK, asserted=True)
+                    assert not other.history()
+                    moved.remove()
+                    process.until("failed")
+
+
+def test_another_chip_that_took_the_number_is_not_driven(tmp_path: Path) -> None:
+    with (
+        shim_chip(tmp_path, number=1, label="expander") as chip,
+        DriverProcess(chip, POINTS, 1, devices=tmp_path) as process,
+    ):
+        process.started()
+        chip.remove()
+        process.until("failed")
+        chip.path.unlink()
+        with (
+            shim_chip(tmp_path, number=1, label="somebody-else") as other,
+            shim_chip(tmp_path, number=4, label="twin") as twin,
+        ):
+            process.order(reopen=True)
+            assert "this machine has somebody-else, twin" in process.until("refused")["text"]
+            assert not other.history()
+            assert not twin.history()
+        with (
+            shim_chip(tmp_path, number=2, label="expander") as one,
+            shim_chip(tmp_path, number=3, label="expander") as two,
+        ):
+            process.order(reopen=True)
+            assert "2 other chips have its label: set `chip` to the path of one" in process.until("refused")["text"]
+            assert not one.history()
+            assert not two.history()
 
 
 def test_reopening_an_open_driver_starts_afresh(chip: ShimChip) -> None:

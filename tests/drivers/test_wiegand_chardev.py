@@ -35,7 +35,7 @@ def chip(tmp_path: Path) -> Iterator[ShimChip]:
         yield it
 
 
-def reading(chip: ShimChip, points: dict[str, dict[str, object]] | None = None, **settings: object) -> DriverProcess:
+def reading(chip: ShimChip, points: dict[str, dict[str, object]] | None = None, **settings: Any) -> DriverProcess:
     return DriverProcess(chip, POINTS if points is None else points, kind="wiegand", **settings)
 
 
@@ -249,7 +249,7 @@ def test_a_chip_that_vanishes_in_the_middle_of_a_card(chip: ShimChip) -> None:
             assert "gpiochip0" in process.until("not_applied")["text"]
             process.order(answer={FRONT: True})
             process.order(reopen=True)
-            assert "does not exist" in process.until("refused")["text"]
+            assert "gpiochip0 (pinctrl-shim) has gone" in process.until("refused")["text"]
             chip.plug()
             process.order(reopen=True)
             process.started()
@@ -257,6 +257,20 @@ def test_a_chip_that_vanishes_in_the_middle_of_a_card(chip: ShimChip) -> None:
             process.until("CardRead")
         assert len(list(Path(f"/proc/{process.process.pid}/fd").iterdir())) == descriptors
     assert len([s for s in process.seen if s["kind"] == "CardRead"]) == 3
+
+
+def test_readers_are_found_again_by_the_label_of_their_chip(tmp_path: Path) -> None:
+    with shim_chip(tmp_path, number=1, label="expander") as chip, reading(chip, devices=tmp_path) as process:
+        process.started()
+        chip.remove()
+        process.until("failed")
+        chip.path.unlink()
+        with shim_chip(tmp_path, number=2, label="expander") as moved:
+            process.order(reopen=True)
+            process.started()
+            send(moved, KNOWN["h10301"])
+            process.until("CardRead")
+            assert facts(process)["chip"] == "gpiochip2"
 
 
 def test_a_wire_that_is_held_low_is_lost_alone_and_comes_back(chip: ShimChip) -> None:

@@ -15,6 +15,7 @@ from tests.support.gpio import PATIENCE_S, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.gpio import Chip, ShimChip
 
@@ -28,10 +29,12 @@ class DriverProcess:
         points: dict[str, dict[str, object]],
         device: int | str | None = None,
         kind: str = "gpio",
+        devices: Path | None = None,
         **settings: object,
     ) -> None:
         settings["chip"] = chip.number if device is None else device
-        spec = {"kind": kind, "settings": settings, "points": points}
+        found = None if devices is None else str(devices)
+        spec = {"kind": kind, "settings": settings, "points": points, "devices": found}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.gpio_child", json.dumps(spec)],
             cwd=SOURCE.parents[2],
