@@ -16,12 +16,11 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
-from edge.alerts import Kind
+from edge.alerts import Kind, headline
 from edge.aside import aside
 from edge.delivery_errors import DeliveryError, RefusedError
 from edge.local_time import local
 from edge.mail_conversation import WITHIN_S, Conversation
-from edge.printable import masked
 from edge.secret_files import secret_in
 from edge.trust import believing, why_refused
 from edge.wire import rfc3339
@@ -136,17 +135,15 @@ def mail(  # noqa: PLR0913, PLR0917 -- what a message is about, and what its rea
     It is dated when it happened; if that is far from `now_us`, our calendar was wrong once, and the message is of now.
     """
     message = EmailMessage(policy=SMTP)
-    what = {Kind.RAISED: "", Kind.REPEATED: "Again: ", Kind.ESCALATED: "Nobody has answered: "}[notice.kind]
-    plain = masked(notice.message, " ")
-    plain = plain.replace("=?", "= ?")  # RFC 2047: else a name could be taken for encoded bytes, and be none
+    plain = headline(notice).replace("=?", "= ?")  # RFC 2047: else a name could be taken for encoded bytes, and be none
     message["From"] = sender
     message["To"] = ", ".join(recipients(notice, policy))
-    message["Subject"] = f"[{policy.severity}] {what}{plain}"[:LONGEST_SUBJECT]
+    message["Subject"] = f"[{policy.severity}] {plain}"[:LONGEST_SUBJECT]
     message["Date"] = format_datetime(datetime.fromtimestamp(_dated_us(notice, now_us) // 1_000_000, zone))
     message["Message-ID"] = f"<{notice.id}.{identity.epoch}@{identity.controller}.{identity.site}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notices in return
     lines = [
-        f"{what}{plain}",
+        plain,
         "",
         f"Alert:      {notice.alert} ({policy.name})",
         f"Controller: {identity.controller} at {identity.site}",

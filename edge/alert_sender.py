@@ -131,7 +131,7 @@ class Sender:
                     LOG.warning("alerts by %s do not leave: %s", channel, error)
                 tries += 1
                 self.last_errors[channel] = str(error)
-                await asyncio.sleep(pause_s(tries, self._retry_s, self._chance))
+                await asyncio.sleep(max(error.again_s, pause_s(tries, self._retry_s, self._chance)))
             else:
                 if tries:
                     LOG.info("alerts by %s leave again", channel)

@@ -9,7 +9,10 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from edge.alert_policies import EMAIL, MQTT, WEBHOOK
+from edge.alerts import headline
+from edge.chat import Message
 from edge.delivery_errors import DeliveryError
+from edge.local_time import local
 from edge.wire import rfc3339, to_bytes
 
 if TYPE_CHECKING:
@@ -32,12 +35,12 @@ class Ways:
         self,
         *,
         publish: Callable[[bytes], Awaitable[None]] | None = None,
-        post: Callable[[str, str, bytes], Awaitable[None]] | None = None,
+        post: Callable[[str, Message], Awaitable[None]] | None = None,
         mailer: Mailer | None = None,
         zone: tzinfo = UTC,
         now_us: Callable[[], int | None] = lambda: None,
     ) -> None:
-        """`publish` to the topic `alerts`; `post` to an integration: its id, the message's id, the body.
+        """`publish` to the topic `alerts`; `post` to an integration, by its id.
 
         Both raise DeliveryError when the message was perhaps not taken. `zone` is the site's, `now_us` its calendar.
         """
@@ -50,13 +53,19 @@ class Ways:
             from edge.alert_mail import mail  # noqa: PLC0415 -- only where there is a server for it
 
             sender = self._mailer.server.sender
-            message = mail(notice, policy, identity, sender, left_out, self._zone, self._now_us())
-            await self._mailer.send(message)
+            await self._mailer.send(mail(notice, policy, identity, sender, left_out, self._zone, self._now_us()))
         elif channel == MQTT and self._publish is not None:
             await self._publish(to_bytes(told(notice, policy, identity, left_out)))
         elif channel.startswith(WEBHOOK) and self._post is not None:
             body = to_bytes(told(notice, policy, identity, left_out))
-            await self._post(channel.removeprefix(WEBHOOK), f"{identity.epoch}-{notice.id}", body)
+            title = f"[{policy.severity}] {headline(notice)}"
+            lines = [
+                f"{local(notice.time_us, self._zone)}, {identity.controller} at {identity.site}",
+                f"{policy.name}, {notice.count} times",
+                f"To answer it: doorctl acknowledge {notice.alert}",
+            ]
+            message = Message(f"{identity.epoch}-{notice.id}", body, title, "\n".join(lines), policy.severity)
+            await self._post(channel.removeprefix(WEBHOOK), message)
         else:
             raise DeliveryError("there is no such way here", ours=True)
 

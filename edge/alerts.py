@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from edge.alert_policies import matches
 from edge.catalogue import message
 from edge.messages import NS_PER_S
+from edge.printable import masked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +81,12 @@ class Notice:
     message: str
     count: int
     to: tuple[str, ...] = ()
+
+
+def headline(notice: Notice) -> str:
+    """What it is about, as one line that can be printed."""
+    what = {Kind.RAISED: "", Kind.REPEATED: "Again: ", Kind.ESCALATED: "Nobody has answered: "}[notice.kind]
+    return what + masked(notice.message, " ")
 
 
 @dataclass(frozen=True, slots=True)

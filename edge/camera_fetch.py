@@ -19,6 +19,7 @@ from edge.camera_auth import authorization
 from edge.delivery_address import Reach
 from edge.delivery_errors import DeliveryError
 from edge.delivery_net import Network
+from edge.http_answer import headers_of, status_of
 from edge.plain_text import text_of
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ TIMEOUT_S: Final = 5.0
 """For everything: name, handshake, password, picture."""
 LARGEST: Final = 4 << 20
 """Bytes of a picture."""
-MOST_HEADERS: Final = 100
-"""Lines of them."""
-MOST_INTERIM: Final = 5
 MOST_CHUNKS: Final = 16_384
 """Of a picture: a camera that sends fewer than 256 bytes at a time is no camera."""
 LONGEST_PASSWORD: Final = 1024
@@ -38,7 +36,6 @@ LONGEST_PASSWORD: Final = 1024
 TYPES: Final = frozenset({"image/jpeg", "image/jpg", "image/png"})
 MAGIC: Final = {"jpg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n"}
 """How a picture of each kind begins (ITU-T T.81, B.1.1.3; RFC 2083, 12.11)."""
-_STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: .*)?\r?\n", re.DOTALL)
 _CHUNK: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
 
 
@@ -171,36 +168,9 @@ def _read(file: Path) -> bytes:
 
 async def _answer(reader: asyncio.StreamReader) -> _Answer:
     """The final answer; the body only of a success. Raises ValueError, OSError, EOFError and CameraError."""
-    for _ in range(MOST_INTERIM):
-        line = await reader.readline()
-        if not line:
-            raise EOFError("the connection was closed without an answer")
-        found = _STATUS.fullmatch(line)
-        if found is None:
-            raise ValueError(f"{line[:40]!r}")
-        answer = _Answer(int(found[1]), await _headers(reader), b"")
-        if answer.status == HTTPStatus.OK:
-            return replace(answer, body=await _body(reader, answer))
-        if answer.status > HTTPStatus.OK:
-            return answer
-    raise ValueError("only interim answers")
-
-
-async def _headers(reader: asyncio.StreamReader) -> list[tuple[str, str]]:
-    headers: list[tuple[str, str]] = []
-    for _ in range(MOST_HEADERS):
-        line = (await reader.readline()).decode("latin-1")
-        if not line:
-            raise EOFError("the connection was closed within the headers")
-        if not line.rstrip("\r\n"):
-            return headers
-        if line[0] in " \t" and headers:  # RFC 9112, 5.2: old servers fold long lines
-            name, value = headers.pop()
-            headers.append((name, f"{value} {line.strip()}"))
-        else:
-            name, _, value = line.partition(":")
-            headers.append((name.strip().lower(), value.strip()))
-    raise ValueError(f"more than {MOST_HEADERS} headers")
+    status = await status_of(reader)
+    answer = _Answer(status, await headers_of(reader), b"")
+    return replace(answer, body=await _body(reader, answer)) if status == HTTPStatus.OK else answer
 
 
 async def _body(reader: asyncio.StreamReader, answer: _Answer) -> bytes:

@@ -17,7 +17,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from edge.delivery_errors import DeliveryError
+from edge.delivery_errors import DeliveryError, RefusedError
 from edge.delivery_health import NS_PER_S, Health, Limits, Verdict
 from edge.log import LogUnavailableError
 from edge.messages import SYSTEM, Event
@@ -227,7 +227,8 @@ class Delivery:
             LOG.warning("%s does not take records: %s", self.sink, error)
         self._tries += 1
         self.last_error = str(error)
-        verdict = self.health.failed(self._now_ns(), ours=error.ours, final=error.final)
+        final = error.final and not isinstance(error, RefusedError)  # that is about one record
+        verdict = self.health.failed(self._now_ns(), ours=error.ours, final=final)
         if verdict is Verdict.WARN:
             failed, of = self.health.errors
             details: dict[str, Json] = {"reason": str(error), "failed": failed, "of": of}
@@ -239,7 +240,7 @@ class Delivery:
             return
         first_s, longest_s = self.options.retry_s
         bounds_s = (first_s, min(longest_s, OURS_S)) if error.ours else (first_s, longest_s)
-        await asyncio.sleep(pause_s(self._tries, bounds_s, self._chance))
+        await asyncio.sleep(max(error.again_s, pause_s(self._tries, bounds_s, self._chance)))
 
     def _disable(self, error: DeliveryError) -> None:
         name = self.subject.id

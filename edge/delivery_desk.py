@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
+from edge.chat import EVENTS
 from edge.control import RequestError
 from edge.delivery import Delivery, Options
 from edge.delivery_address import Reach
@@ -23,7 +25,9 @@ from edge.tasks import say_why
 if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from datetime import tzinfo
 
+    from edge.chat import Message
     from edge.delivery_ports import Journal, Receiver
     from edge.delivery_secrets import Secrets
     from edge.directory import Integration
@@ -50,11 +54,12 @@ class Desk:
         now_ns: Callable[[], int],
         retain_for: Callable[[Sequence[str]], None] = lambda _sinks: None,
         options: Options | None = None,
+        zone: tzinfo = UTC,
     ) -> None:
         """`retain_for` is told for which sinks the log has to keep records: not for disabled ones."""
         self._log, self._host, self._network, self._secrets = log, host, network, secrets
         self._chance, self._now_ns, self._retain_for = chance, now_ns, retain_for
-        self._options = options or Options()
+        self._options, self._zone = options or Options(), zone
         self._memory: dict[str, str] | None = None
         self._wanted: Mapping[str, Integration] = {}
         self._known = False
@@ -113,12 +118,12 @@ class Desk:
         """What the control socket serves of this."""
         return {"integrations": self._list, "enable_integration": self._enable}
 
-    async def post(self, integration: str, event_id: str, body: bytes) -> None:
+    async def post(self, integration: str, message: Message) -> None:
         """Send something that is no record to a webhook. Raises DeliveryError."""
         entry = self._wanted.get(integration)
         if entry is None or entry.kind != "webhook":
             raise DeliveryError(f"the directory has no webhook {integration}", ours=True)
-        await self._poster(entry).post(event_id, body)
+        await self._poster(entry).post(message)
 
     # --- sinks -----------------------------------------------------------------------------------------
 
@@ -167,12 +172,13 @@ class Desk:
             return Syslog(str(entry.url), types, network=self._network, host=self._host)
         from edge.webhook import Webhook  # noqa: PLC0415 -- as above
 
-        return Webhook(self._poster(entry), types, self._host)
+        return Webhook(self._poster(entry), types, self._host, self._zone)
 
     def _poster(self, entry: Integration) -> Poster:
         from edge.webhook import Poster  # noqa: PLC0415 -- as above
 
-        return Poster(str(entry.url), str(entry.secret), network=self._network, secrets=self._secrets)
+        url, secret, wanted = str(entry.url), str(entry.secret), entry.format or EVENTS
+        return Poster(url, secret, network=self._network, secrets=self._secrets, wanted=wanted)
 
     # --- requests --------------------------------------------------------------------------------------
 
@@ -199,5 +205,5 @@ def chosen(table: Integrations) -> tuple[Network, Options]:
 
 def mark(entry: Integration) -> str:
     """What tells whether an entry has changed in a way that matters to a sink."""
-    what = repr((entry.kind, entry.url, entry.types, entry.secret))
+    what = repr((entry.kind, entry.url, entry.types, entry.secret, *([entry.format] if entry.format else [])))
     return hashlib.sha256(what.encode()).hexdigest()[:16]

@@ -180,7 +180,9 @@ class Integration:
     types: tuple[str, ...] = ()
     """Event types, and patterns like `lock.*`; none stands for all."""
     secret: str | None = None
-    """The name of the secret that signs; not the secret."""
+    """The name of the secret that signs, or stands in the url; not the secret."""
+    format: str | None = None
+    """How a webhook wants it: one of `edge.chat.FORMATS`; None is the event itself."""
 
 
 @dataclass(frozen=True, slots=True)

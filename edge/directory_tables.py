@@ -282,6 +282,7 @@ class Integration(Table):
     secret: str | None = Field(
         None, pattern="^[a-z0-9-]{1,63}$", description="the name of a secret: 1 to 63 of a-z, 0-9 and -"
     )
+    format: Literal["events", "slack", "discord", "teams", "matrix", "ntfy"] | None = None
 
 
 class Head(Table):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from edge.alert_runner import AlertRunner
     from edge.alert_ways import Ways
     from edge.cameras import Cameras
+    from edge.chat import Message
     from edge.clock import Clock
     from edge.delivery_desk import Desk
     from edge.directory import Directory
@@ -224,10 +225,10 @@ class Outlets:
         except LinkError as error:
             raise DeliveryError(str(error)) from error
 
-    async def _post(self, integration: str, event_id: str, body: bytes) -> None:
+    async def _post(self, integration: str, message: Message) -> None:
         if self._desk is None:
             raise DeliveryError(f"the directory has no webhook {integration}", ours=True)
-        await self._desk.post(integration, event_id, body)
+        await self._desk.post(integration, message)
 
     def _retain_for(self, sinks: Sequence[str]) -> None:
         """Disabled integrations hold no record back."""
@@ -252,6 +253,7 @@ class Outlets:
             now_ns=self._host.clock.now_ns,
             retain_for=self._retain_for,
             options=options,
+            zone=ZoneInfo(settings.controller.time_zone),
         )
 
     def _begin_alerts(self, modes: Mapping[str, str]) -> None:

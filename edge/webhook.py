@@ -1,7 +1,7 @@
-"""A webhook: each record as one signed HTTP POST, exactly the bytes that go upstream.
+"""A webhook: each record as one signed HTTP POST, exactly the bytes that go upstream, or as a message for people.
 
-One rule: only the status of the answer counts. 2xx is taken; all else is sent again; a redirect is
-not followed, for nobody has judged where it leads. RFC 9110 and 9112; the signature is an HMAC
+One rule: only the status of the answer counts, and when it wants to be asked again. 2xx is taken; all else is sent
+again; a redirect is not followed, for nobody has judged where it leads. RFC 9110 and 9112; the signature is an HMAC
 (RFC 2104) of the body with SHA-256.
 """
 
@@ -12,17 +12,25 @@ import hashlib
 import hmac
 import re
 from contextlib import suppress
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
 from edge.aside import aside
-from edge.delivery_errors import DeliveryError
+from edge.catalogue import CATALOGUE
+from edge.catalogue import message as told
+from edge.chat import EVENTS, Letter, Message, letter
+from edge.delivery_errors import DeliveryError, RefusedError
 from edge.delivery_secrets import SecretError
-from edge.wire import CONTENT_TYPE, encode
+from edge.http_answer import Headers, headers_of, status_of
+from edge.local_time import local
+from edge.wire import encode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import tzinfo
 
     from edge.delivery_net import Network
     from edge.delivery_secrets import Secrets
@@ -34,9 +42,15 @@ TIMEOUT_S: Final = 10.0
 REST_S: Final = 1.0
 REST_BYTES: Final = 4096
 """So much of an answer's body is read, for so long, for the sake of good manners; it means nothing."""
-MOST_HEADERS: Final = 100
-MOST_INTERIM: Final = 5
-_STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: .*)?\r?\n", re.DOTALL)
+PLACE: Final = "{secret}"
+"""What stands in a url for the secret: chats have theirs in the address."""
+LONGEST_AGAIN_S: Final = 3_600.0
+"""Nobody may hold records back for longer by asking to be tried later."""
+_ABOUT_THE_MESSAGE: Final = frozenset({400, 413, 414, 415, 422, 431})
+"""RFC 9110, 15.5: it will never take this one."""
+_LATER: Final = frozenset({429, 503})
+"""RFC 6585, 4; RFC 9110, 15.6.4."""
+_IN_A_URL: Final = re.compile(rb"[!-~]+")
 
 
 class Host(Protocol):
@@ -50,28 +64,35 @@ class Host(Protocol):
 
 
 class Poster:
-    """Posts signed bodies to one url."""
+    """Posts messages to one url."""
 
-    def __init__(self, url: str, secret: str, *, network: Network, secrets: Secrets) -> None:
-        """`secret` is the name of one."""
-        self._url, self._secret_name = urlsplit(url), secret
+    def __init__(self, url: str, secret: str, *, network: Network, secrets: Secrets, wanted: str = EVENTS) -> None:
+        """`secret` is the name of one, `wanted` one of `edge.chat.FORMATS`.
+
+        It stands in the url in the place of `{secret}`, or goes as a bearer token (RFC 6750); it signs events.
+        """
+        self._url, self._secret_name, self._wanted = urlsplit(url), secret, wanted
         self._network, self._secrets = network, secrets
         self._secret: bytes | None = None
 
-    async def post(self, event_id: str, body: bytes) -> None:
+    async def post(self, message: Message) -> None:
         """Returns when the receiver has taken it. Raises DeliveryError."""
         try:
             if self._secret is None:
                 self._secret = await self._read_secret()
             async with asyncio.timeout(TIMEOUT_S):
-                status = await self._exchange(self._request(event_id, body, self._secret))
+                status, headers = await self._exchange(self._request(letter(self._wanted, message), self._secret))
         except TimeoutError:
             raise DeliveryError(f"{self._url.hostname} did not answer within {TIMEOUT_S:.0f} s") from None
         if status // 100 != 2:  # noqa: PLR2004 -- RFC 9110, 15.3: successful
             self._secret = None  # it may have been changed on both sides
             redirected = "; redirects are not followed" if status // 100 == 3 else ""  # noqa: PLR2004 -- as above
             text = f"{self._url.hostname} answered {status} {_phrase(status)}{redirected}"
-            raise DeliveryError(text, final=status == HTTPStatus.GONE)
+            if status in _ABOUT_THE_MESSAGE:
+                raise RefusedError(text, final=True)
+            again_s = retry_after_s(headers) if status in _LATER else None
+            ours = again_s is not None  # it is well, and says when
+            raise DeliveryError(text, ours=ours, final=status == HTTPStatus.GONE, again_s=again_s or 0.0)
 
     async def _read_secret(self) -> bytes:
         found: list[bytes] = []
@@ -81,28 +102,37 @@ class Poster:
             raise DeliveryError(str(error), ours=True) from error
         return found[0]
 
-    def _request(self, event_id: str, body: bytes, secret: bytes) -> bytes:
+    def _request(self, sent: Letter, secret: bytes) -> bytes:
         url = self._url
-        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        head = (
-            f"POST {target} HTTP/1.1\r\n"
-            f"Host: {url.netloc}\r\n"
-            f"Content-Type: {CONTENT_TYPE}\r\n"
-            f"Content-Length: {len(body)}\r\n"
-            f"X-Event-Id: {event_id}\r\n"
-            f"X-Signature: {signature(secret, body)}\r\n"
-            "Connection: close\r\n\r\n"
-        )
-        return head.encode("ascii") + body
+        target = (url.path or "/") + sent.below + (f"?{url.query}" if url.query else "")
+        headers = [
+            ("Host", url.netloc),
+            ("Content-Type", sent.content_type),
+            ("Content-Length", str(len(sent.body))),
+            *sent.headers,
+        ]
+        in_url = PLACE in target
+        if (in_url or self._wanted != EVENTS) and not _IN_A_URL.fullmatch(secret):
+            raise DeliveryError(f"the secret {self._secret_name} has something in it that no url can have", ours=True)
+        if in_url:
+            target = target.replace(PLACE, secret.decode("ascii"))
+        elif self._wanted != EVENTS:
+            headers.append(("Authorization", f"Bearer {secret.decode('ascii')}"))
+        if self._wanted == EVENTS:
+            headers.append(("X-Signature", signature(secret, sent.body)))
+        lines = [f"{sent.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+        return ("\r\n".join(lines) + "\r\nConnection: close\r\n\r\n").encode("ascii") + sent.body
 
-    async def _exchange(self, request: bytes) -> int:
+    async def _exchange(self, request: bytes) -> tuple[int, Headers]:
         tls = self._url.scheme == "https"
         host, port = self._url.hostname or "", self._url.port or (443 if tls else 80)
         reader, writer = await self._network.connect(host, port, tls=tls)
         try:
             writer.write(request)
             await writer.drain()
-            status = await _status(reader)
+            status = await status_of(reader)
+            if status in _LATER:
+                return status, await headers_of(reader)
             with suppress(OSError):
                 async with asyncio.timeout(REST_S):
                     await reader.read(REST_BYTES)
@@ -112,7 +142,7 @@ class Poster:
             reason = str(error) or type(error).__name__
             raise DeliveryError(f"{host} hung up or answered something that is no HTTP: {reason}") from error
         else:
-            return status
+            return status, []
         finally:
             writer.transport.abort()  # closing would wait for a receiver that does not
 
@@ -122,9 +152,9 @@ class Webhook:
 
     batch = 1
 
-    def __init__(self, poster: Poster, types: Collection[str], host: Host) -> None:
-        """`types` are exact ones."""
-        self._poster, self._types, self._host = poster, types, host
+    def __init__(self, poster: Poster, types: Collection[str], host: Host, zone: tzinfo = UTC) -> None:
+        """`types` are exact ones, `zone` is the site's."""
+        self._poster, self._types, self._host, self._zone = poster, types, host, zone
 
     def wants(self, record: Record) -> bool:
         """Whether its type is one of ours."""
@@ -135,7 +165,10 @@ class Webhook:
         for record in records:
             identity = self._host.identity()
             body = encode(record, identity, replayed=self._host.is_late(record))
-            await self._poster.post(f"{identity.epoch}-{record.sequence}", body)
+            text = f"{local(record.time_us, self._zone)}, {identity.controller} at {identity.site}"
+            severity = CATALOGUE[record.event.type].severity
+            named = f"{identity.epoch}-{record.sequence}"
+            await self._poster.post(Message(named, body, told(record.event), text, severity))
 
     async def close(self) -> None:
         """Nothing stays open between two posts."""
@@ -146,27 +179,17 @@ def signature(secret: bytes, body: bytes) -> str:
     return f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
 
 
-async def _status(reader: asyncio.StreamReader) -> int:
-    """The final status. Raises ValueError for what is no HTTP, OSError and EOFError for what ends too soon."""
-    for _ in range(MOST_INTERIM):
-        line = await reader.readline()
-        if not line:
-            raise EOFError("the connection was closed without an answer")
-        found = _STATUS.fullmatch(line)
-        if found is None:
-            raise ValueError(f"{line[:40]!r}")
-        status = int(found[1])
-        if status >= HTTPStatus.OK:
-            return status
-        await _skip_headers(reader)
-    raise ValueError("only interim answers")
-
-
-async def _skip_headers(reader: asyncio.StreamReader) -> None:
-    for _ in range(MOST_HEADERS):
-        if (await reader.readline()).strip() == b"":
-            return
-    raise ValueError(f"more than {MOST_HEADERS} headers")
+def retry_after_s(headers: Headers) -> float | None:
+    """How long to leave the receiver alone, if it says so (RFC 9110, 10.2.3)."""
+    found = dict(reversed(headers))
+    value = found.get("retry-after", "")
+    if value.isascii() and value.isdigit():
+        return min(float(value), LONGEST_AGAIN_S)
+    try:  # by the receiver's own clock
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(found["date"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return min(max(0.0, wait.total_seconds()), LONGEST_AGAIN_S)
 
 
 def _phrase(status: int) -> str:

@@ -135,16 +135,18 @@ ALLOWED = {
     "edge.syslog": "edge.printable edge.messages edge.catalogue edge.wire",
     "edge.syslog_sink": "edge.delivery_errors edge.syslog",
     "edge.alert_policies": "edge.messages edge.catalogue",
-    "edge.alerts": "edge.messages edge.alert_policies edge.catalogue",
+    "edge.alerts": "edge.messages edge.alert_policies edge.catalogue edge.printable",
     "edge.alert_memory": "edge.messages edge.alerts",
-    "edge.delivery_desk": "edge.tasks edge.messages edge.control edge.delivery* edge.event_types edge.syslog_sink "
+    "edge.delivery_desk": "edge.chat "
+    "edge.tasks edge.messages edge.control edge.delivery* edge.event_types edge.syslog_sink "
     "edge.webhook",
     "edge.local_time": "",
     "edge.mail_conversation": "edge.delivery_errors",
     "edge.alert_mail": "edge.printable edge.secret_files edge.aside edge.alerts edge.delivery_errors edge.local_time "
     "edge.mail_conversation edge.trust edge.wire",
     "edge.alert_where": "edge.directory edge.records edge.schedule",
-    "edge.alert_ways": "edge.alert_mail edge.alert_policies edge.delivery_errors edge.wire",
+    "edge.alert_ways": "edge.alert_mail edge.alert_policies edge.alerts edge.chat edge.delivery_errors "
+    "edge.local_time edge.wire",
     "edge.alert_sender": "edge edge.messages edge.alerts edge.delivery edge.delivery_errors",
     "edge.alert_runner": "edge edge.messages edge.alert_memory edge.alert_sender edge.alerts edge.control "
     "edge.delivery edge.log edge.wire",
@@ -152,12 +154,15 @@ ALLOWED = {
     "edge.tables_cameras": "edge.hosts edge.event_types edge.problems edge.tables",
     "edge.camera_auth": "",
     "edge.camera_fetch": "edge.plain_text "
-    "edge.aside edge.camera_auth edge.delivery_errors edge.delivery_address edge.delivery_net",
+    "edge.aside edge.camera_auth edge.delivery_errors edge.delivery_address edge.delivery_net edge.http_answer",
     "edge.camera_store": "edge.camera_fetch",
     "edge.cameras": "edge.tasks edge.aside edge.camera_* edge.catalogue edge.clock edge.control edge.directory "
     "edge.event_types edge.log edge.messages edge.tables_cameras edge.wire",
     "edge.config_alerts": "edge.alert_policies edge.event_types edge.problems",
-    "edge.webhook": "edge.aside edge.delivery_errors edge.delivery_secrets edge.wire",
+    "edge.chat": "edge.catalogue edge.printable edge.wire",
+    "edge.http_answer": "",
+    "edge.webhook": "edge.aside edge.catalogue edge.chat edge.delivery_errors edge.delivery_secrets edge.http_answer "
+    "edge.local_time edge.wire",
     "edge.budget": "",
     "edge.mqtt_publish": "",
     "edge.mqtt_client": "edge.mqtt_publish",
@@ -265,6 +270,7 @@ CORE = [
     "syslog",
     "delivery_address",
     "local_time",
+    "chat",
     "camera_auth",
     "home_assistant",
 ]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from edge.chat import Message
     from edge.messages import Record
     from tests.support.logs import Journal
     from tests.support.virtual import VirtualLoop
@@ -70,9 +71,9 @@ class Outside:
         await self._take("mqtt")
         self.published.append(json.loads(body)["data"])
 
-    async def post(self, integration: str, message_id: str, body: bytes) -> None:
+    async def post(self, integration: str, message: Message) -> None:
         await self._take("webhook")
-        self.posted.append((integration, message_id, json.loads(body)))
+        self.posted.append((integration, message.id, json.loads(message.body)))
 
     async def _take(self, way: str) -> None:
         await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.delivery import CHUNK, LAZY, OURS_S, Delivery, Options, disabled_by, pause_s
-from edge.delivery_errors import DeliveryError
+from edge.delivery_errors import DeliveryError, RefusedError
 from edge.delivery_health import Health, Limits, Verdict
 from edge.messages import Actor, Event, Subject
 from tests.support import virtual
@@ -413,3 +414,31 @@ def test_a_warning_comes_at_the_rate_and_again_only_after_it_has_halved(tries: l
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"disabled": 3, "mark": "m"}', "null"])
 def test_a_mode_row_that_makes_no_sense_disables_nobody(text: str) -> None:
     assert disabled_by({SINK: text}, SINK, "m") is None
+
+
+def test_who_asks_to_be_left_alone_is_tried_no_sooner_and_is_not_disabled() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        log, receiver = Journal(loop), Doubled()
+        busy = DeliveryError("busy", ours=True, again_s=20.0)
+        receiver.fails = lambda number: busy if number <= 50 else None
+        delivery = begun(log, receiver, loop)
+        log.write(["lock.opened"])
+        await receiver.until(lambda: receiver.got == [1])
+        assert all(later - sooner >= 20.0 for sooner, later in itertools.pairwise(receiver.tries))
+        assert delivery.disabled is None
+        await delivery.close()
+
+    virtual.run(main)
+
+
+def test_a_record_that_is_refused_for_its_own_sake_disables_no_receiver_at_once() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        log, receiver = Journal(loop), Doubled()
+        receiver.fails = lambda number: RefusedError("too long", final=True) if number <= 3 else None
+        delivery = begun(log, receiver, loop)
+        log.write(["lock.opened"])
+        await receiver.until(lambda: receiver.got == [1])
+        assert delivery.disabled is None
+        await delivery.close()
+
+    virtual.run(main)

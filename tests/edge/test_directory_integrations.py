@@ -13,6 +13,7 @@ from edge.event_types import matching
 from tests.support.directories import BERLIN, SOURCE, made
 
 HOOK = {"kind": "webhook", "url": "https://hooks.example.org/doors", "secret": "pager"}
+CHAT = {**HOOK, "url": "https://hooks.slack.com/{secret}", "format": "slack"}
 LOGS = {"kind": "syslog", "url": "tls://logs.example.org:6514"}
 
 
@@ -27,7 +28,7 @@ def problem(entry: dict[str, Any]) -> str:
     return str(one)
 
 
-@pytest.mark.parametrize("entry", [{}, HOOK, LOGS, {**HOOK, "types": ["lock.*", "reader.tamper"]}])
+@pytest.mark.parametrize("entry", [{}, HOOK, LOGS, {**HOOK, "types": ["lock.*", "reader.tamper"]}, CHAT])
 def test_what_is_written_is_what_was_read(entry: dict[str, Any]) -> None:
     directory = made(document(entry))
     assert read("".join(written(directory)).encode(), SOURCE, BERLIN) == directory
@@ -45,6 +46,11 @@ def test_what_is_written_is_what_was_read(entry: dict[str, Any]) -> None:
         ({**HOOK, "url": None}, "integrations[0].url: missing"),
         ({**HOOK, "secret": None}, "integrations[0].secret: missing"),
         ({**LOGS, "secret": "pager"}, "has none"),
+        ({**LOGS, "format": "slack"}, "has none"),
+        ({"format": "slack"}, "without kind"),
+        ({**HOOK, "format": "pigeon"}, "integrations[0].format"),
+        ({**HOOK, "url": "https://{secret}.example.org/"}, "in the host"),
+        ({**HOOK, "url": "https://a.example.org/{secret}/{secret}"}, "twice"),
         ({**HOOK, "secret": "../etc/passwd"}, "integrations[0].secret"),
         ({**HOOK, "types": ["lock.opend"]}, 'did you mean "lock.opened"'),
         ({**HOOK, "types": ["lock.closed", "nothing.*"]}, "types[1]"),

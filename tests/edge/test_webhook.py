@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import ssl
+from dataclasses import replace
+from email.header import decode_header, make_header
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from edge import webhook
+from edge.catalogue import Severity
+from edge.chat import Message, letter
 from edge.delivery_address import Reach, is_own
-from edge.delivery_errors import DeliveryError
+from edge.delivery_errors import DeliveryError, RefusedError
 from edge.delivery_net import Names, Network
 from edge.delivery_secrets import SecretError, Secrets
-from edge.webhook import Poster, Webhook
+from edge.webhook import LONGEST_AGAIN_S, Poster, Webhook
 from edge.wire import cloudevent, to_bytes
 from tests.support.certificates import Authority
 from tests.support.journal import FakeJournal
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
 
     from tests.support.receivers import HttpServer
 
+EMPTY = Message("1", b"{}")
+BY_DATE = b"Mon, 30 Nov 2026 02:01:30 GMT"
 KEY = b"sixteen bytes and a bit more"
 HOME = Reach(allow_private=True)
 
@@ -104,7 +112,7 @@ def test_only_the_types_that_are_asked_for_are_wanted(secrets: Secrets) -> None:
 def test_2xx_is_taken(answer: bytes, secrets: Secrets) -> None:
     async def main(server: HttpServer) -> None:
         server.answer = answer
-        await poster(server.url(), secrets).post("1", b"{}")
+        await poster(server.url(), secrets).post(EMPTY)
         assert len(server.requests) == 1
 
     with_server(main)
@@ -130,7 +138,7 @@ def test_everything_else_is_not(answer: bytes, said: str, secrets: Secrets) -> N
     async def main(server: HttpServer) -> None:
         server.answer = answer
         with pytest.raises(DeliveryError, match=said) as error:
-            await poster(server.url(), secrets).post("1", b"{}")
+            await poster(server.url(), secrets).post(EMPTY)
         assert not error.value.ours
         assert not error.value.final
         assert len(server.requests) == 1, "a redirect was not followed"
@@ -142,8 +150,145 @@ def test_gone_is_final(secrets: Secrets) -> None:
     async def main(server: HttpServer) -> None:
         server.answer = b"HTTP/1.1 410 Gone\r\n\r\n"
         with pytest.raises(DeliveryError) as error:
-            await poster(server.url(), secrets).post("1", b"{}")
+            await poster(server.url(), secrets).post(EMPTY)
         assert error.value.final
+
+    with_server(main)
+
+
+@pytest.mark.parametrize(
+    ("answer", "again_s"),
+    [
+        (b"HTTP/1.1 429 Too Many\r\nRetry-After: 20\r\n\r\n", 20.0),
+        (b"HTTP/1.1 503 Busy\r\nx: y\r\nretry-after: 7\r\n\r\n", 7.0),
+        (b"HTTP/1.1 503 x\r\nDate: Mon, 30 Nov 2026 02:00:00 GMT\r\nRetry-After: " + BY_DATE + b"\r\n\r\n", 90.0),
+        (b"HTTP/1.1 429 Too Many\r\nRetry-After: 999999999999999999999\r\n\r\n", LONGEST_AGAIN_S),
+    ],
+)
+def test_who_says_when_to_come_again_is_left_alone_until_then(answer: bytes, again_s: float, secrets: Secrets) -> None:
+    async def main(server: HttpServer) -> None:
+        server.answer = answer
+        with pytest.raises(DeliveryError) as error:
+            await poster(server.url(), secrets).post(EMPTY)
+        assert error.value.again_s == again_s
+        assert error.value.ours, "it is well: that counts for no disabling"
+
+    with_server(main)
+
+
+@pytest.mark.parametrize("value", [b"soon", b"-1", b"\xb2", BY_DATE, b""])
+def test_a_retry_after_that_says_nothing_is_a_failure_like_another(value: bytes, secrets: Secrets) -> None:
+    async def main(server: HttpServer) -> None:
+        server.answer = b"HTTP/1.1 503 Busy\r\nRetry-After: " + value + b"\r\n\r\n"
+        with pytest.raises(DeliveryError, match="503") as error:
+            await poster(server.url(), secrets).post(EMPTY)
+        assert (error.value.again_s, error.value.ours) == (0.0, False)
+
+    with_server(main)
+
+
+def test_a_message_that_is_not_understood_is_refused_for_its_own_sake(secrets: Secrets) -> None:
+    async def main(server: HttpServer) -> None:
+        server.answer = b"HTTP/1.1 400 no_text\r\n\r\n"
+        with pytest.raises(RefusedError, match="400"):
+            await poster(server.url(), secrets).post(EMPTY)
+
+    with_server(main)
+
+
+# --- messages for people ------------------------------------------------------------------------------------
+
+ALARM = Message("e-7", b"{}", "Front <!channel> @here\x1b[2J forced open", "at night\nsecond line", Severity.ALARM)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("slack", {"text": "Front &lt;!channel&gt; @\u200bhere [2J forced open\nat night\nsecond line"}),
+        (
+            "discord",
+            {
+                "content": "Front <!channel> @here [2J forced open\nat night\nsecond line",
+                "allowed_mentions": {"parse": []},
+            },
+        ),
+        ("matrix", {"msgtype": "m.text", "body": "Front <!channel> @here [2J forced open\nat night\nsecond line"}),
+    ],
+)
+def test_a_chat_gets_what_it_understands_and_nobody_is_called(
+    wanted: str, expected: dict[str, Any], secrets: Secrets
+) -> None:
+    async def main(server: HttpServer) -> None:
+        await Poster(server.url(), "pager", network=Network(HOME), secrets=secrets, wanted=wanted).post(ALARM)
+        [request] = server.requests
+        assert request.event == expected
+        assert request.headers["content-type"] == "application/json"
+        assert "x-signature" not in request.headers
+
+    (secrets._places[0] / "pager").write_bytes(b"a-token-of-a-chat")
+    with_server(main)
+
+
+def test_teams_gets_a_card() -> None:
+    content = json.loads(letter("teams", ALARM).body)["attachments"][0]["content"]
+    assert content["type"] == "AdaptiveCard"
+    assert [block["text"] for block in content["body"]] == [
+        "Front <!channel> @here [2J forced open",
+        "at night\n\nsecond line",
+    ]
+
+
+def test_ntfy_rings_for_an_alarm_and_a_title_makes_no_header() -> None:
+    evil = replace(ALARM, title="Gr\u00fc\u00df\r\nX-Evil: 1", severity=Severity.INFO)
+    assert dict(letter("ntfy", ALARM).headers)["Priority"] == "5"
+    headers = dict(letter("ntfy", evil).headers)
+    assert headers["Priority"] == "3"
+    assert headers["Title"].isascii()
+    assert headers["Title"].isprintable()
+    assert str(make_header(decode_header(headers["Title"]))) == "Gr\u00fc\u00df  X-Evil: 1"
+    assert letter("ntfy", evil).body.decode() == "at night\nsecond line"
+
+
+def test_a_secret_stands_in_the_url_or_goes_as_a_token(secrets: Secrets) -> None:
+    (secrets._places[0] / "pager").write_bytes(b"T000/B000/abcdefghijkl\n")
+
+    async def main(server: HttpServer) -> None:
+        url = f"http://127.0.0.1:{server.port}/services/{{secret}}?wait=true"
+        await Poster(url, "pager", network=Network(HOME), secrets=secrets, wanted="slack").post(ALARM)
+        await Poster(server.url(), "pager", network=Network(HOME), secrets=secrets, wanted="matrix").post(ALARM)
+        assert server.requests[0].target == "/services/T000/B000/abcdefghijkl?wait=true"
+        assert "authorization" not in server.requests[0].headers
+        assert server.requests[1].target == "/hook/e-7?site=hq"
+        assert server.requests[1].headers["authorization"] == "Bearer T000/B000/abcdefghijkl"
+
+    with_server(main)
+
+
+@pytest.mark.parametrize("secret", [b"sixteen bytes and a bit", b"sixteen-bytes\r\nX: 1", b"sixteen-bytes-\xc3\xbc"])
+def test_a_secret_that_no_url_can_have_is_said_and_not_shown(secrets: Secrets, secret: bytes) -> None:
+    (secrets._places[0] / "pager").write_bytes(secret)
+
+    async def main(server: HttpServer) -> None:
+        for url in (f"http://127.0.0.1:{server.port}/{{secret}}", server.url()):
+            with pytest.raises(DeliveryError, match="the secret pager has something in it") as error:
+                await Poster(url, "pager", network=Network(HOME), secrets=secrets, wanted="slack").post(ALARM)
+            assert error.value.ours
+            assert "sixteen" not in str(error.value)
+        assert not server.requests
+
+    with_server(main)
+
+
+def test_a_record_is_told_with_the_sites_time(secrets: Secrets) -> None:
+    (secrets._places[0] / "pager").write_bytes(b"a-token-of-a-chat")
+
+    async def main(server: HttpServer) -> None:
+        one = Poster(server.url(), "pager", network=Network(HOME), secrets=secrets, wanted="discord")
+        record = replace(FakeJournal().write(["lock.forced_open"])[0], time_us=1_795_384_623_000_000)
+        await Webhook(one, {"lock.forced_open"}, Here(), ZoneInfo("Europe/Berlin")).send([record])
+        title, text = server.requests[0].event["content"].split("\n")
+        assert title.endswith("forced open")
+        assert text == "2026-11-22 22:57:03 CET, test at lab"
 
     with_server(main)
 
@@ -154,7 +299,7 @@ def test_a_receiver_that_never_answers_is_given_up(secrets: Secrets, monkeypatch
     async def main(server: HttpServer) -> None:
         server.answer = None
         with pytest.raises(DeliveryError, match="did not answer"):
-            await poster(server.url(), secrets).post("1", b"{}")
+            await poster(server.url(), secrets).post(EMPTY)
 
     with_server(main)
 
@@ -164,7 +309,7 @@ def test_a_receiver_that_is_not_there(secrets: Secrets) -> None:
         async with http_server() as server:
             url = server.url()
         with pytest.raises(DeliveryError, match="cannot be reached") as error:
-            await poster(url, secrets).post("1", b"{}")
+            await poster(url, secrets).post(EMPTY)
         assert not error.value.ours
 
     asyncio.run(main())
@@ -175,7 +320,7 @@ def test_proxies_of_the_environment_are_not_asked(secrets: Secrets, monkeypatch:
         monkeypatch.setenv(name, "http://127.0.0.1:1")
 
     async def main(server: HttpServer) -> None:
-        await poster(server.url(), secrets).post("1", b"{}")
+        await poster(server.url(), secrets).post(EMPTY)
         assert len(server.requests) == 1
 
     with_server(main)
@@ -196,13 +341,13 @@ def test_certificates_are_verified(tmp_path: Path, secrets: Secrets) -> None:
 
     async def main(server: HttpServer) -> None:
         known = Network(HOME, ca_file=authority.ca)
-        await poster(server.url("https"), secrets, known).post("1", b"{}")
+        await poster(server.url("https"), secrets, known).post(EMPTY)
         assert len(server.requests) == 1
         with pytest.raises(DeliveryError, match=r"self-signed|issuer"):
-            await poster(server.url("https"), secrets, Network(HOME)).post("1", b"{}")
+            await poster(server.url("https"), secrets, Network(HOME)).post(EMPTY)
         elsewhere = Network(HOME, ca_file=authority.ca, resolve=to("127.0.0.1"))
         with pytest.raises(DeliveryError, match=r"[Hh]ostname mismatch"):
-            await poster(server.url("https", "hooks.example.org"), secrets, elsewhere).post("1", b"{}")
+            await poster(server.url("https", "hooks.example.org"), secrets, elsewhere).post(EMPTY)
         assert len(server.requests) == 1
 
     with_server(main, serving(authority, "127.0.0.1"))
@@ -212,7 +357,7 @@ def test_authorities_that_cannot_be_read_are_our_own_fault(tmp_path: Path, secre
     async def main() -> None:
         network = Network(HOME, ca_file=tmp_path / "none.pem")
         with pytest.raises(DeliveryError, match="authorities") as error:
-            await poster("https://127.0.0.1:1/", secrets, network).post("1", b"{}")
+            await poster("https://127.0.0.1:1/", secrets, network).post(EMPTY)
         assert error.value.ours
 
     asyncio.run(main())
@@ -250,7 +395,7 @@ def test_this_computer_is_refused_in_every_spelling(host: str, secrets: Secrets)
 
     async def main(server: HttpServer) -> None:
         with pytest.raises(DeliveryError, match=r"not on the Internet|no address of one computer|is not found"):
-            await poster(server.url(host=host), secrets, Network()).post("1", b"{}")
+            await poster(server.url(host=host), secrets, Network()).post(EMPTY)
         assert server.connections == 0
 
     with_server(main)
@@ -321,7 +466,7 @@ def test_a_name_that_leads_home_is_refused(secrets: Secrets) -> None:
         for found in (["127.0.0.1"], ["93.184.215.14", "127.0.0.1"], ["::ffff:127.0.0.1"]):
             network = Network(resolve=to(*found))
             with pytest.raises(DeliveryError, match="allow_private"):
-                await poster(server.url(host="hooks.example.org"), secrets, network).post("1", b"{}")
+                await poster(server.url(host="hooks.example.org"), secrets, network).post(EMPTY)
         assert server.connections == 0
 
     with_server(main)
@@ -338,7 +483,7 @@ def test_a_name_server_that_is_silent_is_no_fault_of_the_receivers(
 
     async def main() -> None:
         with pytest.raises(DeliveryError, match="no name server answered") as refused:
-            await poster("https://hooks.example.org/", secrets, Network(resolve=silent)).post("1", b"{}")
+            await poster("https://hooks.example.org/", secrets, Network(resolve=silent)).post(EMPTY)
         assert refused.value.ours
 
     asyncio.run(main())
@@ -355,7 +500,7 @@ def test_a_name_is_looked_up_once_for_a_try(secrets: Secrets) -> None:
 
     async def main(server: HttpServer) -> None:
         network = Network(HOME, resolve=rebinding)
-        await poster(server.url(host="hooks.example.org"), secrets, network).post("1", b"{}")
+        await poster(server.url(host="hooks.example.org"), secrets, network).post(EMPTY)
         assert looked == ["hooks.example.org"]
         assert server.requests[0].headers["host"].startswith("hooks.example.org:")
 
@@ -367,7 +512,7 @@ def test_nothing_goes_over_the_internet_in_clear(secrets: Secrets) -> None:
         for found in (["93.184.215.14"], ["10.0.0.1", "93.184.215.14"]):
             network = Network(HOME, resolve=to(*found))
             with pytest.raises(DeliveryError, match="https"):
-                await poster("http://hooks.example.org/", secrets, network).post("1", b"{}")
+                await poster("http://hooks.example.org/", secrets, network).post(EMPTY)
 
     asyncio.run(main())
 
@@ -376,7 +521,7 @@ def test_names_that_are_none_are_refused(secrets: Secrets) -> None:
     async def main() -> None:
         for host in ("a" * 70 + ".example.org", "nobody.invalid"):
             with pytest.raises(DeliveryError):
-                await poster(f"https://{host}/", secrets).post("1", b"{}")
+                await poster(f"https://{host}/", secrets).post(EMPTY)
 
     asyncio.run(main())
 
@@ -436,18 +581,18 @@ def test_a_secret_that_is_missing_is_our_own_fault_and_is_read_when_it_comes(tmp
     async def main(server: HttpServer) -> None:
         one = poster(server.url(), Secrets(tmp_path))
         with pytest.raises(DeliveryError, match="no secret pager") as error:
-            await one.post("1", b"{}")
+            await one.post(EMPTY)
         assert error.value.ours
         assert server.connections == 0
         (tmp_path / "secrets").mkdir()
         (tmp_path / "secrets" / "pager").write_bytes(KEY)
-        await one.post("1", b"{}")
+        await one.post(EMPTY)
         server.answer = b"HTTP/1.1 401 Unauthorized\r\n\r\n"
         with pytest.raises(DeliveryError):
-            await one.post("1", b"{}")
+            await one.post(EMPTY)
         (tmp_path / "secrets" / "pager").write_bytes(KEY[::-1])
         server.answer = b"HTTP/1.1 200 OK\r\n\r\n"
-        await one.post("1", b"{}")
+        await one.post(EMPTY)
         assert server.requests[-1].headers["x-signature"] == f"sha256={hmac_by_hand(KEY[::-1], b'{}')}"
 
     with_server(main)

@@ -100,7 +100,8 @@ class HttpServer:
             }
             body = await reader.readexactly(int(headers["content-length"]))
             method, target, version = head[0].split(" ")
-            assert (method, version) == ("POST", "HTTP/1.1")
+            assert method in {"POST", "PUT"}
+            assert version == "HTTP/1.1"
             self.requests.append(Request(target, headers, body))
             self._news.set()
             if self.answer is None:
