@@ -55,7 +55,7 @@ class Broker:
     def stop(self, number: int = signal.SIGTERM) -> None:
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait()
+            self.process.wait(STARTS_WITHIN_S)
             self.process = None
 
     def kill(self) -> None:

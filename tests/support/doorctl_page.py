@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.cli.client import Client
 from tests.support.doord import ROOT
 from tests.support.readme import run, simulated
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,11 +49,12 @@ def _output(line: str, folder: Path) -> str:
 def _settle(door: str, action: str, folder: Path) -> None:
     """Until the contact has settled and what it means is on the disk; a technician types slowly."""
     with Client(folder / "doord.sock") as client:
-        while True:
+
+        def settled() -> bool:
             status = client.ask("status")
-            if status["doors"][door]["contact"].startswith(action) and not status["log"]["waiting"]:
-                return
-            time.sleep(0.01)
+            return status["doors"][door]["contact"].startswith(action) and not status["log"]["waiting"]
+
+        until(settled, f"{door} {action}")
 
 
 if __name__ == "__main__":

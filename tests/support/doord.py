@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN_S = 30.0
+STOPS_WITHIN_S = 120.0
+"""Longer than doord gives its disk when it ends."""
 
 
 class Doord:
@@ -48,9 +50,13 @@ class Doord:
     def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        code = self.process.wait()
-        self.process = None
-        return code
+        try:
+            return self.process.wait(STOPS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"doord did not end: {self.output.read_text()}") from None
+        finally:
+            self.process = None
 
     def kill(self) -> None:
         self.stop(signal.SIGKILL)

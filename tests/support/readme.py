@@ -19,6 +19,7 @@ from typing import Self
 
 from edge.cli.client import Client, Unreachable
 from tests.support.doord import ROOT, STARTS_WITHIN_S, Doord
+from tests.support.waiting import until
 
 README = ROOT / "README.md"
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
@@ -145,8 +146,7 @@ class Ready(Doord):
 
     def start(self) -> Self:
         super().start()
-        while self.ask("status")["directory"]["state"] != "ready":
-            time.sleep(0.02)
+        until(lambda: self.ask("status")["directory"]["state"] == "ready", "the directory")
         return self
 
 
@@ -168,13 +168,14 @@ def _settle(socket: Path, words: list[str]) -> None:
     door, action = words[2:4]
     contact = {"open": "open", "close": "closed"}.get(action)
     with Client(socket) as client:
-        while True:
+
+        def settled() -> bool:
             status = client.ask("status")
             seen = status["doors"][door]
             undecided = contact == "open" and seen["mode"] == "locked" and seen["alarm"] == "normal"
-            if contact in {None, seen["contact"]} and not undecided and not status["log"]["waiting"]:
-                return
-            time.sleep(0.01)
+            return contact in {None, seen["contact"]} and not undecided and not status["log"]["waiting"]
+
+        until(settled, f"what follows {' '.join(words)}")
 
 
 def renew() -> None:
