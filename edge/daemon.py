@@ -376,6 +376,15 @@ class Daemon:
         """Something came from the broker that is of no use."""
         self.desk.dropped(what)
 
+    def upstream_leaves_out(self, topic: str, why: str) -> None:
+        """What belongs on this topic is not sent as it should be."""
+        LOG.warning("%s: %s", topic, why)
+        details: dict[str, Json] = {"reason": f"{topic}: {why}", "topic": topic}
+        subject = Subject("upstream", "mqtt", "MQTT broker")
+        self.log.append(
+            [Event("controller.fault", self.clock.now_ns(), subject, SYSTEM, code="limit", details=details)]
+        )
+
     def upstream_refuses(self, reason: str | None) -> None:
         """One fault when the broker begins to refuse, one more record when it takes again."""
         if (reason is None) == (self._refused is None):

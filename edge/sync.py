@@ -11,7 +11,9 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from edge.orders import parse_ack
-from edge.ports import Incoming, LinkError, Will
+from edge.ports import Incoming, LinkError
+from edge.sync_flight import Flight
+from edge.sync_limits import Limits
 from edge.sync_messages import FAILURE, SINK, Kind
 from edge.sync_queue import Queue
 from edge.sync_records import STALL_S
@@ -49,15 +51,14 @@ class Upstream:
         """`make_link` makes a new link that reports to this object; `chance` jitters the pauses."""
         self.options = options
         self.standing = Standing(host)
-        self.window = options.window
         self._log, self._host = log, host
         self._make_link, self._chance, self._guest = make_link, chance, guest
         self._link: Link | None = None
         self._lost: asyncio.Future[str] | None = None
         self._states = States(options, log, host, self.standing, doors, guest, self._pump)
         self._queue = Queue(options, log, host, self._states, self._pump)
-        self._flying: dict[int, Message] = {}
-        self._progress_s = 0.0
+        self._limits = Limits(options, host, self._queue.smaller)
+        self._flight = Flight(options.window)
         self._useful = False
         """Something was acknowledged on this link: the next one is tried soon."""
         self._task: asyncio.Task[None] | None = None
@@ -82,7 +83,7 @@ class Upstream:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def _said_goodbye(self) -> bool:
-        return not self._states.status_due and all(m.kind is not Kind.STATUS for m in self._flying.values())
+        return not self._states.status_due and Kind.STATUS not in self._flight.kinds()
 
     async def _until(self, done: Callable[[], bool], end_s: float) -> None:
         """Look often, for the length of a stop only."""
@@ -124,16 +125,16 @@ class Upstream:
             "ack": "application" if self.options.by_application else "broker",
             "cursor": self._log.cursor(SINK),
             "backlog": self._backlog(),
-            "in_flight": len(self._flying),
-            "window": self.window,
+            "in_flight": len(self._flight),
+            "window": self._flight.window,
+            "left_out": {**self._limits.left_out},
         }
 
     def acknowledged(self, answers: Sequence[tuple[int, int]]) -> None:
         """Some PUBACKs: the numbers of messages and reason codes."""
-        self._progress_s = asyncio.get_running_loop().time()
         moved = False
         for mid, code in answers:
-            message = self._flying.pop(mid, None)
+            message = self._flight.answered(mid)
             if message is not None and self._talking():
                 moved |= self._answered(message, code)
         if moved:
@@ -160,7 +161,7 @@ class Upstream:
 
     def subscribed(self, code: int) -> None:
         """The broker's answer to our subscriptions: the worst of its reason codes."""
-        topics = ", ".join([self.options.below("commands"), "ack", *self._listens_to()[2:]])
+        topics = ", ".join(self._listens_to())
         self.standing.judge(Kind.COMMANDS, code, f"the broker does not let us read {topics}: reason 0x{code:02x}")
 
     def _listens_to(self) -> list[str]:
@@ -208,6 +209,7 @@ class Upstream:
                 await self._session()
             except LinkError as error:
                 self.standing.offline(error)
+                self._limits.refused(error.code)
             except Exception as error:  # our own mistake: said in full, and the log waits for the next link
                 LOG.exception("the conversation failed")
                 self.standing.offline(LinkError(f"internal error: {error!r}"))
@@ -220,8 +222,10 @@ class Upstream:
         link = self._make_link(self)
         self._lost = asyncio.get_running_loop().create_future()
         try:
-            terms = await link.connect(Will(self.options.below("status"), self._states.status(online=False)))
-            self.window = max(1, min(self.options.window, terms.receive_maximum))
+            terms = await link.connect(self._limits.will(self._states.status(online=False)))
+            self._flight.window = max(1, min(self.options.window, terms.receive_maximum))
+            self._limits.begin(terms)
+            self._queue.confirmed = self._limits.confirms
             link.subscribe(self._listens_to())
             self._link = link
             LOG.info("online at %s", self.options.url)
@@ -240,13 +244,11 @@ class Upstream:
         """No link: keep what is not in the log, answers and what is left of a replay, for the next one."""
         self._link = None
         link.abandon()
-        flying = [self._flying[mid] for mid in sorted(self._flying)]
-        self._flying.clear()
-        self._queue.end(flying)
+        self._queue.end(self._flight.end())
 
     def _tick(self) -> None:
         now_s = asyncio.get_running_loop().time()
-        if self._flying and now_s - self._progress_s > STALL_S:
+        if self._flight and now_s - self._flight.progress_s > STALL_S:
             self.lost(f"nothing was acknowledged for {STALL_S:.0f} s")
         elif not self._talking():  # a damaged log was set aside: its successor is sent from the start
             self.lost("the log was set aside")
@@ -267,34 +269,31 @@ class Upstream:
 
     def _pump(self) -> None:
         """Send as much as the window allows, the most urgent first."""
-        while self._talking() and len(self._flying) < self.window:
-            message = self._queue.next()
-            if message is None:
+        while self._talking() and self._flight.room:
+            message = self._flight.held() or self._queue.next()
+            if message is None or not self._flight.may_go(message):
                 break
-            self._send(message)
+            if not self._send(message):
+                continue
             if message.kind is Kind.ALARMS:  # it leaves before the next message is so much as made
                 asyncio.get_running_loop().call_soon(self._pump)
                 break
         if self._talking():
             self._queue.records.fetch()
 
-    def _send(self, message: Message) -> None:
-        if self._link is None:
-            return
-        if not self._flying:
-            self._progress_s = asyncio.get_running_loop().time()
+    def _send(self, message: Message) -> bool:
+        """Send it as the broker takes it; False when it takes it in no form."""
+        assert self._link is not None  # noqa: S101 -- asked by `_pump`
+        fitting = self._limits.fit(message, self._flight)
+        if fitting is None:
+            self._queue.cannot(message)
+            return False
         try:
-            mid = self._link.publish(
-                message.topic,
-                message.payload,
-                retain=message.retain,
-                content_type=message.content_type,
-                correlation=message.correlation,
-            )
+            self._flight.send(self._link, fitting)
         except LinkError as error:
-            mid, self._link = 0, None  # no message has this number: what cannot be sent is treated as under way
+            self._link = None
             self.lost(str(error))
-        self._flying[mid] = message
+        return True
 
     def _backlog(self) -> int:
         return self._log.committed - self._log.cursor(SINK)

@@ -71,6 +71,9 @@ class Host(Protocol):
     def dropped(self, what: str) -> None:
         """Something came on this topic that is of no use."""
 
+    def upstream_leaves_out(self, topic: str, why: str) -> None:
+        """What belongs on this topic is not sent as it should be; said once for each."""
+
     def upstream_refuses(self, reason: str | None) -> None:
         """The broker is there and refuses (a reason), or takes our messages again (None)."""
 
@@ -125,6 +128,8 @@ class Message:
     """Whose state it carries."""
     again: bool = False
     """Part of a replay: its acknowledgement moves no cursor."""
+    record: Record | None = None
+    """What it was made of."""
     taken: asyncio.Future[None] | None = None
     """Whoever waits for its acknowledgement."""
 

@@ -1,4 +1,4 @@
-"""What of a conversation goes next: alarms, alerts, answers, states, and only then the events in order.
+"""What of a conversation goes next: alarms, alerts, answers, states, the events in order, and only then a guest's.
 
 One rule: an alarm waits for nothing but a place in the window.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from edge.alarm_lane import AlarmLane
 from edge.sync_messages import FAILURE, SUCCESS, Kind, Message
 from edge.sync_records import NOBODY_S, Records
-from edge.wire import CONTENT_TYPE, encode
+from edge.wire import CONTENT_TYPE, encode, encode_cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from edge.sync_states import States
 
 MAX_REPLIES: Final = 200
+MAX_REPLY_BYTES: Final = 1_048_576
+"""Of all answers that wait, with what they carry; of more the oldest are forgotten."""
+GUEST_EVERY: Final = 20
+"""A guest waits for no more than so many records."""
 
 
 class Queue:
@@ -35,6 +39,9 @@ class Queue:
         self._alerts: deque[Message] = deque()  # bounded: by those who wait for them
         self._replies: deque[Message] = deque(maxlen=MAX_REPLIES)
         self._states = states
+        self._in_a_row = 0
+        self.confirmed = True
+        """Somebody says what arrives; else no record may leave, for none would be known to have arrived."""
         self.records = Records(log, ready, by_application=options.by_application)
 
     def begin(self) -> None:
@@ -62,6 +69,8 @@ class Queue:
         allowed = topic is not None and self._options.may_answer_at(topic)
         where = topic if topic is not None and allowed else self._options.below("replies")
         self._replies.append(Message(Kind.REPLIES, where, payload, correlation=correlation))
+        while sum(len(m.payload) + len(m.correlation or b"") for m in self._replies) > MAX_REPLY_BYTES:
+            self._replies.popleft()
 
     def alert(self, payload: bytes) -> asyncio.Future[None]:
         """The future ends when somebody has it, with LinkError when it was perhaps not taken."""
@@ -98,7 +107,7 @@ class Queue:
 
     def next(self) -> Message | None:
         """Take the next message; None when there is none or it must wait."""
-        if (alarm := self.alarms.next()) is not None:
+        if self.confirmed and (alarm := self.alarms.next()) is not None:
             return self._carry(Kind.ALARMS, alarm)
         if self._alerts:
             return self._alerts.popleft()
@@ -107,11 +116,33 @@ class Queue:
         now_s = asyncio.get_running_loop().time()
         if (state := self._states.next(now_s)) is not None:
             return state
-        record, again = self.records.next(now_s) or (None, False)
-        return None if record is None else self._carry(Kind.EVENTS, record, again=again)
+        self._in_a_row += 1
+        if self._in_a_row > GUEST_EVERY and (said := self._states.next_of_guest()) is not None:
+            self._in_a_row = 0
+            return said
+        record, again = (self.records.next(now_s) if self.confirmed else None) or (None, False)
+        return self._states.next_of_guest() if record is None else self._carry(Kind.EVENTS, record, again=again)
 
     def _carry(self, kind: Kind, record: Record, *, again: bool = False) -> Message:
         payload = encode(record, self._host.identity(), replayed=again or self._host.is_late(record))
         self.records.was_told(record.sequence)
         topic = self._options.below(kind.value)
-        return Message(kind, topic, payload, content_type=CONTENT_TYPE, sequence=record.sequence, again=again)
+        return Message(
+            kind, topic, payload, content_type=CONTENT_TYPE, sequence=record.sequence, again=again, record=record
+        )
+
+    def smaller(self, message: Message, most: int) -> bytes | None:
+        """A record's content without its details, and where that has more than so many bytes, as small as it gets."""
+        if message.record is None:
+            return None
+        replayed = message.again or self._host.is_late(message.record)
+        return encode_cut(message.record, self._host.identity(), replayed=replayed, most=most)
+
+    def cannot(self, message: Message) -> None:
+        """The broker takes it in no form: a record waits for another broker, everything else is forgotten."""
+        if message.kind is Kind.EVENTS:
+            self.records.came_back(message.sequence, again=message.again)
+        elif message.kind is Kind.ALARMS:
+            self.alarms.came_back(message.sequence, self.records.cursor, refused=True)
+        else:
+            message.settle("the broker does not take it")

@@ -154,9 +154,12 @@ class States:
         if self._gone:
             door, _ = self._gone.popitem()
             return Message(Kind.STATES, self._options.below(f"doors/{door}/state"), b"", retain=True, door=door)
-        if self._guest is not None and (said := self._guest.next()) is not None:
-            return Message(Kind.GUEST, said[0], said[1], retain=True)
         return None
+
+    def next_of_guest(self) -> Message | None:
+        """Take what the guest has to say next, which nothing else waits for."""
+        said = None if self._guest is None else self._guest.next()
+        return None if said is None else Message(Kind.GUEST, said[0], said[1], retain=True)
 
     def status(self, *, online: bool) -> bytes:
         """Our own state; not online is also what the broker says of us when we can say nothing any more."""

@@ -7,7 +7,7 @@ CloudEvents 1.0: https://github.com/cloudevents/spec (JSON format and MQTT bindi
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from edge.records import Event, Json, Record
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
+TRUNCATED: Final = {"truncated": True}
+"""Instead of details that a broker does not take."""
+CLIPPED: Final = 40
+"""Characters that are left of a text of such a record, at most."""
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -77,6 +81,24 @@ def cloudevent(record: Record, identity: Identity, *, replayed: bool) -> dict[st
             "details": dict(event.details),
         },
     }
+
+
+def encode_cut(record: Record, identity: Identity, *, replayed: bool, most: int) -> bytes:
+    """As `encode`, without its details; where that is above `most` bytes, without all that only explains."""
+    event = replace(record.event, details=TRUNCATED)
+    content = encode(replace(record, event=event), identity, replayed=replayed)
+    if len(content) <= most:
+        return content
+    thing, actor = event.object, event.actor
+    event = replace(
+        event,
+        object=replace(thing, id=thing.id[:CLIPPED], name=thing.name[:CLIPPED]),
+        actor=None if actor is None else replace(actor, id=actor.id[:CLIPPED], name=None, email=None),
+        cause=None if event.cause is None else event.cause[:CLIPPED],
+        code=None if event.code is None else event.code[:CLIPPED],
+        correlation=event.correlation[:CLIPPED],
+    )
+    return encode(replace(record, event=event), identity, replayed=replayed)
 
 
 def encode(record: Record, identity: Identity, *, replayed: bool) -> bytes:

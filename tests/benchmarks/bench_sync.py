@@ -87,6 +87,9 @@ class Host:
     def dropped(self, what: str) -> None:
         raise AssertionError(what)
 
+    def upstream_leaves_out(self, topic: str, why: str) -> None:
+        raise AssertionError(topic, why)
+
     def upstream_refuses(self, reason: str | None) -> None:
         raise AssertionError(reason)
 

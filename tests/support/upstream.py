@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge.ports import Connected, Incoming, LinkError, Will
+from edge.ports import MAX_PACKET, Connected, Incoming, LinkError, Will
 from edge.sync import Upstream
 from edge.sync_messages import Options
 from edge.wire import Identity
@@ -42,7 +42,7 @@ class Sent:
 class FakeLink:
     def __init__(self, net: Net, hearer: Upstream) -> None:
         self.net, self.hearer = net, hearer
-        self.alive = False
+        self.alive = self.dying = False
         self.will: Any = None
         self.clean = False
         self.flying = 0
@@ -53,9 +53,11 @@ class FakeLink:
         await asyncio.sleep(0)
         if self.net.unreachable is not None:
             raise self.net.unreachable
+        if self.net.judges_will(will):
+            raise LinkError("the broker refused us: the will", refused=True, code=self.net.judges_will(will))
         self.alive, self.will = True, json.loads(will.payload)
         self.net.links.append(self)
-        return Connected(self.net.receive_maximum)
+        return Connected(self.net.receive_maximum, self.net.maximum_packet, self.net.maximum_qos, self.net.retains)
 
     def subscribe(self, topics: Sequence[str]) -> None:
         assert set(topics) - {"ha/status"} == {f"{TOPIC}/commands", f"{TOPIC}/ack"}
@@ -75,6 +77,10 @@ class FakeLink:
         name = topic.removeprefix(f"{TOPIC}/")
         assert (content_type == "application/cloudevents+json") == (name in {"events", "alarms"})
         self._mid += 1
+        if self.net.hangs_up(name, payload) or self.dying:
+            self.dying = True
+            asyncio.get_running_loop().call_later(0.01, self.cut, "the broker ended the connection")
+            return self._mid
         self.flying += 1
         self.net.most_in_flight = max(self.net.most_in_flight, self.flying)
         content = json.loads(payload) if payload else None
@@ -108,6 +114,10 @@ class Net:
         self.attempts: list[float] = []
         self.unreachable: Exception | None = None
         self.receive_maximum = 65_535
+        self.maximum_packet, self.maximum_qos, self.retains = MAX_PACKET, 1, True
+        self.judges_will: Callable[[Will], int] = lambda _will: 0
+        self.hangs_up: Callable[[str, bytes], bool] = lambda _name, _payload: False
+        """Whether the broker ends the connection when it gets this."""
         self.suback = 1
         self.most_in_flight = 0
         self.code: Callable[[Sent], int | None] = lambda _sent: 0
@@ -140,6 +150,7 @@ class Desk:
         self.refusals: list[str | None] = []
         self.orders: list[Incoming] = []
         self.dropped_on: list[str] = []
+        self.left_out: list[tuple[str, str]] = []
         self.states: dict[str, Json] = {"front": "closed", "back": "closed"}
 
     def identity(self) -> Identity:
@@ -159,6 +170,9 @@ class Desk:
 
     def dropped(self, what: str) -> None:
         self.dropped_on.append(what)
+
+    def upstream_leaves_out(self, topic: str, why: str) -> None:
+        self.left_out.append((topic.removeprefix(f"{TOPIC}/"), why))
 
     def upstream_refuses(self, reason: str | None) -> None:
         self.refusals.append(reason)
