@@ -110,7 +110,7 @@ class Words:
             "message": visible(data["message"]),
             "tone": TONES.get(data["severity"], "calm"),
             "badge": BADGES.get(data["severity"], ""),
-            "doubt": "" if data["clock"] != "unsynced" else "(clock not set)",
+            "doubt": "≈" if data["clock"] == "unsynced" else "",
         }
 
     def facts(self, record: Mapping[str, Any]) -> dict[str, str]:

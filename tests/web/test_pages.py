@@ -125,6 +125,15 @@ def test_without_a_daemon_every_page_says_so(tmp_path: Path) -> None:
 # --- events --------------------------------------------------------------------------------------
 
 
+def test_that_the_clock_was_not_set_is_explained_once(browser: Browser, doord: FakeDaemon) -> None:
+    doord.answers["events"] = pages([record(n, clock="unsynced") for n in range(1, 4)])
+    shown = browser.get("/events").text
+    assert shown.count("the clock was not set") == 1
+    assert shown.count("≈</small>") == 3
+    doord.answers["events"] = pages([record(1)])
+    assert "≈" not in browser.get("/events").text
+
+
 def test_every_filter_reaches_doord(browser: Browser, doord: FakeDaemon) -> None:
     query = {
         "door": ["front", "back"],
