@@ -9,12 +9,14 @@ import csv
 import json
 import os
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from edge.printable import spelt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import tzinfo
     from pathlib import Path
 
 COLUMNS: Final = (
@@ -40,6 +42,8 @@ COLUMNS: Final = (
     "id",
     "details",
 )
+LOCAL: Final = "local_time"
+"""The column before these in what is meant for a spreadsheet."""
 FORMULA: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20"
 """A spreadsheet may run a cell that begins with one of these, also in full width
 (https://owasp.org/www-community/attacks/CSV_Injection)."""
@@ -47,14 +51,15 @@ BEGINS: Final = re.compile(rf"""((?:^|[;|\t\r\n])[\s"]*+)(?=[{FORMULA}])""")
 """Where a formula could begin, also behind what parts cells where the comma is the decimal sign."""
 
 
-def written(path: Path, records: Iterable[dict[str, Any]], *, lines: bool | None = None) -> int:
+def written(path: Path, records: Iterable[dict[str, Any]], zone: tzinfo | None = None) -> int:
     """Write a report of CloudEvents and say how many; a file that was there is replaced only by a whole one.
 
-    JSON Lines when `lines`, or when the name ends in `.jsonl`; else CSV. Raises OSError, and what
-    `records` raises: then nothing is left behind.
+    JSON Lines when the name ends in `.jsonl`; else CSV, for a spreadsheet if it has a `zone`. Raises OSError, and
+    what `records` raises: then nothing is left behind.
     """
-    write = write_jsonl if (path.suffix.lower() == ".jsonl" if lines is None else lines) else write_csv
-    return _whole(path, lambda out: write(out, records))
+    if path.suffix.lower() == ".jsonl":
+        return _whole(path, lambda out: write_jsonl(out, records))
+    return _whole(path, lambda out: write_csv(out, records, zone))
 
 
 def _whole(path: Path, write: Callable[[TextIO], int]) -> int:
@@ -75,15 +80,26 @@ def _whole(path: Path, write: Callable[[TextIO], int]) -> int:
     return count
 
 
-def write_csv(out: TextIO, records: Iterable[dict[str, Any]]) -> int:
-    """Row by row; returns how many records."""
+def write_csv(out: TextIO, records: Iterable[dict[str, Any]], zone: tzinfo | None = None) -> int:
+    """Row by row; returns how many records.
+
+    With a `zone` it is what a spreadsheet shows rightly when it is opened: a byte order mark, and before each row the
+    time there, in a form that is taken for one.
+    """
+    if zone is not None:
+        out.write("\N{ZERO WIDTH NO-BREAK SPACE}")
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(COLUMNS if zone is None else (LOCAL, *COLUMNS))
     count = 0
     for record in records:
-        writer.writerow([_cell(value) for value in _row(record)])
+        row = [_cell(value) for value in _row(record)]
+        writer.writerow(row if zone is None else [_local(record["time"], zone), *row])
         count += 1
     return count
+
+
+def _local(time: str, zone: tzinfo) -> str:
+    return datetime.fromisoformat(time).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def write_jsonl(out: TextIO, records: Iterable[dict[str, Any]]) -> int:

@@ -75,6 +75,7 @@ class ReportRunner:
     def __init__(self, host: Host, reports: Mapping[str, Report], zone: tzinfo, *, breath_s: float = BREATH_S) -> None:
         """Nothing is touched before `run`."""
         self._host, self._desk, self._breath_s = host, ExportDesk(host, host.directory), breath_s
+        self._zone = zone
         self._jobs = [_Job(name, one, Rhythm(one.every, one.at, zone)) for name, one in reports.items()]
         self._stop = threading.Event()
 
@@ -106,7 +107,7 @@ class ReportRunner:
             dues = await asyncio.get_running_loop().run_in_executor(threads, self._dues, job, now_us, set_back)
         except OSError as error:
             job.look_us = now_us + AGAIN_US
-            export = self._desk.create(f"{job.name}.{job.report.format}", {**job.report.filters()}, SYSTEM)
+            export = self._desk.create(f"{job.name}.{job.report.suffix}", {**job.report.filters()}, SYSTEM)
             self._desk.finished(export, 0, "failed", {"error": str(error)})
             return
         for due in dues:
@@ -117,7 +118,7 @@ class ReportRunner:
 
     async def _write(self, threads: ThreadPoolExecutor, job: _Job, due: Due) -> bool:
         """Write one report, and record what came of it; False when it has to be tried again."""
-        file = job.report.folder / file_name(job.name, due, job.report.format)
+        file = job.report.folder / file_name(job.name, due, job.report.suffix)
         through, filters = self._host.log.committed, _filters(job, due)
         export = self._desk.create(file.name, shown(filters), SYSTEM)
         rows, code = 0, None
@@ -160,13 +161,14 @@ class ReportRunner:
     def _there(self, job: _Job) -> list[str]:
         folder = job.report.folder
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        return labels(job.name, job.report.every, job.report.format, [path.name for path in folder.iterdir()])
+        return labels(job.name, job.report.every, job.report.suffix, [path.name for path in folder.iterdir()])
 
     def _file(self, job: _Job, due: Due, file: Path, query: Query) -> int:
-        count = written(file, (self._host.cloudevent(record) for record in self._walk(query)))  # type: ignore[misc]  # an object
+        zone = self._zone if job.report.format == "spreadsheet" else None
+        count = written(file, (self._host.cloudevent(record) for record in self._walk(query)), zone)  # type: ignore[misc]  # an object
         job.wrote[file] = due.at_us
         for label in [label for label in self._there(job) if label <= due.label][: -job.report.keep]:
-            old = job.report.folder / f"{job.name}-{label}.{job.report.format}"
+            old = job.report.folder / f"{job.name}-{label}.{job.report.suffix}"
             old.unlink(missing_ok=True)
             job.wrote.pop(old, None)
         return count

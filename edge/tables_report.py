@@ -47,7 +47,7 @@ class Report(Table):
     every: Literal["day", "week", "month"] = Field(description='"day", "week" or "month"')
     at: Clock = Field(default=time(6), description=_CLOCK)
     folder: FilePath = Field(default=Path("/var/lib/doorward/reports"), description="the path of a folder")
-    format: Literal["csv", "jsonl"] = Field(default="csv", description='"csv" or "jsonl"')
+    format: Literal["csv", "spreadsheet", "jsonl"] = Field(default="csv", description='"csv", "spreadsheet" or "jsonl"')
     keep: int = Field(default=30, ge=1, le=10_000, description="1 to 10000 files")
     door: tuple[str, ...] = _list("doors")
     type: tuple[str, ...] = _list("event types")
@@ -67,6 +67,11 @@ class Report(Table):
             if one not in CATALOGUE:
                 raise ValueError(f"found {shown(one)}, {meant(one, CATALOGUE)}")
         return value
+
+    @property
+    def suffix(self) -> str:
+        """What the names of its files end in."""
+        return "jsonl" if self.format == "jsonl" else "csv"
 
     def filters(self) -> Mapping[str, Any]:
         """What was chosen, in the words of the control socket."""

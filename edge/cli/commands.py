@@ -110,6 +110,7 @@ def _events(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
 
 def _export(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     made.add_argument("file", metavar="FILE", help="FILE.csv, FILE.jsonl, or - for CSV on standard output")
+    made.add_argument("--spreadsheet", action="store_true", help="CSV with a byte order mark and a column local_time")
     _history(made, None)
 
 

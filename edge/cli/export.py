@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.client import Client, Refused, Unreachable
 from edge.cli.history import ascending, filters, newest, source
-from edge.cli.text import say_json
+from edge.cli.text import local_now, say_json
 from edge.report_file import write_csv, written
 
 if TYPE_CHECKING:
@@ -60,8 +60,9 @@ def _tell(arguments: argparse.Namespace, **body: Any) -> Any:  # noqa: ANN401 --
 def _write(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
     with closing(source(arguments)) as pages:
         records = newest(pages, asked, arguments.limit) if arguments.limit else ascending(pages, asked)
+        zone = local_now().tzinfo if arguments.spreadsheet else None
         if arguments.file != STDOUT:
-            return written(Path(arguments.file), records)
+            return written(Path(arguments.file), records, zone)
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", newline="")
-        return write_csv(sys.stdout, records)
+        return write_csv(sys.stdout, records, zone)

@@ -22,6 +22,7 @@ from edge.web.page import page_of, placed, who
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import tzinfo
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -57,7 +58,7 @@ async def _rows(page: Page, account: str, begun: dict[str, Any], asked: dict[str
     try:
         while after is not None:
             answer = await page.link.ask("events", **asked, after=after, before=begun["through"] + 1, limit=PAGE)
-            text = _csv(answer["records"])
+            text = _csv(answer["records"], page.words.zone)
             yield text if after == 0 else text.partition("\r\n")[2]
             count, after = count + len(answer["records"]), answer["next"]
         code = ""
@@ -76,9 +77,9 @@ async def _finished(page: Page, account: str, export: str, count: int, code: str
         LOG.warning("the end of %s could not be recorded: %s", export, error)
 
 
-def _csv(records: list[dict[str, Any]]) -> str:
+def _csv(records: list[dict[str, Any]], zone: tzinfo) -> str:
     out = io.StringIO(newline="")
-    write_csv(out, records)
+    write_csv(out, records, zone)
     return out.getvalue()
 
 

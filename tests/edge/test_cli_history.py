@@ -25,6 +25,7 @@ from edge.directory import Directory, Group, Member, User
 from edge.directory_store import DirectoryStore, Stored
 from edge.directory_writing import written
 from edge.messages import SYSTEM
+from edge.printable import spelt
 from edge.report_file import COLUMNS, write_csv
 from edge.search_words import NOWHERE
 from tests.support.cli import Doorctl
@@ -430,6 +431,23 @@ def test_the_report_is_written_whole(doorctl: Doorctl, log: Path, tmp_path: Path
     assert rows(doorctl("export", "-", *words[2:], "--limit", "2").out)[0]["sequence"] == "1199"
 
 
+def test_a_report_for_a_spreadsheet_is_shown_rightly_by_it(
+    doorctl: Doorctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    summer = {**record(1, message="J\u00fcrgen"), "time": "2026-07-01T22:30:00.123456Z"}
+    winter = {**record(2), "time": "2026-12-01T22:30:00.123456Z"}
+    report = tmp_path / "report.csv"
+    with FakeDaemon(doorctl.socket, events=pages([summer, winter]), export={"export": "e", "through": 9}):
+        assert doorctl("export", str(report), "--spreadsheet", "--since", "2020-01-01").code == 0
+        assert doorctl("export", "-", "--spreadsheet", "--since", "2020-01-01").out.startswith("\ufefflocal_time,time,")
+    assert report.read_bytes().startswith(b"\xef\xbb\xbflocal_time,time,")
+    found = rows(report.read_text(encoding="utf-8-sig"))
+    assert [row["local_time"] for row in found] == ["2026-07-02 00:30:00", "2026-12-01 23:30:00"]
+    assert [row["time"] for row in found] == [summer["time"], winter["time"]]
+    assert found[0]["message"] == "J\u00fcrgen"
+
+
 def test_a_report_that_breaks_off_leaves_the_old_one(doorctl: Doorctl, tmp_path: Path) -> None:
     report = tmp_path / "report.csv"
     report.write_text("of last week")
@@ -543,7 +561,7 @@ def test_no_name_becomes_a_formula_and_none_is_lost(name: str, message: str) -> 
     [row] = rows(out.getvalue())
     assert tuple(row) == COLUMNS
     for cell, value in ((row["actor_name"], name), (row["message"], message)):
-        assert cell.replace("'", "") == value.replace("'", "")
+        assert cell.replace("'", "") == spelt(value).replace("'", "")
         assert not cell.lstrip().startswith(RUNS)
     assert row["code"] == ""
     for delimiter in ";|\t":  # as where the comma is the decimal sign

@@ -87,7 +87,7 @@ def test_the_least_that_can_be_said(tmp_path: Path) -> None:
         ('"23:45"', '"24:00"', 'at: found "24:00", expected a time of day like "06:00"'),
         ('"23:45"', "6", 'at: found 6, expected a time of day like "06:00"'),
         ("keep = 5", "keep = 0", "keep: found 0, expected 1 to 10000 files"),
-        ('"jsonl"', '"xls"', 'format: found "xls", expected "csv" or "jsonl"'),
+        ('"jsonl"', '"xls"', 'format: found "xls", expected "csv", "spreadsheet" or "jsonl"'),
         ("lock.forced_open", "lock.forced_opn", 'type: found "lock.forced_opn", did you mean "lock.forced_open"?'),
         ('"access"', '"all"', 'class: found "all", expected "access" or "audit"'),
         ('class = "access"', 'klass = "access"', 'klass: unknown key, did you mean "class"?'),

@@ -85,6 +85,22 @@ async def later(held: Journal, hours: float) -> None:
     held.log.note_clock(held.clock.now_ns(), held.clock.wall_us(), held.clock.quality())
 
 
+def test_a_report_for_a_spreadsheet_has_the_time_of_the_site(tmp_path: Path) -> None:
+    async def use(held: Journal, folder: Path) -> None:
+        await held.write(opened(held.clock.now_ns()))
+        async with running(held, folder, format="spreadsheet"):
+            await held.until(lambda: len(exports(held)) == 2)
+            held.clock.tick(1)
+            await later(held, 8.0)
+            await held.until(lambda: len(exports(held)) == 4)
+        text = (folder / "doors-2026-11-22.csv").read_text(encoding="utf-8")
+        assert text.startswith("\ufefflocal_time,time,")
+        row = next(csv.DictReader(text.removeprefix("\ufeff").splitlines()))
+        assert (row["local_time"][:13], row["time"][:13]) == ("2026-11-22 22", "2026-11-22T21")
+
+    with_log(tmp_path, use)
+
+
 def test_a_day_is_written_in_the_morning_after_it_and_recorded(tmp_path: Path) -> None:
     async def use(held: Journal, folder: Path) -> None:
         await held.write(*(opened(held.clock.now_ns(), n, ("front", "back")[n % 2]) for n in range(250)))

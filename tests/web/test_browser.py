@@ -155,7 +155,7 @@ def test_an_evening_at_the_door(house: House, tmp_path: Path) -> None:
     with page.expect_download() as download:
         page.get_by_role("link", name="Download CSV").click()
     download.value.save_as(tmp_path / "report.csv")
-    with (tmp_path / "report.csv").open(newline="", encoding="utf-8") as file:
+    with (tmp_path / "report.csv").open(newline="", encoding="utf-8-sig") as file:
         report = [row["type"] for row in csv.DictReader(file)]
     assert report.count("lock.forced_open") == 2
     assert {row.split(".")[0] for row in report} == {"lock"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge.report_file import COLUMNS, write_csv
+from edge.report_file import COLUMNS, LOCAL, write_csv
 from edge.web.attempts import RECORDED_A_MINUTE
 from edge.web.history import ROWS
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
@@ -257,16 +259,17 @@ def test_one_record_with_everything_of_its_passage(browser: Browser, doord: Fake
 # --- CSV -----------------------------------------------------------------------------------------
 
 
-def test_the_file_is_the_one_that_doorctl_writes(browser: Browser, doord: FakeDaemon) -> None:
+def test_the_file_is_what_doorctl_writes_for_a_spreadsheet(browser: Browser, doord: FakeDaemon) -> None:
     held = [record(n, message="=cmd()" if n == 3 else "Tür\nzu") for n in range(1, 1_300)]
     doord.answers["events"] = pages(held)
     doord.answers["export"] = lambda ask: {"export": "e-1", "through": 1_250} if ask["action"] == "create" else {}
     answer = browser.get("/events.csv?door=front&since=2026-11-01")
     expected = io.StringIO(newline="")
-    write_csv(expected, held[:1_250])
+    write_csv(expected, held[:1_250], ZoneInfo("Europe/Berlin"))
     assert answer.content.decode() == expected.getvalue()
-    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
-    assert (len(rows), tuple(rows[0])) == (1_250, COLUMNS)
+    assert answer.content.startswith(BOM_UTF8)
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
+    assert (len(rows), tuple(rows[0])) == (1_250, (LOCAL, *COLUMNS))
     assert rows[2]["message"] == "'=cmd()", "a spreadsheet must not run it"
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"].startswith('attachment; filename="events-lobby-2026-11-22')
