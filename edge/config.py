@@ -73,6 +73,8 @@ _SECTIONS: Final[dict[str, type[tables.Table]]] = {
 }
 _OPTIONAL: Final = frozenset({"mqtt", "smtp", "home_assistant"})
 """Sections that mean something by being there."""
+_LATER: Final = frozenset({"driver", "door"})
+"""A controller runs without any: that is how it is installed, before anybody has said what is wired."""
 _POLICY: Final = frozenset(tables.Door.model_fields) & frozenset(DoorPolicy.__dataclass_fields__)
 _NAMED: Final = ("driver", "door", "elevator", "report", "alert", "camera")
 _Table = TypeVar("_Table", bound=BaseModel)
@@ -218,12 +220,12 @@ class _Reading:
             return None
 
     def named(self, section: str, value: object, most: int = MOST_DOORS) -> dict[str, Any]:
-        """Return the tables of `[section.NAME]`; there must be one, and names are identifiers."""
+        """Return the tables of `[section.NAME]`; names are identifiers. Where a section stands there must be one."""
         value = {} if value is None else value
         if not isinstance(value, dict):
             self.report.add(section, f"found {shown(value)}, expected tables called [{section}.NAME]")
             return {}
-        if not value:
+        if not value and (section in self.document or section not in _LATER):
             self.report.add(section, f"missing, expected at least one table called [{section}.NAME]")
         if len(value) > most:
             self.report.add(section, f"found {len(value)} tables, expected at most {most}")

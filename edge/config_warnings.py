@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
+from edge.header import concerns
 from edge.problems import Problem, Report
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ def warnings(settings: Settings) -> tuple[Problem, ...]:
             "over mqtt:// everybody on the way can read the password and unlock doors with it: "
             'expected "mqtts://host:port"',
         )
+    if not settings.doors:
+        report.add("door", "there is none, so nothing is guarded: expected [door.NAME] and its [driver.NAME]")
+    for key, message in concerns(settings):
+        report.add(key, message)
     return tuple(report.problems)
 
 

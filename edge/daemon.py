@@ -181,6 +181,8 @@ class Daemon:
             self.notifier.ready()
             self._spawn(self._reloading.started(), "configuration")
             LOG.info("guarding %d doors; log %s", len(self.settings.doors), self.settings.log.path)
+            if not self.settings.doors:
+                LOG.warning("no door is guarded: %s has no [door.NAME]", self.settings.file)
             await stop.wait()
         finally:
             await self._farewell(control)

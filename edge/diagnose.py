@@ -183,6 +183,8 @@ def _running(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
         yield finding("DW-CLOCK-UNSYNCED", f"clock: {daemon.clock}")
     elif daemon.clock == "rtc":
         yield finding("DW-CLOCK-RTC", f"clock: {daemon.clock}")
+    if not daemon.doors:
+        yield finding("DW-DOOR-NONE", "doord: 0 doors", about=facts.config or "FILE")
     yield from _loaded(facts, daemon)
     yield from _log(facts, daemon)
     if daemon.people is not None:

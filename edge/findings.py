@@ -120,6 +120,13 @@ _FILES: Final = (
         "doorctl check {about}",
     ),
     Kind(
+        "DW-DOOR-NONE",
+        _W,
+        "no door is configured: doord runs and guards nothing",
+        ("Doorward was installed, and nobody has said yet how the door is wired",),
+        "say in {about} what is wired ([driver.NAME], [door.NAME]; docs/installing.md); systemctl restart doord",
+    ),
+    Kind(
         "DW-CONFIG-DIFFERS",
         _W,
         "doord runs with something else than what {about} says",

@@ -9,36 +9,29 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final
 
 from edge.config import load
 from edge.config_files import exposed_secrets
+from edge.header import LINES, Driven, is_header
 from edge.problems import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from edge.settings import Settings
 
-HEADER_LINES: Final = range(28)
-"""GPIO 0 to 27 are on the header of every Raspberry Pi, and are what `gpio=` of the firmware is about."""
-HEADER_CHIP: Final = re.compile(r"[04]|(?:/dev/)?gpiochip[04]|pinctrl-(?:bcm\d+|rp1)")
-"""How the header's chip may be called in a configuration; 4 is the Pi 5 with early kernels."""
 NO_CHANGE_AT_A_CRASH: Final = "dtparam=strict_gpiod"
 """Without it a Pi's kernel leaves the line of a dead process as it was (raspberrypi/linux#6117)."""
+NO_DOOR_YET: Final = """\
+# No door is guarded and no line is driven until you say how yours is wired: the driver and the door at the end are an
+# example. Make lines, levels and `resting` those of your wiring (docs/installing.md), take the # away, then
+# `sudo doorctl check`, and `sudo systemctl restart doord`.
+"""
 SYSTEM_PATHS: Final = {
     "~/.local/state/doorward/log.db": "/var/lib/doorward/log.db",
     "~/.local/state/doorward/doord.sock": "/run/doorward/doord.sock",
 }
-
-
-@runtime_checkable
-class Driven(Protocol):
-    """A point that drives lines of a GPIO chip, whichever driver carries it."""
-
-    @property
-    def rest_levels(self) -> Mapping[int, bool]:
-        """Each line, and whether it is high while nobody drives the point."""
 
 
 def boot_lines(settings: Settings) -> tuple[str, ...]:
@@ -50,11 +43,11 @@ def boot_lines(settings: Settings) -> tuple[str, ...]:
     levels = {
         line: "dh" if high else "dl"
         for driver in settings.drivers.values()
-        if HEADER_CHIP.fullmatch(str(getattr(driver.settings, "chip", "")))
+        if is_header(driver)
         for point in driver.points.values()
         if isinstance(point, Driven)
         for line, high in point.rest_levels.items()
-        if line in HEADER_LINES
+        if line in LINES
     }
     if not levels:
         return ()
@@ -72,7 +65,10 @@ def open_secrets(settings: Settings) -> tuple[str, ...]:
 
 
 def first_config(template: str, host: str, zone: str = "") -> str:
-    """Make a shipped configuration this machine's own: id, name, time zone, paths; upstream and people come later."""
+    """Make a shipped configuration this machine's own: id, name, time zone, paths.
+
+    What nobody knows yet is left in comments: upstream and people, and the doors of a template with GPIO lines.
+    """
     identity = re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-")[:63].strip("-") or "controller"
     text = re.sub(r'(?m)^id = "[^"]*"', f'id = "{identity}"', template, count=1)
     text = re.sub(r'(?m)^name = "[^"]*"', f'name = "{identity}"', text, count=1)
@@ -81,10 +77,12 @@ def first_config(template: str, host: str, zone: str = "") -> str:
     for own, absolute in SYSTEM_PATHS.items():
         text = text.replace(f'"{own}"', f'"{absolute}"')
     header = "# Written by the installer and yours from now on: it is never changed again.\n"
+    later = "mqtt|directory"
     if "[driver.gpio]" in text:
-        header += "# The lines and levels below are an example. Make them those of your wiring (docs/installing.md).\n"
+        header += NO_DOOR_YET
+        later += r"|driver\.gpio|door\.[a-z0-9-]+"
     rest = text[_comment_end(text) :]
-    return header + re.sub(r"(?ms)^\[(mqtt|directory)\]\n.*?(?=^\s*$|\Z)", _commented, rest)
+    return header + re.sub(rf"(?ms)^\[({later})\]\n.*?(?=^\s*$|\Z)", _commented, rest)
 
 
 def _comment_end(text: str) -> int:
@@ -98,9 +96,12 @@ def _commented(section: re.Match[str]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`check`, `boot-lines`, `open-secrets` of a FILE, `first-config TEMPLATE HOST ZONE`; 78 when a FILE is wrong."""
+    """`check`, `boot-lines`, `open-secrets`, `doors` of a FILE, `first-config TEMPLATE HOST ZONE`.
+
+    78 when a FILE is wrong, 1 when one without any `doors` is asked for them.
+    """
     parser = argparse.ArgumentParser(prog="python -m edge.provision", description="Used by systemd/install.")
-    parser.add_argument("task", choices=["check", "boot-lines", "open-secrets", "first-config"])
+    parser.add_argument("task", choices=["check", "boot-lines", "open-secrets", "doors", "first-config"])
     parser.add_argument("file", type=Path)
     parser.add_argument("host", nargs="?", default="")
     parser.add_argument("zone", nargs="?", default="")
@@ -117,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.writelines(f"{line}\n" for line in boot_lines(settings))
     if chosen.task == "open-secrets":
         sys.stdout.writelines(f"{line}\n" for line in open_secrets(settings))
-    return 0
+    return int(chosen.task == "doors" and not settings.doors)
 
 
 if __name__ == "__main__":

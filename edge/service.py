@@ -254,7 +254,7 @@ class Service:
         if not wanted:
             raise RequestError("malformed", "no door is named; expected door, doors or all")
         if unknown := [door for door in wanted if door not in known]:
-            raise RequestError("unknown_door", f"no door {unknown[0]!r}; expected one of {', '.join(known)}")
+            raise RequestError("unknown_door", f"no door {unknown[0]!r}; expected one of {', '.join(known) or 'none'}")
         for_s = self._lasting(ask)
         self._allow("command", ask.command, actor, len(wanted))
         command_id = f"local-{secrets.token_hex(8)}"
@@ -275,7 +275,7 @@ class Service:
         lifts = sorted({point.rpartition(".")[0] for point in self._host.lifts.points})
         known = [*self._host.runner.doors, *lifts, SITE]
         if ask.door not in known:
-            raise RequestError("unknown_door", f"no door {ask.door!r}; expected one of {', '.join(known)}")
+            raise RequestError("unknown_door", f"no door {ask.door!r}; expected one of {', '.join(known) or 'none'}")
         simulator = self._host.simulator(ask.door)
         if simulator is None:
             raise RequestError("not_simulated", f"{ask.door!r} has no simulated hardware")

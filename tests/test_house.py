@@ -78,7 +78,8 @@ ALLOWED = {
     "edge.directory_reading edge.directory_store",
     "edge.config_files": "edge.delivery_secrets edge.directory_reading edge.directory_store edge.problems "
     "edge.secret_files edge.tables edge.tokens",
-    "edge.config_warnings": "edge.problems",
+    "edge.config_warnings": "edge.header edge.problems",
+    "edge.header": "",
     "edge.config_source": "edge.config edge.problems",
     "edge.reloading": "edge.printable edge.aside edge.changes edge.messages edge.problems edge.settings",
     # the log
@@ -199,7 +200,7 @@ ALLOWED = {
     # tools beside the daemon: the log read-only, the socket, the configuration
     "edge.facts": "edge edge.facts_outlets edge.messages edge.clock edge.config edge.problems edge.settings "
     "edge.log_* edge.findings",
-    "edge.provision": "edge.config edge.config_files edge.problems",
+    "edge.provision": "edge.config edge.config_files edge.header edge.problems",
     "edge.demo": "edge.cli.* edge.demo_story edge.web edge.web.accounts",
     "edge.demo_story": "edge.cli.*",
     "edge.cli": "edge edge.cli.* edge.printable",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.client import Client
 from edge.cli.text import ago, local, say, say_json, size, span, table
 
 if TYPE_CHECKING:
     import argparse
+
+
+NO_DOOR: Final = "no door is configured, so nothing is guarded: doorctl diagnose"
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -28,7 +31,8 @@ def well(found: dict[str, Any]) -> bool:
     doors = found["doors"].values()
     upstream = found["upstream"]
     return (
-        all(driver["state"] == "online" for driver in found["drivers"].values())
+        bool(doors)
+        and all(driver["state"] == "online" for driver in found["drivers"].values())
         and not any(door["alarm"] != "normal" or door["fault"] or door["tamper"] for door in doors)
         and (upstream is None or upstream["state"] in {"online", "connecting"})
         and found["log"]["writer"] == "ok"
@@ -53,7 +57,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     return [
         head,
         "",
-        *table(doors, ("DOOR", "MODE", "CONTACT", "LOCK", "NOTE", "SINCE")),
+        *(table(doors, ("DOOR", "MODE", "CONTACT", "LOCK", "NOTE", "SINCE")) if doors else [NO_DOOR]),
         "",
         *table(drivers, ("DRIVER", "KIND", "STATE", "REASON")),
         "",

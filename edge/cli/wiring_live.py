@@ -28,7 +28,7 @@ class LiveBench:
             raise
         if self._door not in facts["doors"]:
             self._client.close()
-            raise ValueError(f"no door {self._door!r}; expected one of {', '.join(facts['doors'])}")
+            raise ValueError(f"no door {self._door!r}; expected one of {', '.join(facts['doors']) or 'none'}")
 
     def __enter__(self) -> Self:
         """Ready."""

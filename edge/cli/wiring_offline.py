@@ -45,7 +45,7 @@ class OfflineBench:
             raise ValueError(str(error)) from None
         self._door = arguments.door
         if self._door not in settings.doors:
-            raise ValueError(f"no door {self._door!r}; expected one of {', '.join(settings.doors)}")
+            raise ValueError(f"no door {self._door!r}; expected one of {', '.join(settings.doors) or 'none'}")
         _refuse_if_served(settings.control.socket)
         self._points = settings.doors[self._door].points
         now_ns = Clock().now_ns

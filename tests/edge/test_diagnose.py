@@ -44,6 +44,7 @@ CASES: dict[str, Facts] = {
         config_refused=("doorward.toml: mqtt.urk: unknown key", "doorward.toml: door.front: missing"),
         left_out=("mqtt",),
     ),
+    "DW-DOOR-NONE": make.with_daemon(doors=()),
     "DW-CONFIG-TOUCHED": replace(WELL, config_written_us=NOW_US - 24 * HOUR_US + 1),
     "DW-CONFIG-WRITABLE": replace(WELL, files=(FileMode("/etc/doorward/doorward.toml", 0o666, False),)),
     "DW-SECRET-READABLE": replace(WELL, files=(FileMode("/etc/doorward/mqtt.password", 0o640, True, "doorward"),)),
