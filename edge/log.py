@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import sqlite3
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from edge.log_buffer import Admit, Buffer, Call, Mark, Note, Settle
+from edge.log_commands import TOKEN_BYTES
 from edge.log_file import LogInUseError
+from edge.log_health import LogHealth, health_of
 from edge.log_listeners import tell
+from edge.log_memory import Memory
+from edge.log_options import LogOptions, Renewal
+from edge.log_reading import LogUnavailableError, Reading
 from edge.log_schema import storable
-from edge.log_store import TOKEN_BYTES, Prepared, Store
+from edge.log_store import Store
 from edge.log_times import Offset
-from edge.log_writer import STALLED_NS, LogOptions, Writer
+from edge.log_writer import Writer
 from edge.messages import Subject
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.clock import Clock
+    from edge.log_prepared import Prepared
     from edge.log_query import LogReader, Page, Query
     from edge.messages import ClockQuality, Event, Record
     from edge.ports import Admission
@@ -40,29 +43,6 @@ CLOSE_WITHIN_S: Final = 5.0
 _FAR_US: Final = 2**62
 """An expiry beyond what SQLite can hold is as good as this one."""
 _T = TypeVar("_T")
-
-
-class LogUnavailableError(OSError):
-    """The log cannot be read now, or has too much waiting to take a command; try again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogHealth:
-    """What `status` and `diagnose` say of the log."""
-
-    path: str
-    committed: int
-    waiting: int
-    bytes: int
-    oldest: int
-    dropped: int
-    """Events that were never written since this start: the buffer was full."""
-    last_commit_ms: float | None
-    writer: str
-    """`ok`, `stalled` (a write has been under way for over 2 s) or `failed`."""
-    error: str | None
-    set_aside: str | None
-    """Where a damaged database was moved, if this start had to."""
 
 
 class Log:
@@ -76,10 +56,9 @@ class Log:
         controller = Subject("controller", controller_id, options.name or controller_id)
         self._writer = Writer(Store(path, controller, clock, options.connect), self._buffer, options, self)
         self._thread: threading.Thread | None = None
-        self._readers = ThreadPoolExecutor(1, thread_name_prefix="log-reader")
-        self._reader: tuple[str, LogReader] | None = None
+        self._reading = Reading(path)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._open = asyncio.Event()
+        self._open, self._remembered, self._settled = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._closed = False
         self._listeners: list[Callable[[Sequence[Record]], None]] = []
         self.stream = ""
@@ -90,6 +69,11 @@ class Log:
         self._told = 0
         """The latest call of `append` that is on the disk and that listeners have been told of."""
         self._epoch = ""
+        self._writable = False
+        self._memory = Memory()
+        self._began_at = 0
+        """The newest record from before this run."""
+        self._renewed = asyncio.Event()
         self._cursors: dict[str, int] = {}
         self._modes: dict[str, str] = {}
 
@@ -102,18 +86,27 @@ class Log:
         self._thread = threading.Thread(target=self._writer.run, name="log-writer", daemon=True)
         self._thread.start()
 
+    async def remembered(self) -> None:
+        """Wait until `modes` is what doors have to take up; at once, unless nothing of the log can be read."""
+        await self._remembered.wait()
+
     async def opened(self) -> None:
-        """Wait until the file is open and its modes, cursors and epoch are known; it may take for ever."""
+        """Wait until the stream, its cursors and what is committed are known; it may take for ever.
+
+        Of a file that can be read and not written they are known too.
+        """
         await self._open.wait()
+
+    async def settled(self) -> None:
+        """Wait until it is `opened`, or known that this cannot be now."""
+        await self._settled.wait()
 
     async def close(self, within_s: float = CLOSE_WITHIN_S) -> int:
         """Write what waits and stop; returns how many events could not be written in time."""
         if self._closed:
             return self._buffer.waiting
         self._closed = True
-        with suppress(TimeoutError):  # a reader that hangs on the disk must not keep the writer from finishing
-            await asyncio.wait_for(asyncio.wrap_future(self._readers.submit(self._close_reader)), within_s)
-        self._readers.shutdown(wait=False)
+        await self._reading.close(within_s)
         self._writer.close()  # the last to close: only then SQLite folds the WAL into the file
         if self._thread is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._thread.join, within_s)
@@ -134,11 +127,15 @@ class Log:
 
     async def read(self, after: int, limit: int) -> list[Record]:
         """Committed records above `after`. LogUnavailableError when the file cannot be read now."""
-        return await self._reading(lambda reader: reader.after(after, limit))
+        return await self._read(lambda reader: reader.after(after, limit))
 
     async def query(self, query: Query) -> Page:
         """One page of what a query asks for. LogUnavailableError as `read`."""
-        return await self._reading(lambda reader: reader.page(query))
+        return await self._read(lambda reader: reader.page(query))
+
+    async def _read(self, what: Callable[[LogReader], _T]) -> _T:
+        self._may_ask()
+        return await self._reading.look((self._epoch, self._writable), what)
 
     def cursor(self, sink: str) -> int:
         """The highest contiguous sequence the sink has acknowledged; 0 at first."""
@@ -151,20 +148,19 @@ class Log:
         """
         if self.cursor(sink) < sequence <= self.committed:
             self._cursors[sink] = sequence
-            self._buffer.cursor(sink, sequence)
+            self._buffer.cursor(sink, self._epoch, sequence)
 
     async def admit(
         self, command_id: str, expires_us: int | None = None, *, content: bytes = b"", only_look: bool = False
     ) -> Admission:
         """Remember a command id; answers when that is on the disk, so each id is first at most once.
 
-        With `expires_us` (microseconds since 1970 UTC) the id is forgotten some days after it; from
-        then on nothing that expired as early is ever first again. Without, it is kept for ever.
+        With `expires_us` (microseconds since 1970 UTC) the id is forgotten some days after it; from then on
+        nothing that expired as early is ever first again. Of very many ids the oldest are forgotten.
         `content` is a digest of what the command says: the same id with another one is not the same command.
         With `only_look` nothing is remembered. LogUnavailableError when too many wait already.
         """
-        if self._closed:
-            raise LogUnavailableError("the log is closed")
+        self._may_ask()
         answer: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
         if expires_us is not None:
             expires_us = max(-_FAR_US, min(expires_us, _FAR_US))
@@ -184,14 +180,31 @@ class Log:
         """
         if self._told == self._buffer.calls:
             return
-        if self._closed:
-            raise LogUnavailableError("the log is closed")
+        self._may_ask()
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not self._buffer.control(Mark(answer)):
             raise LogUnavailableError("too much waits for the disk")
         await answer
 
     # --- beyond Journal ---
+
+    async def new_epoch(self, reason: str, after: int | None = None) -> None:
+        """Go on in another stream, because this one's numbers were used already: the log went back in time.
+
+        What lies behind `after` is told under the new epoch; None: what this run has written.
+        Returns when that is on the disk, and `stream` is the new one. `reason` is for people.
+        """
+        self._may_ask()
+        await self._open.wait()
+        before = self._epoch
+        self._writer.renew(Renewal(before, reason, self._began_at if after is None else after))
+        while self._epoch == before:
+            self._renewed.clear()
+            await self._renewed.wait()
+
+    def _may_ask(self) -> None:
+        if self._closed:
+            raise LogUnavailableError("the log is closed")
 
     def retain_for(self, sinks: Sequence[str]) -> None:
         """From now on only what these have acknowledged may be removed for its age; nobody: everything may."""
@@ -212,34 +225,25 @@ class Log:
 
     def health(self) -> LogHealth:
         """How the log does. Touches no disk."""
-        facts, now_ns = self._writer.facts, self._clock.now_ns()
-        busy_ns = facts.busy_since_ns
-        writer = "ok"
-        if facts.error is not None:
-            writer = "failed"
-        elif busy_ns is not None and now_ns - busy_ns > STALLED_NS:
-            writer = "stalled"
-        return LogHealth(
-            path=str(self._path),
-            committed=self.committed,
-            waiting=self.waiting,
-            bytes=facts.bytes,
-            oldest=facts.oldest,
-            dropped=self._buffer.dropped,
-            last_commit_ms=None if facts.last_commit_ns is None else facts.last_commit_ns / 1e6,
-            writer=writer,
-            error=facts.error,
-            set_aside=facts.set_aside,
-        )
+        return health_of(self._path, self._writer.facts, self._buffer, self._clock.now_ns(), self.committed)
 
     # --- from the writer's thread ---
 
+    def recalled_in_thread(self, memory: Memory | None) -> None:
+        """See `edge.log_options.Listener`."""
+        if memory is not None:
+            self._on_loop(self._recalled, memory)
+
+    def failing_in_thread(self, error: Exception) -> None:
+        """See `edge.log_options.Listener`."""
+        self._on_loop(self._failing, isinstance(error, LogInUseError))
+
     def opened_in_thread(self, store: Store) -> None:
-        """See `edge.log_writer.Listener`."""
+        """See `edge.log_options.Listener`."""
         self._on_loop(self._opened, store.epoch, store.head[0], dict(store.cursors), dict(store.modes))
 
     def committed_in_thread(self, store: Store, prepared: Prepared) -> None:
-        """See `edge.log_writer.Listener`."""
+        """See `edge.log_options.Listener`."""
         self._on_loop(self._deliver, store.records(prepared), prepared)
 
     def _on_loop(self, call: Callable[..., None], *values: object) -> None:
@@ -248,12 +252,34 @@ class Log:
             with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
                 loop.call_soon_threadsafe(call, *values)
 
+    def _recalled(self, memory: Memory) -> None:
+        """Read without the writer, which is not that far."""
+        self._memory, self._modes = memory, dict(memory.modes)
+        self._remembered.set()
+
+    def _failing(self, in_use: bool) -> None:
+        """It can be read at least, unless another process writes it."""
+        if self._memory.epoch and not self._epoch and not in_use:
+            self._take_up(self._memory.epoch, self._memory.head[0], dict(self._memory.cursors))
+        self._settled.set()
+
     def _opened(self, epoch: str, head: int, cursors: dict[str, int], modes: dict[str, str]) -> None:
-        if epoch != self._epoch:
-            self._epoch, self.committed, self._cursors = epoch, head, cursors
-            self.stream = f"{self._controller_id}/{epoch}"
+        if not self._writable:
+            self._began_at = head
+        if epoch != self._epoch or not self._writable:
             self._modes = modes
+            if epoch == self._epoch:
+                cursors = {sink: max(sequence, self.cursor(sink)) for sink, sequence in cursors.items()}
+            self._take_up(epoch, head, cursors)
+        self._writable = True
+        self._renewed.set()
+        self._remembered.set()
+
+    def _take_up(self, epoch: str, head: int, cursors: dict[str, int]) -> None:
+        self._epoch, self.committed, self._cursors = epoch, head, cursors
+        self.stream = f"{self._controller_id}/{epoch}"
         self._open.set()
+        self._settled.set()
 
     def _deliver(self, records: list[Record], prepared: Prepared) -> None:
         if records:
@@ -268,31 +294,3 @@ class Log:
                 self._told = max(self._told, written.number)
             elif isinstance(written, Mark) and not written.answer.done():
                 written.answer.set_result(None)
-
-    # --- the reader's thread ---
-
-    async def _reading(self, what: Callable[[LogReader], _T]) -> _T:
-        if self._closed:
-            raise LogUnavailableError("the log is closed")
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._readers, self._look, self._epoch, what)
-        except (sqlite3.Error, OSError) as error:
-            raise LogUnavailableError(str(error)) from error
-
-    def _look(self, epoch: str, what: Callable[[LogReader], _T]) -> _T:
-        from edge.log_query import LogReader  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
-
-        if self._reader is not None and self._reader[0] != epoch:
-            self._close_reader()
-        if self._reader is None:
-            self._reader = (epoch, LogReader(self._path, live=True))
-        try:
-            return what(self._reader[1])
-        except sqlite3.Error:
-            self._close_reader()
-            raise
-
-    def _close_reader(self) -> None:
-        if self._reader is not None:
-            self._reader[1].close()
-            self._reader = None

@@ -90,12 +90,20 @@ class Mark:
 Entry: TypeAlias = Call | Gap | Note | Admit | Settle | Mark
 
 
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a sink has acknowledged; of no other stream than this."""
+
+    epoch: str
+    sequence: int
+
+
 @dataclass(slots=True)
 class Work:
     """What one transaction writes."""
 
     entries: list[Entry] = field(default_factory=list)
-    cursors: dict[str, int] = field(default_factory=dict)
+    cursors: dict[str, Cursor] = field(default_factory=dict)
     modes: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Modes whose events were dropped: door -> (number of the call, state)."""
     events: int = 0
@@ -119,7 +127,7 @@ class Buffer:
         self._entries: deque[Entry] = deque()
         self._plain: deque[Call] = deque()  # those of _entries that hold events which may be dropped
         self._gap: Gap | None = None
-        self._cursors: dict[str, int] = {}
+        self._cursors: dict[str, Cursor] = {}
         self._modes: dict[str, tuple[int, str]] = {}
         self._events = 0
         self._control = 0
@@ -164,12 +172,12 @@ class Buffer:
             self._ring()
             return True
 
-    def cursor(self, sink: str, sequence: int) -> None:
-        """Set a sink's cursor; it is written with the next commit or soon."""
+    def cursor(self, sink: str, epoch: str, sequence: int) -> None:
+        """Set a sink's cursor in the stream of this epoch; it is written with the next commit or soon."""
         with self._lock:
             if not self._cursors:
                 self._ring()
-            self._cursors[sink] = sequence
+            self._cursors[sink] = Cursor(epoch, sequence)
 
     def ring(self) -> None:
         """Wake the writer."""

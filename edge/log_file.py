@@ -5,6 +5,7 @@ One rule: no record is ever deleted here. A damaged file is moved aside under a 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SALVAGE_COMMANDS: Final = 100_000
 """Command ids that are carried over from a damaged file at most."""
+_DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class LogInUseError(OSError):
@@ -60,6 +62,25 @@ class WriterLock:
             self._fd = None
 
 
+class LogDamagedError(Exception):
+    """The file is no log any more; it has to be set aside."""
+
+
+def is_damage(error: BaseException) -> bool:
+    """True when the file itself is broken; trying again will not help."""
+    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGE or isinstance(error, LogDamagedError)
+
+
+class LogMovedError(OSError):
+    """The file is not where it was: moved away, removed, or replaced by another."""
+
+
+def refuse_read_only(folder: Path) -> None:
+    """Raise OSError on a file system that is read-only: after an error the kernel may make it so, and fsync says 0."""
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))
+
+
 @dataclass(slots=True)
 class Salvage:
     """What must survive the records: a lockdown holds, and no command runs a second time."""
@@ -69,25 +90,38 @@ class Salvage:
     forgotten_us: int = 0
 
     def put_back(self, db: sqlite3.Connection) -> None:
-        """Write it into a new file."""
+        """Write it into a new file, or into the one that somebody put in its place."""
         db.execute("BEGIN IMMEDIATE")
-        db.executemany("INSERT OR IGNORE INTO mode VALUES (?, ?)", self.modes.items())
+        db.executemany("INSERT OR REPLACE INTO mode VALUES (?, ?)", self.modes.items())
         db.executemany("INSERT OR IGNORE INTO command VALUES (?, ?, ?, ?)", self.commands)
+        db.executemany("INSERT OR IGNORE INTO came(id) VALUES (?)", [row[:1] for row in self.commands])
         db.execute("UPDATE log SET forgotten_us = max(forgotten_us, ?)", [self.forgotten_us])
         db.execute("COMMIT")
 
 
-def salvage(path: Path, modes: Mapping[str, str], before: Salvage | None) -> Salvage:
-    """What a damaged file still tells, with the `modes` and what was saved `before` that are known without it."""
+def salvage(db: sqlite3.Connection | None, path: Path, modes: Mapping[str, str], before: Salvage | None) -> Salvage:
+    """What a damaged file still tells, with the `modes` and what was saved `before` that are known without it.
+
+    `db`: the connection to a file that is not at `path` any more.
+    """
     found = Salvage({**(before.modes if before else {}), **modes})
     if before is not None:
         found.commands, found.forgotten_us = before.commands, before.forgotten_us
-    with suppress(sqlite3.Error, TypeError), closing(connect_read_only(path)) as db:  # as far as it can be read
-        found.modes = dict(db.execute("SELECT door, state FROM mode").fetchall()) | dict(found.modes)
-        found.commands += db.execute("SELECT * FROM command LIMIT ?", [SALVAGE_COMMANDS]).fetchall()
-        (forgotten_us,) = db.execute("SELECT forgotten_us FROM log").fetchone()
-        found.forgotten_us = max(found.forgotten_us, forgotten_us)
+    with suppress(sqlite3.Error, TypeError):
+        if db is not None:
+            _read(db, found)
+        else:
+            with closing(connect_read_only(path)) as own:
+                _read(own, found)
     return found
+
+
+def _read(db: sqlite3.Connection, found: Salvage) -> None:
+    """As far as it can be read, the most important first."""
+    found.modes = dict(db.execute("SELECT door, state FROM mode").fetchall()) | dict(found.modes)
+    found.commands += db.execute("SELECT * FROM command LIMIT ?", [SALVAGE_COMMANDS]).fetchall()
+    (forgotten_us,) = db.execute("SELECT forgotten_us FROM log").fetchone()
+    found.forgotten_us = max(found.forgotten_us, forgotten_us)
 
 
 def set_aside(path: Path, wall_us: int) -> Path:

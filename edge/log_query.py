@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge import log_filters, log_index, log_schema
 from edge.log_boots import END, Boot, boots
+from edge.log_epochs import load_epochs
 from edge.log_filters import MAX_PAGE, Query
 from edge.log_index import SEGMENT, LogIndex, Wanted
 from edge.log_times import Timeline, load_timeline
@@ -77,7 +78,7 @@ class LogReader:
         self._clock_rows = -1
         self._timeline = Timeline()
         try:
-            (self.epoch,) = self._db.execute("SELECT epoch FROM log").fetchone()
+            self.epochs = load_epochs(self._db)
         except BaseException:
             self._db.close()
             raise
@@ -88,6 +89,11 @@ class LogReader:
         self._db.close()
 
     @property
+    def epoch(self) -> str:
+        """Of the stream that goes on now."""
+        return self.epochs.now
+
+    @property
     def db(self) -> sqlite3.Connection:
         """The read-only connection."""
         return self._db
@@ -96,7 +102,7 @@ class LogReader:
         """What is known of the time now."""
         (rows,) = self._db.execute("SELECT ifnull(max(id), 0) FROM clock").fetchone()
         if rows != self._clock_rows:
-            self._timeline, _ = load_timeline(self._db, log_schema.genesis(self.epoch))
+            self._timeline, _ = load_timeline(self._db, log_schema.genesis(self.epochs.origin))
             self._clock_rows = rows
         return self._timeline
 
@@ -234,7 +240,7 @@ class LogReader:
         inode = log_index.place(self._path).stat().st_ino
         if self._index is not None and self._index.inode != inode:
             self._drop_index()
-        self._index = self._index or LogIndex(self._path, self.epoch)
+        self._index = self._index or LogIndex(self._path, self.epochs.now)
         return self._index
 
     def _drop_index(self) -> None:
@@ -265,7 +271,18 @@ class LogReader:
             recorded_us, _ = timeline.time(row[1], row[3])
             event = log_schema.event_of(row)
             found.append(
-                Record(row[0], event, row[1], row[3], prev.hex(), row[-1].hex(), time_us, recorded_us, quality)
+                Record(
+                    row[0],
+                    event,
+                    row[1],
+                    row[3],
+                    prev.hex(),
+                    row[-1].hex(),
+                    time_us,
+                    recorded_us,
+                    quality,
+                    self.epochs.of(row[0]),
+                )
             )
             last = row
         return found
@@ -273,7 +290,7 @@ class LogReader:
     def _hash_before(self, sequence: int) -> bytes:
         """The hash that the record of this sequence follows."""
         if sequence == 1:
-            return log_schema.genesis(self.epoch)
+            return log_schema.genesis(self.epochs.origin)
         row = self._db.execute("SELECT hash FROM record WHERE seq = ?", [sequence - 1]).fetchone()
         row = row or self._db.execute("SELECT hash FROM hole WHERE last = ?", [sequence - 1]).fetchone()
         return bytes(row[0]) if row else b""

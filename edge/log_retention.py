@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.catalogue import CATALOGUE, Severity
 from edge.log_buffer import Call, Work
+from edge.log_file import LogMovedError
 from edge.messages import NS_PER_S, ClockQuality, Event
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from edge.log_store import Prepared, Store
+    from edge.log_prepared import Prepared
+    from edge.log_store import Store
 
 SLICE: Final = 500
 """Records that one transaction removes."""
+WORTH_A_GAP: Final = 50
+"""Fewer records are not removed for size: what says so takes room too."""
 KEEP_NEWEST: Final = 500
 """Never removed for size: the records that tell what is happening now."""
 MEASURE_EVERY: Final = 64
@@ -70,6 +74,8 @@ class Keeper:
 
         Raises sqlite3.Error, or OSError when the file was moved away under us.
         """
+        if self._trim_commands():
+            return True
         head = self._store.head[0]
         if self._measured_at is None or head - self._measured_at >= MEASURE_EVERY or (head and not self.oldest):
             if self._measure() > self._max_bytes and (found := self._for_size()):
@@ -85,14 +91,29 @@ class Keeper:
         self._forget_commands()
         return False
 
+    def _trim_commands(self) -> bool:
+        """What a release before has left may be much: a slice at a time."""
+        more = False
+
+        def trim(db: sqlite3.Connection) -> None:
+            nonlocal more
+            more = self._store.commands.trim(db)
+
+        if self._store.commands.has_too_much:
+            self._store.transaction(trim)
+        return more
+
     def _measure(self) -> int:
         """Bytes of the file that hold something."""
         db = self._store.db
-        inode = os.stat(self._store.path).st_ino  # noqa: PTH116 -- FileNotFoundError either way, this is the quick one
+        try:
+            inode = os.stat(self._store.path).st_ino  # noqa: PTH116 -- the quick one
+        except FileNotFoundError as error:
+            raise LogMovedError(f"{self._store.path} is gone") from error
         if self._inode is None:
             self._inode = inode
         elif self._inode != inode:
-            raise FileNotFoundError(f"{self._store.path} was replaced by another file")
+            raise LogMovedError(f"{self._store.path} was replaced by another file")
         (pages,), (free,), (size,) = (
             db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count", "page_size")
         )
@@ -100,7 +121,7 @@ class Keeper:
             db.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
         self.bytes = pages * size
         (self.oldest,) = db.execute("SELECT ifnull(min(seq), 0) FROM record").fetchone()
-        self.used = int((pages - free) * size)
+        self.used = max(0, int((pages - free) * size) - self._store.commands.bytes)
         return self.used
 
     # --- what goes ---
@@ -127,19 +148,20 @@ class Keeper:
 
     def _for_size(self) -> Prepared | bool:
         last = self._store.head[0] - KEEP_NEWEST
-        (acknowledged,) = self._store.db.execute(
-            "SELECT max(seq) FROM (SELECT seq FROM record WHERE seq <= ? ORDER BY seq LIMIT ?)",
-            [min(last, self.acknowledged()), SLICE],
-        ).fetchone()
-        if acknowledged is not None:
-            self._store.transaction(lambda db: _remove_up_to(db, acknowledged))
-            return True
-        rows = self._plain(last)
-        if not rows:
-            rows = self._store.db.execute(
-                "SELECT seq, hash, type FROM record WHERE seq <= ? ORDER BY seq LIMIT ?", [last, SLICE]
-            ).fetchall()
-        return self._with_gap(rows) if rows else False
+        if self.sinks or (self.sinks is None and self._store.cursors):
+            acknowledged = min(last, self.acknowledged())
+            if rows := self._any(acknowledged):
+                self._store.transaction(lambda db: _remove(db, rows))
+                return True
+        rows = self._plain(last)  # nobody else has these
+        if len(rows) < WORTH_A_GAP:
+            rows = self._any(last)
+        return self._with_gap(rows) if len(rows) >= WORTH_A_GAP else False
+
+    def _any(self, last: int) -> list[tuple[int, bytes, str]]:
+        return self._store.db.execute(
+            "SELECT seq, hash, type FROM record WHERE seq <= ? ORDER BY seq LIMIT ?", [last, SLICE]
+        ).fetchall()
 
     def _plain(self, last: int) -> list[tuple[int, bytes, str]]:
         """The oldest plain records; what lies before them was looked at already."""
@@ -163,7 +185,7 @@ class Keeper:
             success=False,
             code="dropped",
             details={
-                "reason": "the log reached its largest size before its records were acknowledged",
+                "reason": "the log reached its largest size, and nobody else has these records",
                 "events": len(rows),
                 "alarms": sum(row[2] in _ALARMS for row in rows),
                 "first_sequence": rows[0][0],
@@ -179,17 +201,9 @@ class Keeper:
         clock = self._store.clock
         if clock.quality() is not ClockQuality.SYNCED:
             return
-        gone = self._store.db.execute(
-            "SELECT id, expires_us FROM command WHERE expires_us < ? ORDER BY expires_us LIMIT ?",
-            [clock.wall_us() - FORGET_AFTER_US, SLICE],
-        ).fetchall()
-        if gone:
-
-            def forget(db: sqlite3.Connection) -> None:
-                db.executemany("DELETE FROM command WHERE id = ?", [(row[0],) for row in gone])
-                db.execute("UPDATE log SET forgotten_us = max(forgotten_us, ?)", [gone[-1][1]])
-
-            self._store.transaction(forget)
+        commands = self._store.commands
+        if gone := commands.expired(self._store.db, clock.wall_us() - FORGET_AFTER_US):
+            self._store.transaction(lambda db: commands.forget(db, gone))
 
 
 def _remove_up_to(db: sqlite3.Connection, last: int) -> None:

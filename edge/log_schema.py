@@ -86,6 +86,12 @@ _TABLES: Final = (
     """CREATE TABLE command(id TEXT PRIMARY KEY, token BLOB NOT NULL, expires_us INTEGER,
        reply BLOB) STRICT, WITHOUT ROWID""",
 )
+_SECOND: Final = (
+    "CREATE TABLE former(last INTEGER PRIMARY KEY, epoch TEXT NOT NULL) STRICT",
+    # beside `command`, not in it: a release before knows only the columns it made
+    "CREATE TABLE came(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT",
+    "INSERT INTO came(id) SELECT id FROM command ORDER BY expires_us",
+)
 
 
 def migrate(database: Database) -> None:
@@ -100,6 +106,11 @@ def migrate(database: Database) -> None:
             db.execute(table)
         db.execute("INSERT INTO log VALUES (?, 0)", [secrets.token_hex(5)])
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+
+    @migrations()
+    def epochs_and_bounds(db: Database) -> None:
+        for statement in _SECOND:
+            db.execute(statement)
 
     migrations.apply(database)
 

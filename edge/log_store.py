@@ -8,44 +8,33 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from edge import log_schema
-from edge.log_buffer import Admit, Call, Gap, Note, Settle, Work
-from edge.log_file import Salvage, WriterLock, discard, salvage, set_aside
+from edge.log_buffer import Admit, Call, Note, Settle, Work
+from edge.log_commands import Commands
+from edge.log_epochs import Epochs, load_epochs, renew
+from edge.log_file import (
+    LogDamagedError,
+    Salvage,
+    WriterLock,
+    discard,
+    is_damage,
+    refuse_read_only,
+    salvage,
+    set_aside,
+)
+from edge.log_mark import Mark, read_mark
+from edge.log_memory import Memory, how_it_ended, read_memory
+from edge.log_prepared import Prepared, events_of
 from edge.log_times import Offset, Timeline, load_timeline
-from edge.messages import Event, Record, Subject
-from edge.ports import Admission
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from edge.clock import Clock
-
-TOKEN_BYTES: Final = 8
-"""Of a command's token, which say whose attempt it was; the rest is the digest of its content."""
-_DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-class LogDamagedError(Exception):
-    """The file is no log any more; it has to be set aside."""
-
-
-@dataclass(slots=True)
-class Prepared:
-    """A transaction ready to be written, again and again if need be."""
-
-    work: Work
-    before: tuple[int, bytes]
-    after: tuple[int, bytes]
-    events: list[Event]
-    rows: list[tuple[Any, ...]]
-    modes: dict[str, tuple[int, str]]
-    answers: list[tuple[Admit, Admission]] = field(default_factory=list)
-    also: Callable[[sqlite3.Connection], None] | None = None
-    """What else belongs into the transaction."""
+    from edge.messages import Record, Subject
 
 
 class Store:
@@ -61,12 +50,19 @@ class Store:
         self._boot = 0
         self._mode_numbers: dict[str, int] = {}
         self._salvage: Salvage | None = None
-        self.epoch = ""
+        self.mark: Mark | None = None
+        """What the file beside the log says, or what this process knows better."""
+        self.epochs = Epochs("")
         self.head: tuple[int, bytes] = (0, b"")
         self.timeline = Timeline()
         self._clock_hash = b""
         self.cursors: dict[str, int] = {}
         self.modes: dict[str, str] = {}
+        self.commands = Commands()
+        self.ended: str | None = None
+        """How the run before this one ended; None while there was none."""
+        self.went_back: str | None = None
+        """Why the stream was made anew at the last opening."""
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -81,17 +77,18 @@ class Store:
 
     # --- open and close ---
 
-    def open(self, *, check: bool) -> None:
+    def open(self) -> None:
         """Open the file, making it if there is none.
 
         Raises LogInUseError, LogDamagedError (then `set_aside` helps), OSError or sqlite3.Error
         (then trying again later may help).
         """
+        refuse_read_only(self.path.parent)
         self._lock.hold()
+        if self.mark is None:
+            self.mark = read_mark(self.path)
         db = self._connect(self.path)
         try:
-            if check:
-                _check(db)
             for pragma in log_schema.SETUP:
                 db.execute(pragma)
             log_schema.migrate(log_schema.wrap(db))
@@ -109,19 +106,30 @@ class Store:
         self._db, self._salvage = db, None
 
     def _load(self, db: sqlite3.Connection) -> None:
-        (self.epoch,) = db.execute("SELECT epoch FROM log").fetchone()
-        last = db.execute("SELECT seq, hash FROM record ORDER BY seq DESC LIMIT 1").fetchone()
-        hole = db.execute("SELECT last, hash FROM hole ORDER BY first DESC LIMIT 1").fetchone()
-        self.head = max(last or (0, b""), hole or (0, b""))
-        if not self.head[0]:
-            self.head = (0, log_schema.genesis(self.epoch))
-        self.cursors = dict(db.execute("SELECT sink, seq FROM cursor"))
-        if any(sequence > self.head[0] for sequence in self.cursors.values()):
-            raise LogDamagedError("records that were acknowledged are missing")
-        self.modes = dict(db.execute("SELECT door, state FROM mode"))
-        self.timeline, self._clock_hash = load_timeline(db, log_schema.genesis(self.epoch))
+        found = read_memory(db, self.mark)
+        self.went_back = found.went_back
+        if found.went_back is not None or found.modes != found.stored_modes:
+            self._write_memory(db, found)
+        self.epochs = load_epochs(db)
+        self.head = found.head
+        self.cursors, self.modes = dict(found.cursors), dict(found.modes)
+        self.timeline, self._clock_hash = load_timeline(db, log_schema.genesis(self.epochs.origin))
+        self.commands.load(db)
         row = db.execute("SELECT id FROM boot WHERE boot = ?", [self.clock.boot_id]).fetchone()
         self._boot = row[0] if row else 0
+        if self.ended is None:
+            self.ended = how_it_ended(db, self.clock.boot_id)
+
+    def _write_memory(self, db: sqlite3.Connection, found: Memory) -> None:
+        """What the mark knew better, and another epoch for a log that went back in time."""
+
+        def write(db: sqlite3.Connection) -> None:
+            if found.went_back is not None:
+                renew(db, found.kept)
+            db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", found.cursors.items())
+            db.executemany("INSERT OR REPLACE INTO mode VALUES (?, ?)", found.modes.items())
+
+        _transaction(db, write)
 
     def close(self) -> None:
         """Let the connection go, keep the lock. SQLite folds the WAL into the file."""
@@ -134,17 +142,52 @@ class Store:
         """Let another process write."""
         self._lock.release()
 
+    def leave(self) -> None:
+        """The file is not at its place any more: what must outlive it is taken over into the next one."""
+        self._salvage = salvage(self._db, self.path, self.modes, self._salvage)
+        self.mark = self.marked()
+        self.close()
+
     def set_aside(self, *, keep: bool) -> Path:
         """Get a damaged file out of the way, having saved from it what can be; the next `open` starts a new one.
 
         Without `keep` it is removed: nothing was ever committed to it.
         """
         self.close()
-        self._salvage = salvage(self.path, self.modes, self._salvage)
+        self._salvage = salvage(None, self.path, self.modes, self._salvage)
         if keep:
             return set_aside(self.path, self.clock.wall_us())
         discard(self.path)
         return self.path
+
+    # --- the stream ---
+
+    @property
+    def epoch(self) -> str:
+        """Of the stream that goes on now."""
+        return self.epochs.now
+
+    def marked(self) -> Mark:
+        """What is to be written beside the file."""
+        sequence, digest = self.head
+        return Mark(self.epoch, sequence, digest.hex(), dict(self.cursors), dict(self.modes))
+
+    def renew(self, after: int) -> None:
+        """Begin another stream behind this record; cursors go no further than that."""
+        after = min(after, self.head[0])
+        cursors = {sink: min(sequence, after) for sink, sequence in self.cursors.items()}
+
+        def write(db: sqlite3.Connection) -> None:
+            renew(db, after)
+            db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursors.items())
+
+        self.transaction(write)
+        self.epochs, self.cursors = load_epochs(self.db), cursors
+
+    def is_durable(self) -> bool:
+        """Fold everything into the file and flush it: what a failed commit left in a cache only is written again."""
+        _, frames, folded = self.db.execute("PRAGMA wal_checkpoint").fetchone()
+        return bool(frames == folded)
 
     # --- write ---
 
@@ -152,7 +195,7 @@ class Store:
         """Number, date and chain the work's events."""
         sequence, prev = self.head
         boot, recorded_ns = self.clock.boot_id, self.clock.now_ns()
-        events = list(_events(work, self.controller, recorded_ns))
+        events = list(events_of(work, self.controller, recorded_ns, self.ended))
         rows: list[tuple[Any, ...]] = []
         for event in events:
             sequence += 1
@@ -168,14 +211,7 @@ class Store:
 
     def records(self, prepared: Prepared) -> list[Record]:
         """The records of a committed transaction, dated by what is known now."""
-        prev, found = prepared.before[1].hex(), []
-        for event, row in zip(prepared.events, prepared.rows, strict=True):
-            time_us, quality = self.timeline.time(row[1], event.at_ns)
-            recorded_us, _ = self.timeline.time(row[1], row[3])
-            digest = row[-1].hex()
-            found.append(Record(row[0], event, row[1], row[3], prev, digest, time_us, recorded_us, quality))
-            prev = digest
-        return found
+        return list(prepared.records(self.timeline, self.epochs))
 
     def commit(self, prepared: Prepared) -> None:
         """Write it in one transaction: all of it is on the medium, or none and sqlite3.Error is raised."""
@@ -187,19 +223,12 @@ class Store:
                 prepared.also(db)
 
         self.transaction(write)
+        refuse_read_only(self.path.parent)
         self._learn(prepared, notes)
 
     def transaction(self, write: Callable[[sqlite3.Connection], None]) -> None:
         """All of what `write` does is on the medium after this, or none and sqlite3.Error is raised."""
-        db = self.db
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            write(db)
-            db.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):  # the first error is the one to tell
-                db.execute("ROLLBACK")
-            raise
+        _transaction(self.db, write)
 
     def _write(self, db: sqlite3.Connection, prepared: Prepared) -> list[tuple[Offset, bytes]]:
         if not self._boot:
@@ -212,15 +241,15 @@ class Store:
             db.execute(log_schema.INSERT_RECORD, (row[0], boot, *row[2:]))
         for door, (_, state) in prepared.modes.items():
             db.execute("INSERT OR REPLACE INTO mode VALUES (?, ?)", (door, log_schema.storable(state)))
-        for cursor in prepared.work.cursors.items():
+        for cursor in self._cursors_of(prepared).items():
             db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor)
         prepared.answers.clear()
         notes: list[tuple[Offset, bytes]] = []
         for entry in prepared.work.entries:
             if isinstance(entry, Admit):
-                prepared.answers.append((entry, self._admit(db, entry)))
+                prepared.answers.append((entry, self.commands.admit(db, entry)))
             elif isinstance(entry, Settle):
-                db.execute("UPDATE command SET reply = ? WHERE id = ?", [entry.reply, entry.command_id])
+                self.commands.settle(db, entry)
             elif isinstance(entry, Note):
                 self._note(db, boot, entry.offset, notes)
         return notes
@@ -237,26 +266,16 @@ class Store:
             [boot, offset.at_ns, offset.offset_us, offset.quality, digest],
         )
 
-    def _admit(self, db: sqlite3.Connection, entry: Admit) -> Admission:
-        """First, unless the id is known or its expiry lies where ids have been forgotten already."""
-        row = db.execute("SELECT token, reply FROM command WHERE id = ?", [entry.command_id]).fetchone()
-        if row is not None:
-            attempt, content = row[0][:TOKEN_BYTES], row[0][TOKEN_BYTES:]  # releases before 0.2 kept no content
-            same = not content or content == entry.content
-            return Admission(first=attempt == entry.attempt, reply=row[1] if same else None, same=same)
-        if entry.only_look:
-            return Admission(first=False, known=False)
-        (forgotten_us,) = db.execute("SELECT forgotten_us FROM log").fetchone()
-        if entry.expires_us is not None and entry.expires_us <= forgotten_us:
-            return Admission(first=False)
-        row = (entry.command_id, entry.attempt + entry.content, entry.expires_us)
-        db.execute("INSERT INTO command VALUES (?, ?, ?, NULL)", row)
-        return Admission(first=True)
+    def _cursors_of(self, prepared: Prepared) -> dict[str, int]:
+        """Those of this stream: one of the file before says nothing about this one's records."""
+        last = prepared.after[0]
+        cursors = prepared.work.cursors.items()
+        return {sink: one.sequence for sink, one in cursors if one.epoch == self.epoch and one.sequence <= last}
 
     def _learn(self, prepared: Prepared, notes: list[tuple[Offset, bytes]]) -> None:
         """What is on the medium now is what we know."""
         self.head = prepared.after
-        self.cursors |= prepared.work.cursors
+        self.cursors |= self._cursors_of(prepared)
         for door, (number, state) in prepared.modes.items():
             self.modes[door], self._mode_numbers[door] = state, number
         for offset, digest in notes:
@@ -267,34 +286,12 @@ class Store:
             self._boot = row[0]
 
 
-def _events(work: Work, controller: Subject, now_ns: int) -> Iterator[Event]:
-    for entry in work.entries:
-        if isinstance(entry, Call):
-            yield from entry.events
-        elif isinstance(entry, Gap):
-            yield Event(
-                "controller.gap",
-                now_ns,
-                controller,
-                cause="buffer",
-                success=False,
-                code="dropped",
-                details={
-                    "reason": "the disk did not take records and the memory for them was full",
-                    "events": entry.events,
-                    "alarms": entry.alarms,
-                    "first_uptime_ns": entry.first_ns,
-                    "last_uptime_ns": entry.last_ns,
-                },
-            )
-
-
-def _check(db: sqlite3.Connection) -> None:
-    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise LogDamagedError(found)
-
-
-def is_damage(error: BaseException) -> bool:
-    """True when the file itself is broken; trying again will not help."""
-    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGE or isinstance(error, LogDamagedError)
+def _transaction(db: sqlite3.Connection, write: Callable[[sqlite3.Connection], None]) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        write(db)
+        db.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # the first error is the one to tell
+            db.execute("ROLLBACK")
+        raise

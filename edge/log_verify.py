@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from edge import log_schema
+from edge.log_epochs import load_epochs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,11 +127,12 @@ def verify(path: Path, newest: int | None = None) -> VerifyResult:
     broken: Broken | None
     try:
         with closing(log_schema.connect_read_only(path)) as db:
-            (epoch,) = db.execute("SELECT epoch FROM log").fetchone()
-            walk = _Walk(db, epoch)
+            epochs = load_epochs(db)
+            epoch = epochs.now
+            walk = _Walk(db, epochs.origin)
             if newest is not None:
                 walk.skip_to(newest)
-            broken = walk.run() or _clock(db, epoch)
+            broken = walk.run() or _clock(db, epochs.origin)
     except (sqlite3.Error, TypeError) as error:  # TypeError: a table without the row it must have
         broken = Broken(walk.last + 1 if walk else 0, f"the file is damaged: {error}")
     if walk is None:

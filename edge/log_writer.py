@@ -6,68 +6,34 @@ slower and slower, until it succeeds; only the buffer's bound decides what is dr
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from edge.log_buffer import MAX_EVENTS, Buffer
+from edge.log_check import Check
+from edge.log_file import LogDamagedError, LogMovedError, is_damage
+from edge.log_mark import Marker
+from edge.log_memory import recall
+from edge.log_options import Facts, Listener, LogOptions, Renewal
+from edge.log_prepared import Prepared
 from edge.log_retention import TICK_S, Keeper
-from edge.log_schema import connect
-from edge.log_store import LogDamagedError, Prepared, Store, is_damage
 from edge.messages import NS_PER_S, Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Mapping
+
+    from edge.log_buffer import Buffer
+    from edge.log_store import Store
+    from edge.messages import Json
 
 
-LAZY_S: Final = 1.0
-"""A cursor that no other commit takes along is written after this long."""
-RETRY_FIRST_S: Final = 0.1
 RETRY_MOST_S: Final = 5.0
 SLOW_NS: Final = 5 * NS_PER_S
 """A commit that took longer than this is recorded as `controller.storage`."""
 STALLED_NS: Final = 2 * NS_PER_S
 """A commit under way for longer than this shows as `stalled`."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogOptions:
-    """What may be chosen about a log."""
-
-    name: str | None = None
-    """The controller's name, for the records that the log itself makes."""
-    sinks: tuple[str, ...] | None = ()
-    """Whose acknowledgement a record needs before age or size may remove it; none: nobody's."""
-    retention_days: int = 0
-    max_mib: int = 1_024
-    max_waiting: int = MAX_EVENTS
-    connect: Callable[[Path], sqlite3.Connection] = connect
-    retry_first_s: float = RETRY_FIRST_S
-    lazy_s: float = LAZY_S
-
-
-@dataclass(slots=True)
-class Facts:
-    """What the writer says of itself; read by other threads, one field at a time."""
-
-    oldest: int = 0
-    bytes: int = 0
-    last_commit_ns: int | None = None
-    busy_since_ns: int | None = None
-    error: str | None = None
-    set_aside: str | None = None
-
-
-class Listener(Protocol):
-    """Who is told by the writer, in the writer's thread."""
-
-    def opened_in_thread(self, store: Store) -> None:
-        """A file was opened, perhaps another one than before."""
-
-    def committed_in_thread(self, store: Store, prepared: Prepared) -> None:
-        """This is on the medium."""
+LOG: Final = logging.getLogger(__name__)
 
 
 class Writer:
@@ -83,7 +49,11 @@ class Writer:
         self._closing = threading.Event()
         self._failing_since_ns: int | None = None
         self._retry_s = options.retry_first_s
-        self._check = True
+        self._check: Check | None = None
+        self._checked = False
+        self._damage: str | None = None
+        self._renewal: Renewal | None = None
+        self._marker = Marker()
         self._suspected = False
         self._fresh = False
         """Nothing has been committed since a damaged file was set aside."""
@@ -91,6 +61,11 @@ class Writer:
     def retain_for(self, sinks: tuple[str, ...]) -> None:
         """See `edge.log.Log.retain_for`."""
         self._keeper.sinks = sinks
+
+    def renew(self, renewal: Renewal) -> None:
+        """Begin another stream before anything else is written."""
+        self._renewal = renewal
+        self._buffer.ring()
 
     def close(self) -> None:
         """Ask the thread to write what waits and to end; it tries once more where it fails."""
@@ -100,9 +75,14 @@ class Writer:
     def run(self) -> None:
         """Write until closed."""
         try:
+            self._listener.recalled_in_thread(recall(self._store.path))
             while self._turn():
                 pass
         finally:
+            if self._check is not None:
+                self._check.stop()
+            if self._store.is_open and self._marker.is_stale(self._store):
+                self._leave_mark()
             self._store.close()
             self._store.release()
             if not self._closing.is_set():  # our own mistake, which the thread's traceback tells
@@ -112,8 +92,11 @@ class Writer:
         """One attempt at whatever is next; False when there is nothing left to do, ever."""
         closing = self._closing.is_set()  # asked first: what is put in before closing is still taken out
         try:
+            self._heed_check()
             if not self._store.is_open:
                 self._open()
+            if self._renewal is not None:
+                self._renew(self._renewal)
             if self._prepared is None and not self._next(closing=closing):
                 return not closing
             self._commit()
@@ -123,13 +106,32 @@ class Writer:
             return (is_damage(error) and self._set_aside(error)) or self._after_failure(error)
         return True
 
+    def _renew(self, renewal: Renewal) -> None:
+        before = self._store.epoch
+        after = self._store.head[0] if renewal.after is None else renewal.after
+        if renewal.epoch == before:  # else somebody was quicker
+            self._store.renew(after)
+            self._tell_renewed(renewal.reason, before)
+        self._renewal = None
+        self._listener.opened_in_thread(self._store)
+
+    def _tell_renewed(self, reason: str, before: str) -> None:
+        self._leave_mark()
+        details: dict[str, Json] = {"message": f"the log went back in time: {reason}", "epoch_before": before}
+        LOG.warning("the log went back in time: %s; it goes on as another stream", reason)
+        self._tell("restored", details)
+
     def _open(self) -> None:
         self.facts.busy_since_ns = self._clock.now_ns()
-        self._store.open(check=self._check)
-        self._check = False
+        self._store.open()
         self._keeper.opened()
         self.facts.busy_since_ns = None
+        if self._store.went_back is not None:
+            self._tell_renewed(self._store.went_back, self._store.epochs.former[-1][1])
         self._listener.opened_in_thread(self._store)
+        if not self._checked:
+            self._checked = True
+            self._check = Check(self._store.path, self._found_damage)
         if self._prepared is not None:
             self._resume(self._prepared)
         if self._prepared is None:
@@ -138,6 +140,8 @@ class Writer:
     def _resume(self, prepared: Prepared) -> None:
         """After reopening: did the commit that failed reach the medium after all?"""
         if prepared.rows and self._store.head == prepared.after:
+            if not self._store.is_durable():
+                raise OSError("what was written cannot be flushed yet")
             self._done(prepared)
         elif self._store.head != prepared.before:  # another file: it has its own numbers and chain
             self._prepared = self._store.prepare(prepared.work)
@@ -150,7 +154,7 @@ class Writer:
                 return False
             if self._keep():
                 return self._prepared is not None
-            lazy = self._buffer.cursors_wait
+            lazy = self._buffer.cursors_wait or self._marker.waits(self._store)
             rung = self._buffer.wait(self._options.lazy_s if lazy else TICK_S)
             work = self._buffer.take(cursors_due=lazy and not rung)
             if work is None:
@@ -167,7 +171,7 @@ class Writer:
         self.facts.busy_since_ns = None
         self._done(prepared)
         if took_ns > SLOW_NS and self._failing_since_ns is None:
-            self._tell("slow", f"a commit took {took_ns / NS_PER_S:.1f} s", took_ns)
+            self._tell("slow", {"message": f"a commit took {took_ns / NS_PER_S:.1f} s", "lasted_s": _seconds(took_ns)})
         self._recovered()
 
     def _done(self, prepared: Prepared) -> None:
@@ -178,6 +182,8 @@ class Writer:
 
     def _keep(self) -> bool:
         """Let the keeper do a piece of work; True when there may be more."""
+        if self._marker.is_due(self._store, self._clock.now_ns()):
+            self._leave_mark()
         found = self._keeper.work()
         self.facts.bytes, self.facts.oldest = self._keeper.bytes, self._keeper.oldest
         if isinstance(found, Prepared):
@@ -192,6 +198,10 @@ class Writer:
         self.facts.busy_since_ns = None
         if self._failing_since_ns is None:
             self._failing_since_ns = self._clock.now_ns()
+            LOG.error("the log at %s cannot be written: %s", self._store.path, self.facts.error)
+        self._listener.failing_in_thread(error)
+        if isinstance(error, LogMovedError):
+            self._store.leave()
         self._store.close()
         if self._closing.is_set():
             return False
@@ -201,11 +211,11 @@ class Writer:
 
     def _set_aside(self, error: Exception) -> bool:
         """Get a damaged file out of the way; False when it may be well after all, or waiting is wiser."""
-        self._check = True
         if not isinstance(error, LogDamagedError) and not self._suspected:
-            self._suspected = True  # a statement said so; the check at opening decides
+            self._suspected = True  # a statement said so: it is tried once more, on a new connection
+            self._checked = False
             return False
-        self._suspected = False
+        self._suspected, self._damage = False, None
         try:
             aside = self._store.set_aside(keep=not self._fresh)
         except OSError:
@@ -214,8 +224,21 @@ class Writer:
             return False
         self._fresh = True
         self.facts.set_aside = str(aside)
-        self._tell("damaged", f"the database was damaged ({error}) and was moved to {aside}", 0)
+        LOG.error("the log was damaged (%s); it was moved to %s, and a new one is begun", error, aside)
+        self._tell("damaged", {"message": f"the database was damaged ({error}) and was moved to {aside}"})
         return True
+
+    def _heed_check(self) -> None:
+        if self._damage is not None:
+            raise LogDamagedError(self._damage)
+
+    def _found_damage(self, what: str) -> None:
+        """From the check's thread."""
+        self._damage = what
+        self._buffer.ring()
+
+    def _leave_mark(self) -> None:
+        self._marker.leave(self._store, self._clock.now_ns())
 
     def _recovered(self) -> None:
         if self._failing_since_ns is None:
@@ -223,10 +246,11 @@ class Writer:
         lasted_ns = self._clock.now_ns() - self._failing_since_ns
         self._failing_since_ns = None
         self._retry_s = self._options.retry_first_s
-        self._tell("write_failed", self.facts.error or "", lasted_ns)
+        LOG.warning("the log is written again, after %.1f s", lasted_ns / NS_PER_S)
+        self._tell("write_failed", {"message": self.facts.error or "", "lasted_s": _seconds(lasted_ns)})
         self.facts.error = None
 
-    def _tell(self, code: str, what: str, lasted_ns: int) -> None:
+    def _tell(self, code: str, details: Mapping[str, Json]) -> None:
         """Record what happened to the storage, after what waits already."""
         event = Event(
             "controller.storage",
@@ -234,6 +258,10 @@ class Writer:
             self._store.controller,
             code=code,
             success=False,
-            details={"message": what, "lasted_s": round(lasted_ns / NS_PER_S, 3)},
+            details=details,
         )
         self._buffer.append([event], {})
+
+
+def _seconds(ns: int) -> float:
+    return round(ns / NS_PER_S, 3)

@@ -106,6 +106,8 @@ class Journal(Protocol):
     ) -> Awaitable[Admission]:
         """Remember a command id, which belongs to this `content`; the answer comes when it is on the disk.
 
+        `digest` tells the command from others that carry the same id (`Admission.other`); empty: nobody asks.
+
         With `expires_us` (microseconds since 1970 UTC) it may be forgotten some time after; what
         expired as early is then never first again. Without, it is remembered for ever. With
         `only_look` nothing is remembered.

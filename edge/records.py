@@ -81,3 +81,5 @@ class Record:
     time_us: int
     recorded_us: int
     clock: ClockQuality
+    epoch: str = ""
+    """Of the stream that the record belongs to; empty: of whatever stream the log has now."""

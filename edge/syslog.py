@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from edge.catalogue import EventClass, Severity, kind_of, message
 from edge.messages import ClockQuality
 from edge.printable import masked
-from edge.wire import rfc3339
+from edge.wire import record_id, rfc3339
 
 if TYPE_CHECKING:
     from edge.catalogue import EventType
@@ -57,7 +57,7 @@ def _data(record: Record, identity: Identity) -> str:
     event = record.event
     actor = event.actor
     values: dict[str, str | None] = {
-        "id": f"{identity.epoch}-{record.sequence}",
+        "id": record_id(record, identity),
         "sequence": str(record.sequence),
         "type": event.type,
         "site": identity.site,

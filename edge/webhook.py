@@ -26,7 +26,7 @@ from edge.delivery_errors import DeliveryError, RefusedError
 from edge.delivery_secrets import SecretError
 from edge.http_answer import Headers, headers_of, status_of
 from edge.local_time import local
-from edge.wire import encode
+from edge.wire import encode, record_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -167,7 +167,7 @@ class Webhook:
             body = encode(record, identity, replayed=self._host.is_late(record))
             text = f"{local(record.time_us, self._zone)}, {identity.controller} at {identity.site}"
             severity = CATALOGUE[record.event.type].severity
-            named = f"{identity.epoch}-{record.sequence}"
+            named = record_id(record, identity)
             await self._poster.post(Message(named, body, told(record.event), text, severity))
 
     async def close(self) -> None:

@@ -49,11 +49,11 @@ def _second(seconds: int) -> str:
 
 def cloudevent(record: Record, identity: Identity, *, replayed: bool) -> dict[str, Json]:
     """A record as the JSON object of the contract, section 3."""
-    event = record.event
+    event, identity = record.event, _told_as(record, identity)
     kind = kind_of(event.type)
     return {
         "specversion": "1.0",
-        "id": f"{identity.epoch}-{record.sequence}",
+        "id": record_id(record, identity),
         "source": f"/doorward/{identity.site}/{identity.controller}",
         "type": event.type,
         "subject": "controller" if event.door is None else f"doors/{event.door}",
@@ -103,13 +103,14 @@ def encode_cut(record: Record, identity: Identity, *, replayed: bool, most: int)
 
 def encode(record: Record, identity: Identity, *, replayed: bool) -> bytes:
     """The bytes of one message: exactly `to_bytes(cloudevent(...))`, in half the time, for there may be a backlog."""
+    identity = _told_as(record, identity)
     event, head, text = record.event, _head(identity), _text
     thing = event.object
     subject = "controller" if event.door is None else f"doors/{event.door}"
     details = _JSON.encode(dict(event.details)) if event.details else "{}"
     actor = "null" if event.actor is None else _JSON.encode(_actor(event))
     return (
-        f'{{"specversion":"1.0","id":{text(f"{identity.epoch}-{record.sequence}")},{head[0]},"type":{text(event.type)},'
+        f'{{"specversion":"1.0","id":{text(record_id(record, identity))},{head[0]},"type":{text(event.type)},'
         f'"subject":{text(subject)},"time":"{rfc3339(record.time_us)}","datacontenttype":"application/json",'
         f'"sequence":"{record.sequence:016d}","recordedtime":"{rfc3339(record.recorded_us)}",{head[1]},'
         f'"data":{{{_KINDS[event.type]},"success":{"true" if event.success else "false"},"code":{text(event.code)},'
@@ -119,6 +120,18 @@ def encode(record: Record, identity: Identity, *, replayed: bool) -> bytes:
         f'"uptime_ns":{event.at_ns},"replayed":{"true" if replayed else "false"},'
         f'"prev":{text(record.prev)},"hash":{text(record.hash)},"details":{details}}}}}'
     ).encode()
+
+
+def record_id(record: Record, identity: Identity) -> str:
+    """What names a record for ever, together with its source."""
+    return f"{record.epoch or identity.epoch}-{record.sequence}"
+
+
+def _told_as(record: Record, identity: Identity) -> Identity:
+    """A record keeps the epoch of its stream when the log has begun another one."""
+    if record.epoch in {"", identity.epoch}:
+        return identity
+    return replace(identity, epoch=record.epoch)
 
 
 def _text(value: str | None) -> str:

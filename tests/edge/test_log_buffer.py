@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.log_buffer import MAX_CONTROL, Buffer, Call, Gap, Note, Work, is_alarm
+from edge.log_buffer import MAX_CONTROL, Buffer, Call, Cursor, Gap, Note, Work, is_alarm
 from edge.log_times import Offset
 from edge.messages import ClockQuality
 from tests.support.logs import forced, opened
@@ -85,14 +85,14 @@ def test_what_is_no_event_is_bounded_too():
 
 def test_cursors_wait_for_company():
     buffer = Buffer()
-    buffer.cursor("mqtt", 1)
-    buffer.cursor("mqtt", 2)
+    buffer.cursor("mqtt", "e1", 1)
+    buffer.cursor("mqtt", "e1", 2)
     assert buffer.take(cursors_due=False) is None
     assert buffer.cursors_wait
     buffer.append([opened()], {})
     work = buffer.take(cursors_due=False)
     assert work is not None
-    assert work.cursors == {"mqtt": 2}
+    assert work.cursors == {"mqtt": Cursor("e1", 2)}
     assert not buffer.cursors_wait
 
 

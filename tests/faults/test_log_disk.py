@@ -221,7 +221,8 @@ def test_a_damaged_database_is_set_aside_and_lockdowns_survive_if_they_can(tmp_p
     path.write_bytes(damaged)
     asyncio.run(reopen(stream))
     (aside,) = tmp_path.glob("log.db.damaged-*Z")
-    assert aside.read_bytes() == damaged
+    kept = aside.read_bytes()
+    assert kept[100:] == damaged[100:], "nothing but SQLite's own header may differ, which counts openings"
 
 
 def test_damage_met_while_running_starts_a_new_stream_and_keeps_what_waits(tmp_path: Path):
@@ -255,7 +256,7 @@ def test_a_disk_that_spoils_every_file_is_not_filled_with_them(tmp_path: Path):
 
     def broken(_number: int, sql: str) -> bool:
         nonlocal tries
-        if sql.startswith("PRAGMA quick_check") and tries < 6:
+        if sql.startswith("PRAGMA page_size") and tries < 6:
             tries += 1
             error = sqlite3.DatabaseError("file is not a database")
             error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
