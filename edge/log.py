@@ -197,7 +197,8 @@ class Log:
         self._may_ask()
         await self._open.wait()
         before = self._epoch
-        self._writer.renew(Renewal(before, reason, self._began_at if after is None else after))
+        after = self._began_at if after is None else after
+        self._writer.renew(Renewal(before, reason, after, dict(self._cursors)))
         while self._epoch == before:
             self._renewed.clear()
             await self._renewed.wait()

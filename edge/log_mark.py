@@ -88,8 +88,7 @@ class Marker:
 
     def is_stale(self, store: Store) -> bool:
         """The mark is not what it would be now."""
-        left = self._left
-        return left is None or (left.epoch, left.sequence) != (store.epoch, store.head[0]) or self.waits(store)
+        return self._left != store.marked()
 
     def waits(self, store: Store) -> bool:
         """A mode has changed since."""

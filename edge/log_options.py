@@ -13,7 +13,7 @@ from edge.log_schema import connect
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from edge.log_memory import Memory
@@ -76,5 +76,7 @@ class Renewal:
     epoch: str
     """Of the stream that cannot go on."""
     reason: str
-    after: int | None
-    """The last record that is told in the old stream; None: the newest."""
+    after: int
+    """The last record that is told in the old stream."""
+    cursors: Mapping[str, int]
+    """How far each sink has acknowledged in it."""

@@ -55,7 +55,6 @@ class Keeper:
     def opened(self) -> None:
         """The file was opened (again): look at everything anew."""
         self._measured_at: int | None = None
-        self._inode: int | None = None
         self._plain_from = 0
         self.bytes = self.used = 0
         self.oldest = 0
@@ -110,9 +109,7 @@ class Keeper:
             inode = os.stat(self._store.path).st_ino  # noqa: PTH116 -- the quick one
         except FileNotFoundError as error:
             raise LogMovedError(f"{self._store.path} is gone") from error
-        if self._inode is None:
-            self._inode = inode
-        elif self._inode != inode:
+        if self._store.inode != inode:
             raise LogMovedError(f"{self._store.path} was replaced by another file")
         (pages,), (free,), (size,) = (
             db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "freelist_count", "page_size")

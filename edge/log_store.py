@@ -30,7 +30,7 @@ from edge.log_prepared import Prepared, events_of
 from edge.log_times import Offset, Timeline, load_timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from edge.clock import Clock
@@ -47,6 +47,8 @@ class Store:
         self.path, self.controller, self.clock, self._connect = path, controller, clock, connect
         self._lock = WriterLock(path)
         self._db: sqlite3.Connection | None = None
+        self.inode = 0
+        """Of the file that is open: another one at its place is not it."""
         self._boot = 0
         self._mode_numbers: dict[str, int] = {}
         self._salvage: Salvage | None = None
@@ -95,6 +97,7 @@ class Store:
             if self._salvage is not None:
                 self._salvage.put_back(db)
             self._load(db)
+            self.inode = self.path.stat().st_ino
         except sqlite3.DatabaseError as error:
             db.close()
             if is_damage(error):
@@ -172,17 +175,17 @@ class Store:
         sequence, digest = self.head
         return Mark(self.epoch, sequence, digest.hex(), dict(self.cursors), dict(self.modes))
 
-    def renew(self, after: int) -> None:
+    def renew(self, after: int, cursors: Mapping[str, int]) -> None:
         """Begin another stream behind this record; cursors go no further than that."""
         after = min(after, self.head[0])
-        cursors = {sink: min(sequence, after) for sink, sequence in self.cursors.items()}
+        cursors = {sink: min(sequence, after) for sink, sequence in {**self.cursors, **cursors}.items()}
 
         def write(db: sqlite3.Connection) -> None:
             renew(db, after)
             db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursors.items())
 
         self.transaction(write)
-        self.epochs, self.cursors = load_epochs(self.db), cursors
+        self.epochs, self.cursors = load_epochs(self.db), dict(cursors)
 
     def is_durable(self) -> bool:
         """Fold everything into the file and flush it: what a failed commit left in a cache only is written again."""

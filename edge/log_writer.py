@@ -108,9 +108,8 @@ class Writer:
 
     def _renew(self, renewal: Renewal) -> None:
         before = self._store.epoch
-        after = self._store.head[0] if renewal.after is None else renewal.after
         if renewal.epoch == before:  # else somebody was quicker
-            self._store.renew(after)
+            self._store.renew(renewal.after, renewal.cursors)
             self._tell_renewed(renewal.reason, before)
         self._renewal = None
         self._listener.opened_in_thread(self._store)
