@@ -25,11 +25,12 @@ from edge.log import Log, LogOptions
 from edge.messages import NS_PER_S, SYSTEM, Actor, Back, CardRead, ClockQuality, Event, KeysPressed, Lost, Subject
 from edge.notify import Notifier
 from edge.outlets import Outlets
-from edge.page_rights import MEMORY, PageRights
+from edge.page_rights import PageRights
 from edge.people import People
 from edge.printable import spelt
 from edge.reloading import Reloading
-from edge.runner import SITE, Runner, memory_of
+from edge.remembering import LOCKS, Remembering
+from edge.runner import Runner
 from edge.service import Service, Simulator
 from edge.status import Calendar, all_doors, controller_facts, door_facts, driver_facts
 from edge.sync import Upstream
@@ -52,16 +53,12 @@ if TYPE_CHECKING:
     from edge.settings import Settings
 
 LOG: Final = logging.getLogger("doord")
-MEMORY_WITHIN_S: Final = 5.0
-"""How long the doors' modes are waited for; a disk that takes longer gives them back when it can."""
 FAREWELL_S: Final = 1.0
 """How long a stop waits for the upstream to take the last records."""
 STEP_TO_RECORD_US: Final = 2_000_000
 """R19: a smaller step of the calendar is not worth a record."""
 LATE_NS: Final = 10 * NS_PER_S
 """A record that leaves later than this after it happened is called replayed."""
-LOCKS: Final = f"{SITE}.locks"
-"""Where the log keeps what the configuration said of the doors; no door has a dot in its id."""
 WRITER_PATIENCE_NS: Final = 300 * NS_PER_S
 """A disk that keeps the writer longer than this in one call is a reason to start again."""
 
@@ -160,6 +157,7 @@ class Daemon:
         """Guard until `stop` is set. Raises OSError when the socket or the log belong to another doord."""
         self._record("controller.start", details={"version": __version__, "config": spelt(self.settings.file.name)})
         self.log.on_commit(self._committed)
+        self.runner.waits_for_memory = True
         for shell in (self.runner, self.lifts):
             shell.listeners.append(lambda _what: self.watchers.changed())
             shell.start()
@@ -168,8 +166,10 @@ class Daemon:
         control = Control(self.settings.control.socket, Service(self, self.outlets.ops))
         try:
             self.log.start()
-            await self._remember()
-            self._spawn(self._take_up(), "people")
+            remembering = Remembering(self)
+            self._spawn(remembering.doors(), "people")
+            self._spawn(remembering.rest(), "memory")
+            await remembering.soon()
             self._spawn(self.outlets.index(), "index")
             self._spawn(self.outlets.reports(), "reports")
             self._spawn(self.outlets.measure(), "metrics")
@@ -186,47 +186,6 @@ class Daemon:
             await stop.wait()
         finally:
             await self._farewell(control)
-
-    async def _remember(self) -> None:
-        """R14: take up the modes from before; without a log in time, go on and take them up later."""
-        opened = asyncio.ensure_future(self.log.opened())
-        done, _ = await asyncio.wait({opened}, timeout=MEMORY_WITHIN_S)
-        if done:
-            self._restore()
-        else:
-            health = self.log.health()
-            LOG.error(
-                "the log at %s does not open (%s); guarding without it", health.path, health.error or health.writer
-            )
-            self._spawn(self._restore_late(opened), "memory")
-
-    async def _take_up(self) -> None:
-        await self.people.start()
-        self.outlets.settled()
-
-    async def _restore_late(self, opened: asyncio.Future[None]) -> None:
-        await opened
-        self._restore()
-
-    def _restore(self) -> None:
-        memories = self.log.modes()
-        self.runner.restore(memories)
-        self.people.restore(memories)
-        self.rights.restore(memories.get(MEMORY, "{}"))
-        self.outlets.start(memories)
-        if aside := self.log.health().set_aside:
-            LOG.error("the log was damaged; it was moved to %s, and a new one was begun", aside)
-        who = self.settings.controller
-        self.audit(_locks(memories.get(LOCKS, "{}")), self._file())
-        before = memory_of(memories.get(SITE, "{}"))
-        now: dict[str, Json] = {"version": __version__, "site": who.site, "id": who.id}
-        if before == now:
-            return
-        modes = {SITE: json.dumps(now)}
-        if before.get("version") in {None, __version__}:
-            self.log.append([], modes)
-        else:
-            self._record("gateway.update", details={"from": before["version"], "to": __version__}, modes=modes)
 
     async def _farewell(self, control: Control) -> None:
         """R15: locks to rest first, then the last words, then the disk."""
@@ -481,9 +440,3 @@ class Daemon:
     def _file(self) -> Actor:
         """Who brings what nobody brought in person."""
         return Actor("system", "file", self.settings.file.name)
-
-
-def _locks(text: str) -> Locks | None:
-    """What is remembered of the doors' configuration, None when nobody knows."""
-    found = memory_of(text)
-    return {door: facts for door, facts in found.items() if isinstance(facts, dict)} or None

@@ -72,6 +72,7 @@ STIRRING: Final = frozenset({"contact", "rex", "release"})
 """Inputs whose first edge may matter before they have settled."""
 URGENT: Final = {"rex": frozenset({True, False}), "release": frozenset({True})}
 """Levels of inputs that count even while the input is restless: whoever wants out is heard."""
+RELEASING: Final = frozenset({CommandName.UNLOCK, CommandName.HOLD_UNLOCKED})
 SITE: Final = "controller"
 """Points of the controller itself, such as one release input for every door, carry this in front."""
 
@@ -171,6 +172,8 @@ class Runner:
         self._inbox: deque[Signal] = deque()
         self._depth = 0
         self._stopped = False
+        self.waits_for_memory = False
+        """Until `restore` no command releases a door: it may have been locked down (R14). Exit requests do."""
         self._mistaken: set[tuple[str, str]] = set()  # bounded: by the doors and the kinds of exceptions
         self._lost: dict[str, str] = {}
         self._levels: dict[str, tuple[bool, int]] = {}
@@ -227,6 +230,7 @@ class Runner:
 
     def restore(self, memories: Mapping[str, str]) -> None:
         """Give the doors back what the log remembers (R14)."""
+        self.waits_for_memory = False
         for key, cell in self._cells.items():
             memory = memory_of(memories.get(key, "{}"))
             hold = _Hold.of(memory)
@@ -290,10 +294,20 @@ class Runner:
                 outcomes[key] = Outcome(False, "stopping", "the daemon is stopping: its locks rest")
                 continue
             item = Command(command_id, name, actor, self._now_ns(), for_s, shown, details)
-            events = self._step(self._cells[key], item)
+            too_early = self.waits_for_memory and name in RELEASING
+            events = [self._too_early(key, item)] if too_early else self._step(self._cells[key], item)
             refused = next((event for event in reversed(events) if not event.success), None)
             outcomes[key] = Outcome(done=True) if refused is None else Outcome(False, refused.code, message(refused))
         return outcomes
+
+    def _too_early(self, door: str, item: Command) -> Event:
+        """Nobody knows yet whether it is locked down."""
+        subject, cause = self._cells[door].door.subject, "user" if item.actor.kind == "user" else "operator"
+        refused = Event(
+            "lock.unlock", item.at_ns, subject, item.actor, cause, success=False, code="starting", door=door
+        )
+        self._journal.append([refused])
+        return refused
 
     def take(self, signal: Signal) -> None:
         """Take in what a driver saw; what comes while a door is stepped waits until that step is done."""

@@ -200,7 +200,7 @@ class Upstream:
             self._pump()
 
     async def _run(self) -> None:
-        await self._log.opened()
+        await self._log.settled()
         self._states.remember(self._log.modes().get(SAID, "[]"))
         attempt = 0
         while True:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge.daemon import MEMORY_WITHIN_S
 from edge.log import LogOptions
 from edge.log_schema import connect
+from edge.remembering import MEMORY_WITHIN_S
 from tests.support import virtual
 from tests.support.doord import ROOT, Doord
 from tests.support.house import House, live, write_config
@@ -41,7 +41,9 @@ class Manager:
         return lambda *_words: None
 
 
-def test_a_log_that_opens_late_gives_its_memory_back_and_the_daemon_stays_well(tmp_path: Path) -> None:
+def test_a_log_that_opens_late_gives_its_memory_back_and_the_daemon_stays_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = write_config(tmp_path, doors=("front", "back"))
 
     async def before(house: House) -> None:
@@ -49,6 +51,7 @@ def test_a_log_that_opens_late_gives_its_memory_back_and_the_daemon_stays_well(t
         await house.ask("lock_down", "back")
 
     live(config, before)
+    monkeypatch.setattr("edge.log_writer.recall", lambda _path: None)  # nor can it be read
     missing = True
 
     def late(path: Path) -> sqlite3.Connection:
@@ -60,7 +63,7 @@ def test_a_log_that_opens_late_gives_its_memory_back_and_the_daemon_stays_well(t
         nonlocal missing
         house = House(loop, config, LogOptions(connect=late))
         loop.waits_for = []
-        house.daemon._notifier = manager = Manager()  # type: ignore[assignment]
+        house.daemon.notifier = manager = Manager()  # type: ignore[assignment]
         stop = asyncio.Event()
         task = asyncio.ensure_future(house.daemon.run(stop))
         await asyncio.sleep(MEMORY_WITHIN_S + 1)
@@ -96,7 +99,7 @@ def test_a_mistake_in_what_doors_do_without_is_no_reason_to_start_again(
 ) -> None:
     async def run(loop: virtual.VirtualLoop) -> None:
         house = House(loop, write_config(tmp_path))
-        house.daemon._notifier = manager = Manager()  # type: ignore[assignment]
+        house.daemon.notifier = manager = Manager()  # type: ignore[assignment]
         part, name = where.split(".")
 
         async def mistaken(*_given: object) -> None:
