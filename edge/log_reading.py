@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from edge.log_schema import Frozen
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -56,10 +58,13 @@ class Reading:
         if self._reader is None:
             self._reader = (state, LogReader(self._path, live=state[1]))
         try:
-            return what(self._reader[1])
+            found = what(self._reader[1])
         except sqlite3.Error:
             self._close()
             raise
+        if not state[1] or isinstance(self._reader[1].db, Frozen):  # or the writer would find the WAL's index read-only
+            self._close()
+        return found
 
     def _close(self) -> None:
         if self._reader is not None:

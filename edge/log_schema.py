@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import sqlite3
 from contextlib import contextmanager
@@ -69,6 +70,8 @@ SELECT_RECORD: Final = (
     " r.hash FROM record r JOIN boot b ON b.id = r.boot"
 )
 
+NO_ROOM_BYTES: Final = 2**16
+"""With less than this on a file system the index of a WAL cannot be made there."""
 _TABLES: Final = (
     "CREATE TABLE log(epoch TEXT NOT NULL, forgotten_us INTEGER NOT NULL) STRICT",
     "CREATE TABLE boot(id INTEGER PRIMARY KEY, boot TEXT NOT NULL, first_seq INTEGER NOT NULL) STRICT",
@@ -120,19 +123,44 @@ def connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
 
 
+class Frozen(sqlite3.Connection):
+    """A connection that sees the file as it was when it was opened, for there is nobody who writes it."""
+
+
 def connect_read_only(path: Path, *, live: bool = False) -> sqlite3.Connection:
-    """Open a live, a dead or a copied log without changing a byte of it.
+    """Open a live, a dead or a copied log without changing a byte of it. Raises sqlite3.Error.
 
     Without a `-wal` file nobody writes it: then it is opened as immutable, which needs no
     permission to write beside it (https://www.sqlite.org/uri.html#uriimmutable) but would never
-    see a later change; `live` says that there will be some.
+    see a later change; `live` says that there will be some. On a file system that takes nothing any
+    more the index of the WAL is made in memory (https://www.sqlite.org/wal.html#noshm).
     """
-    live = live or path.with_name(path.name + "-wal").exists()
-    uri = f"{path.absolute().as_uri()}?mode=ro{'' if live else '&immutable=1'}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    if not live and not path.with_name(path.name + "-wal").exists():
+        return _reading(path, "&immutable=1", Frozen)
+    connection = _reading(path, "", sqlite3.Connection)
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        if not _takes_nothing(path.parent):
+            raise
+        connection = _reading(path, "&vfs=unix-none", Frozen)
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    return connection
+
+
+def _reading(path: Path, how: str, kind: type[sqlite3.Connection]) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=ro{how}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, factory=kind)
     connection.execute("PRAGMA query_only=ON")
     connection.execute("PRAGMA busy_timeout=5000")
     return connection
+
+
+def _takes_nothing(folder: Path) -> bool:
+    """Nobody can write there, so nobody does."""
+    found = os.statvfs(folder)
+    return bool(found.f_flag & os.ST_RDONLY) or found.f_bavail * found.f_frsize < NO_ROOM_BYTES
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from edge.order_shape import RefusedError, judge_lasting, left_s
 from edge.runner import SITE
 from edge.search_words import UnknownGroupError
 from edge.searches import Asked
+from edge.stored import with_disk
 from edge.tally import Tally
 
 if TYPE_CHECKING:
@@ -259,6 +260,7 @@ class Service:
         self._allow("command", ask.command, actor, len(wanted))
         command_id = f"local-{secrets.token_hex(8)}"
         outcomes = self._host.runner.command(ask.command, wanted, command_id=command_id, actor=actor, for_s=for_s)
+        outcomes = await with_disk(outcomes, self._host.log)
         return {"outcomes": {door: asdict(outcome) for door, outcome in outcomes.items()}}
 
     def _lasting(self, ask: _Command) -> float | None:

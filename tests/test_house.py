@@ -108,6 +108,7 @@ ALLOWED = {
     "edge.metrics": "edge.messages edge.catalogue",
     "edge.metrics_file": "",
     "edge.home_assistant": "edge.messages edge.catalogue edge.door_table edge.wire",
+    "edge.stored": "edge.log edge.runner",
     "edge.remembering": "edge edge.changes edge.clock edge.log edge.messages edge.outlets edge.page_rights edge.people "
     "edge.runner",
     "edge.outlets": "edge.messages edge.aside edge.cameras edge.control edge.directory edge.delivery* "
@@ -191,7 +192,7 @@ ALLOWED = {
     "edge.export_desk": "edge.messages edge.control edge.search*",
     "edge.service": "edge.allowances edge.tally "
     "edge.messages edge.control edge.export_desk edge.log edge.log_query edge.order_shape edge.runner "
-    "edge.directory edge.schedule edge.search*",
+    "edge.directory edge.schedule edge.search* edge.stored",
     "edge.status": "edge edge.messages",
     "edge.watchers": "",
     "edge.page_rights": "edge.control_peers edge.messages",

@@ -12,6 +12,8 @@ from edge.cli.times import duration_s, parse_coming
 if TYPE_CHECKING:
     import argparse
 
+NOT_STORED: Final = "not_stored"
+"""It was done, and the log could not take it: a restart would forget it."""
 DONE: Final = {
     "unlock": "unlocked",
     "lock": "locked",
@@ -24,7 +26,7 @@ DONE: Final = {
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Ask doors for something. 1 when one of them refused."""
+    """Ask doors for something. 1 when one of them refused, or when it was done and could not be stored."""
     if bool(arguments.door) == getattr(arguments, "all", False):
         raise ValueError("name one door, or say --all")
     body: dict[str, Any] = {"command": arguments.op}
@@ -41,8 +43,9 @@ def command(arguments: argparse.Namespace) -> int:
         say_json(outcomes)
     else:
         for door, outcome in outcomes.items():
-            say(f"{door}: {DONE[arguments.op] + _how_long(body) if outcome['done'] else outcome['message']}")
-    return 0 if all(outcome["done"] for outcome in outcomes.values()) else 1
+            said = DONE[arguments.op] + _how_long(body) if outcome["done"] else outcome["message"]
+            say(f"{door}: {said}" + (f"; {outcome['message']}" if outcome["code"] == NOT_STORED else ""))
+    return 0 if all(outcome["done"] and outcome["code"] != NOT_STORED for outcome in outcomes.values()) else 1
 
 
 def _how_long(body: dict[str, Any]) -> str:

@@ -58,10 +58,13 @@ def test_a_disk_that_stalls_for_20_s_delays_no_unlock_no_relock_and_loses_nothin
         house.disk_is_not_waited_for()
         disk.moving.clear()
         began_s = house.loop.time()
-        assert (await house.ask("unlock"))["done"]
+        asked = asyncio.ensure_future(house.ask("unlock"))
+        await asyncio.sleep(0.01)
         assert house.door()["lock"] == "unlocked", "at once"
         disk.stuck.wait()  # virtual time is so fast that it would be over before the writer's thread ran
         await asyncio.sleep(4.9)
+        answer = await asked
+        assert (answer["done"], answer["code"]) == (True, "not_stored"), "and it is said that the disk has not got it"
         assert house.door()["lock"] == "unlocked"
         await asyncio.sleep(0.2)
         assert house.door()["lock"] == "locked", "in time"

@@ -32,10 +32,15 @@ class Doord:
         self.output = config.with_name("doord.out")
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> Self:
+    def spawn(self) -> None:
+        """Execute it, and wait for nothing."""
         command = [sys.executable, *self.words, "--config", str(self.config)]
         with self.output.open("ab") as out:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, env=self.environment)
+
+    def start(self) -> Self:
+        self.spawn()
+        assert self.process is not None
         end_s = time.monotonic() + STARTS_WITHIN_S
         while True:
             try:
