@@ -78,12 +78,22 @@ class House:
         self._append = self.daemon.log.append
         self.daemon.log.append = self._count  # type: ignore[method-assign]
         self.daemon.log.on_commit(self._commit)
-        loop.waits_for = [lambda: not self._opened or self._appended > self._delivered]
+        self._waiting = 0
+        self._durable = self.daemon.log.durable
+        self.daemon.log.durable = self._until_durable  # type: ignore[method-assign]
+        loop.waits_for = [lambda: not self._opened or self._appended > self._delivered or self._waiting > 0]
         self._service = Service(self.daemon, self.daemon.outlets.ops)
 
     def disk_is_not_waited_for(self) -> None:
         """From now on virtual time goes on although the disk does not."""
         self.loop.waits_for = []
+
+    async def _until_durable(self) -> None:
+        self._waiting += 1
+        try:
+            await self._durable()
+        finally:
+            self._waiting -= 1
 
     def _count(self, events: Sequence[Event], modes: Any = None) -> None:
         self._appended += len(events)

@@ -76,6 +76,9 @@ class FakeJournal:
     async def opened(self) -> None:
         """Always open."""
 
+    async def settled(self) -> None:
+        """As above."""
+
     def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> None:
         self._listeners.append(listener)
 
