@@ -96,6 +96,17 @@ def untold(door: Door, events: list[Event]) -> tuple[Door, list[Event]]:
     return (door, events) if kept is None else (replace(door, untold=kept), [e for e in events if e is not kept])
 
 
+def ended(door: Door, now_ns: int) -> Door:
+    """End what releases the lock and is over, and nothing else: for a shell whose `step` fails."""
+    if door.access is not None and door.access.until_ns <= now_ns:
+        door = replace(door, access=None)
+    if door.exit_held and (door.rex_level is None or door.rex_level.until_ns <= now_ns):
+        door = replace(door, exit_held=False)
+    if door.hold_until_ns is not None and door.hold_until_ns <= now_ns:
+        door = replace(door, operator=OperatorMode.NONE, hold_until_ns=None)
+    return door
+
+
 @dataclass(slots=True)
 class _Turn:
     """One call of `step` on its way: the door so far and the events so far."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 RETRY_S: Final = (0.25, 5.0)
 """The first and the longest pause before a lost driver is opened again; it doubles in between."""
+LET_GO_S: Final = 1.0
+"""How long a driver that is lost may take to end; one that takes longer is left alone and not heard any more."""
 STEADY_S: Final = 10.0
 """A driver that ran this long is tried again at once; one that flaps is not."""
 
@@ -124,16 +126,22 @@ class Keeper:
             self.reason, self.since_ns, self._reported = None, self._now_ns(), False
             LOG.warning("driver %s is back", self.driver.name)
             take(Back(self.driver.points, self.since_ns))
-        running = asyncio.ensure_future(self.driver.run(take))
+        failed = self._failed
+        running = asyncio.ensure_future(self.driver.run(lambda signal: None if failed.done() else take(signal)))
         try:
-            await asyncio.wait({running, self._failed}, return_when=asyncio.FIRST_COMPLETED)
-            if self._failed.done():
+            await asyncio.wait({running, failed}, return_when=asyncio.FIRST_COMPLETED)
+            if failed.done():
                 raise OSError(self.reason)
+            if running.cancelled():  # nobody else has asked it to end
+                raise OSError("the driver cancelled itself")
             running.result()
         finally:
-            self._failed.cancel()
+            failed.cancel()
             running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await asyncio.wait({running}, timeout=LET_GO_S)
+            if not running.done():
+                LOG.error("driver %s does not end", self.driver.name)
+            running.add_done_callback(_seen)
 
     def _broke(self, error: Exception) -> None:
         """A call failed: lost from now on, and `run`, now or as soon as it starts, says so."""
@@ -155,6 +163,12 @@ class Keeper:
             self._reported, self.since_ns = True, self._now_ns()
             LOG.error("driver %s is lost: %s", self.driver.name, reason)
             take(Lost(self.driver.points, reason, self.since_ns))
+
+
+def _seen(task: asyncio.Future[None]) -> None:
+    """Its fault has been said, or is nobody's any more."""
+    if not task.cancelled():
+        task.exception()
 
 
 def open_all(drivers: Mapping[str, DriverSettings], now_ns: Callable[[], int]) -> dict[str, Keeper]:

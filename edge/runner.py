@@ -495,6 +495,13 @@ class Runner:
         if due_ns is not None:
             cell.timer = asyncio.get_running_loop().call_later(max(0, due_ns - now_ns) / NS_PER_S, self._due, cell)
 
+    def _arm_again(self, cell: _Cell, now_ns: int) -> None:
+        try:
+            self._arm(cell, now_ns, AGAIN_NS)
+        except Exception:  # even the deadlines are mistaken: ask again all the same
+            LOG.exception("the deadlines of %s cannot be told", cell.door.id)
+            cell.timer = asyncio.get_running_loop().call_later(AGAIN_NS / NS_PER_S, self._due, cell)
+
     def _due(self, cell: _Cell) -> None:
         cell.timer = cell.due_ns = None
         self._step(cell, None)
@@ -533,10 +540,13 @@ class Runner:
         first = (subject.id, type(error).__name__) not in self._mistaken
         self._mistaken.add((subject.id, type(error).__name__))
         if cell is not None:
-            if cell.door.access is not None and cell.door.access.until_ns <= now_ns:  # whatever else goes wrong
-                cell.door = replace(cell.door, access=None)
+            cell.door = rules.ended(cell.door, now_ns)  # whatever else goes wrong, a lock is released for its time only
+            try:
                 self._drive(cell)
-            self._arm(cell, now_ns, AGAIN_NS)
+            except Exception:
+                LOG.exception("the wires of %s cannot be driven", cell.door.id)
+            finally:
+                self._arm_again(cell, now_ns)
         if first:
             with suppress(Exception):
                 self._journal.append([event])

@@ -42,6 +42,9 @@ class Doors(Protocol):
     def schedule(self, door: str, says: ScheduleSays, memory: str | None) -> None:
         """Let a door's schedule speak; `memory` is what is to outlive the daemon, if it is another."""
 
+    def mistake(self, error: Exception) -> None:
+        """Record a mistake of our own."""
+
 
 class Calendar(Protocol):
     """`edge.clock.Clock` as it is needed here."""
@@ -134,7 +137,10 @@ class Timetable:
         moment = self.moment()
         for door in self._doors.doors:
             before = self._progress.get(door, Progress())
-            self._look_at(door, before, before, moment)
+            try:
+                self._look_at(door, before, before, moment)
+            except Exception as error:  # noqa: BLE001 -- our own mistake: the other doors keep to their schedules
+                self._doors.mistake(error)
         self._arm(moment)
 
     def stop(self) -> None:
@@ -162,7 +168,11 @@ class Timetable:
     def _arm(self, moment: Moment) -> None:
         self.stop()
         found = {one.id: one for one in map(self.schedule_of, self._doors.doors) if one is not None}
-        changes = [next_change(one, moment.at) for one in found.values()]
+        try:
+            changes = [next_change(one, moment.at) for one in found.values()]
+        except Exception as error:  # noqa: BLE001 -- our own mistake: ask again when we would at the latest
+            self._doors.mistake(error)
+            changes = [moment.at + timedelta(seconds=LONGEST_NAP_S)]
         due = min((at for at in changes if at is not None), default=None)
         if due is not None:
             nap_s = min(max((due - moment.at).total_seconds(), SHORTEST_NAP_S), LONGEST_NAP_S)

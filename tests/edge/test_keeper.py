@@ -159,3 +159,45 @@ def test_a_driver_that_cannot_be_made_costs_its_own_points_only() -> None:
     assert isinstance(lost, Lost)
     assert lost.points == POINTS
     assert "no module named gpiod" in lost.reason
+
+
+class Clinging(Moody):
+    """Does not end when it is asked to, and goes on reporting."""
+
+    def __init__(self) -> None:
+        super().__init__(apply=[OSError("gone")])
+        self.runs = self.asked = 0
+
+    async def run(self, emit: Emit) -> None:
+        self.runs += 1
+        while True:
+            try:
+                await asyncio.sleep(5.0)
+            except asyncio.CancelledError:
+                self.asked += 1
+                if self.asked > 1:
+                    raise
+            emit(Lost(POINTS, "from the past", self.runs))
+
+
+def test_a_driver_that_does_not_end_is_lost_all_the_same_and_heard_no_more() -> None:
+    driver = Clinging()
+
+    def script(keeper: Keeper) -> None:
+        asyncio.get_running_loop().call_later(1.0, keeper.apply, {"front.lock": True})
+
+    signals = kept(driver, script, for_s=4.0)
+    assert [type(one) for one in signals] == [Lost, Back]
+    assert driver.runs == 2
+
+
+def test_a_driver_that_cancels_itself_is_lost_and_tried_again() -> None:
+    class Cancelling(Moody):
+        async def run(self, emit: Emit) -> None:
+            if self.does["run"]:
+                self.does["run"].pop()
+                raise asyncio.CancelledError
+            await super().run(emit)
+
+    signals = kept(Cancelling(run=[None]), lambda _keeper: None)
+    assert [one.reason if isinstance(one, Lost) else "" for one in signals] == ["the driver cancelled itself", ""]

@@ -344,6 +344,27 @@ def test_an_exit_button_that_storms_is_heard_and_fills_no_log() -> None:
     play(script)
 
 
+def test_whatever_goes_wrong_a_lock_is_released_for_its_time_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(*_given: Any) -> None:
+        raise KeyError("none such")
+
+    async def script(bench: Bench) -> None:
+        bench.ask("hold_unlocked", "front", for_s=5.0)
+        bench.ask("unlock", "back", for_s=5.0)
+        monkeypatch.setattr(rules, "step", mistaken)
+        monkeypatch.setattr(rules, "next_deadline", mistaken)
+        await asyncio.sleep(7)
+        assert not bench.released("front")
+        assert not bench.released("back")
+        monkeypatch.undo()
+        bench.ask("unlock", "front", for_s=5.0)
+        assert bench.released("front")
+        await asyncio.sleep(7)
+        assert not bench.released("front")
+
+    play(script)
+
+
 def test_points_of_one_door_on_two_drivers_fail_apart() -> None:
     async def script(bench: Bench) -> None:
         bench.lose("front.contact")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edge import timetable
 from edge.directory import Directory, DoorAccess
 from edge.door import step
 from edge.door_state import Door
@@ -40,6 +41,7 @@ class Building:
         self.clock = FakeClock(loop.now_ns, wall_us=(at - EPOCH) // timedelta(microseconds=1), quality=quality)
         self.doors = {"front": Door("front", "Front door", "run", windowed=True)}
         self.events: list[Event] = []
+        self.mistakes: list[Exception] = []
         self.memory: dict[str, str] = {}
         self.timetable = Timetable(self, self.clock, quality)
 
@@ -47,6 +49,9 @@ class Building:
         if memory is not None:
             self.memory[schedule_memory(door)] = memory
         self.give(door, says)
+
+    def mistake(self, error: Exception) -> None:
+        self.mistakes.append(error)
 
     def give(self, door: str, item: Any) -> None:
         self.doors[door], events = step(self.doors[door], DoorPolicy(), item, self.clock.now_ns())
@@ -389,5 +394,25 @@ def test_a_door_is_told_once_and_only_what_is_new_is_remembered() -> None:
         house.use(OFFICE)
         await asyncio.sleep(3601)
         assert house.memory
+
+    at(7, script)
+
+
+@pytest.mark.parametrize("where", ["desired", "next_change"])
+def test_a_mistake_of_our_own_stops_no_schedule(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    real, fails = getattr(timetable, where), [True]
+
+    def mistaken(*given: Any) -> Any:
+        if fails:
+            fails.pop()
+            raise KeyError("none such")
+        return real(*given)
+
+    async def script(house: Building) -> None:
+        monkeypatch.setattr(timetable, where, mistaken)
+        house.use(OFFICE)
+        assert len(house.mistakes) == 1
+        await asyncio.sleep(2 * 3600)
+        assert house.mode() is Mode.UNLOCKED
 
     at(7, script)
