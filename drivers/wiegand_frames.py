@@ -34,7 +34,7 @@ class Drop(StrEnum):
     FRAGMENT = "fragments"
     PARITY = "wrong_parity"
     SWAPPED = "swapped"
-    """Parity is wrong, and would be right if D0 and D1 were exchanged: look at the wiring."""
+    """Wrong, and right if D0 and D1 were exchanged: look at the wiring."""
     LENGTH = "other_lengths"
     """No format that this reader is set to; `format = "raw"` would take it."""
     KEY = "wrong_keys"
@@ -115,10 +115,15 @@ def understand(burst: Burst, cards: Cards, keypad: Keypad) -> Card | Key | Drop:
 
 
 def _key(burst: Burst, keypad: Keypad) -> Key | Drop:
-    """Four bits are the key; eight are its complement, which is the check, and the key."""
+    """Four bits are the key; eight are its complement, which is the check, and the key.
+
+    With D0 and D1 exchanged every key becomes another one, and 0 to 3 become values that no key has.
+    """
     low, high = burst.value & 0xF, burst.value >> 4
     if keypad not in _KEYPADS.get(burst.bits, ()):
         return Drop.LENGTH
-    if low >= len(KEYS) or (burst.bits == 8 and high ^ low != 0xF):  # noqa: PLR2004 -- said in the line above
+    if burst.bits == 8 and high ^ low != 0xF:  # noqa: PLR2004 -- said above
         return Drop.KEY
+    if low >= len(KEYS):
+        return Drop.SWAPPED
     return Key(KEYS[low])

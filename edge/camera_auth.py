@@ -39,6 +39,11 @@ def authorization(challenges: Iterable[str], target: str, username: str, passwor
     return None
 
 
+def is_stale(challenges: Iterable[str]) -> bool:
+    """Whether only the nonce was too old, and not the password wrong (RFC 7616, 3.3)."""
+    return any(scheme == "digest" and one.get("stale", "").lower() == "true" for scheme, one in _schemes(challenges))
+
+
 def _schemes(challenges: Iterable[str]) -> list[tuple[str, dict[str, str]]]:
     """What is offered, in small letters; what cannot be read ends the reading of its line."""
     found: list[tuple[str, dict[str, str]]] = []

@@ -1,6 +1,6 @@
 """Fetches one picture from a camera, within a deadline: one HTTP GET, and one more with a password.
 
-One rule: what comes is hostile. Its length, its type and its first bytes are judged, it is never
+One rule: what comes is hostile. Its length and its first bytes are judged, not what it is called; it is never
 decoded, and a redirect is not followed. RFC 9110 and 9112.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from edge.aside import aside
-from edge.camera_auth import authorization
+from edge.camera_auth import authorization, is_stale
 from edge.delivery_address import Reach
 from edge.delivery_errors import DeliveryError
 from edge.delivery_net import Network
@@ -33,7 +33,8 @@ MOST_CHUNKS: Final = 16_384
 """Of a picture: a camera that sends fewer than 256 bytes at a time is no camera."""
 LONGEST_PASSWORD: Final = 1024
 """Bytes."""
-TYPES: Final = frozenset({"image/jpeg", "image/jpg", "image/png"})
+MOST_NONCES: Final = 3
+"""Answers to challenges for one picture: a camera may say that its last one was too old."""
 MAGIC: Final = {"jpg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n"}
 """How a picture of each kind begins (ITU-T T.81, B.1.1.3; RFC 2083, 12.11)."""
 _CHUNK: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
@@ -64,6 +65,10 @@ class _Answer:
         return next((value for key, value in self.headers if key == name), "")
 
     @property
+    def challenges(self) -> list[str]:
+        return [value for key, value in self.headers if key == "www-authenticate"]
+
+    @property
     def type(self) -> str:
         return self.header("content-type").partition(";")[0].strip().lower()
 
@@ -92,26 +97,28 @@ class Fetcher:
             raise CameraError(f"it hung up or answered something that is no HTTP: {reason}") from error
 
     async def _fetch(self) -> bytes:
-        answer = await self._ask(None)
-        if answer.status == HTTPStatus.UNAUTHORIZED:
-            answer = await self._ask(await self._authorization(answer))
+        answer, known = await self._ask(None), False
+        for _ in range(MOST_NONCES):
+            if answer.status != HTTPStatus.UNAUTHORIZED or (known and not is_stale(answer.challenges)):
+                break
+            answer, known = await self._ask(await self._authorization(answer)), True
+        if answer.status == HTTPStatus.UNAUTHORIZED and is_stale(answer.challenges):
+            raise CameraError("it forgets at once what it has asked the password with (stale nonces)")
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise CameraError("it refuses the user name or the password")
         if answer.status != HTTPStatus.OK:
             also = "; redirects are not followed" if answer.status // 100 == 3 else ""  # noqa: PLR2004 -- RFC 9110, 15.4
             raise CameraError(f"it answered {answer.status}{also}")
         if picture_kind(answer.body) is None:
-            raise CameraError(f"it sent something that is no picture and called it {answer.type}")
+            raise CameraError(f"it sent something that is no picture and called it {answer.type[:60]!r}")
         return answer.body
 
     async def _authorization(self, answer: _Answer) -> str:
         camera, url = self._camera, self._url
         if camera.username is None:
             raise CameraError("it wants a user name and a password: expected username and password_file")
-        challenges = [value for key, value in answer.headers if key == "www-authenticate"]
-        found = authorization(
-            challenges, _target(url.path, url.query), camera.username, await self._password(), secrets.token_hex(16)
-        )
+        target, password = _target(url.path, url.query), await self._password()
+        found = authorization(answer.challenges, target, camera.username, password, secrets.token_hex(16))
         if found is None:
             raise CameraError("it asks for the password in a way that is neither digest nor basic")
         return found
@@ -176,8 +183,6 @@ async def _answer(reader: asyncio.StreamReader) -> _Answer:
 async def _body(reader: asyncio.StreamReader, answer: _Answer) -> bytes:
     if answer.type.startswith("multipart/"):
         raise CameraError("it sent a stream, expected one picture: cameras have another address for a snapshot")
-    if answer.type not in TYPES:
-        raise CameraError(f"it sent {answer.type[:60]!r}, expected a picture (image/jpeg or image/png)")
     if answer.header("transfer-encoding").lower() == "chunked":
         return await _chunks(reader)
     length = answer.header("content-length")

@@ -27,9 +27,9 @@ NEARLY_FULL: Final = 0.9
 BACKLOG: Final = 1_000
 EARLY_S: Final = 60.0
 """A daemon younger than this may still be connecting."""
-START_US: Final = 120 * S_US
-"""A state entered this early was entered at start."""
 RECONNECTS_PER_HOUR: Final = 6
+TAKEN_OVER: Final = 2
+"""Once may be a restart that was faster than the broker."""
 RESTARTS: Final = 3
 CLOCK_STEPS: Final = 3
 OFTEN: Final = 3
@@ -254,21 +254,29 @@ def _upstream(now_us: int, daemon: Daemon, upstream: Upstream) -> Iterator[Findi
     elif upstream.state == "no_subscriber":
         yield finding("DW-BROKER-NO-SUBSCRIBER", f"{upstream.backlog} records wait", error)
     elif upstream.state != "online" and daemon.uptime_s >= EARLY_S:
-        yield _unreached(now_us, daemon, upstream, words)
-    per_hour = upstream.reconnects / max(1.0, daemon.uptime_s / 3_600)
-    if upstream.state == "online" and upstream.reconnects >= RECONNECTS_PER_HOUR <= per_hour:
-        yield finding("DW-BROKER-FLAPS", f"{upstream.reconnects} reconnects in {daemon.uptime_s / 3_600:.1f} hours")
+        yield _unreached(now_us, upstream, words)
+    yield from _flapping(daemon, upstream)
     if upstream.backlog >= BACKLOG:
         yield finding("DW-BACKLOG", f"{upstream.backlog} records after {upstream.cursor} are not acknowledged")
 
 
-def _unreached(now_us: int, daemon: Daemon, upstream: Upstream, words: str) -> Finding:
+def _flapping(daemon: Daemon, upstream: Upstream) -> Iterator[Finding]:
+    """A rate is judged in each of the states between which it alternates."""
+    hours = daemon.uptime_s / 3_600
+    if upstream.taken_over >= TAKEN_OVER:
+        yield finding("DW-BROKER-TWINS", f"{upstream.taken_over} times since doord started", about=upstream.url)
+    elif upstream.reconnects >= RECONNECTS_PER_HOUR <= upstream.reconnects / max(1.0, hours):
+        yield finding("DW-BROKER-FLAPS", f"{upstream.reconnects} reconnects in {hours:.1f} hours")
+    elif upstream.last_hour > RECONNECTS_PER_HOUR:
+        yield finding("DW-BROKER-FLAPS", f"{upstream.last_hour} connections in the last hour")
+
+
+def _unreached(now_us: int, upstream: Upstream, words: str) -> Finding:
     error = upstream.last_error or "no answer yet"
     for code, about, signs in _WHY_UNREACHED:
         if any(sign in words for sign in signs):
             return finding(code, error, about=about or upstream.url)
-    started_us = now_us - round(daemon.uptime_s * S_US)
-    if upstream.since_us - started_us < START_US:
+    if not upstream.connections:
         return finding("DW-BROKER-NEVER", error, about=upstream.url)
     return finding("DW-BROKER-OFFLINE", error, f"for {_span(now_us - upstream.since_us)}", about=upstream.url)
 

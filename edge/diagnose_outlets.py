@@ -96,7 +96,8 @@ def _line(line: Line) -> Iterator[Finding]:
 
 def _pulses(pulses: Pulses) -> Iterator[Finding]:
     if pulses.swapped >= SWAPPED:
-        yield finding("DW-WIEGAND-SWAPPED", f"{pulses.swapped} cards are right with D0 for D1", about=pulses.point)
+        seen = f"{pulses.swapped} cards or keys are right with D0 for D1"
+        yield finding("DW-WIEGAND-SWAPPED", seen, about=pulses.point)
     if pulses.other_lengths >= OTHER_LENGTHS:
         seen = f"{pulses.other_lengths} cards of other lengths"
         yield finding("DW-WIEGAND-FORMAT", seen, about=pulses.point)

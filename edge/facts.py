@@ -84,6 +84,12 @@ class Upstream:
     backlog: int
     reconnects: int
     last_error: str | None
+    connections: int = 1
+    """Since doord started."""
+    last_hour: int = 0
+    """Of these, in the last hour."""
+    taken_over: int = 0
+    """How often the broker ended one for another client with our id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +324,9 @@ def _upstream(found: Mapping[str, Any] | None) -> Upstream | None:
         backlog=int(found["backlog"]),
         reconnects=int(found["reconnects"]),
         last_error=_words(found["last_error"]),
+        connections=int(found.get("connections", 1)),
+        last_hour=int(found.get("connections_last_hour", 0)),
+        taken_over=int(found.get("taken_over", 0)),
     )
 
 

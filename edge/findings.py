@@ -380,6 +380,13 @@ _BROKER: Final = (
         "the broker's log says who closes; try keepalive_s = 15",
     ),
     Kind(
+        "DW-BROKER-TWINS",
+        _F,
+        "another client connects to the broker as this controller, and each ends the other's connection",
+        ("a copied SD card", "two controllers with one controller.id", "a second doord on this computer"),
+        "give each controller an id of its own (controller.id); the broker's log shows both addresses",
+    ),
+    Kind(
         "DW-BACKLOG",
         _W,
         "many records wait for the upstream",
@@ -489,7 +496,7 @@ _WIRES: Final = (
     Kind(
         "DW-WIEGAND-SWAPPED",
         _F,
-        "the data lines of {about} are exchanged: no card is understood",
+        "the data lines of {about} are exchanged: no card or key is understood",
         ("D0 and D1 (green and white) are on each other's terminal",),
         "exchange the two wires, or the two lines in the configuration",
     ),

@@ -216,7 +216,6 @@ class Upstream:
             attempt = 1 if self._useful else attempt + 1
             shortest_s, longest_s = RETRY_S
             await asyncio.sleep(self._chance.uniform(shortest_s, min(longest_s, shortest_s * 2 ** min(attempt, 10))))
-            self.standing.reconnects += 1
 
     async def _session(self) -> None:
         link = self._make_link(self)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from edge.refusals import Refusals
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from edge.sync_messages import Host
 
 LOG: Final = logging.getLogger(__name__)
+HOUR_S: Final = 3_600.0
+MOST_LATEST: Final = 100
+"""Connections whose time is remembered."""
+TAKEN_OVER: Final = "Session taken over"
+"""MQTT 5, 3.14.2.1, 0x8E, in paho's words: somebody else connected with our id."""
 
 
 class Standing:
@@ -28,7 +34,9 @@ class Standing:
         self._host = host
         self.state, self.since_s = "connecting", 0.0
         self.last_error: str | None = None
-        self.reconnects = self.ignored_acks = 0
+        self.connections = self.taken_over = self.ignored_acks = 0
+        self._latest_s: deque[float] = deque(maxlen=MOST_LATEST)
+        """When the latest connections were made."""
         self._refusals = Refusals()
         self._told: str | None = None
         """The refusal that the host knows of."""
@@ -39,7 +47,10 @@ class Standing:
         return {
             "state": "refused" if refused is not None and self.state == "online" else self.state,
             "last_error": refused or self.last_error,
-            "reconnects": self.reconnects,
+            "connections": self.connections,
+            "connections_last_hour": self._last_hour(),
+            "reconnects": max(0, self.connections - 1),
+            "taken_over": self.taken_over,
             "ignored_acks": self.ignored_acks,
         }
 
@@ -48,12 +59,19 @@ class Standing:
         self.judge(Kind.CONNECTION, SUCCESS, "")
         self._become("online")
         self.last_error = None
+        self.connections += 1
+        self._latest_s.append(asyncio.get_running_loop().time())
+
+    def _last_hour(self) -> int:
+        since_s = asyncio.get_running_loop().time() - HOUR_S
+        return sum(at_s > since_s for at_s in self._latest_s)
 
     def offline(self, error: LinkError) -> None:
         """There is none, or it is gone."""
         if self.state not in {"offline", "refused"} or str(error) != self.last_error:
             LOG.warning("offline: %s", error)
         self._become("refused" if error.refused else "offline")
+        self.taken_over += TAKEN_OVER in str(error)
         self.last_error = str(error)
         if error.refused:
             self.judge(Kind.CONNECTION, FAILURE, str(error))

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge import camera_fetch
-from edge.camera_fetch import LARGEST, LONGEST_PASSWORD, TIMEOUT_S, CameraError, Fetcher, picture_kind
+from edge.camera_fetch import LARGEST, LONGEST_PASSWORD, MOST_NONCES, TIMEOUT_S, CameraError, Fetcher, picture_kind
 from edge.camera_fetch import Camera as Settings
 from edge.delivery_address import Reach
 from edge.delivery_net import LONGEST_LINE, Network
@@ -107,8 +107,24 @@ def test_a_picture_is_what_the_camera_has(picture: bytes) -> None:
         chunked(JPEG, size=7),
         chunked(JPEG).replace(b"chunked", b"Chunked"),
         until_closed(JPEG),
+        with_length(JPEG, "application/octet-stream"),
+        with_length(JPEG, "text/html"),
     ],
-    ids=["length", "more", "small", "jpg", "newlines", "interim", "chunks", "one chunk", "tiny", "Chunked", "closed"],
+    ids=[
+        "length",
+        "more",
+        "small",
+        "jpg",
+        "newlines",
+        "interim",
+        "chunks",
+        "one chunk",
+        "tiny",
+        "Chunked",
+        "closed",
+        "bytes",
+        "page",
+    ],
 )
 def test_a_picture_comes_in_many_ways(answer: bytes) -> None:
     with Camera(answer=answer) as camera:
@@ -255,6 +271,18 @@ def test_a_password_that_cannot_be_used_is_said(content: bytes | None, said: str
         assert fetch(Settings(camera.url, USER, file)) == JPEG
 
 
+def test_a_nonce_that_was_too_old_is_no_wrong_password(known_as: Passwords) -> None:
+    with Camera(user=USER, password=PASSWORD, forgets=2) as camera:
+        assert fetch(known_as(camera)) == JPEG
+        assert len(camera.requests) == 4
+        camera.forgets = 100
+        assert "stale nonces" in refused(known_as(camera))
+        assert len(camera.requests) == 4 + 1 + MOST_NONCES
+        camera.forgets = 0
+        assert refused(known_as(camera, "wrong")) == "it refuses the user name or the password"
+        assert len(camera.requests) == 4 + 1 + MOST_NONCES + 2, "a wrong password is tried once"
+
+
 def test_nothing_shows_a_password(known_as: Passwords) -> None:
     with Camera(user=USER, password=PASSWORD) as camera:
         settings = known_as(camera)
@@ -274,11 +302,10 @@ CHUNKS = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (html(), "it sent 'text/html', expected a picture (image/jpeg or image/png)"),
-        (with_length(JPEG, "image/gif"), "it sent 'image/gif'"),
-        (b"HTTP/1.1 200 OK\r\n\r\n", "it sent ''"),
-        (with_length(JPEG, "x" * 5_000), f"it sent {'x' * 60!r}"),
-        (with_length(b"<html>welcome"), "something that is no picture and called it image/jpeg"),
+        (html(), "something that is no picture and called it 'text/html'"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", "something that is no picture and called it ''"),
+        (with_length(b"GIF89a", "x" * 5_000), f"called it {'x' * 60!r}"),
+        (with_length(b"<html>welcome"), "something that is no picture and called it 'image/jpeg'"),
         (with_length(b""), "something that is no picture"),
         (until_closed(b""), "something that is no picture"),
         (stream(JPEG), "it sent a stream, expected one picture"),

@@ -83,7 +83,11 @@ CASES: dict[str, Facts] = {
     "DW-LOG-GAP": make.with_history(gaps=2),
     "DW-LOG-BIG": replace(make.with_log(bytes=950 << 20), log_max_bytes=1 << 30),
     "DW-BROKER-NEVER": make.with_upstream(
-        state="offline", since_us=NOW_US - 24 * HOUR_US, last_error="mqtts://broker.example.org:8883: timed out"
+        state="offline",
+        since_us=NOW_US - 24 * HOUR_US,
+        reconnects=0,
+        connections=0,
+        last_error="mqtts://broker.example.org:8883: timed out",
     ),
     "DW-BROKER-OFFLINE": make.with_upstream(**OFFLINE, last_error="The connection was lost."),
     "DW-BROKER-NAME": make.with_upstream(**OFFLINE, last_error="[Errno -2] Name or service not known"),
@@ -100,6 +104,7 @@ CASES: dict[str, Facts] = {
     "DW-BROKER-NO-SUBSCRIBER": make.with_upstream(
         state="no_subscriber", backlog=40, last_error="nobody subscribes to the events"
     ),
+    "DW-BROKER-TWINS": make.with_upstream(reconnects=150, taken_over=75),
     "DW-BROKER-FLAPS": make.with_upstream(reconnects=150),
     "DW-BACKLOG": make.with_upstream(backlog=1_000),
     "DW-PART-FAILED": make.with_outlets(failed=(Part("alerts", "KeyError: 'forced'"),)),
@@ -182,6 +187,26 @@ JUST_WELL: dict[str, Facts] = {
 
 def codes(facts: Facts) -> list[str]:
     return [finding.code for finding in diagnose(facts)]
+
+
+@pytest.mark.parametrize(
+    ("uptime_s", "down_for_s", "changes", "expected"),
+    [
+        (90.0, 60, {"reconnects": 20}, ["DW-BROKER-OFFLINE", "DW-BROKER-FLAPS"]),
+        (7_200.0, 5, {"reconnects": 400}, ["DW-BROKER-OFFLINE", "DW-BROKER-FLAPS"]),
+        (7_200.0, 5, {"reconnects": 400, "taken_over": 200}, ["DW-BROKER-TWINS", "DW-BROKER-OFFLINE"]),
+        (100 * 86_400.0, 5, {"reconnects": 30, "last_hour": 12}, ["DW-BROKER-OFFLINE", "DW-BROKER-FLAPS"]),
+        (90.0, 80, {"reconnects": 0}, ["DW-BROKER-OFFLINE"]),
+        (90.0, 80, {"reconnects": 0, "connections": 0}, ["DW-BROKER-NEVER"]),
+    ],
+)
+def test_a_link_that_was_there_once_was_reached_and_one_that_comes_and_goes_flaps(
+    uptime_s: float, down_for_s: int, changes: dict[str, int], expected: list[str]
+) -> None:
+    """Whether or not it happens to be up when somebody asks."""
+    why = {"state": "offline", "last_error": "The connection was lost.", "since_us": NOW_US - down_for_s * S_US}
+    facts = make.with_daemon(uptime_s=uptime_s, upstream=replace(make.UPSTREAM, **why, **changes))
+    assert [code for code in codes(facts) if "BROKER" in code] == expected
 
 
 def test_every_finding_has_its_case() -> None:

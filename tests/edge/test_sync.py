@@ -370,6 +370,27 @@ def test_a_new_link_starts_after_the_cursor() -> None:
     assert talk.cursor == 12
 
 
+def test_connections_are_counted_and_attempts_are_not() -> None:
+    async def script(talk: Talk) -> None:
+        talk.net.unreachable = LinkError("no route to host")
+        await talk.start()
+        await asyncio.sleep(600)
+        facts = talk.upstream.facts()
+        assert (facts["connections"], facts["reconnects"], facts["taken_over"]) == (0, 0, 0)
+        talk.net.unreachable = None
+        await asyncio.sleep(RETRY_S[1] + 1)
+        for _ in range(3):
+            talk.net.link.cut("the broker ended the connection: Session taken over")
+            await asyncio.sleep(RETRY_S[1] + 1)
+        facts = talk.upstream.facts()
+        assert (facts["connections"], facts["reconnects"], facts["taken_over"]) == (4, 3, 3)
+        assert facts["connections_last_hour"] == 4
+        await asyncio.sleep(3_600)
+        assert talk.upstream.facts()["connections_last_hour"] == 0
+
+    converse(script)
+
+
 def test_attempts_are_spread_and_grow_to_a_minute() -> None:
     async def script(talk: Talk) -> None:
         talk.net.unreachable = LinkError("no route to host")

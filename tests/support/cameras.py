@@ -106,10 +106,13 @@ class Camera:
     """Seconds between any two bytes of an answer."""
     stays_open: bool = False
     """Does not close the connection after an answer."""
+    forgets: int = 0
+    """So many right answers to a challenge come too late for it."""
     context: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
     port: int = 0
+    _forgot: bool = False
     _nonces: dict[str, str] = field(default_factory=dict)
     """Each that was given out and not used, with what it was given out for."""
     _news: threading.Condition = field(default_factory=threading.Condition)
@@ -224,7 +227,7 @@ class Camera:
         nonce = hashlib.sha256(f"{kind} {self.connections} {self.port}".encode()).hexdigest()[:32]
         self._nonces[nonce] = kind
         plain = f'Digest realm="{realm}", nonce="{nonce}", opaque="5ccc"'
-        return plain if kind == "old" else f'{plain}, algorithm={kind}, qop="auth,auth-int", stale=FALSE'
+        return plain if kind == "old" else f'{plain}, algorithm={kind}, qop="auth,auth-int", stale={self._forgot}'
 
     def _let_in(self, method: str, target: str, authorization: str) -> bool:
         if self.user is None:
@@ -235,6 +238,10 @@ class Camera:
             return "basic" in SCHEMES[self.scheme] and rest == right
         given = urllib.request.parse_keqv_list(urllib.request.parse_http_list(rest)) if scheme == "Digest" else {}
         kind = self._nonces.pop(given.get("nonce", ""), None)
+        self._forgot = kind is not None and self.forgets > 0
+        if self._forgot:
+            self.forgets -= 1
+            return False
         if kind is None or (given.get("realm"), given.get("opaque"), given.get("uri")) != (REALM, "5ccc", target):
             return False
         return given.get("username") == self.user and given.get("response") == self._right(kind, method, given)
