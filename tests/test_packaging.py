@@ -431,6 +431,65 @@ def test_two_at_once_are_refused(image: Path, venv: Path) -> None:
     assert "another installation is under way" in refused.stderr
 
 
+@pytest.fixture
+def booted(tmp_path: Path, shims: Path) -> Path:
+    """The installer on a tree that systemd runs; doord starts unless there is a file `broken` beside it."""
+    installer = tmp_path / "checkout" / "systemd" / "install"
+    shutil.copytree(ROOT / "systemd", installer.parent)
+    for name in ("config", "edge"):
+        (tmp_path / "checkout" / name).symlink_to(ROOT / name)
+    alive = '[ -z "$root" ] && [ -d /run/systemd/system ]'
+    text = installer.read_text()
+    assert alive in text
+    installer.write_text(text.replace(alive, "true"))
+    (shims / "udevadm").write_text("#!/bin/sh\n")
+    (shims / "systemctl").write_text(
+        f'#!/bin/sh\necho "$*" >>"$NOTES"\n[ "$*" != "restart doord" ] || [ ! -e "{tmp_path}/broken" ]\n'
+    )
+    for name in ("udevadm", "systemctl"):
+        (shims / name).chmod(0o755)
+    return installer
+
+
+def started(
+    installer: Path, image: Path, venv: Path, shims: Path
+) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    notes = shims / "notes"
+    notes.write_text("")
+    path = f"{shims}:{os.environ['PATH']}"
+    done = install("--root", image, "--venv", venv, installer=installer, PATH=path, NOTES=str(notes))
+    return done, [line for line in notes.read_text().splitlines() if line.split()[0] not in {"sync", "mv", "ln"}]
+
+
+def test_a_first_release_that_does_not_start_leaves_nothing(
+    image: Path, venv: Path, shims: Path, booted: Path, tmp_path: Path
+) -> None:
+    before = tree(image)
+    (tmp_path / "broken").touch()
+    failed, calls = started(booted, image, venv, shims)
+    assert failed.returncode == 1
+    assert f"doord {__version__}-1 does not start" in failed.stderr
+    assert "nothing was installed" in failed.stderr
+    assert tree(image) - before == {"etc/doorward/.last-release"}, "it was in charge: its number is taken"
+    assert calls[-2:] == ["disable --now doord", "daemon-reload"]
+
+
+def test_a_release_that_does_not_start_gives_way_to_the_one_before(
+    image: Path, venv: Path, shims: Path, booted: Path, tmp_path: Path
+) -> None:
+    assert started(booted, image, venv, shims)[0].returncode == 0
+    before = contents(image)
+    (tmp_path / "broken").touch()
+    failed, calls = started(booted, image, venv, shims)
+    assert failed.returncode == 1
+    assert f"{__version__}-1 is in charge" in failed.stderr
+    assert {**contents(image), "etc/doorward/.last-release": b"1\n"} == before
+    assert calls[-2:] == ["daemon-reload", "restart doord"]
+    (tmp_path / "broken").unlink()
+    assert started(booted, image, venv, shims)[0].returncode == 0
+    assert link(image, "current") == f"releases/{__version__}-3", "2 was in charge for a moment"
+
+
 def test_it_refuses_without_root() -> None:
     if os.geteuid() == 0:
         command = ["setpriv", "--reuid=65534", "--clear-groups", "sh"]
