@@ -157,11 +157,15 @@ def kind_of(event_type: str) -> EventType:
 
 
 def message(event: Event) -> str:
-    """The sentence for people; a refused attempt says so and why."""
+    """The sentence for people; what was refused says so and why, and what went wrong says what."""
     actor = event.actor
     who = "somebody" if actor is None else (actor.name or actor.id)
     text = kind_of(event.type).sentence.format(object=event.object.name, actor=who, code=event.code)
     reason = event.details.get("reason")
-    if event.success and isinstance(reason, str):
-        text = f"{text}: {reason}"
-    return text if event.success else f"Refused: {text} ({event.code})"
+    said = reason if isinstance(reason, str) else None
+    if not event.success and event.type == "event_export.finished":
+        return f"Event export failed: {said or event.code}"
+    if not event.success and not event.type.startswith("controller."):
+        return f"Refused: {text} ({event.code})"
+    said = said or event.code
+    return text if said is None else f"{text}: {said}"

@@ -127,6 +127,19 @@ def next_change(schedule: Schedule, at: datetime) -> datetime | None:
     return None
 
 
+def overlap(one: Schedule, other: Schedule, at: datetime, days: int) -> datetime | None:
+    """When both are active at once for the first time within so many days; None: never."""
+    now, last = at, at + timedelta(days=days)
+    while now <= last:
+        if active(one, now) and active(other, now):
+            return now
+        changes = [change for change in (next_change(one, now), next_change(other, now)) if change is not None]
+        if not changes:
+            return None
+        now = min(changes)
+    return None
+
+
 def moment(zone: tzinfo, at: datetime) -> datetime:
     """The moment (in UTC) of a time, local or with an offset; see `_point`."""
     return _when(_point(zone, at))

@@ -78,6 +78,7 @@ ALLOWED = {
     "edge.directory_reading edge.directory_store",
     "edge.config_files": "edge.delivery_secrets edge.directory_reading edge.directory_store edge.problems "
     "edge.secret_files edge.tables edge.tokens",
+    "edge.config_groups": "edge.directory edge.directory_reading edge.directory_store edge.problems edge.schedule",
     "edge.config_warnings": "edge.header edge.problems",
     "edge.header": "",
     "edge.config_source": "edge.config edge.problems",
@@ -209,7 +210,7 @@ ALLOWED = {
     "edge.cli": "edge edge.cli.* edge.printable",
     "edge.cli.web": "edge edge.cli.* edge.config edge.problems edge.web.accounts",
     "edge.cli.sign": "edge.printable edge.cli.text edge.claims edge.order_shape edge.tokens",
-    "edge.cli.*": "edge.printable edge.config_files edge.config_warnings edge.home "
+    "edge.cli.*": "edge.printable edge.config_files edge.config_groups edge.config_warnings edge.home "
     "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "
     "edge.clock edge.log_query edge.log_verify edge.log_schema edge.diagnose edge.findings edge.facts edge.provision "
     "edge.cards edge.directory edge.schedule edge.pins edge.search_words edge.report_file "

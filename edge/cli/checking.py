@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from edge.config_files import (
     exposed_problems,
     page_files,
 )
+from edge.config_groups import overlap_warnings
 from edge.config_warnings import warnings
 from edge.problems import ConfigError, Problem
 
@@ -59,7 +61,7 @@ def checked(file: Path, user: str | None = None) -> Checked:
         return Checked(None, error.problems)
     user = user or service_user(file)
     problems = mine if user is None else unreadable(settings, user)
-    notes = (*warnings(settings), *exposed_problems(settings))
+    notes = (*warnings(settings), *exposed_problems(settings), *overlap_warnings(settings, datetime.now(UTC)))
     if user is None and _is_the_services(file) and os.geteuid() not in {0, _uid(SERVICE)}:
         closed = [one for one in problems if DENIED in one.message]  # as it should be: it is not ours to judge
         problems = tuple(one for one in problems if one not in closed)

@@ -17,7 +17,7 @@ from edge.directory import Ask, Directory
 from edge.door import step
 from edge.door_state import Access, Door, OperatorMode
 from edge.messages import NS_PER_S, REX, Actor, CardRead, ClockQuality, Command, CommandName, Subject
-from edge.passback import NOBODY, Passback, passed, pruned
+from edge.passback import NOBODY, Passback, passed, pruned, violates
 from edge.policy import DoorPolicy
 from tests.support.directories import documents, made
 from tests.support.people import ADA, BOB, LOST, SPARE, SUNDAY_NOON, building, card, door, now
@@ -154,6 +154,15 @@ def test_who_needs_longer_gets_longer() -> None:
     granted = decide(directory, door(), shown(), now())
     assert isinstance(granted, Granted)
     assert granted.extended_s == 25
+
+
+def test_only_its_own_exit_lets_somebody_in_again() -> None:
+    directory = building(front={"anti_passback": {"exit": "back", "mode": "hard"}})
+    inside = passed(NOBODY, directory, "front", "ada", 5)
+    assert violates(passed(inside, directory, "side", "ada", 6), directory, "front", "ada", 7)
+    assert violates(passed(inside, directory, "back", "bob", 6), directory, "front", "ada", 7)
+    assert not violates(passed(inside, directory, "back", "ada", 6), directory, "front", "ada", 7)
+    assert not violates(inside, directory, "side", "ada", 7)
 
 
 @pytest.mark.parametrize("mode", ["hard", "soft"])

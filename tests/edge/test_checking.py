@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 from pathlib import Path
@@ -209,3 +210,38 @@ def test_what_cannot_be_read_is_told_from_what_is_wrong(tmp_path: Path) -> None:
     file = config(tmp_path, more)
     (tmp_path / "directory.json").write_text("[]")
     assert [(one.key, readable(one)) for one in checked(file).problems] == [("", True), ("integrations.ca_file", False)]
+
+
+GROUP = """
+[directory]
+file = "directory.json"
+[door.side]
+lock = { driver = "sim", resting = "locked" }
+interlock = "air"
+[door.back]
+lock = { driver = "sim", resting = "locked" }
+interlock = "air"
+"""
+
+
+@pytest.mark.parametrize(("hours", "warned"), [(("08:00", "12:00"), True), (("18:00", "20:00"), False)])
+def test_schedules_that_meet_in_one_interlock_group_are_named(
+    tmp_path: Path, hours: tuple[str, str], warned: bool
+) -> None:
+    week = [{"days": ["mon", "tue", "wed", "thu", "fri"], "from": "08:00", "to": "18:00"}]
+    other = [{"days": ["fri"], "from": hours[0], "to": hours[1]}]
+    directory = {
+        "version": 1,
+        "schedules": [
+            {"id": "office", "name": "Office", "kind": "unlock", "weekly": week},
+            {"id": "post", "name": "Post", "kind": "unlock", "weekly": other},
+        ],
+        "doors": [{"id": "side", "schedule": "office"}, {"id": "back", "schedule": "post"}],
+    }
+    (tmp_path / "directory.json").write_text(json.dumps(directory))
+    found = checked(config(tmp_path, GROUP))
+    assert [one.message for one in found.problems if "port" not in one.message] == []
+    notes = [one for one in found.warnings if one.key.endswith("interlock")]
+    assert [one.key for one in notes] == (["door.side.interlock"] if warned else [])
+    if warned:
+        assert "'Office' and 'Post' of back" in notes[0].message

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.schedule import DAY_MINUTES, Hours, Opening, Schedule, active, next_change, window
+from edge.schedule import DAY_MINUTES, Hours, Opening, Schedule, active, next_change, overlap, window
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"]
@@ -265,3 +265,21 @@ def test_a_clock_that_is_far_out_opens_nothing(year: int) -> None:
         assert not active(always, at)
         assert window(always, at) is None
         next_change(always, at)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "at"),
+    [
+        ({"mon": "08:00-12:00"}, {"mon": "11:00-13:00"}, "2026-11-23T11:00"),
+        ({"mon": "08:00-12:00"}, {"mon": "12:00-13:00"}, None),
+        ({"mon": "08:00-12:00"}, {"tue": "08:00-12:00"}, None),
+        ({"sun": "22:00-06:00"}, {"mon": "05:00-05:30"}, "2026-11-23T05:00"),
+        ({}, {"mon": "08:00-12:00"}, None),
+        ({}, {}, None),
+    ],
+)
+def test_when_two_schedules_meet(one: dict[str, str], other: dict[str, str], at: str | None) -> None:
+    plans = [schedule(weekly=weekly(**days)) for days in (one, other)]
+    found = overlap(plans[0], plans[1], berlin("2026-11-22T12:00"), days=14)
+    assert found == (None if at is None else berlin(at))
+    assert overlap(plans[1], plans[0], berlin("2026-11-22T12:00"), days=14) == found
