@@ -163,7 +163,9 @@ class Daemon:
             shell.start()
         for name, keeper in self.keepers.items():
             self._spawn(keeper.run(self.take), f"driver {name}")
-        control = Control(self.settings.control.socket, Service(self, self.outlets.ops))
+        control = Control(
+            self.settings.control.socket, Service(self, {**self.outlets.ops, "compare": self._reloading.compare})
+        )
         try:
             self.log.start()
             remembering = Remembering(self)
@@ -225,8 +227,18 @@ class Daemon:
         if not task.cancelled() and task.exception() is None:
             self._tasks.remove(task)
 
+    async def restart_upstream(self) -> None:
+        """With other settings: the conversation that there was ends as at a stop, another goes on from its cursor."""
+        if (old := self.upstream) is not None:
+            if old.door_changed in self.runner.listeners:
+                self.runner.listeners.remove(old.door_changed)
+            await old.close(FAREWELL_S)
+            self.upstream_refuses(None)  # what one broker refused says nothing about another
+        self.upstream = None
+        self._start_upstream()
+
     def _start_upstream(self) -> None:
-        if self.settings.mqtt is None:
+        if self.settings.mqtt is None or self.upstream is not None:
             return
         from edge.mqtt import MqttLink  # noqa: PLC0415 -- doors are guarded before paho is imported
 

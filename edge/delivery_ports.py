@@ -17,7 +17,7 @@ class Journal(Protocol):
     committed: int
 
     def append(self, events: Sequence[Event], modes: Mapping[str, str] | None = None) -> None: ...  # noqa: D102 -- as there
-    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> None: ...  # noqa: D102 -- as there
+    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> object: ...  # noqa: D102 -- as there
     async def read(self, after: int, limit: int) -> list[Record]: ...  # noqa: D102 -- as there
     def cursor(self, sink: str) -> int: ...  # noqa: D102 -- as there
     def advance(self, sink: str, sequence: int) -> None: ...  # noqa: D102 -- as there

@@ -59,7 +59,8 @@ class DirectoryKeeper:
         self.in_force = Directory()
         self.listeners: list[Callable[[Directory], None]] = []
         """Called on the loop right after another directory is in force."""
-        self._store, self._file, self._zone = DirectoryStore(store), file, zone
+        self._store, self._zone = DirectoryStore(store), zone
+        self.file = file  # another one counts from the next `reload` on
         self._doors, self._log, self._now_ns, self._wall_us = doors, log, now_ns, wall_us
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="directory")
         """The one thread that waits for files; not asyncio's own, which a stop would wait for in turn."""
@@ -81,8 +82,8 @@ class DirectoryKeeper:
         async with self._one_at_a_time:
             await self._take_up()
         self._taken_up.set()
-        if self._file is not None:
-            await self._read_file(self._file, Actor("system", "file", self._file.name), starting=True)
+        if self.file is not None:
+            await self._read_file(self.file, Actor("system", "file", self.file.name), starting=True)
         if self._kept is not self.in_force:
             self._putting_right = asyncio.create_task(self._put_right(), name="directory store")
             self._putting_right.add_done_callback(say_why)
@@ -103,7 +104,10 @@ class DirectoryKeeper:
     async def reload(self, actor: Actor) -> list[str]:
         """Read the file again; what is wrong with it, nothing when it is in force."""
         await self._taken_up.wait()
-        return [] if self._file is None else await self._read_file(self._file, actor)
+        if self.file is None:  # there was one before: what was wrong with it is of no interest any more
+            self._mended("file")
+            return []
+        return await self._read_file(self.file, actor)
 
     def facts(self) -> dict[str, Json]:
         """For `doorctl status`."""

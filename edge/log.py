@@ -121,9 +121,10 @@ class Log:
         """
         self._buffer.append(tuple(events), modes or {})
 
-    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> None:
-        """Call `listener` on the loop with each group of records after it is on the disk."""
+    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> Callable[[], None]:
+        """Call `listener` on the loop with each group of records after it is on the disk; returns what ends that."""
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     async def read(self, after: int, limit: int) -> list[Record]:
         """Committed records above `after`. LogUnavailableError when the file cannot be read now."""

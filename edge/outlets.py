@@ -171,6 +171,8 @@ class Outlets:
                 from edge.delivery_desk import chosen  # noqa: PLC0415 -- it is there already
 
                 self._desk.reload(*chosen(self._host.settings.integrations))
+        if "mqtt" in sections:
+            self._retain_for(self._retained)
         with self._spared.part("alerts"):
             if self._alerts is not None and sections & {"alert", "smtp"}:
                 self._alerts.reload(dict(self._host.settings.alerts), self._ways())

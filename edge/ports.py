@@ -89,7 +89,7 @@ class Journal(Protocol):
         Returns at once; events and modes of one call are committed together and in order.
         """
 
-    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> None:
+    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> object:
         """Call `listener` on the loop with each group of records after it is on the disk."""
 
     async def read(self, after: int, limit: int) -> list[Record]:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from pydantic import BaseModel, ConfigDict
 
 from edge.aside import aside
 from edge.changes import lock_facts
+from edge.config import settings_from
+from edge.control_peers import RequestError
 from edge.messages import SYSTEM, Event, Subject
 from edge.printable import spelt
 from edge.problems import ConfigError
@@ -34,6 +38,12 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger("doord")
 
 
+class _Text(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    text: str
+
+
 class Host(Protocol):
     """What the daemon lends."""
 
@@ -49,6 +59,9 @@ class Host(Protocol):
 
     def audit(self, before: Locks | None, actor: Actor) -> None:
         """Record what the configuration in force changed at doors."""
+
+    async def restart_upstream(self) -> None:
+        """Talk to the broker as the settings now say."""
 
 
 class Reloading:
@@ -92,6 +105,16 @@ class Reloading:
             await self._keep()
             return answer
 
+    async def compare(self, body: dict[str, Any], _actor: Actor) -> Json:
+        """The socket's `compare`: what a reload would take over of this text of the file, and what it would leave."""
+        content = _Text.model_validate(body).text.encode()
+        try:
+            new = await asyncio.to_thread(settings_from, content, self.source.file)
+        except ConfigError as error:
+            raise RequestError("invalid_configuration", str(error.problems[0])) from None
+        changes = difference(self._host.settings, new)
+        return {"applied": [*changes.applied], "needs_restart": [*changes.restart]}
+
     async def _take_over(self, new: Settings, keyring: Keyring | None, actor: Actor) -> Json:
         host = self._host
         changes, before = difference(host.settings, new), lock_facts(host.settings)
@@ -99,8 +122,13 @@ class Reloading:
             host.runner.reload(changes.settings.doors[door])
         host.settings = changes.settings
         host.outlets.reload(changes.applied)
-        if host.upstream is not None:
+        sections = {key.partition(".")[0] for key in changes.applied}
+        if sections & {"mqtt", "home_assistant"}:
+            await host.restart_upstream()
+        elif host.upstream is not None:
             host.upstream.settings_changed()
+        if "directory" in sections:
+            host.people.keeper.file = host.settings.directory.file
         host.audit(before, actor)
         applied = list(changes.applied)
         if host.desk.obey(keyring, new) and not any(key.startswith("commands.") for key in applied):

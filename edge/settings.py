@@ -210,9 +210,12 @@ def difference(old: Settings, new: Settings) -> Difference:
         old,
         doors=MappingProxyType({**old.doors, **doors}),
         commands=new.commands,
+        alerts=new.alerts,
         integrations=new.integrations,
         smtp=new.smtp,
-        alerts=new.alerts,
+        mqtt=new.mqtt,
+        home_assistant=new.home_assistant,
+        directory=new.directory,
     )
     return Difference(tuple(doors), tuple(applied), tuple(dict.fromkeys(restart)), settings)
 
@@ -236,15 +239,12 @@ def _cameras(old: Mapping[str, Camera], new: Mapping[str, Camera]) -> list[str]:
 _ALONE: Final = (
     "controller",
     "log",
-    "mqtt",
     "control",
-    "directory",
-    "home_assistant",
     "metrics",
     "pictures",
 )
 """Sections of which there is one."""
-_LIVE: Final = ("integrations", "smtp")
+_LIVE: Final = ("integrations", "smtp", "mqtt", "home_assistant", "directory")
 """Such of them as are taken over while the daemon runs."""
 
 

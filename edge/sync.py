@@ -62,7 +62,7 @@ class Upstream:
         self._useful = False
         """Something was acknowledged on this link: the next one is tried soon."""
         self._task: asyncio.Task[None] | None = None
-        log.on_commit(self._committed)
+        self._deafen = log.on_commit(self._committed)
 
     def start(self) -> asyncio.Task[None]:
         """Talk from now on."""
@@ -78,6 +78,7 @@ class Upstream:
         await self._until(self._said_goodbye, end_s)
         if self._link is not None and self._said_goodbye():  # else the will says it for us
             self._link.close()
+        self._deafen()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

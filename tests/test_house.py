@@ -82,7 +82,8 @@ ALLOWED = {
     "edge.config_warnings": "edge.header edge.problems",
     "edge.header": "",
     "edge.config_source": "edge.config edge.problems",
-    "edge.reloading": "edge.printable edge.aside edge.changes edge.messages edge.problems edge.settings",
+    "edge.reloading": "edge.aside edge.changes edge.config edge.control_peers edge.messages edge.printable "
+    "edge.problems edge.settings",
     # the log
     "edge.clock": "edge.messages",
     "edge.log_times": "edge.records",
@@ -210,7 +211,7 @@ ALLOWED = {
     "edge.cli": "edge edge.cli.* edge.printable",
     "edge.cli.web": "edge edge.cli.* edge.config edge.problems edge.web.accounts",
     "edge.cli.sign": "edge.printable edge.cli.text edge.claims edge.order_shape edge.tokens",
-    "edge.cli.*": "edge.printable edge.config_files edge.config_groups edge.config_warnings edge.home "
+    "edge.cli.*": "edge.plain_text edge.printable edge.config_files edge.config_groups edge.config_warnings edge.home "
     "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "
     "edge.clock edge.log_query edge.log_verify edge.log_schema edge.diagnose edge.findings edge.facts edge.provision "
     "edge.cards edge.directory edge.schedule edge.pins edge.search_words edge.report_file "

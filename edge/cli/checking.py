@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.cli.as_user import as_user
-from edge.config import DEFAULT_PATH, load
+from edge.cli.client import Client, Refused, Unreachable
+from edge.config import DEFAULT_PATH, content_of, load
 from edge.config_files import (
     DENIED,
     EXPECTED,
@@ -26,6 +27,7 @@ from edge.config_files import (
 )
 from edge.config_groups import overlap_warnings
 from edge.config_warnings import warnings
+from edge.plain_text import text_of
 from edge.problems import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -70,6 +72,24 @@ def checked(file: Path, user: str | None = None) -> Checked:
     if service_user(file) and page_files(settings) and _uid(PAGE) is not None:
         problems += _from_json(as_user(PAGE, lambda: _facts(check_page_files(settings))))
     return Checked(settings, problems, notes, user)
+
+
+def against_running(socket: Path, settings: Settings) -> dict[str, list[str]] | None:
+    """What a reload of the running doord would take over of it, and what waits for a restart.
+
+    None when no doord of this controller runs, or when it cannot be asked.
+    """
+    who = settings.controller
+    try:
+        text = text_of(content_of(settings.file))
+        with Client(socket) as client:
+            running = client.ask("status")["controller"]
+            if (running["id"], running["site"]) != (who.id, who.site):
+                return None
+            found: dict[str, list[str]] = client.ask("compare", text=text)
+    except (Unreachable, Refused, ConfigError, ValueError, KeyError, TypeError):
+        return None  # it says nothing against the file
+    return found
 
 
 def readable(problem: Problem) -> bool:

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 def check(arguments: argparse.Namespace) -> int:
     """Validate a configuration. 1 with problems, all of them at once; warnings alone are 0."""
-    from edge.cli.checking import Checked, checked  # noqa: PLC0415 -- pydantic is slow to import
+    from edge.cli.checking import Checked, against_running, checked  # noqa: PLC0415 -- pydantic is slow to import
 
     seen: Checked = checked(arguments.file, arguments.user)
+    changes = None if seen.settings is None else against_running(arguments.socket, seen.settings)
     if arguments.json:
-        say_json({"file": str(arguments.file), **seen.facts()})
+        say_json({"file": str(arguments.file), **seen.facts(), "reload": changes})
         return 1 if seen.problems else 0
     for problem in seen.problems:
         say(str(problem))
@@ -28,7 +29,18 @@ def check(arguments: argparse.Namespace) -> int:
         doors, drivers = len(seen.settings.doors), len(seen.settings.drivers)
         whose = f" for the user {seen.user}" if seen.user else ""
         say(f"{arguments.file}: well{whose}, {doors} doors on {drivers} drivers")
+        for line in _reload_lines(changes):
+            say(line)
     return 1 if seen.problems else 0
+
+
+def _reload_lines(changes: dict[str, list[str]] | None) -> list[str]:
+    if changes is None:
+        return []
+    lines = [f"a reload takes over: {', '.join(changes['applied'])}"] if changes["applied"] else []
+    if changes["needs_restart"]:
+        lines.append(f"only after systemctl restart doord: {', '.join(changes['needs_restart'])}")
+    return lines or ["doord runs with this already"]
 
 
 def verify(arguments: argparse.Namespace) -> int:

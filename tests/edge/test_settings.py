@@ -128,6 +128,22 @@ def test_what_is_passed_on_is_taken_over(tmp_path: Path, lines: str, keys: list[
 @pytest.mark.parametrize(
     ("edit", "keys"),
     [
+        (("mqtt://broker", "mqtt://other"), ("mqtt.url",)),
+        (('[mqtt]\nurl = "mqtt://broker"\n', ""), ("mqtt",)),
+        (("[log]", "[home_assistant]\n[log]"), ("home_assistant",)),
+        (("[log]", '[directory]\nfile = "people.json"\n[log]'), ("directory.file",)),
+    ],
+)
+def test_whom_it_talks_to_is_taken_over(tmp_path: Path, edit: tuple[str, str], keys: tuple[str, ...]) -> None:
+    old, new = change(tmp_path, edit)
+    for before, after in ((old, new), (new, old)):
+        found = difference(before, after)
+        assert (found.doors, found.applied, found.restart, found.settings) == ((), keys, (), after)
+
+
+@pytest.mark.parametrize(
+    ("edit", "keys"),
+    [
         (('site = "hq"', 'site = "eu"'), ["controller.site"]),
         (('name = "HQ"', 'name = "X"'), ["controller.name"]),
         (
@@ -135,10 +151,7 @@ def test_what_is_passed_on_is_taken_over(tmp_path: Path, lines: str, keys: list[
             ["controller.release"],
         ),
         (("[log]", "[log]\nmax_mib = 64"), ["log.max_mib"]),
-        (("mqtt://broker", "mqtt://other"), ["mqtt.url"]),
-        (('[mqtt]\nurl = "mqtt://broker"\n', ""), ["mqtt"]),
         (("[control]", '[control]\nsocket = "/x"'), ["control.socket"]),
-        (("[log]", '[directory]\nfile = "people.json"\n[log]'), ["directory.file"]),
         (('kind = "simulated"', 'kind = "simulated"\nbounce_ms = 5'), ["driver.sim.bounce_ms"]),
         (("[driver.gp]", '[driver.third]\nkind = "gpio"\n[driver.gp]'), ["driver.third"]),
         (("line = 27", "line = 26"), ["door.front.contact"]),

@@ -79,8 +79,9 @@ class FakeJournal:
     async def settled(self) -> None:
         """As above."""
 
-    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> None:
+    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> Callable[[], None]:
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     async def durable(self) -> None:
         """Whatever is recorded here is on the disk, unless a test says otherwise."""
