@@ -304,10 +304,13 @@ class Daemon:
 
     async def _watchdog(self) -> None:
         """Pet only while the loop, every driver's task and the writer make progress."""
-        well_ns = self.clock.now_ns()
+        well_ns, writer = self.clock.now_ns(), "ok"
         while True:
             await asyncio.sleep(self.notifier.watchdog_s or 10.0)
             health = self.log.health()
+            if health.writer != writer:
+                writer = health.writer
+                self.watchers.changed()
             if health.writer != "stalled":
                 well_ns = self.clock.now_ns()
             self.notifier.status(f"{len(self.settings.doors)} doors, {health.committed} records, log {health.writer}")
@@ -326,8 +329,14 @@ class Daemon:
 
     def online_status(self) -> dict[str, Json]:
         """What the retained `status` says beside the state of the conversation."""
-        quality = self.clock.quality().value
-        return {"version": __version__, "boot": self.clock.boot_id, "clock": quality, "doors": [*self.settings.doors]}
+        health = self.log.health()
+        return {
+            "version": __version__,
+            "boot": self.clock.boot_id,
+            "clock": self.clock.quality().value,
+            "doors": [*self.settings.doors],
+            "log": {"writer": health.writer, "error": health.error},
+        }
 
     def door_state(self, door: str) -> Json:
         """The retained state of a door."""

@@ -39,6 +39,8 @@ class Mark:
     """Of the record of that sequence, in hexadecimal."""
     cursors: Mapping[str, int]
     modes: Mapping[str, str]
+    restored: bool = False
+    """Somebody said that the log is an older one than there was."""
 
 
 def place(log: Path) -> Path:
@@ -56,7 +58,8 @@ def read_mark(log: Path) -> Mark | None:
         said = json.loads(text)
         cursors = {str(sink): int(sequence) for sink, sequence in said["cursors"].items()}
         modes = {str(door): str(state) for door, state in said["modes"].items()}
-        return Mark(str(said["epoch"]), int(said["sequence"]), str(said["hash"]), cursors, modes)
+        restored = said.get("restored") is True
+        return Mark(str(said["epoch"]), int(said["sequence"]), str(said["hash"]), cursors, modes, restored)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
@@ -67,6 +70,9 @@ def write_mark(log: Path, mark: Mark) -> None:
     new = place(log).with_name(place(log).name + ".new")
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
     with os.fdopen(fd, "wb") as file:
+        with suppress(OSError):  # root writes it for whoever owns the log
+            owner = log.stat()
+            os.fchown(fd, owner.st_uid, owner.st_gid)
         file.write(hashlib.sha256(text).hexdigest().encode() + b"\n" + text)
         file.flush()
         os.fsync(file.fileno())

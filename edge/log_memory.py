@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.log_epochs import load_epochs
-from edge.log_mark import read_mark
+from edge.log_file import WriterLock
+from edge.log_mark import Mark, read_mark, write_mark
 from edge.log_schema import connect_read_only, genesis, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from edge.log_mark import Mark
 
 LAST_WORDS: Final = 50
 """Records among which the end of the last run is looked for."""
@@ -85,6 +85,8 @@ def _went_back(
     db: sqlite3.Connection, head: int, cursors: Mapping[str, int], mark: Mark | None
 ) -> tuple[str | None, int]:
     """Why, and the newest record that is the same as in the log that there was."""
+    if mark is not None and mark.restored:
+        return "somebody said that it was restored from a copy", head
     if mark is not None and mark.sequence > head:
         return f"the log ends at record {head}, and it had come to {mark.sequence}", head
     if (told := max(cursors.values(), default=0)) > head:
@@ -100,6 +102,19 @@ def _hash_of(db: sqlite3.Connection, sequence: int) -> bytes | None:
         if row is not None:
             return bytes(row[0])
     return None
+
+
+def say_restored(path: Path) -> None:
+    """Let the next start of a log that nobody writes begin another stream. Raises OSError or sqlite3.Error."""
+    lock = WriterLock(path)
+    lock.hold()
+    try:
+        with closing(connect_read_only(path)) as db, snapshot(db):
+            found = read_memory(db, read_mark(path))
+        sequence, digest = found.head
+        write_mark(path, Mark(found.epoch, sequence, digest.hex(), found.cursors, found.modes, restored=True))
+    finally:
+        lock.release()
 
 
 def how_it_ended(db: sqlite3.Connection, boot: str) -> str | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge import log_schema
 from edge.log_epochs import load_epochs
+from edge.log_mark import read_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ class _Walk:
         if anchor is not None and anchor[0] > 1:
             self._end, self.prev = anchor[0], bytes(anchor[1])
 
-    def run(self) -> Broken | None:
+    def run(self, reached: int) -> Broken | None:
         for row in _pages(self._db, self._end):
             if (broken := self._bridge(row[0])) or (broken := self._record(row)):
                 return broken
@@ -75,6 +76,8 @@ class _Walk:
         if cursors is not None:
             what = f"the log ends here, but {cursors[0]} has acknowledged records up to {cursors[1]}"
             return Broken(self._end + 1, what)
+        if self._end < reached:
+            return Broken(self._end + 1, f"the log ends here, but it had come to record {reached}")
         return None
 
     def _bridge(self, sequence: int) -> Broken | None:
@@ -117,12 +120,14 @@ class _Walk:
         return None
 
 
-def verify(path: Path, newest: int | None = None) -> VerifyResult:
+def verify(path: Path, newest: int | None = None, reached: int = 0) -> VerifyResult:
     """Walk the chain, or only its `newest` records; what was skipped is believed and not counted.
 
+    `reached`: a record that is known to have been there, beside what the mark says.
     OSError when there is no such file; what cannot be read is `broken`.
     """
     path.stat()
+    mark = read_mark(path)  # before the walk: a live log only grows meanwhile
     epoch, walk = "", None
     broken: Broken | None
     try:
@@ -130,9 +135,11 @@ def verify(path: Path, newest: int | None = None) -> VerifyResult:
             epochs = load_epochs(db)
             epoch = epochs.now
             walk = _Walk(db, epochs.origin)
+            if mark is not None and mark.epoch == epoch:
+                reached = max(reached, mark.sequence)
             if newest is not None:
                 walk.skip_to(newest)
-            broken = walk.run() or _clock(db, epochs.origin)
+            broken = walk.run(reached) or _clock(db, epochs.origin)
     except (sqlite3.Error, TypeError) as error:  # TypeError: a table without the row it must have
         broken = Broken(walk.last + 1 if walk else 0, f"the file is damaged: {error}")
     if walk is None:

@@ -20,6 +20,7 @@ from edge.export_desk import ExportDesk
 from edge.log import LogUnavailableError
 from edge.messages import SYSTEM, Actor, CommandName, Event, Subject
 from edge.order_shape import RefusedError, judge_lasting, left_s
+from edge.restored import begin_anew
 from edge.runner import SITE
 from edge.search_words import UnknownGroupError
 from edge.searches import Asked
@@ -149,6 +150,7 @@ class Service:
             "who": self._who,
             "reload": self._reload,
             "login": self._login,
+            "log_restored": self._log_restored,
             **(more or {}),
             "export": ExportDesk(host, self._directory).serve,
         }
@@ -213,6 +215,9 @@ class Service:
 
     async def _reload(self, _body: dict[str, Any], actor: Actor) -> Json:
         return await self._host.reload(actor)
+
+    async def _log_restored(self, _body: dict[str, Any], actor: Actor) -> Json:
+        return await begin_anew(self._host.log, actor)
 
     async def _login(self, body: dict[str, Any], actor: Actor) -> Json:
         """What happened to an account of the local page: that page witnesses it, and whoever keeps the accounts."""

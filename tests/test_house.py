@@ -111,6 +111,7 @@ ALLOWED = {
     "edge.metrics_file": "",
     "edge.home_assistant": "edge.messages edge.catalogue edge.door_table edge.wire",
     "edge.stored": "edge.log edge.runner",
+    "edge.restored": "edge.control edge.log edge.messages",
     "edge.remembering": "edge edge.changes edge.clock edge.log edge.messages edge.outlets edge.page_rights edge.people "
     "edge.runner",
     "edge.outlets": "edge.messages edge.aside edge.cameras edge.control edge.directory edge.delivery* "
@@ -194,7 +195,8 @@ ALLOWED = {
     "edge.export_desk": "edge.messages edge.control edge.search*",
     "edge.service": "edge.allowances edge.tally "
     "edge.messages edge.control edge.export_desk edge.log edge.log_query edge.order_shape edge.runner "
-    "edge.directory edge.schedule edge.search* edge.stored",
+    "edge.directory edge.schedule edge.search* edge.stored "
+    "edge.restored",
     "edge.status": "edge edge.messages",
     "edge.watchers": "",
     "edge.page_rights": "edge.control_peers edge.messages",
@@ -213,8 +215,8 @@ ALLOWED = {
     "edge.cli.sign": "edge.printable edge.cli.text edge.claims edge.order_shape edge.tokens",
     "edge.cli.*": "edge.plain_text edge.printable edge.config_files edge.config_groups edge.config_warnings edge.home "
     "edge edge.cli edge.cli.* edge.messages edge.catalogue edge.wire edge.config edge.problems "
-    "edge.clock edge.log_query edge.log_verify edge.log_schema edge.diagnose edge.findings edge.facts edge.provision "
-    "edge.cards edge.directory edge.schedule edge.pins edge.search_words edge.report_file "
+    "edge.clock edge.log_memory edge.log_query edge.log_verify edge.log_schema edge.diagnose edge.findings edge.facts "
+    "edge.provision edge.cards edge.directory edge.schedule edge.pins edge.search_words edge.report_file "
     "edge.directory_reading",
     # the local page, a program of its own: doord through its socket, and nothing of doord's
     "edge.web": "",

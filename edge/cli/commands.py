@@ -150,7 +150,13 @@ def _log(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None
     verbs = _verbs(made)
     text = "walk the hash chain and name the first broken record"
     verify = _one(verbs, "verify", text, common)
-    verify.add_argument("file", type=Path, nargs="?", metavar="FILE", help="a log file; else the running daemon's")
+    text = "say that the log came from a backup or an image: it goes on as another stream"
+    restored = _one(verbs, "restored", text, common)
+    for made_verb, name in ((verify, "verify"), (restored, "restored")):
+        made_verb.set_defaults(verb=name)
+        made_verb.add_argument(
+            "file", type=Path, nargs="?", metavar="FILE", help="a log file; else the running daemon's"
+        )
 
 
 def _sign(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
@@ -266,7 +272,7 @@ COMMANDS: Final = {
     "who": _Command("people:who", "whose card it is, and where it opens", _who),
     "diagnose": _Command("diagnose:run", "named findings: what is wrong, likely causes, first thing to try", _diagnose),
     "test": _Command("wiring:test", "guided wiring check of one door", _test),
-    "log": _Command("files:verify", "the log file", _log),
+    "log": _Command("files:log", "the log file", _log),
     "sync": _Command("status:sync", "cursor, backlog, last error", _sync),
     "check": _Command("files:check", "validate a configuration", _check),
     "reload": _Command("people:reload", "read the configuration and the directory again, as SIGHUP does"),

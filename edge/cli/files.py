@@ -1,4 +1,4 @@
-"""`doorctl check` and `doorctl log verify`: what needs no daemon, only files."""
+"""`doorctl check` and `doorctl log`: what needs no daemon, only files."""
 
 from __future__ import annotations
 
@@ -48,17 +48,18 @@ def verify(arguments: argparse.Namespace) -> int:
     from edge.cli.client import Client, Unreachable  # noqa: PLC0415 -- only without a file
     from edge.log_verify import verify as walk  # noqa: PLC0415 -- sqlite-utils is slow to import
 
-    path = arguments.file
+    path, reached = arguments.file, 0
     if path is None:
         from pathlib import Path  # noqa: PLC0415 -- as above
 
         try:
             with Client(arguments.socket) as client:
-                path = Path(client.ask("status")["log"]["path"])
+                log = client.ask("status")["log"]
+                path, reached = Path(log["path"]), log["committed"]
         except Unreachable as error:
             sys.stderr.write(f"doorctl: {error}; name the file: doorctl log verify FILE\n")
             return 2
-    result = walk(path)
+    result = walk(path, reached=reached)
     if arguments.json:
         say_json({**asdict(result), "ok": result.ok})
     elif result.broken is None:
@@ -69,3 +70,27 @@ def verify(arguments: argparse.Namespace) -> int:
         say(f"{result.path}: {where} is broken: {result.broken.what}")
         say(f"the {result.checked} records before it hold")
     return 0 if result.ok else 1
+
+
+def log(arguments: argparse.Namespace) -> int:
+    """The verbs of `doorctl log`."""
+    return restored(arguments) if arguments.verb == "restored" else verify(arguments)
+
+
+def restored(arguments: argparse.Namespace) -> int:
+    """Say that a log came from a copy. 0 when it goes on as another stream, or will at its next start."""
+    from edge.cli.client import Client  # noqa: PLC0415 -- only without a file
+    from edge.log_memory import say_restored  # noqa: PLC0415 -- only with one
+
+    if arguments.file is None:
+        with Client(arguments.socket) as client:
+            told = client.ask("log_restored")
+        text = f"the log goes on as stream {told['stream']}"
+    else:
+        say_restored(arguments.file)
+        told, text = {"file": str(arguments.file)}, f"{arguments.file} goes on as another stream from its next start on"
+    if arguments.json:
+        say_json(told)
+    else:
+        say(text)
+    return 0

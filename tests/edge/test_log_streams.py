@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edge.control import RequestError
 from edge.log_epochs import Epochs
+from edge.log_file import LogInUseError
 from edge.log_mark import place, read_mark
+from edge.log_memory import say_restored
 from edge.log_query import LogReader, Query
 from edge.log_verify import verify
+from edge.messages import Actor
+from edge.restored import begin_anew
 from edge.wire import Identity, cloudevent, encode, to_bytes
 from tests.support.clock import FakeClock
 from tests.support.logs import PATIENT, Disk, Journal, journal, numbers, opened
@@ -341,3 +346,62 @@ def test_a_file_system_that_has_become_read_only_is_noticed_although_writing_say
             await held.until(lambda: numbers(held.records) == [0, 1])
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("told", ["running", "stopped"])
+def test_somebody_says_that_a_log_was_restored(tmp_path: Path, told: str) -> None:
+    """Nothing beside the log shows it: the whole card was written from an image."""
+    path = tmp_path / "log.db"
+
+    async def run() -> None:
+        async with journal(path) as held:
+            held.log.append([], {"front": DOWN})
+            await held.write(*(opened(n, n) for n in range(5)))
+            stream = held.log.stream
+        if told == "stopped":
+            say_restored(path)
+        async with journal(path) as held:
+            if told == "running":
+                await held.write(opened(5, 5))
+                with pytest.raises(LogInUseError):
+                    say_restored(path)
+                await begin_anew(held.log, Actor("operator", "uid:0", "root"))
+            now = held.log.stream
+            assert now != stream
+            assert held.log.modes()["front"] == DOWN
+        async with journal(path) as held:
+            assert held.log.stream == now, "once"
+        assert verify(path).ok
+
+    asyncio.run(run())
+
+
+def test_not_everybody_says_that_a_log_was_restored(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with journal(tmp_path / "log.db") as held:
+            stream = held.log.stream
+            with pytest.raises(RequestError, match="only root"):
+                await begin_anew(held.log, Actor("operator", "uid:4711", "otto"))
+            assert held.log.stream == stream
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("witness", ["mark", "status"])
+def test_a_log_that_was_cut_off_at_its_end_does_not_verify(tmp_path: Path, witness: str) -> None:
+    path = tmp_path / "log.db"
+
+    async def run() -> None:
+        async with journal(path) as held:
+            await held.write(*(opened(n, n) for n in range(5)))
+
+    asyncio.run(run())
+    assert verify(path).ok
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM record WHERE seq > 3")
+    if witness == "status":
+        place(path).unlink()
+        assert verify(path).ok, "nothing tells"
+    broken = verify(path, reached=5 if witness == "status" else 0).broken
+    assert broken is not None
+    assert (broken.sequence, broken.what) == (4, "the log ends here, but it had come to record 5")

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.scenarios.test_people import ADA, config_of, people
+from tests.support.broker import Broker
 from tests.support.mounts import Outside, inside, remount
+from tests.support.subscriber import Subscriber
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,20 +111,29 @@ def refused_from_exec(folder: Path, elsewhere: Path, how: str) -> None:
 def first_start(folder: Path, elsewhere: Path) -> None:
     """Nothing was ever written here: status tells, exits work, and the log begins once it can."""
     doord = _daemon(folder, elsewhere)
-    remount(folder, "ro")
-    with doord:
-        _until(lambda: doord.status()["log"]["writer"] == "failed")
-        assert "Read-only" in doord.status()["log"]["error"]
-        _until(lambda: doord.status()["directory"]["cards"] > 0)
-        assert doord.knock("back", ADA)
-        _until(lambda: doord.status()["doors"]["back"]["lock"] == "unlocked")
-        doord.sim("front", "rex")
-        _until(lambda: doord.status()["doors"]["front"]["lock"] == "unlocked")
-        remount(folder, "rw")
-        _until(lambda: doord.status()["log"]["committed"] > 0)
-        doord.stop()
+    with Broker(elsewhere / "broker") as broker:
+        text = doord.config.read_text()
+        doord.config.write_text(f'{text}\n[mqtt]\nurl = "mqtt://127.0.0.1:{broker.port}"\n')
+        remount(folder, "ro")
+        with Subscriber(broker.port, "doorward/v1/lab/test") as heard, doord:
+            _first_start(folder, doord, heard)
     with closing(sqlite3.connect(folder / "log.db")) as db:
         assert db.execute("SELECT type FROM record WHERE seq = 1").fetchone() == ("controller.start",)
+
+
+def _first_start(folder: Path, doord: Outside, heard: Subscriber) -> None:
+    _until(lambda: doord.status()["log"]["writer"] == "failed")
+    assert "Read-only" in doord.status()["log"]["error"]
+    _until(lambda: doord.status()["directory"]["cards"] > 0)
+    _until(lambda: any(said.get("log", {}).get("writer") == "failed" for said in heard.on("status")))
+    assert doord.knock("back", ADA)
+    _until(lambda: doord.status()["doors"]["back"]["lock"] == "unlocked")
+    doord.sim("front", "rex")
+    _until(lambda: doord.status()["doors"]["front"]["lock"] == "unlocked")
+    remount(folder, "rw")
+    heard.wait(lambda: "lock.unlock" in heard.types(), "what happened meanwhile")
+    assert heard.types()[0] == "controller.start"
+    doord.stop()
 
 
 @pytest.mark.parametrize("how", ["ro", "full"])
