@@ -116,6 +116,10 @@ class Asking:
     """... within this time ..."""
     locked_out_s: float = 60.0
     """... lock the keypad for so long."""
+    wrong_pins_an_hour: int = 20
+    """So many within an hour lock it too, however slowly they come."""
+    unknown_cards: int = 20
+    """So many different unknown cards within a minute lock the reader; 0: they only raise the alarm."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,4 +170,12 @@ class Entries:
 
 
 def _asking(table: tables.Asking) -> Asking:
-    return Asking(table.ask, table.pin_within_s, table.wrong_pins, table.wrong_pins_within_s, table.locked_out_s)
+    return Asking(
+        table.ask,
+        table.pin_within_s,
+        table.wrong_pins,
+        table.wrong_pins_within_s,
+        table.locked_out_s,
+        table.wrong_pins_an_hour,
+        table.unknown_cards,
+    )

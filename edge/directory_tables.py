@@ -227,6 +227,8 @@ class Asking(Table):
     wrong_pins: int = Field(5, ge=1, le=20, description="1 to 20 wrong PINs")
     wrong_pins_within_s: float = _within(10, 3600, "seconds", 60.0)
     locked_out_s: float = _within(10, 3600, "seconds", 60.0)
+    wrong_pins_an_hour: int = Field(20, ge=1, le=1000, description="1 to 1000 wrong PINs")
+    unknown_cards: int = Field(20, ge=0, le=100, description="0 to 100 unknown cards")
 
 
 class AntiPassback(Table):

@@ -1,7 +1,6 @@
-"""One reader as a value: keys typed so far, a card that waits for its PIN, wrong PINs counted.
+"""One keypad as a value: keys typed so far, and a card that waits for its PIN.
 
-One rule: a card and its PIN belong together for a limited time, and so many wrong PINs lock the
-keypad for a while; cards that need no PIN are not held up by that.
+One rule: a card and its PIN belong together for a limited time.
 """
 
 from __future__ import annotations
@@ -9,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from edge.access import Granted
-from edge.credentials import AskPin, Code, Presented, Refused
+from edge.credentials import AskPin, Presented
 from edge.directory import Ask
 from edge.messages import NS_PER_S, CardRead, KeysPressed
 
@@ -35,9 +33,6 @@ class Keypad:
     """A card whose PIN has to follow ..."""
     waits_until_ns: int = 0
     """... until then."""
-    wrong_ns: tuple[int, ...] = ()
-    """When the last wrong PINs were typed; never more than the reader's limit."""
-    locked_until_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +72,10 @@ def step(
 
 
 def judged(keypad: Keypad, asking: Asking, presented: Presented, decision: Decision, now_ns: int) -> Keypad:
-    """Draw the consequences: wait for a PIN, count a wrong one, lock the keypad."""
+    """Draw the consequence: wait for a PIN."""
     if isinstance(decision, AskPin):
         return replace(keypad, waiting=presented.card, waits_until_ns=now_ns + _ns(asking.pin_within_s))
-    if isinstance(decision, Granted) and presented.pin is not None:
-        return replace(keypad, wrong_ns=())
-    if isinstance(decision, Refused) and decision.code is Code.WRONG_PIN:
-        since_ns = now_ns - _ns(asking.wrong_pins_within_s)
-        wrong_ns = (*(at_ns for at_ns in keypad.wrong_ns if at_ns > since_ns), now_ns)
-        if len(wrong_ns) >= asking.wrong_pins:
-            return replace(keypad, wrong_ns=(), locked_until_ns=now_ns + _ns(asking.locked_out_s))
-        return replace(keypad, wrong_ns=wrong_ns)
     return keypad
-
-
-def locked_out(keypad: Keypad, now_ns: int) -> bool:
-    """Whether no PIN is taken now: for `edge.access.Now`."""
-    return now_ns < keypad.locked_until_ns
 
 
 def next_deadline(keypad: Keypad) -> int | None:

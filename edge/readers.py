@@ -1,7 +1,7 @@
 """From a card or a PIN at a reader to a released lock, a floor, or a refusal; and the reader's light.
 
 One rule: at one reader one thing after the other, in the order it was shown; a PIN is hashed on a
-thread of its own, and no other reader waits for it.
+thread of its own, and no other reader waits for it. How much a reader may say is bounded.
 """
 
 from __future__ import annotations
@@ -9,35 +9,39 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
 
-from edge import access, keypad, places
+from edge import access, guesses, keypad, places
 from edge.access import Granted
 from edge.credentials import AskPin, Code, Now, Presented, Refused
 from edge.directory import Directory
 from edge.elevator import Permit
-from edge.keypad import Keypad, Lapsed
-from edge.messages import NS_PER_S, CardRead, KeysPressed
+from edge.keypad import Lapsed
+from edge.messages import NS_PER_S, SYSTEM, CardRead, Event, Subject
 from edge.passback import NOBODY, passed, pruned
 from edge.places import DoorPlace, LiftPlace
+from edge.reader_state import Reader, alarm
+from edge.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from edge.messages import Event
+    from edge.guesses import TooMany
+    from edge.messages import Json
     from edge.pins import Recipe
     from edge.places import Answer, Place
+    from edge.reader_state import Shown
 
-MOST_WAITING: Final = 16
-"""What a reader may send while a PIN is hashed; more is dropped and counted."""
 KEPT: Final = 50
 """Cards remembered for enrolling; in memory only."""
 REFUSALS_A_MINUTE: Final = 30
 """More refusals at one reader are answered, and counted in the next one that is recorded."""
+UNCHECKED: Final = Refused(Code.PIN_REQUIRED, details={"reason": "the PIN could not be checked"})
+TOO_MANY: Final = Refused(Code.TOO_MANY_ATTEMPTS, details={"reason": "too many unknown cards"})
 NOT_LOADED: Final = Refused(Code.UNKNOWN_CARD, details={"reason": "the directory is not loaded yet"})
 MINUTE_NS: Final = 60 * NS_PER_S
-Shown: TypeAlias = CardRead | KeysPressed
 
 
 class Host(places.Host, Protocol):
@@ -62,24 +66,6 @@ class SeenCard:
     member: str | None
 
 
-@dataclass(slots=True)
-class _Reader:
-    """One reader: what was shown and waits, and its keypad."""
-
-    point: str
-    place: Place
-    keypad: Keypad = field(default_factory=Keypad)
-    inbox: deque[Shown] = field(default_factory=deque)
-    seen: deque[tuple[Presented | Lapsed, int]] = field(default_factory=deque)
-    """With the time when it was shown."""
-    hashing: asyncio.Task[None] | None = None
-    timer: asyncio.TimerHandle | None = None
-    window_ns: int = 0
-    refused: int = 0
-    unrecorded: int = 0
-    dropped: int = 0
-
-
 class Readers:
     """All readers of this controller. Every method is called on the loop and returns at once."""
 
@@ -88,11 +74,12 @@ class Readers:
         self._host = host
         self._directory = Directory()
         self._loaded = False
-        self._readers: dict[str, _Reader] = {}
+        self._readers: dict[str, Reader] = {}
         self._passback = NOBODY
         self._passing: dict[str, set[str]] = {}
         """Door -> members who were granted access and have not been seen to open it."""
         self._hasher: ThreadPoolExecutor | None = None
+        self._tally = Tally(self._flooded)
         self.cards: deque[SeenCard] = deque(maxlen=KEPT)
         """The latest cards, the newest last."""
 
@@ -107,11 +94,12 @@ class Readers:
         if reader is None:
             runner = self._host.runner
             behind: Place = DoorPlace(self._host, place) if place in runner.doors else LiftPlace(self._host, place)
-            reader = self._readers[shown.point] = _Reader(shown.point, behind)
-        if len(reader.inbox) >= MOST_WAITING:
-            reader.dropped += 1
+            reader = self._readers[shown.point] = Reader(shown.point, behind)
+        if reader.repeated(shown):
             return
-        reader.inbox.append(shown)
+        if not reader.accept(shown, self._host.now_ns()):
+            self._tally.count(shown.point)
+            return
         self._go_on(reader)
 
     def moved(self, door: str) -> None:
@@ -136,7 +124,7 @@ class Readers:
 
     # --- one thing after the other ---------------------------------------------------------------
 
-    def _go_on(self, reader: _Reader) -> None:
+    def _go_on(self, reader: Reader) -> None:
         while reader.hashing is None:
             if reader.seen:
                 self._judge(reader, *reader.seen.popleft())
@@ -147,54 +135,69 @@ class Readers:
                 self._arm(reader)
                 return
 
-    def _step(self, reader: _Reader, shown: Shown | None, at_ns: int) -> None:
+    def _step(self, reader: Reader, shown: Shown | None, at_ns: int) -> None:
         asking = reader.place.asking(self._directory)
         reader.keypad, seen = keypad.step(reader.keypad, asking, shown, self._host.now_ns())
         reader.seen += [(one, at_ns) for one in seen]
 
-    def _judge(self, reader: _Reader, seen: Presented | Lapsed, at_ns: int) -> None:
+    def _judge(self, reader: Reader, seen: Presented | Lapsed, at_ns: int) -> None:
         if isinstance(seen, Lapsed):
             refused = access.lapsed(self._directory, seen.card)
             self._carry_out(reader, refused, Presented(seen.card, pin=""), at_ns)  # noted when its PIN was asked for
             return
         recipes = access.recipes(self._directory, reader.place.asking(self._directory), seen)
-        if recipes:
+        if recipes and not guesses.pins_locked(reader.guesses, self._host.now_ns()):
             reader.hashing = asyncio.create_task(
                 self._hash(reader, seen, recipes, at_ns), name=f"PIN at {reader.point}"
             )
         else:
             self._decide(reader, seen, at_ns, {})
 
-    async def _hash(self, reader: _Reader, seen: Presented, recipes: tuple[Recipe, ...], at_ns: int) -> None:
+    async def _hash(self, reader: Reader, seen: Presented, recipes: tuple[Recipe, ...], at_ns: int) -> None:
         if self._hasher is None:
             self._hasher = ThreadPoolExecutor(1, thread_name_prefix="pins")
         loop, digests = asyncio.get_running_loop(), {}
-        for recipe in recipes:
-            digests[recipe] = await loop.run_in_executor(self._hasher, recipe.digest, seen.pin or "")
-        reader.hashing = None
         try:
-            self._decide(reader, seen, at_ns, digests)
-            self._go_on(reader)
-        except Exception as error:  # noqa: BLE001 -- our own mistake: the next card is read
+            for recipe in recipes:
+                digests[recipe] = await loop.run_in_executor(self._hasher, recipe.digest, seen.pin or "")
+        except Exception as error:  # noqa: BLE001 -- no memory for a hash, perhaps
             self._host.runner.mistake(error)
+            self._next(reader, partial(self._carry_out, reader, UNCHECKED, seen, at_ns))
+        else:
+            self._next(reader, partial(self._decide, reader, seen, at_ns, digests))
 
-    def _decide(self, reader: _Reader, seen: Presented, at_ns: int, digests: Mapping[Recipe, bytes]) -> None:
+    def _next(self, reader: Reader, end: Callable[[], None]) -> None:
+        """End what was hashed for; whatever goes wrong, the next card is read."""
+        reader.hashing = None
+        for step in (end, partial(self._go_on, reader)):
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 -- our own mistake
+                self._host.runner.mistake(error)
+
+    def _decide(self, reader: Reader, seen: Presented, at_ns: int, digests: Mapping[Recipe, bytes]) -> None:
         now_ns, timetable = self._host.now_ns(), self._host.timetable
-        locked_out = keypad.locked_out(reader.keypad, now_ns)
-        now = Now(timetable.moment(), now_ns, timetable.running_access, locked_out)
+        now = Now(timetable.moment(), now_ns, timetable.running_access, guesses.pins_locked(reader.guesses, now_ns))
         place, directory = reader.place, self._directory
         answer: Answer = NOT_LOADED
-        if self._loaded:
+        if seen.card is not None and guesses.cards_locked(reader.guesses, now_ns):
+            answer = TOO_MANY
+        elif self._loaded:
             answer = place.decide(directory, seen, now, digests, self._passback)
         plain = answer.granted if isinstance(answer, Permit) else answer
         reader.keypad = keypad.judged(reader.keypad, place.asking(directory), seen, plain, now_ns)
-        self._carry_out(reader, answer, seen, at_ns)
+        too_many = reader.count(answer, seen, place.asking(directory), now_ns) if self._loaded else None
+        self._carry_out(reader, answer, seen, at_ns, too_many)
 
-    def _carry_out(self, reader: _Reader, answer: Answer, seen: Presented, at_ns: int) -> None:
+    def _carry_out(
+        self, reader: Reader, answer: Answer, seen: Presented, at_ns: int, too_many: TooMany | None = None
+    ) -> None:
         self._note(reader, answer, seen, at_ns)
         if isinstance(answer, AskPin):
             return
         events = reader.place.events(self._directory, answer, seen, at_ns)
+        if too_many is not None:
+            self._host.log.append([alarm(events[0], too_many)])
         if isinstance(answer, Refused):
             done = False
             self._refuse(reader, answer, events)
@@ -204,7 +207,7 @@ class Readers:
                 self._admitted(reader.place.id, answer)
         self._host.light(reader.point, granted=done)
 
-    def _note(self, reader: _Reader, answer: Answer, seen: Presented, at_ns: int) -> None:
+    def _note(self, reader: Reader, answer: Answer, seen: Presented, at_ns: int) -> None:
         """Keep a card for whoever enrols it: once, also when its PIN is still to come."""
         if seen.card is None or seen.pin is not None:
             return
@@ -212,7 +215,7 @@ class Readers:
         member = answer.granted.member if isinstance(answer, Permit) else answer.member
         self.cards.append(SeenCard(at_ns, reader.place.id, seen.card, code, None if member is None else member.id))
 
-    def _refuse(self, reader: _Reader, refused: Refused, events: list[Event]) -> None:
+    def _refuse(self, reader: Reader, refused: Refused, events: list[Event]) -> None:
         now_ns = self._host.now_ns()
         if now_ns - reader.window_ns > MINUTE_NS:
             reader.window_ns, reader.refused = now_ns, 0
@@ -224,6 +227,15 @@ class Readers:
             events = [replace(one, details={**one.details, "unrecorded": reader.unrecorded}) for one in events]
             reader.unrecorded = 0
         reader.place.refuse(refused, events)
+
+    def _flooded(self, counts: Mapping[str, int]) -> None:
+        now_ns = self._host.now_ns()
+        for point, count in counts.items():
+            details: dict[str, Json] = {"reason": f"{count} cards or keys were too many", "dropped": count}
+            subject = Subject("reader", point, point)
+            self._host.log.append(
+                [Event("controller.fault", now_ns, subject, SYSTEM, success=False, code="flooded", details=details)]
+            )
 
     def _admitted(self, door: str, granted: Granted) -> None:
         state, member = self._host.runner.door(door), granted.member.id
@@ -242,7 +254,7 @@ class Readers:
         for member in members:
             self._passback = passed(self._passback, self._directory, door, member, self._host.now_ns())
 
-    def _arm(self, reader: _Reader) -> None:
+    def _arm(self, reader: Reader) -> None:
         if reader.timer is not None:
             reader.timer.cancel()
             reader.timer = None
@@ -251,7 +263,7 @@ class Readers:
             delay_s = max(0, due_ns - self._host.now_ns()) / NS_PER_S
             reader.timer = asyncio.get_running_loop().call_later(delay_s, self._due, reader)
 
-    def _due(self, reader: _Reader) -> None:
+    def _due(self, reader: Reader) -> None:
         reader.timer = None
         if reader.hashing is None:
             self._step(reader, None, self._host.now_ns())

@@ -57,6 +57,8 @@ ALLOWED = {
     "edge.passback edge.pins edge.policy edge.schedule",
     "edge.elevator": "edge.messages edge.access edge.credentials edge.directory",
     "edge.keypad": "edge.messages edge.access edge.credentials edge.directory",
+    "edge.guesses": "edge.messages edge.directory",
+    "edge.reader_state": "edge.budget edge.messages edge.credentials edge.guesses edge.keypad",
     "edge.findings": "edge.messages",
     "edge.facts_outlets": "",
     "edge.diagnose_outlets": "edge.facts_outlets edge.findings",
@@ -119,7 +121,8 @@ ALLOWED = {
     "edge.spared edge.sync edge.wire",
     "edge.people": "edge.messages edge.clock edge.directory edge.directory_keeper edge.enquiries edge.log edge.places "
     "edge.readers edge.runner edge.settings edge.status edge.timetable",
-    "edge.readers": "edge.messages edge.access edge.credentials edge.directory edge.elevator edge.keypad edge.passback "
+    "edge.readers": "edge.guesses edge.reader_state edge.tally "
+    "edge.messages edge.access edge.credentials edge.directory edge.elevator edge.keypad edge.passback "
     "edge.pins edge.places",
     "edge.alarm_lane": "edge.catalogue edge.log edge.log_query",
     "edge.sync_messages": "edge.ports",
@@ -272,6 +275,7 @@ CORE = [
     "passback",
     "elevator",
     "keypad",
+    "guesses",
     "delivery_health",
     "event_types",
     "alert_policies",

@@ -24,6 +24,8 @@ ASKING = {
     "wrong_pins": 5,
     "wrong_pins_within_s": 60.0,
     "locked_out_s": 60.0,
+    "wrong_pins_an_hour": 20,
+    "unknown_cards": 20,
 }
 LISTS = {"groups", "doors", "stops"}
 Model = dict[str, dict[str, dict[str, Any]]]

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.access import decide
-from edge.credentials import AskPin, Code, Presented, Refused
+from edge.credentials import AskPin, Presented, Refused
 from edge.directory import Ask, Asking
-from edge.keypad import MOST_KEYS, Keypad, Lapsed, Seen, judged, locked_out, next_deadline, step
+from edge.keypad import MOST_KEYS, Keypad, Lapsed, Seen, judged, next_deadline, step
 from edge.messages import NS_PER_S, CardRead, KeysPressed
 from tests.support.people import ADA, building, card, door, now
 
@@ -31,8 +31,7 @@ class Reader:
     def _answer(self, one: Seen, now_ns: int) -> str:
         if isinstance(one, Lapsed):
             return "lapsed"
-        current = now(locked_out=locked_out(self.keypad, now_ns))
-        decision = decide(self.directory, door(), one, current)
+        decision = decide(self.directory, door(), one, now())
         self.keypad = judged(self.keypad, self.asking, one, decision, now_ns)
         if isinstance(decision, Refused):
             return decision.code.value
@@ -91,34 +90,6 @@ def test_another_card_takes_the_place_of_the_one_that_waits() -> None:
     assert reader.keys("2580#") == ["no_access"]
 
 
-def test_so_many_wrong_pins_lock_the_keypad_for_a_while() -> None:
-    reader = Reader()
-    for _ in range(3):
-        assert reader.card() + reader.keys("1111#") == ["ask", "wrong_pin"]
-    assert reader.card() == ["too_many_attempts"]
-    assert reader.keys("2580#") == ["no_access"]
-    reader.wait(119.9)
-    assert reader.card() == ["too_many_attempts"]
-    reader.wait(0.1)
-    assert reader.card() + reader.keys("2580#") == ["ask", "granted"]
-
-
-def test_wrong_pins_long_ago_and_those_before_a_right_one_do_not_count() -> None:
-    reader = Reader()
-    for gap in (61.0, 61.0, 61.0, 61.0):
-        assert reader.card() + reader.keys("1111#") == ["ask", "wrong_pin"]
-        reader.wait(gap)
-    for keys in ("1111#", "1111#", "2580#", "1111#", "1111#"):
-        reader.card()
-        reader.keys(keys)
-    assert reader.card() == ["ask"]
-
-
-def test_the_right_pin_is_not_found_by_trying_while_locked() -> None:
-    reader = Reader(Asking(Ask.PIN, wrong_pins=2))
-    assert reader.keys("1111#2222#3333#246810#") == ["wrong_pin"] * 2 + ["too_many_attempts"] * 2
-
-
 @pytest.mark.parametrize("ask", [Ask.CARD, Ask.CARD_OR_PIN])
 def test_cards_that_need_no_pin_are_not_held_up(ask: Ask) -> None:
     reader = Reader(Asking(ask, wrong_pins=1))
@@ -148,12 +119,9 @@ def test_whatever_comes_the_reader_stays_small(
         reader.give(item)
         reader.now_s += gap
         assert len(reader.keypad.keys) <= MOST_KEYS
-        assert len(reader.keypad.wrong_ns) < 2
 
 
 def test_a_keypad_shows_nobody_its_keys() -> None:
     keypad, _ = step(Keypad(), BOTH, KeysPressed("r", "271828", 7), 0)
     assert "2718" not in repr(keypad)
     assert "2718" not in repr(Presented(pin="271828"))
-    refused = Refused(Code.WRONG_PIN)
-    assert judged(Keypad(), BOTH, Presented(pin="1"), refused, 5).wrong_ns == (5,)

@@ -10,8 +10,10 @@ import pytest
 
 from edge.catalogue import CATALOGUE
 from edge.messages import CardRead, CommandName, KeysPressed, Level, Subject
+from edge.pins import Recipe
 from edge.policy import DoorPolicy, Timing
-from edge.readers import KEPT, MOST_WAITING, REFUSALS_A_MINUTE, Readers
+from edge.reader_state import AT_ONCE, MOST_WAITING
+from edge.readers import KEPT, REFUSALS_A_MINUTE, Readers
 from edge.runner import Runner
 from edge.settings import DoorSettings
 from edge.timetable import Timetable
@@ -202,12 +204,15 @@ def test_wrong_pins_lock_the_keypad_for_a_while() -> None:
 def test_what_is_shown_while_a_pin_is_hashed_waits_its_turn_and_is_bounded() -> None:
     async def script(house: House) -> None:
         house.runner.take(KeysPressed("front.reader", "246810#", house.now_ns()))
-        for _ in range(MOST_WAITING + 5):
-            house.runner.take(replace(card(7), at_ns=house.now_ns()))
-        await asyncio.sleep(0.01)
+        for number in range(MOST_WAITING + 5):
+            house.runner.take(replace(card(number), at_ns=house.now_ns()))
+        await asyncio.sleep(61)
 
     house = play(script, front={"ask": "card_or_pin"})
     assert house.codes == [None] + ["unknown_card"] * MOST_WAITING
+    flooded = house.events[-1]
+    assert (flooded.type, flooded.code, flooded.object.id) == ("controller.fault", "flooded", "front.reader")
+    assert flooded.details["dropped"] == 5
 
 
 def test_a_member_who_needs_longer_has_longer() -> None:
@@ -231,6 +236,7 @@ def test_who_came_in_has_to_go_out_before_coming_in_again(mode: str, second: str
         await house.show(ADA, door)
         await house.move(True, door)
         await house.move(False, door)
+        await asyncio.sleep(2)
 
     async def script(house: House) -> None:
         await house.show(ADA)  # did not go through: may come again
@@ -251,6 +257,7 @@ def test_a_member_of_a_new_directory_starts_outside() -> None:
         house.use(front={})
         house.use(front={"anti_passback": {"exit": "back", "mode": "hard"}})
         await house.move(False)
+        await asyncio.sleep(2)
         await house.show(ADA)
 
     assert play(script, front={"anti_passback": {"exit": "back", "mode": "hard"}}).codes == [None, None]
@@ -279,23 +286,26 @@ def test_the_first_to_arrive_opens_for_everybody() -> None:
 def test_refusals_do_not_fill_the_log_and_are_counted() -> None:
     async def script(house: House) -> None:
         for _ in range(REFUSALS_A_MINUTE + 7):
-            await house.show(7)
+            await house.show(LOST)
+            await house.show(SPARE)
+            await asyncio.sleep(1)
         await asyncio.sleep(61)
         await house.show(7)
 
     house = play(script)
     assert len(house.events) == REFUSALS_A_MINUTE + 1
-    assert house.events[-1].details["unrecorded"] == 7
-    assert len(house.lights) == REFUSALS_A_MINUTE + 8
+    assert house.events[-1].details["unrecorded"] == REFUSALS_A_MINUTE + 14
+    assert len(house.lights) == 2 * REFUSALS_A_MINUTE + 15
 
 
 def test_the_last_cards_are_kept_for_enrolling() -> None:
     async def script(house: House) -> None:
         for number in range(KEPT + 3):
             await house.show(number)
+            await asyncio.sleep(0.1)
         await house.show(ADA)
 
-    cards = play(script).readers.cards
+    cards = play(script, front={"unknown_cards": 0}).readers.cards
     assert len(cards) == KEPT
     assert (cards[-1].member, cards[-1].code, cards[-1].place) == ("ada", None, "front")
     assert (cards[-2].member, cards[-2].code) == (None, "unknown_card")
@@ -325,3 +335,151 @@ def test_nobody_is_let_in_before_there_is_a_directory_nor_by_nonsense() -> None:
     assert house.codes == ["unknown_card", "unknown_card"]
     assert house.events[0].details["reason"] == "the directory is not loaded yet"
     assert not house.released["front.lock"]
+
+
+# --- guessing, and what a reader may cost ----------------------------------------------------------------
+
+
+def test_an_own_pin_between_guesses_clears_nothing() -> None:
+    async def script(house: House) -> None:
+        for number in range(4):
+            await house.type(f"900{number}#")
+            await asyncio.sleep(1)
+        await house.type("246810#")
+        await asyncio.sleep(1)
+        await house.type("9004#")
+        await house.type("246810#")
+
+    house = play(script, front={"ask": "pin"})
+    assert house.codes == ["wrong_pin"] * 4 + [None, "wrong_pin", "too_many_attempts"]
+
+
+def test_a_right_pin_forgives_what_was_mistyped_with_the_same_card() -> None:
+    async def script(house: House) -> None:
+        for pin in ("1111#", "1112#", "2580#") * 3:
+            await house.show(ADA)
+            await house.type(pin)
+            await asyncio.sleep(3)
+
+    house = play(script, front={"ask": "card_and_pin", "wrong_pins": 3})
+    assert house.codes == ["wrong_pin", "wrong_pin", None] * 3
+
+
+def test_a_slow_guesser_is_locked_out_too_and_longer_each_time() -> None:
+    async def script(house: House) -> None:
+        for number in range(240):  # an hour
+            await house.type(f"{9000 + number}#")
+            await asyncio.sleep(15)
+
+    house = play(script, front={"ask": "pin"})
+    judged = house.codes.count("wrong_pin")
+    assert 20 <= judged < 30
+    alarms = [event for event in house.events if event.type == "reader.tamper"]
+    assert [alarm.details["locked_out_s"] for alarm in alarms] == [60, 120, 240, 480, 900, 900, 900]
+    assert alarms[0].details["reason"] == "20 wrong PINs within an hour"
+    assert CATALOGUE[alarms[0].type].severity == "alarm"
+    assert (alarms[0].door, alarms[0].object.id, alarms[0].code) == ("front", "front.reader", "too_many_attempts")
+
+
+def test_unknown_cards_one_after_the_other_lock_the_reader_and_raise_an_alarm() -> None:
+    """A keypad that sends its PIN as a card, or somebody with a box that plays cards."""
+
+    async def script(house: House) -> None:
+        for number in range(100):
+            await house.show(5000 + number)
+            await asyncio.sleep(1)
+        await house.show(ADA)
+        assert not house.released["front.lock"]
+        await asyncio.sleep(120)
+        await house.show(ADA)
+
+    house = play(script, front={"unknown_cards": 10})
+    alarms = [event.details for event in house.events if event.type == "reader.tamper"]
+    assert [(alarm["reason"], alarm["locked_out_s"]) for alarm in alarms] == [
+        ("10 unknown cards within a minute", 60),
+        ("10 unknown cards within a minute", 120),
+    ]
+    assert house.codes.count("unknown_card") == 20
+    assert house.codes[-1] is None
+
+
+def test_the_same_unknown_card_is_one_guess_however_often_it_comes() -> None:
+    async def script(house: House) -> None:
+        for _ in range(30):
+            await house.show(5000)
+            await asyncio.sleep(3)
+        await house.show(ADA)
+
+    house = play(script, front={"unknown_cards": 2})
+    assert "reader.tamper" not in [event.type for event in house.events]
+    assert house.released["front.lock"]
+
+
+def test_a_card_held_in_front_of_a_reader_is_one_passage() -> None:
+    async def script(house: House) -> None:
+        for _ in range(20):
+            await house.show(ADA)
+            await asyncio.sleep(0.5)
+            await house.move(True) if not house.runner.door("front").opening else None
+
+    house = play(script)
+    assert [event.type for event in house.events].count("lock.unlock") == 1
+
+
+def test_a_card_that_is_repeated_while_its_pin_is_typed_disturbs_nothing() -> None:
+    async def script(house: House) -> None:
+        await house.show(ADA)
+        for digit in "2580#":
+            await asyncio.sleep(0.6)
+            await house.type(digit)
+            await house.show(ADA)
+
+    house = play(script, front={"ask": "card_and_pin"})
+    assert house.codes == [None]
+
+
+def test_another_card_in_between_makes_the_first_one_new() -> None:
+    async def script(house: House) -> None:
+        for number in (ADA, BOB, ADA):
+            await house.show(number)
+
+    assert [event.actor.id for event in play(script).events if event.actor and event.type == "reader.access"] == [
+        "ada", "bob", "ada",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", [MemoryError, ValueError("no such hash")])
+def test_the_next_card_is_read_after_a_hash_that_failed(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | type[Exception]
+) -> None:
+    real, fails = Recipe.digest, list[Exception | type[Exception]]()
+
+    def digest(self: Recipe, pin: str) -> bytes:
+        if fails:
+            raise fails.pop()
+        return real(self, pin)
+
+    monkeypatch.setattr(Recipe, "digest", digest)
+
+    async def script(house: House) -> None:
+        fails.append(error)
+        await house.type("246810#")
+        await house.type("246810#")
+
+    house = play(script, front={"ask": "pin"})
+    assert house.codes == ["pin_required", None]
+    assert house.events[0].type == "controller.fault"
+
+
+def test_a_reader_that_floods_has_its_share_and_no_more() -> None:
+    async def script(house: House) -> None:
+        for number in range(5000):
+            house.runner.take(replace(card(number), at_ns=house.now_ns()))
+        await asyncio.sleep(60)
+        assert len(house.events) < AT_ONCE + 5
+        await house.show(ADA)
+        assert house.released["front.lock"], "and is heard again"
+
+    house = play(script, front={"unknown_cards": 0})
+    flooded = [event for event in house.events if event.code == "flooded"]
+    assert [event.details["dropped"] for event in flooded] == [5000 - AT_ONCE]

@@ -60,6 +60,7 @@ ASKING = {
     "ask": st.sampled_from(["card", "card_and_pin", "card_or_pin", "pin"]),
     "pin_within_s": SECONDS,
     "wrong_pins": st.integers(1, 3),
+    "unknown_cards": st.integers(0, 3),
 }
 
 INTEGRATED = st.sampled_from(
