@@ -195,7 +195,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, set[str]]:
 
     one = live(write_config(folder, ("front", 30.0), ("back", 30.0)), first)
     patch = pytest.MonkeyPatch()
-    patch.setattr("edge.daemon.__version__", "99.0")
+    patch.setattr("edge.remembering.__version__", "99.0")
     other = live(write_config(folder, ("front", 40.0), ("side", 30.0)), second)
     patch.undo()
     return one, produced(one) | produced(other)
