@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from edge.messages import Json
+    from edge.messages import Json, Shown
     from edge.ports import Emit
 
 __all__ = ["ACTIONS", "POINTS", "Settings", "Simulated", "addresses", "create"]
@@ -67,6 +67,7 @@ class Simulated:
         self._unconfirmed: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._answers: dict[str, str] = {}
+        self._lights: dict[str, str] = {}
         self._emit: Emit | None = None
         self._fails: asyncio.Future[None] | None = None
 
@@ -126,10 +127,15 @@ class Simulated:
         """Remember what a reader says: `describe` shows it."""
         self._answers[point] = "granted" if granted else "refused"
 
+    def show(self, point: str, shown: Shown) -> None:
+        """Remember how a reader shows that its door stands: `describe` shows it."""
+        self._lights[point] = shown.value
+
     def describe(self) -> Mapping[str, Json]:
         """Where the leaves are, which cables are cut and what each reader said last."""
         return {
             "readers": dict(sorted(self._answers.items())),
+            "lights": dict(sorted(self._lights.items())),
             "leaves": {door: "open" if leaf else "closed" for door, leaf in sorted(self._leaves.items())},
             "cut": [*sorted(self._cut)],
         }

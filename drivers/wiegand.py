@@ -16,7 +16,7 @@ from drivers.hand_on import hand_on
 from drivers.wiegand_answer import Answers
 from drivers.wiegand_points import POINTS, Buzzer, Reader, Settings, addresses
 from drivers.wiegand_reader import Station
-from edge.messages import Confirmed
+from edge.messages import Confirmed, Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -159,6 +159,11 @@ class WiegandDriver:
         if self._emit is not None and point in self._answers:
             self._answers[point].show(granted=granted)
 
+    def show(self, point: str, shown: Shown) -> None:
+        """Keep the light on while the door stands unlocked. Never raises."""
+        if point in self._answers:
+            self._answers[point].stand(on=shown is Shown.UNLOCKED)
+
     # --- the lines -----------------------------------------------------------------------------
 
     def _switch(self, line: int, on: bool) -> None:
@@ -222,11 +227,11 @@ class WiegandDriver:
             timer.cancel()
         self._timers = {}
         for answer in self._answers.values():
-            answer.rest()
+            answer.off()
 
     def _release(self) -> None:
         for answers in self._answers.values():
-            answers.rest()
+            answers.off()
         if self._emit is not None:
             self._unlisten(asyncio.get_running_loop())
         self._stations = {}

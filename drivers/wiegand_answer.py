@@ -1,6 +1,7 @@
 """What a reader shows of an answer: its light, or three short tones, by timers of the loop.
 
-One rule: a newer answer ends the older one, and at the end everything is off.
+One rule: a newer answer ends the older one; then the light is on while the door stands unlocked, and
+at the end everything is off.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Answers:
         self._model = model
         self._switch = switch
         self._timers: list[asyncio.TimerHandle] = []
+        self._stands = False
 
     def show(self, *, granted: bool) -> None:
         """Begin to show an answer; needs a running loop. Never raises for want of the line."""
@@ -43,8 +45,20 @@ class Answers:
             else:
                 self._put(line, on)
 
+    def stand(self, *, on: bool) -> None:
+        """Keep the light on, or not, whenever no answer is shown."""
+        self._stands = on
+        now_s = asyncio.get_running_loop().time()
+        if self._model.led is not None and all(timer.when() <= now_s for timer in self._timers):
+            self._put(self._model.led, on)
+
+    def off(self) -> None:
+        """Show nothing at all."""
+        self._stands = False
+        self.rest()
+
     def rest(self) -> None:
-        """Show nothing."""
+        """Show no answer."""
         for timer in self._timers:
             timer.cancel()
         self._timers = []
@@ -53,4 +67,4 @@ class Answers:
 
     def _put(self, line: int, on: bool) -> None:
         with suppress(OSError):
-            self._switch(line, on)
+            self._switch(line, on or (self._stands and line == self._model.led))

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from edge.directory import Directory
     from edge.home_assistant import Announcer
     from edge.keeper import Keeper
-    from edge.messages import Json, Record, Signal
+    from edge.messages import Json, Record, Shown, Signal
     from edge.ports import Incoming
     from edge.settings import Settings
 
@@ -103,6 +103,7 @@ class Daemon:
             run=secrets.token_hex(4),
             wall_us=clock.wall_us,
         )
+        self.runner.on_shown = self._show
         self.lifts = Lifts(
             settings.elevators, wires=self, journal=self.log, now_ns=clock.now_ns, run=secrets.token_hex(4)
         )
@@ -147,6 +148,11 @@ class Daemon:
             self.lifts.take(signal)
         else:
             self.runner.take(signal)
+
+    def _show(self, door: str, shown: Shown) -> None:
+        point = f"{door}.reader"
+        if point in self._drivers:
+            self.keepers[self._drivers[point]].show(point, shown)
 
     def _light(self, point: str, granted: bool) -> None:
         self.keepers[self._drivers[point]].answer(point, granted=granted)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from edge.door_table import STANDS_OPEN, Mode, Trigger
-from edge.messages import Actor, Event, Json, Observed, Outputs, Subject
+from edge.messages import Actor, Event, Json, Observed, Outputs, Shown, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -230,6 +230,13 @@ class Door:
 def outputs(door: Door) -> Outputs:
     """What the wires should be now; computed, never remembered."""
     return Outputs(released=door.released, buzzer=door.warning and door.mode not in STANDS_OPEN)
+
+
+def shown(door: Door) -> Shown:
+    """What its reader shows."""
+    if door.mode in STANDS_OPEN:
+        return Shown.UNLOCKED
+    return Shown.REFUSING if door.locked_down or door.refuses_access else Shown.LOCKED
 
 
 def remembered(door: Door) -> dict[str, Json]:

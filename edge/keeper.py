@@ -10,12 +10,12 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from edge.messages import Back, Lost
-from edge.ports import Lights
+from edge.ports import Lights, StandingLights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from edge.messages import Json
+    from edge.messages import Json, Shown
     from edge.ports import Driver, Emit
     from edge.settings import DriverSettings
 
@@ -102,6 +102,15 @@ class Keeper:
             return
         try:
             self.driver.answer(point, granted=granted)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the door goes on
+            self._broke(error)
+
+    def show(self, point: str, shown: Shown) -> None:
+        """Show at a reader how its door stands, where the driver can."""
+        if not self.online or not isinstance(self.driver, StandingLights):
+            return
+        try:
+            self.driver.show(point, shown)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the door goes on
             self._broke(error)
 

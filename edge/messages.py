@@ -51,6 +51,7 @@ __all__ = [
     "RexPressed",
     "RexReleased",
     "ScheduleSays",
+    "Shown",
     "Signal",
     "Subject",
     "TamperChanged",
@@ -329,6 +330,16 @@ Item: TypeAlias = (
 
 
 # --- what is to be done ---------------------------------------------------------------------------
+
+
+class Shown(StrEnum):
+    """What the reader of a door shows while nobody shows it a card."""
+
+    LOCKED = "locked"
+    UNLOCKED = "unlocked"
+    """It stands unlocked, and nobody needs a card."""
+    REFUSING = "refusing"
+    """It is locked down or blocked, and no card helps."""
 
 
 @dataclass(frozen=True, slots=True)

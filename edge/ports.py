@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
-from edge.messages import Event, Json, Record, Signal
+from edge.messages import Event, Json, Record, Shown, Signal
 
 Emit: TypeAlias = Callable[[Signal], None]
 RECEIVE_MAXIMUM: Final = 65_535
@@ -61,6 +61,14 @@ class Lights(Protocol):
 
     def answer(self, point: str, *, granted: bool) -> None:
         """Show it at this reader, by light and sound. Never raises; nothing where there is nothing to show it with."""
+
+
+@runtime_checkable
+class StandingLights(Protocol):
+    """A driver whose readers can show how their door stands, without a card."""
+
+    def show(self, point: str, shown: Shown) -> None:
+        """Show it at this reader from now on, between answers; forgotten when the line is lost. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from edge import door as rules
 from edge.catalogue import message
 from edge.debounce import Debouncer, Settled, Unstable
-from edge.door_state import Door, Occupied, occupied, outputs, remembered
+from edge.door_state import Door, Occupied, occupied, outputs, remembered, shown
 from edge.inputs import Inputs
 from edge.messages import (
     NOTHING,
@@ -50,6 +50,7 @@ from edge.messages import (
     RexPressed,
     RexReleased,
     ScheduleSays,
+    Shown,
     Signal,
     Subject,
     TamperChanged,
@@ -109,6 +110,8 @@ class _Cell:
     wired: dict[str, bool] = field(default_factory=dict)
     """What each output point was last told."""
     since_ns: dict[str, int] = field(default_factory=dict)
+    shown: Shown | None = None
+    """What its reader was last told to show."""
     timer: asyncio.TimerHandle | None = None
     due_ns: int | None = None
 
@@ -180,6 +183,8 @@ class Runner:
         self._sirens: frozenset[str] = frozenset()
         self.listeners: list[Callable[[str], None]] = []
         """Called with a door's id after anything about it changed."""
+        self.on_shown: Callable[[str, Shown], None] | None = None
+        """Called with what the reader of a door is to show, whenever that changes and when the reader is back."""
         self.on_credential: Callable[[str, CardRead | KeysPressed], None] | None = None
         self._cells = {
             key: _Cell(settings, Door(key, settings.name, run, windowed=True), self._inputs(key, settings.timing))
@@ -433,6 +438,7 @@ class Runner:
             else:
                 for point in mine:
                     cell.wired.pop(point, None)
+                cell.shown = None  # a reader forgets what it showed
                 self._step(cell, PointsBack(mine, signal.at_ns))
 
     # --- one step ------------------------------------------------------------------------------------
@@ -508,6 +514,9 @@ class Runner:
 
     def _note(self, cell: _Cell, old: Door, now_ns: int) -> None:
         door = cell.door
+        if self.on_shown is not None and cell.shown is not shown(door):
+            cell.shown = shown(door)
+            self.on_shown(door.id, cell.shown)
         for facet in FACETS:
             if facet not in cell.since_ns or getattr(door, facet) != getattr(old, facet):
                 cell.since_ns[facet] = now_ns

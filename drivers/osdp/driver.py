@@ -19,7 +19,7 @@ from drivers.osdp.line import Port
 from drivers.osdp.panel import Panel
 from drivers.osdp.points import Buzzer, Lock, Reader, Settings
 from drivers.osdp.stations import stations
-from edge.messages import Confirmed
+from edge.messages import Confirmed, Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -151,6 +151,17 @@ class OsdpDriver:
             orders = (blinking, messages.sound(model.reader, 0.1, 0.1, 3))
         for order in orders:
             station.device.say(order, self._now_ns())
+        self._poke()
+
+    def show(self, point: str, shown: Shown) -> None:
+        """Show how the door stands: green unlocked, red locked, blinking red where no card helps. Never raises."""
+        station = self._at.get(point)
+        model = station.points[point] if station is not None else None
+        if station is None or station.device is None or not isinstance(model, Reader):
+            return
+        colour = messages.Colour.GREEN if shown is Shown.UNLOCKED else messages.Colour.RED
+        blink_s = 0.5 if shown is Shown.REFUSING else 0.0
+        station.device.say(messages.standing(model.reader, colour, blink_s=blink_s), self._now_ns())
         self._poke()
 
     # --- the line ------------------------------------------------------------------------------

@@ -145,6 +145,12 @@ def light(reader: int, colour: Colour, for_s: float, *, blink_s: float = 0.0) ->
     return Order(Command.LED, bytes((reader, 0)) + timed + bytes(5))
 
 
+def standing(reader: int, colour: Colour, *, blink_s: float = 0.0) -> Order:
+    """Show a colour from now on, between what is shown for a time."""
+    on, off = (_tenths(blink_s), _tenths(blink_s)) if blink_s else (1, 0)
+    return Order(Command.LED, bytes((reader, 0)) + bytes(7) + bytes((1, on, off, colour, Colour.NONE)))
+
+
 def sound(reader: int, on_s: float, off_s: float, times: int) -> Order:
     """Sound so many times."""
     return Order(Command.BUZ, bytes((reader, 2, _tenths(on_s), _tenths(off_s), times)))

@@ -12,7 +12,7 @@ import pytest
 
 from drivers import osdp
 from drivers.osdp.frames import Parser
-from edge.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost
+from edge.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost, Shown
 from tests.support.harness import Seen
 from tests.support.osdp_peripheral import Peripheral
 from tests.support.osdp_relay import Cable
@@ -129,6 +129,10 @@ def test_a_door_on_a_reader(keys: Path, baud: int | None) -> None:
                     lambda: (
                         last(reader, LED, on_color=2, timer_count=20) and last(reader, BUZZER, on_count=2, rep_count=1)
                     ),
+                )
+                await again(
+                    lambda: driver.show("front.reader", Shown.UNLOCKED),
+                    lambda: last(reader, LED, temporary=False, control_code=1, on_color=2),
                 )
                 await again(
                     lambda: reader.inputs(1, 0),

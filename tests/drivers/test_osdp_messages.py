@@ -18,6 +18,8 @@ from drivers.osdp import messages as m
         (m.output(3, m.Output.ON_TIMED, 5.0), "68 03 05 32 00"),
         (m.output(0, m.Output.OFF), "68 00 01 00 00"),
         (m.light(0, m.Colour.GREEN, 2.0), "69 00 00 02 01 00 02 00 14 00 00 00 00 00 00"),
+        (m.standing(0, m.Colour.GREEN), "69 00 00 00 00 00 00 00 00 00 01 01 00 02 00"),
+        (m.standing(1, m.Colour.RED, blink_s=0.5), "69 01 00 00 00 00 00 00 00 00 01 05 05 01 00"),
         (m.sound(1, 0.2, 0.3, 3), "6a 01 02 02 03 03"),
         (m.silence(0), "6a 00 01 00 00 00"),
         (m.text(0, "Hi", 3), "6b 00 03 03 01 01 02 48 69"),

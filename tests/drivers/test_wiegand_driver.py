@@ -12,7 +12,7 @@ import pytest
 
 from drivers import wiegand, wiegand_lines
 from drivers.wiegand_lines import Edge
-from edge.messages import CardRead, Confirmed, Lost, Signal
+from edge.messages import CardRead, Confirmed, Lost, Shown, Signal
 from tests.support import virtual
 from tests.support.wiegand import KNOWN, MS, train
 
@@ -204,6 +204,33 @@ def test_answers_take_their_time_and_end_with_run(bench: Any) -> None:
         it.chip.told.clear()
         await asyncio.sleep(5)
         assert it.chip.told == []
+
+    bench(script)
+
+
+def test_the_light_is_on_while_the_door_stands_unlocked_and_off_at_the_end(bench: Any) -> None:
+    async def script(it: Bench) -> None:
+        it.driver.open()
+        run = asyncio.ensure_future(it.driver.run(it.emit))
+        await asyncio.sleep(0.01)
+        for shown, on in ((Shown.UNLOCKED, True), (Shown.REFUSING, False), (Shown.UNLOCKED, True)):
+            it.driver.show(READER, shown)
+            assert it.chip.told[-1] == (7, on)
+        it.driver.answer(READER, granted=True)
+        await asyncio.sleep(2)
+        assert it.chip.told[-1] == (7, True), "after the answer as before"
+        it.driver.answer(READER, granted=False)
+        await asyncio.sleep(2)
+        assert (7, False) not in it.chip.told[-6:]
+        it.driver.answer(READER, granted=True)
+        it.driver.show(READER, Shown.LOCKED)
+        assert it.chip.told[-1] == (7, True), "an answer is shown to its end"
+        await asyncio.sleep(2)
+        assert it.chip.told[-1] == (7, False)
+        it.driver.show(READER, Shown.UNLOCKED)
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        assert [on for line, on in it.chip.told if line == 7][-1] is False
 
     bench(script)
 

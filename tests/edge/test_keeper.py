@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from edge.keeper import Keeper, open_all
-from edge.messages import Back, Lost
+from edge.messages import Back, Lost, Shown
 from tests.support import virtual
 
 if TYPE_CHECKING:
@@ -201,3 +201,20 @@ def test_a_driver_that_cancels_itself_is_lost_and_tried_again() -> None:
 
     signals = kept(Cancelling(run=[None]), lambda _keeper: None)
     assert [one.reason if isinstance(one, Lost) else "" for one in signals] == ["the driver cancelled itself", ""]
+
+
+def test_a_light_is_shown_where_the_driver_has_one_and_its_failure_is_a_loss() -> None:
+    class Lit(Moody):
+        def show(self, point: str, shown: Shown) -> None:
+            self._do("show")
+            self.applied.append({f"{point} {shown}": True})
+
+    driver = Lit(show=[None, OSError("gone")])
+
+    def script(keeper: Keeper) -> None:
+        for _ in range(3):
+            keeper.show("front.reader", Shown.UNLOCKED)
+
+    once(kept(driver, script))
+    assert driver.applied == [{"front.reader unlocked": True}]
+    kept(Moody(), lambda keeper: keeper.show("front.reader", Shown.LOCKED))

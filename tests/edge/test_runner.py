@@ -344,6 +344,24 @@ def test_an_exit_button_that_storms_is_heard_and_fills_no_log() -> None:
     play(script)
 
 
+def test_a_reader_is_told_how_its_door_stands_and_again_when_it_is_back() -> None:
+    told: list[tuple[str, str]] = []
+
+    async def script(bench: Bench) -> None:
+        bench.runner.on_shown = lambda door, shown: told.append((door, shown.value))
+        for name in ("hold_unlocked", "lock", "block", "unblock", "lock_down", "cancel_lockdown"):
+            bench.ask(name)
+        bench.ask("unlock")
+        await asyncio.sleep(6)
+        bench.see("front", "release", True, initial=True)
+        bench.lose("front.reader", "front.lock")
+        bench.regain("front.reader", "front.lock")
+
+    play(script, timing={"release": Timing()})
+    states = ["unlocked", "locked", "refusing", "locked", "refusing", "locked", "unlocked", "unlocked"]
+    assert told == [("front", state) for state in states]
+
+
 def test_whatever_goes_wrong_a_lock_is_released_for_its_time_only(monkeypatch: pytest.MonkeyPatch) -> None:
     def mistaken(*_given: Any) -> None:
         raise KeyError("none such")
