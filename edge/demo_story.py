@@ -18,7 +18,7 @@ from edge.cli.text import say
 if TYPE_CHECKING:
     from pathlib import Path
 
-ACKNOWLEDGED_WITHIN_S: Final = 5.0
+ACKNOWLEDGED_WITHIN_S: Final = 20.0
 SCRIPT: Final[tuple[tuple[str, tuple[tuple[str, ...] | float, ...]], ...]] = (
     (
         "Ada comes in with her card, and shows a visitor out",

@@ -31,7 +31,7 @@ class Boot:
 def boots(db: sqlite3.Connection, timeline: Timeline, query: Query) -> Iterator[tuple[Boot, list[tuple[int, int]]]]:
     """The boots in which records may lie, in the query's order, with the boot-clock ranges to look in; []: whenever."""
     rows = db.execute("SELECT boot, first_seq FROM boot ORDER BY id").fetchall()
-    ends = [row[1] - 1 for row in rows[1:]] + [END]
+    ends = [*(row[1] - 1 for row in rows[1:]), *([END] if rows else [])]  # a log may be empty yet
     found = [Boot(row[0], row[1], last) for row, last in zip(rows, ends, strict=True)]
     for boot in reversed(found) if query.newest else found:
         if boot.last <= query.after or (query.before is not None and boot.first >= query.before):

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 from edge.control_peers import WEB, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from edge.messages import Actor
+    from edge.messages import Actor, Record
 
 MEMORY: Final = "controller.accounts"
 """Where the log keeps them; no door has a dot in its id."""
@@ -50,6 +50,24 @@ class PageRights:
         except ValueError:
             found = None
         self._known = {str(login): str(role) for login, role in found.items()} if isinstance(found, dict) else {}
+
+    @property
+    def known(self) -> bool:
+        """Whether the accounts are known already."""
+        return self._known is not None
+
+    def learn(self, records: Iterable[Record]) -> dict[str, str]:
+        """Take up who was made and removed by the history: release 0.1.0 kept no list. Returns what `told` does."""
+        self._known = {}
+        for record in records:
+            event = record.event
+            if event.actor is None or event.actor.id.startswith(WEB):  # the page makes nobody
+                continue
+            if event.type == "login.create":
+                self._known[event.object.id] = str(event.details.get("role", ROLES[0]))
+            else:
+                self._known.pop(event.object.id, None)
+        return {MEMORY: json.dumps(self._known)}
 
     def told(self, action: str, login: str, role: str | None) -> dict[str, str]:
         """An account was made or removed by who may; what the log is to remember. Raises RequestError."""

@@ -12,6 +12,8 @@ import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge import __version__
+from edge.log import LogUnavailableError
+from edge.log_filters import Query
 from edge.messages import SYSTEM, Actor, Event
 from edge.page_rights import MEMORY
 from edge.runner import SITE, memory_of
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from edge.changes import Locks
     from edge.clock import Clock
     from edge.log import Log
-    from edge.messages import Json, Subject
+    from edge.messages import Json, Record, Subject
     from edge.outlets import Outlets
     from edge.page_rights import PageRights
     from edge.people import People
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger("doord")
 MEMORY_WITHIN_S: Final = 30.0
 """How long the doors' modes are waited for; a disk that takes longer gives them back when it can."""
+LEARN_AGAIN_S: Final = 10.0
 SOON_S: Final = 1.0
 """So long everything that talks waits for the log: commonly it is there after milliseconds."""
 LOCKS: Final = f"{SITE}.locks"
@@ -106,13 +109,28 @@ class Remembering:
         host.audit(_locks(memories.get(LOCKS, "{}")), Actor("system", "file", host.settings.file.name))
         before = memory_of(memories.get(SITE, "{}"))
         now: dict[str, Json] = {"version": __version__, "site": who.site, "id": who.id}
-        if before == now:
-            return
-        news: list[Event] = []
-        if before.get("version") not in {None, __version__}:
-            details: dict[str, Json] = {"from": before["version"], "to": __version__}
-            news.append(Event("gateway.update", host.clock.now_ns(), host.controller(), SYSTEM, details=details))
-        host.log.append(news, {SITE: json.dumps(now)})
+        if before != now:
+            news: list[Event] = []
+            if before.get("version") not in {None, __version__}:
+                details: dict[str, Json] = {"from": before["version"], "to": __version__}
+                news.append(Event("gateway.update", host.clock.now_ns(), host.controller(), SYSTEM, details=details))
+            host.log.append(news, {SITE: json.dumps(now)})
+        if MEMORY not in memories:
+            await self._learn_accounts()
+
+    async def _learn_accounts(self) -> None:
+        """Who was made and removed at the local page, by the records: release 0.1.0 kept no list."""
+        records: list[Record] = []
+        after: int | None = 0
+        while after is not None:
+            try:
+                page = await self._host.log.query(Query(types=("login.create", "login.destroy"), after=after))
+            except LogUnavailableError:
+                await asyncio.sleep(LEARN_AGAIN_S)
+                continue
+            records += page.records
+            after = page.next
+        self._host.log.append([], self._host.rights.learn(records))
 
     def _restore(self) -> None:
         """Once for what can be read, and once more should the open file know better."""
@@ -121,7 +139,8 @@ class Remembering:
             self._taken_up = memories
             self._host.runner.restore(memories)
             self._host.people.restore(memories)
-            self._host.rights.restore(memories.get(MEMORY, "{}"))
+            if MEMORY in memories:
+                self._host.rights.restore(memories[MEMORY])
 
 
 def _locks(text: str) -> Locks | None:

@@ -114,8 +114,8 @@ ALLOWED = {
     "edge.home_assistant": "edge.messages edge.catalogue edge.door_table edge.wire",
     "edge.stored": "edge.log edge.runner",
     "edge.restored": "edge.control edge.log edge.messages",
-    "edge.remembering": "edge edge.changes edge.clock edge.log edge.messages edge.outlets edge.page_rights edge.people "
-    "edge.runner",
+    "edge.remembering": "edge edge.changes edge.clock edge.log edge.log_filters edge.messages edge.outlets "
+    "edge.page_rights edge.people edge.runner",
     "edge.outlets": "edge.messages edge.aside edge.cameras edge.control edge.directory edge.delivery* "
     "edge.alert_* edge.log edge.log_indexer edge.metrics* edge.ports edge.report_runner edge.runner edge.schedule "
     "edge.spared edge.sync edge.wire",

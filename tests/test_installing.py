@@ -146,6 +146,7 @@ def test_a_backup_is_restored_on_a_new_card(machine: Path) -> None:
     doord.ask("command", command="lock_down", door="garage")
     run(machine, backup)
     doord.stop()
+    assert (machine / "doorward-backup.tar.gz").stat().st_mode & 0o077 == 0, "there are keys in it"
     written = verify(state / "backup-log.db")
     assert written.ok
 

@@ -177,6 +177,16 @@ def test_events_in_words_and_in_json(doorctl: Doorctl) -> None:
     assert [json.loads(line) for line in raw.lines] == held
 
 
+def test_that_the_clock_was_not_set_is_said_once_and_so_is_its_end(doorctl: Doorctl) -> None:
+    held = [record(n, clock="unsynced" if n in {2, 3} else "synced") for n in range(1, 6)]
+    with FakeDaemon(doorctl.socket, events=pages(held)):
+        said = doorctl("events")
+    marks = [number for number, line in enumerate(said.lines) if line.startswith("---")]
+    assert marks == [1, 4]
+    assert "not set" in said.lines[1]
+    assert said.lines[4] == "--- the clock is set"
+
+
 def test_no_records_are_said_to_people_and_are_nothing_to_a_script(doorctl: Doorctl) -> None:
     with FakeDaemon(doorctl.socket):
         said = doorctl("events", "--json", "--door", "attic")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from edge.catalogue import CATALOGUE
 from edge.log import LogUnavailableError
 from edge.log_query import MAX_PAGE, LogReader, Query
+from edge.log_schema import connect, migrate, wrap
 from edge.messages import ClockQuality, Event, Record, Subject
 from tests.support.clock import START_US, FakeClock
 from tests.support.logs import PATIENT, Disk, forced, journal, opened
@@ -163,6 +164,14 @@ def test_the_writers_own_reader_follows_a_file_that_is_closed_and_opened_again(t
             assert len(await held.log.read(0, 10)) == 3
 
     asyncio.run(run())
+
+
+def test_a_log_that_has_no_record_yet_is_asked_like_any_other(tmp_path: Path):
+    with closing(connect(tmp_path / "log.db")) as db:
+        migrate(wrap(db))
+    with closing(LogReader(tmp_path / "log.db")) as reader:
+        page = reader.page(Query(types=("lock.opened",)))
+    assert (page.records, page.next) == ([], None)
 
 
 def test_a_closed_log_says_so(tmp_path: Path):

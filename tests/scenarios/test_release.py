@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import time
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edge.control import RequestError
 from edge.log_query import LogReader
 from edge.log_verify import verify
+from edge.messages import Actor
 from edge.web.accounts import Accounts, Role
 from tests.support.cli import Doorctl
 from tests.support.doord import ROOT, Doord
+from tests.support.house import House, live
 from tests.support.release import FILES, PASSWORDS
 
 if TYPE_CHECKING:
@@ -100,6 +104,23 @@ def test_nothing_of_the_configuration_or_the_directory_counts_as_changed(doord: 
         new = [kind for (kind,) in reader.db.execute("SELECT type FROM record WHERE seq > ? ORDER BY seq", [old])]
     audited = [kind for kind in new if kind.partition(".")[0] in {"user", "card", "member", "group", "login", "camera"}]
     assert not audited, "an upgrade changed nobody"
+
+
+def test_operators_of_the_page_go_on_moving_doors(site: Path) -> None:
+    body = {"command": "unlock", "door": "front"}
+
+    async def script(house: House) -> None:
+        rights = house.daemon.rights
+        while not rights.known:  # noqa: ASYNC110 -- read from the log beside everything else
+            await asyncio.sleep(0.1)
+        rights.check("login", {"action": "sign_in", "login": "olga"}, Actor("operator", "web:olga", "olga"))
+        rights.check("command", body, Actor("operator", "web:olga", "olga"))
+        with pytest.raises(RequestError, match="knows no account 'vera'"):  # nobody recorded that she was made
+            rights.check("command", body, Actor("operator", "web:vera", "vera"))
+
+    live(site / "doorward.toml", script)
+    with closing(LogReader(site / "log.db")) as reader:
+        assert json.loads(reader.modes()["controller.accounts"]) == {"olga": "operator"}, "remembered from now on"
 
 
 def test_accounts_sign_in(site: Path) -> None:
