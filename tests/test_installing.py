@@ -112,6 +112,7 @@ def machine() -> Iterator[Path]:
         "chown": "exit 0",
         "tar": f'[ "$1 $2" = "-C /" ] && shift 2; exec /usr/bin/tar -C {root} "$@"',
         "python": f'exec {sys.executable} "$@"',
+        "doorctl": f'cd {ROOT}; exec {sys.executable} -m edge.cli "$@"',
     }
     for name, script in does.items():
         (root / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
@@ -144,6 +145,7 @@ def test_a_backup_is_restored_on_a_new_card(machine: Path) -> None:
 
     doord = started()
     doord.ask("command", command="lock_down", door="garage")
+    stream = doord.ask("status")["stream"]
     run(machine, backup)
     doord.stop()
     assert (machine / "doorward-backup.tar.gz").stat().st_mode & 0o077 == 0, "there are keys in it"
@@ -163,6 +165,7 @@ def test_a_backup_is_restored_on_a_new_card(machine: Path) -> None:
     doord.stop()
     assert status["directory"]["users"] == 6
     assert status["doors"]["garage"]["mode"] == "locked_down"
+    assert status["stream"] != stream, "numbers are not used twice"
     result = verify(state / "log.db")
     assert result.ok
     assert result.last > written.last
