@@ -112,7 +112,7 @@ def machine() -> Iterator[Path]:
         "chown": "exit 0",
         "tar": f'[ "$1 $2" = "-C /" ] && shift 2; exec /usr/bin/tar -C {root} "$@"',
         "python": f'exec {sys.executable} "$@"',
-        "doorctl": f'cd {ROOT}; exec {sys.executable} -m edge.cli "$@"',
+        "doorctl": f'PYTHONPATH={ROOT} exec {sys.executable} -m edge.cli "$@"',
     }
     for name, script in does.items():
         (root / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
