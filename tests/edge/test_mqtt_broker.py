@@ -437,3 +437,33 @@ def test_a_broker_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
         assert "refused" in doord.ask("status")["upstream"]["last_error"].lower()
         with Broker(tmp_path / "broker", OPEN, port=port), Subscriber(port, BASE) as upstream:
             upstream.wait(lambda: "controller.start" in upstream.types(), "the first record")
+
+
+def test_a_broker_of_small_packets_gets_everything_that_fits(tmp_path: Path) -> None:
+    """Its limit is announced: whoever sends more is cut off (MQTT 5, 3.2.2.3.6)."""
+    doors = ("front", "back", "side", "garage")
+    asked = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    asked.CorrelationData = b"c" * 2_500
+    with (
+        Broker(tmp_path / "broker", f"{OPEN}max_packet_size 3000\n") as broker,
+        Subscriber(broker.port, BASE) as upstream,
+    ):
+        config = configured(tmp_path, broker.port, "[home_assistant]", doors=doors)
+        with Live(config) as house:
+            listens(upstream)
+            upstream.send("commands", order("diagnose", "d1", expires_at=None), properties=asked)
+            answer = answered(upstream, "d1")
+            assert (answer["done"], answer["outcomes"]) == (True, {})
+            happening = {"type": "user.activate_2fa", "object": {"type": "user", "id": "u", "name": "n"}}
+            record = order("record", "r1", event=happening | {"details": {"x": "a" * 2_300}})
+            upstream.send("commands", record)
+            assert answered(upstream, "r1")["done"]
+            upstream.wait(lambda: "user.activate_2fa" in upstream.types(), "the record")
+            house.sim("front", "open")
+            upstream.wait(lambda: "lock.forced_open" in upstream.types("alarms"), "the alarm")
+            told = house.ask("status")["upstream"]
+            assert (told["reconnects"], told["state"]) == (0, "online")
+            assert f"{BASE}/events" in told["left_out"]
+            assert any(topic.startswith("homeassistant/") for topic in told["left_out"])
+    cut = next(record for record in upstream.on("events") if record["type"] == "user.activate_2fa")
+    assert cut["data"]["details"] == {"truncated": True}
