@@ -58,6 +58,8 @@ class MqttLink:
         self._client.on_socket_close = self._closing
         self._intake = Intake(self._client, self._loop, hearer, self._check, self._lose)
         self._terms = Connected()
+        self._looking: int | None = None
+        """The number of a subscription that nobody minds being refused."""
         self._fd: int | None = None
         self._ended = False
         self._last_words: str | None = None
@@ -88,6 +90,10 @@ class MqttLink:
         """Ask for these topics, QoS 1; retained messages keep their flag."""
         options = SubscribeOptions(qos=1, retainAsPublished=True)  # also while we listen: a retained command is refused
         self._client.subscribe([(topic, options) for topic in topics])
+
+    def look(self, topic: str) -> None:
+        """Ask for what is retained there; a broker that does not let us is no fault."""
+        _, self._looking = self._client.subscribe([(topic, SubscribeOptions(qos=1, retainAsPublished=True))])
 
     def publish(
         self,
@@ -228,8 +234,10 @@ class MqttLink:
         self._loop.call_soon(self._check, MQTTErrorCode.MQTT_ERR_CONN_LOST)
 
     def _on_subscribe(
-        self, _client: object, _data: object, _mid: int, reasons: list[ReasonCode], _properties: object
+        self, _client: object, _data: object, mid: int, reasons: list[ReasonCode], _properties: object
     ) -> None:
+        if mid == self._looking:
+            return
         self._loop.call_soon(self._hearer.subscribed, max(reason.value for reason in reasons))
 
     def _on_publish(

@@ -285,15 +285,15 @@ def reply(order_id: str | None, name: str | None, outcomes: Json, *, code: str |
     )
 
 
-def parse_ack(payload: bytes, stream: str) -> int | None:
-    """The sequence that the upstream says it has stored; None for anything else."""
+def parse_ack(payload: bytes) -> tuple[str, int] | None:
+    """The stream, and the sequence of it up to which the upstream says it has stored all; None for anything else."""
     if len(payload) > MAX_ACK_BYTES:
         return None
     try:
         body = strict_json(payload)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(body, dict) or body.get("stream") != stream:
+    if not isinstance(body, dict):
         return None
-    sequence = body.get("sequence")
-    return sequence if isinstance(sequence, int) and not isinstance(sequence, bool) and sequence > 0 else None
+    stream, sequence = body.get("stream"), body.get("sequence")
+    return (stream, sequence) if isinstance(stream, str) and type(sequence) is int and sequence > 0 else None

@@ -187,6 +187,9 @@ class Link(Protocol):
     def subscribe(self, topics: Sequence[str]) -> None:
         """Receive what is published there; whoever made the link hears whether the broker allows it."""
 
+    def look(self, topic: str) -> None:
+        """Have shown what the broker keeps there, as an `Incoming` that is retained; if it keeps anything for us."""
+
     def publish(
         self,
         topic: str,

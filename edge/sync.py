@@ -19,6 +19,7 @@ from edge.sync_queue import Queue
 from edge.sync_records import STALL_S
 from edge.sync_standing import Standing
 from edge.sync_states import SAID, States
+from edge.sync_witness import Witness
 
 if TYPE_CHECKING:
     import random
@@ -55,7 +56,8 @@ class Upstream:
         self._make_link, self._chance, self._guest = make_link, chance, guest
         self._link: Link | None = None
         self._lost: asyncio.Future[str] | None = None
-        self._states = States(options, log, host, self.standing, doors, guest, self._pump)
+        self._witness = Witness(log)
+        self._states = States(options, log, host, self.standing, doors, guest, self._witness, self._pump)
         self._queue = Queue(options, log, host, self._states, self._pump)
         self._limits = Limits(options, host, self._queue.smaller)
         self._flight = Flight(options.window)
@@ -178,6 +180,9 @@ class Upstream:
         if incoming.topic == self.options.below("ack"):
             self._application_ack(incoming)
             return
+        if incoming.topic == self.options.below("status"):
+            self._witness.told(incoming.payload)
+            return
         heard = None if self._guest is None else self._guest.heard(incoming, asyncio.get_running_loop().time())
         if heard is None:
             self._host.dropped("other topics")
@@ -191,12 +196,13 @@ class Upstream:
             self._lost.set_result(reason)
 
     def _application_ack(self, incoming: Incoming) -> None:
-        sequence = None if incoming.retained else parse_ack(incoming.payload, self._queue.records.stream)
+        said = None if incoming.retained else parse_ack(incoming.payload)
         known = self.options.by_application and self._talking()
-        if sequence is None or not known or not self._queue.records.was_sent(sequence):
+        through = self._queue.records.stored(*said) if said is not None and known else None
+        if through is None:
             self.standing.ignored_acks += 1
             self._host.dropped("ack")
-        elif self._queue.records.stored_through(sequence):
+        elif self._queue.records.stored_through(through):
             self._queue.records.advance()
             self._pump()
 
@@ -226,6 +232,9 @@ class Upstream:
             self._flight.window = max(1, min(self.options.window, terms.receive_maximum))
             self._limits.begin(terms)
             self._queue.confirmed = self._limits.confirms
+            if not self._witness.heard:
+                link.look(self.options.below("status"))
+                await self._witness.hear()
             link.subscribe(self._listens_to())
             self._link = link
             LOG.info("online at %s", self.options.url)
@@ -263,6 +272,7 @@ class Upstream:
         return self._link is not None and self._queue.records.stream == self._log.stream
 
     def _committed(self, records: Sequence[Record]) -> None:
+        self._witness.committed(records)
         if self._talking():
             self._queue.committed(records)
             self._pump()

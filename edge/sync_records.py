@@ -50,6 +50,8 @@ class Records:
         """The highest record of this stream that may ever have been sent, by an earlier run of ours, too."""
         self._delivered = 0
         """The highest that was sent in its turn: a replay never overtakes a first delivery."""
+        self._former: dict[str, int] = {}
+        """Streams before this one of which records were sent: the last of them."""
         self._under_way = 0
         self._trying = False
         """The last word was that nobody has it: one at a time until somebody has, so that they stay in order."""
@@ -66,6 +68,7 @@ class Records:
             self._reached = 0 if self.stream else self._log.committed
             self._delivered = self._log.cursor(SINK)
             self.stream = self._log.stream
+            self._former.clear()
             self._replays.clear()
         self._outbox = Outbox(self._log.cursor(SINK), by_application=self._by_application)
         self._under_way = 0
@@ -108,6 +111,8 @@ class Records:
             return None
         if (record := self._outbox.next()) is not None:
             self._delivered = max(self._delivered, record.sequence)
+            if record.epoch and not self.stream.endswith(f"/{record.epoch}"):
+                self._former[record.epoch] = max(self._former.get(record.epoch, 0), record.sequence)
             self.was_told(record.sequence)
         elif not self._again or self._again[0].sequence > self._delivered:
             return None
@@ -173,9 +178,17 @@ class Records:
         """It left on one topic or another: an application may have it."""
         self._reached = max(self._reached, sequence)
 
-    def was_sent(self, sequence: int) -> bool:
-        """Nobody can have stored what never left."""
-        return sequence <= self._reached
+    def stored(self, stream: str, sequence: int) -> int | None:
+        """Up to where an application has everything that says so of a stream; None for what cannot be.
+
+        Nobody can have stored what never left. A stream that follows another one counts when that one is stored.
+        """
+        controller = self.stream.rpartition("/")[0]
+        before = max(self._former.values(), default=0)
+        if stream == self.stream and self._outbox.cursor >= before:
+            return sequence if sequence <= self._reached else None
+        last = self._former.get(stream.removeprefix(f"{controller}/"))
+        return None if last is None else min(sequence, last)
 
     def stored_through(self, sequence: int) -> bool:
         """The application has everything up to here; True when that moved the cursor."""

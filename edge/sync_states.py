@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edge.messages import Json
     from edge.sync_messages import Guest, Host, Options
     from edge.sync_standing import Standing
+    from edge.sync_witness import Witness
 
 STATUS_EVERY_S: Final = 60.0
 SAID: Final = "controller.states"
@@ -40,6 +41,7 @@ class States:
         standing: Standing,
         doors: Sequence[str],
         guest: Guest | None,
+        witness: Witness,
         ready: Callable[[], None],
     ) -> None:
         """Nothing is to be said before `begin`; `ready` is called when there is something."""
@@ -48,7 +50,9 @@ class States:
         self._leaving = self._status_due = False
         self._standing_said = ""
         self._status_s = 0.0
-        self._ready = ready
+        self._witness, self._ready = witness, ready
+        self._told_of = 0
+        """The newest record when our status was said last."""
         self._changed: dict[str, None] = {}
         """Doors whose change may not be on the disk yet."""
         self._waiting: asyncio.Task[None] | None = None
@@ -131,6 +135,7 @@ class States:
 
     def tick(self, now_s: float) -> None:
         """Now and then the status is said again, and with it what was refused."""
+        self._status_due |= self._told_of != self._log.committed  # the witness of a later run is not far behind
         if now_s - self._status_s <= STATUS_EVERY_S:
             return
         self._status_due = True
@@ -163,12 +168,14 @@ class States:
 
     def status(self, *, online: bool) -> bytes:
         """Our own state; not online is also what the broker says of us when we can say nothing any more."""
+        self._told_of = self._log.committed
         status: dict[str, Json] = {
             "online": online,
             **self._host.online_status(),
             "stream": self._log.stream,
             "sequence": self._log.committed,
             "cursor": self._log.cursor(SINK),
+            **self._witness.facts(),
             "no_subscriber": self._standing.state == "no_subscriber",
         }
         return to_bytes(status)

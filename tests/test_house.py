@@ -130,6 +130,7 @@ ALLOWED = {
     "edge.sync_states": "edge.log edge.sync_messages edge.tasks edge.wire",
     "edge.sync_records": "edge.log edge.outbox edge.ranges edge.sync_messages",
     "edge.sync_queue": "edge.alarm_lane edge.sync_messages edge.sync_records edge.wire",
+    "edge.sync_witness": "edge.log edge.log_query edge.ports",
     "edge.sync_flight": "edge.sync_messages",
     "edge.sync_limits": "edge.ports edge.sync_flight edge.sync_messages edge.wire",
     "edge.sync": "edge.orders edge.ports edge.sync_*",

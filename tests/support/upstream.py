@@ -63,6 +63,12 @@ class FakeLink:
         assert set(topics) - {"ha/status"} == {f"{TOPIC}/commands", f"{TOPIC}/ack"}
         asyncio.get_running_loop().call_soon(self.hearer.subscribed, self.net.suback)
 
+    def look(self, topic: str) -> None:
+        assert topic == f"{TOPIC}/status"
+        if self.net.kept is not None:
+            shown = Incoming(topic, self.net.kept, retained=True)
+            asyncio.get_running_loop().call_soon(self.hearer.incoming, shown)
+
     def publish(
         self,
         topic: str,
@@ -119,6 +125,8 @@ class Net:
         self.hangs_up: Callable[[str, bytes], bool] = lambda _name, _payload: False
         """Whether the broker ends the connection when it gets this."""
         self.suback = 1
+        self.kept: bytes | None = b"{}"
+        """The retained status of the run before."""
         self.most_in_flight = 0
         self.code: Callable[[Sent], int | None] = lambda _sent: 0
         """What the broker answers; None for nothing at all."""

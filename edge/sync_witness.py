@@ -1,0 +1,126 @@
+"""What the broker keeps of us is a witness: it shows a log that went back in time, and would use its numbers once more.
+
+One rule: nothing is sent before the witness was heard, or has nothing to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.log import LogUnavailableError
+from edge.ports import LinkError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.log import Log
+    from edge.messages import Json, Record
+
+LOG: Final = logging.getLogger(__name__)
+WITNESS_S: Final = 1.0
+"""How long the broker's last word about us is waited for, once after each start."""
+START: Final = "controller.start"
+MOST_STARTS: Final = 32
+MOST_STREAMS: Final = 8
+LARGEST: Final = 65_536
+
+
+class Witness:
+    """What our retained status says so that a later run of ours can be held against it."""
+
+    def __init__(self, log: Log) -> None:
+        """Nothing was heard yet."""
+        self._log = log
+        self._last: tuple[int, str] = (0, "")
+        """The newest record: its number and its hash."""
+        self._starts: list[tuple[int, str]] = []
+        """Of the newest runs: the record with which each began."""
+        self._former: dict[str, list[Json]] = {}
+        """Of streams before this one: the newest record that was told of, as its number and its hash."""
+        self._word: asyncio.Future[bytes] | None = None
+        self.heard = False
+        """Sending may begin."""
+
+    def committed(self, records: Sequence[Record]) -> None:
+        """These are new in the log."""
+        self._last = records[-1].sequence, records[-1].hash
+        self._starts += [(one.sequence, one.hash) for one in records if one.event.type == START]
+        del self._starts[:-MOST_STARTS]
+
+    def facts(self) -> dict[str, Json]:
+        """For the retained status."""
+        streams: dict[str, Json] = {**self._former, self._log.stream: [*self._last]}
+        return {"streams": streams, "starts": [[*one] for one in self._starts]}
+
+    def told(self, payload: bytes) -> None:
+        """The broker shows what it keeps."""
+        if self._word is not None and not self._word.done():
+            self._word.set_result(payload)
+
+    async def hear(self) -> None:
+        """Wait for the broker's word, and begin another stream if it shows that this one's numbers were used.
+
+        LinkError when that cannot be told now.
+        """
+        self._word = asyncio.get_running_loop().create_future()
+        done, _ = await asyncio.wait({self._word}, timeout=WITNESS_S)
+        try:
+            await self._look_back()
+            if done:
+                await self._judge(_status(self._word.result()))
+        except LogUnavailableError as error:
+            raise LinkError(f"the log cannot be read: {error}") from error
+        self.heard = True
+
+    async def _look_back(self) -> None:
+        """How the log stands, and how its runs began."""
+        from edge.log_query import Query  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
+
+        found = await self._log.query(Query(types=(START,), newest=True, limit=MOST_STARTS))
+        self._starts = sorted((one.sequence, one.hash) for one in found.records)
+        newest = await self._log.read(self._log.committed - 1, 1)
+        self._last = (newest[0].sequence, newest[0].hash) if newest else (self._log.committed, "")
+
+    async def _judge(self, status: dict[str, Any]) -> None:
+        streams = status.get("streams")
+        streams = streams if isinstance(streams, dict) else {}
+        used = streams.get(self._log.stream)
+        if used is not None and not await self._is_ours(used):
+            reason = f"the broker knows record {used[0]} of {self._log.stream}, and the log has another one, or none"
+            LOG.error("the log went back in time: %s", reason)
+            await self._log.new_epoch(reason, self._after(status.get("starts")))
+        former = {name: one for name, one in streams.items() if name != self._log.stream and _is_word(one)}
+        self._former = dict(list(former.items())[-MOST_STREAMS:])
+
+    async def _is_ours(self, used: object) -> bool:
+        """Whether the log has the record that was told of; one that was removed since may have been the same."""
+        if not _is_word(used):
+            return True
+        sequence, digest = used  # type: ignore[misc]
+        if sequence > self._log.committed:
+            return False
+        found = await self._log.read(sequence - 1, 1)
+        return not found or found[0].sequence != sequence or not digest or found[0].hash == digest
+
+    def _after(self, starts: object) -> int | None:
+        """The last record before the first run that the broker's word knows nothing of; None: before this run."""
+        known = {tuple(one) for one in starts if _is_word(one)} if isinstance(starts, list) else set()
+        shared = [one[0] for one in self._starts if one in known]
+        new = [one[0] for one in self._starts if one not in known and one[0] > max(shared, default=0)]
+        return min(new) - 1 if shared and new else None
+
+
+def _is_word(one: object) -> bool:
+    return isinstance(one, list) and [type(part) for part in one] == [int, str] and 0 < one[0] < 2**53
+
+
+def _status(payload: bytes) -> dict[str, Any]:
+    """Whoever may write there may say anything: at worst, another stream begins."""
+    try:
+        found = json.loads(payload) if len(payload) <= LARGEST else None
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}
