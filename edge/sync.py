@@ -147,20 +147,12 @@ class Upstream:
     def _answered(self, message: Message, code: int) -> bool:
         """Judge one answer; True when it moved the cursor."""
         self._useful = True
-        if message.kind is Kind.STATES and code < FAILURE:
-            self._states.taken(message)
+        self._states.answered(message, code)
         if code >= FAILURE or self.standing.refuses:
-            self._note(message, code)
+            self.standing.note(message, code, self.options.below(""))
         if message.kind is Kind.EVENTS:
             self.standing.heard(code)
         return self._queue.answered(message, code)
-
-    def _note(self, message: Message, code: int) -> None:
-        ours = message.kind is Kind.GUEST or message.topic.startswith(self.options.below(""))
-        if ours:  # who asks for an answer elsewhere may have it refused
-            self.standing.judge(message.kind, code, f"the broker refuses {message.topic}: reason 0x{code:02x}")
-        if code >= FAILURE:
-            self._states.refused(message)
 
     def subscribed(self, code: int) -> None:
         """The broker's answer to our subscriptions: the worst of its reason codes."""
@@ -246,14 +238,10 @@ class Upstream:
                 if not self._lost.done():
                     self._tick()
             raise LinkError(self._lost.result())
-        finally:
-            self._end(link)
-
-    def _end(self, link: Link) -> None:
-        """No link: keep what is not in the log, answers and what is left of a replay, for the next one."""
-        self._link = None
-        link.abandon()
-        self._queue.end(self._flight.end())
+        finally:  # what is not in the log, answers and what is left of a replay, is kept for the next link
+            self._link = None
+            link.abandon()
+            self._queue.end(self._flight.end())
 
     def _tick(self) -> None:
         now_s = asyncio.get_running_loop().time()

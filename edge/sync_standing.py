@@ -16,7 +16,7 @@ from edge.sync_messages import FAILURE, SUCCESS, Kind
 if TYPE_CHECKING:
     from edge.messages import Json
     from edge.ports import LinkError
-    from edge.sync_messages import Host
+    from edge.sync_messages import Host, Message
 
 LOG: Final = logging.getLogger(__name__)
 HOUR_S: Final = 3_600.0
@@ -98,6 +98,11 @@ class Standing:
     def refuses(self) -> bool:
         """Something was refused, and that has not ended yet."""
         return self._refusals.reason is not None
+
+    def note(self, message: Message, code: int, ours: str) -> None:
+        """One of our messages was refused or taken; an answer elsewhere than below `ours` may well be refused."""
+        if message.kind is Kind.GUEST or message.topic.startswith(ours):
+            self.judge(message.kind, code, f"the broker refuses {message.topic}: reason 0x{code:02x}")
 
     def judge(self, kind: Kind, code: int, why: str) -> None:
         """Something was refused or taken."""

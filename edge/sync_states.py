@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from edge.log import LogUnavailableError
-from edge.sync_messages import SINK, Kind, Message
+from edge.sync_messages import FAILURE, SINK, Kind, Message
 from edge.tasks import say_why
 from edge.wire import to_bytes
 
@@ -122,16 +122,15 @@ class States:
         if self._guest is not None:
             self._guest.begin()
 
-    def refused(self, message: Message) -> None:
-        """The broker did not take it; it is said again, but not at once."""
-        if message.door in self._doors:
-            self._stale[message.door] = None
-        self._unsaid |= message.kind is Kind.GUEST
-
-    def taken(self, message: Message) -> None:
-        """The broker took it: of a door that there is no more it keeps nothing now."""
-        if message.door and message.door not in self._doors:
+    def answered(self, message: Message, code: int) -> None:
+        """What was refused is said again, but not at once; of a door that is no more the broker keeps nothing now."""
+        gone = message.door and message.door not in self._doors
+        if code < FAILURE and gone:
             self._keep(self._said - {message.door})
+        elif code >= FAILURE:
+            self._unsaid |= message.kind is Kind.GUEST
+            if message.door and not gone:
+                self._stale[message.door] = None
 
     def tick(self, now_s: float) -> None:
         """Now and then the status is said again, and with it what was refused."""

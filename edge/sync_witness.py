@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 WITNESS_S: Final = 1.0
 """How long the broker's last word about us is waited for, once after each start."""
+RENEWAL_S: Final = 10.0
+"""How long a disk may take to begin another stream before the next link tries again."""
 START: Final = "controller.start"
 MOST_STARTS: Final = 32
 MOST_STREAMS: Final = 8
@@ -63,7 +65,7 @@ class Witness:
     async def hear(self) -> None:
         """Wait for the broker's word, and begin another stream if it shows that this one's numbers were used.
 
-        LinkError when that cannot be told now.
+        LinkError when that cannot be done now. A log that cannot be read sends nothing, and is judged later.
         """
         self._word = asyncio.get_running_loop().create_future()
         done, _ = await asyncio.wait({self._word}, timeout=WITNESS_S)
@@ -71,8 +73,12 @@ class Witness:
             await self._look_back()
             if done:
                 await self._judge(_status(self._word.result()))
-        except LogUnavailableError as error:
-            raise LinkError(f"the log cannot be read: {error}") from error
+        except LogUnavailableError:
+            return
+        except TimeoutError:
+            raise LinkError("the log went back in time, and cannot be written to say so") from None
+        except Exception:  # a mistake of ours: no reason never to send anything
+            LOG.exception("the log cannot be held against what the broker keeps")
         self.heard = True
 
     async def _look_back(self) -> None:
@@ -91,15 +97,15 @@ class Witness:
         if used is not None and not await self._is_ours(used):
             reason = f"the broker knows record {used[0]} of {self._log.stream}, and the log has another one, or none"
             LOG.error("the log went back in time: %s", reason)
-            await self._log.new_epoch(reason, self._after(status.get("starts")))
+            await asyncio.wait_for(self._log.new_epoch(reason, self._after(status.get("starts"))), RENEWAL_S)
         former = {name: one for name, one in streams.items() if name != self._log.stream and _is_word(one)}
         self._former = dict(list(former.items())[-MOST_STREAMS:])
 
     async def _is_ours(self, used: object) -> bool:
         """Whether the log has the record that was told of; one that was removed since may have been the same."""
-        if not _is_word(used):
+        if not isinstance(used, list) or not _is_word(used):
             return True
-        sequence, digest = used  # type: ignore[misc]
+        sequence, digest = int(used[0]), str(used[1])
         if sequence > self._log.committed:
             return False
         found = await self._log.read(sequence - 1, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.catalogue import CATALOGUE
@@ -28,6 +29,9 @@ class FakeJournal:
         self.records: dict[int, Record] = {}
         self.committed = self.waiting = 0
         self.cursors: dict[str, int] = {}
+        self.renewed = 0
+        self.life = ""
+        """Stands in every hash: what is recorded after an image was put back is something else."""
         self.kept: dict[str, str] = {}
         """Modes."""
         self.reads = 0
@@ -48,13 +52,25 @@ class FakeJournal:
             event = Event(event_type, self.now_ns(), Subject("lock", door, door.title()), door=door)
             n = self.committed
             made.append(
-                Record(n, event, BOOT, n, str(n - 1), str(n), n * 1_000_000, n * 1_000_000, ClockQuality.SYNCED)
+                Record(
+                    n, event, BOOT, n, str(n - 1), f"{self.life}{n}", n * 1_000_000, n * 1_000_000, ClockQuality.SYNCED
+                )
             )
         self.records |= {one.sequence: one for one in made}
-        if tell:
+        if tell and made:
             for listener in self._listeners:
                 listener(made)
         return made
+
+    async def new_epoch(self, _reason: str, after: int | None = None) -> None:
+        """The log went back in time: what lies behind `after` belongs to another stream."""
+        before, self.renewed = self.stream.rpartition("/")[2], self.renewed + 1
+        after = self.committed if after is None else after
+        self.stream = f"{self.controller}/anew-{self.renewed}"
+        self.records = {
+            n: replace(one, epoch=(one.epoch or before) if n <= after else f"anew-{self.renewed}")
+            for n, one in self.records.items()
+        }
 
     def remove(self, sequences: Iterable[int]) -> None:
         """What retention does."""
@@ -98,6 +114,8 @@ class FakeJournal:
         if not self.readable:
             raise LogUnavailableError("disk I/O error")
         found = [r for n, r in self.records.items() if n > query.after and r.event.type in query.types]
+        if query.newest:
+            return Page(found[::-1][: query.limit], None)
         page = found[:MAX_PAGE]
         return Page(page, page[-1].sequence if len(found) > len(page) else None)
 
