@@ -31,7 +31,7 @@ __all__ = ["LONGEST_LOGIN", "WEB", "Control", "RequestError", "refuse_if_served"
 LOG: Final = logging.getLogger(__name__)
 MAX_REQUEST_BYTES: Final = 64 * 1024
 BACKLOG: Final = 128
-ARRIVALS_A_TURN: Final = 16
+ARRIVALS_A_TURN: Final = 32
 """Connections that are looked at before doors have their turn."""
 REST_S: Final = 0.005
 """How long nobody new is looked at after somebody came too often."""

@@ -20,8 +20,10 @@ OF_ONE: Final = {Kind.ROOT: 16, Kind.PAGE: 12, Kind.GROUP: 8}
 """Of these, for one user."""
 ARRIVALS_A_SECOND: Final = 100
 ARRIVALS_AT_ONCE: Final = 200
-REQUESTS_A_SECOND: Final = 100
-REQUESTS_AT_ONCE: Final = 200
+REQUESTS_A_SECOND: Final = 50
+REQUESTS_AT_ONCE: Final = 100
+OF_THE_PAGE: Final = 2
+"""So many times as much for the page, which asks for all its visitors."""
 BYTES_A_SECOND: Final = 512 * 1024
 BYTES_AT_ONCE: Final = 1024 * 1024
 MOST_USERS: Final = 256
@@ -70,8 +72,9 @@ class Places:
     def pause_s(self, peer: Peer, size: int, now_s: float) -> float:
         """A request of so many bytes was read: how long it has to wait before it is looked at."""
         pace = self._pace(peer.uid)
-        wait_s = max(pace.requests.wait_s(now_s), pace.bytes.wait_s(now_s, min(size, BYTES_AT_ONCE)))
-        pace.requests.spend(1, now_s)
+        amount = 1 / OF_THE_PAGE if peer.kind is Kind.PAGE else 1.0
+        wait_s = max(pace.requests.wait_s(now_s, amount), pace.bytes.wait_s(now_s, min(size, BYTES_AT_ONCE)))
+        pace.requests.spend(amount, now_s)
         pace.bytes.spend(size, now_s)
         return wait_s
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MOST_OPEN: Final = 64
 """Reports that are being written; when there are more, the oldest can no longer be told as finished."""
 
+MOST_SHOWN: Final = 1_000
+"""Characters of filters in a record: whoever may ask for a report may not fill the log with what he asks for."""
+
 
 class _Create(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -129,5 +132,11 @@ class ExportDesk:
 
 
 def shown(filters: Filters) -> dict[str, Json]:
-    """The filters that were given, for a record."""
-    return filters.model_dump(by_alias=True, exclude_defaults=True)
+    """The filters that were given, for a record; of those that would make it long, how long they were."""
+    found: dict[str, Json] = filters.model_dump(by_alias=True, exclude_defaults=True)
+    longest = sorted(found, key=lambda name: len(repr(found[name])))
+    while len(repr(found)) > MOST_SHOWN:
+        name = longest.pop()
+        value = found[name]
+        found[name] = f"{len(value)} values" if isinstance(value, list) else "cut"
+    return found

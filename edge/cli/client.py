@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import struct
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from edge.cli.sockets import found
@@ -41,12 +42,12 @@ class Client:
         path = path or found()
         self._path, self._within_s = path, within_s
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(within_s)
         try:
-            self._socket.connect(str(path))
+            _connect(self._socket, path, within_s)
         except OSError as error:
             self._socket.close()
             raise Unreachable(sentence(error, path)) from error
+        self._socket.settimeout(within_s)
         self._lines = self._socket.makefile("rwb")
 
     def __enter__(self) -> Self:
@@ -106,6 +107,12 @@ class Client:
         if not answer.get("ok"):
             raise Refused(str(answer.get("code")), str(answer.get("message")))
         return answer
+
+
+def _connect(one: socket.socket, path: Path, within_s: float) -> None:
+    """Wait in line where many connect at the same time: Python's own timeout would be told to try again at once."""
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(within_s), 0))
+    one.connect(str(path))
 
 
 def sentence(error: OSError, path: Path) -> str:

@@ -94,7 +94,8 @@ async def _unreachable(request: Request, error: Unreachable) -> Response:
 
 
 async def _refused(request: Request, error: Refused) -> Response:
-    return _say(request, 403 if error.code == "not_allowed" else 400, visible(error))
+    statuses = {"not_allowed": 403, "too_many": 429}
+    return _say(request, statuses.get(error.code, 400), visible(error))
 
 
 async def _no_accounts(request: Request, error: AccountsError) -> Response:

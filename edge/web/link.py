@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.client import ANSWER_WITHIN_S, Refused, Unreachable, sentence
@@ -26,14 +27,16 @@ PLACE_WITHIN_S: Final = 10.0
 LONGEST_ANSWER: Final = 16 << 20
 """Bytes of one line: a page of 500 records, or the status of 1024 doors, is far less."""
 AGAIN_S: Final = 1.0
+FULL_S: Final = 0.02
+"""Between two tries to connect where doord's line is full."""
 
 
 class Link:
     """Asks doord, and follows it while somebody watches."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, path: Path) -> None:
         """Connects when somebody asks."""
-        self.socket = socket
+        self.socket = path
         self._short, self._long = asyncio.Semaphore(MOST_SHORT), asyncio.Semaphore(MOST_LONG)
         self._watchers: set[asyncio.Event] = set()
         self._following: asyncio.Task[None] | None = None
@@ -120,10 +123,26 @@ class Link:
         for news in self._watchers:
             news.set()
 
+    async def _connect(self) -> socket.socket:
+        """Wait in line where many connect at the same time; asyncio would believe itself connected. Raises OSError."""
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        made.setblocking(False)
+        try:
+            while True:
+                try:
+                    made.connect(str(self.socket))
+                except BlockingIOError:
+                    await asyncio.sleep(FULL_S)
+                else:
+                    return made
+        except BaseException:
+            made.close()
+            raise
+
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         try:
-            reader, writer = await asyncio.open_unix_connection(self.socket, limit=LONGEST_ANSWER)
+            reader, writer = await asyncio.open_unix_connection(sock=await self._connect(), limit=LONGEST_ANSWER)
         except OSError as error:
             raise Unreachable(sentence(error, self.socket)) from error
         try:

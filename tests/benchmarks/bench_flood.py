@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import grp
 import json
 import multiprocessing
 import os
@@ -27,13 +28,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from edge.cli.client import Client
+from edge.control_peers import GROUP
 from tests.support.broker import Broker
 from tests.support.doord import Doord
 from tests.support.house import write_config
+from tests.support.web import Doorweb, write_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+GROUP_ID: Final = 54_321
 TOPIC: Final = "doorward/v1/lab/test"
 A_SECOND: Final = 10_000
 """Messages; a flood of large ones sends as many as go through."""
@@ -51,6 +56,8 @@ class Place:
     """The port of a broker that lets everybody in."""
     socket: Path
     """The control socket."""
+    page: int
+    """The port of the local page, without TLS."""
 
 
 @dataclass
@@ -99,12 +106,62 @@ def _flood_topic(topic: str, payload: bytes) -> Callable[[Place], None]:
     return run
 
 
+def _somebody_of_the_group() -> None:
+    """Not the user who measures; see `_with_a_group`."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(GROUP_ID)
+        os.setuid(GROUP_ID)
+
+
+def _flood_socket(place: Place) -> None:
+    """Every place there is, and as many requests as go through."""
+    _somebody_of_the_group()
+    lines: list[socket.socket] = []
+    while True:
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with contextlib.suppress(OSError):
+            line.connect(str(place.socket))
+            line.setblocking(False)
+            lines.append(line)
+        for one in [*lines]:
+            try:
+                one.send(b'{"op": "status"}\n' * 100)
+                one.recv(1 << 20)
+            except BlockingIOError:
+                continue
+            except OSError:
+                lines.remove(one)
+                one.close()
+
+
+def _flood_connections(place: Place) -> None:
+    """Come and go."""
+    _somebody_of_the_group()
+    while True:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+            line.connect(str(place.socket))
+
+
+def _flood_page(place: Place) -> None:
+    """Strangers who sign in with what is no form, and half of them break off."""
+    body = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 50\r\n\r\na=b"
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", place.page), 5) as line:
+            line.sendall(b"POST /sign-in HTTP/1.1\r\nHost: x\r\n" + body)
+            line.shutdown(socket.SHUT_WR)
+            line.recv(100)
+
+
 FLOODS: Final[dict[str, Callable[[Place], None]]] = {
     "none": _nothing,
     "commands": _flood_topic(f"{TOPIC}/commands", b"x" * 100),
     "commands-large": _flood_topic(f"{TOPIC}/commands", b'{"id":"' + b"a" * 60_000 + b'"}'),
     "ack": _flood_topic(f"{TOPIC}/ack", b'{"stream":"x","sequence":1}'),
     "home-assistant": _flood_topic("homeassistant/status", b"junk"),
+    "socket": _flood_socket,
+    "connections": _flood_connections,
+    "page": _flood_page,
 }
 
 
@@ -149,9 +206,10 @@ def _measure(doord: Doord, seconds: float, seen: Seen, idle_mib: float) -> None:
     end_s = time.monotonic() + seconds
     pressed_ns: list[int] = []
     while time.monotonic() < end_s:
-        doord.ask("command", command="unlock", door="front", for_s=UNLOCK_S)
-        pressed_ns.append(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
-        doord.sim("back", "rex")
+        with Client(doord.socket) as line:  # a button needs no place at the socket
+            line.ask("command", command="unlock", door="front", for_s=UNLOCK_S)
+            pressed_ns.append(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+            line.ask("sim", door="back", action="rex", argument=None)
         time.sleep(UNLOCK_S + 0.3)
         seen.memory = max(seen.memory, _rss_mib(doord.process.pid) - idle_mib)
     time.sleep(1.0)
@@ -174,15 +232,18 @@ def _run(name: str, folder: Path, seconds: float) -> Seen:
     seen = Seen()
     with Broker(folder / "broker", "allow_anonymous true\npersistence false\nlog_type error\n") as broker:
         config = write_config(folder, doors=("front", "back"), unlock_s=UNLOCK_S)
-        mqtt = f'\n[mqtt]\nurl = "mqtt://127.0.0.1:{broker.port}"\n[home_assistant]\n'
+        web = '\n[web]\nlisten = "127.0.0.1:0"\ntls = false\naccounts = "accounts.json"\n'
+        write_accounts(folder / "accounts.json", olga="operator")
+        mqtt = f'{web}[mqtt]\nurl = "mqtt://127.0.0.1:{broker.port}"\n[home_assistant]\n'
         config.write_text(config.read_text() + mqtt)
-        with _signs(folder, seen) as environment, Doord(config, environment) as doord:
+        with _signs(folder, seen) as environment, Doord(config, environment) as doord, Doorweb(config) as page:
             while doord.ask("status")["upstream"]["state"] not in {"online", "no_subscriber"}:
                 time.sleep(0.1)
             time.sleep(2.0)
             assert doord.process is not None
             idle_mib = _rss_mib(doord.process.pid)
-            flood = multiprocessing.Process(target=FLOODS[name], args=(Place(broker.port, doord.socket),), daemon=True)
+            place = Place(broker.port, doord.socket, page.port)
+            flood = multiprocessing.Process(target=FLOODS[name], args=(place,), daemon=True)
             flood.start()
             try:
                 time.sleep(1.0)
@@ -198,16 +259,35 @@ def _figures(values: list[float]) -> tuple[float, float, float]:
     return ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)], ordered[-1]
 
 
+def _with_a_group() -> None:
+    """As root begin again where there is a group `doorward`: a flood of the socket is somebody else's."""
+    try:
+        grp.getgrnam(GROUP)
+    except KeyError:
+        if os.geteuid() != 0:
+            return
+    else:
+        return
+    groups = Path(tempfile.mkdtemp()) / "group"
+    groups.write_text(f"{Path('/etc/group').read_text()}{GROUP}:x:{GROUP_ID}:\n")
+    inside = ["mount", "--bind", str(groups), "/etc/group"]
+    again = [sys.executable, "-m", "tests.benchmarks.bench_flood", *sys.argv[1:]]
+    command = ["unshare", "-m", "sh", "-c", f'{" ".join(inside)} && exec "$@"', "sh", *again]
+    os.execvp(command[0], command)
+
+
 def main() -> int:
     """Print how late everything was; 1 when later than is to be reached."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("flood", nargs="*", default=list(FLOODS), help=", ".join(FLOODS))
     parser.add_argument("--seconds", type=float, default=SECONDS)
     asked = parser.parse_args()
+    _with_a_group()
     reached = True
     quiet: dict[str, Any] = {}
     for name in dict.fromkeys(["none", *asked.flood]):
         with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o755)  # the group finds the socket
             seen = _run(name, Path(folder), asked.seconds)
         print(f"{name}: {seen.came} came in; memory {seen.memory:+.1f} MiB", end="")
         for what, values in (("relock", seen.relock), ("exit", seen.exit), ("sign of life", seen.sign)):

@@ -124,3 +124,14 @@ def test_forgotten_reports_do_not_pile_up(tmp_path: Path) -> None:
         await desk.serve({"action": "finished", "export": ids[3], "records": 1}, KIM)
 
     with_desk(tmp_path, use)
+
+
+def test_what_is_asked_for_does_not_fill_the_log(tmp_path: Path) -> None:
+    async def use(desk: ExportDesk, held: Journal) -> None:
+        filters = {"code": ["z" * 990] * 60, "user": ["y" * 1_000] * 256, "door": ["front"], "text": "x" * 200}
+        await desk.serve({"action": "create", "name": "r", "filters": filters}, KIM)
+        await held.until(lambda: bool(held.records))
+        details = held.records[-1].event.details
+        assert details["filters"] == {"code": "60 values", "user": "256 values", "door": ["front"], "text": "x" * 200}
+
+    with_desk(tmp_path, use)
