@@ -61,6 +61,7 @@ def door_facts(
         "fault": door.fault,
         "since": {facet: calendar.at(at_ns) for facet, at_ns in since_ns.items()},
         "held_until": None if door.hold_until_ns is None else calendar.at(door.hold_until_ns),
+        "locks_when_closed": door.ajar,
         "unlocked_for_s": _left_s(door.access.until_ns if door.access else None, calendar.now_ns),
         "waits_for": door.interlocked_by if door.waits else None,
         "held_open_in_s": _left_s(held_ns, calendar.now_ns),

@@ -89,6 +89,7 @@ def door_note(door: dict[str, Any]) -> str:
     notes += [f"fault: {door['fault']}"] if door["fault"] else []
     notes += ["held-open warning"] if door["warning"] and door["alarm"] == "normal" else []
     notes += [f"held until {local(door['held_until'])}"] if door.get("held_until") else []
+    notes += ["locks when closed"] if door.get("locks_when_closed") else []
     notes += [f"waits for {door['waits_for']}"] if door.get("waits_for") else []
     notes += [f"locks in {door['unlocked_for_s']:.0f} s"] if door["unlocked_for_s"] is not None else []
     return ", ".join(notes)

@@ -23,7 +23,7 @@ from edge.messages import (
 )
 from tests.edge.test_runner import Bench as Shell
 from tests.edge.test_runner import play
-from tests.support.rules import OPERATOR, Bench
+from tests.support.rules import OPERATOR, USER, Bench
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -456,3 +456,59 @@ def test_the_memory_says_when_by_the_calendar() -> None:
     lives.first(for_s=HOUR_S, lasts_s=0.0)
     wanted: Mapping[str, Any] = {"locked_down": False, "operator": "unlocked"}
     assert lives.memory == {"front": {**wanted, "until_us": 1_000_003_600_000_000, "said_us": 10**15}}
+
+
+# --- after a late wake -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("unlock_s", "order"), [(5.0, ["lock.locked", "lock.held_open"]), (60.0, ["lock.held_open", "lock.locked"])]
+)
+def test_what_was_due_meanwhile_comes_in_the_order_in_which_it_was_due(unlock_s: float, order: list[str]) -> None:
+    bench = Bench(unlock_s=unlock_s, relock="timer", held_open_s=30.0)
+    bench.unlock()
+    bench.wait(1.0)
+    bench.open()
+    bench.now_s += 600.0
+    assert bench.give(None) == order
+    assert bench.last("lock.held_open").at_ns == round((100.0 + 30.0) * NS_PER_S)
+    assert bench.last("lock.held_open").actor == USER
+
+
+def test_a_late_item_comes_after_what_was_due_before_it_and_before_what_was_due_after_it() -> None:
+    bench = Bench(unlock_s=600.0, relock="timer", held_open_s=30.0)
+    bench.unlock()
+    bench.open()
+    bench.now_s += 60.0
+    assert bench.give(ContactMoved(False, bench.now_ns - 40 * NS_PER_S)) == ["lock.closed"]
+    assert bench.last("lock.closed").details["cleared"] is None
+    bench.open()
+    bench.now_s += 60.0
+    assert bench.give(ContactMoved(False, bench.now_ns - 10 * NS_PER_S)) == ["lock.held_open", "lock.closed"]
+    assert bench.last("lock.closed").details["cleared"] == "held_open"
+
+
+@pytest.mark.parametrize(("after_s", "forced"), [(5.0, False), (5.001, True)])
+def test_an_opening_at_the_very_end_of_an_access_is_authorised(after_s: float, forced: bool) -> None:
+    bench = Bench(unlock_s=5.0)
+    bench.unlock()
+    bench.wait(5.0)
+    bench.wait(after_s - 5.0)
+    bench.open()
+    assert ("lock.forced_open" in bench.types) is forced
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "cause"),
+    [
+        ("hold_unlocked", "lock.unlock", "operator"),
+        ("lock", "lock.locked", "operator"),
+        ("lock_down", "lock.locked", "lockdown"),
+    ],
+)
+def test_what_an_operator_does_names_its_cause_and_who(name: str, event: str, cause: str) -> None:
+    bench = Bench()
+    bench.ask("hold_unlocked")
+    bench.ask(name)
+    found = bench.last(event)
+    assert (found.cause, found.actor, found.success) == (cause, OPERATOR, True)
