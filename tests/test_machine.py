@@ -111,6 +111,22 @@ def test_systemd_itself_keeps_its_services(tmp_path: Path, bin_: Path, packages:
     assert not any(line.startswith("dpkg") and "systemd" in line for line in calls(tmp_path))
 
 
+def test_a_32_bit_system_gets_what_builds_the_packages_without_wheels(bin_: Path, packages: Path) -> None:
+    program(bin_, "dpkg", "echo armhf\n")
+    program(bin_, "apt-get", "exit 0\n")
+    said = run("/bin/sh", packages, "install", PATH=str(bin_)).stdout.split()
+    assert {"gcc", "python3-dev"} <= {*said}
+    program(bin_, "dpkg", "echo arm64\n")
+    assert "gcc" not in run("/bin/sh", packages, "install", PATH=str(bin_)).stdout
+
+
+def test_a_bundle_wants_no_package_but_python(bin_: Path, packages: Path) -> None:
+    """Packages come from a network, and a bundle brings its own pip."""
+    program(bin_, "python3", "exit 1\n")
+    done = run("/bin/sh", packages, "bundle", PATH=str(bin_))
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_what_apt_says_is_shown_when_it_fails(tmp_path: Path, bin_: Path, packages: Path) -> None:
     program(bin_, "apt-get", 'echo "E: no such package"; exit 100\n')
     failed = run("/bin/sh", packages, PATH=str(bin_), CALLS=str(tmp_path / "calls"))
