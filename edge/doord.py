@@ -62,7 +62,7 @@ def _complain(problems: Iterable[Problem]) -> None:
 def _make_own_folders(settings: Settings) -> None:
     """Make what is missing below the user's home; elsewhere a missing folder may be a disk that is not mounted yet."""
     for folder in (settings.log.path.parent, settings.control.socket.parent):
-        if below_home(folder):
+        if below_home(folder) and not folder.is_dir():
             with contextlib.suppress(OSError):  # said by whoever needs it
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -76,6 +76,7 @@ def _kept() -> Path | None:
 async def _serve(settings: Settings, source: ConfigSource) -> int:
     clock = Clock()
     keepers = open_all(settings.drivers, clock.now_ns)
+    _make_own_folders(settings)
     from edge.daemon import Daemon  # noqa: PLC0415 -- the locks are at rest before all this is loaded
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -118,7 +119,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         _complain(error.problems)
         return EX_CONFIG
-    _make_own_folders(settings)
     if source.refused:
         _complain(source.refused)
         LOG.critical("%s cannot be used: guarding by the configuration that was in force before", source.file)

@@ -93,3 +93,20 @@ def test_modes_return_after_a_kill_and_an_unlock_does_not(tmp_path: Path) -> Non
         doord.start()
         doors = doord.ask("status")["doors"]
         assert (doors["front"]["mode"], doors["back"]["mode"]) == ("unlocked", "locked")
+
+
+def test_folders_are_made_below_the_home_and_nowhere_else(tmp_path: Path) -> None:
+    home, mounted = tmp_path / "home", tmp_path / "mnt"
+    config = write_config(tmp_path)
+    text = config.read_text()
+    environment = {**os.environ, "HOME": str(home)}
+
+    config.write_text(text.replace('path = "log.db"', 'path = "~/.local/state/doorward/log.db"'))
+    with Doord(config, environment) as doord:
+        assert doord.ask("status")["log"]["writer"] == "ok"
+    assert (home / ".local/state/doorward").stat().st_mode & 0o777 == 0o700
+
+    config.write_text(text.replace('path = "log.db"', f'path = "{mounted}/log.db"'))
+    with Doord(config, environment) as doord:
+        assert doord.ask("status")["log"]["writer"] != "ok", "the disk may be mounted yet"
+    assert not mounted.exists()
