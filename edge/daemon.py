@@ -23,7 +23,7 @@ from edge.keeper import open_all
 from edge.lifts import Lifts
 from edge.log import Log, LogOptions
 from edge.messages import NS_PER_S, SYSTEM, Actor, Back, CardRead, ClockQuality, Event, KeysPressed, Lost, Subject
-from edge.notify import Notifier
+from edge.notify import Notifier, killed_by
 from edge.outlets import Outlets
 from edge.page_rights import PageRights
 from edge.people import People
@@ -161,7 +161,10 @@ class Daemon:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Guard until `stop` is set. Raises OSError when the socket or the log belong to another doord."""
-        self._record("controller.start", details={"version": __version__, "config": spelt(self.settings.file.name)})
+        details: dict[str, Json] = {"version": __version__, "config": spelt(self.settings.file.name)}
+        if (ended := killed_by()) is not None:
+            details["ended"] = ended
+        self._record("controller.start", details=details)
         self.log.on_commit(self._committed)
         self.runner.waits_for_memory = True
         for shell in (self.runner, self.lifts):

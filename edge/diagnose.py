@@ -161,6 +161,8 @@ def _machine(facts: Facts) -> Iterator[Finding]:
 def _history(history: History, path: str) -> Iterator[Finding]:
     if history.broken is not None:
         yield finding("DW-LOG-BROKEN", history.broken, about=path)
+    if history.watchdog:
+        yield finding("DW-SERVICE-WATCHDOG", f"controller.start after the watchdog: {history.watchdog} in 30 days")
     if history.gaps:
         yield finding("DW-LOG-GAP", f"controller.gap: {history.gaps} in 30 days")
     if history.clock_steps >= CLOCK_STEPS:

@@ -221,6 +221,8 @@ class History:
     """`controller.storage` of cause `slow` in the last 7 days."""
     gaps: int = 0
     """`controller.gap` in the last 30 days."""
+    watchdog: int = 0
+    """`controller.start` after an end by the watchdog, in the last 30 days."""
     unstable: Counts = field(default_factory=lambda: NONE)
     """Input -> times, in the last 24 hours."""
     forced: Counts = field(default_factory=lambda: NONE)

@@ -6,9 +6,10 @@ One rule: once prepared it is written as it is, again and again if need be.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.log_buffer import Admit, Call, Gap, Work
+from edge.log_schema import chained
 from edge.messages import Event, Record, Subject
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
     from edge.log_epochs import Epochs
     from edge.log_times import Timeline
+    from edge.messages import Json
     from edge.ports import Admission
+
+
+LARGEST_DETAILS: Final = 16_384
+"""Characters of a record's details, as JSON."""
+KEPT_DETAILS: Final = 1_000
 
 
 @dataclass(slots=True)
@@ -43,6 +50,25 @@ class Prepared:
             digest, epoch = row[-1].hex(), epochs.of(row[0])
             yield Record(row[0], event, row[1], row[3], prev, digest, time_us, recorded_us, quality, epoch)
             prev = digest
+
+
+def chain(events: list[Event], head: tuple[int, bytes], boot: str, recorded_ns: int) -> list[tuple[Any, ...]]:
+    """The rows of these events behind the head, each with its hash.
+
+    Details that are too large for a record are cut to their beginning: nobody fills the log with a few of them.
+    """
+    sequence, prev = head
+    rows: list[tuple[Any, ...]] = []
+    for place, event in enumerate(events):
+        sequence += 1
+        row, digest = chained(event, sequence, boot, recorded_ns, prev)
+        if len(row[-1]) > LARGEST_DETAILS:
+            details: dict[str, Json] = {"truncated": len(row[-1]), "beginning": row[-1][:KEPT_DETAILS]}
+            events[place] = replace(event, details=details)
+            row, digest = chained(events[place], sequence, boot, recorded_ns, prev)
+        rows.append((*row, digest))
+        prev = digest
+    return rows
 
 
 def events_of(work: Work, controller: Subject, now_ns: int, ended: str | None) -> Iterator[Event]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edge import log_schema
 from edge.log_buffer import Admit, Call, Note, Settle, Work
@@ -26,7 +26,7 @@ from edge.log_file import (
 )
 from edge.log_mark import Mark, read_mark
 from edge.log_memory import Memory, how_it_ended, read_memory
-from edge.log_prepared import Prepared, events_of
+from edge.log_prepared import Prepared, chain, events_of
 from edge.log_times import Offset, Timeline, load_timeline
 
 if TYPE_CHECKING:
@@ -196,21 +196,17 @@ class Store:
 
     def prepare(self, work: Work) -> Prepared:
         """Number, date and chain the work's events."""
-        sequence, prev = self.head
-        boot, recorded_ns = self.clock.boot_id, self.clock.now_ns()
+        recorded_ns = self.clock.now_ns()
         events = list(events_of(work, self.controller, recorded_ns, self.ended))
-        rows: list[tuple[Any, ...]] = []
-        for event in events:
-            sequence += 1
-            row, prev = log_schema.chained(event, sequence, boot, recorded_ns, prev)
-            rows.append((*row, prev))
+        rows = chain(events, self.head, self.clock.boot_id, recorded_ns)
+        after = (rows[-1][0], rows[-1][-1]) if rows else self.head
         modes = dict(work.modes)
         for entry in work.entries:
             if isinstance(entry, Call):
                 for door, state in entry.modes.items():
                     modes[door] = max(modes.get(door, (0, "")), (entry.number, state))
         newest = {door: mode for door, mode in modes.items() if mode[0] >= self._mode_numbers.get(door, 0)}
-        return Prepared(work, self.head, (sequence, prev), events, rows, newest)
+        return Prepared(work, self.head, after, events, rows, newest)
 
     def records(self, prepared: Prepared) -> list[Record]:
         """The records of a committed transaction, dated by what is known now."""

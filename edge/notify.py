@@ -10,12 +10,32 @@ import contextlib
 import os
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LONGEST_STATUS: Final = 200
+KILLED: Final = frozenset({"watchdog", "oom-kill"})
+
+
+def killed_by(environ: Mapping[str, str] = os.environ) -> str | None:
+    """What systemd ended the run before this one for, where the log alone could not tell; says so once.
+
+    The unit's ExecStopPost= leaves $SERVICE_RESULT (systemd.exec(5)) in the runtime directory.
+    """
+    folder = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    if not folder:
+        return None
+    try:
+        file = Path(folder) / "ended"
+        with file.open(encoding="ascii", errors="replace") as stream:
+            result = stream.read(LONGEST_STATUS).strip()
+        file.unlink()
+    except OSError:
+        return None
+    return result if result in KILLED else None
 
 
 class Notifier:

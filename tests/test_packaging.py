@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 
 from edge import __version__
 from edge.config import load
+from edge.notify import killed_by
 from edge.provision import boot_lines, first_config
 
 ROOT = Path(__file__).parents[1]
@@ -89,6 +91,14 @@ def test_a_reload_is_refused_by_a_wrong_configuration_before_doord_hears_of_it()
     check, signal = unit("ExecReload")
     assert check.split() == ["/opt/doorward/current/bin/doorctl", "check", unit("ExecStart")[0].split()[-1]]
     assert "kill -HUP $$MAINPID" in signal
+
+
+def test_the_next_start_can_tell_what_systemd_ended_this_run_for(tmp_path: Path) -> None:
+    shell, option, script = shlex.split(unit("ExecStopPost")[0].removeprefix("-"))
+    environ = {"SERVICE_RESULT": "watchdog", "RUNTIME_DIRECTORY": str(tmp_path)}
+    subprocess.run([shell, option, script.replace("$$", "$")], env=environ, check=True)
+    assert killed_by(environ) == "watchdog"
+    assert unit("RuntimeDirectoryPreserve") == ["restart"]
 
 
 def test_doors_wait_neither_for_the_network_nor_for_the_time() -> None:

@@ -23,6 +23,7 @@ TYPES: Final = (
     "controller.clock_adjusted",
     "controller.fault",
     "controller.gap",
+    "controller.start",
     "controller.storage",
     "controller_input.unstable",
     "lock.access_not_taken",
@@ -33,7 +34,7 @@ TYPES: Final = (
 
 def history(source: Source | None, now_us: int, broken: str | None) -> History:
     """Count; without a source only what the chain says is known."""
-    steps = slow = gaps = 0
+    steps = slow = gaps = watchdog = 0
     unstable, forced, lost, unlocks = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     opened: set[str] = set()
     for record in _newest(source, now_us) if source is not None else ():
@@ -41,6 +42,7 @@ def history(source: Source | None, now_us: int, broken: str | None) -> History:
         kind, data = record["type"], record["data"]
         door, today = record["subject"].removeprefix("doors/"), age_us < DAY_US
         gaps += kind == "controller.gap"
+        watchdog += kind == "controller.start" and data["details"].get("ended") == "watchdog"
         slow += kind == "controller.storage" and data["code"] == "slow" and age_us < 7 * DAY_US
         steps += kind == "controller.clock_adjusted" and today
         unstable[data["object"]["id"]] += kind == "controller_input.unstable" and today
@@ -54,6 +56,7 @@ def history(source: Source | None, now_us: int, broken: str | None) -> History:
         clock_steps=steps,
         slow_writes=slow,
         gaps=gaps,
+        watchdog=watchdog,
         unstable=dict(+unstable),
         forced=dict(+forced),
         lost=dict(+lost),

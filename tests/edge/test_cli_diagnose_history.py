@@ -60,6 +60,13 @@ def test_each_count_has_its_own_span() -> None:
     assert told(*slow, code="damaged").slow_writes == 0
 
 
+def test_only_ends_by_the_watchdog_are_counted_as_such() -> None:
+    starts = [("controller.start", 48.0, "hq"), ("controller.start", 1.0, "hq")]
+    assert told(*starts, details={"ended": "watchdog"}).watchdog == 2
+    assert told(*starts, details={"ended": "power"}).watchdog == 0
+    assert told(*starts).watchdog == 0
+
+
 def test_accesses_count_as_not_taken_only_since_the_door_was_last_seen_open() -> None:
     not_taken, opened = "lock.access_not_taken", "lock.opened"
     found = told(

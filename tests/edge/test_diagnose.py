@@ -437,3 +437,12 @@ def test_the_daemons_own_account_is_understood() -> None:
 
 def test_what_is_thrown_away_is_what_the_driver_says() -> None:
     assert {*THROWN_AWAY, "swapped", "other_lengths"} == {*Drop, STALE}
+
+
+def test_an_end_by_the_watchdog_is_known_from_the_log_too() -> None:
+    """systemd has forgotten it as soon as doord runs again."""
+    (found,) = diagnose(make.with_history(watchdog=1))
+    assert (found.code, found.evidence) == (
+        "DW-SERVICE-WATCHDOG",
+        ("controller.start after the watchdog: 1 in 30 days",),
+    )

@@ -248,3 +248,20 @@ def test_a_start_tells_how_the_run_before_it_ended(tmp_path: Path, last: str, ot
     assert "ended" not in asyncio.run(life(FakeClock(), "controller.start", "lock.opened", last))
     clock = FakeClock(boot_id="99999999-2222-4333-8444-555555555555") if other_boot else FakeClock()
     assert asyncio.run(life(clock, "controller.start"))["ended"] == ended
+
+
+def test_details_that_are_too_large_are_cut_to_their_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+
+    async def run() -> None:
+        async with journal(path) as held:
+            for size in (16_000, 16_400, 1_000_000):
+                held.log.append([replace(opened(), details={"text": "x" * size})])
+            await held.log.durable()
+            kept = await held.log.read(0, 10)
+            assert [record.event for record in kept] == [record.event for record in held.records]
+            assert [len(str(record.event.details)) < 17_000 for record in kept] == [True] * 3
+            assert [record.event.details.get("truncated") for record in kept] == [None, 16_411, 1_000_011]
+        assert verify(path).ok
+
+    asyncio.run(run())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.notify import LONGEST_STATUS, Notifier
+from edge.notify import LONGEST_STATUS, Notifier, killed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,3 +75,16 @@ def test_a_manager_that_does_not_read_is_not_waited_for(tmp_path: Path) -> None:
 )
 def test_the_watchdog_is_petted_twice_as_often_as_asked(environ: dict[str, str], seconds: float | None) -> None:
     assert Notifier(environ).watchdog_s == seconds
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("watchdog\n", "watchdog"), ("oom-kill\n", "oom-kill"), ("success\n", None), ("\xff" * 999, None), (None, None)],
+)
+def test_what_systemd_ended_the_last_run_for_is_told_once(tmp_path: Path, said: str | None, told: str | None) -> None:
+    if said is not None:
+        (tmp_path / "ended").write_text(said, "latin-1")
+    environ = {"RUNTIME_DIRECTORY": str(tmp_path)}
+    assert killed_by(environ) == told
+    assert killed_by(environ) is None
+    assert killed_by({}) is None
