@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from drivers.gpio_points import POINTS, Input, Output, Settings, addresses
 from drivers.gpio_wire import BootTime, Wire
 from drivers.hand_on import hand_on
-from edge.messages import Back, Confirmed, Level, Lost
+from edge.messages import NS_PER_S, Back, Confirmed, Level, Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,6 +35,8 @@ BURST: Final = 32
 """After so many edges at once, the next are fetched `PAUSE_S` later: a line that storms keeps nothing waiting.
 Nothing is lost by it that is not a storm: the kernel keeps the edges with their times."""
 PAUSE_S: Final = 0.01
+MISSING_NS: Final = 2 * NS_PER_S
+"""Between two tries to claim a line that another program holds."""
 STUCK_AFTER: Final = 2
 """So many read-backs in a row must disagree before an output counts as stuck."""
 
@@ -72,6 +74,9 @@ class GpioDriver:
         self._factory: Any = None
         self._finder: ChipFinder | None = None
         self._wires: dict[str, Wire] = {}
+        self._missing: dict[str, str] = {}
+        """Points whose lines could not be claimed, and why."""
+        self._looked_ns = 0
         self._time: BootTime
         self._emit: Emit | None = None
         self._touched: set[Wire] = set()
@@ -83,19 +88,16 @@ class GpioDriver:
     # --- the promise ---------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Claim the lines, outputs first, each at its resting level in one step. Raises OSError."""
-        from gpiozero.exc import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- untyped; loaded only when used
-            GPIOZeroError,
-        )
+        """Claim the lines, outputs first, each on its own and at its resting level in one step.
 
+        A line that cannot be claimed is a fault of its point. Raises OSError when that is so of all, or of the chip.
+        """
         self._release()
         try:
             self._claim()
-        except (OSError, GPIOZeroError) as error:
-            # A device whose constructor failed lives on in the error's frames and keeps its pin reserved.
-            traceback.clear_frames(error.__traceback__)
+        except OSError:
             self._release()
-            raise error if isinstance(error, OSError) else OSError(errno.EINVAL, str(error)) from error
+            raise
 
     async def run(self, emit: Emit) -> None:
         """Report levels, then edges with the kernel's time stamps, until cancelled or the chip has gone."""
@@ -106,7 +108,8 @@ class GpioDriver:
         self._emit = emit
         fd = self._factory.fileno() if hasattr(self._factory, "fileno") else None
         try:
-            self._listen(loop, threaded=fd is None)
+            for name in self._inputs.keys() & self._wires.keys():
+                self._listen(self._wires[name])
             self._report_all()
             if fd is not None:
                 loop.add_reader(fd, self._readable, fd, failed)
@@ -135,7 +138,8 @@ class GpioDriver:
         for point, asserted in outputs.items():
             wire = self._wires.get(point)
             if wire is None:
-                failure = failure or OSError(errno.ENODEV, f"driver {self.name} is not open")
+                if point not in self._missing:
+                    failure = failure or OSError(errno.ENODEV, f"driver {self.name} is not open")
                 continue
             try:
                 wire.device.value = asserted
@@ -171,6 +175,7 @@ class GpioDriver:
             **self._facts,
             "lines": lines,
             "stuck": stuck,
+            "missing": {**self._missing},
             "lost_edges": self._lost_edges + self._lost_now(),
             "read_backs": self._read_backs,
         }
@@ -178,11 +183,6 @@ class GpioDriver:
     # --- lines ---------------------------------------------------------------------------------
 
     def _claim(self) -> None:
-        from gpiozero import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- untyped; loaded only when used
-            InputDevice,
-            OutputDevice,
-        )
-
         self._facts = {"chip": str(self._settings.chip), "conflicts": {}}
         factory = self._given
         if factory is None:
@@ -193,29 +193,55 @@ class GpioDriver:
             factory = CharDeviceFactory(self._finder)
             self._factory = factory
             self._facts |= {"chip": factory.name, "label": factory.label}
-            self._refuse_conflicts(factory)
+            held = factory.busy([model.line for model in self._models().values() if model.line < factory.lines])
+            self._facts["conflicts"] = {str(line): holder for line, holder in held.items()}
         self._factory = factory
         self._time = BootTime(factory, self._now_ns)
-        for name, output in self._outputs.items():
-            device = OutputDevice(
-                output.line, active_high=output.active_high, initial_value=output.at_rest, pin_factory=factory
-            )
-            self._wires[name] = wire = Wire(name, output, device)
-            wire.asserted = output.at_rest
-        for name, point in self._inputs.items():
-            pull_up = {"up": True, "down": False, "none": None}[point.pull]
-            active = True if pull_up is None else None  # gpiozero insists; levels are ours to interpret
-            device = InputDevice(point.line, pull_up=pull_up, active_state=active, pin_factory=factory)
-            self._wires[name] = Wire(name, point, device)
+        self._missing, self._looked_ns = {}, self._now_ns()
+        failures = [failure for failure in map(self._claim_line, self._models()) if failure is not None]
+        if failures and not self._wires:
+            raise failures[0]
 
-    def _refuse_conflicts(self, factory: Any) -> None:  # noqa: ANN401 -- gpiozero has no types
-        """Look before touching anything: half a claim would move relays for nothing."""
-        models = {**self._outputs, **self._inputs}
-        held = factory.busy([model.line for model in models.values()])
-        self._facts["conflicts"] = {str(line): holder for line, holder in held.items()}
-        for model in models.values():
-            if model.line in held or model.line >= factory.lines:
-                raise factory.explain(OSError(errno.EBUSY, ""), model.line)
+    def _models(self) -> dict[str, Output | Input]:
+        """What to claim, in this order: a lock waits for no contact."""
+        return {**self._outputs, **self._inputs}
+
+    def _claim_line(self, name: str) -> OSError | None:
+        """Claim the line of one point; why that failed."""
+        from gpiozero.exc import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- untyped; loaded only when used
+            GPIOZeroError,
+        )
+
+        try:
+            self._wires[name] = self._wire(name)
+        except (OSError, GPIOZeroError) as error:
+            # A device whose constructor failed lives on in the error's frames and keeps its pin reserved.
+            traceback.clear_frames(error.__traceback__)
+            self._missing[name] = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
+            return error if isinstance(error, OSError) else OSError(errno.EINVAL, str(error))
+        self._missing.pop(name, None)
+        return None
+
+    def _wire(self, name: str) -> Wire:
+        from gpiozero import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- untyped; loaded only when used
+            InputDevice,
+            OutputDevice,
+        )
+
+        factory, model = self._factory, self._models()[name]
+        if factory is not self._given and model.line >= factory.lines:
+            raise factory.explain(OSError(errno.EINVAL, ""), model.line)
+        if isinstance(model, Output):
+            device = OutputDevice(
+                model.line, active_high=model.active_high, initial_value=model.at_rest, pin_factory=factory
+            )
+            wire = Wire(name, model, device)
+            wire.asserted = model.at_rest
+            return wire
+        pull_up = {"up": True, "down": False, "none": None}[model.pull]
+        active = True if pull_up is None else None  # gpiozero insists; levels are ours to interpret
+        device = InputDevice(model.line, pull_up=pull_up, active_state=active, pin_factory=factory)
+        return Wire(name, model, device)
 
     def _release(self) -> None:
         self._lost_edges += self._lost_now()
@@ -233,20 +259,39 @@ class GpioDriver:
 
     # --- signals -------------------------------------------------------------------------------
 
-    def _listen(self, loop: asyncio.AbstractEventLoop, *, threaded: bool) -> None:
-        for name in self._inputs:
-            wire = self._wires[name]
-            wire.edge = partial(self._edge_from_afar, loop, wire) if threaded else partial(self._edge, wire)
-            wire.device.pin.edges = "both"
-            wire.device.pin.when_changed = wire.edge
+    def _listen(self, wire: Wire) -> None:
+        if hasattr(self._factory, "fileno"):
+            wire.edge = partial(self._edge, wire)
+        else:
+            wire.edge = partial(self._edge_from_afar, asyncio.get_running_loop(), wire)
+        wire.device.pin.edges = "both"
+        wire.device.pin.when_changed = wire.edge
 
     def _report_all(self) -> None:
-        for name in self._outputs:
-            self._check_output(self._wires[name], counts=False)
-        for name in self._inputs:
-            wire = self._wires[name]
+        for name, wire in self._wires.items():
+            self._report_first(name, wire)
+        for name, reason in self._missing.items():
+            hand_on(self.name, self._emit, Lost(frozenset({name}), reason, self._now_ns()))
+
+    def _report_first(self, name: str, wire: Wire) -> None:
+        if name in self._outputs:
+            self._check_output(wire, counts=False)
+        else:
             ticks = self._factory.ticks()
             self._report(wire, wire.read(), ticks, initial=True)
+
+    def _look_for_missing(self) -> None:
+        """Claim what could not be claimed: whoever held it may have let it go."""
+        if self._now_ns() - self._looked_ns < MISSING_NS:
+            return
+        self._looked_ns = self._now_ns()
+        for name in [*self._missing]:
+            if self._claim_line(name) is None:
+                wire = self._wires[name]
+                if name in self._inputs:
+                    self._listen(wire)
+                hand_on(self.name, self._emit, Back(frozenset({name}), self._now_ns()))
+                self._report_first(name, wire)
 
     def _report(self, wire: Wire, asserted: bool, ticks: Any, *, initial: bool = False) -> None:  # noqa: ANN401 -- opaque
         wire.asserted, wire.ticks = asserted, ticks
@@ -308,6 +353,7 @@ class GpioDriver:
             raise OSError(errno.ENODEV, f"driver {self.name} has been closed")
         self._time.sync()
         self._take_edges()
+        self._look_for_missing()
         for name, wire in self._wires.items():
             if name in self._inputs:
                 self._read_back(wire)

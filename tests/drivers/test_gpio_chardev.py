@@ -86,19 +86,41 @@ def test_the_first_level_of_a_lock_is_its_resting_level(
     assert chip.driven(17, mark) == [level for i, level in enumerate(shown) if i == 0 or shown[i - 1] != level]
 
 
-def test_a_lock_is_not_touched_when_any_line_is_taken(chip: ShimChip) -> None:
-    chip.hold(22, "w1-gpio")
+@pytest.mark.parametrize("point", [REX, CONTACT, BUZZER])
+def test_a_line_that_somebody_holds_is_a_fault_of_its_point_alone(chip: ShimChip, point: str) -> None:
+    line = POINTS[point]["line"]
+    assert isinstance(line, int)
+    chip.hold(line, "w1-gpio")
     mark = chip.mark()
     with DriverProcess(chip, POINTS) as process:
+        lost = process.until("Lost", points=[point])
+        assert f"line {line}" in lost["reason"]
+        assert "'w1-gpio'" in lost["reason"]
+        assert chip.driven(17, mark)[0] is False, "the lock is at rest"
+        process.order(apply={LOCK: True, BUZZER: True})
+        process.until("Confirmed", point=LOCK, asserted=True)
+        chip.hold(line, None)
+        process.until("Back", points=[point])
+
+
+def test_a_lock_that_somebody_holds_keeps_no_other_from_its_rest(chip: ShimChip) -> None:
+    chip.hold(17, "another")
+    back: dict[str, object] = {"line": 24, "unlocked": "low", "resting": "locked"}
+    with DriverProcess(chip, {**POINTS, "back.lock": back}) as process:
+        process.until("Lost", points=[LOCK])
+        assert chip.driven(24)[0] is True
+        chip.hold(17, None)
+        process.until("Back", points=[LOCK])
+    assert chip.driven(17)[0] is False
+
+
+def test_a_chip_of_which_no_line_is_free_is_refused(chip: ShimChip) -> None:
+    for line in (17, 22, 23, 27):
+        chip.hold(line, "another")
+    with DriverProcess(chip, POINTS) as process:
         refused = process.until("refused")
-        assert "line 22" in refused["text"]
-        assert "'w1-gpio'" in refused["text"]
-        assert refused["facts"]["conflicts"] == {"22": "w1-gpio"}
-        assert chip.history(17, mark) == []
-        chip.hold(22, None)
-        process.order(reopen=True)
-        process.started()
-    assert chip.driven(17, mark)[0] is False
+        assert "line 17" in refused["text"]
+        assert refused["facts"]["conflicts"] == dict.fromkeys(("17", "22", "23", "27"), "another")
 
 
 def test_lines_are_ours_by_name(chip: ShimChip) -> None:
@@ -417,10 +439,8 @@ def test_a_chip_that_is_none(chip: ShimChip, device: int | str, expected: str) -
 
 
 def test_a_line_that_the_chip_does_not_have(chip: ShimChip) -> None:
-    mark = chip.mark()
     with DriverProcess(chip, {**POINTS, "front.tamper": {"line": 54}}) as process:
-        assert "line 54 of gpiochip0 does not exist" in process.until("refused")["text"]
-        assert chip.history(since=mark) == []
+        assert "line 54 of gpiochip0 does not exist" in process.until("Lost", points=["front.tamper"])["reason"]
 
 
 def test_two_chips_by_label_and_path(chip: ShimChip, tmp_path: Path) -> None:
