@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from edge.directory_reading import DirectoryError, reading
+from edge.memory import too_large
 from edge.problems import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ async def built(
     document: bytes, source: Path, zone: tzinfo, *, doors: Collection[str] | None = None, above: int | None = None
 ) -> Directory:
     """Read a directory as `edge.directory_reading.reading` does. Raises DirectoryError."""
+    if reason := await asyncio.to_thread(too_large, len(document)):
+        raise DirectoryError([Problem(source, "", reason)])
     steps = reading(document, source, zone, doors=doors, above=above)
     count = 0
     try:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.log_file import set_aside
 from edge.log_schema import connect_read_only
+from edge.memory import too_large
 from edge.messages import Actor
 from edge.pins import SALT_BYTES, hashed, parse
 
@@ -128,8 +129,11 @@ class DirectoryStore:
 def read_file(file: Path, most: int) -> bytes:
     """Up to `most` bytes of a plain file, and one more that says that it is longer. OSError for any other file."""
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):  # a pipe would wait for ever, a device never end
+        found = os.fstat(stream.fileno())
+        if not stat.S_ISREG(found.st_mode):  # a pipe would wait for ever, a device never end
             raise OSError(errno.EINVAL, "it is no plain file", str(file))
+        if reason := too_large(min(found.st_size, most)):
+            raise OSError(errno.ENOMEM, reason, str(file))
         return stream.read(most + 1)
 
 

@@ -47,7 +47,8 @@ ALLOWED = {
     "edge.passback": "edge.messages",
     "edge.credentials": "edge.messages edge.cards edge.directory edge.pins edge.schedule",
     "edge.directory": "edge.messages edge.directory_* edge.cards edge.pins edge.schedule",
-    "edge.directory_*": "edge.printable edge.plain_text "
+    "edge.memory": "",
+    "edge.directory_*": "edge.memory edge.printable edge.plain_text "
     "edge.messages edge.cards edge.changes edge.directory edge.directory_* edge.pins edge.policy "
     "edge.problems edge.schedule edge.tables",
     "edge.directory_integrations": "edge.catalogue edge.directory edge.directory_problems edge.event_types "
