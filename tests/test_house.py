@@ -105,7 +105,7 @@ ALLOWED = {
     "edge.lifts": "edge.messages edge.debounce edge.elevator edge.inputs",
     "edge.places": "edge.messages edge.access edge.credentials edge.directory edge.elevator edge.passback edge.pins "
     "edge.ports edge.runner edge.timetable",
-    "edge.directory_store": "edge.messages edge.log_file edge.log_schema edge.pins",
+    "edge.directory_store": "edge.memory edge.messages edge.log_file edge.log_schema edge.pins",
     "edge.directory_audit": "edge.messages edge.directory edge.directory_changes edge.log",
     "edge.directory_keeper": "edge.tasks edge.messages edge.directory edge.directory_* edge.log edge.problems "
     "edge.status",
