@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_SHORT: Final = 3
-"""Connections with a question that is answered at once; of doord's 32 there must be some left for doorctl."""
+"""Connections with a question that is answered at once; doord has twelve places for the page in all."""
 MOST_LONG: Final = 3
 LONG: Final = frozenset({"events", "picture"})
 """What reads the log or a file: searches, the rows of an export, pictures. It has places of its own."""

@@ -19,7 +19,7 @@ from edge.control import BACKLOG, FIRST_S, MAX_REQUEST_BYTES, MOST_TURNED_AWAY, 
 from edge.control_peers import Kind, Peer, Peers, RequestError
 from edge.control_places import ARRIVALS_AT_ONCE, BYTES_AT_ONCE, OF_ONE, PLACES, REQUESTS_AT_ONCE, Places
 from edge.messages import Actor
-from edge.web.link import Link
+from edge.web.link import MOST_LONG, MOST_SHORT, Link
 from tests.support import virtual
 
 if TYPE_CHECKING:
@@ -265,6 +265,10 @@ def test_who_asks_without_end_waits_and_the_others_do_not(tmp_path: Path, monkey
         await hang_up(writer)
 
     serve(tmp_path, script)
+
+
+def test_the_page_never_takes_more_places_than_it_has() -> None:
+    assert PLACES[Kind.PAGE] >= MOST_SHORT + MOST_LONG + 1  # and its live stream
 
 
 def test_large_requests_count_for_more() -> None:
