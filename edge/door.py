@@ -250,7 +250,8 @@ def _unlock(turn: _Turn, trigger: Trigger, item: Command, *, tell: bool = True) 
     if refused is not None:
         code, details = refused
         turn.repeat(item.shown, "")
-        turn.record("lock.unlock", at_ns, actor=actor, cause=cause, code=code, correlation="", details=details)
+        if tell:
+            turn.record("lock.unlock", at_ns, actor=actor, cause=cause, code=code, correlation="", details=details)
         return
     turn.begin_passage()
     turn.repeat(item.shown, turn.door.correlation)
@@ -364,8 +365,10 @@ def _rex_level_over(turn: _Turn, at_ns: int) -> None:
 
 
 def _to_be_told(turn: _Turn, item: RexPressed) -> bool:
-    """A restless input is obeyed each time; what it prolongs is recorded once a minute, so that it fills no log."""
-    told = not item.restless or turn.door.access is None or item.at_ns >= turn.door.rex_told_ns + REX_TOLD_NS
+    """A restless input is always obeyed; what begins no access is recorded once a minute, so that it fills no log."""
+    door = turn.door
+    begins = door.access is None and _refusal(turn, Trigger.REX) is None and door.mode not in STANDS_OPEN
+    told = not item.restless or begins or item.at_ns >= door.rex_told_ns + REX_TOLD_NS
     if told:
         turn.put(rex_told_ns=item.at_ns)
     return told

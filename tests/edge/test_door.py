@@ -633,6 +633,17 @@ def test_a_restless_exit_button_is_obeyed_and_recorded_once_a_minute() -> None:
     assert bench.types[-1] == "lock.unlock", "a release is always recorded"
 
 
+@pytest.mark.parametrize("name", ["lock_down", "hold_unlocked"])
+def test_a_restless_exit_button_that_changes_nothing_fills_no_log(name: str) -> None:
+    bench = Bench(rex_in_lockdown=False)
+    bench.ask(name)
+    bench.wait(100)
+    for _ in range(300):
+        bench.give(RexPressed(bench.now_ns, restless=True))
+        bench.wait(0.3)
+    assert [event.cause for event in bench.events].count("rex") == 2
+
+
 # --- passages --------------------
 
 

@@ -199,6 +199,26 @@ def test_r14_modes_return_an_unlock_does_not_and_an_open_door_is_not_forced(tmp_
     live(config, after)
 
 
+def test_r14_a_hold_with_an_end_ends_after_a_restart_too(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+
+    async def before(house: House) -> None:
+        assert (await house.ask("hold_unlocked", for_s=3600.0))["done"]
+
+    async def after(house: House) -> None:
+        assert house.door("front")["mode"] == "unlocked"
+        assert house.door("front")["held_until"]
+        await asyncio.sleep(3601)
+        assert (house.door("front")["mode"], house.door("front")["lock"]) == ("locked", "locked")
+
+    async def later(house: House) -> None:
+        assert house.door("front")["mode"] == "locked"
+
+    live(config, before)
+    assert "lock.locked" in live(config, after).types
+    live(config, later)
+
+
 def test_r15_a_stop_rests_the_locks_and_is_the_last_record(tmp_path: Path) -> None:
     async def script(house: House) -> None:
         await house.ask("unlock", for_s=600.0)
