@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import faulthandler
+import os
 import random
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -27,6 +29,16 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("doorward")
+
+for name in [one for one in os.environ if one.startswith("DOORWARD_")] + [
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+]:
+    os.environ.pop(name, None)  # of whoever runs the tests
+os.environ["TZ"] = "UTC"
+time.tzset()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As it is under nohup or `&` of a script; every program that a test starts and interrupts would inherit that.

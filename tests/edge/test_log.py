@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.log import Log
+from edge.log import Log, LogUnavailableError
 from edge.log_verify import verify
 from edge.messages import ClockQuality, Event, Subject
 from edge.ports import Admission, Journal
@@ -284,3 +284,19 @@ def test_closing_writes_what_waits_and_leaves_one_whole_file(tmp_path: Path):
     assert not (tmp_path / "log.db-wal").exists()
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as db:
         assert db.execute("SELECT count(*), max(seq) FROM record").fetchone() == (1_000, 1_000)
+
+
+def test_a_log_that_is_closing_opens_no_reader_again(tmp_path: Path):
+    """Nobody would close it, and SQLite would not fold the write-ahead log into the file."""
+
+    async def run() -> None:
+        async with journal(tmp_path / "log.db") as held:
+            await held.write(opened())
+            ending = asyncio.ensure_future(held.log.close(WITHIN_S))
+            await asyncio.sleep(0)
+            with pytest.raises(LogUnavailableError):
+                await held.log.read(0, 10)
+            await ending
+            assert held.log._reading._reader is None
+
+    asyncio.run(run())

@@ -91,9 +91,7 @@ def test_a_log_that_opens_late_gives_its_memory_back_and_the_daemon_stays_well(
     live(config, after)
 
 
-@pytest.mark.parametrize(
-    ("where", "well"), [("outlets.reports", True), ("outlets.measure", True), ("clock.watch", False)]
-)
+@pytest.mark.parametrize(("where", "well"), [("outlets._measure", True), ("clock.watch", False)])
 def test_a_mistake_in_what_doors_do_without_is_no_reason_to_start_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str, well: bool
 ) -> None:
@@ -151,11 +149,11 @@ def test_a_hangup_during_the_start_ends_nothing(tmp_path: Path) -> None:
     """systemctl reload may come at any time; before the configuration was read there is nothing to do."""
     script = (
         "import signal, os, edge.doord as d\n"
-        "honest = d.load\n"
-        "def load(path):\n"
+        "honest = d.ConfigSource.start\n"
+        "def start(source):\n"
         "    os.kill(os.getpid(), signal.SIGHUP)\n"
-        "    return honest(path)\n"
-        "d.load = load\n"
+        "    return honest(source)\n"
+        "d.ConfigSource.start = start\n"
         f"raise SystemExit(d.main(['--config', {str(tmp_path / 'none.toml')!r}]))\n"
     )
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False, capture_output=True, timeout=60)
