@@ -75,6 +75,7 @@ class Writer:
     def run(self) -> None:
         """Write until closed."""
         try:
+            self.facts.busy_since_ns = self._clock.now_ns()
             self._listener.recalled_in_thread(recall(self._store.path))
             while self._turn():
                 pass
