@@ -120,7 +120,8 @@ class Board:
 
     def confirmed(self, now_ns: int) -> list[Signal]:
         """What somebody waits for and the board has; not before it is up, so that `Back` comes first."""
-        done = [coil for coil in self.coils.values() if self.up and coil.asked and not coil.urgent]
+        coils = self.coils.values() if self.up else ()
+        done = [coil for coil in coils if coil.asked and not coil.urgent and coil.seen is coil.wanted]
         for coil in done:
             coil.asked = False
         return [Confirmed(coil.point, coil.wanted is coil.model.on_when, now_ns) for coil in done]
@@ -131,6 +132,8 @@ class Board:
         duty.failures = self.failures = 0
         signals: list[Signal] = []
         if isinstance(duty, Coil) and isinstance(turn.question, SetCoil):
+            if duty.told is not turn.question.on:
+                self._read_back(duty, now_ns)
             duty.told = turn.question.on
             duty.due_ns = now_ns + REFRESH_NS
         elif isinstance(duty, Dog):
@@ -153,7 +156,7 @@ class Board:
         duty.failures += 1
         self.failures += 1
         if isinstance(duty, Coil):
-            duty.told = None  # it may have heard
+            duty.told = duty.seen = None  # it may have heard
         duty.due_ns = self.probe_ns = now_ns + (
             PROBE_NS if self.reason is not None else self.settings.poll_ms * NS_PER_MS
         )
@@ -165,7 +168,7 @@ class Board:
         self.levels.clear()
         self.failures = 0
         for coil in self.coils.values():
-            coil.told, coil.failures, coil.contradictions = None, 0, 0
+            coil.told, coil.seen, coil.failures, coil.contradictions = None, None, 0, 0
         for span in self.spans:
             span.values, span.failures, span.due_ns = None, 0, 0
         for dog in self.dogs:
@@ -234,6 +237,13 @@ class Board:
                 found.append((point, bool(value) is model.asserts_on))
         return found
 
+    def _read_back(self, coil: Coil, now_ns: int) -> None:
+        """It was told something else: nobody knows what it shows before it is read; soon, unless it has disobeyed."""
+        coil.seen = None
+        for span in self.spans if not coil.contradictions else ():
+            if span.read.table == "coil" and 0 <= coil.model.coil - span.read.first < span.read.count:
+                span.due_ns = min(span.due_ns, now_ns)
+
     def _compare(self, span: Span, now_ns: int) -> list[Signal]:
         """Relays that are not as they were told (the board lost its power, a hand on its buttons) are told again."""
         values = span.values
@@ -243,10 +253,11 @@ class Board:
             offset = coil.model.coil - span.read.first
             if coil.told is None or not 0 <= offset < span.read.count:
                 continue
-            if bool(values[offset]) is coil.told:
+            coil.seen = bool(values[offset])
+            if coil.seen is coil.told:
                 coil.contradictions = 0
                 continue
-            coil.told, coil.due_ns = None, 0
+            coil.told, coil.seen, coil.due_ns = None, None, 0
             self.repairs += 1
             coil.contradictions += 1
             if not self.up:

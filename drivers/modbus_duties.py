@@ -26,12 +26,17 @@ GAP: Final = {"discrete": 16, "coil": 16, "input": 4, "holding": 4}
 
 @dataclass(slots=True)
 class Coil:
-    """A relay. `wanted` is what it shall be; `told` what the board has accepted, None when nobody knows."""
+    """A relay. `wanted` is what it shall be; `told` what the board has accepted, None when nobody knows.
+
+    `seen` is what it read back since. The answer to a write is the question's own words: behind an adapter that echoes
+    it may be our question that came back.
+    """
 
     point: str
     model: Output
     wanted: bool
     told: bool | None = None
+    seen: bool | None = None
     asked: bool = False
     """Somebody waits for `Confirmed`."""
     due_ns: int = 0

@@ -115,10 +115,11 @@ def encode(question: Question) -> bytes:
 class Hearing:
     """Bytes as they come, until they hold the answer to one question."""
 
-    def __init__(self, question: Question, sent: bytes) -> None:
-        """`sent` is the question's frame: a write is answered with its own words."""
+    def __init__(self, question: Question, sent: bytes, *, echo: bool = False) -> None:
+        """`sent` is the question's frame: a write is answered with its own words. `echo`: it is heard too."""
         self._question = question
         self._sent = sent
+        self._from = len(sent) if echo else 0
         self._heard = bytearray()
         self.noise = 0
         """Bytes that belong to no answer of ours, as far as can be told yet."""
@@ -128,10 +129,15 @@ class Hearing:
         """Bytes so far."""
         return len(self._heard)
 
+    @property
+    def echoed(self) -> bool:
+        """Whether what came begins with the question itself."""
+        return self._heard.startswith(self._sent)
+
     def take(self, data: bytes) -> Values | None:
         """The answer when it is whole; () to a write. Raises Refused when the board says no."""
         self._heard += data
-        for start in range(len(self._heard) - SHORTEST + 1):
+        for start in range(self._from if self.echoed else 0, len(self._heard) - SHORTEST + 1):
             frame = self._frame(start)
             if frame is not None:
                 self.noise = len(self._heard) - len(frame)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from serial import PARITY_EVEN, PARITY_NONE, PARITY_ODD
 
-from drivers.modbus_frames import Hearing, Refused, Values, encode
+from drivers.modbus_frames import Hearing, Read, Refused, Values, encode
 from drivers.serial_port import opened, write
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class Counts:
     refused: int = 0
     """Exception responses."""
     noise_bytes: int = 0
+    echoes: bool = False
+    """The adapter hears what it says itself. Seen at reads, whose answers never are their questions."""
 
 
 class Line:
@@ -81,7 +83,7 @@ class Line:
         self._rest()
         write(self._fd, frame)
         self.counts.asked += 1
-        hearing = Hearing(question, frame)
+        hearing = Hearing(question, frame, echo=self.counts.echoes)
         deadline_ns = self._now_ns() + self._timeout_ns + len(frame) * self._byte_ns
         try:
             answer = self._await(hearing, deadline_ns)
@@ -91,6 +93,8 @@ class Line:
         finally:
             self._quiet_since_ns = self._now_ns()
             self.counts.noise_bytes += hearing.noise
+        if isinstance(question, Read):
+            self.counts.echoes = hearing.echoed
         if answer is not None:
             self.counts.answered += 1
             return answer

@@ -82,3 +82,18 @@ def test_a_refusal_says_why() -> None:
         heard(INPUTS, framed("01 82 02"))
     with pytest.raises(Refused, match="its own"):
         heard(SetCoil(1, 0, on=True), framed("01 85 63"))
+
+
+def test_behind_an_adapter_that_echoes_the_answer_to_a_write_is_the_second_one() -> None:
+    question = SetCoil(1, 0, on=True)
+    sent = encode(question)
+    hearing = Hearing(question, sent, echo=True)
+    assert hearing.take(sent) is None
+    assert hearing.take(sent) == ()
+    assert Hearing(question, sent, echo=True).take(b"\x00" + sent) == (), "and of one that has stopped it is the first"
+
+
+def test_the_echo_of_a_read_is_no_answer_to_it_and_shows_that_there_is_one() -> None:
+    hearing = Hearing(INPUTS, encode(INPUTS))
+    assert hearing.take(encode(INPUTS)) is None
+    assert hearing.echoed
