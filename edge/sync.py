@@ -148,7 +148,9 @@ class Upstream:
         """Judge one answer; True when it moved the cursor."""
         self._useful = True
         self._states.answered(message, code)
-        if code >= FAILURE or self.standing.refuses:
+        if message.kind is Kind.STREAM and code >= FAILURE:
+            self._limits.tell(message.topic, f"the broker refuses it: reason 0x{code:02x}")
+        elif code >= FAILURE or self.standing.refuses:
             self.standing.note(message, code, self.options.below(""))
         if message.kind is Kind.EVENTS:
             self.standing.heard(code)
@@ -172,7 +174,7 @@ class Upstream:
         if incoming.topic == self.options.below("ack"):
             self._application_ack(incoming)
             return
-        if incoming.topic == self.options.below("status"):
+        if incoming.topic == self.options.below("stream"):
             self._witness.told(incoming.payload)
             return
         heard = None if self._guest is None else self._guest.heard(incoming, asyncio.get_running_loop().time())
@@ -225,7 +227,7 @@ class Upstream:
             self._limits.begin(terms)
             self._queue.confirmed = self._limits.confirms
             if not self._witness.heard:
-                link.look(self.options.below("status"))
+                link.look(self.options.below("stream"))
                 await self._witness.hear()
             link.subscribe(self._listens_to())
             self._link = link

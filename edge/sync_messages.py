@@ -107,6 +107,7 @@ class Kind(StrEnum):
     ALARMS = "alarms"
     STATES = "doors"
     STATUS = "status"
+    STREAM = "stream"
     REPLIES = "replies"
     ALERTS = "alerts"
     GUEST = "guest"

@@ -52,7 +52,8 @@ class States:
         self._status_s = 0.0
         self._witness, self._ready = witness, ready
         self._told_of = 0
-        """The newest record when our status was said last."""
+        """The newest record when our stream was said last."""
+        self._stream_due = False
         self._changed: dict[str, None] = {}
         """Doors whose change may not be on the disk yet."""
         self._waiting: asyncio.Task[None] | None = None
@@ -85,7 +86,7 @@ class States:
         self._keep(self._said | set(self._doors))
         for door in self._doors:
             self.door_changed(door)
-        self._status_due = True
+        self._status_due = self._stream_due = True
         self._unsaid = False
         self.guest_changed()
 
@@ -96,7 +97,7 @@ class States:
 
     def leave(self) -> None:
         """From now on our status is that we are gone."""
-        self._leaving = self._status_due = True
+        self._leaving = self._status_due = self._stream_due = True
 
     def door_changed(self, door: str) -> None:
         """Its retained state is out of date; the newest state wins."""
@@ -134,7 +135,7 @@ class States:
 
     def tick(self, now_s: float) -> None:
         """Now and then the status is said again, and with it what was refused."""
-        self._status_due |= self._told_of != self._log.committed  # the witness of a later run is not far behind
+        self._stream_due |= self._told_of != self._log.committed  # the witness of a later run is not far behind
         if now_s - self._status_s <= STATUS_EVERY_S:
             return
         self._status_due = True
@@ -146,6 +147,9 @@ class States:
 
     def next(self, now_s: float) -> Message | None:
         """Take the next message; None when everything is said."""
+        if self._stream_due:  # on a topic of its own: our will would take it back to how it was when we connected
+            self._stream_due, self._told_of = False, self._log.committed
+            return Message(Kind.STREAM, self._options.below("stream"), to_bytes(self._witness.facts()), retain=True)
         if self.status_due:
             self._status_due, self._standing_said, self._status_s = False, self._standing.state, now_s
             status = self.status(online=not self._leaving)
@@ -167,14 +171,12 @@ class States:
 
     def status(self, *, online: bool) -> bytes:
         """Our own state; not online is also what the broker says of us when we can say nothing any more."""
-        self._told_of = self._log.committed
         status: dict[str, Json] = {
             "online": online,
             **self._host.online_status(),
             "stream": self._log.stream,
             "sequence": self._log.committed,
             "cursor": self._log.cursor(SINK),
-            **self._witness.facts(),
             "no_subscriber": self._standing.state == "no_subscriber",
         }
         return to_bytes(status)

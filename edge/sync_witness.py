@@ -31,7 +31,7 @@ LARGEST: Final = 65_536
 
 
 class Witness:
-    """What our retained status says so that a later run of ours can be held against it."""
+    """What our retained `stream` says so that a later run of ours can be held against it."""
 
     def __init__(self, log: Log) -> None:
         """Nothing was heard yet."""
@@ -53,7 +53,7 @@ class Witness:
         del self._starts[:-MOST_STARTS]
 
     def facts(self) -> dict[str, Json]:
-        """For the retained status."""
+        """For the broker to keep."""
         streams: dict[str, Json] = {**self._former, self._log.stream: [*self._last]}
         return {"streams": streams, "starts": [[*one] for one in self._starts]}
 
@@ -72,7 +72,7 @@ class Witness:
         try:
             await self._look_back()
             if done:
-                await self._judge(_status(self._word.result()))
+                await self._judge(_word(self._word.result()))
         except LogUnavailableError:
             return
         except TimeoutError:
@@ -90,14 +90,14 @@ class Witness:
         newest = await self._log.read(self._log.committed - 1, 1)
         self._last = (newest[0].sequence, newest[0].hash) if newest else (self._log.committed, "")
 
-    async def _judge(self, status: dict[str, Any]) -> None:
-        streams = status.get("streams")
+    async def _judge(self, word: dict[str, Any]) -> None:
+        streams = word.get("streams")
         streams = streams if isinstance(streams, dict) else {}
         used = streams.get(self._log.stream)
         if used is not None and not await self._is_ours(used):
             reason = f"the broker knows record {used[0]} of {self._log.stream}, and the log has another one, or none"
             LOG.error("the log went back in time: %s", reason)
-            await asyncio.wait_for(self._log.new_epoch(reason, self._after(status.get("starts"))), RENEWAL_S)
+            await asyncio.wait_for(self._log.new_epoch(reason, self._after(word.get("starts"))), RENEWAL_S)
         former = {name: one for name, one in streams.items() if name != self._log.stream and _is_word(one)}
         self._former = dict(list(former.items())[-MOST_STREAMS:])
 
@@ -123,7 +123,7 @@ def _is_word(one: object) -> bool:
     return isinstance(one, list) and [type(part) for part in one] == [int, str] and 0 < one[0] < 2**53
 
 
-def _status(payload: bytes) -> dict[str, Any]:
+def _word(payload: bytes) -> dict[str, Any]:
     """Whoever may write there may say anything: at worst, another stream begins."""
     try:
         found = json.loads(payload) if len(payload) <= LARGEST else None

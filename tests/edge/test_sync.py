@@ -658,7 +658,7 @@ def test_more_alarms_than_are_kept_all_arrive() -> None:
 def test_every_state_is_told_on_a_new_link_and_the_newest_wins() -> None:
     async def script(talk: Talk) -> None:
         await talk.start()
-        assert {sent.name for sent in talk.net.sent} == {"status", "doors/front/state", "doors/back/state"}
+        assert {sent.name for sent in talk.net.sent} == {"stream", "status", "doors/front/state", "doors/back/state"}
         assert all(sent.retained for sent in talk.net.sent)
         talk.net.code = answers(None, "events")
         talk.journal.write([OPENED] * 20)  # the window is full

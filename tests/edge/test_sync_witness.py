@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 START = "controller.start"
 
 
-def status_of(talk: Talk) -> bytes:
+def word_of(talk: Talk) -> bytes:
     """What the broker keeps when a conversation is over."""
-    return json.dumps(talk.net.on("status")[-1].content).encode()
+    return json.dumps(talk.net.on("stream")[-1].content).encode()
 
 
 def first_life(*event_types: str) -> bytes:
@@ -29,7 +29,7 @@ def first_life(*event_types: str) -> bytes:
         talk.journal.write([START, *event_types], tell=False)
         await talk.start()
 
-    return status_of(converse(script))
+    return word_of(converse(script))
 
 
 def second_life(
@@ -80,8 +80,8 @@ def test_numbers_that_were_overtaken_are_told_apart_by_what_they_are() -> None:
 def test_an_older_image_meets_what_was_known_two_streams_ago() -> None:
     kept = first_life(OPENED, OPENED, OPENED)
     second = second_life(kept, OPENED, START, OPENED, since=2, cursor=1)
-    assert set(second.net.on("status")[-1].content["streams"]) == {"test/epoch-1", "test/anew-1"}
-    third = second_life(status_of(second), START, OPENED, OPENED, since=1, cursor=1)  # and an older image
+    assert set(second.net.on("stream")[-1].content["streams"]) == {"test/epoch-1", "test/anew-1"}
+    third = second_life(word_of(second), START, OPENED, OPENED, since=1, cursor=1)  # and an older image
     assert ids(third)[0] == "anew-1-2"  # of this life's own making; in earnest it is random
 
 
@@ -149,14 +149,13 @@ def test_nothing_is_sent_while_another_stream_cannot_be_begun() -> None:
     converse(script)
 
 
-def test_the_status_is_never_far_behind_the_records() -> None:
+def test_the_word_is_never_far_behind_the_records() -> None:
     async def script(talk: Talk) -> None:
         await talk.start()
         for _ in range(20):
             talk.journal.record(OPENED)
             await asyncio.sleep(TICK_S)
-            said = talk.net.on("status")[-1].content
-            assert said["sequence"] == talk.journal.committed
+            said = talk.net.on("stream")[-1].content
             assert said["streams"][talk.journal.stream] == [talk.journal.committed, str(talk.journal.committed)]
 
     converse(script)

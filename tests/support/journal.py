@@ -97,7 +97,7 @@ class FakeJournal:
 
     def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> Callable[[], None]:
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     async def durable(self) -> None:
         """Whatever is recorded here is on the disk, unless a test says otherwise."""

@@ -64,7 +64,7 @@ class FakeLink:
         asyncio.get_running_loop().call_soon(self.hearer.subscribed, self.net.suback)
 
     def look(self, topic: str) -> None:
-        assert topic == f"{TOPIC}/status"
+        assert topic == f"{TOPIC}/stream"
         if self.net.kept is not None:
             shown = Incoming(topic, self.net.kept, retained=True)
             asyncio.get_running_loop().call_soon(self.hearer.incoming, shown)
@@ -126,7 +126,7 @@ class Net:
         """Whether the broker ends the connection when it gets this."""
         self.suback = 1
         self.kept: bytes | None = b"{}"
-        """The retained status of the run before."""
+        """What it retains of the run before on `stream`."""
         self.most_in_flight = 0
         self.code: Callable[[Sent], int | None] = lambda _sent: 0
         """What the broker answers; None for nothing at all."""
