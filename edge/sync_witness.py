@@ -25,8 +25,9 @@ WITNESS_S: Final = 1.0
 RENEWAL_S: Final = 10.0
 """How long a disk may take to begin another stream before the next link tries again."""
 START: Final = "controller.start"
-MOST_STARTS: Final = 32
-MOST_STREAMS: Final = 8
+MOST_STARTS: Final = 100
+"""Of the newest runs, also of what the log does not know any more: an older image may know them again."""
+MOST_STREAMS: Final = 32
 LARGEST: Final = 65_536
 
 
@@ -39,7 +40,11 @@ class Witness:
         self._last: tuple[int, str] = (0, "")
         """The newest record: its number and its hash."""
         self._starts: list[tuple[int, str]] = []
-        """Of the newest runs: the record with which each began."""
+        """Of the newest runs in the log: the record with which each began."""
+        self._known: list[tuple[int, str]] = []
+        """The same, of all runs that the broker knew of."""
+        self._begins: dict[str, Json] = {}
+        """The number with which each stream of the log begins."""
         self._former: dict[str, list[Json]] = {}
         """Of streams before this one: the newest record that was told of, as its number and its hash."""
         self._word: asyncio.Future[bytes] | None = None
@@ -55,7 +60,8 @@ class Witness:
     def facts(self) -> dict[str, Json]:
         """For the broker to keep."""
         streams: dict[str, Json] = {**self._former, self._log.stream: [*self._last]}
-        return {"streams": streams, "starts": [[*one] for one in self._starts]}
+        starts = dict.fromkeys([*self._known, *self._starts])
+        return {"begins": self._begins, "streams": streams, "starts": [[*one] for one in [*starts][-MOST_STARTS:]]}
 
     def told(self, payload: bytes) -> None:
         """The broker shows what it keeps."""
@@ -89,17 +95,47 @@ class Witness:
         self._starts = sorted((one.sequence, one.hash) for one in found.records)
         newest = await self._log.read(self._log.committed - 1, 1)
         self._last = (newest[0].sequence, newest[0].hash) if newest else (self._log.committed, "")
+        self._begins = await self._look_for_begins()
+
+    async def _look_for_begins(self) -> dict[str, Json]:
+        """With which number each stream of this log begins, by halves: one follows another after a step back."""
+        controller, _, own = self._log.stream.rpartition("/")
+        begins: dict[str, Json] = {}
+        at = 1
+        while found := await self._log.read(at - 1, 1):
+            epoch = found[0].epoch or own
+            begins[f"{controller}/{epoch}"] = at
+            if epoch == own:
+                return begins
+            at = await self._behind(epoch, found[0].sequence)
+        return {**begins, self._log.stream: at}
+
+    async def _behind(self, epoch: str, last: int) -> int:
+        """The number behind the last record of an epoch, of which this is one."""
+        low, high = last + 1, self._log.committed + 1
+        while low < high:
+            middle = (low + high) // 2
+            found = await self._log.read(middle - 1, 1)
+            if found and found[0].epoch == epoch:
+                low = found[0].sequence + 1
+            else:
+                high = middle
+        return low
 
     async def _judge(self, word: dict[str, Any]) -> None:
         streams = word.get("streams")
         streams = streams if isinstance(streams, dict) else {}
+        starts = word.get("starts")
+        known = [(one[0], one[1]) for one in starts if _is_word(one)] if isinstance(starts, list) else []
         used = streams.get(self._log.stream)
         if used is not None and not await self._is_ours(used):
             reason = f"the broker knows record {used[0]} of {self._log.stream}, and the log has another one, or none"
             LOG.error("the log went back in time: %s", reason)
-            await asyncio.wait_for(self._log.new_epoch(reason, self._after(word.get("starts"))), RENEWAL_S)
+            await asyncio.wait_for(self._log.new_epoch(reason, self._after(known)), RENEWAL_S)
+            self._begins = await self._look_for_begins()
         former = {name: one for name, one in streams.items() if name != self._log.stream and _is_word(one)}
         self._former = dict(list(former.items())[-MOST_STREAMS:])
+        self._known = known[-MOST_STARTS:]
 
     async def _is_ours(self, used: object) -> bool:
         """Whether the log has the record that was told of; one that was removed since may have been the same."""
@@ -111,9 +147,8 @@ class Witness:
         found = await self._log.read(sequence - 1, 1)
         return not found or found[0].sequence != sequence or not digest or found[0].hash == digest
 
-    def _after(self, starts: object) -> int | None:
+    def _after(self, known: Sequence[tuple[int, str]]) -> int | None:
         """The last record before the first run that the broker's word knows nothing of; None: before this run."""
-        known = {tuple(one) for one in starts if _is_word(one)} if isinstance(starts, list) else set()
         shared = [one[0] for one in self._starts if one in known]
         new = [one[0] for one in self._starts if one not in known and one[0] > max(shared, default=0)]
         return min(new) - 1 if shared and new else None
