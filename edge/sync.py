@@ -226,9 +226,8 @@ class Upstream:
             self._flight.window = max(1, min(self.options.window, terms.receive_maximum))
             self._limits.begin(terms)
             self._queue.confirmed = self._limits.confirms
-            if not self._witness.heard:
-                link.look(self.options.below("stream"))
-                await self._witness.hear()
+            await self._witness.hear(lambda: link.look(self.options.below("stream")))
+            self._queue.records.begins = self._witness.begins
             link.subscribe(self._listens_to())
             self._link = link
             LOG.info("online at %s", self.options.url)

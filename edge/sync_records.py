@@ -50,8 +50,8 @@ class Records:
         """The highest record of this stream that may ever have been sent, by an earlier run of ours, too."""
         self._delivered = 0
         """The highest that was sent in its turn: a replay never overtakes a first delivery."""
-        self._former: dict[str, int] = {}
-        """Streams before this one of which records were sent: the last of them."""
+        self.begins: dict[str, int] = {}
+        """The number with which each stream of the log begins, in order; nothing where there is but one."""
         self._under_way = 0
         self._trying = False
         """The last word was that nobody has it: one at a time until somebody has, so that they stay in order."""
@@ -68,7 +68,6 @@ class Records:
             self._reached = 0 if self.stream else self._log.committed
             self._delivered = self._log.cursor(SINK)
             self.stream = self._log.stream
-            self._former.clear()
             self._replays.clear()
         self._outbox = Outbox(self._log.cursor(SINK), by_application=self._by_application)
         self._under_way = 0
@@ -111,8 +110,6 @@ class Records:
             return None
         if (record := self._outbox.next()) is not None:
             self._delivered = max(self._delivered, record.sequence)
-            if record.epoch and not self.stream.endswith(f"/{record.epoch}"):
-                self._former[record.epoch] = max(self._former.get(record.epoch, 0), record.sequence)
             self.was_told(record.sequence)
         elif not self._again or self._again[0].sequence > self._delivered:
             return None
@@ -183,12 +180,13 @@ class Records:
 
         Nobody can have stored what never left. A stream that follows another one counts when that one is stored.
         """
-        controller = self.stream.rpartition("/")[0]
-        before = max(self._former.values(), default=0)
-        if stream == self.stream and self._outbox.cursor >= before:
+        begins = self.begins or {self.stream: 1}
+        names = list(begins)
+        if stream not in begins or self._outbox.cursor < begins[stream] - 1:
+            return None
+        if stream == names[-1]:
             return sequence if sequence <= self._reached else None
-        last = self._former.get(stream.removeprefix(f"{controller}/"))
-        return None if last is None else min(sequence, last)
+        return min(sequence, begins[names[names.index(stream) + 1]] - 1)
 
     def stored_through(self, sequence: int) -> bool:
         """The application has everything up to here; True when that moved the cursor."""

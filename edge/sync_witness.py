@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.log import LogUnavailableError
 from edge.ports import LinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from edge.log import Log
     from edge.messages import Json, Record
@@ -43,7 +44,7 @@ class Witness:
         """Of the newest runs in the log: the record with which each began."""
         self._known: list[tuple[int, str]] = []
         """The same, of all runs that the broker knew of."""
-        self._begins: dict[str, Json] = {}
+        self.begins: dict[str, int] = {}
         """The number with which each stream of the log begins."""
         self._former: dict[str, list[Json]] = {}
         """Of streams before this one: the newest record that was told of, as its number and its hash."""
@@ -61,19 +62,24 @@ class Witness:
         """For the broker to keep."""
         streams: dict[str, Json] = {**self._former, self._log.stream: [*self._last]}
         starts = dict.fromkeys([*self._known, *self._starts])
-        return {"begins": self._begins, "streams": streams, "starts": [[*one] for one in [*starts][-MOST_STARTS:]]}
+        return {"begins": {**self.begins}, "streams": streams, "starts": [[*one] for one in [*starts][-MOST_STARTS:]]}
 
     def told(self, payload: bytes) -> None:
         """The broker shows what it keeps."""
         if self._word is not None and not self._word.done():
             self._word.set_result(payload)
 
-    async def hear(self) -> None:
+    async def hear(self, ask: Callable[[], None]) -> None:
         """Wait for the broker's word, and begin another stream if it shows that this one's numbers were used.
 
+        After each start it is asked for once; then only the log is followed.
         LinkError when that cannot be done now. A log that cannot be read sends nothing, and is judged later.
         """
+        if self.heard:
+            await self._follow()
+            return
         self._word = asyncio.get_running_loop().create_future()
+        ask()
         done, _ = await asyncio.wait({self._word}, timeout=WITNESS_S)
         try:
             await self._look_back()
@@ -87,6 +93,12 @@ class Witness:
             LOG.exception("the log cannot be held against what the broker keeps")
         self.heard = True
 
+    async def _follow(self) -> None:
+        """The log may have begun another stream since it was looked at."""
+        if self._log.stream not in self.begins:
+            with suppress(LogUnavailableError):  # then nothing of it can be sent either
+                await self._look_back()
+
     async def _look_back(self) -> None:
         """How the log stands, and how its runs began."""
         from edge.log_query import Query  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
@@ -95,12 +107,12 @@ class Witness:
         self._starts = sorted((one.sequence, one.hash) for one in found.records)
         newest = await self._log.read(self._log.committed - 1, 1)
         self._last = (newest[0].sequence, newest[0].hash) if newest else (self._log.committed, "")
-        self._begins = await self._look_for_begins()
+        self.begins = await self._look_for_begins()
 
-    async def _look_for_begins(self) -> dict[str, Json]:
+    async def _look_for_begins(self) -> dict[str, int]:
         """With which number each stream of this log begins, by halves: one follows another after a step back."""
         controller, _, own = self._log.stream.rpartition("/")
-        begins: dict[str, Json] = {}
+        begins: dict[str, int] = {}
         at = 1
         while found := await self._log.read(at - 1, 1):
             epoch = found[0].epoch or own
@@ -132,7 +144,7 @@ class Witness:
             reason = f"the broker knows record {used[0]} of {self._log.stream}, and the log has another one, or none"
             LOG.error("the log went back in time: %s", reason)
             await asyncio.wait_for(self._log.new_epoch(reason, self._after(known)), RENEWAL_S)
-            self._begins = await self._look_for_begins()
+            self.begins = await self._look_for_begins()
         former = {name: one for name, one in streams.items() if name != self._log.stream and _is_word(one)}
         self._former = dict(list(former.items())[-MOST_STREAMS:])
         self._known = known[-MOST_STARTS:]

@@ -1,0 +1,237 @@
+"""The lives of one controller: whatever is cut, replayed, damaged or put back, every record has one id upstream.
+
+The card and the broker are virtual, and so is time. `python -m tests.faults.test_restarts 1000` runs as many restarts
+in both kinds of acknowledgement; the suite runs fewer.
+"""
+
+# ruff: noqa: T201 -- also a script: it prints
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+from collections import defaultdict
+from copy import copy
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from edge.ports import Incoming
+from edge.sync import Upstream
+from edge.sync_messages import SINK, Options
+from tests.support import virtual
+from tests.support.journal import FORCED, OPENED, FakeJournal
+from tests.support.upstream import TOPIC, Desk, FakeLink, Net, Sent
+
+if TYPE_CHECKING:
+    from tests.support.virtual import VirtualLoop
+
+RESTARTS: Final = 25
+"""In each life of the suite."""
+START: Final = "controller.start"
+NOBODY, FULL = 0x10, 0x97
+
+
+class Card(FakeJournal):
+    """A log whose cursors reach the medium late, and of which images can be taken and put back."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__(loop.now_ns)
+        self.stored: dict[str, int] = {}
+        self.streams = 1
+
+    def image(self) -> dict[str, Any]:
+        parts = ("stream", "records", "committed", "stored", "kept")
+        return {name: copy(getattr(self, name)) for name in parts}
+
+    def put_back(self, image: dict[str, Any]) -> None:
+        for name, part in image.items():
+            setattr(self, name, copy(part))
+
+    def lose_power(self, chance: random.Random) -> None:
+        """Of each cursor, the medium has what it had or what it has now."""
+        for sink, sequence in self.cursors.items():
+            self.stored[sink] = chance.randint(min(self.stored.get(sink, 0), sequence), sequence)
+
+    def begin(self, number: int) -> None:
+        """A new run: only what is on the medium counts."""
+        self.cursors, self.life, self._listeners = dict(self.stored), f"{number}:", []
+        self.write([START], tell=False)
+
+    def damage(self) -> None:
+        self.streams += 1
+        self.stream, self.records, self.committed = f"{self.controller}/epoch-{self.streams}", {}, 0
+        self.cursors, self.stored = {}, {}
+
+    async def new_epoch(self, reason: str, after: int | None = None) -> None:
+        await super().new_epoch(reason, after)
+        self.cursors = {
+            sink: min(one, self.committed if after is None else after) for sink, one in self.cursors.items()
+        }
+        self.stored = dict(self.cursors)
+
+
+class Consumer:
+    """By the book (docs/mqtt.md): it ignores what it has, and acknowledges what it has in a row."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance, self.calm = chance, False
+        self.hashes: dict[str, str] = {}
+        """By id."""
+        self.ids: dict[str, set[str]] = defaultdict(set)
+        """By hash, which no two records share."""
+        self.rows: dict[str, list[int]] = {}
+        """By stream: with what it begins, and up to where all came since."""
+        self.begins: dict[str, int] = {}
+        """What the controller says of that."""
+        self.known: dict[str, set[int]] = defaultdict(set)
+
+    def store(self, record: dict[str, Any]) -> None:
+        name, digest, stream = record["id"], record["data"]["hash"], record["stream"]
+        assert self.hashes.setdefault(name, digest) == digest, f"{name} names two records"
+        self.ids[digest].add(name)
+        number = int(record["sequence"])
+        self.known[stream].add(number)
+        first = self.begins.get(stream, 1)
+        row = self.rows.setdefault(stream, [first, first - 1])
+        while row[1] + 1 in self.known[stream]:
+            row[1] += 1
+
+
+class World:
+    """One controller, its broker, and who listens."""
+
+    def __init__(self, loop: VirtualLoop, seed: int, *, by_application: bool) -> None:
+        self.chance, self.by_application = random.Random(seed), by_application
+        self.card, self.consumer, self.net = Card(loop), Consumer(self.chance), Net()
+        self.net.kept, self.net.code = None, self.answer
+        self.upstream: Upstream | None = None
+        self.images: list[dict[str, Any]] = []
+
+    def answer(self, sent: Sent) -> int | None:
+        roll = 1.0 if self.consumer.calm else self.chance.random()
+        if sent.name == "stream":
+            self.net.kept = json.dumps(sent.content).encode()
+            self.consumer.begins |= sent.content["begins"]
+        if sent.name != "events":
+            return 0
+        if roll < 0.03:
+            return self.chance.choice([NOBODY, FULL, None])
+        if self.by_application and roll < 0.08:
+            return 0  # the broker took it and died before the application had it
+        self.consumer.store(sent.content)
+        if self.by_application and (self.consumer.calm or roll < 0.9):
+            asyncio.get_running_loop().call_soon(self.acknowledge)
+        return 0
+
+    def acknowledge(self) -> None:
+        for stream, (_, through) in self.consumer.rows.items():
+            body = json.dumps({"stream": stream, "sequence": through}).encode()
+            if self.upstream is not None and through:
+                self.upstream.incoming(Incoming(f"{TOPIC}/ack", body, retained=False))
+
+    def start(self, number: int) -> None:
+        self.card.begin(number)
+        desk = Desk(self.card)
+        self.upstream = Upstream(
+            Options("mqtt://broker", TOPIC, self.by_application, self.chance.choice([1, 20, 100])),
+            self.card,  # type: ignore[arg-type]
+            desk,
+            tuple(desk.states),
+            lambda upstream: FakeLink(self.net, upstream),
+            self.chance,
+        )
+        self.upstream.start()
+
+    async def live(self) -> None:
+        """Some time of one run: doors move, links go, replays are asked for."""
+        chance, card = self.chance, self.card
+        for _ in range(chance.randrange(1, 6)):
+            card.write(chance.choices([OPENED, FORCED], [9, 1], k=chance.choice([0, 1, 5, 40, 600])))
+            await asyncio.sleep(chance.choice([0.0, 0.001, 0.5, 3.0, 40.0]))
+            if chance.random() < 0.2 and self.net.links:
+                self.net.link.cut()
+            if chance.random() < 0.2 and card.committed and self.upstream is not None:
+                first = chance.randint(1, card.committed)
+                self.upstream.replay(first, chance.randint(first, card.committed))
+            if chance.random() < 0.1:
+                card.stored = dict(card.cursors)
+
+    async def cut_power(self) -> None:
+        assert self.upstream is not None
+        if self.net.links:
+            self.net.link.alive = False
+        self.card.lose_power(self.chance)
+        before = dict(self.card.stored)
+        await self.upstream.close(0.0)
+        self.card.stored = before
+
+    def between(self) -> None:
+        """What happens to a card while the power is off."""
+        roll = self.chance.random()
+        if roll < 0.1 and self.images:
+            self.card.put_back(self.chance.choice(self.images))
+        elif roll < 0.15:
+            self.card.damage()
+            self.images.clear()
+        elif roll < 0.5:
+            self.images.append(self.card.image())
+
+    async def settle(self) -> None:
+        """In the end everybody is well."""
+        self.consumer.calm = True
+        for _ in range(400):
+            await asyncio.sleep(10)
+            self.acknowledge()
+            if self.card.cursor(SINK) == self.card.committed:
+                break
+        assert self.card.cursor(SINK) == self.card.committed, self.upstream and self.upstream.facts()
+        for record in self.card.records.values():
+            assert len(self.consumer.ids[record.hash]) == 1, (
+                record.sequence,
+                record.hash,
+                self.consumer.ids[record.hash],
+            )
+        for digest, ids in self.consumer.ids.items():
+            assert len(ids) == 1, f"{digest} has {ids}"
+
+
+def lives(seed: int, restarts: int, *, by_application: bool) -> int:
+    """Live through so many restarts; returns how many records came."""
+
+    async def main(loop: VirtualLoop) -> int:
+        world = World(loop, seed, by_application=by_application)
+        for number in range(restarts):
+            world.start(number)
+            await world.live()
+            await world.cut_power()
+            world.between()
+        world.start(restarts)
+        await world.settle()
+        await world.cut_power()
+        return len(world.consumer.hashes)
+
+    return virtual.run(main)
+
+
+@pytest.mark.parametrize("by_application", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_every_record_has_one_id_upstream_whatever_happens_to_the_card(seed: int, by_application: bool) -> None:
+    assert lives(seed, RESTARTS, by_application=by_application) > RESTARTS
+
+
+def main() -> None:
+    """Run so many restarts in each kind of acknowledgement, and say what came of them."""
+    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
+    for by_application in (False, True):
+        records = 0
+        for seed in range(-(-wanted // RESTARTS)):
+            records += lives(seed, RESTARTS, by_application=by_application)
+        ack = "application" if by_application else "broker"
+        print(f'ack = "{ack}": {wanted} restarts, {records} records, each under one id')
+
+
+if __name__ == "__main__":
+    main()
