@@ -132,9 +132,9 @@ def to_try(control: Path, broker: int | None) -> list[str]:
         return [*lines, "3. prove that nobody changed the history:", "  doorctl log verify"]
     return [
         *lines,
-        "3. stop the broker, let Ada try again, and see that nothing is lost:",
+        "3. stop the broker, let Ada try the garage, and see that nothing is lost:",
         f"  kill -STOP {broker}",
-        "  doorctl sim front card 0:1001",
+        "  doorctl sim garage card 0:1001",
         "  doorctl sync",
         f"  kill -CONT {broker}",
         "  doorctl sync",

@@ -102,6 +102,7 @@ class Reader:
         """What the terminal shows, without doord's own lines."""
         assert self._shell.stdin is not None
         assert self._shell.stdout is not None
+        stored = self._stored() if line.startswith("doorctl sim") else 0
         self._shell.stdin.write(f"{line}\necho '{DONE}'\n")
         output = ""
         for shown in self._shell.stdout:
@@ -109,11 +110,15 @@ class Reader:
                 break
             output += shown
         self.complaints += [said[0] for said in SAID_BY_DOORD.finditer(output) if said[1] != "INFO"]
-        self._look_up(line)
+        self._look_up(line, stored)
         return SAID_BY_DOORD.sub("", output).replace(str(self.home), "/home/you")
 
-    def _look_up(self, line: str) -> None:
-        """Nobody types faster than a door moves."""
+    def _stored(self) -> int:
+        with Client(self.socket) as client:
+            return int(client.ask("status")["log"]["committed"])
+
+    def _look_up(self, line: str, stored: int) -> None:
+        """Nobody types faster than a door moves; `stored` records were there before."""
         words = line.split()
         if named := re.match(r"export DOORWARD_SOCKET=(\S+)", line):
             self.socket = Path(named[1])
@@ -123,6 +128,10 @@ class Reader:
                 assert time.monotonic() < end_s, "doord did not start"
                 time.sleep(0.05)
         elif words[:2] == ["doorctl", "sim"]:
+            end_s = time.monotonic() + STARTS_WITHIN_S
+            while self._stored() <= stored:
+                assert time.monotonic() < end_s, f"nothing came of: {line}"
+                time.sleep(0.01)
             _settle(self.socket, words)
 
     def _ready(self) -> bool:
