@@ -36,12 +36,9 @@ class Reading:
         self._path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-reader")
         self._reader: tuple[State, LogReader] | None = None
-        self._closed = False
 
     async def look(self, state: State, what: Callable[[LogReader], _T]) -> _T:
         """Do `what` in the reader's thread. Raises LogUnavailableError."""
-        if self._closed:  # or a reader would be opened again that nobody closes
-            raise LogUnavailableError("the log is closed")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._look, state, what)
         except (sqlite3.Error, OSError) as error:
@@ -49,7 +46,6 @@ class Reading:
 
     async def close(self, within_s: float) -> None:
         """Let the file go; a reader that hangs on the disk must not keep the writer from finishing."""
-        self._closed = True
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.wrap_future(self._thread.submit(self._close)), within_s)
         self._thread.shutdown(wait=False)
