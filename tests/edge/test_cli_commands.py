@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -392,7 +393,8 @@ def test_a_command_alone_is_what_it_is_among_all(name: str) -> None:
 def test_what_is_no_command_is_told_all_there_are(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(words)
-    assert ("'status'" in capsys.readouterr().err) is (words[:1] == ["no-such"])
+    told = re.search("choose from '?status'?, ", capsys.readouterr().err)  # newer ones of Python 3.13 without quotes
+    assert (told is not None) is (words[:1] == ["no-such"])
 
 
 @pytest.mark.parametrize(("columns", "widest"), [("60", 60), ("200", 200), ("wide", 80)])
