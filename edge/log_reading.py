@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from edge.log_schema import Frozen
@@ -46,9 +45,11 @@ class Reading:
 
     async def close(self, within_s: float) -> None:
         """Let the file go; a reader that hangs on the disk must not keep the writer from finishing."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.wrap_future(self._thread.submit(self._close)), within_s)
+        closing = asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
+        done, _ = await asyncio.wait({closing}, timeout=within_s)  # not `wait_for`, which would cancel it
+        for one in done:
+            one.result()
 
     def _look(self, state: State, what: Callable[[LogReader], _T]) -> _T:
         from edge.log_query import LogReader  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for

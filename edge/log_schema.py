@@ -140,9 +140,9 @@ def connect_read_only(path: Path, *, live: bool = False) -> sqlite3.Connection:
     connection = _reading(path, "", sqlite3.Connection)
     try:
         connection.execute("PRAGMA schema_version").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.Error as error:
         connection.close()
-        if not _takes_nothing(path.parent):
+        if not isinstance(error, sqlite3.OperationalError) or not _takes_nothing(path.parent):
             raise
         connection = _reading(path, "&vfs=unix-none", Frozen)
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
