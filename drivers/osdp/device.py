@@ -7,14 +7,14 @@ answer, never before. Times are handed in. Source: SIA OSDP v2.2 (IEC 60839-11-5
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from drivers.osdp import frames, messages, secure
 from drivers.osdp.duties import Duties
 from drivers.osdp.frames import Frame
 from drivers.osdp.introduction import Introduction, UnfittingError, UnkeyedError
-from drivers.osdp.messages import Command, Message, Nak, Order, Refusal, Reply
+from drivers.osdp.messages import Ability, Command, Message, Nak, Order, Refusal, Reply
 from drivers.osdp.profile import (
     ANSWER_NS,
     BUSY_NS,
@@ -68,6 +68,8 @@ class Device:
         """Whether `Online` was the last word on it."""
         self._introduction = Introduction(profile, self.report, random)
         self._duties = Duties(profile, switches)
+        self.crc = True
+        """Whether it is asked with CRC-16; False: with the one-byte checksum, because it knows nothing else."""
         self._sequence = 0
         self._question: _Question | None = None
         self._session: secure.Session | None = None
@@ -219,7 +221,7 @@ class Device:
         if self._session is not None:
             frame = self._session.seal(address, self._sequence, order.code, order.data)
         else:
-            frame = Frame(address, False, self._sequence, order.code, order.data, block)
+            frame = Frame(address, False, self._sequence, order.code, order.data, block, crc=self.crc)
         return _Question(order, frame, switch)
 
     def _count_on(self) -> None:
@@ -286,6 +288,8 @@ class Device:
             question.tries = 0
             self.wake_ns = now_ns + BUSY_NS
             self._judge(now_ns, "it says that it is busy, and nothing else")
+        elif reason == Refusal.CHECK and self._knows_no_crc(frame):
+            self._without_crc(question, now_ns)
         elif self._session is not None and reason != Refusal.CHECK:
             self.report.counts["refused"] += 1
             self._restart(now_ns, f"it ended the secure channel (NAK {reason})")
@@ -294,6 +298,21 @@ class Device:
         return True
 
     # --- refusals --------------------------------------------------------------------------------------
+
+    def _knows_no_crc(self, refusal: Frame) -> bool:
+        """Whether a NAK 1 means that it cannot check a CRC: it has a checksum itself, and CRC was never claimed."""
+        able = self._working and self.report.abilities.level(Ability.CHECK) > 0
+        return self.crc and not refusal.crc and self._session is None and not able
+
+    def _without_crc(self, question: _Question, now_ns: int) -> None:
+        """Ask the same again with a checksum, where plain is allowed; secure channels are spoken with CRC only."""
+        self.report.counts["refused"] += 1
+        if self.profile.security == "off":
+            self.crc = False
+            question.frame = replace(question.frame, crc=False)
+            self.wake_ns = now_ns
+        else:
+            self._restart(now_ns, 'it knows only the checksum, no CRC: no secure channel, see secure = "off"')
 
     def _refused(self, reason: int, question: _Question, now_ns: int, *, plain: bool) -> None:
         """Handle a NAK. A plain one leaves the question standing: repeat it, or count on."""
@@ -371,7 +390,7 @@ class Device:
     def _lose(self, now_ns: int, reason: str) -> None:
         """Report it lost, once; from now on it is looked for from the beginning."""
         first = not self.lost
-        self.lost, self.online = True, False
+        self.lost, self.online, self.crc = True, False, True
         self._duties.lose()
         self._restart(now_ns, reason)
         if first:

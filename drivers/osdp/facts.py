@@ -32,7 +32,7 @@ COUNTED: Final = (
 
 
 def device_facts(device: Device) -> dict[str, Json]:
-    """State, trust, identity, abilities, tamper, power and error counters of one reader."""
+    """State, trust, check, identity, abilities, tamper, power and error counters of one reader."""
     report = device.report
     facts: dict[str, Json] = {
         "state": "online" if device.online else "lost",
@@ -40,6 +40,7 @@ def device_facts(device: Device) -> dict[str, Json]:
         "last_trouble": report.reason if report.counts["restarted"] else None,
         "secure": _trust(device),
         "key_installed": report.key_installed,
+        "check": "CRC-16" if device.crc else "checksum",
         "counts": {name: report.counts[name] for name in COUNTED},
     }
     if report.identity is not None:

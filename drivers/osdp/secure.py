@@ -71,11 +71,11 @@ class Session:
         self._ours = keys.first_mac if device else _NONE
         # The device has "sent" the first link; commands continue it, replies continue the command.
 
-    def seal(self, address: int, sequence: int, code: int, data: bytes, *, crc: bool = True) -> Frame:
+    def seal(self, address: int, sequence: int, code: int, data: bytes) -> Frame:
         """Encrypt and authenticate. Each sealed frame continues the chain: repeat its bytes, do not seal twice."""
         kind = (REPLY if self._device else COMMAND) + (2 if data else 0)
         secret = _cbc(self._keys.encrypt, _inverse(self._theirs), _padded(data)) if data else b""
-        frame = Frame(address, self._device, sequence, code, secret, bytes((kind,)), crc=crc)
+        frame = Frame(address, self._device, sequence, code, secret, bytes((kind,)))
         self._ours = self._mac(frame.covered, self._theirs)
         return frame.with_mac(self._ours)
 

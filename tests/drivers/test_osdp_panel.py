@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.osdp import secure
+from drivers.osdp.facts import device_facts
 from drivers.osdp.frames import Frame, Parser
 from drivers.osdp.messages import Card, Colour, Command, InputStatus, Keys, LocalStatus, Reply, light
 from drivers.osdp.panel import Panel
@@ -173,6 +174,61 @@ def test_a_plain_panel_says_when_a_reader_insists_on_trust() -> None:
     line.run(3 * S)
     assert line.states() == ["offline"]
     assert "required" in one.report.reason
+
+
+# --- readers without CRC ----------------------------------------------------------------------------
+
+
+def checks(line: Line) -> list[bool]:
+    """Of each question whether it came with CRC."""
+    return [frame.crc for _, raw in line.sent for frame in Parser().feed(raw)]
+
+
+def test_a_reader_that_knows_only_the_checksum_is_asked_with_it_after_its_first_refusal() -> None:
+    one, reader = device(security="off", key=b""), Reader(1, crc=False)
+    line = settled(Line([one], [reader]))
+    assert line.now_ns < 300 * MS
+    assert device_facts(one)["check"] == "checksum"
+    reader.card(7)
+    line.run(S)
+    assert len(line.heard(Card)) == 1
+    assert checks(line)[0], "the CRC is tried first"
+    assert not any(checks(line)[1:])
+    assert one.report.counts["restarted"] == 0
+
+
+def test_a_reader_put_in_the_place_of_one_without_crc_is_asked_with_crc_again() -> None:
+    one, reader = device(security="off", key=b""), Reader(1, crc=False)
+    line = settled(Line([one], [reader]))
+    line.cut.add(1)
+    line.run(10 * S)
+    line.readers[0] = Reader(1)
+    line.cut.clear()
+    settled(line)
+    line.run(S)
+    assert checks(line)[-1]
+    assert device_facts(one)["check"] == "CRC-16"
+
+
+def test_a_reader_that_has_said_it_knows_crc_keeps_it_through_a_damaged_refusal() -> None:
+    one, reader = device(security="off", key=b""), Reader(1, capabilities=bytes((8, 1, 0)))
+    line = settled(Line([one], [reader]))
+    reader.crc = False
+    line.until(lambda: one.report.counts["refused"])
+    reader.crc = True
+    line.run(S)
+    assert all(checks(line)), "one flipped bit of the control byte must not weaken the check for good"
+    assert line.states() == ["online"]
+
+
+@pytest.mark.parametrize("security", ["required", "install"])
+def test_no_secure_channel_begins_with_a_reader_that_knows_only_the_checksum(security: str) -> None:
+    one, reader = device(security=security), Reader(1, key=KEY, crc=False)
+    line = Line([one], [reader])
+    line.run(12 * S)
+    assert all(checks(line))
+    assert line.states() == ["offline"]
+    assert "checksum" in one.report.reason
 
 
 # --- sequence, repetition ---------------------------------------------------------------------------

@@ -119,6 +119,21 @@ def test_a_card_that_is_authentic_but_not_secret_is_refused() -> None:
     assert panel.open(nak.with_mac(reader._mac(nak.covered, reader._theirs))) == b"\x09"
 
 
+@pytest.mark.parametrize("secret", [b"", bytes(15), bytes(17)])
+def test_an_authentic_answer_whose_secret_is_no_whole_blocks_is_refused(secret: bytes) -> None:
+    panel, reader = pair()
+    reader.open(panel.seal(5, 1, 0x60, b""))
+    odd = Frame(5, True, 1, 0x50, secret, b"\x18")
+    with pytest.raises(SecureError, match="odd length"):
+        panel.open(odd.with_mac(reader._mac(odd.covered, reader._theirs)))
+
+
+def test_sealed_frames_have_a_crc() -> None:
+    panel, reader = pair()
+    assert panel.seal(5, 1, 0x60, b"").crc
+    assert reader.seal(5, 1, 0x40, b"data").crc
+
+
 def test_another_key_is_another_session() -> None:
     panel, _ = pair()
     _, stranger = pair(bytes(16))

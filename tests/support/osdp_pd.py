@@ -54,6 +54,9 @@ class Reader:
     forgets: bool = False
     """Like some readers: a repeated question is taken for a new one, and a damaged one ends the session."""
 
+    crc: bool = True
+    """False: an older reader, which knows the one-byte checksum only."""
+
     def __post_init__(self) -> None:
         self.events: deque[tuple[int, bytes]] = deque()
         self.relays = [Relay() for _ in range(4)]
@@ -100,6 +103,8 @@ class Reader:
 
     def answer(self, frame: Frame, now_ns: int) -> bytes:
         raw = frame.encode()
+        if frame.crc and not self.crc:
+            return self.plain(frame.sequence, Reply.NAK, bytes((Refusal.CHECK,)))
         if self.session is not None and now_ns - self.last_ns > 8 * S:
             self.session = None
         if frame.sequence == self.sequence and raw == self.asked and frame.sequence and not self.forgets:
@@ -119,7 +124,7 @@ class Reader:
         return self.last
 
     def plain(self, sequence: int, code: int, data: bytes = b"", security: bytes = b"") -> bytes:
-        return Frame(self.address, True, sequence, code, data, security).encode()
+        return Frame(self.address, True, sequence, code, data, security, crc=self.crc).encode()
 
     def work(self, frame: Frame, now_ns: int) -> bytes:
         data, kind = frame.data, frame.security[:1]
