@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from drivers.modbus_duties import Coil, Dog, Duty, Span, Turn, spans
-from drivers.modbus_frames import SetCoil, SetRegister
+from drivers.modbus_frames import Read, SetRegister
 from drivers.modbus_points import Input, Output
 from edge.messages import Back, Confirmed, Level, Lost
 
@@ -28,8 +28,6 @@ NS_PER_S: Final = 1_000_000_000
 PROBE_NS: Final = NS_PER_S
 """How often a lost board is asked whether it is back: its silence takes `timeout_ms` from the others each time."""
 REFRESH_NS: Final = NS_PER_S
-FLASH_TENTHS: Final = 40
-"""A relay that flashes is told so every second, for four: three may fail; it falls back four seconds after the last."""
 
 
 @dataclass(slots=True)
@@ -101,7 +99,7 @@ class Board:
             return duty.read
         if isinstance(duty, Dog):
             return SetRegister(self.unit, duty.setting.holding, duty.setting.value)
-        return SetCoil(self.unit, duty.model.coil, duty.wanted, FLASH_TENTHS if duty.refreshed else None)
+        return duty.question()
 
     # --- what came of it -----------------------------------------------------------------------------
 
@@ -131,10 +129,11 @@ class Board:
         duty = turn.duty
         duty.failures = self.failures = 0
         signals: list[Signal] = []
-        if isinstance(duty, Coil) and isinstance(turn.question, SetCoil):
-            if duty.told is not turn.question.on:
+        if isinstance(duty, Coil) and not isinstance(turn.question, Read):
+            told = duty.accepted(turn.question)
+            if duty.told is not told:
                 self._read_back(duty, now_ns)
-            duty.told = turn.question.on
+            duty.told = told
             duty.due_ns = now_ns + REFRESH_NS
         elif isinstance(duty, Dog):
             duty.written = True
@@ -241,19 +240,18 @@ class Board:
         """It was told something else: nobody knows what it shows before it is read; soon, unless it has disobeyed."""
         coil.seen = None
         for span in self.spans if not coil.contradictions else ():
-            if span.read.table == "coil" and 0 <= coil.model.coil - span.read.first < span.read.count:
+            if span.offset(coil) is not None:
                 span.due_ns = min(span.due_ns, now_ns)
 
     def _compare(self, span: Span, now_ns: int) -> list[Signal]:
         """Relays that are not as they were told (the board lost its power, a hand on its buttons) are told again."""
-        values = span.values
-        if span.read.table != "coil" or values is None:
+        if (values := span.values) is None:
             return []
         for coil in self.coils.values():
-            offset = coil.model.coil - span.read.first
-            if coil.told is None or not 0 <= offset < span.read.count:
+            offset = span.offset(coil)
+            if coil.told is None or offset is None:
                 continue
-            coil.seen = bool(values[offset])
+            coil.seen = coil.model.shows(values[offset])
             if coil.seen is coil.told:
                 coil.contradictions = 0
                 continue
@@ -263,7 +261,7 @@ class Board:
             if not self.up:
                 span.values, self.probe_ns = None, now_ns + PROBE_NS
             elif coil.contradictions >= self.settings.misses:
-                return self._give_up(f"does not keep coil {coil.model.coil} as told", now_ns)
+                return self._give_up(f"does not keep {coil.model.words} as told", now_ns)
         return []
 
 

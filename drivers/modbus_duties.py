@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from drivers.modbus_frames import Read
+from drivers.modbus_frames import Read, SetCoil, SetRegister
 from drivers.modbus_points import BITS, Output
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 NS_PER_S: Final = 1_000_000_000
 READ_BACK_NS: Final = NS_PER_S // 2
-"""How often coils are compared with what they should be."""
+"""How often relays are compared with what they should be."""
+FLASH_TENTHS: Final = 40
+"""A relay that flashes is told so every second, for four: three may fail; it falls back four seconds after the last."""
 GAP: Final = {"discrete": 16, "coil": 16, "input": 4, "holding": 4}
 """Entries of one table this close together are read in one go: cheaper than another question."""
 
@@ -53,6 +55,17 @@ class Coil:
         """Whether it is not known to be as wanted."""
         return self.told is not self.wanted
 
+    def question(self) -> SetCoil | SetRegister:
+        """What tells the board how it is wanted."""
+        table, number = self.model.place
+        if table == "coil":
+            return SetCoil(self.model.unit, number, self.wanted, FLASH_TENTHS if self.refreshed else None)
+        return SetRegister(self.model.unit, number, (self.model.on if self.wanted else self.model.off) or 0)
+
+    def accepted(self, question: SetCoil | SetRegister) -> bool:
+        """Which state the board was told by this question."""
+        return question.on if isinstance(question, SetCoil) else question.value == self.model.on
+
 
 @dataclass(slots=True)
 class Span:
@@ -61,11 +74,17 @@ class Span:
     read: Read
     every_ns: int
     inputs: bool
-    """Some of them are inputs; else they are coils that are read back."""
+    """Some of them are inputs; else they are relays that are read back."""
     values: Values | None = None
     read_ns: int = 0
     due_ns: int = 0
     failures: int = 0
+
+    def offset(self, coil: Coil) -> int | None:
+        """Where among its entries a relay is; None: it is elsewhere."""
+        table, number = coil.model.place
+        at = number - self.read.first
+        return at if table == self.read.table and 0 <= at < self.read.count else None
 
 
 @dataclass(slots=True)
@@ -90,11 +109,12 @@ class Turn:
 
 
 def spans(unit: int, points: Iterable[Input | Output], poll_ns: int) -> list[Span]:
-    """What to read of a board, and how often: coils that only are read back more seldom than inputs."""
+    """What to read of a board, and how often: relays that only are read back more seldom than inputs."""
     entries: dict[str, dict[int, bool]] = {}
     for model in points:
         if isinstance(model, Output):
-            entries.setdefault("coil", {})[model.coil] = False
+            table, number = model.place
+            entries.setdefault(table, {}).setdefault(number, False)
         else:
             entries.setdefault(model.table, {})[model.input] = True
     found = []

@@ -1,4 +1,4 @@
-"""What an installer writes about Modbus boards, checked: the line, and which coil or input each point is.
+"""What an installer writes about Modbus boards, checked: the line, and which relay or input each point is.
 
 One rule: numbers are those on the wire, counted from 0; a manual's "relay 1" is usually coil 0.
 """
@@ -75,26 +75,57 @@ class Point(_Table):
 
 
 class Output(Point):
-    """A relay: a coil of the board."""
+    """A relay: a coil of the board, or a holding register that is written with one of two values."""
 
-    coil: Number
+    coil: Number | None = None
+    register_: Number | None = Field(default=None, alias="register")
+    on: Number | None = None
+    off: Number | None = None
+    """What is written to the register to switch the relay."""
+    on_reads: Number = 1
+    off_reads: Number = 0
+    """What the register reads then; any other value is neither."""
     flash: Literal["waveshare"] | None = None
     """How the board can be told to let the relay fall back by itself after a time; see `drivers.modbus_frames`."""
 
     @model_validator(mode="after")
     def _one_of_its_relays(self) -> Output:
-        if self.flash is not None and self.coil > MOST_FLASHED:
+        if (self.coil is None) is (self.register_ is None):
+            raise ValueError('expected either "coil" or "register"')
+        if self.flash is not None and (self.coil is None or self.coil > MOST_FLASHED):
             raise ValueError(f'with "flash" expected a coil of 0 to {MOST_FLASHED}')
+        if self.coil is not None and self.model_fields_set & {"on", "off", "on_reads", "off_reads"}:
+            raise ValueError('"on", "off", "on_reads" and "off_reads" belong to "register"')
+        if self.coil is None and (self.on is None or self.off is None or self.on == self.off):
+            raise ValueError('with "register" expected "on" and "off", two different values')
+        if self.on_reads == self.off_reads:
+            raise ValueError('expected two different values as "on_reads" and "off_reads"')
         return self
 
     @property
+    def place(self) -> tuple[str, int]:
+        """The table that the relay is in, and its number there."""
+        return ("coil", self.coil) if self.coil is not None else ("holding", self.register_ or 0)
+
+    @property
+    def words(self) -> str:
+        """Its place, for people."""
+        return f"coil {self.coil}" if self.coil is not None else f"register {self.register_}"
+
+    def shows(self, value: int) -> bool | None:
+        """Whether the relay is on if its place reads so; None: the value is neither."""
+        if self.coil is not None:
+            return bool(value)
+        return {self.on_reads: True, self.off_reads: False}.get(value)
+
+    @property
     def on_when(self) -> bool:
-        """Whether the coil is on while the point is released or sounds."""
+        """Whether the relay is on while the point is released or sounds."""
         raise NotImplementedError
 
     @property
     def rest(self) -> bool:
-        """Whether the coil is on at rest."""
+        """Whether the relay is on at rest."""
         raise NotImplementedError
 
 
@@ -106,12 +137,12 @@ class Lock(Output):
 
     @property
     def on_when(self) -> bool:
-        """Whether the coil is on while the lock is released."""
+        """Whether the relay is on while the lock is released."""
         return self.unlocked == "on"
 
     @property
     def rest(self) -> bool:
-        """Whether the coil is on at rest."""
+        """Whether the relay is on at rest."""
         return (self.resting == "unlocked") is self.on_when
 
 
@@ -122,12 +153,12 @@ class Buzzer(Output):
 
     @property
     def on_when(self) -> bool:
-        """Whether the coil is on while it sounds."""
+        """Whether the relay is on while it sounds."""
         return self.active == "on"
 
     @property
     def rest(self) -> bool:
-        """Whether the coil is on at rest."""
+        """Whether the relay is on at rest."""
         return not self.on_when
 
 
@@ -180,7 +211,8 @@ POINTS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
 def addresses(point: BaseModel) -> Collection[str]:
     """What a point occupies of its board."""
     if isinstance(point, Output):
-        return {f"coil {point.coil} of unit {point.unit}"}
+        prefix = "" if point.coil is not None else "holding "
+        return {f"{prefix}{point.words} of unit {point.unit}"}
     if not isinstance(point, Input):
         return set()
     of = f" of unit {point.unit}"

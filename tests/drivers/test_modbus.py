@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 LOCK = {"unit": 1, "coil": 0, "unlocked": "on", "resting": "locked"}
+REGISTER = {"unit": 1, "register": 1, "on": 0x0100, "off": 0x0200, "unlocked": "on", "resting": "locked"}
 FLASHED = {"a.lock": LOCK | {"flash": "waveshare"}}
 TWO = {
     "a.lock": LOCK,
@@ -65,7 +66,8 @@ def test_the_example_has_every_key() -> None:
     settings = load(file)
     assert set(settings.drivers) == {"boards"}
     text = file.read_text()
-    keys = {key for model in (Settings, *POINTS.values()) for key in model.model_fields} | {
+    models = (Settings, *POINTS.values())
+    keys = {field.alias or key for model in models for key, field in model.model_fields.items()} | {
         "every_s",
         "holding",
         "value",
@@ -82,6 +84,13 @@ def test_the_example_has_every_key() -> None:
         ("lock", {"unit": 1, "coil": 0, "unlocked": "on"}, "resting"),
         ("lock", LOCK | {"coil": 255, "flash": "waveshare"}, "flash"),
         ("buzzer", {"unit": 1, "coil": 65536}, "coil"),
+        ("buzzer", {"unit": 1}, 'either "coil" or "register"'),
+        ("lock", REGISTER | {"coil": 0}, 'either "coil" or "register"'),
+        ("lock", REGISTER | {"off": 0x0100}, "two different values"),
+        ("buzzer", {"unit": 1, "register": 1, "on": 1}, '"on" and "off"'),
+        ("lock", REGISTER | {"on_reads": 0}, "on_reads"),
+        ("lock", REGISTER | {"flash": "waveshare"}, "flash"),
+        ("lock", LOCK | {"on": 1}, 'belong to "register"'),
     ],
 )
 def test_wiring_that_cannot_be_is_refused(role: str, table: dict[str, Any], why: str) -> None:
@@ -91,6 +100,7 @@ def test_wiring_that_cannot_be_is_refused(role: str, table: dict[str, Any], why:
 
 def test_what_a_point_occupies() -> None:
     assert addresses(POINTS["lock"](**LOCK)) == {"coil 0 of unit 1"}
+    assert addresses(POINTS["lock"](**REGISTER)) == {"holding register 1 of unit 1"}
     assert addresses(POINTS["rex"](unit=1, input=0, table="coil")) == {"coil 0 of unit 1"}
     assert addresses(POINTS["rex"](unit=1, input=0)) == {"discrete input 0 of unit 1"}
     assert addresses(POINTS["rex"](unit=1, input=0, table="input", bit=2)) == {"bit 2 of input register 0 of unit 1"}
@@ -160,6 +170,26 @@ def test_a_board_that_lost_its_power_gets_its_relay_back(line: ModbusLine) -> No
             assert made.describe()["boards"]["1"]["repairs"] == 1
             assert len(seen.signals) == 1
         made.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_relay_by_register_is_switched_on_the_line(line: ModbusLine) -> None:
+    async def scenario() -> None:
+        line.boards[1].registers = {0x0100: 1, 0x0200: 0}
+        made = driver(line, {"a.lock": REGISTER})
+        made.open()
+        async with running(made) as seen:
+            made.apply({"a.lock": True})
+            await seen.until(lambda: seen.of(Confirmed))
+            assert line.boards[1].tables["holding"][1] == 1
+            made.apply({"a.lock": False})
+            await seen.until(lambda: len(seen.of(Confirmed)) == 2)
+            assert line.boards[1].tables["holding"][1] == 0
+            made.apply({"a.lock": True})
+            await seen.until(lambda: len(seen.of(Confirmed)) == 3)
+        made.close()
+        assert line.boards[1].tables["holding"][1] == 0, "at rest"
 
     asyncio.run(scenario())
 

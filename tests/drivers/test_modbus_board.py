@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from drivers.modbus import POINTS, Settings
-from drivers.modbus_board import FLASH_TENTHS, PROBE_NS, REFRESH_NS, Board, boards
-from drivers.modbus_duties import READ_BACK_NS
+from drivers.modbus_board import PROBE_NS, REFRESH_NS, Board, boards
+from drivers.modbus_duties import FLASH_TENTHS, READ_BACK_NS
 from drivers.modbus_frames import Read, SetCoil, SetRegister
 from edge.messages import Back, Confirmed, Level, Lost
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MS = 1_000_000
 S = 1000 * MS
 LOCK = {"unit": 1, "coil": 0, "unlocked": "on", "resting": "locked"}
+REGISTER = {"unit": 1, "register": 1, "on": 0x0100, "off": 0x0200, "unlocked": "on", "resting": "locked"}
 CONTACT = {"unit": 1, "input": 0}
 
 
@@ -32,6 +33,10 @@ class Desk:
         self.signals: list[Signal] = []
         self.coils: dict[int, bool] = {}
         self.inputs: dict[int, int] = {}
+        self.registers: dict[int, int] = {}
+        """Holding registers as they read."""
+        self.reads = {0x0100: 1, 0x0200: 0}
+        """What a register reads when this was written to it."""
         self.silent = False
         self.deaf = False
 
@@ -59,8 +64,11 @@ class Desk:
         if isinstance(question, SetCoil):
             if not self.deaf:
                 self.coils[question.coil] = question.on
+        elif isinstance(question, SetRegister):
+            if not self.deaf:
+                self.registers[question.register] = self.reads.get(question.value, question.value)
         elif isinstance(question, Read):
-            table = self.coils if question.table == "coil" else self.inputs
+            table = {"coil": self.coils, "holding": self.registers}.get(question.table, self.inputs)
             return tuple(int(table.get(question.first + i, 0)) for i in range(question.count))
         return ()
 
@@ -254,3 +262,55 @@ def test_what_was_told_is_read_back_at_once() -> None:
     desk.run(100 * MS)
     desk.board.want("a.lock", asserted=True)
     assert desk.run(0) == [Confirmed("a.lock", True, 100 * MS)]
+
+
+def test_a_relay_by_register_is_written_with_its_two_values_and_read_back() -> None:
+    desk = Desk({"a.lock": REGISTER})
+    desk.run(0)
+    assert [question for _, question in desk.asked] == [SetRegister(1, 1, 0x0200), Read(1, "holding", 1, 1)]
+    desk.board.want("a.lock", asserted=True)
+    assert desk.run(0) == [Confirmed("a.lock", True, 0)]
+    desk.board.want("a.lock", asserted=False)
+    assert desk.run(0) == [Confirmed("a.lock", False, 0)]
+    assert [question.value for _, question in desk.of(SetRegister)] == [0x0200, 0x0100, 0x0200]  # type: ignore[union-attr]  # only writes
+    desk.registers[1] = 1  # a hand on the board's own button
+    assert desk.run(READ_BACK_NS) == []
+    assert desk.registers[1] == 0
+    assert desk.board.facts()["repairs"] == 1
+
+
+def test_a_register_that_reads_as_it_was_written() -> None:
+    desk = Desk({"a.lock": REGISTER | {"on_reads": 0x0100, "off_reads": 0x0200}})
+    desk.reads = {}
+    desk.run(0)
+    desk.board.want("a.lock", asserted=True)
+    assert desk.run(10 * S) == [Confirmed("a.lock", True, 0)]
+    assert desk.board.facts()["repairs"] == 0
+
+
+def test_a_register_that_reads_neither_value_is_no_state_of_a_relay() -> None:
+    desk = Desk({"a.lock": REGISTER}, misses=2)
+    desk.reads = {0x0200: 0, 0x0100: 7}
+    desk.run(0)
+    desk.board.want("a.lock", asserted=True)
+    [lost] = desk.run(3 * READ_BACK_NS)
+    assert isinstance(lost, Lost)
+    assert lost.reason == "unit 1 does not keep register 1 as told"
+
+
+def test_a_relay_by_register_that_only_echoes_is_never_confirmed() -> None:
+    desk = Desk({"a.lock": REGISTER})
+    desk.run(0)
+    desk.deaf = True
+    desk.board.want("a.lock", asserted=True)
+    assert not [signal for signal in desk.run(5 * S) if isinstance(signal, Confirmed)]
+
+
+def test_relays_by_coil_and_by_register_keep_apart() -> None:
+    """The same number in two tables."""
+    desk = Desk({"a.lock": LOCK | {"coil": 1}, "b.lock": REGISTER})
+    desk.run(0)
+    desk.board.want("b.lock", asserted=True)
+    desk.run(2 * S)
+    assert (desk.coils[1], desk.registers[1]) == (False, 1)
+    assert desk.board.facts()["repairs"] == 0

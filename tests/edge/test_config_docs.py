@@ -103,9 +103,13 @@ def test_every_key_of_every_driver(kind: str) -> None:
     for key, field in module.Settings.model_fields.items():
         check(field, written[key][0], 2)
     written = rows(f"Points of `{kind}`")
-    assert written.keys() == {key for model in module.POINTS.values() for key in model.model_fields}
-    for role, model in module.POINTS.items():
-        for key, field in model.model_fields.items():
+    points = {
+        role: {field.alias or key: field for key, field in model.model_fields.items()}
+        for role, model in module.POINTS.items()
+    }
+    assert written.keys() == {key for fields in points.values() for key in fields}
+    for role, fields in points.items():
+        for key, field in fields.items():
             default, _ = said(field)
             assert default in written[key][0][-1], f"{role}.{key}"
 

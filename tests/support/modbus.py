@@ -65,6 +65,8 @@ class BoardModel:
     powered: bool = True
     refuses: dict[str, int] = field(default_factory=dict)
     """Requests that are answered with an exception: "read discrete" -> its code."""
+    registers: dict[int, int] = field(default_factory=dict)
+    """What a holding register reads after a value was written, where that differs."""
     stuck: bool = False
     """The relays do not move, whatever the board says."""
 
@@ -163,7 +165,7 @@ class ModbusLine:
                 board.write_coil(pdu.address, pdu.value)
                 return pdu
             if what == "register":
-                board.tables["holding"][pdu.address] = value
+                board.tables["holding"][pdu.address] = board.registers.get(value, value)
                 return WriteSingleRegisterResponse(address=pdu.address, registers=[value])
             values = board.tables[what.removeprefix("read ")][pdu.address : pdu.address + pdu.count]
             return READS[what][1](**{"bits" if what in {"read coil", "read discrete"} else "registers": values})
