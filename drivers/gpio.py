@@ -19,7 +19,7 @@ from drivers.hand_on import hand_on
 from edge.messages import NS_PER_S, Back, Confirmed, Level, Lost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pydantic import BaseModel
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from edge.messages import Json
     from edge.ports import Driver, Emit
 
-__all__ = ["POINTS", "GpioDriver", "Settings", "addresses", "create"]
+__all__ = ["GROWS", "POINTS", "GpioDriver", "Settings", "addresses", "create"]
 
+GROWS: Final = True
 RECONCILE_S: Final = 1.0
 """How often every line is read back, edges or not: a missed edge is wrong no longer than this."""
 BURST: Final = 32
@@ -65,10 +66,10 @@ class GpioDriver:
     ) -> None:
         """See `create`."""
         self.name = name
-        self.points = frozenset(points)
+        self.points: frozenset[str] = frozenset()
         self._settings = settings
-        self._outputs = {point: model for point, model in points.items() if isinstance(model, Output)}
-        self._inputs = {point: model for point, model in points.items() if isinstance(model, Input)}
+        self._outputs: dict[str, Output] = {}
+        self._inputs: dict[str, Input] = {}
         self._now_ns = now_ns
         self._given = factory
         self._factory: Any = None
@@ -76,14 +77,19 @@ class GpioDriver:
         self._wires: dict[str, Wire] = {}
         self._missing: dict[str, str] = {}
         """Points whose lines could not be claimed, and why."""
+        self._added: list[str] = []
+        """Points that came while others are heard, and of which nothing has been said yet."""
         self._looked_ns = 0
         self._time: BootTime
         self._emit: Emit | None = None
         self._touched: set[Wire] = set()
         self._pause: asyncio.TimerHandle | None = None
         self._facts: dict[str, Json] = {"chip": str(settings.chip)}
+        self._holders: dict[str, Json] = {}
+        """Lines that another program held when they were wanted, and who."""
         self._lost_edges = 0
         self._read_backs = 0
+        self._note(points)
 
     # --- the promise ---------------------------------------------------------------------------
 
@@ -98,6 +104,20 @@ class GpioDriver:
         except OSError:
             self._release()
             raise
+
+    def add(self, points: Mapping[str, BaseModel]) -> None:
+        """Claim more lines, outputs first; one that cannot be claimed is a fault of its point."""
+        self._note(points)
+        if self._factory is None:
+            return
+        added = [name for name in self._models() if name in points]
+        self._missing |= dict.fromkeys(added, "not claimed yet")  # whatever happens, driving it is no fault of the chip
+        self._look_for_holders(added)
+        for name in added:
+            self._claim_line(name)
+        if self._emit is not None:
+            self._added += added
+            asyncio.get_running_loop().call_soon(self._report_added)
 
     async def run(self, emit: Emit) -> None:
         """Report levels, then edges with the kernel's time stamps, until cancelled or the chip has gone."""
@@ -117,7 +137,7 @@ class GpioDriver:
                 self._reconcile()
             failed.result()
         finally:
-            self._emit = None
+            self._emit, self._added = None, []
             if not failed.cancel():
                 failed.exception()  # looked at, even when a cancellation came first
             if fd is not None:
@@ -173,6 +193,7 @@ class GpioDriver:
         stuck: list[Json] = [wire.name for wire in self._wires.values() if wire.wrong >= STUCK_AFTER]
         return {
             **self._facts,
+            "conflicts": {**self._holders},
             "lines": lines,
             "stuck": stuck,
             "missing": {**self._missing},
@@ -182,8 +203,13 @@ class GpioDriver:
 
     # --- lines ---------------------------------------------------------------------------------
 
+    def _note(self, points: Mapping[str, BaseModel]) -> None:
+        self.points |= points.keys()
+        self._outputs |= {point: model for point, model in points.items() if isinstance(model, Output)}
+        self._inputs |= {point: model for point, model in points.items() if isinstance(model, Input)}
+
     def _claim(self) -> None:
-        self._facts = {"chip": str(self._settings.chip), "conflicts": {}}
+        self._facts, self._holders = {"chip": str(self._settings.chip)}, {}
         factory = self._given
         if factory is None:
             from drivers.gpio_chip import ChipFinder  # noqa: PLC0415 -- loaded only when used
@@ -193,14 +219,19 @@ class GpioDriver:
             factory = CharDeviceFactory(self._finder)
             self._factory = factory
             self._facts |= {"chip": factory.name, "label": factory.label}
-            held = factory.busy([model.line for model in self._models().values() if model.line < factory.lines])
-            self._facts["conflicts"] = {str(line): holder for line, holder in held.items()}
         self._factory = factory
+        self._look_for_holders(self._models())
         self._time = BootTime(factory, self._now_ns)
         self._missing, self._looked_ns = {}, self._now_ns()
         failures = [failure for failure in map(self._claim_line, self._models()) if failure is not None]
         if failures and not self._wires:
             raise failures[0]
+
+    def _look_for_holders(self, names: Iterable[str]) -> None:
+        if self._factory is not self._given:
+            lines = [self._models()[name].line for name in names]
+            held = self._factory.busy([line for line in lines if line < self._factory.lines])
+            self._holders |= {str(line): holder for line, holder in held.items()}
 
     def _models(self) -> dict[str, Output | Input]:
         """What to claim, in this order: a lock waits for no contact."""
@@ -286,12 +317,32 @@ class GpioDriver:
             return
         self._looked_ns = self._now_ns()
         for name in [*self._missing]:
-            if self._claim_line(name) is None:
-                wire = self._wires[name]
-                if name in self._inputs:
-                    self._listen(wire)
+            if self._claim_line(name) is None and self._hear(name):
                 hand_on(self.name, self._emit, Back(frozenset({name}), self._now_ns()))
-                self._report_first(name, wire)
+                self._report_first(name, self._wires[name])
+
+    def _report_added(self) -> None:
+        added, self._added = self._added, []
+        for name in added:
+            if name in self._wires and self._hear(name):
+                with suppress(OSError):  # the chip has gone: the next look says so
+                    self._report_first(name, self._wires[name])
+            elif name in self._missing:
+                hand_on(self.name, self._emit, Lost(frozenset({name}), self._missing[name], self._now_ns()))
+
+    def _hear(self, name: str) -> bool:
+        """Listen to a line that was claimed while others are heard; one that cannot be listened to is let go."""
+        wire = self._wires[name]
+        try:
+            if name in self._inputs:
+                self._listen(wire)
+        except OSError as error:
+            del self._wires[name]
+            self._missing[name] = str(error)
+            with suppress(OSError):
+                wire.device.close()
+            return False
+        return True
 
     def _report(self, wire: Wire, asserted: bool, ticks: Any, *, initial: bool = False) -> None:  # noqa: ANN401 -- opaque
         wire.asserted, wire.ticks = asserted, ticks
@@ -353,6 +404,7 @@ class GpioDriver:
             raise OSError(errno.ENODEV, f"driver {self.name} has been closed")
         self._time.sync()
         self._take_edges()
+        self._report_added()
         self._look_for_missing()
         for name, wire in self._wires.items():
             if name in self._inputs:

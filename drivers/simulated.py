@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from edge.messages import Json, Shown
     from edge.ports import Emit
 
-__all__ = ["ACTIONS", "POINTS", "Settings", "Simulated", "addresses", "create"]
+__all__ = ["ACTIONS", "GROWS", "POINTS", "Settings", "Simulated", "addresses", "create"]
 
+GROWS: Final = True
 PRESS_S: Final = 0.5
 """How long a finger stays on a button."""
 CHATTER_S: Final = 0.002
@@ -53,15 +54,15 @@ class Simulated:
     ) -> None:
         """All leaves are closed, no button is pressed and all cables are whole."""
         self.name = name
-        self.points = frozenset(points)
+        self.points: frozenset[str] = frozenset()
         self._settings = settings
         self._now_ns = now_ns
-        self._resting = {p: isinstance(m, Lock) and m.resting == "unlocked" for p, m in points.items() if _output(p)}
-        self._inputs = {p: False for p in points if not _output(p) and _role(p) != "reader"}
+        self._resting: dict[str, bool] = {}
+        self._inputs: dict[str, bool] = {}
         self._outputs: dict[str, bool] = {}
-        self._history: dict[str, deque[tuple[int, bool]]] = {p: deque(maxlen=REMEMBERED) for p in self._resting}
-        self._doors = frozenset(_door(p) for p in points)
-        self._leaves = {_door(p): False for p in points if _role(p) in LEAF and FLOOR not in p}
+        self._history: dict[str, deque[tuple[int, bool]]] = {}
+        self._leaves: dict[str, bool] = {}
+        self._wire(points)
         self._cut: set[str] = set()
         self._unplugged: str | None = None
         self._unconfirmed: set[str] = set()
@@ -78,6 +79,14 @@ class Simulated:
         if self._unplugged is not None:
             raise OSError(self._unplugged)
         self._rest(self._resting)
+
+    def add(self, points: Mapping[str, BaseModel]) -> None:
+        """More doors, all closed and at rest."""
+        self._wire(points)
+        if self._unplugged is None:
+            self._rest(points.keys() & self._resting.keys())
+        if self._emit is not None:
+            asyncio.get_running_loop().call_soon(self._report, points.keys())
 
     async def run(self, emit: Emit) -> None:
         """Report until cancelled or unplugged."""
@@ -152,8 +161,9 @@ class Simulated:
         `controller` has the release input for all doors; `lift` is the reader of an elevator, and `lift/ground` the
         relay of one of its floors and its button, on a cable of its own.
         """
-        if door not in self._doors:
-            raise ValueError(f'no door "{door}" here, there are: {", ".join(sorted(self._doors))}')
+        doors = {_door(point) for point in self.points}
+        if door not in doors:
+            raise ValueError(f'no door "{door}" here, there are: {", ".join(sorted(doors))}')
         if action in {"open", "close", "cut", "mend"}:
             if argument is not None:
                 raise ValueError(f"{action} takes nothing after it")
@@ -261,6 +271,14 @@ class Simulated:
             self._report(self._of(door))
 
     # --- wires --------------------------------------------------------------------------------
+
+    def _wire(self, points: Mapping[str, BaseModel]) -> None:
+        self.points |= points.keys()
+        outputs = {p: isinstance(m, Lock) and m.resting == "unlocked" for p, m in points.items() if _output(p)}
+        self._resting |= outputs
+        self._history |= {p: deque(maxlen=REMEMBERED) for p in outputs}
+        self._inputs |= {p: False for p in points if not _output(p) and _role(p) != "reader"}
+        self._leaves |= {_door(p): False for p in points if _role(p) in LEAF and FLOOR not in p}
 
     def _report(self, points: Collection[str]) -> None:
         for point in sorted(points & self._inputs.keys()):

@@ -13,7 +13,7 @@ from edge.budget import Budget
 from edge.control_peers import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 MOST_KNOWN: Final = 1_000
 """People and kinds of requests whose budgets are remembered."""
@@ -46,7 +46,7 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
 class Allowances:
     """Who may still do how much. Times are seconds of a clock that only goes forward."""
 
-    def __init__(self, doors: int) -> None:
+    def __init__(self, doors: Callable[[], int]) -> None:
         """With more doors than fit, all of them can be told something twenty times at once all the same."""
         self._doors = doors
         self._budgets: dict[tuple[str, str], Budget] = {}
@@ -59,7 +59,7 @@ class Allowances:
         key = (who, f"{op} {kind}")
         budget = self._budgets.pop(key, None)
         if budget is None:
-            at_once = allowance.at_once + (20 * self._doors if allowance is FOR_DOORS else 0)
+            at_once = allowance.at_once + (20 * self._doors() if allowance is FOR_DOORS else 0)
             budget = Budget(allowance.a_minute / 60, at_once)
         self._budgets[key] = budget
         if len(self._budgets) > MOST_KNOWN:

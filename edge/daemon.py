@@ -30,7 +30,7 @@ from edge.people import People
 from edge.printable import spelt
 from edge.reloading import Reloading
 from edge.remembering import LOCKS, Remembering
-from edge.runner import Runner
+from edge.runner import Runner, schedule_memory
 from edge.service import Service, Simulator
 from edge.status import Calendar, all_doors, controller_facts, door_facts, driver_facts
 from edge.sync import Upstream
@@ -124,6 +124,7 @@ class Daemon:
         self.notifier = Notifier(monotonic_ns=clock.monotonic_ns)
         self._reloading = Reloading(self, source or ConfigSource(settings.file))
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
 
     # --- wires ----------------------------------------------------------------------------------
 
@@ -200,6 +201,7 @@ class Daemon:
 
     async def _farewell(self, control: Control) -> None:
         """R15: locks to rest first, then the last words, then the disk."""
+        self._stopping = True
         self.notifier.stopping()
         tasks = list(self._tasks)
         for task in tasks:
@@ -235,6 +237,33 @@ class Daemon:
         say_why(task)
         if not task.cancelled() and task.exception() is None:
             self._tasks.remove(task)
+
+    async def guard(self, settings: Settings, doors: Sequence[str]) -> None:
+        """Guard these new doors as well, locks at rest first; the settings, in which no other is wired otherwise, hold.
+
+        Raises RequestError while the daemon stops.
+        """
+        new = {name: driver for name, driver in settings.drivers.items() if name not in self.keepers}
+        opened = await asyncio.to_thread(open_all, new, self.clock.now_ns) if new else {}  # they load libraries
+        if self._stopping:
+            for keeper in opened.values():
+                keeper.close()
+            raise RequestError("stopping", "the daemon is stopping: nothing is taken over")
+        self.settings, self.keepers = settings, {**self.keepers, **opened}
+        lost: list[Lost] = []
+        for name, driver in settings.drivers.items():
+            points = {point: model for point, model in driver.points.items() if point not in self._drivers}
+            self._drivers |= dict.fromkeys(points, name)
+            if points and name not in opened and (reason := self.keepers[name].add(points)) is not None:
+                lost.append(Lost(frozenset(points), reason, self.clock.now_ns()))
+        memories = self.log.modes()
+        self.runner.add([settings.doors[door] for door in doors], memories)
+        for signal in lost:
+            self.take(signal)
+        for name, keeper in opened.items():
+            self._spawn(keeper.run(self.take), f"driver {name}")
+        schedules = {schedule_memory(door) for door in doors}
+        self.people.restore({key: memory for key, memory in memories.items() if key in schedules})
 
     async def restart_upstream(self) -> None:
         """With other settings: the conversation that there was ends as at a stop, another goes on from its cursor."""

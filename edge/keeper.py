@@ -10,10 +10,12 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from edge.messages import Back, Lost
-from edge.ports import Lights, StandingLights
+from edge.ports import Extensible, Lights, StandingLights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from pydantic import BaseModel
 
     from edge.messages import Json, Shown
     from edge.ports import Driver, Emit
@@ -54,6 +56,16 @@ class Keeper:
             self._opened = True
         except Exception as error:  # noqa: BLE001 -- whatever it is, the other drivers open
             self.reason = self._why(error)
+
+    def add(self, points: Mapping[str, BaseModel]) -> str | None:
+        """Carry more points, their outputs at the resting level first; why they are lost now, if they are."""
+        try:
+            if not isinstance(self.driver, Extensible):
+                return f"driver {self.driver.name} takes no more points: start doord again"
+            self.driver.add(points)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the other points go on
+            return self._why(error)
+        return self.reason
 
     async def run(self, take: Emit) -> None:
         """Until cancelled; `take` receives the driver's signals and the keeper's own `Lost` and `Back`."""
@@ -205,6 +217,10 @@ class Unmade:
     def open(self) -> None:
         """Raises OSError, always."""
         raise OSError(self._reason)
+
+    def add(self, points: Mapping[str, BaseModel]) -> None:
+        """They are lost like the others."""
+        self.points |= points.keys()
 
     async def run(self, _emit: Emit) -> None:
         """Raises OSError, always."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
 from edge.messages import Event, Json, Record, Shown, Signal
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 Emit: TypeAlias = Callable[[Signal], None]
 RECEIVE_MAXIMUM: Final = 65_535
@@ -53,6 +56,18 @@ class Driver(Protocol):
 
     def describe(self) -> Mapping[str, Json]:
         """Facts for `doorctl status` and `diagnose`; cheap, never touches the line."""
+
+
+@runtime_checkable
+class Extensible(Protocol):
+    """A driver that takes more points while it runs; its module says so with `GROWS = True`."""
+
+    def add(self, points: Mapping[str, BaseModel]) -> None:
+        """Carry these as well, by name, and touch no other; each output shows its resting level first.
+
+        What is seen of them is reported afterwards, never from within; so is a point that cannot be had, with
+        `Lost`. While the line is lost they are only noted: the next `open` claims them.
+        """
 
 
 @runtime_checkable

@@ -21,6 +21,8 @@ from edge.problems import ConfigError
 from edge.settings import difference
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edge.changes import Locks
     from edge.clock import Clock
     from edge.command_desk import CommandDesk
@@ -59,6 +61,9 @@ class Host(Protocol):
 
     def audit(self, before: Locks | None, actor: Actor) -> None:
         """Record what the configuration in force changed at doors."""
+
+    async def guard(self, settings: Settings, doors: Sequence[str]) -> None:
+        """Guard these new doors of theirs as well; the settings are in force afterwards."""
 
     async def restart_upstream(self) -> None:
         """Talk to the broker as the settings now say."""
@@ -118,15 +123,15 @@ class Reloading:
     async def _take_over(self, new: Settings, keyring: Keyring | None, actor: Actor) -> Json:
         host = self._host
         changes, before = difference(host.settings, new), lock_facts(host.settings)
+        await host.guard(changes.settings, changes.added)
         for door in changes.doors:
             host.runner.reload(changes.settings.doors[door])
-        host.settings = changes.settings
         host.outlets.reload(changes.applied)
         sections = {key.partition(".")[0] for key in changes.applied}
         if sections & {"mqtt", "home_assistant"}:
             await host.restart_upstream()
         elif host.upstream is not None:
-            host.upstream.settings_changed()
+            host.upstream.settings_changed(tuple(host.settings.doors))
         if "directory" in sections:
             host.people.keeper.file = host.settings.directory.file
         host.audit(before, actor)

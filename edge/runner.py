@@ -186,11 +186,13 @@ class Runner:
         self.on_shown: Callable[[str, Shown], None] | None = None
         """Called with what the reader of a door is to show, whenever that changes and when the reader is back."""
         self.on_credential: Callable[[str, CardRead | KeysPressed], None] | None = None
-        self._cells = {
-            key: _Cell(settings, Door(key, settings.name, run, windowed=True), self._inputs(key, settings.timing))
-            for key, settings in doors.items()
-        }
+        self._run = run
+        self._cells = {key: self._cell(settings) for key, settings in doors.items()}
         self._site = self._inputs(SITE, site)
+
+    def _cell(self, settings: DoorSettings) -> _Cell:
+        door = Door(settings.id, settings.name, self._run, windowed=True)
+        return _Cell(settings, door, self._inputs(settings.id, settings.timing))
 
     # --- looking -------------------------------------------------------------------------------
 
@@ -236,16 +238,34 @@ class Runner:
     def restore(self, memories: Mapping[str, str]) -> None:
         """Give the doors back what the log remembers (R14)."""
         self.waits_for_memory = False
-        for key, cell in self._cells.items():
-            memory = memory_of(memories.get(key, "{}"))
-            hold = _Hold.of(memory)
-            if hold is not None:
-                self._holds[key] = hold
-                memory = {**memory, "hold_until_ns": hold.until_ns(self._now_ns(), self._wall_us())}
-            self._step(cell, Restore(memory, self._now_ns()))
-            if memory and self._memory(cell.door) != memories[key]:
-                # or what was said meanwhile would not outlive this run
-                self._journal.append([], {key: self._memory(cell.door)})
+        for cell in self._cells.values():
+            self._restore(cell, memories)
+
+    def _restore(self, cell: _Cell, memories: Mapping[str, str]) -> None:
+        key = cell.door.id
+        memory = memory_of(memories.get(key, "{}"))
+        hold = _Hold.of(memory)
+        if hold is not None:
+            self._holds[key] = hold
+            memory = {**memory, "hold_until_ns": hold.until_ns(self._now_ns(), self._wall_us())}
+        self._step(cell, Restore(memory, self._now_ns()))
+        if memory and self._memory(cell.door) != memories[key]:
+            # or what was said meanwhile would not outlive this run
+            self._journal.append([], {key: self._memory(cell.door)})
+
+    def add(self, doors: Iterable[DoorSettings], memories: Mapping[str, str]) -> None:
+        """Guard more doors from now on, as after a start, and touch no other; their locks rest already.
+
+        A release for the whole site is theirs, too.
+        """
+        released, _ = self._levels.get(f"{SITE}.release", (False, 0))
+        for settings in doors:
+            cell = self._cells[settings.id] = self._cell(settings)
+            self._step(cell, None)
+            if released:
+                self._step(cell, ReleaseInput(released, self._now_ns()))
+            if not self.waits_for_memory:
+                self._restore(cell, memories)
 
     def clock_changed(self, *, trusted: bool) -> None:
         """The calendar was set, or can be trusted now: a hold of an earlier run ends when it was to end by it."""

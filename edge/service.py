@@ -137,7 +137,7 @@ class Service:
     ) -> None:
         """Serves for as long as the host lives; `more` is what other parts serve of themselves."""
         self._host = host
-        self._allowances = Allowances(len(host.runner.doors))
+        self._allowances = Allowances(lambda: len(host.runner.doors))
         self._tally = Tally(self._flooded)
         self._ops: dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] = {
             "status": self._status,

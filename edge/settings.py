@@ -171,27 +171,30 @@ class Difference:
 
     doors: tuple[str, ...]
     """The doors that a running daemon takes over: only their name or policy changed."""
+    added: tuple[str, ...]
+    """The doors that it guards from then on, too; their drivers may be new."""
     applied: tuple[str, ...]
     """The keys that these doors change, and those of sections that are taken over whole."""
     restart: tuple[str, ...]
     """The keys that need a restart; nothing of them is in force before it."""
     settings: Settings
-    """What is in force once `doors` have been taken over: compare the next configuration with this."""
+    """What is in force once `doors` and `added` have been taken over: compare the next configuration with this."""
 
 
 def difference(old: Settings, new: Settings) -> Difference:
     """Compare the configuration in force with a new one.
 
-    A door is taken over whole or not at all: if one of its changes needs a restart, all wait for it.
+    A door is taken over whole or not at all: if one of its changes needs a restart, all wait for it. New doors and
+    drivers are taken over together, where nothing else is wired otherwise.
     """
     applied: list[str] = []
-    restart = [*_sections(_ALONE, old, new), *_drivers(old.drivers, new.drivers)]
+    restart = _drivers(old.drivers, new.drivers)
     if (old.release, old.release_timing) != (new.release, new.release_timing):
         restart.append("controller.release")
     doors: dict[str, DoorSettings] = {}
-    for door in sorted(old.doors.keys() | new.doors.keys()):
-        before, after = old.doors.get(door), new.doors.get(door)
-        if before is None or after is None:
+    for door, before in sorted(old.doors.items()):
+        after = new.doors.get(door)
+        if after is None:
             restart.append(f"door.{door}")
             continue
         live, fixed = _door(before, after, old, new)
@@ -202,6 +205,16 @@ def difference(old: Settings, new: Settings) -> Difference:
             doors[door] = after
             applied += keys
     restart += _elevators(old, new)
+    added = [door for door in new.doors if door not in old.doors]
+    names = [*(f"driver.{name}" for name in new.drivers if name not in old.drivers), *(f"door.{one}" for one in added)]
+    changed, drivers = tuple(doors), new.drivers
+    if restart or not all(_may_join(new.doors[door], old) for door in added):
+        drivers, added = old.drivers, []
+        restart += names
+    else:
+        applied += names
+        doors |= {door: new.doors[door] for door in added}
+    restart = [*_sections(_ALONE, old, new), *restart]
     restart += _reports(old.reports, new.reports)
     restart += _cameras(old.cameras, new.cameras)
     applied += _keys(old.commands, new.commands)
@@ -209,6 +222,7 @@ def difference(old: Settings, new: Settings) -> Difference:
     settings = replace(
         old,
         doors=MappingProxyType({**old.doors, **doors}),
+        drivers=drivers,
         commands=new.commands,
         alerts=new.alerts,
         integrations=new.integrations,
@@ -217,7 +231,16 @@ def difference(old: Settings, new: Settings) -> Difference:
         home_assistant=new.home_assistant,
         directory=new.directory,
     )
-    return Difference(tuple(doors), tuple(applied), tuple(dict.fromkeys(restart)), settings)
+    return Difference(changed, tuple(added), tuple(applied), tuple(dict.fromkeys(restart)), settings)
+
+
+def _may_join(door: DoorSettings, old: Settings) -> bool:
+    """Whether a new door can be guarded beside the others: on drivers of its own, or such as take more points.
+
+    A new member of an interlock group would hold up the others until its contact is known.
+    """
+    theirs = [old.drivers[name].module for name in door.points.values() if name in old.drivers]
+    return door.policy.interlock is None and all(getattr(module, "GROWS", False) for module in theirs)
 
 
 def _alerts(old: Mapping[str, Policy], new: Mapping[str, Policy]) -> list[str]:
@@ -271,10 +294,11 @@ def _fields(before: BaseModel, after: BaseModel) -> list[str]:
 
 
 def _drivers(old: Mapping[str, DriverSettings], new: Mapping[str, DriverSettings]) -> list[str]:
+    """What is new of them stands in the way of nothing."""
     keys: list[str] = []
-    for name in sorted(old.keys() | new.keys()):
-        before, after = old.get(name), new.get(name)
-        if before is None or after is None:
+    for name, before in sorted(old.items()):
+        after = new.get(name)
+        if after is None:
             keys.append(f"driver.{name}")
         elif before.kind != after.kind:
             keys.append(f"driver.{name}.kind")

@@ -97,8 +97,9 @@ class Upstream:
         """Its retained state is out of date; the newest state wins."""
         self._states.door_changed(door)
 
-    def settings_changed(self) -> None:
-        """Whatever they say elsewhere is said again."""
+    def settings_changed(self, doors: Sequence[str]) -> None:
+        """These are the doors now; whatever the settings say elsewhere is said again."""
+        self._states.doors_are(doors)
         self._states.guest_changed()
         self._pump()
 

@@ -75,6 +75,16 @@ class States:
             found = []
         self._said = {door for door in found if isinstance(door, str)} if isinstance(found, list) else set()
 
+    def doors_are(self, doors: Sequence[str]) -> None:
+        """There are these doors now; what is new is said, and that there are more."""
+        new = [door for door in doors if door not in self._doors]
+        self._doors = tuple(doors)
+        if new:
+            self._keep(self._said | {*new})
+            self._status_due = True
+        for door in new:
+            self.door_changed(door)
+
     def _keep(self, said: set[str]) -> None:
         if said != self._said:
             self._said = said

@@ -300,6 +300,82 @@ def test_a_pin_that_gpiozero_refuses_is_an_os_error_and_nothing_stays_claimed(fa
 # --- time --------------------------------------------------------------------------------------------
 
 
+# --- more points while it runs --------------------------------------------------------------------
+
+MORE = {"back.contact": {"line": 6}, "back.lock": {"line": 5, "unlocked": "low", "resting": "unlocked"}}
+
+
+def models(points: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {name: gpio.POINTS[name.split(".")[1]](**table) for name, table in points.items()}
+
+
+def test_points_are_added_at_rest_and_then_reported(factory: MockFactory) -> None:
+    async def script(_loop: object) -> None:
+        driver = driver_on(factory, PLAIN)
+        async with Bench(driver) as bench:
+            driver.apply({LOCK: True})
+            said = len(bench.said)
+            factory.pin(6).drive_high()
+            driver.add(models(MORE))
+            assert (factory.pin(5).function, factory.pin(5).state) == ("output", False), "unlocked, as it rests"
+            assert factory.pin(17).state is True, "the other lock stays as it was told"
+            assert len(bench.said) == said, "nothing is said from within"
+            driver.apply({"back.lock": False})
+            assert factory.pin(5).state is True
+            await bench.settle()
+            [first] = [s for s in bench.said[said:] if isinstance(s, Level)]
+            assert (first.point, first.asserted, first.initial) == ("back.contact", True, True)
+            factory.pin(6).drive_low()
+            await bench.settle()
+            assert bench.levels("back.contact") == [True, False], "its edges are heard"
+            assert not any(isinstance(s, Lost) for s in bench.said)
+            assert driver.points == {*PLAIN, *MORE}
+        assert factory.pin(5).state is False, "at rest again"
+
+    run(script)
+
+
+def test_a_line_that_cannot_be_had_is_a_fault_of_its_point_alone(factory: MockFactory) -> None:
+    async def script(_loop: object) -> None:
+        driver = driver_on(factory, PLAIN)
+        async with Bench(driver) as bench:
+            driver.add(models({**MORE, "back.rex": {"line": 17}}))  # the other door's lock has it
+            driver.apply({"back.lock": True})
+            await bench.settle()
+            [lost] = [s for s in bench.said if isinstance(s, Lost)]
+            assert lost.points == {"back.rex"}
+            assert bench.levels("back.contact") == [True]
+            assert factory.pin(17).function == "output"
+
+    run(script)
+
+
+def test_points_that_come_while_the_chip_is_away_are_claimed_with_it(factory: MockFactory) -> None:
+    async def script(_loop: object) -> None:
+        driver = driver_on(factory, PLAIN)
+        driver.add(models(MORE))
+        assert driver.level("back.contact") is None
+        async with Bench(driver) as bench:
+            await bench.settle()
+            assert bench.levels("back.contact") == [True]
+            assert factory.pin(5).function == "output"
+
+    run(script)
+
+
+def test_a_look_at_all_lines_finds_no_edge_before_the_first_level(factory: MockFactory) -> None:
+    async def script(_loop: object) -> None:
+        driver = driver_on(factory, PLAIN)
+        async with Bench(driver) as bench:
+            driver.add(models(MORE))
+            driver._reconcile()
+            await bench.settle()
+            [first] = [s for s in bench.said if isinstance(s, Level) and s.point == "back.contact"]
+            assert first.initial
+
+    run(script)
+
+
 class Ticks:
     """A factory's clock that a test moves."""
 

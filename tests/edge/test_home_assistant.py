@@ -347,7 +347,7 @@ def test_it_is_said_on_every_link_and_after_a_change() -> None:
         await talk.start()
         first = {(sent.name, sent.retained) for sent in talk.net.sent}
         assert {("ha/a", True), ("ha/b", True), ("doors/front/state", True), ("events", False)} <= first
-        talk.upstream.settings_changed()
+        talk.upstream.settings_changed(("front",))
         await talk.settle()
         assert len(talk.net.on("ha/a")) == 2
         talk.net.link.cut()

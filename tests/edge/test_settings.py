@@ -41,6 +41,14 @@ rex = { driver = "gp", line = 22 }
 """
 
 
+NEW = '[door.new]\nlock = { driver = "sim", resting = "locked" }\n'
+MODBUS = '[driver.board]\nkind = "modbus"\nport = "/dev/ttyUSB0"\nbaud = 9600\n[driver.gp]'
+ON_BOARD = (
+    '[door.third]\nlock = { driver = "board", unit = 1, coil = 0, unlocked = "on", resting = "locked", '
+    'flash = "waveshare" }\n'
+)
+
+
 def change(tmp_path: Path, *edits: tuple[str, str]) -> tuple[Settings, Settings]:
     text = TEXT
     for old, new in edits:
@@ -153,7 +161,6 @@ def test_whom_it_talks_to_is_taken_over(tmp_path: Path, edit: tuple[str, str], k
         (("[log]", "[log]\nmax_mib = 64"), ["log.max_mib"]),
         (("[control]", '[control]\nsocket = "/x"'), ["control.socket"]),
         (('kind = "simulated"', 'kind = "simulated"\nbounce_ms = 5'), ["driver.sim.bounce_ms"]),
-        (("[driver.gp]", '[driver.third]\nkind = "gpio"\n[driver.gp]'), ["driver.third"]),
         (("line = 27", "line = 26"), ["door.front.contact"]),
         (('resting = "locked" }\ncontact', 'resting = "unlocked" }\ncontact'), ["door.front.lock"]),
         (('contact = { driver = "gp", line = 27 }\n', ""), ["door.front.contact"]),
@@ -162,7 +169,7 @@ def test_whom_it_talks_to_is_taken_over(tmp_path: Path, edit: tuple[str, str], k
         (front("debounce_ms = 50"), ["door.front.contact", "door.front.rex"]),
         (front("instability_ms = 2000"), ["door.front.contact", "door.front.rex"]),
         (front('interlock = "yard"'), ["door.front.interlock"]),
-        (("[door.side]", '[door.new]\nlock = { driver = "sim", resting = "locked" }\n[door.side]'), ["door.new"]),
+        (("[door.side]", f'{NEW}interlock = "yard"\n[door.side]'), ["door.new"]),
     ],
 )
 def test_the_rest_waits_for_a_restart(tmp_path: Path, edit: tuple[str, str], keys: list[str]) -> None:
@@ -170,6 +177,47 @@ def test_the_rest_waits_for_a_restart(tmp_path: Path, edit: tuple[str, str], key
     found = difference(old, new)
     assert (found.doors, found.applied, list(found.restart)) == ((), (), keys)
     assert found.settings == old
+
+
+@pytest.mark.parametrize(
+    ("edits", "applied"),
+    [
+        ([("[door.side]", f"{NEW}[door.side]")], ("door.new",)),
+        ([("[driver.gp]", '[driver.third]\nkind = "gpio"\n[driver.gp]')], ("driver.third",)),
+        ([("[driver.gp]", MODBUS), ("[door.side]", f"{ON_BOARD}[door.side]")], ("driver.board", "door.third")),
+        ([("[door.side]", f"{NEW}[door.side]"), front("unlock_s = 7.0")], ("door.front.unlock_s", "door.new")),
+    ],
+)
+def test_a_new_door_joins_the_others(tmp_path: Path, edits: list[tuple[str, str]], applied: tuple[str, ...]) -> None:
+    old, new = change(tmp_path, *edits)
+    found = difference(old, new)
+    assert (found.applied, found.restart, found.settings) == (applied, (), new)
+    assert found.added == tuple(key.removeprefix("door.") for key in applied if key in {"door.new", "door.third"})
+
+
+@pytest.mark.parametrize(
+    ("edits", "restart"),
+    [
+        ([("line = 27", "line = 26")], ("door.front.contact", "door.new")),  # it might take the line that is left
+        ([('kind = "simulated"', 'kind = "simulated"\nbounce_ms = 5')], ("driver.sim.bounce_ms", "door.new")),
+        ([('name = "HQ"', 'name = "HQ"\nrelease = { driver = "sim" }')], ("controller.release", "door.new")),
+        ([("[door.front]", "[door.main]")], ("door.front", "door.main", "door.new")),
+    ],
+)
+def test_a_new_door_waits_where_others_are_wired_otherwise(
+    tmp_path: Path, edits: list[tuple[str, str]], restart: tuple[str, ...]
+) -> None:
+    old, new = change(tmp_path, *edits, ("[door.side]", f"{NEW}[door.side]"))
+    found = difference(old, new)
+    assert (found.added, found.applied, set(found.restart), found.settings) == ((), (), set(restart), old)
+
+
+def test_a_new_door_waits_for_a_driver_that_takes_no_more_points(tmp_path: Path) -> None:
+    _, old = change(tmp_path, ("[driver.gp]", MODBUS), ("[door.side]", f"{ON_BOARD}[door.side]"))
+    more = ON_BOARD.replace("third", "fourth").replace("coil = 0", "coil = 1")
+    _, new = change(tmp_path, ("[driver.gp]", MODBUS), ("[door.side]", f"{ON_BOARD}{more}{NEW}[door.side]"))
+    found = difference(old, new)
+    assert (found.added, found.restart, found.settings) == ((), ("door.fourth", "door.new"), old), "all or none"
 
 
 def test_a_driver_of_another_kind(tmp_path: Path) -> None:

@@ -146,6 +146,28 @@ def test_without_its_chip_the_daemon_starts_and_guards_as_soon_as_it_comes(chip:
     recorded(doord, "controller.fault", "controller.fault_cleared")
 
 
+def test_a_new_door_on_the_chip_touches_no_other_line(chip: ShimChip, doord: Doord) -> None:
+    new = '[door.shed]\nlock = { driver = "gpio", line = 5, unlocked = "low", resting = "locked" }\n'
+    new += 'contact = { driver = "gpio", line = 6, closed = "low" }\n'
+    chip.drive(6, high=True)
+    doord.start()
+    settled(doord, contact="closed")
+    doord.ask("command", command="hold_unlocked", door="front")
+    settled(doord, lock="unlocked")
+    mark = chip.mark()
+    doord.config.write_text(doord.config.read_text() + new)
+    assert doord.ask("reload") == {"applied": ["door.shed"], "needs_restart": [], "errors": []}
+    until(lambda: doord.ask("status")["doors"]["shed"]["contact"] == "open", "its contact")
+    assert doord.ask("status")["doors"]["shed"]["alarm"] == "normal"
+    assert set(chip.driven(5)) == {True}, "its relay is at rest from the first moment on"
+    assert chip.driven(LOCK, mark) == [], "the other does not notice"
+    assert door(doord)["lock"] == "unlocked"
+    doord.ask("command", command="unlock", door="shed")
+    until(lambda: not chip.level(5), "its relay")
+    chip.drive(6, high=False)
+    until(lambda: doord.ask("status")["doors"]["shed"]["contact"] == "closed", "its contact")
+
+
 def test_a_second_daemon_touches_no_line(chip: ShimChip, doord: Doord) -> None:
     doord.start()
     doord.ask("command", command="hold_unlocked", door="front")

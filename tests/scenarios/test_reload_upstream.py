@@ -130,17 +130,22 @@ def test_a_check_says_before_it_is_saved_what_needs_a_restart(
         text = config.read_text().replace("unlock_s = 5.0", "unlock_s = 6.0")
         draft.write_text(
             text.replace('name = "Test"', 'name = "Lobby"')
-            + '[door.back]\nlock = { driver = "bench", resting = "locked" }\n'
+            + '[door.back]\nlock = { driver = "bench", resting = "locked" }\n[report.daily]\nevery = "day"\n'
         )
         said = doorctl("check", str(draft))
         assert (said.code, said.lines[1:]) == (
             0,
             [
-                "a reload takes over: door.front.unlock_s",
-                "only after systemctl restart doord: controller.name, door.back",
+                "a reload takes over: door.front.unlock_s, door.back",
+                "only after systemctl restart doord: controller.name, report.daily",
             ],
         )
-        assert doorctl("check", str(draft), "--json").json["reload"]["applied"] == ["door.front.unlock_s"]
+        found = doorctl("check", str(draft), "--json").json["reload"]
+        assert found["applied"] == ["door.front.unlock_s", "door.back"]
+        draft.write_text(text.replace("front", "main"))
+        assert doorctl("check", str(draft)).lines[1:] == [
+            "only after systemctl restart doord: door.front, door.main"
+        ], "a door that went keeps its wires until then"
         draft.write_text(text.replace('id = "test"', 'id = "elsewhere"'))
         assert len(doorctl("check", str(draft)).lines) == 1, "another controller's configuration is not compared"
     draft.write_text(text)

@@ -121,7 +121,7 @@ def test_nobody_writes_the_history_away_over_the_socket_and_everybody_can_still_
 
 
 def test_reports_and_everything_else_that_is_recorded_have_a_budget_of_each_person() -> None:
-    allowances = Allowances(doors=4)
+    allowances = Allowances(doors=lambda: 4)
     for op, allowance in ALLOWANCES.items():
         at_once = allowance.at_once + (80 if op == "command" else 0)
         for _ in range(at_once):
@@ -137,7 +137,7 @@ def test_reports_and_everything_else_that_is_recorded_have_a_budget_of_each_pers
 
 
 def test_a_command_for_many_doors_counts_as_many() -> None:
-    allowances = Allowances(doors=100)
+    allowances = Allowances(doors=lambda: 100)
     for _ in range(22):
         allowances.spend("command", "block", "web:ada", 0.0, 100)
     with pytest.raises(RequestError, match="try again in"):
