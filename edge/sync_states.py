@@ -79,9 +79,7 @@ class States:
         """There are these doors now; what is new is said, and that there are more."""
         new = [door for door in doors if door not in self._doors]
         self._doors = tuple(doors)
-        if new:
-            self._keep(self._said | {*new})
-            self._status_due = True
+        self._status_due |= bool(new)
         for door in new:
             self.door_changed(door)
 
@@ -167,6 +165,7 @@ class States:
         if self._dirty:
             door = next(iter(self._dirty))
             del self._dirty[door]
+            self._keep(self._said | {door})
             state = to_bytes(self._host.door_state(door))
             return Message(Kind.STATES, self._options.below(f"doors/{door}/state"), state, retain=True, door=door)
         if self._gone:

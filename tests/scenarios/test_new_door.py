@@ -6,7 +6,10 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from drivers.simulated import Simulated
+from edge.control_peers import RequestError
 from tests.support.broker import Broker
 from tests.support.doord import Doord
 from tests.support.house import House, live, write_config
@@ -132,6 +135,37 @@ def test_a_door_on_a_driver_that_is_lost_is_lost_with_it(tmp_path: Path) -> None
         assert [level for _, level in bench(house).history("back.lock")] == [True, False]
 
     live(config, script)
+
+
+def test_a_driver_whose_hardware_is_not_there_is_tried_again_and_again(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    chip = '[driver.own]\nkind = "gpio"\nchip = "/dev/none"\n'
+    door = '[door.back]\nlock = { driver = "own", line = 1, unlocked = "high", resting = "locked" }\n'
+
+    async def script(house: House) -> None:
+        assert (await add(house, config, chip + door))["applied"] == ["driver.own", "door.back"]
+        assert "/dev/none" in house.door("back")["fault"]
+        assert (house.door("back")["lock"], house.door()["lock"]) == ("unknown", "locked")
+        assert house.last("controller.fault").door == "back"
+        await asyncio.sleep(60)
+        assert sum(record.event.type == "controller.fault" for record in house.records) == 1, "said once"
+
+    live(config, script)
+
+
+def test_a_reload_that_comes_with_the_stop_takes_over_nothing(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    refused: list[str] = []
+
+    async def script(house: House) -> None:
+        house.daemon._stopping = True
+        with pytest.raises(RequestError, match="stopping"):
+            await add(house, config, ON_ITS_OWN)
+        refused.append("own")
+        assert "own" not in house.daemon.keepers
+
+    live(config, script)
+    assert refused
 
 
 def test_what_holds_for_every_door_holds_for_a_new_one(tmp_path: Path) -> None:
