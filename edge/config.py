@@ -12,6 +12,7 @@ import pkgutil
 import re
 import tomllib
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -111,6 +112,7 @@ def settings_from(content: bytes, path: Path, without: Collection[str] = ()) -> 
     return settings
 
 
+@cache  # whoever checks as another user may not be able to look into this folder
 def kinds() -> frozenset[str]:
     """Every driver kind there is: a module of `drivers` whose name is one plain word."""
     return frozenset(m.name for m in pkgutil.iter_modules(drivers.__path__) if re.fullmatch("[a-z0-9]+", m.name))

@@ -40,7 +40,7 @@ def findings(output: list[str]) -> dict[str, list[str]]:
             here = found.setdefault(code[1], [])
         elif not text:
             here = []
-        here.append(text)
+        here.append(text.lstrip() if code else text)  # the first finding of a page is stripped
     return found
 
 
