@@ -61,6 +61,8 @@ class States:
         """Doors whose state the broker may keep, also from before the last change of the configuration."""
         self._gone: dict[str, None] = {}
         """Those among them that there are no more, and whose state is to be taken back over this link."""
+        self._gone_due = guest is None
+        """With a guest not before the next status: whoever it described the door to has to forget it first."""
         self._dirty: dict[str, None] = {}
         self._stale: dict[str, None] = {}
         """Doors whose state was refused; it is sent again with the next status."""
@@ -91,6 +93,7 @@ class States:
     def begin(self) -> None:
         """Everything is to be said: the link is new."""
         self._gone = dict.fromkeys(sorted(self._said - set(self._doors)))
+        self._gone_due = self._guest is None
         self._keep(self._said | set(self._doors))
         for door in self._doors:
             self.door_changed(door)
@@ -146,7 +149,7 @@ class States:
         self._stream_due |= self._told_of != self._log.committed  # the witness of a later run is not far behind
         if now_s - self._status_s <= STATUS_EVERY_S:
             return
-        self._status_due = True
+        self._status_due = self._gone_due = True
         self._dirty |= self._stale
         self._stale.clear()
         if self._unsaid:
@@ -168,7 +171,7 @@ class States:
             self._keep(self._said | {door})
             state = to_bytes(self._host.door_state(door))
             return Message(Kind.STATES, self._options.below(f"doors/{door}/state"), state, retain=True, door=door)
-        if self._gone:
+        if self._gone and self._gone_due:
             door, _ = self._gone.popitem()
             return Message(Kind.STATES, self._options.below(f"doors/{door}/state"), b"", retain=True, door=door)
         return None

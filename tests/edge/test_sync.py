@@ -51,7 +51,8 @@ def test_the_log_goes_out_in_order_and_the_cursor_follows() -> None:
     talk = converse(script)
     assert talk.net.sequences() == list(range(1, 1_236))
     assert talk.cursor == 1_235
-    assert talk.journal.reads <= 1_234 / CHUNK + 2  # by the chunk; what is committed meanwhile is not read at all
+    # by the chunk, and once what the broker's witness may know; what is committed meanwhile is not read at all
+    assert talk.journal.reads <= 1_234 / CHUNK + 3
 
 
 def test_a_backlog_gives_way_to_what_is_on_its_way_to_the_disk() -> None:
@@ -64,7 +65,7 @@ def test_a_backlog_gives_way_to_what_is_on_its_way_to_the_disk() -> None:
         assert not talk.net.on("events")
         assert talk.net.on("status")  # only what comes from the backlog waits
         reads = talk.journal.reads
-        assert reads <= 1
+        assert reads <= 2  # one of them for what the broker's witness may know
         talk.journal.waiting = 0
         talk.journal.record(FORCED)
         await talk.settle()

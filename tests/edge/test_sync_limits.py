@@ -11,6 +11,7 @@ import pytest
 
 from edge.sync_flight import HANG_UPS, LEFT_OUT_S
 from edge.sync_limits import NO_QOS, NO_RETAIN
+from edge.sync_states import SAID, STATUS_EVERY_S
 from edge.wire import Identity, encode_cut
 from tests.support.journal import FORCED, OPENED
 from tests.support.upstream import Talk, converse
@@ -235,3 +236,17 @@ def test_answers_that_wait_are_bounded_in_bytes() -> None:
         assert 10 < len(ids) < 20
 
     converse(script)
+
+
+def test_whoever_was_told_of_a_door_forgets_it_before_its_state_is_taken_back() -> None:
+    """Home Assistant is told by its own topics; an empty state of a door that it still knows is an error to it."""
+
+    async def script(talk: Talk) -> None:
+        talk.journal.kept[SAID] = '["cellar"]'
+        await talk.start()
+        await asyncio.sleep(STATUS_EVERY_S / 2)
+        assert not talk.net.on("doors/cellar/state")
+        await asyncio.sleep(STATUS_EVERY_S)
+
+    talk = converse(script, guest=Guest(3))
+    assert [sent.content for sent in talk.net.on("doors/cellar/state")] == [None]
