@@ -9,6 +9,7 @@ H10302 (37, with and without a facility code).
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -81,6 +82,13 @@ LAYOUTS: Final = {
 }
 """With a facility code first; a layout without one is meant when none is given."""
 
+PRINTED: Final = frozenset({Format.WIEGAND26, Format.WIEGAND34})
+"""Readers of these formats send the end of a chip's number of four bytes, which many fobs bear in whole."""
+_PAIR: Final = re.compile(r"([0-9]{1,7})[,:] ?([0-9]{1,11})")
+_DECIMAL: Final = re.compile(r"[0-9]{10}")
+_HEXADECIMAL: Final = re.compile(r"0x(?:[0-9a-f]{6}|[0-9a-f]{8})|(?=.*[a-f])(?:[0-9a-f]{6}|[0-9a-f]{8})")
+"""Without a letter it needs its 0x: it would be taken for something else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -104,6 +112,27 @@ def layout(card_format: Format, facility: int | None) -> Layout | None:
     """The layout of a number with or without facility code; None when the format has none such."""
     fitting = (one for one in LAYOUTS.get(card_format, ()) if bool(one.facility) == (facility is not None))
     return next(fitting, None)
+
+
+def pair(text: str) -> tuple[int, int] | None:
+    """Facility code and number, printed like 18,54919 or 18:54919."""
+    found = _PAIR.fullmatch(text.strip())
+    return None if found is None else (int(found[1]), int(found[2]))
+
+
+def printed(text: str) -> bytes | None:
+    """The bytes of a number that is printed in whole: ten decimal digits, or six or eight hexadecimal ones."""
+    text = text.strip().lower()
+    if _DECIMAL.fullmatch(text):
+        value = int(text)
+        return value.to_bytes(4) if value < 1 << 32 else None
+    return bytes.fromhex(text.removeprefix("0x")) if _HEXADECIMAL.fullmatch(text) else None
+
+
+def parts(shape: Layout, whole: bytes) -> tuple[int, int]:
+    """Facility code and number that a reader sends of such a number: its last bits."""
+    value = int.from_bytes(whole)
+    return value >> shape.number & ((1 << shape.facility) - 1), value & ((1 << shape.number) - 1)
 
 
 def encode(shape: Layout, facility: int | None, number: int) -> int:

@@ -118,13 +118,13 @@ class Entries:
         )
 
     def _cards(self, where: str, table: tables.Card) -> Card:
-        number, bits, own = number_of(self.report, where, table)
+        facility, number, bits, own = number_of(self.report, where, table)
         if own:
             other = self.by_key.setdefault(own, table.id)
             if other != table.id:
                 of = self.where[f"cards.{other}"]
                 self.report.add(dotted(where, "number"), f"found the number of {of} ({other}), expected another")
-        return Card(table.id, table.format, table.facility, number, bits, table.state == "active", table.user, own)
+        return Card(table.id, table.format, facility, number, bits, table.state == "active", table.user, own)
 
     def _groups(self, where: str, table: tables.Group) -> Group:
         stops: dict[str, frozenset[str]] = {}

@@ -144,14 +144,15 @@ class Member(Table):
 
 
 class Card(Table):
-    """A card, key fob or phone; `number` is decimal with a facility code, hexadecimal for raw and token."""
+    """A card, key fob or phone; `number` is decimal, hexadecimal for raw and token, or as it is printed."""
 
     id: Id
     format: Format = Field(strict=False)
     facility: int | None = Field(None, ge=0, le=0xFFFF, description="a whole number from 0 to 65535")
     number: int | Annotated[str, Field(max_length=160)] = Field(
-        union_mode="left_to_right", description="a whole number, or a text of hexadecimal digits"
+        union_mode="left_to_right", description="a whole number, a text of hexadecimal digits, or what is printed"
     )
+    reversed: bool = Field(False, description="whether the reader sends the bytes of the number in the opposite order")
     bits: int | None = Field(None, ge=1, le=MOST_BITS, description=f"a whole number from 1 to {MOST_BITS}")
     state: Literal["active", "inactive"] = "active"
     user: Id | None = Field(None, description="the id of a user")

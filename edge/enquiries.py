@@ -6,9 +6,10 @@ card's whole number appear.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cards import reading, value_of
+from edge.cards import LAYOUTS, PRINTED, pair, parts, printed, reading, value_of
 from edge.directory_writing import card as card_entry
 from edge.directory_writing import member as member_entry
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_FOUND: Final = 20
 """Cards that one question is answered with."""
+_NUMBER: Final = re.compile(r"[0-9]{1,20}")
 
 
 def read_facts(directory: Directory, read: CardRead) -> dict[str, Json]:
@@ -40,8 +42,9 @@ def read_facts(directory: Directory, read: CardRead) -> dict[str, Json]:
 
 
 def who(directory: Directory, text: str) -> list[dict[str, Json]]:
-    """Everything about the cards that are called so: an id, NUMBER, FACILITY:NUMBER, or raw hexadecimal digits.
+    """Everything about the cards that are called so: an id, NUMBER, FACILITY:NUMBER, or what is printed on a fob.
 
+    That is FACILITY,NUMBER, or a whole number in ten decimal digits or in hexadecimal, its bytes in either order.
     Looks at every card: belongs on a thread of its own where there are many. At most `MOST_FOUND`.
     """
     return [_facts(directory, card) for card, _ in zip(_called(directory, text), range(MOST_FOUND), strict=False)]
@@ -49,18 +52,43 @@ def who(directory: Directory, text: str) -> list[dict[str, Json]]:
 
 def _called(directory: Directory, text: str) -> Iterator[Card]:
     wanted = text.strip()
-    facility, _, number = wanted.rpartition(":")
-    plain = number.lstrip("0") or "0"
+    facility, number = pair(wanted) or (None, int(wanted) if _NUMBER.fullmatch(wanted) else None)
+    whole, digits = printed(wanted), _bytes(wanted)
     for card in directory.cards.values():
         if card.id == wanted:
             yield card
         elif card.token:
             continue
         elif card.bits is not None:
-            if not facility and card.number == wanted.lower():
+            if _raw(card, wanted.lower(), digits, whole):
                 yield card
-        elif plain == (card.number.lstrip("0") or "0") and (not facility or facility == str(card.facility)):
+        elif (number == int(card.number) and facility in {None, card.facility}) or _bears(card, whole):
             yield card
+
+
+def _raw(card: Card, wanted: str, digits: bytes, whole: bytes | None) -> bool:
+    """Whether those are its digits, or its bytes in either order."""
+    own = bytes.fromhex(card.number)
+    return card.number == wanted or (card.bits == 8 * len(own) and own in {*_orders(digits), *_orders(whole)})
+
+
+def _bears(card: Card, whole: bytes | None) -> bool:
+    """Whether a reader sends these parts of a number that is printed in whole, its bytes in either order."""
+    if card.format not in PRINTED or not whole:
+        return False
+    shape = LAYOUTS[card.format][0]
+    return (card.facility, int(card.number)) in {parts(shape, order) for order in _orders(whole)}
+
+
+def _orders(data: bytes | None) -> tuple[bytes, ...]:
+    return (data, data[::-1]) if data else ()
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text.lower().removeprefix("0x")) if text.isalnum() else b""
+    except ValueError:
+        return b""
 
 
 def _facts(directory: Directory, card: Card) -> dict[str, Json]:

@@ -354,9 +354,11 @@ def _card(data: bytes) -> Card | None:
 
 
 def _characters(data: bytes) -> Card | None:
-    if len(data) < 4 or data[2] != len(data) - 3:  # noqa: PLR2004 -- reader, direction, count, one character
+    """All characters that came, whatever their count says: some readers count wrongly, and the frame is whole."""
+    characters = data[3:]
+    if not 0 < 8 * len(characters) <= LONGEST_CARD:
         return None
-    return Card(data[0], 8 * data[2], data[3:], "ascii")
+    return Card(data[0], 8 * len(characters), characters, "ascii")
 
 
 def _keys(data: bytes) -> Keys | None:

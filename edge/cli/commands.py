@@ -131,7 +131,7 @@ def _door(op: str, made: argparse.ArgumentParser, _: argparse.ArgumentParser) ->
 
 
 def _who(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
-    made.add_argument("card", metavar="CARD", help="an id, NUMBER, FACILITY:NUMBER or raw hexadecimal digits")
+    made.add_argument("card", metavar="CARD", help="an id, NUMBER, FACILITY:NUMBER, or what is printed")
 
 
 def _diagnose(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:

@@ -43,6 +43,9 @@ def test_an_order_is_these_bytes(order: m.Order, expected: str) -> None:
         (0x50, "00 01 1a00 000c0e40", m.Card(0, 26, bytes.fromhex("000c0e40"), "wiegand")),
         (0x50, "01 00 0400 ff", m.Card(1, 4, b"\xf0", "raw")),
         (0x51, "00 00 03 313233", m.Card(0, 24, b"123", "ascii")),
+        (0x51, "00 00 04 313233", m.Card(0, 24, b"123", "ascii")),  # the count is off
+        (0x51, "00 00 00 313233", m.Card(0, 24, b"123", "ascii")),
+        (0x51, "00 00 02 313233", m.Card(0, 24, b"123", "ascii")),  # cut to two it would be another's card, too
         (0x53, "00 05 31 32 0d 7f 41", m.Keys(0, "12#*")),
         (0x54, "05 00c20100", m.Communication(5, 115200)),
         (0x79, "", m.Busy()),
@@ -64,7 +67,9 @@ def test_a_reply_means_this(code: int, data: str, expected: m.Message) -> None:
         (0x50, "00 01 1a00 000c0e4000"),
         (0x50, "00 01 0000"),
         (0x50, "00 01 ffff 00"),
-        (0x51, "00 00 04 313233"),
+        (0x51, "00 00 01"),  # no character
+        (0x51, "00 00"),
+        (0x51, "00 00 ff" + (m.LONGEST_CARD // 8 + 1) * "31"),  # longer than any card
         (0x53, "00 05 31"),
         (0x76, "00"),
         (0x78, "00"),

@@ -217,6 +217,54 @@ def test_no_problem_repeats_a_secret() -> None:
     assert not [message for _, message in problems(document) if "2718" in message or "dead" in message]
 
 
+@pytest.mark.parametrize(
+    ("card", "facility", "number"),
+    [
+        ({"number": "18,54919"}, 18, "54919"),
+        ({"number": "018:54919"}, 18, "54919"),
+        ({"number": "0001234567"}, 18, "54919"),
+        ({"number": "0012D687"}, 18, "54919"),
+        ({"number": "0x12d687"}, 18, "54919"),
+        ({"number": "A512D687"}, 18, "54919"),
+        ({"number": "87D61200", "reversed": True}, 18, "54919"),
+        ({"number": "2278953472", "reversed": True}, 18, "54919"),
+        ({"format": "wiegand34", "number": "A512D687"}, 0xA512, "54919"),
+        ({"format": "wiegand34", "number": "87D612A5", "reversed": True}, 0xA512, "54919"),
+        ({"format": "wiegand35", "number": "18,54919"}, 18, "0054919"),
+        ({"format": "raw", "number": "87d61200", "reversed": True}, None, "0012d687"),
+    ],
+)
+def test_a_number_is_taken_as_it_is_printed(card: dict[str, Any], facility: int | None, number: str) -> None:
+    directory = made({"version": 1, "cards": [{"id": "c", "format": "wiegand26"} | card]})
+    found = directory.cards["c"]
+    assert (found.facility, found.number) == (facility, number)
+    again = read("".join(written(directory)).encode(), SOURCE, BERLIN)
+    assert again.cards["c"] == found
+    assert again.by_key == directory.by_key
+
+
+@pytest.mark.parametrize(
+    ("card", "place"),
+    [
+        ({"number": "18,54919", "facility": 18}, "number"),
+        ({"number": "1234567"}, "number"),
+        ({"number": "12345678"}, "number"),  # hexadecimal or decimal? nobody can tell
+        ({"number": "4294967296"}, "number"),
+        ({"number": "18,65536"}, "number"),
+        ({"number": "256,1"}, "facility"),
+        ({"number": "18,54919", "reversed": True}, "reversed"),
+        ({"number": 7, "facility": 1, "reversed": True}, "reversed"),
+        ({"format": "wiegand37", "number": "0001234567"}, "number"),
+        ({"format": "raw", "number": "ff80", "bits": 9, "reversed": True}, "reversed"),
+        ({"format": "token", "number": "ab" * 16, "reversed": True}, "number"),
+    ],
+)
+def test_a_number_that_could_be_anything_is_refused(card: dict[str, Any], place: str) -> None:
+    found = problems({"version": 1, "cards": [{"id": "c", "format": "wiegand26"} | card]})
+    assert [where for where, _ in found] == [f"cards[0].{place}"]
+    assert not [message for _, message in found if str(card["number"]) in message]
+
+
 def test_pins_that_work_alone_share_a_salt_and_must_differ() -> None:
     def members(*pins: dict[str, str]) -> dict[str, Any]:
         entries = [{"id": f"m{n}", "user": "ada", "pin_alone": True, **pin} for n, pin in enumerate(pins)]

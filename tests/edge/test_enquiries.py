@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +14,9 @@ from edge.cards import LAYOUTS, Format, encode
 from edge.directory_reading import read
 from edge.enquiries import MOST_FOUND, read_facts, who
 from edge.messages import CardRead
+
+if TYPE_CHECKING:
+    from edge.directory import Directory
 
 CONFIG = Path(__file__).parents[2] / "config" / "directory.json"
 BUILDING = read(CONFIG.read_bytes(), CONFIG, ZoneInfo("Europe/Berlin"))
@@ -42,6 +46,40 @@ def test_a_raw_card_is_found_by_its_digits_and_a_token_by_its_id_only() -> None:
     assert (member["backup"], member["card_enabled"]) == (True, False)
     [lost] = who(BUILDING, "1004")
     assert lost["member"] is None
+
+
+def with_card(**card: Any) -> Directory:
+    document = json.dumps({"version": 1, "cards": [{"id": "fob"} | card]})
+    return read(document.encode(), CONFIG, ZoneInfo("Europe/Berlin"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["18,54919", "018, 54919", "18:54919", "54919", "0001234567", "0012D687", "0x12d687", "87D61200", "2278953472"],
+)
+def test_a_fob_is_found_by_what_is_printed_on_it(text: str) -> None:
+    """18,54919 is 0001234567 in decimal, 0012D687 in hexadecimal, 87D61200 or 2278953472 with its bytes reversed."""
+    for card_format in ("wiegand26", "wiegand34"):
+        found = who(with_card(format=card_format, facility=18, number=54919), text)
+        assert [one["card"]["id"] for one in found] == ["fob"], card_format  # type: ignore[index]
+        assert who(with_card(format=card_format, facility=19, number=54918), text) == []
+
+
+@pytest.mark.parametrize("number", ["0012d687", "87d61200"])
+@pytest.mark.parametrize("text", ["0001234567", "0012D687", "0x0012d687", "87D61200"])
+def test_a_serial_number_is_found_with_its_bytes_in_either_order(number: str, text: str) -> None:
+    assert len(who(with_card(format="raw", number=number), text)) == 1
+    assert who(with_card(format="raw", number="0012d688"), text) == []
+
+
+def test_a_26_bit_reader_sends_the_end_of_a_longer_number() -> None:
+    assert len(who(with_card(format="wiegand26", facility=18, number=54919), "A512D687")) == 1
+    assert who(with_card(format="wiegand34", facility=18, number=54919), "A512D687") == []
+
+
+@pytest.mark.parametrize("text", ["1234567", "4294967296", "12345678", "0x12d6", "18,54919,1", "18;54919"])
+def test_what_could_be_anything_is_nobodys_fob(text: str) -> None:
+    assert who(with_card(format="wiegand26", facility=18, number=54919), text) == []
 
 
 def test_a_read_is_told_as_the_directory_writes_it() -> None:
