@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from drivers.wiegand_pulses import Burst
 
-Cards: TypeAlias = Literal["auto", "26", "34", "35", "37", "raw"]
+Cards: TypeAlias = Literal["auto", "26", "34", "35", "36", "37", "40", "48", "raw"]
 Keypad: TypeAlias = Literal["auto", "4bit", "8bit", "off"]
 
 FRAGMENT_BITS: Final = 3
@@ -81,10 +81,23 @@ _CHECKS: Final[Mapping[int, tuple[_Check, ...]]] = MappingProxyType(
             _Check(0x3_6DB6_DB6D, odd=True),  # last bit: two of three, from the second bit on
             _Check(0x7_FFFF_FFFF, odd=True),  # first bit: everything
         ),
+        36: (_Check(0x3_FFFF << 18, odd=True), _Check(0x7_FFFF, odd=True)),  # first 17 bits; last 18, one in both
         37: _ends(37, 18),
+        40: (
+            *(_Check(1 << bit, odd=True) for bit in range(36, 40)),  # always 1
+            *(_Check(0x1_0101_0101 << bit, odd=False) for bit in range(8)),  # the last byte is the others' sum
+        ),
+        48: (  # as those of 35 bits
+            _Check(0x5B6D_B6DB_6DB6, odd=False),
+            _Check(0x36DB_6DB6_DB6D, odd=True),
+            _Check(0xFFFF_FFFF_FFFF, odd=True),
+        ),
     }
 )
-"""H10301, H10306, Corporate 1000, and H10302 or H10304, which differ in meaning but not in parity."""
+"""H10301, H10306, Corporate 1000, S12906, H10302 or H10304 (which differ in meaning but not in parity), P10001, and
+Corporate 1000 of 48 bits."""
+_AUTO: Final = frozenset({26, 34, 35, 37})
+"""Lengths that are known by themselves; cards of the others come in many formats."""
 
 _KEYPADS: Final = MappingProxyType({4: ("auto", "4bit"), 8: ("auto", "8bit")})
 _FAULTS: Final = MappingProxyType({"collision": Drop.COLLISION, "too_long": Drop.TOO_LONG, "torn": Drop.TORN})
@@ -104,7 +117,8 @@ def understand(burst: Burst, cards: Cards, keypad: Keypad) -> Card | Key | Drop:
         return Drop.FRAGMENT
     if burst.bits < RAW_BITS:
         return _key(burst, keypad)
-    right = parity_is_right(burst.bits, burst.value) if cards in {"auto", "raw", str(burst.bits)} else None
+    known = cards == str(burst.bits) or (cards == "auto" and burst.bits in _AUTO)
+    right = parity_is_right(burst.bits, burst.value) if known else None
     if right or cards == "raw":
         size = (burst.bits + 7) // 8
         return Card(burst.bits, (burst.value << (size * 8 - burst.bits)).to_bytes(size))

@@ -2,8 +2,8 @@
 
 One rule: a card is looked up by exactly the bits it sends, parity and all; what a number means is
 worked out here only, for cards that are entered and for people who read.
-The layouts are HID's published ones: H10301 (26 bits), H10306 (34), Corporate 1000 (35), H10304 and
-H10302 (37, with and without a facility code).
+The layouts are published ones: HID's H10301 (26 bits), H10306 (34), Corporate 1000 (35 and 48), H10304 and
+H10302 (37, with and without a facility code), Simplex S12906 (36), Honeywell P10001 (40).
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ class Format(StrEnum):
     WIEGAND26 = "wiegand26"
     WIEGAND34 = "wiegand34"
     WIEGAND35 = "wiegand35"
+    WIEGAND36 = "wiegand36"
     WIEGAND37 = "wiegand37"
+    WIEGAND40 = "wiegand40"
+    WIEGAND48 = "wiegand48"
     RAW = "raw"
     """All bits in hexadecimal, padded on the right."""
     TOKEN = "token"  # noqa: S105 -- a kind of card, no password
@@ -57,10 +60,14 @@ class Layout:
     facility: int
     """Bits of the facility code, on the left; 0 for none."""
     number: int
-    """Bits of the number, right of the facility code and left of the last parity bit."""
+    """Bits of the number, right of the facility code and left of the `tail`."""
     parity: tuple[Parity, ...]
     digits: int
     """Decimal digits of the largest number."""
+    gap: int = 0
+    """Bits between facility code and number that are 0 (an issue level)."""
+    tail: int = 1
+    """Parity bits right of the number."""
 
 
 def _halves(bits: int, watched: int) -> tuple[Parity, ...]:
@@ -74,13 +81,29 @@ _CORPORATE: Final = (
     Parity(0, 0x3_6DB6_DB6C, odd=True),
     Parity(34, 0x3_FFFF_FFFF, odd=True),
 )
+_CORPORATE_48: Final = (
+    Parity(46, 0x1B6D_B6DB_6DB6, odd=False),
+    Parity(0, 0x36DB_6DB6_DB6C, odd=True),
+    Parity(47, 0x7FFF_FFFF_FFFF, odd=True),
+)
+_SIMPLEX: Final = (Parity(35, 0x1_FFFF << 18, odd=True), Parity(0, 0x3_FFFF << 1, odd=True))
+_HONEYWELL: Final = (
+    *(Parity(bit, 0, odd=True) for bit in range(36, 40)),
+    *(Parity(bit, 0x1_0101_0100 << bit, odd=False) for bit in range(8)),
+)
+"""Four bits are always 1; the last byte is the other four, exclusive or."""
 LAYOUTS: Final = {
     Format.WIEGAND26: (Layout(26, 8, 16, _halves(26, 12), 5),),
     Format.WIEGAND34: (Layout(34, 16, 16, _halves(34, 16), 5),),
     Format.WIEGAND35: (Layout(35, 12, 20, _CORPORATE, 7),),
+    Format.WIEGAND36: (Layout(36, 8, 24, _SIMPLEX, 8, gap=2),),
     Format.WIEGAND37: (Layout(37, 16, 19, _halves(37, 18), 6), Layout(37, 0, 35, _halves(37, 18), 11)),
+    Format.WIEGAND40: (Layout(40, 12, 16, _HONEYWELL, 5, tail=8),),
+    Format.WIEGAND48: (Layout(48, 22, 23, _CORPORATE_48, 7),),
 }
 """With a facility code first; a layout without one is meant when none is given."""
+SHARED: Final = frozenset({36, 40, 48})
+"""Lengths that many formats have: a card without this parity may be a good one of another format."""
 
 PRINTED: Final = frozenset({Format.WIEGAND26, Format.WIEGAND34})
 """Readers of these formats send the end of a chip's number of four bytes, which many fobs bear in whole."""
@@ -137,7 +160,7 @@ def parts(shape: Layout, whole: bytes) -> tuple[int, int]:
 
 def encode(shape: Layout, facility: int | None, number: int) -> int:
     """The bits of a card as a number, parity included; both parts fit the layout."""
-    value = (((facility or 0) << shape.number) | number) << 1
+    value = (((facility or 0) << (shape.gap + shape.number)) | number) << shape.tail
     for parity in shape.parity:
         value |= parity.of(value) << parity.bit
     return value
@@ -184,11 +207,13 @@ def reading(read: CardRead) -> Reading:
         return Reading(Format.RAW, None, read.data[: MOST_BITS // 8].hex())
     for card_format, shapes in LAYOUTS.items():
         shape = shapes[0]
-        if shape.bits == read.bits and parity_is_right(shape, value):
-            number = (value >> 1) & ((1 << shape.number) - 1)
-            facility = (value >> (1 + shape.number)) & ((1 << shape.facility) - 1)
+        if shape.bits != read.bits or not parity_is_right(shape, value):
+            continue
+        number = value >> shape.tail & ((1 << shape.number) - 1)
+        facility = value >> (shape.tail + shape.number + shape.gap) & ((1 << shape.facility) - 1)
+        if encode(shape, facility, number) == value:
             return Reading(card_format, facility, f"{number:0{shape.digits}d}")
-    parity = all(shapes[0].bits != read.bits for shapes in LAYOUTS.values())
+    parity = read.bits in SHARED or all(shapes[0].bits != read.bits for shapes in LAYOUTS.values())
     return Reading(Format.RAW, None, f"{_left(read.bits, value):0{(read.bits + 7) // 8 * 2}x}", parity=parity)
 
 

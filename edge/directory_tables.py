@@ -148,7 +148,7 @@ class Card(Table):
 
     id: Id
     format: Format = Field(strict=False)
-    facility: int | None = Field(None, ge=0, le=0xFFFF, description="a whole number from 0 to 65535")
+    facility: int | None = Field(None, ge=0, le=0x3F_FFFF, description="a whole number from 0 to 4194303")
     number: int | Annotated[str, Field(max_length=160)] = Field(
         union_mode="left_to_right", description="a whole number, a text of hexadecimal digits, or what is printed"
     )

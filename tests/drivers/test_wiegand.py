@@ -124,7 +124,7 @@ def test_raw_takes_every_length_and_looks_at_no_parity() -> None:
 # --- parity, held against the layouts of edge.cards ---------------------------------------------------
 
 
-@given(shape=st.sampled_from(LAYOUTS), value=st.integers(0, (1 << 37) - 1))
+@given(shape=st.sampled_from(LAYOUTS), value=st.integers(0, (1 << 48) - 1))
 def test_parity_is_what_the_layouts_say(shape: cards.Layout, value: int) -> None:
     value %= 1 << shape.bits
     assert parity_is_right(shape.bits, value) is cards.parity_is_right(shape, value)
@@ -147,14 +147,23 @@ def test_every_valid_card_with_bounded_jitter_is_read(
     pulses = [
         (int(bit), (place * interval_us + off) * US) for place, (bit, off) in enumerate(zip(bits, offsets, strict=True))
     ]
-    assert understood(pulses) == [card(bits)]
+    assert understood(pulses, str(shape.bits)) == [card(bits)]
 
 
-@given(shape=st.sampled_from(LAYOUTS), number=st.integers(0, (1 << 35) - 1), flipped=st.integers(0, 36))
+@given(shape=st.sampled_from(LAYOUTS), number=st.integers(0, (1 << 35) - 1), flipped=st.integers(0, 47))
 def test_one_wrong_bit_is_never_a_card(shape: cards.Layout, number: int, flipped: int) -> None:
     good = cards.encode(shape, 0, number % (1 << shape.number))
     bad = good ^ (1 << flipped % shape.bits)
+    assert not isinstance(understood(train(bits_of(bad, shape.bits)), str(shape.bits))[0], Card)
     assert not isinstance(understood(train(bits_of(bad, shape.bits)))[0], Card)
+
+
+@pytest.mark.parametrize("shape", [shape for shape in LAYOUTS if shape.bits in cards.SHARED], ids=lambda s: str(s.bits))
+def test_lengths_that_many_formats_have_are_read_only_where_they_are_set(shape: cards.Layout) -> None:
+    bits = bits_of(cards.encode(shape, 18, 54919), shape.bits)
+    assert understood(train(bits), str(shape.bits)) == [card(bits)]
+    assert understood(train(bits)) == [Drop.LENGTH], "not with wrong parity, which would blame the cable"
+    assert understood(train(bits), "26") == [Drop.LENGTH]
 
 
 # --- noise -----------------------------------------------------------------------------------------
