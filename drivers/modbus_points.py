@@ -28,7 +28,8 @@ Baud: TypeAlias = Annotated[
 State: TypeAlias = Literal["on", "off"]
 Table: TypeAlias = Literal["discrete", "coil", "input", "holding"]
 """Where a board keeps its inputs: function 2, 1, 4 or 3 of the Modbus Application Protocol 1.1b3."""
-Number: TypeAlias = Annotated[int, Field(ge=0, le=65535, description="0 to 65535")]
+_NUMBER: Final = "0 to 65535"
+Number: TypeAlias = Annotated[int, Field(ge=0, le=65535, description=_NUMBER)]
 Unit: TypeAlias = Annotated[int, Field(ge=1, le=247, description="1 to 247")]
 
 
@@ -77,10 +78,10 @@ class Point(_Table):
 class Output(Point):
     """A relay: a coil of the board, or a holding register that is written with one of two values."""
 
-    coil: Number | None = None
-    register_: Number | None = Field(default=None, alias="register")
-    on: Number | None = None
-    off: Number | None = None
+    coil: Number | None = Field(default=None, description=_NUMBER)
+    register_: Number | None = Field(default=None, alias="register", description=_NUMBER)
+    on: Number | None = Field(default=None, description=_NUMBER)
+    off: Number | None = Field(default=None, description=_NUMBER)
     """What is written to the register to switch the relay."""
     on_reads: Number = 1
     off_reads: Number = 0

@@ -16,6 +16,7 @@ from pymodbus.framer import FramerRTU
 from drivers.modbus import POINTS, Settings, addresses
 from edge.config import load
 from edge.messages import Back, Confirmed, Level, Lost
+from edge.problems import ConfigError
 from tests.support.harness import running
 from tests.support.modbus import ModbusLine, driver, modbus_line
 
@@ -96,6 +97,18 @@ def test_the_example_has_every_key() -> None:
 def test_wiring_that_cannot_be_is_refused(role: str, table: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         POINTS[role](**table)
+
+
+def test_a_number_that_is_too_large_is_told_its_range(tmp_path: Path) -> None:
+    text = (ROOT / "config" / "example-modbus.toml").read_text()
+    file = tmp_path / "doord.toml"
+    file.write_text(
+        text.replace("register = 1,", "register = 70000,").replace("unit = 2, coil = 0", "unit = 2, coil = 70000")
+    )
+    with pytest.raises(ConfigError) as refused:
+        load(file)
+    assert "door.shed.lock.register: found 70000, expected 0 to 65535" in str(refused.value)
+    assert "door.store.lock.coil: found 70000, expected 0 to 65535" in str(refused.value)
 
 
 def test_what_a_point_occupies() -> None:
