@@ -239,12 +239,12 @@ class Daemon:
             self._tasks.remove(task)
 
     async def guard(self, settings: Settings, doors: Sequence[str]) -> None:
-        """Guard these new doors as well, locks at rest first; the settings, in which no other is wired otherwise, hold.
+        """Guard these new doors of theirs as well, locks at rest first; the settings are in force afterwards.
 
-        Raises RequestError while the daemon stops.
+        Nothing in them is wired otherwise than before (`edge.settings.difference`). Raises RequestError during a stop.
         """
         new = {name: driver for name, driver in settings.drivers.items() if name not in self.keepers}
-        opened = await asyncio.to_thread(open_all, new, self.clock.now_ns) if new else {}  # they load libraries
+        opened = await asyncio.to_thread(open_all, new, self.clock.now_ns) if new else {}  # loads libraries
         if self._stopping:
             for keeper in opened.values():
                 keeper.close()

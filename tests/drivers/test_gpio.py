@@ -350,6 +350,22 @@ def test_a_line_that_cannot_be_had_is_a_fault_of_its_point_alone(factory: MockFa
     run(script)
 
 
+def test_a_mistake_while_points_are_added_is_no_other_points(
+    factory: MockFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(_loop: object) -> None:
+        driver = driver_on(factory, PLAIN)
+        async with Bench(driver):
+            with monkeypatch.context() as broken:
+                broken.setattr(driver, "_claim_line", lambda _name: 1 // 0)
+                with pytest.raises(ZeroDivisionError):
+                    driver.add(models(MORE))
+            driver.apply({"back.lock": True, LOCK: True})  # an error here would be the whole chip's loss
+            assert factory.pin(17).state is True
+
+    run(script)
+
+
 def test_points_that_come_while_the_chip_is_away_are_claimed_with_it(factory: MockFactory) -> None:
     async def script(_loop: object) -> None:
         driver = driver_on(factory, PLAIN)

@@ -692,6 +692,23 @@ def test_a_state_leaves_after_what_made_it_so_is_on_the_disk() -> None:
     converse(script)
 
 
+def test_a_door_that_comes_while_we_talk_is_said_at_once_and_its_state_is_known_to_be_kept() -> None:
+    async def script(talk: Talk) -> None:
+        await talk.start()
+        before = len(talk.net.on("status"))
+        talk.desk.states["shed"] = "closed"
+        talk.upstream.settings_changed(("front", "back", "shed"))
+        await talk.settle()
+        [state] = talk.net.on("doors/shed/state")
+        assert (state.content, state.retained) == ({"id": "shed", "contact": "closed"}, True)
+        [status] = talk.net.on("status")[before:]
+        assert status.content["doors"] == ["front", "back", "shed"]
+        assert json.loads(talk.journal.kept[SAID]) == ["back", "front", "shed"]
+        assert len(talk.net.on("doors/front/state")) == 1
+
+    converse(script)
+
+
 def test_the_state_of_a_door_that_is_no_more_is_taken_back_once() -> None:
     async def script(talk: Talk) -> None:
         talk.journal.kept[SAID] = '["front", "cellar", "attic"]'

@@ -227,6 +227,29 @@ def test_people_and_schedules_know_it(tmp_path: Path) -> None:
     live(config, script)
 
 
+def test_a_schedule_that_waited_for_its_door_speaks_at_once(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+    always = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": "00:00", "to": "24:00"}
+    day = {"id": "day", "name": "Day", "kind": "unlock", "weekly": [always]}
+    people = {"version": 1, "schedules": [day], "doors": [{"id": "back", "schedule": "day"}]}
+    (tmp_path / "directory.json").write_text(json.dumps(people))
+    alone = config.read_text() + '[directory]\nfile = "directory.json"\n'
+
+    async def before(house: House) -> None:
+        await asyncio.sleep(1)
+        assert house.door("back")["mode"] == "unlocked"
+
+    async def script(house: House) -> None:
+        await asyncio.sleep(1)
+        assert (await add(house, config, ON_BENCH))["applied"] == ["door.back"]
+        assert house.door("back")["mode"] == "unlocked"
+
+    config.write_text(alone + ON_BENCH)
+    live(config, before)
+    config.write_text(alone)
+    live(config, script)
+
+
 async def _cards(house: House) -> list[dict[str, Any]]:
     answer: Any = await house.request("cards")
     return list(answer["cards"])
