@@ -138,7 +138,7 @@ class Upstream:
         """Some PUBACKs: the numbers of messages and reason codes."""
         moved = False
         for mid, code in answers:
-            message = self._flight.answered(mid)
+            message = self._flight.answered(mid, refused=code >= FAILURE)
             if message is not None and self._talking():
                 moved |= self._answered(message, code)
         if moved:

@@ -41,6 +41,8 @@ class Flight:
         self._sent_s = 0.0
         self._held: Message | None = None
         """Waits until it can go alone."""
+        self._refused: set[str] = set()
+        """What was refused over this link and is no record: some brokers answer and then hang up."""
         self._suspects: dict[str, int] = {}
         """Hang-ups while it was alone, by what it is."""
         self._left_out: dict[str, float] = {}
@@ -108,13 +110,16 @@ class Flight:
         self._flying[mid] = message
         self._alone = _name(message) in self._suspects
 
-    def answered(self, mid: int) -> Message | None:
-        """The broker said something about it: it does not hang up on it."""
+    def answered(self, mid: int, *, refused: bool) -> Message | None:
+        """The broker said something about it. If it took it, it does not hang up on it."""
         self.progress_s = asyncio.get_running_loop().time()
         message = self._flying.pop(mid, None)
         if message is not None:
-            self._suspects.pop(_name(message), None)
             self._alone = False
+            if refused and message.kind not in RECORDS and len(self._refused) < MOST_SUSPECTS:
+                self._refused.add(_name(message))
+            else:
+                self._suspects.pop(_name(message), None)
         return message
 
     def end(self) -> list[Message]:
@@ -124,6 +129,9 @@ class Flight:
         for message in flying[: MOST_SUSPECTS - len(self._suspects)]:
             name = _name(message)
             self._suspects[name] = self._suspects.get(name, 0) + (len(flying) == 1 and soon)
+        for name in self._refused if soon else ():
+            self._suspects[name] = self._suspects.get(name, 0) + 1
+        self._refused.clear()
         self._flying.clear()
         self._alone = False
         held = self.held()

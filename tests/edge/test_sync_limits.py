@@ -14,7 +14,7 @@ from edge.sync_limits import NO_QOS, NO_RETAIN
 from edge.sync_states import SAID, STATUS_EVERY_S
 from edge.wire import Identity, encode_cut
 from tests.support.journal import FORCED, OPENED
-from tests.support.upstream import Talk, converse
+from tests.support.upstream import Sent, Talk, converse
 
 if TYPE_CHECKING:
     from edge.messages import Json
@@ -250,3 +250,24 @@ def test_whoever_was_told_of_a_door_forgets_it_before_its_state_is_taken_back() 
 
     talk = converse(script, guest=Guest(3))
     assert [sent.content for sent in talk.net.on("doors/cellar/state")] == [None]
+
+
+def test_a_broker_that_refuses_a_topic_and_then_hangs_up_gets_the_rest() -> None:
+    """As mosquitto 2.0 does where an access list of an earlier release knows no `stream`."""
+
+    async def script(talk: Talk) -> None:
+        def code(sent: Sent) -> int:
+            if sent.name != "stream":
+                return 0
+            asyncio.get_running_loop().call_later(0.01, talk.net.link.cut)
+            return 0x87
+
+        talk.net.code = code
+        await talk.start()
+        talk.journal.record(OPENED)
+        await asyncio.sleep(300)
+        assert talk.cursor == 1
+        assert len(talk.net.on("stream")) == HANG_UPS
+
+    talk = converse(script)
+    assert talk.net.sequences() == [1]
