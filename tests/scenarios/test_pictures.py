@@ -58,7 +58,7 @@ def test_a_forced_door_before_a_camera_with_a_password(tmp_path: Path) -> None:
             camera.answer = html()
             force(doord)
             [fault] = until(lambda: faults(doord))
-            assert "expected a picture" in fault["data"]["details"]["reason"]
+            assert "no picture" in fault["data"]["details"]["reason"]
             assert doorctl(doord, "camera", "list").returncode == 1
             assert PASSWORD not in doord.output.read_text() + str(doord.ask("status")) + str(faults(doord))
         assert doord.process is None
