@@ -40,9 +40,12 @@ def as_user(name: str, look: Callable[[], Any]) -> Any:  # noqa: ANN401 -- JSON
         answer = stream.read(LONGEST)
     os.waitpid(child, 0)
     try:
-        return json.loads(answer)
+        found, failure = json.loads(answer)
     except ValueError:
-        raise OSError(f"looking as the user {name} failed") from None
+        failure = "it ended early"
+    if failure is not None:
+        raise OSError(f"looking as the user {name} failed: {failure}")
+    return found
 
 
 def _answer(write: int, user: pwd.struct_passwd, look: Callable[[], Any]) -> None:
@@ -53,7 +56,11 @@ def _answer(write: int, user: pwd.struct_passwd, look: Callable[[], Any]) -> Non
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
         with os.fdopen(write, "wb") as stream:
-            stream.write(json.dumps(look()).encode())
+            try:
+                answer = json.dumps([look(), None])
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the parent says it
+                answer = json.dumps([None, f"{type(error).__name__}: {error}"])
+            stream.write(answer.encode())
         code = 0
     finally:
         os._exit(code)
