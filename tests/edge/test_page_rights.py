@@ -16,6 +16,7 @@ from edge.messages import Actor
 from edge.page_rights import MEMORY, MOST_ACCOUNTS, PageRights
 from tests.support.doord import Doord
 from tests.support.house import House, live, write_config
+from tests.support.waiting import until
 
 PAGE = Actor("operator", "uid:998", "doorweb")
 ROOT = Actor("operator", "uid:0", "root")
@@ -183,6 +184,7 @@ def test_at_the_socket_the_kernel_says_who_the_page_is(tmp_path: Path) -> None:
 
     with doord:
         doord.socket.chmod(0o666)  # the kernel's word is asked, not the file's mode
+        until(lambda: doord.ask("status")["log"]["committed"], "the log")  # the accounts are in it
         doord.ask("login", action="create", login="olga", role="operator")
         assert as_user(pwd.getpwnam("nobody").pw_name, asks) == [
             "done",
