@@ -286,6 +286,7 @@ def test_a_page_that_hears_nothing_says_so_and_comes_back(tmp_path: Path, house:
     config = write_config(tmp_path)
     with Doord(config) as doord, Doorweb(config) as web:
         page = House(doord, f"https://127.0.0.1:{web.port}", house.browser).signed_in()
+        page.wait_for_load_state("load")  # its script, too
         assert web.process is not None
         web.process.send_signal(signal.SIGSTOP)
         try:

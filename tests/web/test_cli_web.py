@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import getpass
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edge.cli import main
 from edge.web.accounts import Account, Role, load, matches
 from tests.support.doord import Doord
+from tests.support.waiting import until
 from tests.support.web import PASSWORD, write_accounts, write_config
 
 if TYPE_CHECKING:
@@ -55,7 +56,11 @@ def test_an_account_comes_changes_and_goes(
     assert doorctl(tmp_path, "remove", "olga") == 1
     said = capsys.readouterr().out
     assert said == ("olga: may sign in\nolga: has a new password and role\nNAME  ROLE\nolga  viewer\nolga: removed\n")
-    records = [one for one in doord.ask("events", limit=100)["records"] if one["type"].startswith("login.")]
+
+    def logins() -> list[Any]:
+        return [one for one in doord.ask("events", limit=100)["records"] if one["type"].startswith("login.")]
+
+    records = until(lambda: found if len(found := logins()) >= 4 else None, "the records")
     assert [one["type"].removeprefix("login.") for one in records] == ["create", "destroy", "create", "destroy"]
     roles = [one["data"]["details"].get("role") for one in records]
     assert roles == ["operator", None, "viewer", None], "who may command doors is what an auditor looks for"
