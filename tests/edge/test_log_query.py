@@ -153,6 +153,9 @@ def test_the_writers_own_reader_follows_a_file_that_is_closed_and_opened_again(t
     async def run() -> None:
         async with journal(path, options=replace(PATIENT, connect=disk.connect, retry_first_s=0.2)) as held:
             await held.write(opened(0, 0))
+            check = held.log._writer._check
+            assert check is not None
+            await asyncio.to_thread(check._thread.join)  # it has the file open, behind everybody else
             disk.fail = lambda _number, _sql: True
             held.log.append([opened(1, 1)])
             await held.eventually(
