@@ -103,8 +103,7 @@ def _locked(guesses: Guesses, asking: Asking, now_ns: int) -> tuple[Guesses, flo
     before = tuple(at_ns for at_ns in guesses.lockouts if at_ns > now_ns - HOUR_NS)
     longest_s = max(LONGEST_LOCKOUT_S, asking.locked_out_s)
     for_s = min(longest_s, asking.locked_out_s * 2 ** len(before))
-    wrong = _since(guesses.wrong, now_ns - HOUR_NS)
-    return replace(guesses, wrong=wrong, lockouts=(*before, now_ns)), for_s
+    return replace(guesses, lockouts=(*before, now_ns)), for_s
 
 
 def _since(times: When, since_ns: int) -> When:
