@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edge.clock import Clock
+    from edge.command_refusals import Upstream
     from edge.log import Log
     from edge.messages import Json
     from edge.order_shape import Signer
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from edge.ports import Incoming
     from edge.runner import Runner
     from edge.settings import KeySettings, Settings
-    from edge.sync import Upstream
 
 LOG: Final = logging.getLogger(__name__)
 MAX_AT_ONCE: Final = 100
@@ -50,7 +50,10 @@ class Host(Protocol):
     people: People
     log: Log
     clock: Clock
-    upstream: Upstream | None
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """None without a broker."""
 
     def controller(self) -> Subject:
         """The controller itself."""

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from edge.orders import Refusal
     from edge.ports import Incoming
     from edge.runner import Runner
-    from edge.sync import Upstream
 
 LOG: Final = logging.getLogger(__name__)
 RECORDS_AT_ONCE: Final = 30
@@ -54,13 +53,26 @@ RECORDED_AS: Final = {
 }
 
 
+class Upstream(Protocol):
+    """The way back to whoever sent a command."""
+
+    def reply(self, topic: str | None, payload: bytes, correlation: bytes | None) -> None:
+        """Answer a command."""
+
+    def replay(self, first: int, last: int) -> None:
+        """Send these records again."""
+
+
 class Host(Protocol):
     """What the daemon lends."""
 
     runner: Runner
     log: Log
     clock: Clock
-    upstream: Upstream | None
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """None without a broker."""
 
     def controller(self) -> Subject:
         """The controller itself."""

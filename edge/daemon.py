@@ -15,6 +15,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from edge import __version__
+from edge.calendar import Calendar
 from edge.changes import lock_changes, lock_facts
 from edge.command_desk import CommandDesk
 from edge.config_source import ConfigSource
@@ -32,7 +33,7 @@ from edge.reloading import Reloading
 from edge.remembering import LOCKS, Remembering
 from edge.runner import Runner, schedule_memory
 from edge.service import Service, Simulator
-from edge.status import Calendar, all_doors, controller_facts, door_facts, driver_facts
+from edge.status import all_doors, controller_facts, door_facts, driver_facts
 from edge.sync import Upstream
 from edge.sync_messages import Options
 from edge.tasks import say_why

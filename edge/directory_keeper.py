@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from edge.calendar import iso
 from edge.directory import Directory
 from edge.directory_audit import PROGRESS, Change, DirectoryAudit
 from edge.directory_building import built
@@ -21,7 +22,6 @@ from edge.directory_store import DirectoryStore, Stored, digest_of, is_digest_of
 from edge.directory_writing import written
 from edge.messages import SYSTEM, Actor, Event, Subject
 from edge.problems import Problem
-from edge.status import iso
 from edge.tasks import say_why
 
 if TYPE_CHECKING:

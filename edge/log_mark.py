@@ -11,15 +11,13 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.records import NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from edge.log_store import Store
 
 EVERY_NS: Final = 60 * NS_PER_S
 """How often the mark is brought up to date."""
@@ -84,6 +82,21 @@ def write_mark(log: Path, mark: Mark) -> None:
         os.close(folder)
 
 
+class Marked(Protocol):
+    """An open log, as far as its mark goes."""
+
+    @property
+    def path(self) -> Path:
+        """The log's file."""
+
+    @property
+    def modes(self) -> Mapping[str, str]:
+        """Door -> its mode, as stored last."""
+
+    def marked(self) -> Mark:
+        """What the mark would say now."""
+
+
 class Marker:
     """When an open log is worth another mark. For the writer's thread."""
 
@@ -92,20 +105,20 @@ class Marker:
         self._left: Mark | None = None
         self._at_ns = 0
 
-    def is_stale(self, store: Store) -> bool:
+    def is_stale(self, store: Marked) -> bool:
         """The mark is not what it would be now."""
         return self._left != store.marked()
 
-    def waits(self, store: Store) -> bool:
+    def waits(self, store: Marked) -> bool:
         """A mode has changed since."""
         return self._left is not None and self._left.modes != store.modes
 
-    def is_due(self, store: Store, now_ns: int) -> bool:
+    def is_due(self, store: Marked, now_ns: int) -> bool:
         """Soon after a mode has changed; else not often, for the medium's sake."""
         every_ns = MODES_EVERY_NS if self.waits(store) else EVERY_NS
         return self._left is None or (now_ns - self._at_ns >= every_ns and self.is_stale(store))
 
-    def leave(self, store: Store, now_ns: int) -> None:
+    def leave(self, store: Marked, now_ns: int) -> None:
         """Write one. A disk that does not take it does not take the log either, and that is told there."""
         self._left, self._at_ns = store.marked(), now_ns
         with suppress(OSError):

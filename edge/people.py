@@ -10,12 +10,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from edge.calendar import Calendar
 from edge.directory_keeper import DirectoryKeeper
 from edge.enquiries import read_facts, who
 from edge.log import LogUnavailableError
 from edge.messages import ClockQuality
 from edge.readers import Readers
-from edge.status import Calendar
 from edge.timetable import Timetable
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ One rule: only looks; secrets have no place here.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from edge import __version__
@@ -14,35 +13,13 @@ from edge.messages import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from edge.calendar import Calendar
     from edge.clock import Clock
     from edge.door_state import Door
     from edge.keeper import Keeper
     from edge.messages import Json
     from edge.runner import Runner
     from edge.settings import Settings
-
-
-def iso(time_us: int) -> str:
-    """A calendar time for people and programs: RFC 3339, UTC, microseconds."""
-    return datetime.fromtimestamp(time_us / 1e6, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-class Calendar:
-    """Turns boot-clock times into calendar times as the calendar stands now."""
-
-    def __init__(self, clock: Clock) -> None:
-        """Read both clocks once."""
-        self._clock = clock
-        self.now_ns = clock.now_ns()
-        self._offset_us = clock.wall_us() - self.now_ns // 1000
-
-    def at(self, at_ns: int) -> str:
-        """The calendar time of a moment of this boot."""
-        return iso(at_ns // 1000 + self._offset_us)
-
-    def facts(self) -> Json:
-        """The `clock` part of the status."""
-        return {"quality": self._clock.quality().value, "time": self.at(self.now_ns)}
 
 
 def door_facts(

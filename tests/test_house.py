@@ -108,7 +108,7 @@ ALLOWED = {
     "edge.directory_store": "edge.memory edge.messages edge.log_file edge.log_schema edge.pins",
     "edge.directory_audit": "edge.messages edge.directory edge.directory_changes edge.log",
     "edge.directory_keeper": "edge.tasks edge.messages edge.directory edge.directory_* edge.log edge.problems "
-    "edge.status",
+    "edge.calendar",
     "edge.enquiries": "edge.messages edge.cards edge.directory edge.directory_writing",
     "edge.metrics": "edge.messages edge.catalogue",
     "edge.metrics_file": "",
@@ -121,7 +121,7 @@ ALLOWED = {
     "edge.alert_* edge.log edge.log_indexer edge.metrics* edge.ports edge.report_runner edge.runner edge.schedule "
     "edge.spared edge.sync edge.wire",
     "edge.people": "edge.messages edge.clock edge.directory edge.directory_keeper edge.enquiries edge.log edge.places "
-    "edge.readers edge.runner edge.settings edge.status edge.timetable",
+    "edge.readers edge.runner edge.settings edge.calendar edge.timetable",
     "edge.readers": "edge.guesses edge.reader_state edge.tally "
     "edge.messages edge.access edge.credentials edge.directory edge.elevator edge.keypad edge.passback "
     "edge.pins edge.places",
@@ -202,6 +202,7 @@ ALLOWED = {
     "edge.messages edge.control edge.export_desk edge.log edge.log_query edge.order_shape edge.runner "
     "edge.directory edge.schedule edge.search* edge.stored "
     "edge.restored",
+    "edge.calendar": "",
     "edge.status": "edge edge.messages",
     "edge.watchers": "",
     "edge.page_rights": "edge.control_peers edge.messages",

@@ -10,10 +10,12 @@ import select
 import sys
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from edge.cli.client import Unreachable
 from edge.cli.text import say, say_json
+from edge.cli.wiring_bench import RELEASE_S
+from edge.cli.wiring_live import LiveBench
 from edge.printable import spelt
 
 if TYPE_CHECKING:
@@ -21,27 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from edge.cli.wiring_bench import Bench
+
 LOOK_EVERY_S: Final = 0.1
-RELEASE_S: Final = 3.0
 CONFIRMS_WITHIN_S: Final = 2.0
 """A relay that takes longer is not well."""
 VERDICTS: Final = {True: "ok", False: "FAILED", None: "left out"}
-
-
-class Bench(Protocol):
-    """A door as this check sees it: through the daemon, or straight through the drivers."""
-
-    def roles(self) -> set[str]:
-        """Which points the door has."""
-
-    def seen(self) -> dict[str, str]:
-        """Role -> what is seen now: contact `open` or `closed`, rex `pressed` or `not pressed` ..."""
-
-    def count(self, role: str) -> int:
-        """How often the exit button was pressed (`rex`), or a card was read (`reader`), since some beginning."""
-
-    def release(self) -> str | None:
-        """Release the lock for `RELEASE_S`; a sentence when it was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +56,6 @@ def test(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> AbstractContextManager[Bench]:
-    from edge.cli.wiring_live import LiveBench  # noqa: PLC0415 -- needs this module's names
-
     try:
         return LiveBench(arguments)
     except Unreachable as error:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from edge.cli.client import Client, Refused, Unreachable
-from edge.cli.wiring import RELEASE_S
+from edge.cli.wiring_bench import RELEASE_S
 
 if TYPE_CHECKING:
     import argparse
 
 
 class LiveBench:
-    """See `edge.cli.wiring.Bench`."""
+    """See `edge.cli.wiring_bench.Bench`."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         """Raises Unreachable without a daemon, ValueError for a door it has not."""

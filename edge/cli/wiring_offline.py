@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge.cli.client import Client, Unreachable
-from edge.cli.wiring import RELEASE_S
+from edge.cli.wiring_bench import RELEASE_S
 from edge.messages import CardRead, Confirmed, Level
 
 if TYPE_CHECKING:
     import argparse
 
-    from edge.cli.wiring import Bench
+    from edge.cli.wiring_bench import Bench
     from edge.messages import Signal
     from edge.ports import Driver
 
