@@ -1,1 +1,1 @@
-"""One file for each kind of hardware; `edge.ports.Driver` is the promise each of them keeps."""
+"""One file for each kind of hardware; `edge.model.ports.Driver` is the promise each of them keeps."""

@@ -9,8 +9,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge.messages import Signal
-    from edge.ports import Emit
+    from edge.model.messages import Signal
+    from edge.model.ports import Emit
 
 
 def hand_on(driver: str, emit: Emit | None, signal: Signal) -> None:

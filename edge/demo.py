@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.client import Client, Unreachable
 from edge.cli.text import event_line, say
+from edge.client.connection import Client, Unreachable
 from edge.demo_story import act, summary, to_try
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ def main() -> int:
         port, broker = start_broker(stack, folder)
         config = write_config(folder, port)
         subscriber = None if port is None else Subscriber(port)
-        stack.enter_context(child([sys.executable, "-m", "edge.doord", "--config", str(config)], folder / "doord.log"))
+        stack.enter_context(
+            child([sys.executable, "-m", "edge.daemon.doord", "--config", str(config)], folder / "doord.log")
+        )
         control = folder / "doord.sock"
         wait_for(lambda: directory_of(control), "doord", folder)
         introduce(start_page(stack, folder, control), control, subscriber)

@@ -10,10 +10,10 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.client import Client, Refused
 from edge.cli.history import ascending
-from edge.cli.sources import DaemonSource
 from edge.cli.text import say
+from edge.client.connection import Client, Refused
+from edge.client.sources import DaemonSource
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.findings import KINDS
+from edge.diagnosis.findings import KINDS
 from tests.support.findings_page import PAGE, written
 
 

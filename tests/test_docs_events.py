@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-from edge.catalogue import CATALOGUE
-from edge.messages import ClockQuality, Event, Record, Subject
-from edge.wire import Identity, cloudevent
+from edge.model.catalogue import CATALOGUE
+from edge.model.cloudevents import Identity, cloudevent
+from edge.model.messages import ClockQuality, Event, Record, Subject
 from tests.support.events_page import PAGE, written
 
 

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge.messages import ClockQuality
-from edge.order_shape import Signer
-from edge.orders import Order, Receiver, parse_command, reply
-from edge.tokens import Key, Keyring
+from edge.commands.parsing import Order, Receiver, parse_command, reply
+from edge.commands.shape import Signer
+from edge.commands.tokens import Key, Keyring
+from edge.model.messages import ClockQuality
 from tests.support.broker import Broker
 from tests.support.house import write_config
 from tests.support.live import Live

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from edge import command_desk, command_refusals, mqtt_client, orders, outbox, sync, sync_messages, sync_records
-from edge.messages import CommandName
-from edge.order_shape import Body
+from edge.commands import intake, parsing, refusals
+from edge.commands.shape import Body
+from edge.model.messages import CommandName
+from edge.upstream import messages, outbox, records, sync
+from edge.upstream.mqtt import client
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "mqtt.md").read_text()
@@ -21,29 +23,29 @@ def test_every_command_and_every_key_is_explained() -> None:
         name for cell in re.findall(r"^\|([^|]*)\|", chapter, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)
     }
     keys = {field.rstrip("_") for field in Body.model_fields}
-    assert {*CommandName, *orders.NO_DOOR} | keys <= explained
+    assert {*CommandName, *parsing.NO_DOOR} | keys <= explained
 
 
 @pytest.mark.parametrize(
     ("figure", "said"),
     [
-        (sync_records.NOBODY_S, "one try is\nmade every {:.0f} s"),
-        (sync_records.STALL_S, "nothing is acknowledged for {:.0f} s is given up"),
-        (sync_records.STALL_S, "If none comes for {:.0f} s"),
-        (sync_records.LONGEST_STALL_S, "up to {:.0f} s"),
+        (records.NOBODY_S, "one try is\nmade every {:.0f} s"),
+        (records.STALL_S, "nothing is acknowledged for {:.0f} s is given up"),
+        (records.STALL_S, "If none comes for {:.0f} s"),
+        (records.LONGEST_STALL_S, "up to {:.0f} s"),
         (sync.RETRY_S[1], "of up to {:.0f} s when it keeps failing"),
-        (sync_records.GIVE_WAY_S * 1_000, "stands still for up to {:.0f} ms"),
-        (sync_records.IN_VAIN_S * 1_000, "goes on for {:.0f} ms"),
-        (sync_records.MAX_REPLAYS, "at most {} ranges wait"),
-        (sync_messages.MAX_TOPIC_BYTES, "longer than {:,} bytes"),
+        (records.GIVE_WAY_S * 1_000, "stands still for up to {:.0f} ms"),
+        (records.IN_VAIN_S * 1_000, "goes on for {:.0f} ms"),
+        (records.MAX_REPLAYS, "at most {} ranges wait"),
+        (messages.MAX_TOPIC_BYTES, "longer than {:,} bytes"),
         (outbox.AHEAD, "at most {} records ahead"),
-        (orders.MAX_COMMAND_BYTES, "over {:,} bytes"),
-        (orders.MAX_ID, "1 to {} of"),
-        (orders.FUTURE_US // 1_000_000, "more than {} s ahead"),
-        (mqtt_client.MAX_PACKET_BYTES // 1024, "Over {} KiB"),
-        (command_refusals.RECORDS_AT_ONCE, "after {} at once, one a minute"),
-        (command_refusals.ANSWERS_AT_ONCE, "after {} at once, 10 a second"),
-        (command_desk.MAX_AT_ONCE, "{} commands are under way"),
+        (parsing.MAX_COMMAND_BYTES, "over {:,} bytes"),
+        (parsing.MAX_ID, "1 to {} of"),
+        (parsing.FUTURE_US // 1_000_000, "more than {} s ahead"),
+        (client.MAX_PACKET_BYTES // 1024, "Over {} KiB"),
+        (refusals.RECORDS_AT_ONCE, "after {} at once, one a minute"),
+        (refusals.ANSWERS_AT_ONCE, "after {} at once, 10 a second"),
+        (intake.MAX_AT_ONCE, "{} commands are under way"),
     ],
 )
 def test_the_figures_are_those_of_the_code(figure: float, said: str) -> None:

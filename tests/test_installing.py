@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.config import load
-from edge.directory_reading import read
-from edge.log_verify import verify
+from edge.config.reading import load
+from edge.directory.document.reading import read
+from edge.log.verify import verify
 from tests.support.configs import settings_of
 from tests.support.directories import BERLIN
 from tests.support.doord import ROOT, Doord

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from edge import __version__
-from edge.config import load
-from edge.notify import killed_by
-from edge.provision import boot_lines, first_config
+from edge.config.provision import boot_lines, first_config
+from edge.config.reading import load
+from edge.system.systemd import killed_by
 
 ROOT = Path(__file__).parents[1]
 UNIT = ROOT / "systemd" / "doord.service"

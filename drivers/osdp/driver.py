@@ -1,6 +1,6 @@
 """The OSDP driver: readers on one RS-485 line become points of doors.
 
-One rule: it keeps the promise of `edge.ports.Driver` and translates; what is said on the line is the
+One rule: it keeps the promise of `edge.model.ports.Driver` and translates; what is said on the line is the
 panel's business, and what a level means is the rules'.
 """
 
@@ -19,27 +19,32 @@ from drivers.osdp.line import Port
 from drivers.osdp.panel import Panel
 from drivers.osdp.points import Buzzer, Lock, Reader, Settings
 from drivers.osdp.stations import stations
-from edge.messages import Confirmed, Shown
+from edge.model.messages import Confirmed, Shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pydantic import BaseModel
 
-    from edge.messages import Json
-    from edge.ports import Emit
+    from edge.model.messages import Json
+    from edge.model.ports import Emit
 
 FAREWELL_S: Final = 1.0
 """How long bringing the relays to rest may take at the end; what is not told by then expires by itself."""
 
 
+def create(name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]) -> OsdpDriver:
+    """Make the driver of one line, not open yet; `points` by name, `front.reader`."""
+    return OsdpDriver(name, settings, points, now_ns)
+
+
 class OsdpDriver:
-    """The promise of `edge.ports.Driver` for one line."""
+    """The promise of `edge.model.ports.Driver` for one line."""
 
     def __init__(
         self, name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]
     ) -> None:
-        """See `create` in `drivers.osdp`."""
+        """See `create`."""
         self.name = name
         self.points = frozenset(points)
         self._settings = settings

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from drivers.osdp.device import Device
-    from edge.messages import Json
+    from edge.model.messages import Json
 
 COUNTED: Final = (
     "asked",

@@ -12,7 +12,7 @@ from drivers.osdp.device import Device
 from drivers.osdp.points import Button, Buzzer, Contact, Lock, Point, Reader, Settings, Tamper, read_key
 from drivers.osdp.profile import MS, Happening, Heard, Offline, Online, Profile, Switched, Unable
 from drivers.osdp.switches import Relay, Sounder
-from edge.messages import Back, CardRead, Confirmed, InputFault, KeysPressed, Level, Lost
+from edge.model.messages import Back, CardRead, Confirmed, InputFault, KeysPressed, Level, Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from drivers.osdp.switches import Switch
-    from edge.messages import Signal
+    from edge.model.messages import Signal
 
 ACTIVE: Final = 1
 """What an input reports when it is active; 0 is inactive, anything above is a fault of its wiring."""

@@ -1,5 +1,5 @@
 """`python -m edge.cli` is `doorctl`."""
 
-from edge.cli import run
+from edge.cli.main import run
 
 run()

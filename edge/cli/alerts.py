@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.cli.client import Client
 from edge.cli.text import local, say, say_json, table
+from edge.client.connection import Client
 
 if TYPE_CHECKING:
     import argparse

@@ -6,8 +6,8 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Any
 
-from edge.cli.client import Client, Unreachable
 from edge.cli.text import local, say, say_json, table
+from edge.client.connection import Client, Unreachable
 
 if TYPE_CHECKING:
     import argparse

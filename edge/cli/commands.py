@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge import __version__
-from edge.cli.sockets import OWN, SYSTEM
+from edge.client.sockets import OWN, SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

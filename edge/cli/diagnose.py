@@ -6,16 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge.cli import sockets
 from edge.cli.text import say, say_json
-from edge.diagnose import diagnose
-from edge.findings import Finding, Severity
+from edge.client import sockets
+from edge.diagnosis.diagnose import diagnose
+from edge.diagnosis.findings import Finding, Severity
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from edge.facts import Facts
+    from edge.diagnosis.facts import Facts
 
 CONFIG: Final = Path("/etc/doorward/doorward.toml")
 MARKS: Final = {Severity.FAULT: "!!", Severity.WARNING: " !", Severity.NOTE: "  "}
@@ -23,7 +23,7 @@ MARKS: Final = {Severity.FAULT: "!!", Severity.WARNING: " !", Severity.NOTE: "  
 
 def run(arguments: argparse.Namespace) -> int:
     """1 with findings of warning or worse, 0 with none, 2 when nothing could be looked at."""
-    from edge.cli.diagnose_facts import look, look_at_copy  # noqa: PLC0415 -- loads the log and the configuration
+    from edge.diagnosis.gathering import look, look_at_copy  # noqa: PLC0415 -- loads the log and the configuration
 
     if arguments.log:
         facts = look_at_copy(arguments.log)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.client import Client
 from edge.cli.text import local_now, say, say_json
-from edge.cli.times import duration_s, parse_coming
+from edge.client.connection import Client
+from edge.client.times import duration_s, parse_coming
 
 if TYPE_CHECKING:
     import argparse

@@ -11,10 +11,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.client import Client, Refused, Unreachable
 from edge.cli.history import ascending, filters, newest, source
 from edge.cli.text import local_now, say_json
-from edge.report_file import write_csv, written
+from edge.client.connection import Client, Refused, Unreachable
+from edge.reports.file import write_csv, written
 
 if TYPE_CHECKING:
     import argparse

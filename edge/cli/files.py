@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def check(arguments: argparse.Namespace) -> int:
     """Validate a configuration. 1 with problems, all of them at once; warnings alone are 0."""
-    from edge.cli.checking import Checked, against_running, checked  # noqa: PLC0415 -- pydantic is slow to import
+    from edge.config.checking import Checked, against_running, checked  # noqa: PLC0415 -- pydantic is slow to import
 
     seen: Checked = checked(arguments.file, arguments.user)
     changes = None if seen.settings is None else against_running(arguments.socket, seen.settings)
@@ -45,8 +45,8 @@ def _reload_lines(changes: dict[str, list[str]] | None) -> list[str]:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Walk the hash chain. 1 names the first broken record, 2 when there is no log."""
-    from edge.cli.client import Client, Unreachable  # noqa: PLC0415 -- only without a file
-    from edge.log_verify import verify as walk  # noqa: PLC0415 -- sqlite-utils is slow to import
+    from edge.client.connection import Client, Unreachable  # noqa: PLC0415 -- only without a file
+    from edge.log.verify import verify as walk  # noqa: PLC0415 -- sqlite-utils is slow to import
 
     path, reached = arguments.file, 0
     if path is None:
@@ -79,8 +79,8 @@ def log(arguments: argparse.Namespace) -> int:
 
 def restored(arguments: argparse.Namespace) -> int:
     """Say that a log came from a copy. 0 when it goes on as another stream, or will at its next start."""
-    from edge.cli.client import Client  # noqa: PLC0415 -- only without a file
-    from edge.log_memory import say_restored  # noqa: PLC0415 -- only with one
+    from edge.client.connection import Client  # noqa: PLC0415 -- only without a file
+    from edge.log.remembered import say_restored  # noqa: PLC0415 -- only with one
 
     if arguments.file is None:
         with Client(arguments.socket) as client:

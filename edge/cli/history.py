@@ -8,17 +8,17 @@ from contextlib import closing
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.catalogue import CATALOGUE
-from edge.cli.client import Client, Refused, Unreachable
-from edge.cli.sources import DaemonSource, FileSource
 from edge.cli.text import Doubts, event_line, local_now, say, say_json
-from edge.cli.times import parse_time, to_us
+from edge.client.connection import Client, Refused, Unreachable
+from edge.client.sources import DaemonSource, FileSource
+from edge.client.times import parse_time, to_us
+from edge.model.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from edge.cli.sources import Source
+    from edge.client.sources import Source
 
 PAGE: Final = 500
 DEFAULT_DAYS: Final = 90

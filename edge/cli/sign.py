@@ -16,7 +16,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.text import say, say_json
-from edge.printable import spelt
+from edge.model.printable import spelt
 
 if TYPE_CHECKING:
     import argparse
@@ -60,7 +60,7 @@ def _new_key(arguments: argparse.Namespace) -> int:
         PublicFormat,
     )
 
-    from edge.tokens import thumbprint  # noqa: PLC0415 -- as above
+    from edge.commands.tokens import thumbprint  # noqa: PLC0415 -- as above
 
     made = ed25519.Ed25519PrivateKey.generate()
     private = arguments.new_key
@@ -117,8 +117,8 @@ def _private_key(file: Path) -> Ed25519PrivateKey:
 
 def _claims(arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything that is signed; what a controller would not understand is a ValueError."""
-    from edge.claims import body_of  # noqa: PLC0415 -- pydantic is slow to import
-    from edge.order_shape import RefusedError, shape  # noqa: PLC0415 -- as above
+    from edge.commands.claims import body_of  # noqa: PLC0415 -- pydantic is slow to import
+    from edge.commands.shape import RefusedError, shape  # noqa: PLC0415 -- as above
 
     body = _whole() if arguments.name == "-" else {"command": arguments.name}
     body = {**body, **_said(arguments)}
@@ -157,7 +157,7 @@ def _said(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _whole() -> dict[str, Any]:
     """A command object from stdin; its times are the token's."""
-    from edge.order_shape import RefusedError, json_object  # noqa: PLC0415 -- pydantic is slow to import
+    from edge.commands.shape import RefusedError, json_object  # noqa: PLC0415 -- pydantic is slow to import
 
     content = sys.stdin.buffer.read(LONGEST + 1) if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
     try:
@@ -179,7 +179,7 @@ def _seconds(text: str) -> int:
 def _token(key: Ed25519PrivateKey, claims: dict[str, Any]) -> str:
     import jwt  # noqa: PLC0415 -- slow to import
 
-    from edge.tokens import ALGORITHM, thumbprint  # noqa: PLC0415 -- as above
+    from edge.commands.tokens import ALGORITHM, thumbprint  # noqa: PLC0415 -- as above
 
     content = json.dumps(claims, ensure_ascii=False, separators=(",", ":")).encode()
     header = {"kid": thumbprint(key.public_key())}

@@ -1,6 +1,6 @@
 """Plain text for terminals: columns, times, and nothing in it that a terminal would obey.
 
-One rule: whatever is shown goes through `say` or `edge.printable`, so a name from a log or a wire
+One rule: whatever is shown goes through `say` or `edge.model.printable`, so a name from a log or a wire
 cannot move the cursor, hide a line or rename a window.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from edge.printable import in_json, spelt
+from edge.model.printable import in_json, spelt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,10 +11,10 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Never
 
-from edge.cli.client import Client, Refused, Unreachable
 from edge.cli.status import log_line, upstream_line
 from edge.cli.text import ago, local, say_json
-from edge.printable import spelt
+from edge.client.connection import Client, Refused, Unreachable
+from edge.model.printable import spelt
 
 if TYPE_CHECKING:
     import argparse

@@ -9,11 +9,11 @@ import getpass
 import sys
 from typing import TYPE_CHECKING
 
-from edge.cli.client import Client, Refused, Unreachable
 from edge.cli.text import say, say_json
 from edge.cli.text import table as columns
-from edge.config import load
-from edge.problems import ConfigError
+from edge.client.connection import Client, Refused, Unreachable
+from edge.config.reading import load
+from edge.model.problems import ConfigError
 
 if TYPE_CHECKING:
     import argparse
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 def accounts(arguments: argparse.Namespace) -> int:
     """Add, remove or list. 1 when there is no such account, or when a change could not be recorded."""
     try:
-        from edge.web import accounts as file  # noqa: PLC0415 -- argon2 is there only where the page is
+        from edge.web import accounts  # noqa: PLC0415 -- argon2 is there only where the page is
     except ModuleNotFoundError as error:
         raise ValueError(f"the local page is not installed here: no {error.name}") from None
     name = arguments.name if arguments.verb != "list" else ""
     try:
         path = load(arguments.config).web.accounts
-        found = file.load(path)
+        found = accounts.load(path)
         if arguments.verb == "list":
             return _list({one.name: str(one.role) for one in found.values()}, json=arguments.json)
-        if arguments.verb == "add" and not file.NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name for an account, expected {file.NAME_EXPECTED}")
+        if arguments.verb == "add" and not accounts.NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name for an account, expected {accounts.NAME_EXPECTED}")
         with Client(arguments.socket):  # before anything is changed: it must be possible to record it
             made = None
             if arguments.verb == "add":
-                password = _password(file.SHORTEST_PASSWORD, file.LONGEST_PASSWORD)
-                made = file.Account(name, file.Role(arguments.role), file.hashed(password))
-        with file.changing(path) as known:  # as it is now: somebody may have thought about a password for long
+                password = _password(accounts.SHORTEST_PASSWORD, accounts.LONGEST_PASSWORD)
+                made = accounts.Account(name, accounts.Role(arguments.role), accounts.hashed(password))
+        with accounts.changing(path) as known:  # as it is now: somebody may have thought about a password for long
             existed = known.pop(name, None) is not None
             if made is not None:
-                if len(known) >= file.MOST_ACCOUNTS:
+                if len(known) >= accounts.MOST_ACCOUNTS:
                     raise ValueError(f"there are {len(known)} accounts, and there may be no more")
                 known[name] = made
-    except (ConfigError, file.AccountsError) as error:
+    except (ConfigError, accounts.AccountsError) as error:
         raise ValueError(str(error)) from None
     actions = ["destroy"] * existed + ["create"] * (made is not None)
     if not actions:

@@ -12,11 +12,11 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from edge.cli.client import Unreachable
 from edge.cli.text import say, say_json
 from edge.cli.wiring_bench import RELEASE_S
 from edge.cli.wiring_live import LiveBench
-from edge.printable import spelt
+from edge.client.connection import Unreachable
+from edge.model.printable import spelt
 
 if TYPE_CHECKING:
     import argparse

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from edge.cli.client import Client, Refused, Unreachable
 from edge.cli.wiring_bench import RELEASE_S
+from edge.client.connection import Client, Refused, Unreachable
 
 if TYPE_CHECKING:
     import argparse

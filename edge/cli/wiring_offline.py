@@ -9,16 +9,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge.cli.client import Client, Unreachable
 from edge.cli.wiring_bench import RELEASE_S
-from edge.messages import CardRead, Confirmed, Level
+from edge.client.connection import Client, Unreachable
+from edge.model.messages import CardRead, Confirmed, Level
 
 if TYPE_CHECKING:
     import argparse
 
     from edge.cli.wiring_bench import Bench
-    from edge.messages import Signal
-    from edge.ports import Driver
+    from edge.model.messages import Signal
+    from edge.model.ports import Driver
 
 CONFIG: Final = Path("/etc/doorward/doorward.toml")
 WORDS: Final = {
@@ -35,9 +35,9 @@ class OfflineBench:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         """Raises ValueError for a bad configuration or a door it has not."""
-        from edge.clock import Clock  # noqa: PLC0415 -- only without a daemon
-        from edge.config import load  # noqa: PLC0415 -- as above
-        from edge.problems import ConfigError  # noqa: PLC0415 -- as above
+        from edge.config.reading import load  # noqa: PLC0415 -- as above
+        from edge.model.problems import ConfigError  # noqa: PLC0415 -- as above
+        from edge.system.clock import Clock  # noqa: PLC0415 -- only without a daemon
 
         try:
             settings = load(arguments.config or CONFIG)

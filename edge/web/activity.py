@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.routing import Route
 
-from edge.printable import masked as visible
+from edge.model.printable import masked as visible
 from edge.web.page import page_of
 from edge.web.week import Week, begin, weeks
 

@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from edge.cli.client import Refused, Unreachable
-from edge.printable import masked as visible
+from edge.client.connection import Refused, Unreachable
+from edge.model.printable import masked as visible
 from edge.web import activity, doors, download, health, history, pictures, scrape, signing
 from edge.web.accounts import AccountsError
 from edge.web.guard import Guard

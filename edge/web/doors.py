@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from edge.printable import masked as visible
+from edge.model.printable import masked as visible
 from edge.web.live import stream
 from edge.web.page import for_operators, page_of, placed, posted, see, session_of, who
 

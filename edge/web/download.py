@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from edge.cli.client import Refused, Unreachable
-from edge.report_file import write_csv
+from edge.client.connection import Refused, Unreachable
+from edge.reports.file import write_csv
 from edge.web.history import read
 from edge.web.page import page_of, placed, who
 

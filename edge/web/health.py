@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.routing import Route
 
 from edge import __version__
-from edge.cli.client import Client
-from edge.cli.diagnose_history import history
-from edge.cli.diagnose_machine import Places, look_at_machine
-from edge.cli.sources import DaemonSource
-from edge.diagnose import diagnose
-from edge.facts import Daemon, Facts, at_us
-from edge.findings import Severity
-from edge.printable import masked as visible
+from edge.client.connection import Client
+from edge.client.sources import DaemonSource
+from edge.diagnosis.diagnose import diagnose
+from edge.diagnosis.facts import Daemon, Facts, at_us
+from edge.diagnosis.findings import Severity
+from edge.diagnosis.history import history
+from edge.diagnosis.machine import Places, look_at_machine
+from edge.model.printable import masked as visible
 from edge.web.page import page_of
 
 if TYPE_CHECKING:

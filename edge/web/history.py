@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from edge.cli.client import Refused
-from edge.printable import in_json
+from edge.client.connection import Refused
+from edge.model.printable import in_json
 from edge.web.live import stream
 from edge.web.page import page_of, placed
 from edge.web.pictures import pictures_of

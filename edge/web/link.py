@@ -12,7 +12,7 @@ import json
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.client import ANSWER_WITHIN_S, Refused, Unreachable, sentence
+from edge.client.connection import ANSWER_WITHIN_S, Refused, Unreachable, sentence
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

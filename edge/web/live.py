@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import StreamingResponse
 
-from edge.cli.client import Refused, Unreachable
-from edge.printable import masked as visible
+from edge.client.connection import Refused, Unreachable
+from edge.model.printable import masked as visible
 from edge.web.page import page_of
 
 if TYPE_CHECKING:

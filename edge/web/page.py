@@ -19,7 +19,7 @@ from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from edge.printable import masked
+from edge.model.printable import masked
 from edge.web.accounts import Account, Role
 from edge.web.listener import MOST_CONNECTIONS
 from edge.web.places import Placed, Places

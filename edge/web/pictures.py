@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from edge.cli.client import Refused, Unreachable
+from edge.client.connection import Refused, Unreachable
 from edge.web.page import page_of
 
 if TYPE_CHECKING:

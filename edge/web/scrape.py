@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from edge.metrics import CONTENT_TYPE
-from edge.plain_text import without_mark
+from edge.model.plain_text import without_mark
+from edge.system.metrics import CONTENT_TYPE
 from edge.web.page import page_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from edge.catalogue import CATALOGUE
-from edge.cli.times import parse_time, to_us
+from edge.client.times import parse_time, to_us
+from edge.model.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

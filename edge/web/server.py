@@ -21,11 +21,11 @@ from zoneinfo import ZoneInfo
 import uvicorn
 
 from edge import __version__
-from edge.clock import Clock
-from edge.config import DEFAULT_PATH, load
-from edge.notify import Notifier
-from edge.problems import ConfigError
-from edge.records import ClockQuality
+from edge.config.reading import DEFAULT_PATH, load
+from edge.model.problems import ConfigError
+from edge.model.records import ClockQuality
+from edge.system.clock import Clock
+from edge.system.systemd import Notifier
 from edge.web.accounts import Accounts
 from edge.web.app import application
 from edge.web.attempts import Allowance, Attempts
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Sequence
 
-    from edge.settings import Settings
+    from edge.settings.controller import Settings
 
 LOG: Final = logging.getLogger("doorweb")
 EX_CONFIG: Final = 78

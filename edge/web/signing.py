@@ -18,7 +18,7 @@ from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from edge.cli.client import Refused, Unreachable
+from edge.client.connection import Refused, Unreachable
 from edge.web.accounts import LONGEST_PASSWORD, NAME
 from edge.web.attempts import ACCOUNT_CAP_S, ADDRESS_CAP_S, MINUTE_S
 from edge.web.listener import network

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.printable import masked as visible
+from edge.model.printable import masked as visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,13 +25,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from edge.access import Granted, decide
-from edge.cards import Format, encode, layout
-from edge.credentials import Presented
-from edge.directory import Directory
-from edge.directory_changes import difference
-from edge.directory_reading import reading
-from edge.messages import SYSTEM, CardRead
+from edge.access.credentials import Presented
+from edge.access.decisions import Granted, decide
+from edge.directory.cards import Format, encode, layout
+from edge.directory.changes import difference
+from edge.directory.directory import Directory
+from edge.directory.document.reading import reading
+from edge.model.messages import SYSTEM, CardRead
 from tests.support.directories import BERLIN, SOURCE, large
 from tests.support.keepers import CLERK, kept
 from tests.support.people import door, now

@@ -16,15 +16,15 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from edge.messages import Actor, CommandName, Level
-from edge.policy import DoorPolicy, Timing
-from edge.runner import Runner
-from edge.settings import DoorSettings
+from edge.doors.runner import Runner
+from edge.model.messages import Actor, CommandName, Level
+from edge.model.policy import DoorPolicy, Timing
+from edge.settings.controller import DoorSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edge.messages import Event
+    from edge.model.messages import Event
 
 BURST: Final = 64
 PACE_S: Final = 0.01

@@ -28,8 +28,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.client import Client
-from edge.control_peers import GROUP
+from edge.client.connection import Client
+from edge.socket.peers import GROUP
 from tests.support.broker import Broker
 from tests.support.doord import Doord
 from tests.support.house import write_config

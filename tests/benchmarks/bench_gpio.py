@@ -26,7 +26,7 @@ from tests.support.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.messages import Signal
+    from edge.model.messages import Signal
 
 CONTACT_LINE: Final = 8
 PAUSE_S: Final = 0.003
@@ -47,11 +47,12 @@ def doors() -> dict[str, dict[str, object]]:
 
 
 async def ours(seen: Callable[[int], None]) -> None:
-    from drivers import gpio
-    from edge.messages import Level
+    from drivers.gpio import driver as gpio
+    from drivers.gpio.points import POINTS, Settings
+    from edge.model.messages import Level
 
-    models = {name: gpio.POINTS[name.split(".")[1]](**table) for name, table in doors().items()}
-    driver = gpio.create("gpio", gpio.Settings(), models, lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+    models = {name: POINTS[name.split(".")[1]](**table) for name, table in doors().items()}
+    driver = gpio.create("gpio", Settings(), models, lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
     def emit(signal: Signal) -> None:
         if isinstance(signal, Level) and not signal.initial:

@@ -20,9 +20,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.clock import Clock
-from edge.log import Log, LogOptions
-from edge.messages import Event, Subject
+from edge.log.log import Log, LogOptions
+from edge.model.messages import Event, Subject
+from edge.system.clock import Clock
 from tests.support import virtual
 from tests.support.house import House, write_config
 from tests.support.million import index, make

@@ -21,9 +21,9 @@ import time
 from pathlib import Path
 from typing import Self
 
-from edge.clock import Clock
-from edge.log import Log
-from edge.messages import Actor, Event, Subject
+from edge.log.log import Log
+from edge.model.messages import Actor, Event, Subject
+from edge.system.clock import Clock
 
 BURST = 500
 

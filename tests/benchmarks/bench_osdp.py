@@ -46,12 +46,13 @@ def say(**what: Any) -> None:
 
 
 async def ours(port: str, baud: int, folder: str) -> None:
-    from drivers import osdp
-    from edge.messages import CardRead
+    from drivers.osdp import driver as osdp
+    from drivers.osdp.points import POINTS, Settings
+    from edge.model.messages import CardRead
 
     table = {"address": ADDRESS, "key_file": "key"}
-    reader = osdp.POINTS["reader"].model_validate(table, context={"folder": Path(folder)})
-    driver = osdp.create("line", osdp.Settings(port=port, baud=baud), {"front.reader": reader}, time.monotonic_ns)
+    reader = POINTS["reader"].model_validate(table, context={"folder": Path(folder)})
+    driver = osdp.create("line", Settings(port=port, baud=baud), {"front.reader": reader}, time.monotonic_ns)
     driver.open()
     online = [False]
 

@@ -20,9 +20,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from edge.cli.client import Refused, Unreachable
-from edge.clock import Clock
-from edge.log import Log, LogOptions
+from edge.client.connection import Refused, Unreachable
+from edge.log.log import Log, LogOptions
+from edge.system.clock import Clock
 from tests.scenarios.test_people import ADA, config_of, people
 from tests.support.doord import Doord
 from tests.support.logs import opened

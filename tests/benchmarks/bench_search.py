@@ -21,8 +21,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.log_index import place
-from edge.log_query import LogReader, Query
+from edge.log.index.lookup import place
+from edge.log.reading.query import LogReader, Query
 from tests.support.million import END_US, NEVER, RARE, index, make, person
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def process(rounds: int, *words: str) -> tuple[float, float]:
 
 GROWTH = """
 import resource, sys
-from edge.cli import main
+from edge.cli.main import main
 log, out = sys.argv[1:]
 main(["export", "--log", log, "--limit", "1", out])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

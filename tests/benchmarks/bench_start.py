@@ -64,7 +64,7 @@ def reference_s(environment: dict[str, str]) -> float:
 def start_s(path: Path, chip: ShimChip) -> float:
     """Until the last lock line was driven, as the chip stamped it; then the daemon is killed."""
     mark, began_ns = chip.mark(), time.monotonic_ns()
-    command = [sys.executable, "-m", "edge.doord", "--config", str(path)]
+    command = [sys.executable, "-m", "edge.daemon.doord", "--config", str(path)]
     process = subprocess.Popen(command, cwd=ROOT, env=chip.environment(), stderr=subprocess.DEVNULL)
     try:
         while True:

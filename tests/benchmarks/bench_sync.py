@@ -25,21 +25,21 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from edge.clock import Clock
-from edge.log import Log, LogOptions
-from edge.messages import Event, Subject
-from edge.mqtt import MqttLink
-from edge.sync import Upstream
-from edge.sync_messages import SINK, Options
-from edge.tables import Mqtt
-from edge.wire import CONTENT_TYPE, Identity, encode
+from edge.log.log import Log, LogOptions
+from edge.model.cloudevents import CONTENT_TYPE, Identity, encode
+from edge.model.messages import Event, Subject
+from edge.settings.tables import Mqtt
+from edge.system.clock import Clock
+from edge.upstream.messages import SINK, Options
+from edge.upstream.mqtt.link import MqttLink
+from edge.upstream.sync import Upstream
 from tests.support.broker import Broker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from edge.messages import Json, Record
-    from edge.ports import Incoming
+    from edge.model.messages import Json, Record
+    from edge.model.ports import Incoming
 
 RECORDS = 100_000
 WINDOWS = (20, 100)

@@ -1,4 +1,4 @@
-"""The promise of `edge.ports.Driver`, the same for every kind of hardware."""
+"""The promise of `edge.model.ports.Driver`, the same for every kind of hardware."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import BaseModel
 
-from edge.config import kinds
-from edge.messages import Confirmed, Level
-from edge.tables import ROLES
+from edge.config.reading import kinds
+from edge.model.messages import Confirmed, Level
+from edge.settings.tables import ROLES
 from tests.support.harness import BENCHES, INPUTS, OUTPUTS, running
 
 if TYPE_CHECKING:

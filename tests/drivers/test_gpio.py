@@ -10,9 +10,10 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 from pydantic import ValidationError
 
-from drivers import gpio
-from drivers.gpio_wire import BootTime
-from edge.messages import Back, Confirmed, Level, Lost, Signal
+from drivers.gpio import driver as gpio
+from drivers.gpio.points import POINTS, Settings, addresses
+from drivers.gpio.wire import BootTime
+from edge.model.messages import Back, Confirmed, Level, Lost, Signal
 from tests.support.virtual import run
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def factory() -> Iterator[MockFactory]:
 
 
 def driver_on(factory: Any, points: dict[str, dict[str, Any]], now_ns: Any = lambda: 0) -> gpio.GpioDriver:
-    models = {name: gpio.POINTS[name.split(".")[1]](**table) for name, table in points.items()}
-    driver = gpio.create("gpio", gpio.Settings(), models, now_ns, factory)
+    models = {name: POINTS[name.split(".")[1]](**table) for name, table in points.items()}
+    driver = gpio.create("gpio", Settings(), models, now_ns, factory)
     assert isinstance(driver, gpio.GpioDriver)
     return driver
 
@@ -89,29 +90,29 @@ class Bench:
 )
 def test_wiring_that_is_refused(role: str, table: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        gpio.POINTS[role](**table)
+        POINTS[role](**table)
 
 
 @pytest.mark.parametrize("chip", [-1, "", True, 1.5, None])
 def test_a_chip_that_is_no_chip_is_refused(chip: Any) -> None:
     with pytest.raises(ValidationError):
-        gpio.Settings(chip=chip)
+        Settings(chip=chip)
 
 
 @pytest.mark.parametrize("chip", [0, 4, "pinctrl-rp1", "/dev/gpiochip0"])
 def test_a_chip_by_number_label_or_path(chip: Any) -> None:
-    assert gpio.Settings(chip=chip).chip == chip
+    assert Settings(chip=chip).chip == chip
 
 
 def test_a_point_occupies_its_line() -> None:
-    assert gpio.addresses(gpio.POINTS["lock"](**LOCKED)) == {"line 17"}
-    assert gpio.addresses(gpio.POINTS["rex"](line=17)) == {"line 17"}
+    assert addresses(POINTS["lock"](**LOCKED)) == {"line 17"}
+    assert addresses(POINTS["rex"](line=17)) == {"line 17"}
 
 
 def test_the_usual_wiring_needs_no_words() -> None:
     """A contact and a button between the line and ground, with the internal pull-up."""
-    assert gpio.POINTS["contact"](line=1).model_dump() == {"line": 1, "pull": "up", "closed": "low"}
-    assert gpio.POINTS["rex"](line=1).model_dump() == {"line": 1, "pull": "up", "active": "low"}
+    assert POINTS["contact"](line=1).model_dump() == {"line": 1, "pull": "up", "closed": "low"}
+    assert POINTS["rex"](line=1).model_dump() == {"line": 1, "pull": "up", "active": "low"}
 
 
 # --- levels and meanings -------------------------------------------------------------------------
@@ -306,7 +307,7 @@ MORE = {"back.contact": {"line": 6}, "back.lock": {"line": 5, "unlocked": "low",
 
 
 def models(points: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    return {name: gpio.POINTS[name.split(".")[1]](**table) for name, table in points.items()}
+    return {name: POINTS[name.split(".")[1]](**table) for name, table in points.items()}
 
 
 def test_points_are_added_at_rest_and_then_reported(factory: MockFactory) -> None:

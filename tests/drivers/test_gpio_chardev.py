@@ -469,7 +469,7 @@ def test_gpiozero_takes_the_factory_by_its_own_means(chip: ShimChip) -> None:
     script = (
         "import select\n"
         "from gpiozero import LED, Button, OutputDevice\n"
-        "from drivers.gpio_factory import CharDeviceFactory\n"
+        "from drivers.gpio.factory import CharDeviceFactory\n"
         "factory = CharDeviceFactory()\n"
         "led, pressed = LED('GPIO6', active_high=False, pin_factory=factory), []\n"
         "button = Button(5, pull_up=True, bounce_time=0.005, pin_factory=factory)\n"
@@ -498,9 +498,9 @@ def test_gpiozero_takes_the_factory_by_its_own_means(chip: ShimChip) -> None:
 
 def test_nothing_is_loaded_before_it_is_needed(chip: ShimChip) -> None:
     script = (
-        "import sys; from drivers import gpio\n"
+        "import sys; from drivers.gpio import driver as gpio; from drivers.gpio.points import Settings\n"
         "print([name for name in ('gpiozero', 'gpiod') if name in sys.modules])\n"
-        "driver = gpio.create('gpio', gpio.Settings(), {}, int); driver.open()\n"
+        "driver = gpio.create('gpio', Settings(), {}, int); driver.open()\n"
         "print([name for name in ('gpiozero', 'gpiod', 'lgpio', 'RPi') if name in sys.modules]); driver.close()\n"
     )
     assert python(chip, script) == "[]\n['gpiozero', 'gpiod']\n"

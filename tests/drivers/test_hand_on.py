@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from drivers.hand_on import hand_on
-from edge.messages import CardRead
+from edge.model.messages import CardRead
 
 
 def test_a_fault_of_the_receiver_is_reported_without_the_card() -> None:

@@ -13,17 +13,17 @@ import pytest
 from pydantic import ValidationError
 from pymodbus.framer import FramerRTU
 
-from drivers.modbus import POINTS, Settings, addresses
-from edge.config import load
-from edge.messages import Back, Confirmed, Level, Lost
-from edge.problems import ConfigError
+from drivers.modbus.points import POINTS, Settings, addresses
+from edge.config.reading import load
+from edge.model.messages import Back, Confirmed, Level, Lost
+from edge.model.problems import ConfigError
 from tests.support.harness import running
 from tests.support.modbus import ModbusLine, driver, modbus_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from drivers.modbus_driver import ModbusDriver
+    from drivers.modbus.driver import ModbusDriver
 
 ROOT = Path(__file__).parents[2]
 LOCK = {"unit": 1, "coil": 0, "unlocked": "on", "resting": "locked"}
@@ -253,12 +253,13 @@ def test_a_flashed_relay_is_renewed_while_the_driver_lives(line: ModbusLine) -> 
 
 CHILD = """
 import asyncio, sys
-from drivers import modbus
-from edge.messages import Confirmed
+from drivers.modbus import driver as modbus
+from drivers.modbus.points import POINTS, Settings
+from edge.model.messages import Confirmed
 from tests.support.modbus import boot_ns
 
-lock = modbus.POINTS["lock"](unit=1, coil=0, unlocked="on", resting="locked", flash="waveshare")
-made = modbus.create("child", modbus.Settings(port=sys.argv[1], baud=115200), {"a.lock": lock}, boot_ns)
+lock = POINTS["lock"](unit=1, coil=0, unlocked="on", resting="locked", flash="waveshare")
+made = modbus.create("child", Settings(port=sys.argv[1], baud=115200), {"a.lock": lock}, boot_ns)
 
 def emit(signal):
     if isinstance(signal, Confirmed):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from drivers.modbus import POINTS, Settings
-from drivers.modbus_board import PROBE_NS, REFRESH_NS, Board, boards
-from drivers.modbus_duties import FLASH_TENTHS, READ_BACK_NS
-from drivers.modbus_frames import Read, SetCoil, SetRegister
-from edge.messages import Back, Confirmed, Level, Lost
+from drivers.modbus.board import PROBE_NS, REFRESH_NS, Board, boards
+from drivers.modbus.duties import FLASH_TENTHS, READ_BACK_NS
+from drivers.modbus.frames import Read, SetCoil, SetRegister
+from drivers.modbus.points import POINTS, Settings
+from edge.model.messages import Back, Confirmed, Level, Lost
 
 if TYPE_CHECKING:
-    from drivers.modbus_frames import Question, Values
-    from edge.messages import Signal
+    from drivers.modbus.frames import Question, Values
+    from edge.model.messages import Signal
 
 MS = 1_000_000
 S = 1000 * MS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pymodbus.framer import FramerRTU
 
-from drivers.modbus_frames import Hearing, Question, Read, Refused, SetCoil, SetRegister, encode
+from drivers.modbus.frames import Hearing, Question, Read, Refused, SetCoil, SetRegister, encode
 
 INPUTS = Read(unit=1, table="discrete", first=0, count=3)
 

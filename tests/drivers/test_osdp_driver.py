@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drivers import osdp
+from drivers.osdp import driver as osdp
 from drivers.osdp.frames import Parser
-from edge.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost, Shown
+from drivers.osdp.points import POINTS, Settings
+from edge.model.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost, Shown
 from tests.support.harness import Seen
 from tests.support.osdp_peripheral import Peripheral
 from tests.support.osdp_relay import Cable
@@ -46,10 +47,10 @@ def keys(tmp_path: Path) -> Path:
 def make(folder: Path, port: str, tables: dict[str, dict[str, Any]] | None = None, **settings: Any) -> OsdpDriver:
     context = {"folder": folder, "credentials": folder}
     points = {
-        name: osdp.POINTS[name.rpartition(".")[2]].model_validate(table, context=context)
+        name: POINTS[name.rpartition(".")[2]].model_validate(table, context=context)
         for name, table in (tables or DOOR).items()
     }
-    return osdp.create("line", osdp.Settings(port=port, **{"baud": 115200, **settings}), points, now_ns)
+    return osdp.create("line", Settings(port=port, **{"baud": 115200, **settings}), points, now_ns)
 
 
 def now_ns() -> int:

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from drivers import osdp
-from drivers.osdp.points import Lock, read_key
-from edge.config import load
-from edge.problems import ConfigError
+from drivers.osdp.points import POINTS, Lock, Settings, addresses, read_key
+from edge.config.reading import load
+from edge.model.problems import ConfigError
 
 ROOT = Path(__file__).parents[2]
 CONTEXT = {"folder": Path("/etc/doorward"), "credentials": Path("/run/credentials/doord.service")}
@@ -19,7 +18,7 @@ LOCK = {"address": 3, "output": 1, "unlocked": "on", "resting": "locked"}
 
 
 def point(role: str, **table: Any) -> Any:
-    return osdp.POINTS[role].model_validate(table, context=CONTEXT)
+    return POINTS[role].model_validate(table, context=CONTEXT)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +66,7 @@ def test_what_is_no_file_is_refused(bad: object) -> None:
     ],
 )
 def test_what_a_point_occupies(role: str, table: dict[str, Any], occupied: set[str]) -> None:
-    assert osdp.addresses(point(role, **table)) == occupied
+    assert addresses(point(role, **table)) == occupied
 
 
 @pytest.mark.parametrize(
@@ -83,7 +82,7 @@ def test_what_a_point_occupies(role: str, table: dict[str, Any], occupied: set[s
 )
 def test_settings_that_cannot_be(table: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        osdp.Settings.model_validate({"port": "/dev/serial0", **table})
+        Settings.model_validate({"port": "/dev/serial0", **table})
 
 
 def test_the_key_itself_is_refused_in_the_configuration() -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drivers.simulated import ACTIONS, PRESS_S, REMEMBERED, Settings, Simulated, create
-from drivers.simulated import POINTS as MODELS
-from edge.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost, Signal
+from drivers.simulated.driver import ACTIONS, PRESS_S, REMEMBERED, Simulated, create
+from drivers.simulated.points import POINTS as MODELS
+from drivers.simulated.points import Settings
+from edge.model.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost, Signal
 from tests.support import virtual
 
 if TYPE_CHECKING:

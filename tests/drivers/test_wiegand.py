@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drivers import wiegand
-from drivers.wiegand_frames import Card, Drop, Key, parity_is_right, understand
-from drivers.wiegand_pulses import MOST_BITS, Burst, Collector, Fault
-from edge import cards
-from edge.messages import CardRead
+from drivers.wiegand.frames import Card, Drop, Key, parity_is_right, understand
+from drivers.wiegand.points import POINTS, Settings, addresses
+from drivers.wiegand.pulses import MOST_BITS, Burst, Collector, Fault
+from edge.directory import cards
+from edge.model.messages import CardRead
 from tests.support.wiegand import KNOWN, MS, US, bits_of, train
 
 GAP_NS, GLITCH_NS = 30 * MS, 100 * US
@@ -97,7 +97,7 @@ def test_two_cards_without_a_pause_are_none() -> None:
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_card_cut_anywhere_is_no_card(name: str) -> None:
-    """Where the length is said. Without, what is left of a long card may look like a short one (docs/wiegand.md)."""
+    """Where the length is said. Without, what is left of a long card may look like a short one (docs/driver.md)."""
     whole = train(KNOWN[name])
     assert understood(whole, str(len(whole))) == [card(KNOWN[name])]
     for length in range(1, len(whole)):
@@ -121,7 +121,7 @@ def test_raw_takes_every_length_and_looks_at_no_parity() -> None:
     assert understood(train("1" * (MOST_BITS + 1)), "raw") == [Drop.TOO_LONG]
 
 
-# --- parity, held against the layouts of edge.cards ---------------------------------------------------
+# --- parity, held against the layouts of edge.directory.cards ---------------------------------------------------
 
 
 @given(shape=st.sampled_from(LAYOUTS), value=st.integers(0, (1 << 48) - 1))
@@ -295,7 +295,7 @@ def test_a_pin_typed_fast_is_so_many_keys() -> None:
 )
 def test_settings_that_cannot_be(table: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
-        wiegand.Settings.model_validate(table)
+        Settings.model_validate(table)
 
 
 @pytest.mark.parametrize(
@@ -309,16 +309,16 @@ def test_settings_that_cannot_be(table: dict[str, Any], says: str) -> None:
 )
 def test_a_reader_has_every_line_once(table: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="expected another line than"):
-        wiegand.POINTS["reader"].model_validate(table)
+        POINTS["reader"].model_validate(table)
 
 
 @pytest.mark.parametrize("table", [{"d0": 5}, {"d1": 5}, {"d0": 512, "d1": 1}, {"d0": 1, "d1": 2, "format": "27"}])
 def test_readers_that_cannot_be(table: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        wiegand.POINTS["reader"].model_validate(table)
+        POINTS["reader"].model_validate(table)
 
 
 def test_what_a_point_occupies() -> None:
-    reader = wiegand.POINTS["reader"].model_validate({"d0": 5, "d1": 6, "led": 7, "beeper": 8})
-    assert wiegand.addresses(reader) == {"line 5", "line 6", "line 7", "line 8"}
-    assert wiegand.addresses(wiegand.POINTS["buzzer"].model_validate({"line": 9})) == {"line 9"}
+    reader = POINTS["reader"].model_validate({"d0": 5, "d1": 6, "led": 7, "beeper": 8})
+    assert addresses(reader) == {"line 5", "line 6", "line 7", "line 8"}
+    assert addresses(POINTS["buzzer"].model_validate({"line": 9})) == {"line 9"}

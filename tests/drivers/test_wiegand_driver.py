@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drivers import wiegand, wiegand_lines
-from drivers.wiegand_lines import Edge
-from edge.messages import CardRead, Confirmed, Lost, Shown, Signal
+from drivers.wiegand import driver, lines
+from drivers.wiegand.lines import Edge
+from drivers.wiegand.points import POINTS, Settings
+from edge.model.messages import CardRead, Confirmed, Lost, Shown, Signal
 from tests.support import virtual
 from tests.support.wiegand import KNOWN, MS, train
 
@@ -86,8 +87,8 @@ class Bench:
 
     def __init__(self, loop: virtual.VirtualLoop) -> None:
         self.loop = loop
-        points = {name: wiegand.POINTS[name.split(".")[1]].model_validate(table) for name, table in TABLES.items()}
-        self.driver = wiegand.create("bench", wiegand.Settings(), points, loop.now_ns)
+        points = {name: POINTS[name.split(".")[1]].model_validate(table) for name, table in TABLES.items()}
+        self.driver = driver.create("bench", Settings(), points, loop.now_ns)
         self.chip = Chip()
         self.seen: list[Signal] = []
         self.after: Callable[[Signal], None] = lambda _: None
@@ -113,12 +114,12 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[Bench
         chip.pairs.append(Wires())
         return chip.pairs[-1]
 
-    monkeypatch.setattr(wiegand_lines, "Chip", lambda *_: made[-1].chip)
-    monkeypatch.setattr(wiegand_lines, "Pair", pair)
+    monkeypatch.setattr(lines, "Chip", lambda *_: made[-1].chip)
+    monkeypatch.setattr(lines, "Pair", pair)
 
     def live(script: Callable[[Bench], Coroutine[Any, Any, None]]) -> None:
         async def main(loop: virtual.VirtualLoop) -> None:
-            monkeypatch.setattr(wiegand_lines.KernelClock, "ticks", staticmethod(loop.now_ns))
+            monkeypatch.setattr(lines.KernelClock, "ticks", staticmethod(loop.now_ns))
             made.append(Bench(loop))
             await script(made[-1])
 

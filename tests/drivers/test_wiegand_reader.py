@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from drivers.wiegand_lines import Edge
-from drivers.wiegand_points import Reader, Settings
-from drivers.wiegand_reader import DEAF_S, MOST_EDGES, STALE_NS, STORM_EDGES, STUCK_S, Station
-from edge.messages import Back, CardRead, KeysPressed, Lost, Signal
+from drivers.wiegand.lines import Edge
+from drivers.wiegand.points import Reader, Settings
+from drivers.wiegand.reader import DEAF_S, MOST_EDGES, STALE_NS, STORM_EDGES, STUCK_S, Station
+from edge.model.messages import Back, CardRead, KeysPressed, Lost, Signal
 from tests.support.wiegand import KNOWN, MS, US, train
 
 if TYPE_CHECKING:

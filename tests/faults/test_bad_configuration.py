@@ -7,9 +7,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from edge.cli.client import Client
-from edge.diagnose import diagnose
-from edge.facts import Daemon, Facts
+from edge.client.connection import Client
+from edge.diagnosis.diagnose import diagnose
+from edge.diagnosis.facts import Daemon, Facts
 from tests.support.doord import ROOT, Doord
 from tests.support.house import write_config
 
@@ -76,7 +76,7 @@ def test_a_spoilt_file_leaves_no_door_unguarded(tmp_path: Path) -> None:
 def test_a_first_start_and_a_check_refuse(tmp_path: Path) -> None:
     config, state = write_config(tmp_path, unlock_s=9000.0), tmp_path / "state"
     state.mkdir()
-    for module, words in (("edge.doord", ["--config", str(config)]), ("edge.cli", ["check", str(config)])):
+    for module, words in (("edge.daemon.doord", ["--config", str(config)]), ("edge.cli", ["check", str(config)])):
         done = subprocess.run(
             [sys.executable, "-m", module, *words],
             cwd=ROOT,
@@ -85,7 +85,7 @@ def test_a_first_start_and_a_check_refuse(tmp_path: Path) -> None:
             text=True,
             check=False,
         )
-        assert done.returncode == {"edge.doord": 78, "edge.cli": 1}[module]
+        assert done.returncode == {"edge.daemon.doord": 78, "edge.cli": 1}[module]
         assert "unlock_s: found 9000" in done.stdout + done.stderr
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.log_query import LogReader, Query
-from edge.log_verify import verify
+from edge.log.reading.query import LogReader, Query
+from edge.log.verify import verify
 from tests.support.broker import Broker
 from tests.support.doord import Doord
 from tests.support.house import write_config

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from edge.log_query import LogReader, Query
+from edge.log.reading.query import LogReader, Query
 from tests.support.doord import ROOT, Doord
 from tests.support.house import write_config
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _run(config: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "edge.doord", "--config", str(config)]
+    command = [sys.executable, "-m", "edge.daemon.doord", "--config", str(config)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 

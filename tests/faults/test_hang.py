@@ -42,7 +42,7 @@ class Manager:
     def start(self) -> subprocess.Popen[bytes]:
         """Return when it is ready: every lock has been told to rest long before."""
         environment = {**os.environ, "NOTIFY_SOCKET": self._address, "WATCHDOG_USEC": f"{self._allowed_s * 1e6:.0f}"}
-        command = [sys.executable, "-m", "edge.doord", "--config", str(self._config)]
+        command = [sys.executable, "-m", "edge.daemon.doord", "--config", str(self._config)]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
         self.heard("READY=1", LONGEST_START_S)
         return process

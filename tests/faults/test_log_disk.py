@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.log_verify import verify
+from edge.log.verify import verify
 from tests.support.clock import FakeClock
 from tests.support.logs import PATIENT, WITHIN_S, Disk, Journal, forced, journal, numbers, opened
 
@@ -300,7 +300,7 @@ FULL = """
     import asyncio, resource, signal, sys
     from pathlib import Path
     sys.path.insert(0, {root!r})
-    from edge.log_verify import verify
+    from edge.log.verify import verify
     from tests.support.logs import journal, numbers, opened
 
     def room(size):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.log_verify import verify
+from edge.log.verify import verify
 from tests.support.logs import journal
 
 ROOT = Path(__file__).parents[2]
@@ -19,8 +19,8 @@ WRITER = """
     import asyncio, sys
     from pathlib import Path
     sys.path.insert(0, {root!r})
-    from edge.clock import Clock
-    from edge.log import Log
+    from edge.system.clock import Clock
+    from edge.log.log import Log
     from tests.support.logs import PATIENT, forced, opened
 
     async def main():

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from edge.ports import Incoming
-from edge.sync import Upstream
-from edge.sync_messages import SINK, Options
+from edge.model.ports import Incoming
+from edge.upstream.messages import SINK, Options
+from edge.upstream.sync import Upstream
 from tests.support import virtual
 from tests.support.journal import FORCED, OPENED, FakeJournal
 from tests.support.upstream import TOPIC, Desk, FakeLink, Net, Sent

@@ -9,7 +9,7 @@ from tests.support.house import OTTO, House, live, write_config
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edge.messages import Event
+    from edge.model.messages import Event
 
 
 async def nothing(_house: House) -> None:

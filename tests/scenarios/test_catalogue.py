@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from edge.catalogue import CATALOGUE, Witness
-from edge.messages import Actor, InputFault
-from edge.ports import Incoming
-from edge.service import Service
+from edge.daemon.service import Service
+from edge.model.catalogue import CATALOGUE, Witness
+from edge.model.messages import Actor, InputFault
+from edge.model.ports import Incoming
 from tests.support.house import House, live
 from tests.support.people import document
 
 TESTS = Path(__file__).parents[1]
 ELSEWHERE = {
-    "controller.gap": "edge/test_log_retention.py",
+    "controller.gap": "log/test_retention.py",
     "controller.storage": "faults/test_log_disk.py",
-    "integration.warn_due_to_error": "edge/test_delivery.py",
-    "integration.disable_due_to_error": "edge/test_delivery.py",
+    "integration.warn_due_to_error": "delivery/test_sink.py",
+    "integration.disable_due_to_error": "delivery/test_sink.py",
 }
 """What takes a disk or a receiver that fails has tests of its own."""
 CONFIG = """
@@ -195,7 +195,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, set[str]]:
 
     one = live(write_config(folder, ("front", 30.0), ("back", 30.0)), first)
     patch = pytest.MonkeyPatch()
-    patch.setattr("edge.remembering.__version__", "99.0")
+    patch.setattr("edge.daemon.remembering.__version__", "99.0")
     other = live(write_config(folder, ("front", 40.0), ("side", 30.0)), second)
     patch.undo()
     return one, produced(one) | produced(other)

@@ -173,7 +173,7 @@ def test_a_second_daemon_touches_no_line(chip: ShimChip, doord: Doord) -> None:
     doord.ask("command", command="hold_unlocked", door="front")
     settled(doord, lock="unlocked")
     mark = chip.mark()
-    command = [sys.executable, "-m", "edge.doord", "--config", str(doord.config)]
+    command = [sys.executable, "-m", "edge.daemon.doord", "--config", str(doord.config)]
     second = subprocess.run(
         command, cwd=ROOT, env=doord.environment, check=False, capture_output=True, timeout=PATIENCE_S
     )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drivers.simulated import Simulated
-from edge.control_peers import RequestError
+from drivers.simulated.driver import Simulated
+from edge.socket.peers import RequestError
 from tests.support.broker import Broker
 from tests.support.doord import Doord
 from tests.support.house import House, live, write_config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.provision import first_config
+from edge.config.provision import first_config
 from tests.support.cli import Doorctl
 from tests.support.doord import ROOT, Doord
 

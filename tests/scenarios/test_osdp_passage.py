@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.cards import LAYOUTS, Format, encode
+from edge.directory.cards import LAYOUTS, Format, encode
 from tests.support.broker import Broker
 from tests.support.doord import ROOT, Doord
 from tests.support.osdp_peripheral import Peripheral

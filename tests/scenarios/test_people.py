@@ -7,15 +7,15 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from edge.directory_store import DirectoryStore
-from edge.messages import Actor
+from edge.directory.store import DirectoryStore
+from edge.model.messages import Actor
 from tests.support.house import OTTO, House, live, write_config
 from tests.support.people import document
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edge.messages import Event
+    from edge.model.messages import Event
 
 FILE = Actor("system", "file", "directory.json")
 ADA, STRANGER = "12:1001", "12:9"

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.control import RequestError
-from edge.log_query import LogReader
-from edge.log_verify import verify
-from edge.messages import Actor
+from edge.log.reading.query import LogReader
+from edge.log.verify import verify
+from edge.model.messages import Actor
+from edge.socket.server import RequestError
 from edge.web.accounts import Accounts, Role
 from tests.support.cli import Doorctl
 from tests.support.doord import ROOT, Doord

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.delivery_health import Limits
+from edge.delivery.health import Limits
 from tests.support.house import OTTO, House, live, write_config
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from edge.cli.checking import against_running
-from edge.config import load
+from edge.config.checking import against_running
+from edge.config.reading import load
 from tests.support.broker import Broker
 from tests.support.cli import Doorctl
 from tests.support.doord import Doord

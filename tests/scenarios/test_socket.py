@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge.allowances import ALLOWANCES, FOR_DOORS, MOST_KNOWN, Allowances
-from edge.control import MAX_REQUEST_BYTES, RequestError
+from edge.socket.allowances import ALLOWANCES, FOR_DOORS, MOST_KNOWN, Allowances
+from edge.socket.server import MAX_REQUEST_BYTES, RequestError
 from tests.support.house import House, live, write_config
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge.log import LogOptions
-from edge.log_mark import place
-from edge.remembering import MEMORY_WITHIN_S
+from edge.daemon.remembering import MEMORY_WITHIN_S
+from edge.log.log import LogOptions
+from edge.log.mark import place
 from tests.scenarios.test_people import ADA, config_of, people, ready
 from tests.support import virtual
 from tests.support.house import House, live
@@ -72,7 +72,7 @@ def test_a_locked_down_door_refuses_every_card_while_the_disk_hangs(
         raise OSError("Input/output error")
 
     if not readable:
-        monkeypatch.setattr("edge.log_writer.recall", lambda _path: go.wait() and None)
+        monkeypatch.setattr("edge.log.writer.recall", lambda _path: go.wait() and None)
 
     async def script(house: House) -> None:
         await asyncio.sleep(0)  # the drivers report their inputs
@@ -123,7 +123,7 @@ def test_a_newer_word_than_what_is_remembered_late_counts(down: Path, monkeypatc
     def hang(_path: Path) -> Any:
         go.wait()
 
-    monkeypatch.setattr("edge.log_writer.recall", hang)
+    monkeypatch.setattr("edge.log.writer.recall", hang)
 
     async def run(loop: virtual.VirtualLoop) -> None:
         house = House(loop, down)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge.log import LogOptions
-from edge.log_schema import connect
-from edge.remembering import MEMORY_WITHIN_S
+from edge.daemon.remembering import MEMORY_WITHIN_S
+from edge.log.log import LogOptions
+from edge.log.schema import connect
 from tests.support import virtual
 from tests.support.doord import ROOT, Doord
 from tests.support.house import House, live, write_config
@@ -51,7 +51,7 @@ def test_a_log_that_opens_late_gives_its_memory_back_and_the_daemon_stays_well(
         await house.ask("lock_down", "back")
 
     live(config, before)
-    monkeypatch.setattr("edge.log_writer.recall", lambda _path: None)  # nor can it be read
+    monkeypatch.setattr("edge.log.writer.recall", lambda _path: None)  # nor can it be read
     missing = True
 
     def late(path: Path) -> sqlite3.Connection:
@@ -148,7 +148,7 @@ def test_a_stop_is_clean_however_often_it_is_asked_for(tmp_path: Path, number: s
 def test_a_hangup_during_the_start_ends_nothing(tmp_path: Path) -> None:
     """systemctl reload may come at any time; before the configuration was read there is nothing to do."""
     script = (
-        "import signal, os, edge.doord as d\n"
+        "import signal, os, edge.daemon.doord as d\n"
         "honest = d.ConfigSource.start\n"
         "def start(source):\n"
         "    os.kill(os.getpid(), signal.SIGHUP)\n"
@@ -165,9 +165,9 @@ def test_a_disk_that_hangs_for_ever_does_not_keep_the_daemon(tmp_path: Path) -> 
     config = write_config(tmp_path)
     script = (
         "import threading, sqlite3, signal, os, sys\n"
-        "import edge.doord, edge.daemon as d\n"
-        "from edge.log import Log\n"
-        "from edge.keeper import Keeper\n"
+        "import edge.daemon.doord, edge.daemon.daemon as d\n"
+        "from edge.log.log import Log\n"
+        "from edge.doors.driver_supervisor import Keeper\n"
         "honest, closed = Keeper.close, []\n"
         "def close(self):\n"
         "    honest(self)\n"
@@ -187,9 +187,9 @@ def test_a_disk_that_hangs_for_ever_does_not_keep_the_daemon(tmp_path: Path) -> 
         "    loop.call_later(0.5, go)\n"
         "    await start(self, stop)\n"
         "d.Daemon.run = run\n"
-        "from edge.messages import CommandName\n"
+        "from edge.model.messages import CommandName\n"
         "d.CommandName = CommandName\n"
-        f"sys.exit(edge.doord.main(['--config', {str(config)!r}]))\n"
+        f"sys.exit(edge.daemon.doord.main(['--config', {str(config)!r}]))\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, check=False, capture_output=True, text=True, timeout=ENDS_WITHIN_S

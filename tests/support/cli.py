@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge.cli import main
+from edge.cli.main import main
 
 if TYPE_CHECKING:
     from pathlib import Path

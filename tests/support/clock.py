@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from edge.clock import Clock
-from edge.messages import ClockQuality
+from edge.model.messages import ClockQuality
+from edge.system.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

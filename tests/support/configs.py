@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge.config import load
-from edge.problems import ConfigError
+from edge.config.reading import load
+from edge.model.problems import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,14 +1,14 @@
-"""Draws the transition table of `edge.door_table` as Mermaid; run as a module, it renews the page."""
+"""Draws the transition table of `edge.doors.modes` as Mermaid; run as a module, it renews the page."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
 
-from edge.door_table import TRANSITIONS, Mode, Refused, To
+from edge.doors.modes import TRANSITIONS, Mode, Refused, To
 
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
-BEGIN, END = "<!-- drawn from edge/door_table.py: python -m tests.support.diagram -->\n", "<!-- end -->\n"
+BEGIN, END = "<!-- drawn from edge/doors/modes.py: python -m tests.support.diagram -->\n", "<!-- end -->\n"
 
 
 def mermaid() -> str:

@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from edge.directory_reading import read
-from edge.pins import PinHash, Recipe, parse
+from edge.directory.document.reading import read
+from edge.directory.pins import PinHash, Recipe, parse
 
 if TYPE_CHECKING:
-    from edge.directory import Directory
+    from edge.directory.directory import Directory
 
 SHIPPED = Path(__file__).parents[2] / "config" / "directory.json"
 SOURCE = Path("directory.json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from edge.directory_tables import schema
+from edge.directory.document.tables import schema
 from tests.support.directories import SHIPPED
 
 if __name__ == "__main__":

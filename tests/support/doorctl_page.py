@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.cli.client import Client
+from edge.client.connection import Client
 from tests.support.doord import ROOT
 from tests.support.readme import run, simulated
 from tests.support.waiting import until

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from edge.cli.client import Client, Refused, Unreachable
+from edge.client.connection import Client, Refused, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Doord:
 
     def __init__(self, config: Path, environment: Mapping[str, str] | None = None, program: str | None = None) -> None:
         self.config, self.environment = config, environment
-        self.words = ["-m", "edge.doord"] if program is None else ["-c", program]
+        self.words = ["-m", "edge.daemon.doord"] if program is None else ["-c", program]
         self.socket = config.with_name("doord.sock")
         self.log = config.with_name("log.db")
         self.output = config.with_name("doord.out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from edge.catalogue import CATALOGUE
+from edge.model.catalogue import CATALOGUE
 
 PAGE = Path(__file__).parents[2] / "docs" / "events.md"
 MARKED = re.compile(r"(<!-- written from edge/catalogue\.py[^\n]*\n).*?(<!-- end -->)", re.DOTALL)

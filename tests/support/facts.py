@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from edge.facts import (
+from edge.diagnosis.facts import (
     Boot,
     Daemon,
     Device,
@@ -21,8 +21,8 @@ from edge.facts import (
     Service,
     Socket,
 )
-from edge.facts import Upstream as Upstream_
-from edge.facts_outlets import Alert, Board, Camera, Channel, Integration, Line, Outlets, Pulses
+from edge.diagnosis.facts import Upstream as Upstream_
+from edge.diagnosis.facts_outlets import Alert, Board, Camera, Channel, Integration, Line, Outlets, Pulses
 
 NOW_US = 1_795_384_623_000_000  # 2026-11-22T21:57:03Z
 S_US = 1_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from edge.findings import KINDS
+from edge.diagnosis.findings import KINDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "diagnose.md"
 MARKED = re.compile(r"(<!-- written from edge/findings\.py[^\n]*\n).*?(\n<!-- end -->)", re.DOTALL)

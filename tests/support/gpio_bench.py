@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpiozero.pins.mock import MockFactory, MockPin
 
-from drivers import gpio
+from drivers.gpio import driver
+from drivers.gpio.points import POINTS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -72,10 +73,10 @@ class GpioBench:
             table: dict[str, Any] = {"line": line, **INPUT_TABLES.get(role, {})}
             if role == "lock":
                 table |= {"unlocked": "high", "resting": "unlocked" if outputs[point] else "locked"}
-            points[point] = gpio.POINTS[role](**table)
+            points[point] = POINTS[role](**table)
         self.pins = UnpluggablePins()
         self.lines = {point: model.line for point, model in points.items()}
-        self.driver = gpio.create("bench", gpio.Settings(), points, self.now_ns, self.pins)
+        self.driver = driver.create("bench", Settings(), points, self.now_ns, self.pins)
 
     def now_ns(self) -> int:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from drivers import gpio_chip
 
 if TYPE_CHECKING:
-    from edge.messages import Signal
+    from edge.model.messages import Signal
 
 
 def say(kind: str, **fields: Any) -> None:
@@ -31,10 +31,11 @@ class Child:
     def __init__(self, spec: dict[str, Any]) -> None:
         if spec["devices"]:  # a folder that a glob sees; the shim answers for paths in it as well
             gpio_chip.DEVICES = Path(spec["devices"])  # type: ignore[misc]
-        kind: Any = import_module(f"drivers.{spec['kind']}")
+        kind: Any = import_module(f"drivers.{spec['kind']}.points")
+        driver: Any = import_module(f"drivers.{spec['kind']}.driver")
         settings = kind.Settings(**spec["settings"])
         points = {name: kind.POINTS[name.split(".")[1]](**table) for name, table in spec["points"].items()}
-        self.driver = kind.create(spec["kind"], settings, points, lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        self.driver = driver.create(spec["kind"], settings, points, lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME))
         self.fails: str | None = None
         self.running: asyncio.Task[None] | None = None
 

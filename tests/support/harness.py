@@ -12,15 +12,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from drivers import simulated
+from drivers.simulated import driver as simulated
 from tests.support.gpio_bench import GpioBench
 from tests.support.modbus import ModbusBench, modbus_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from edge.messages import Signal
-    from edge.ports import Driver
+    from edge.model.messages import Signal
+    from edge.model.ports import Driver
 
 PATIENCE_S: Final = 60.0
 """Only tells a hang from a slow machine."""

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from edge.config import load
-from edge.daemon import Daemon
-from edge.log_query import Query
-from edge.messages import Actor
-from edge.service import Service
+from edge.config.reading import load
+from edge.daemon.daemon import Daemon
+from edge.daemon.service import Service
+from edge.log.reading.query import Query
+from edge.model.messages import Actor
 from tests.support import virtual
 from tests.support.clock import FakeClock
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
     from pathlib import Path
 
-    from edge.log import LogOptions
-    from edge.messages import Event, Record
+    from edge.log.log import LogOptions
+    from edge.model.messages import Event, Record
 
 OTTO = Actor("operator", "uid:1000", "otto")
 WRITERS_OWN = {"controller.storage", "controller.gap"}

@@ -6,22 +6,22 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edge.catalogue import CATALOGUE
-from edge.log import LogUnavailableError
-from edge.log_query import MAX_PAGE, Page
-from edge.messages import ClockQuality, Event, Record, Subject
+from edge.log.log import LogUnavailableError
+from edge.log.reading.query import MAX_PAGE, Page
+from edge.model.catalogue import CATALOGUE
+from edge.model.messages import ClockQuality, Event, Record, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from edge.log_query import Query
+    from edge.log.reading.query import Query
 
 BOOT = "b0075001"
 OPENED, FORCED = "lock.opened", "lock.forced_open"
 
 
 class FakeJournal:
-    """As much of `edge.log.Log` as the upstream uses."""
+    """As much of `edge.log.log.Log` as the upstream uses."""
 
     def __init__(self, now_ns: Callable[[], int] = lambda: 0, controller: str = "test") -> None:
         self.now_ns, self.controller = now_ns, controller

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.directory_keeper import SUBJECT, DirectoryKeeper
-from edge.messages import Actor
+from edge.directory.in_force import SUBJECT, DirectoryKeeper
+from edge.model.messages import Actor
 from tests.support.directories import BERLIN
 from tests.support.logs import PATIENT, journal, opened
 from tests.support.people import document
@@ -17,9 +17,9 @@ from tests.support.people import document
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from edge.directory import Directory
-    from edge.log import LogOptions
-    from edge.messages import Event
+    from edge.directory.directory import Directory
+    from edge.log.log import LogOptions
+    from edge.model.messages import Event
     from tests.support.logs import Journal
 
 CLERK = Actor("operator", "clerk", "Clerk")

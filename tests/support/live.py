@@ -10,10 +10,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from edge.cli.client import Client
-from edge.config import load
-from edge.daemon import Daemon
-from edge.messages import ClockQuality
+from edge.client.connection import Client
+from edge.config.reading import load
+from edge.daemon.daemon import Daemon
+from edge.model.messages import ClockQuality
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edge.log import Log, LogOptions
-from edge.messages import Actor, Event, Record, Subject
+from edge.log.log import Log, LogOptions
+from edge.model.messages import Actor, Event, Record, Subject
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge import log_index, log_index_making, log_schema
-from edge.messages import NS_PER_S, Actor, Event, Subject
+from edge.log import schema
+from edge.log.index import lookup, making
+from edge.model.messages import NS_PER_S, Actor, Event, Subject
 
 if TYPE_CHECKING:
     import sqlite3
@@ -131,16 +132,16 @@ def _shown(  # noqa: PLR0913, PLR0917 -- the columns of a record
 
 def make(path: Path, records: int = 1_000_000, seed: int = 1) -> None:
     """Write the log. About half a minute for a million on a desktop computer."""
-    with closing(log_schema.connect(path)) as db:
-        for pragma in log_schema.SETUP:
+    with closing(schema.connect(path)) as db:
+        for pragma in schema.SETUP:
             db.execute(pragma)
-        log_schema.migrate(log_schema.wrap(db))
+        schema.migrate(schema.wrap(db))
         db.execute("PRAGMA synchronous=OFF")
         (epoch,) = db.execute("SELECT epoch FROM log").fetchone()
         db.execute("BEGIN")
         state = json.dumps({"version": "0", "site": "million", "id": "hq"})
         db.execute("INSERT INTO mode VALUES ('controller', ?)", [state])
-        _fill(db, log_schema.genesis(epoch), records, seed)
+        _fill(db, schema.genesis(epoch), records, seed)
         db.execute("COMMIT")
 
 
@@ -158,25 +159,25 @@ def _fill(db: sqlite3.Connection, prev: bytes, records: int, seed: int) -> None:
             name = f"boot-{boot:04}"
             db.execute("INSERT INTO boot VALUES (?, ?, ?)", [boot, name, sequence])
             offset_us = END_US - SPAN_US + boot_start_ns // 1_000
-            noted = log_schema.link_clock(name, 0, offset_us, "synced", noted)
+            noted = schema.link_clock(name, 0, offset_us, "synced", noted)
             note = [boot, 0, offset_us, "synced", noted]
             db.execute("INSERT INTO clock(boot, at_ns, offset_us, quality, hash) VALUES (?, ?, ?, ?, ?)", note)
         at_ns = event.at_ns - boot_start_ns
         latest_ns = max(latest_ns, at_ns + 800_000)
         dated = Event(**{name: getattr(event, name) for name in Event.__slots__} | {"at_ns": at_ns})
-        row, prev = log_schema.chained(dated, sequence, name, latest_ns, prev)
+        row, prev = schema.chained(dated, sequence, name, latest_ns, prev)
         rows.append((row[0], boot, *row[2:], prev))
         if len(rows) == 10_000:
-            db.executemany(log_schema.INSERT_RECORD, rows)
+            db.executemany(schema.INSERT_RECORD, rows)
             rows.clear()
-    db.executemany(log_schema.INSERT_RECORD, rows)
+    db.executemany(schema.INSERT_RECORD, rows)
 
 
 def index(path: Path) -> int:
     """Make the index of a log in one go; how many segments."""
-    with closing(log_schema.connect_read_only(path)) as db:
+    with closing(schema.connect_read_only(path)) as db:
         (epoch,) = db.execute("SELECT epoch FROM log").fetchone()
-        return log_index_making.catch_up(db, path, epoch, lambda: True)
+        return making.catch_up(db, path, epoch, lambda: True)
 
 
 def told(path: Path, what: str, start: float) -> None:
@@ -196,7 +197,7 @@ def main() -> None:
     if not options.no_index:
         start = time.perf_counter()
         index(options.file)
-        told(log_index.place(options.file), "its index", start)
+        told(lookup.place(options.file), "its index", start)
 
 
 if __name__ == "__main__":

@@ -38,8 +38,8 @@ from pymodbus.pdu.register_message import (
 from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from drivers import modbus
-from drivers.modbus_driver import ModbusDriver
+from drivers.modbus.driver import ModbusDriver
+from drivers.modbus.points import POINTS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -271,9 +271,9 @@ def driver(
     line: ModbusLine, tables: Mapping[str, Mapping[str, Any]], now_ns: Callable[[], int] = boot_ns, **settings: Any
 ) -> ModbusDriver:
     """A driver on the line with a board's patience that no slow machine exhausts, unless the test says otherwise."""
-    models = {point: modbus.POINTS[point.rpartition(".")[2]](**table) for point, table in tables.items()}
+    models = {point: POINTS[point.rpartition(".")[2]](**table) for point, table in tables.items()}
     given = {"port": str(line.link), "baud": 115200, "poll_ms": 20} | settings
-    chosen = modbus.Settings(**given)
+    chosen = Settings(**given)
     if "timeout_ms" not in settings:
         chosen = chosen.model_copy(update={"timeout_ms": int(PATIENCE_S * 1000)})
     return ModbusDriver("bench", chosen, models, now_ns, patience_s=PATIENCE_S)

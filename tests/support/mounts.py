@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge.cli.client import Client, Unreachable
+from edge.client.connection import Client, Unreachable
 from tests.support.doord import Doord
 
 ROOT = Path(__file__).parents[2]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from edge.cards import Format, encode, layout
-from edge.credentials import Now
-from edge.door_state import Door
-from edge.messages import CardRead, ClockQuality
-from edge.progress import Moment
+from edge.access.credentials import Now
+from edge.directory.cards import Format, encode, layout
+from edge.doors.progress import Moment
+from edge.doors.state import Door
+from edge.model.messages import CardRead, ClockQuality
 from tests.support.directories import cheap, made
 
 if TYPE_CHECKING:
-    from edge.directory import Directory
+    from edge.directory.directory import Directory
 
 ADA, BOB, SPARE, LOST = 1001, 1002, 1900, 1999
 MONDAY_NOON = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from edge.cli.client import Client, Unreachable
+from edge.client.connection import Client, Unreachable
 from tests.support.doord import ROOT, STARTS_WITHIN_S, Doord
 from tests.support.waiting import until
 

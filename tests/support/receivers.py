@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from edge.delivery_errors import DeliveryError
-from edge.wire import Identity
+from edge.delivery.errors import DeliveryError
+from edge.model.cloudevents import Identity
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from edge.messages import Record
+    from edge.model.messages import Record
 
 
 class Doubled:

@@ -15,9 +15,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from edge.log_query import LogReader
+from edge.log.reading.query import LogReader
+from edge.model.cloudevents import rfc3339
 from edge.web.accounts import Account, Role, hashed, save
-from edge.wire import rfc3339
 from tests.support.broker import Broker
 from tests.support.doord import ROOT, Doord
 from tests.support.live import Live

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edge.door import next_deadline, step
-from edge.door_state import Door
-from edge.messages import (
+from edge.doors.rules import next_deadline, step
+from edge.doors.state import Door
+from edge.model.messages import (
     NS_PER_S,
     Actor,
     Command,
@@ -17,7 +17,7 @@ from edge.messages import (
     ReleaseInput,
     RexPressed,
 )
-from edge.policy import DoorPolicy, HeldOpenFrom, Relock
+from edge.model.policy import DoorPolicy, HeldOpenFrom, Relock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,18 +8,18 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge.ports import MAX_PACKET, Connected, Incoming, LinkError, Will
-from edge.sync import Upstream
-from edge.sync_messages import Options
-from edge.wire import Identity
+from edge.model.cloudevents import Identity
+from edge.model.ports import MAX_PACKET, Connected, Incoming, LinkError, Will
+from edge.upstream.messages import Options
+from edge.upstream.sync import Upstream
 from tests.support import virtual
 from tests.support.journal import BOOT, FakeJournal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from edge.messages import Json, Record
-    from edge.sync_messages import Guest
+    from edge.model.messages import Json, Record
+    from edge.upstream.messages import Guest
 
 TOPIC = "doorward/v1/lab/test"
 LATE_NS = 10_000_000_000
@@ -151,7 +151,7 @@ class Net:
 
 
 class Desk:
-    """The daemon's part: `edge.sync_messages.Host`."""
+    """The daemon's part: `edge.upstream.messages.Host`."""
 
     def __init__(self, journal: FakeJournal) -> None:
         self.journal = journal

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge.cli import main
+from edge.cli.main import main
 from edge.web.accounts import Account, Role, load, matches
 from tests.support.doord import Doord
 from tests.support.waiting import until

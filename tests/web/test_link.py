@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge.cli.client import Unreachable
+from edge.client.connection import Unreachable
 from edge.web import link
 from edge.web.link import MOST_LONG, MOST_SHORT, Link
 from tests.support import virtual

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge.report_file import COLUMNS, LOCAL, write_csv
+from edge.reports.file import COLUMNS, LOCAL, write_csv
 from edge.web.attempts import RECORDED_A_MINUTE
 from edge.web.history import ROWS
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge.catalogue import CATALOGUE, EventClass, Severity
+from edge.model.catalogue import CATALOGUE, EventClass, Severity
 from edge.web.week import ALARMS, DAYS, begin, weeks
 
 BERLIN = ZoneInfo("Europe/Berlin")

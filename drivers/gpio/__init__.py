@@ -1,0 +1,1 @@
+"""Relays, contacts and buttons on the GPIO lines of this computer: docs/drivers.md."""

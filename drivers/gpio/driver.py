@@ -1,0 +1,432 @@
+"""Doors on the GPIO lines of this computer: relays, contacts and buttons wired to its own pins.
+
+One rule: an output shows its resting level from the first moment on and whenever nobody is in
+charge. Levels become meanings here (`unlocked = "low"`), and nowhere else. docs/drivers.md tells why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import traceback
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from drivers.gpio.points import Input, Output, Settings
+from drivers.gpio.wire import BootTime, Wire
+from drivers.hand_on import hand_on
+from edge.model.messages import NS_PER_S, Back, Confirmed, Level, Lost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pydantic import BaseModel
+
+    from drivers.gpio_chip import ChipFinder
+    from edge.model.messages import Json
+    from edge.model.ports import Driver, Emit
+
+__all__ = ["GpioDriver", "create"]
+
+RECONCILE_S: Final = 1.0
+"""How often every line is read back, edges or not: a missed edge is wrong no longer than this."""
+BURST: Final = 32
+"""After so many edges at once, the next are fetched `PAUSE_S` later: a line that storms keeps nothing waiting.
+Nothing is lost by it that is not a storm: the kernel keeps the edges with their times."""
+PAUSE_S: Final = 0.01
+MISSING_NS: Final = 2 * NS_PER_S
+"""Between two tries to claim a line that another program holds."""
+STUCK_AFTER: Final = 2
+"""So many read-backs in a row must disagree before an output counts as stuck."""
+
+
+def create(
+    name: str,
+    settings: Settings,
+    points: Mapping[str, BaseModel],
+    now_ns: Callable[[], int],
+    factory: Any = None,  # noqa: ANN401 -- a gpiozero pin factory; gpiozero has no types
+) -> Driver:
+    """A driver that is not open yet; another gpiozero pin factory may serve instead of our own."""
+    return GpioDriver(name, settings, points, now_ns, factory)
+
+
+class GpioDriver:
+    """The promise of `edge.model.ports.Driver` for one GPIO chip."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        points: Mapping[str, BaseModel],
+        now_ns: Callable[[], int],
+        factory: Any = None,  # noqa: ANN401 -- gpiozero has no types
+    ) -> None:
+        """See `create`."""
+        self.name = name
+        self.points: frozenset[str] = frozenset()
+        self._settings = settings
+        self._outputs: dict[str, Output] = {}
+        self._inputs: dict[str, Input] = {}
+        self._now_ns = now_ns
+        self._given = factory
+        self._factory: Any = None
+        self._finder: ChipFinder | None = None
+        self._wires: dict[str, Wire] = {}
+        self._missing: dict[str, str] = {}
+        """Points whose lines could not be claimed, and why."""
+        self._added: list[str] = []
+        """Points that came while others are heard, and of which nothing has been said yet."""
+        self._looked_ns = 0
+        self._time: BootTime
+        self._emit: Emit | None = None
+        self._touched: set[Wire] = set()
+        self._pause: asyncio.TimerHandle | None = None
+        self._facts: dict[str, Json] = {"chip": str(settings.chip)}
+        self._holders: dict[str, Json] = {}
+        """Lines that another program held when they were wanted, and who."""
+        self._lost_edges = 0
+        self._read_backs = 0
+        self._note(points)
+
+    # --- the promise ---------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Claim the lines, outputs first, each on its own and at its resting level in one step.
+
+        A line that cannot be claimed is a fault of its point. Raises OSError when that is so of all, or of the chip.
+        """
+        self._release()
+        try:
+            self._claim()
+        except OSError:
+            self._release()
+            raise
+
+    def add(self, points: Mapping[str, BaseModel]) -> None:
+        """Claim more lines, outputs first; one that cannot be claimed is a fault of its point."""
+        self._note(points)
+        if self._factory is None:
+            return
+        added = [name for name in self._models() if name in points]
+        self._missing |= dict.fromkeys(added, "not claimed yet")  # whatever happens, driving it is no fault of the chip
+        self._look_for_holders(added)
+        for name in added:
+            self._claim_line(name)
+        if self._emit is not None:
+            self._added += added
+            asyncio.get_running_loop().call_soon(self._report_added)
+
+    async def run(self, emit: Emit) -> None:
+        """Report levels, then edges with the kernel's time stamps, until cancelled or the chip has gone."""
+        if self._factory is None:
+            raise OSError(errno.ENODEV, f"driver {self.name} is not open")
+        loop = asyncio.get_running_loop()
+        failed: asyncio.Future[None] = loop.create_future()
+        self._emit = emit
+        fd = self._factory.fileno() if hasattr(self._factory, "fileno") else None
+        try:
+            for name in self._inputs.keys() & self._wires.keys():
+                self._listen(self._wires[name])
+            self._report_all()
+            if fd is not None:
+                loop.add_reader(fd, self._readable, fd, failed)
+            while not (await asyncio.wait({failed}, timeout=RECONCILE_S))[0]:
+                self._reconcile()
+            failed.result()
+        finally:
+            self._emit, self._added = None, []
+            if not failed.cancel():
+                failed.exception()  # looked at, even when a cancellation came first
+            if fd is not None:
+                loop.remove_reader(fd)
+            if self._pause is not None:
+                self._pause.cancel()
+            for wire in self._wires.values():
+                if wire.edge is not None:
+                    with suppress(OSError):  # the chip may be what has gone
+                        wire.device.pin.when_changed = None
+
+    def apply(self, outputs: Mapping[str, bool]) -> None:
+        """Drive outputs; what reads back right is confirmed here, what does not by the next reconcile.
+
+        Every output is tried before the first error is raised.
+        """
+        failure: OSError | None = None
+        for point, asserted in outputs.items():
+            wire = self._wires.get(point)
+            if wire is None:
+                if point not in self._missing:
+                    failure = failure or OSError(errno.ENODEV, f"driver {self.name} is not open")
+                continue
+            try:
+                wire.device.value = asserted
+                wire.asserted, wire.confirmed = asserted, False
+                self._check_output(wire, counts=False)
+            except OSError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+    def level(self, point: str) -> bool | None:
+        """An input read now."""
+        wire = self._wires.get(point)
+        if wire is None or point not in self._inputs:
+            return None
+        with suppress(OSError):
+            return wire.read()
+        return None
+
+    def close(self) -> None:
+        """Drive every output to its resting level and let all lines go."""
+        for point, model in self._outputs.items():
+            if point in self._wires:
+                with suppress(OSError):  # a chip that has gone shows what its own wiring makes it show
+                    self._wires[point].device.value = model.at_rest
+        self._release()
+
+    def describe(self) -> Mapping[str, Json]:
+        """Chip, lines, who stood in the way, and how many edges had to be made up for."""
+        lines: dict[str, Json] = {point: model.line for point, model in {**self._outputs, **self._inputs}.items()}
+        stuck: list[Json] = [wire.name for wire in self._wires.values() if wire.wrong >= STUCK_AFTER]
+        return {
+            **self._facts,
+            "conflicts": {**self._holders},
+            "lines": lines,
+            "stuck": stuck,
+            "missing": {**self._missing},
+            "lost_edges": self._lost_edges + self._lost_now(),
+            "read_backs": self._read_backs,
+        }
+
+    # --- lines ---------------------------------------------------------------------------------
+
+    def _note(self, points: Mapping[str, BaseModel]) -> None:
+        self.points |= points.keys()
+        self._outputs |= {point: model for point, model in points.items() if isinstance(model, Output)}
+        self._inputs |= {point: model for point, model in points.items() if isinstance(model, Input)}
+
+    def _claim(self) -> None:
+        self._facts, self._holders = {"chip": str(self._settings.chip)}, {}
+        factory = self._given
+        if factory is None:
+            from drivers.gpio.factory import CharDeviceFactory  # noqa: PLC0415 -- as above
+            from drivers.gpio_chip import ChipFinder  # noqa: PLC0415 -- loaded only when used
+
+            self._finder = self._finder or ChipFinder(self._settings.chip)
+            factory = CharDeviceFactory(self._finder)
+            self._factory = factory
+            self._facts |= {"chip": factory.name, "label": factory.label}
+        self._factory = factory
+        self._look_for_holders(self._models())
+        self._time = BootTime(factory, self._now_ns)
+        self._missing, self._looked_ns = {}, self._now_ns()
+        failures = [failure for failure in map(self._claim_line, self._models()) if failure is not None]
+        if failures and not self._wires:
+            raise failures[0]
+
+    def _look_for_holders(self, names: Iterable[str]) -> None:
+        if self._factory is not self._given:
+            lines = [self._models()[name].line for name in names]
+            held = self._factory.busy([line for line in lines if line < self._factory.lines])
+            self._holders |= {str(line): holder for line, holder in held.items()}
+
+    def _models(self) -> dict[str, Output | Input]:
+        """What to claim, in this order: a lock waits for no contact."""
+        return {**self._outputs, **self._inputs}
+
+    def _claim_line(self, name: str) -> OSError | None:
+        """Claim the line of one point; why that failed."""
+        from gpiozero.exc import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- untyped; loaded only when used
+            GPIOZeroError,
+        )
+
+        try:
+            self._wires[name] = self._wire(name)
+        except (OSError, GPIOZeroError) as error:
+            # A device whose constructor failed lives on in the error's frames and keeps its pin reserved.
+            traceback.clear_frames(error.__traceback__)
+            self._missing[name] = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
+            return error if isinstance(error, OSError) else OSError(errno.EINVAL, str(error))
+        self._missing.pop(name, None)
+        return None
+
+    def _wire(self, name: str) -> Wire:
+        from gpiozero import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- untyped; loaded only when used
+            InputDevice,
+            OutputDevice,
+        )
+
+        factory, model = self._factory, self._models()[name]
+        if factory is not self._given and model.line >= factory.lines:
+            raise factory.explain(OSError(errno.EINVAL, ""), model.line)
+        if isinstance(model, Output):
+            device = OutputDevice(
+                model.line, active_high=model.active_high, initial_value=model.at_rest, pin_factory=factory
+            )
+            wire = Wire(name, model, device)
+            wire.asserted = model.at_rest
+            return wire
+        pull_up = {"up": True, "down": False, "none": None}[model.pull]
+        active = True if pull_up is None else None  # gpiozero insists; levels are ours to interpret
+        device = InputDevice(model.line, pull_up=pull_up, active_state=active, pin_factory=factory)
+        return Wire(name, model, device)
+
+    def _release(self) -> None:
+        self._lost_edges += self._lost_now()
+        for wire in self._wires.values():
+            with suppress(OSError):
+                wire.device.close()
+        self._wires = {}
+        self._touched = set()
+        if self._factory is not None and self._factory is not self._given:
+            self._factory.close()
+        self._factory = None
+
+    def _lost_now(self) -> int:
+        return sum(getattr(wire.device.pin, "lost_edges", 0) for wire in self._wires.values())
+
+    # --- signals -------------------------------------------------------------------------------
+
+    def _listen(self, wire: Wire) -> None:
+        if hasattr(self._factory, "fileno"):
+            wire.edge = partial(self._edge, wire)
+        else:
+            wire.edge = partial(self._edge_from_afar, asyncio.get_running_loop(), wire)
+        wire.device.pin.edges = "both"
+        wire.device.pin.when_changed = wire.edge
+
+    def _report_all(self) -> None:
+        for name, wire in self._wires.items():
+            self._report_first(name, wire)
+        for name, reason in self._missing.items():
+            hand_on(self.name, self._emit, Lost(frozenset({name}), reason, self._now_ns()))
+
+    def _report_first(self, name: str, wire: Wire) -> None:
+        if name in self._outputs:
+            self._check_output(wire, counts=False)
+        else:
+            ticks = self._factory.ticks()
+            self._report(wire, wire.read(), ticks, initial=True)
+
+    def _look_for_missing(self) -> None:
+        """Claim what could not be claimed: whoever held it may have let it go."""
+        if self._now_ns() - self._looked_ns < MISSING_NS:
+            return
+        self._looked_ns = self._now_ns()
+        for name in [*self._missing]:
+            if self._claim_line(name) is None and self._hear(name):
+                hand_on(self.name, self._emit, Back(frozenset({name}), self._now_ns()))
+                self._report_first(name, self._wires[name])
+
+    def _report_added(self) -> None:
+        added, self._added = self._added, []
+        for name in added:
+            if name in self._wires and self._hear(name):
+                with suppress(OSError):  # the chip has gone: the next look says so
+                    self._report_first(name, self._wires[name])
+            elif name in self._missing:
+                hand_on(self.name, self._emit, Lost(frozenset({name}), self._missing[name], self._now_ns()))
+
+    def _hear(self, name: str) -> bool:
+        """Listen to a line that was claimed while others are heard; one that cannot be listened to is let go."""
+        wire = self._wires[name]
+        try:
+            if name in self._inputs:
+                self._listen(wire)
+        except OSError as error:
+            del self._wires[name]
+            self._missing[name] = str(error)
+            with suppress(OSError):
+                wire.device.close()
+            return False
+        return True
+
+    def _report(self, wire: Wire, asserted: bool, ticks: Any, *, initial: bool = False) -> None:  # noqa: ANN401 -- opaque
+        wire.asserted, wire.ticks = asserted, ticks
+        before, wire.lost = wire.lost, getattr(wire.device.pin, "lost_edges", 0)
+        level = Level(wire.name, asserted, self._time.at_ns(ticks), initial, 0 if initial else wire.lost - before)
+        hand_on(self.name, self._emit, level)
+
+    def _edge(self, wire: Wire, ticks: Any, state: Any) -> None:  # noqa: ANN401 -- opaque by gpiozero's contract
+        if self._factory is None or self._factory.ticks_diff(ticks, wire.ticks) <= 0:
+            return  # it happened before a reading that is already reported
+        self._touched.add(wire)
+        self._report(wire, bool(state) == wire.point.active_high, ticks)
+
+    def _edge_from_afar(self, loop: asyncio.AbstractEventLoop, wire: Wire, ticks: Any, state: Any) -> None:  # noqa: ANN401 -- opaque
+        """Any other gpiozero factory calls from a thread of its own."""
+        loop.call_soon_threadsafe(self._edge_and_settle, wire, ticks, state)
+
+    def _edge_and_settle(self, wire: Wire, ticks: Any, state: Any) -> None:  # noqa: ANN401 -- opaque
+        if self._emit is not None:
+            self._edge(wire, ticks, state)
+            self._settle()
+
+    def _readable(self, fd: int, failed: asyncio.Future[None]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            if self._take_edges() >= BURST:
+                loop.remove_reader(fd)
+                self._pause = loop.call_later(PAUSE_S, loop.add_reader, fd, self._readable, fd, failed)
+        except OSError as error:
+            loop.remove_reader(fd)
+            if not failed.done():
+                failed.set_exception(error)
+
+    def _take_edges(self) -> int:
+        """How many there were."""
+        count: int = self._factory.dispatch() if hasattr(self._factory, "dispatch") else 0
+        self._settle()
+        return count
+
+    def _settle(self) -> None:
+        """After a burst: the last edge may be one that never came, so look."""
+        touched, self._touched = self._touched, set()
+        for wire in touched:
+            self._read_back(wire)
+
+    def _read_back(self, wire: Wire) -> None:
+        if wire.read() == wire.asserted:
+            return
+        if hasattr(self._factory, "dispatch"):
+            self._factory.dispatch()  # most likely its edge has come meanwhile, with its true time
+        ticks = self._factory.ticks()
+        asserted = wire.read()
+        if asserted != wire.asserted:
+            self._read_backs += 1
+            self._report(wire, asserted, ticks)
+
+    def _reconcile(self) -> None:
+        if self._factory is None:
+            raise OSError(errno.ENODEV, f"driver {self.name} has been closed")
+        self._time.sync()
+        self._take_edges()
+        self._report_added()
+        self._look_for_missing()
+        for name, wire in self._wires.items():
+            if name in self._inputs:
+                self._read_back(wire)
+            else:
+                self._check_output(wire, counts=True)
+
+    def _check_output(self, wire: Wire, *, counts: bool) -> None:
+        """Confirm an output that shows what it was told; one that keeps showing something else is lost."""
+        at_ns = self._now_ns()
+        if wire.read() == wire.asserted:
+            if wire.wrong >= STUCK_AFTER:
+                if not counts:
+                    return  # left to the next reconcile, so that `Back` never comes from within `apply`
+                hand_on(self.name, self._emit, Back(frozenset({wire.name}), at_ns))
+            wire.wrong = 0
+            if not wire.confirmed and self._emit is not None:
+                wire.confirmed = True
+                hand_on(self.name, self._emit, Confirmed(wire.name, bool(wire.asserted), at_ns))
+        elif counts:
+            wire.wrong += 1
+            wire.confirmed = False
+            if wire.wrong == STUCK_AFTER:
+                told = "high" if wire.asserted == wire.point.active_high else "low"
+                reason = f"line {wire.point.line} is driven {told} and does not follow: look for a short circuit"
+                hand_on(self.name, self._emit, Lost(frozenset({wire.name}), reason, at_ns))

@@ -1,0 +1,1 @@
+"""Wiegand readers on pairs of GPIO lines of this computer: docs/wiegand.md."""

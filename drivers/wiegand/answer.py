@@ -1,0 +1,70 @@
+"""What a reader shows of an answer: its light, or three short tones, by timers of the loop.
+
+One rule: a newer answer ends the older one; then the light is on while the door stands unlocked, and
+at the end everything is off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from drivers.wiegand.points import Reader
+
+GREEN_S: Final = 1.0
+"""How long the light is on for somebody who may pass."""
+TONES_S: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+"""When the beeper goes on, off, on ... for somebody who may not."""
+
+
+class Answers:
+    """The light and the beeper of one reader."""
+
+    def __init__(self, model: Reader, switch: Callable[[int, bool], None]) -> None:
+        """`switch` puts a line on or off; an OSError of it is the line's loss, which others report."""
+        self._model = model
+        self._switch = switch
+        self._timers: list[asyncio.TimerHandle] = []
+        self._stands = False
+
+    def show(self, *, granted: bool) -> None:
+        """Begin to show an answer; needs a running loop. Never raises for want of the line."""
+        self.rest()
+        line = self._model.led if granted else self._model.beeper
+        if line is None:
+            return
+        loop = asyncio.get_running_loop()
+        for turn, at_s in enumerate((0.0, GREEN_S) if granted else TONES_S):
+            on = turn % 2 == 0
+            if at_s:
+                self._timers.append(loop.call_later(at_s, self._put, line, on))
+            else:
+                self._put(line, on)
+
+    def stand(self, *, on: bool) -> None:
+        """Keep the light on, or not, whenever no answer is shown."""
+        self._stands = on
+        now_s = asyncio.get_running_loop().time()
+        if self._model.led is not None and all(timer.when() <= now_s for timer in self._timers):
+            self._put(self._model.led, on)
+
+    def off(self) -> None:
+        """Show nothing at all."""
+        self._stands = False
+        self.rest()
+
+    def rest(self) -> None:
+        """Show no answer."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers = []
+        for line in self._model.outputs:
+            self._put(line, on=False)
+
+    def _put(self, line: int, on: bool) -> None:
+        with suppress(OSError):
+            self._switch(line, on or (self._stands and line == self._model.led))

@@ -1,0 +1,247 @@
+"""Wiegand readers on pairs of GPIO lines of this computer: cards and keys, a light and a beeper.
+
+One rule: it keeps the promise of `edge.model.ports.Driver`; which pulses are bits is said in `pulses`,
+which bits are a card in `frames`. docs/wiegand.md says why OSDP is better wherever there is a choice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from drivers.gpio.wire import BootTime
+from drivers.hand_on import hand_on
+from drivers.wiegand.answer import Answers
+from drivers.wiegand.points import Buzzer, Reader, Settings
+from drivers.wiegand.reader import Station
+from edge.model.messages import Confirmed, Shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pydantic import BaseModel
+
+    from drivers.gpio_chip import ChipFinder
+    from drivers.wiegand.lines import Chip
+    from edge.model.messages import Json, Signal
+    from edge.model.ports import Emit
+
+__all__ = ["WiegandDriver", "create"]
+
+LOOK_S: Final = 1.0
+"""How often every cable is looked at."""
+
+
+def create(name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]) -> WiegandDriver:
+    """Make a driver that is not open yet; `points` by name, `front.reader`."""
+    return WiegandDriver(name, settings, points, now_ns)
+
+
+class WiegandDriver:
+    """The promise of `edge.model.ports.Driver` for the readers on one GPIO chip."""
+
+    def __init__(
+        self, name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]
+    ) -> None:
+        """See `create`."""
+        self.name = name
+        self.points = frozenset(points)
+        self._settings = settings
+        self._readers = {point: model for point, model in points.items() if isinstance(model, Reader)}
+        self._buzzers = {point: model for point, model in points.items() if isinstance(model, Buzzer)}
+        self._answers = {point: Answers(model, self._switch) for point, model in self._readers.items()}
+        self._now_ns = now_ns
+        self._chip: Chip | None = None
+        self._finder: ChipFinder | None = None
+        self._time: BootTime | None = None
+        self._stations: dict[str, Station] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._sounding: dict[str, bool] = {}
+        self._unconfirmed: set[str] = set()
+        self._emit: Emit | None = None
+        self._failed: asyncio.Future[None] | None = None
+
+    # --- the promise ---------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Claim the lines, lights and sounders first, all off in one step. Raises OSError."""
+        from drivers.gpio_chip import ChipFinder  # noqa: PLC0415 -- gpiod: loaded only when used
+        from drivers.wiegand.lines import Chip, KernelClock, Pair  # noqa: PLC0415 -- as above
+
+        self._release()
+        inputs = [line for model in self._readers.values() for line in (model.d0, model.d1)]
+        models: list[Reader | Buzzer] = [*self._readers.values(), *self._buzzers.values()]
+        outputs = {line: not level for model in models for line, level in model.rest_levels.items()}
+        self._finder = self._finder or ChipFinder(self._settings.chip)
+        self._chip = Chip(self._finder, inputs, outputs)
+        self._time = BootTime(KernelClock, self._now_ns)
+        self._sounding = dict.fromkeys(self._buzzers, False)
+        self._unconfirmed = set()
+        try:
+            for point, model in self._readers.items():
+                wires = Pair(self._chip, model.d0, model.d1)
+                self._stations[point] = Station(point, model, self._settings, wires, self._time.at_ns)
+        except OSError:
+            self._release()
+            raise
+
+    async def run(self, emit: Emit) -> None:
+        """Report cards and keys until cancelled or the chip has gone."""
+        if self._chip is None:
+            raise OSError(errno.ENODEV, f"driver {self.name} is not open")
+        loop = asyncio.get_running_loop()
+        stations = [*self._stations.values()]
+        self._failed = loop.create_future()
+        self._emit = emit
+        try:
+            for point in sorted(self._unconfirmed):
+                self._confirm(point)
+            for station in stations:
+                loop.add_reader(station.wires.fileno(), self._readable, station)
+            while not (await asyncio.wait({self._failed}, timeout=LOOK_S))[0]:
+                self._look()
+            self._failed.result()
+        finally:
+            self._emit = None
+            if not self._failed.cancel():
+                self._failed.exception()  # looked at, even when a cancellation came first
+            self._failed = None
+            if stations == [*self._stations.values()]:  # not after `close`, which has let them go
+                self._unlisten(loop)
+
+    def apply(self, outputs: Mapping[str, bool]) -> None:
+        """Have sounders so. Every output is tried before the first error is raised."""
+        failure: OSError | None = None
+        for point, asserted in outputs.items():
+            try:
+                self._switch(self._buzzers[point].line, asserted)
+            except OSError as error:
+                failure = failure or error
+                continue
+            if self._sounding[point] is not asserted:
+                self._sounding[point] = asserted
+                self._confirm(point)
+        if failure is not None:
+            raise failure
+
+    def level(self, point: str) -> bool | None:  # noqa: ARG002 -- the promise has it
+        """None: readers and sounders have no level."""
+        return None
+
+    def close(self) -> None:
+        """Put everything off and let all lines go."""
+        for model in self._buzzers.values():
+            with suppress(OSError):
+                self._switch(model.line, on=False)
+        if self._failed is not None and not self._failed.done():
+            self._failed.set_exception(OSError(errno.ENODEV, f"driver {self.name} has been closed"))
+        self._release()
+
+    def describe(self) -> Mapping[str, Json]:
+        """The chip, and every reader: how many cards it has read, and what had to be thrown away."""
+        chip = self._chip
+        facts: dict[str, Json] = {"chip": str(self._settings.chip)}
+        if chip is not None:
+            facts = {"chip": chip.name, "label": chip.label}
+        readers: dict[str, Json] = {}
+        for point, model in self._readers.items():
+            station = self._stations.get(point)
+            closed: dict[str, Json] = {"d0": model.d0, "d1": model.d1, "trouble": "the chip is not open"}
+            readers[point] = closed if station is None else station.facts()
+        return {**facts, "readers": readers}
+
+    # --- for people at the door ----------------------------------------------------------------
+
+    def answer(self, point: str, *, granted: bool) -> None:
+        """Show at a reader what became of a card: its light, or three short tones. Never raises."""
+        if self._emit is not None and point in self._answers:
+            self._answers[point].show(granted=granted)
+
+    def show(self, point: str, shown: Shown) -> None:
+        """Keep the light on while the door stands unlocked. Never raises."""
+        if point in self._answers:
+            self._answers[point].stand(on=shown is Shown.UNLOCKED)
+
+    # --- the lines -----------------------------------------------------------------------------
+
+    def _switch(self, line: int, on: bool) -> None:
+        if self._chip is None:
+            raise OSError(errno.ENODEV, f"driver {self.name} is not open")
+        self._chip.set(line, on=on)
+
+    def _confirm(self, point: str) -> None:
+        """Say what a sounder was told; when nobody listens yet, `run` says it."""
+        if self._emit is None:
+            self._unconfirmed.add(point)
+            return
+        self._unconfirmed.discard(point)
+        self._send([Confirmed(point, self._sounding[point], self._now_ns())])
+
+    def _readable(self, station: Station) -> None:
+        try:
+            self._send(station.fetch(self._now_ns()))
+        except OSError as error:
+            self._fail(error)
+            return
+        if station.point not in self._timers:
+            self._wait(station)
+
+    def _wait(self, station: Station) -> None:
+        """Look again when silence may have lasted long enough; edges that come meanwhile move nothing."""
+        due_ns = station.due_ns
+        if due_ns is not None and self._stations.get(station.point) is station:
+            delay_s = max(0, due_ns - self._now_ns()) / 1e9
+            self._timers[station.point] = asyncio.get_running_loop().call_later(delay_s, self._due, station)
+
+    def _due(self, station: Station) -> None:
+        del self._timers[station.point]
+        try:
+            now_ns = self._now_ns()  # first the time, then the edges: none that came before may be missing
+            self._send(station.fetch(now_ns))
+            self._send(station.silence(now_ns))
+        except OSError as error:
+            self._fail(error)
+            return
+        if station.point not in self._timers:
+            self._wait(station)
+
+    def _look(self) -> None:
+        if self._time is not None:
+            self._time.sync()
+        for station in [*self._stations.values()]:
+            if self._stations.get(station.point) is station:  # the receiver of a signal may have closed us
+                self._send(station.second(self._now_ns()))
+
+    def _fail(self, error: OSError) -> None:
+        """The chip has gone: hear nothing more, and let `run` say so."""
+        self._unlisten(asyncio.get_running_loop())
+        if self._failed is not None and not self._failed.done():
+            self._failed.set_exception(error)
+
+    def _unlisten(self, loop: asyncio.AbstractEventLoop) -> None:
+        for station in self._stations.values():
+            loop.remove_reader(station.wires.fileno())
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers = {}
+        for answer in self._answers.values():
+            answer.off()
+
+    def _release(self) -> None:
+        for answers in self._answers.values():
+            answers.off()
+        if self._emit is not None:
+            self._unlisten(asyncio.get_running_loop())
+        self._stations = {}
+        self._time = None
+        chip, self._chip = self._chip, None
+        if chip is not None:
+            chip.close()
+
+    # --- signals -------------------------------------------------------------------------------
+
+    def _send(self, signals: Sequence[Signal]) -> None:
+        for signal in signals:
+            hand_on(self.name, self._emit, signal)

@@ -1,0 +1,143 @@
+"""What a burst of bits is: a card, a key, or nothing that anybody should act upon.
+
+One rule: a card whose parity is wrong was misread and is no card. Which card it is, is nobody's business
+here: the bits are handed on as they came, and `edge.directory.cards` knows facility codes and numbers.
+Parity stands here because it guards the cable. Tests hold it against the layouts there, which a driver may not import.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from drivers.wiegand.pulses import Burst
+
+Cards: TypeAlias = Literal["auto", "26", "34", "35", "36", "37", "40", "48", "raw"]
+Keypad: TypeAlias = Literal["auto", "4bit", "8bit", "off"]
+
+FRAGMENT_BITS: Final = 3
+"""A burst of up to so many bits is a spike on the cable."""
+RAW_BITS: Final = 9
+"""The least bits of a card in raw mode: above what keypads send."""
+KEYS: Final = "0123456789*#"
+"""What the values 0 to 11 mean, as HID's keypads have it."""
+
+
+class Drop(StrEnum):
+    """Why a whole burst was thrown away, in the words of the facts."""
+
+    FRAGMENT = "fragments"
+    PARITY = "wrong_parity"
+    SWAPPED = "swapped"
+    """Wrong, and right if D0 and D1 were exchanged: look at the wiring."""
+    LENGTH = "other_lengths"
+    """No format that this reader is set to; `format = "raw"` would take it."""
+    KEY = "wrong_keys"
+    COLLISION = "collisions"
+    TOO_LONG = "too_long"
+    TORN = "torn"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card: its bits, most significant first, padded on the right with zeros."""
+
+    bits: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a keypad: a digit, `*` or `#`."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """The bits of one mask must have an odd sum, or an even one; the parity bit is one of them."""
+
+    mask: int
+    odd: bool
+
+
+def _ends(bits: int, watched: int) -> tuple[_Check, ...]:
+    """The first bit makes the first `watched` bits after it even, the last makes those before it odd."""
+    some = (1 << (watched + 1)) - 1
+    return _Check(some << (bits - 1 - watched), odd=False), _Check(some, odd=True)
+
+
+_CHECKS: Final[Mapping[int, tuple[_Check, ...]]] = MappingProxyType(
+    {
+        26: _ends(26, 12),
+        34: _ends(34, 16),
+        35: (
+            _Check(0x3_B6DB_6DB6, odd=False),  # second bit: two of three, from the third bit on
+            _Check(0x3_6DB6_DB6D, odd=True),  # last bit: two of three, from the second bit on
+            _Check(0x7_FFFF_FFFF, odd=True),  # first bit: everything
+        ),
+        36: (_Check(0x3_FFFF << 18, odd=True), _Check(0x7_FFFF, odd=True)),  # first 17 bits; last 18, one in both
+        37: _ends(37, 18),
+        40: (
+            *(_Check(1 << bit, odd=True) for bit in range(36, 40)),  # always 1
+            *(_Check(0x1_0101_0101 << bit, odd=False) for bit in range(8)),  # the last byte is the others' sum
+        ),
+        48: (  # as those of 35 bits
+            _Check(0x5B6D_B6DB_6DB6, odd=False),
+            _Check(0x36DB_6DB6_DB6D, odd=True),
+            _Check(0xFFFF_FFFF_FFFF, odd=True),
+        ),
+    }
+)
+"""H10301, H10306, Corporate 1000, S12906, H10302 or H10304 (which differ in meaning but not in parity), P10001, and
+Corporate 1000 of 48 bits."""
+_AUTO: Final = frozenset({26, 34, 35, 37})
+"""Lengths that are known by themselves; cards of the others come in many formats."""
+
+_KEYPADS: Final = MappingProxyType({4: ("auto", "4bit"), 8: ("auto", "8bit")})
+_FAULTS: Final = MappingProxyType({"collision": Drop.COLLISION, "too_long": Drop.TOO_LONG, "torn": Drop.TORN})
+
+
+def parity_is_right(bits: int, value: int) -> bool | None:
+    """Whether a card of this length was read well; None for a length whose parity nobody knows."""
+    checks = _CHECKS.get(bits)
+    return None if checks is None else all((value & c.mask).bit_count() & 1 == c.odd for c in checks)
+
+
+def understand(burst: Burst, cards: Cards, keypad: Keypad) -> Card | Key | Drop:
+    """What a burst is to a reader that is set so. Never raises."""
+    if burst.fault is not None:
+        return _FAULTS[burst.fault]
+    if burst.bits <= FRAGMENT_BITS:
+        return Drop.FRAGMENT
+    if burst.bits < RAW_BITS:
+        return _key(burst, keypad)
+    known = cards == str(burst.bits) or (cards == "auto" and burst.bits in _AUTO)
+    right = parity_is_right(burst.bits, burst.value) if known else None
+    if right or cards == "raw":
+        size = (burst.bits + 7) // 8
+        return Card(burst.bits, (burst.value << (size * 8 - burst.bits)).to_bytes(size))
+    if right is None:
+        return Drop.LENGTH
+    exchanged = burst.value ^ ((1 << burst.bits) - 1)
+    return Drop.SWAPPED if parity_is_right(burst.bits, exchanged) else Drop.PARITY
+
+
+def _key(burst: Burst, keypad: Keypad) -> Key | Drop:
+    """Four bits are the key; eight are its complement, which is the check, and the key.
+
+    With D0 and D1 exchanged every key becomes another one, and 0 to 3 become values that no key has.
+    """
+    low, high = burst.value & 0xF, burst.value >> 4
+    if keypad not in _KEYPADS.get(burst.bits, ()):
+        return Drop.LENGTH
+    if burst.bits == 8 and high ^ low != 0xF:  # noqa: PLR2004 -- said above
+        return Drop.KEY
+    if low >= len(KEYS):
+        return Drop.SWAPPED
+    return Key(KEYS[low])

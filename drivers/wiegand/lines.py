@@ -1,0 +1,167 @@
+"""The lines of Wiegand readers on a GPIO chip, through gpiod: edges with the kernel's own time stamps.
+
+One rule: D0 and D1 of a reader are one request with one queue, so that what was lost is known for both;
+and an output shows that it is off from its first moment on.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from gpiod import LineSettings
+from gpiod.line import Bias, Direction, Value
+from gpiod.line import Edge as Detect
+
+from drivers.gpio_chip import busy_lines, explain_line
+from edge.model.messages import NS_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    import gpiod
+
+    from drivers.gpio_chip import ChipFinder, LineError
+
+CONSUMER: Final = "doorward"
+"""What `gpioinfo` shows for a line that is ours."""
+QUEUE_EDGES: Final = 512
+"""Edges of one reader that the kernel keeps for us, a dozen cards; its default, 32, is less than one.
+When it is full the oldest are dropped, which shows in the sequence numbers."""
+
+_LISTENING: Final[dict[str, Any]] = {
+    "direction": Direction.INPUT,
+    "bias": Bias.PULL_UP,
+    "edge_detection": Detect.FALLING,
+}
+_DEAF: Final[dict[str, Any]] = {**_LISTENING, "edge_detection": Detect.NONE}
+
+
+class KernelClock:
+    """The clock that stamps the edges, as `drivers.gpio.wire.BootTime` wants it."""
+
+    @staticmethod
+    def ticks() -> int:
+        """Nanoseconds of CLOCK_MONOTONIC."""
+        return time.monotonic_ns()
+
+    @staticmethod
+    def ticks_diff(later: int, earlier: int) -> float:
+        """Seconds between two ticks."""
+        return (later - earlier) / NS_PER_S
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edge:
+    """A falling edge. They sort by the order in which they happened.
+
+    The kernel queues the edges of each line in a thread of its own, so those of two lines may come the
+    wrong way round; their numbers and time stamps are taken before that, in the interrupt.
+    """
+
+    ticks: int
+    """Nanoseconds of CLOCK_MONOTONIC."""
+    sequence: int
+    """Counts the edges of both lines, from 1; one that was lost leaves a gap."""
+    wire: int
+    """0 or 1."""
+
+
+class Pair:
+    """D0 and D1 of one reader."""
+
+    def __init__(self, chip: Chip, d0: int, d1: int) -> None:
+        """Claim both, pulled up, and listen. Raises LineError."""
+        self._chip = chip
+        self._d0 = d0
+        self._names = {d0: f"D0 (line {d0})", d1: f"D1 (line {d1})"}
+        self._request = chip.request(dict.fromkeys((d0, d1), LineSettings(**_LISTENING)), QUEUE_EDGES)
+
+    def fileno(self) -> int:
+        """Readable while edges wait, or when the chip has gone."""
+        return self._request.fd
+
+    def read(self) -> list[Edge]:
+        """All edges that wait; up to a full queue. Raises LineError when the chip has gone."""
+        try:
+            if not self._request.wait_edge_events(0):
+                return []
+            events = self._request.read_edge_events(QUEUE_EDGES)
+        except OSError as error:
+            raise self._chip.explain(error, self._d0) from error
+        return [Edge(e.timestamp_ns, e.global_seqno, int(e.line_offset != self._d0)) for e in events]
+
+    def low(self) -> list[str]:
+        """Which of the two wires is low now, for people. Raises LineError when the chip has gone."""
+        try:
+            values = self._request.get_values()
+        except OSError as error:
+            raise self._chip.explain(error, self._d0) from error
+        return [name for name, value in zip(self._names.values(), values, strict=True) if value is Value.INACTIVE]
+
+    def listen(self, *, on: bool) -> None:
+        """Have edges reported, or spare the processor. Raises LineError when the chip has gone."""
+        settings = LineSettings(**(_LISTENING if on else _DEAF))
+        try:
+            self._request.reconfigure_lines(dict.fromkeys(self._names, settings))
+        except OSError as error:
+            raise self._chip.explain(error, self._d0) from error
+
+
+class Chip:
+    """The lines of one chip that are ours: the outputs at once, the readers as they are asked for."""
+
+    def __init__(self, chip: ChipFinder, inputs: Collection[int], outputs: Mapping[int, bool]) -> None:
+        """Claim the outputs (line -> whether high is on), all off, if every line can be had. Raises LineError."""
+        self._chip = chip.open()
+        self._info = self._chip.get_info()
+        self.name, self.label = self._info.name, self._info.label
+        self._requests: list[gpiod.LineRequest] = []
+        self._outputs: gpiod.LineRequest | None = None
+        try:
+            self._refuse_conflicts({*inputs, *outputs})
+            off: dict[Any, LineSettings | None] = {
+                line: LineSettings(direction=Direction.OUTPUT, active_low=not high, output_value=Value.INACTIVE)
+                for line, high in outputs.items()
+            }
+            self._outputs = self.request(off, None) if off else None
+        except OSError:
+            self.close()
+            raise
+
+    def request(self, lines: dict[Any, LineSettings | None], queue: int | None) -> gpiod.LineRequest:
+        """Claim lines together. Raises LineError."""
+        try:
+            made = self._chip.request_lines(lines, consumer=CONSUMER, event_buffer_size=queue)
+        except (OSError, ValueError) as error:
+            raise self.explain(error, min(lines)) from error
+        self._requests.append(made)
+        return made
+
+    def set(self, line: int, *, on: bool) -> None:
+        """Switch an output. Raises LineError."""
+        assert self._outputs is not None  # noqa: S101 -- whoever has a line to set had it claimed
+        try:
+            self._outputs.set_value(line, Value.ACTIVE if on else Value.INACTIVE)
+        except OSError as error:
+            raise self.explain(error, line) from error
+
+    def explain(self, error: Exception, line: int) -> LineError:
+        """What went wrong with a line, and what to do about it, as a sentence."""
+        return explain_line(self._info, error, line, lambda lines: busy_lines(self._chip, lines))
+
+    def close(self) -> None:
+        """Let every line go, outputs as they are."""
+        for request in self._requests:
+            request.release()
+        self._requests = []
+        self._chip.close()
+
+    def _refuse_conflicts(self, wanted: Collection[int]) -> None:
+        """Look before touching anything."""
+        held = busy_lines(self._chip, wanted)
+        for line in sorted(wanted):
+            if line in held or line >= self._info.num_lines:
+                raise self.explain(OSError(errno.EBUSY, ""), line)

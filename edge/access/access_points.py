@@ -1,0 +1,165 @@
+"""What stands behind a reader: a door, which unlocks, or an elevator, which offers floors.
+
+One rule: a place decides by pure rules and carries out; it remembers nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+from edge.access import decisions, elevator_rules
+from edge.access.credentials import AskPin, Code, Refused
+from edge.access.decisions import Granted
+from edge.access.elevator_rules import Permit
+from edge.directory.directory import Elevator
+from edge.model.messages import CommandName, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge.access.anti_passback import Passback
+    from edge.access.credentials import Now, Presented
+    from edge.access.timetable import Timetable
+    from edge.directory.directory import Asking, Directory
+    from edge.directory.pins import Recipe
+    from edge.doors.runner import Runner
+    from edge.model.messages import Actor, Event
+    from edge.model.ports import Journal
+
+BY_THE_DOOR: Final = frozenset({Code.LOCKED_DOWN, Code.BLOCKED, Code.INTERLOCK})
+"""Refusals that are the door's own: it records a refused `lock.unlock` as well (R10, R18)."""
+
+Answer: TypeAlias = Granted | Permit | AskPin | Refused
+
+
+class Floors(Protocol):
+    """`edge.access.elevators.Lifts` as it is needed here."""
+
+    def permitted(self, lift: Elevator, permit: Permit, shown: Event) -> None:
+        """Offer the floors, and record it behind what was shown."""
+
+
+class Host(Protocol):
+    """What the daemon lends."""
+
+    runner: Runner
+    timetable: Timetable
+
+    @property
+    def lifts(self) -> Floors:
+        """The elevators."""
+
+    @property
+    def log(self) -> Journal:
+        """Where what is not a door's own is recorded."""
+
+
+class Place(Protocol):
+    """What stands behind a reader."""
+
+    id: str
+
+    def asking(self, directory: Directory) -> Asking:
+        """How its reader asks."""
+
+    def decide(
+        self, directory: Directory, seen: Presented, now: Now, digests: Mapping[Recipe, bytes], passback: Passback
+    ) -> Answer:
+        """Decide; changes nothing."""
+
+    def events(self, directory: Directory, answer: Answer, seen: Presented, at_ns: int) -> list[Event]:
+        """What is to be recorded of an answer, `reader.access` first."""
+
+    def admit(self, directory: Directory, answer: Granted | Permit, events: list[Event]) -> bool:
+        """Let somebody pass, and record it; whether that was done."""
+
+    def refuse(self, refused: Refused, events: list[Event]) -> None:
+        """Record that somebody was refused."""
+
+
+class DoorPlace:
+    """A door: what is granted is an unlock."""
+
+    def __init__(self, host: Host, door: str) -> None:
+        """Stand behind the reader of this door."""
+        self._host, self.id = host, door
+
+    def asking(self, directory: Directory) -> Asking:
+        """See `Place`."""
+        return directory.access(self.id).asking
+
+    def decide(
+        self, directory: Directory, seen: Presented, now: Now, digests: Mapping[Recipe, bytes], passback: Passback
+    ) -> Answer:
+        """See `Place`."""
+        return decisions.decide(
+            directory, self._host.runner.door(self.id), seen, now, passback=passback, digests=digests
+        )
+
+    def events(self, _directory: Directory, answer: Answer, seen: Presented, at_ns: int) -> list[Event]:
+        """See `Place`."""
+        if isinstance(answer, Permit):
+            return []
+        subject = Subject("reader", f"{self.id}.reader", f"{self._host.runner.door(self.id).name} reader")
+        return decisions.events_of(answer, seen, subject, at_ns, door=self.id)
+
+    def admit(self, _directory: Directory, answer: Granted | Permit, events: list[Event]) -> bool:
+        """See `Place`."""
+        granted = answer.granted if isinstance(answer, Permit) else answer
+        for_s = None
+        if granted.extended_s is not None:
+            for_s = max(granted.extended_s, self._host.runner.settings(self.id).policy.unlock_s)
+        done = self._unlock(granted.actor, events, for_s)
+        if done:
+            self._host.timetable.arrived(self.id, granted.actor)
+        return done
+
+    def refuse(self, refused: Refused, events: list[Event]) -> None:
+        """See `Place`."""
+        if refused.code in BY_THE_DOOR and refused.actor is not None:
+            self._unlock(refused.actor, events, None)
+        else:
+            self._host.log.append(events)
+
+    def _unlock(self, actor: Actor, events: list[Event], for_s: float | None) -> bool:
+        outcomes = self._host.runner.command(
+            CommandName.UNLOCK, [self.id], command_id="card", actor=actor, for_s=for_s, shown=events[0]
+        )
+        return outcomes[self.id].done
+
+
+class LiftPlace:
+    """An elevator: what is granted are floors."""
+
+    def __init__(self, host: Host, lift: str) -> None:
+        """Stand behind the reader of this elevator."""
+        self._host, self.id = host, lift
+
+    def _elevator(self, directory: Directory) -> Elevator:
+        return directory.elevators.get(self.id) or Elevator(self.id, self.id, {})
+
+    def asking(self, directory: Directory) -> Asking:
+        """See `Place`."""
+        return self._elevator(directory).asking
+
+    def decide(
+        self, directory: Directory, seen: Presented, now: Now, digests: Mapping[Recipe, bytes], _passback: object
+    ) -> Answer:
+        """See `Place`."""
+        return elevator_rules.permit(directory, self._elevator(directory), seen, now, digests)
+
+    def events(self, directory: Directory, answer: Answer, seen: Presented, at_ns: int) -> list[Event]:
+        """See `Place`."""
+        if isinstance(answer, Granted):
+            return []
+        return elevator_rules.events(answer, seen, self._elevator(directory), at_ns)
+
+    def admit(self, directory: Directory, answer: Granted | Permit, events: list[Event]) -> bool:
+        """See `Place`."""
+        if isinstance(answer, Permit):
+            self._host.lifts.permitted(self._elevator(directory), answer, events[0])
+        return isinstance(answer, Permit)
+
+    def refuse(self, _refused: Refused, events: list[Event]) -> None:
+        """See `Place`."""
+        self._host.log.append(events)

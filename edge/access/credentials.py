@@ -1,0 +1,209 @@
+"""What was shown at a reader: whose it is, whether that person may pass now, whether a PIN is missing.
+
+One rule: each step answers with a value or with the refusal that ends the decision; doors and
+elevators take the same steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from edge.directory.cards import reading
+from edge.directory.directory import Ask
+from edge.directory.pins import PIN
+from edge.model.schedule import active
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from edge.directory.directory import Asking, Card, Directory, Group, Member
+    from edge.directory.pins import Recipe
+    from edge.doors.progress import Moment
+    from edge.model.messages import Actor, CardRead, Json
+
+
+class Code(StrEnum):
+    """Why somebody is refused."""
+
+    UNKNOWN_CARD = "unknown_card"
+    CARD_INACTIVE = "card_inactive"
+    DISABLED = "disabled"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    NO_ACCESS = "no_access"
+    OUTSIDE_SCHEDULE = "outside_schedule"
+    LOCKED_DOWN = "locked_down"
+    BLOCKED = "blocked"
+    INTERLOCK = "interlock"
+    PIN_REQUIRED = "pin_required"
+    WRONG_PIN = "wrong_pin"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    ANTI_PASSBACK = "anti_passback"
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What somebody showed a reader: a card, a PIN, or both."""
+
+    card: CardRead | None = None
+    pin: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What is known of the time and of the reader."""
+
+    moment: Moment
+    ns: int = 0
+    """The boot clock."""
+    running: Collection[str] = frozenset()
+    """Access schedules that were active when the clock could last be trusted (`running_access`)."""
+    locked_out: bool = False
+    """The keypad takes no PIN for now (`edge.access.keypad`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskPin:
+    """The card is good so far; its PIN has to follow. Not recorded: `edge.access.keypad` waits for it."""
+
+    actor: Actor
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """May not pass."""
+
+    code: Code
+    actor: Actor | None = None
+    member: Member | None = None
+    details: Mapping[str, Json] = field(default_factory=dict)
+
+
+NO_DIGESTS: Final[Mapping[Recipe, bytes]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who it is, going by what was shown."""
+
+    actor: Actor
+    member: Member
+    card: Card | None
+
+    def refused(self, code: Code, **details: Json) -> Refused:
+        """The refusal of this person."""
+        return Refused(code, self.actor, self.member, details)
+
+    def credential(self, presented: Presented) -> Ask:
+        """What the grant rests on."""
+        if self.card is None:
+            return Ask.PIN
+        return Ask.CARD if presented.pin is None else Ask.CARD_AND_PIN
+
+
+def person(
+    directory: Directory, asking: Asking, presented: Presented, now: Now, digests: Mapping[Recipe, bytes]
+) -> Person | Refused:
+    """Find out who it is."""
+    if presented.card is None:
+        return _by_pin(directory, asking, presented, now, digests)
+    card = directory.card(presented.card)
+    if card is None:
+        return Refused(Code.UNKNOWN_CARD, details=_unknown(presented.card))
+    member = directory.holder(card.id)
+    if member is None:
+        return Refused(Code.CARD_INACTIVE, details={"reason": "nobody has this card"})
+    who = Person(directory.user_of(member).actor, member, card)
+    if not card.active:
+        return who.refused(Code.CARD_INACTIVE)
+    if card.id in member.disabled_cards:
+        return who.refused(Code.DISABLED, reason="the card")
+    return who
+
+
+def entitled(
+    directory: Directory, who: Person, now: Now, passes: Callable[[Group], bool]
+) -> tuple[Group, ...] | Refused:
+    """Find the groups by which a person may pass now: one at least."""
+    member = who.member
+    if not member.enabled:
+        return who.refused(Code.DISABLED, reason="the member")
+    moment = now.moment
+    known = moment.at if moment.trusted else moment.known
+    if member.valid_from is not None and (known is None or known < member.valid_from):
+        return who.refused(Code.NOT_YET_VALID, **_untrusted(moment))
+    if member.valid_until is not None and known is not None and known >= member.valid_until:
+        return who.refused(Code.EXPIRED)
+    groups = [group for group in map(directory.groups.get, member.groups) if group is not None and passes(group)]
+    if not groups:
+        return who.refused(Code.NO_ACCESS)
+    holding = [group for group in groups if group.schedule is None or _runs(directory, group.schedule, now)]
+    return tuple(holding) or who.refused(Code.OUTSIDE_SCHEDULE, **_untrusted(moment))
+
+
+def proven(
+    asking: Asking, who: Person, presented: Presented, now: Now, digests: Mapping[Recipe, bytes]
+) -> AskPin | Refused | None:
+    """Whether the reader has seen all it asks for; None when it has."""
+    if who.card is None or asking.ask in {Ask.CARD, Ask.CARD_OR_PIN}:
+        return None
+    if asking.ask is Ask.PIN:
+        return who.refused(Code.PIN_REQUIRED, reason="this reader takes no card")
+    if now.locked_out:
+        return who.refused(Code.TOO_MANY_ATTEMPTS)
+    pin = who.member.pin
+    if pin is None:
+        return who.refused(Code.PIN_REQUIRED, reason="the member has no PIN")
+    if presented.pin is None:
+        return AskPin(who.actor, who.member)
+    digest = _digest(pin.recipe, presented.pin, digests)
+    return None if digest is not None and pin.is_of(digest) else who.refused(Code.WRONG_PIN)
+
+
+def _by_pin(
+    directory: Directory, asking: Asking, presented: Presented, now: Now, digests: Mapping[Recipe, bytes]
+) -> Person | Refused:
+    if asking.ask not in {Ask.PIN, Ask.CARD_OR_PIN} or presented.pin is None:
+        return Refused(Code.NO_ACCESS, details={"reason": "this reader takes no PIN alone"})
+    if now.locked_out:
+        return Refused(Code.TOO_MANY_ATTEMPTS)
+    for recipe, members in directory.alone.items():
+        digest = _digest(recipe, presented.pin, digests)
+        found = None if digest is None else members.get(digest)
+        if found is not None:
+            member = directory.members[found]
+            return Person(directory.user_of(member).actor, member, None)
+    return Refused(Code.WRONG_PIN)
+
+
+def _digest(recipe: Recipe, pin: str, digests: Mapping[Recipe, bytes]) -> bytes | None:
+    if not PIN.fullmatch(pin):
+        return None
+    return digests[recipe] if recipe in digests else recipe.digest(pin)
+
+
+def _runs(directory: Directory, schedule: str, now: Now) -> bool:
+    if not now.moment.trusted:
+        return schedule in now.running
+    return active(directory.schedules[schedule], now.moment.at)
+
+
+def _untrusted(moment: Moment) -> dict[str, Json]:
+    return {} if moment.trusted else {"reason": "nobody knows the time"}
+
+
+def _unknown(read: CardRead) -> dict[str, Json]:
+    found = reading(read)
+    details: dict[str, Json] = {"bits": read.bits, "format": found.format.value}
+    return details if found.parity else {**details, "reason": "wrong parity"}
+
+
+def running_access(directory: Directory, before: Collection[str], moment: Moment) -> frozenset[str]:
+    """The schedules that are active, or with an unsynced clock those that were: keep it for `Now.running`."""
+    if not moment.trusted:
+        return frozenset(before)
+    return frozenset(one.id for one in directory.schedules.values() if active(one, moment.at))

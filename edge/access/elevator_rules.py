@@ -1,0 +1,143 @@
+"""Elevators: a person at the reader is given floors, and chooses one while they are allowed.
+
+One rule: floors are given by the same steps as doors are opened; which floor was chosen is only
+known where its button is wired to an input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from edge.access.credentials import NO_DIGESTS, AskPin, Refused, entitled, person, proven
+from edge.access.decisions import Granted, events_of
+from edge.model.messages import NS_PER_S, Event, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge.access.credentials import Now, Presented
+    from edge.directory.directory import Directory, Elevator
+    from edge.directory.pins import Recipe
+    from edge.model.messages import Json
+
+MOST_PERMITS: Final = 64
+"""Permits of one elevator at a time; beyond it the oldest ends early."""
+LATE_NS: Final = 60 * NS_PER_S
+"""A button that was pressed in time may take so long to settle (the longest `instability_ms`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Floors that a person may choose from now on for `for_s` seconds."""
+
+    granted: Granted
+    floors: tuple[str, ...]
+    """In the order of the elevator."""
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ride:
+    """A permit in time: it runs, or is over and remembered for a while."""
+
+    permit: Permit
+    elevator: Elevator
+    correlation: str
+    since_ns: int
+    until_ns: int
+    chosen: frozenset[str] = frozenset()
+    """The floors that were chosen: each is recorded once."""
+
+
+Answer: TypeAlias = Permit | AskPin | Refused
+
+
+def permit(
+    directory: Directory,
+    elevator: Elevator,
+    presented: Presented,
+    now: Now,
+    digests: Mapping[Recipe, bytes] = NO_DIGESTS,
+) -> Answer:
+    """Decide which floors somebody may choose: those of all groups that hold now."""
+    who = person(directory, elevator.asking, presented, now, digests)
+    if isinstance(who, Refused):
+        return who
+    groups = entitled(directory, who, now, lambda one: bool(one.stops.get(elevator.id)))
+    if isinstance(groups, Refused):
+        return groups
+    unproven = proven(elevator.asking, who, presented, now, digests)
+    if unproven is not None:
+        return unproven
+    given = frozenset[str]().union(*(group.stops[elevator.id] for group in groups))
+    extended = who.member.extended_unlock
+    for_s = elevator.extended_permit_s if extended else elevator.permit_s
+    granted = Granted(
+        who.actor, who.member, groups[0], who.card, who.credential(presented), for_s if extended else None
+    )
+    return Permit(granted, tuple(floor for floor in elevator.floors if floor in given), for_s)
+
+
+def begun(permitted: Permit, elevator: Elevator, at_ns: int, correlation: str = "") -> Ride:
+    """Start the time in which a floor may be chosen."""
+    return Ride(permitted, elevator, correlation, at_ns, at_ns + round(permitted.for_s * NS_PER_S))
+
+
+def events(answer: Answer, presented: Presented, elevator: Elevator, at_ns: int, correlation: str = "") -> list[Event]:
+    """`reader.access`, and for a permit `elevator.permit` with the floors."""
+    reader = Subject("reader", f"{elevator.id}.reader", f"{elevator.name} reader")
+    if not isinstance(answer, Permit):
+        return events_of(answer, presented, reader, at_ns, correlation=correlation)
+    access = events_of(answer.granted, presented, reader, at_ns, correlation=correlation)
+    return [*access, offered(answer, elevator, at_ns, correlation)]
+
+
+def offered(permitted: Permit, elevator: Elevator, at_ns: int, correlation: str = "") -> Event:
+    """`elevator.permit` with the floors, alone."""
+    subject = Subject("elevator", elevator.id, elevator.name)
+    actor = permitted.granted.actor
+    names: list[Json] = [elevator.floors[floor].name for floor in permitted.floors]
+    details: dict[str, Json] = {"floors": [*permitted.floors], "names": names, "for_s": permitted.for_s}
+    return Event("elevator.permit", at_ns, subject, actor, cause="user", correlation=correlation, details=details)
+
+
+def joined(rides: tuple[Ride, ...], new: Ride) -> tuple[Ride, ...]:
+    """Add a permit: it takes nothing from those that run, so that people may enter together.
+
+    Forgotten are those long over, and those of the same person that give nothing the new one does not.
+    """
+    kept = (one for one in rides if one.until_ns + LATE_NS > new.since_ns and not _replaces(new, one))
+    return (*kept, new)[-MOST_PERMITS:]
+
+
+def _replaces(new: Ride, old: Ride) -> bool:
+    same = new.permit.granted.member.id == old.permit.granted.member.id
+    return same and old.until_ns <= new.until_ns and set(old.permit.floors) <= set(new.permit.floors)
+
+
+def given_until_ns(rides: tuple[Ride, ...], floor: str) -> int:
+    """When the last permit for a floor ends; 0 without any."""
+    return max((one.until_ns for one in rides if floor in one.permit.floors), default=0)
+
+
+def pressed(rides: tuple[Ride, ...], floor: str, at_ns: int) -> tuple[tuple[Ride, ...], list[Event]]:
+    """Somebody holds a floor's button since `at_ns`: `elevator.permitted`, once for each permit.
+
+    It is the choice of whoever was given the floor last. A button that was held already when the
+    floor was given counts from then on. Nothing for a floor that was not given, or no more.
+    """
+    able = [one for one in rides if floor in one.permit.floors and at_ns < one.until_ns]
+    able = [one for one in able if one.since_ns <= at_ns] or able
+    if not able or floor in able[-1].chosen:
+        return rides, []
+    ride = able[-1]
+    marked = replace(ride, chosen=ride.chosen | {floor})
+    return tuple(marked if one is ride else one for one in rides), [_chosen(ride, floor, max(at_ns, ride.since_ns))]
+
+
+def _chosen(ride: Ride, floor: str, at_ns: int) -> Event:
+    subject = Subject("elevator", ride.elevator.id, ride.elevator.name)
+    details = {"floor": floor, "name": ride.elevator.floors[floor].name}
+    actor, correlation = ride.permit.granted.actor, ride.correlation
+    return Event("elevator.permitted", at_ns, subject, actor, cause="user", correlation=correlation, details=details)

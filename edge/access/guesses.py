@@ -1,0 +1,114 @@
+"""Guessing at one reader as a value: wrong PINs and unknown cards, and when there are too many of them.
+
+One rule: a right PIN forgives what was mistyped with the same card, and nothing else; whoever has a card
+and a PIN of their own must not be able to clear the count between two guesses at somebody else's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from edge.model.messages import NS_PER_S
+
+if TYPE_CHECKING:
+    from edge.directory.directory import Asking
+
+HOUR_NS: Final = 3600 * NS_PER_S
+MINUTE_NS: Final = 60 * NS_PER_S
+LONGEST_LOCKOUT_S: Final = 900.0
+"""Lock-outs that follow each other within an hour get twice as long each time, up to this or the one that is set."""
+MOST_CARDS: Final = 100
+"""Unknown cards of an hour that are told apart. So many of them are an alarm of their own."""
+
+When = tuple[tuple[int, str], ...]
+"""Times on the boot clock, each with the card; the oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guesses:
+    """What was guessed at a reader within the last hour."""
+
+    wrong: When = field(default=(), repr=False)
+    """Wrong PINs, with the card they were typed for; "" for a PIN alone."""
+    unknown: When = field(default=(), repr=False)
+    """Unknown cards, each once, at its latest time."""
+    pins_until_ns: int = 0
+    """No PIN is taken before."""
+    cards_until_ns: int = 0
+    """No card is taken before."""
+    lockouts: tuple[int, ...] = ()
+    """When they began."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooMany:
+    """Somebody ought to look at this reader."""
+
+    reason: str
+    locked_out_s: float
+    """0: it goes on reading."""
+
+
+def wrong_pin(guesses: Guesses, asking: Asking, card: str, now_ns: int) -> tuple[Guesses, TooMany | None]:
+    """Count a wrong PIN; the second value when that was one too many."""
+    wrong = (*_since(guesses.wrong, now_ns - HOUR_NS), (now_ns, card))
+    since_ns = max((now_ns - _ns(asking.wrong_pins_within_s), *guesses.lockouts[-1:]))
+    quick = len(_since(wrong, since_ns))
+    guesses = replace(guesses, wrong=wrong[-max(asking.wrong_pins, asking.wrong_pins_an_hour) :])
+    if quick < asking.wrong_pins and len(wrong) < asking.wrong_pins_an_hour:
+        return guesses, None
+    within = f"{asking.wrong_pins_within_s:g} s" if quick >= asking.wrong_pins else "an hour"
+    count = quick if quick >= asking.wrong_pins else len(wrong)
+    guesses, for_s = _locked(guesses, asking, now_ns)
+    guesses = replace(guesses, pins_until_ns=now_ns + _ns(for_s))
+    return guesses, TooMany(f"{count} wrong PINs within {within}", for_s)
+
+
+def right_pin(guesses: Guesses, card: str) -> Guesses:
+    """Forgive what was mistyped with this card. A PIN alone forgives nothing: nobody knows who mistyped."""
+    return replace(guesses, wrong=tuple(one for one in guesses.wrong if not card or one[1] != card))
+
+
+def unknown_card(guesses: Guesses, asking: Asking, card: str, now_ns: int) -> tuple[Guesses, TooMany | None]:
+    """Count a card that nobody has. The same one again is no other guess."""
+    before = _since(guesses.unknown, now_ns - HOUR_NS)
+    others = tuple(one for one in before if one[1] != card)
+    unknown = (*others, (now_ns, card))[-MOST_CARDS:]
+    guesses = replace(guesses, unknown=unknown)
+    if len(others) < len(before):
+        return guesses, None
+    quick = len(_since(unknown, now_ns - MINUTE_NS))
+    if asking.unknown_cards and quick >= asking.unknown_cards:
+        guesses, for_s = _locked(replace(guesses, unknown=()), asking, now_ns)
+        guesses = replace(guesses, cards_until_ns=now_ns + _ns(for_s))
+        return guesses, TooMany(f"{quick} unknown cards within a minute", for_s)
+    if len(unknown) >= MOST_CARDS:
+        return replace(guesses, unknown=()), TooMany(f"{MOST_CARDS} unknown cards within an hour", 0.0)
+    return guesses, None
+
+
+def pins_locked(guesses: Guesses, now_ns: int) -> bool:
+    """Whether no PIN is taken now (`edge.access.credentials.Now.locked_out`)."""
+    return now_ns < guesses.pins_until_ns
+
+
+def cards_locked(guesses: Guesses, now_ns: int) -> bool:
+    """Whether no card is taken now."""
+    return now_ns < guesses.cards_until_ns
+
+
+def _locked(guesses: Guesses, asking: Asking, now_ns: int) -> tuple[Guesses, float]:
+    """Begin a lock-out; how long it lasts, in seconds."""
+    before = tuple(at_ns for at_ns in guesses.lockouts if at_ns > now_ns - HOUR_NS)
+    longest_s = max(LONGEST_LOCKOUT_S, asking.locked_out_s)
+    for_s = min(longest_s, asking.locked_out_s * 2 ** len(before))
+    return replace(guesses, lockouts=(*before, now_ns)), for_s
+
+
+def _since(times: When, since_ns: int) -> When:
+    return tuple(one for one in times if one[0] > since_ns)
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)

@@ -1,0 +1,117 @@
+"""What a technician asks of the directory: whose card is this, and what may they do.
+
+One rule: answers go to people at the controller itself, over the local socket; nowhere else does a
+card's whole number appear.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.directory.cards import LAYOUTS, PRINTED, pair, parts, printed, reading, value_of
+from edge.directory.document.writing import card as card_entry
+from edge.directory.document.writing import member as member_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edge.directory.directory import Card, Directory, Member
+    from edge.model.messages import CardRead, Json
+
+MOST_FOUND: Final = 20
+"""Cards that one question is answered with."""
+_NUMBER: Final = re.compile(r"[0-9]{1,20}")
+
+
+def read_facts(directory: Directory, read: CardRead) -> dict[str, Json]:
+    """A card as it was read, in the words of the directory, to be entered there; and whose it is."""
+    found, value = reading(read), value_of(read)
+    known = directory.card(read)
+    member = None if known is None else directory.holder(known.id)
+    return {
+        "format": found.format.value,
+        "facility": found.facility,
+        "number": found.number,
+        "bits": read.bits,
+        "parity": found.parity,
+        "raw": read.data[: (read.bits + 7) // 8].hex() if value is not None else None,
+        "card": None if known is None else known.id,
+        "user": None if member is None else directory.user_of(member).name,
+    }
+
+
+def who(directory: Directory, text: str) -> list[dict[str, Json]]:
+    """Everything about the cards that are called so: an id, NUMBER, FACILITY:NUMBER, or what is printed on a fob.
+
+    That is FACILITY,NUMBER, or a whole number in ten decimal digits or in hexadecimal, its bytes in either order.
+    Looks at every card: belongs on a thread of its own where there are many. At most `MOST_FOUND`.
+    """
+    return [_facts(directory, card) for card, _ in zip(_called(directory, text), range(MOST_FOUND), strict=False)]
+
+
+def _called(directory: Directory, text: str) -> Iterator[Card]:
+    wanted = text.strip()
+    facility, number = pair(wanted) or (None, int(wanted) if _NUMBER.fullmatch(wanted) else None)
+    whole, digits = printed(wanted), _bytes(wanted)
+    for card in directory.cards.values():
+        if card.id == wanted:
+            yield card
+        elif card.token:
+            continue
+        elif card.bits is not None:
+            if _raw(card, wanted.lower(), digits, whole):
+                yield card
+        elif (number == int(card.number) and facility in {None, card.facility}) or _bears(card, whole):
+            yield card
+
+
+def _raw(card: Card, wanted: str, digits: bytes, whole: bytes | None) -> bool:
+    """Whether those are its digits, or its bytes in either order."""
+    own = bytes.fromhex(card.number)
+    return card.number == wanted or (card.bits == 8 * len(own) and own in {*_orders(digits), *_orders(whole)})
+
+
+def _bears(card: Card, whole: bytes | None) -> bool:
+    """Whether a reader sends these parts of a number that is printed in whole, its bytes in either order."""
+    if card.format not in PRINTED or not whole:
+        return False
+    shape = LAYOUTS[card.format][0]
+    return (card.facility, int(card.number)) in {parts(shape, order) for order in _orders(whole)}
+
+
+def _orders(data: bytes | None) -> tuple[bytes, ...]:
+    return (data, data[::-1]) if data else ()
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text.lower().removeprefix("0x")) if text.isalnum() else b""
+    except ValueError:
+        return b""
+
+
+def _facts(directory: Directory, card: Card) -> dict[str, Json]:
+    member = directory.holder(card.id)
+    entry: dict[str, Any] = {key: value for key, value in card_entry(card).items() if not card.token or key != "number"}
+    return {"card": entry, "member": None if member is None else _member(directory, member, card.id)}
+
+
+def _member(directory: Directory, member: Member, card: str) -> dict[str, Json]:
+    user, entry = directory.user_of(member), member_entry(member)
+    groups: list[Json] = [
+        {"id": group.id, "name": group.name, "doors": [*sorted(group.doors)], "schedule": group.schedule}
+        for group in map(directory.groups.get, member.groups)
+        if group is not None
+    ]
+    return {
+        "id": member.id,
+        "user": {"id": user.id, "name": user.name, "email": user.email},
+        "enabled": member.enabled,
+        "valid_from": entry["valid_from"],
+        "valid_until": entry["valid_until"],
+        "pin": member.pin is not None,
+        "backup": card in member.backup_cards,
+        "card_enabled": card not in member.disabled_cards,
+        "groups": groups,
+    }

@@ -1,0 +1,130 @@
+"""Who may pass, wired to the doors: the directory in force, its schedules, and the readers.
+
+One rule: doors never wait for it. Until a directory is there nobody is let in, and everybody out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from edge.access.lookups import read_facts, who
+from edge.access.readers import Readers
+from edge.access.timetable import Timetable
+from edge.directory.in_force import DirectoryKeeper
+from edge.log.log import LogUnavailableError
+from edge.model.messages import ClockQuality
+from edge.system.calendar import Calendar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from edge.access.access_points import Floors
+    from edge.directory.directory import Directory
+    from edge.doors.runner import Runner
+    from edge.log.log import Log
+    from edge.model.messages import CardRead, Json, KeysPressed, Record
+    from edge.settings.controller import Settings
+    from edge.system.clock import Clock
+
+LOOK_BACK: Final = 500
+"""Records among which the time is looked for that it certainly is not before."""
+
+
+class People:
+    """What `edge.access.readers` and `edge.access.timetable` need, put together."""
+
+    def __init__(  # noqa: PLR0913 -- what the daemon lends, by name
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        runner: Runner,
+        log: Log,
+        lifts: Floors,
+        light: Callable[[str, bool], None],
+    ) -> None:
+        """Nobody may pass before `start` has found a directory."""
+        self.runner, self.log, self.lifts = runner, log, lifts
+        self._clock, self._light = clock, light
+        self.timetable = Timetable(runner, clock, clock.quality())
+        self.readers = Readers(self)
+        self.keeper = DirectoryKeeper(
+            settings.log.path.with_name("directory.db"),
+            settings.directory.file,
+            ZoneInfo(settings.controller.time_zone),
+            doors=lambda: {key: door.name for key, door in runner.doors.items()},
+            log=log,
+            now_ns=clock.now_ns,
+            wall_us=clock.wall_us,
+        )
+        self.keeper.listeners.append(self._changed)
+        runner.on_credential = self.readers.take
+        runner.listeners.append(self.readers.moved)
+
+    async def start(self) -> None:
+        """Find the directory, and let people in from then on."""
+        if self._clock.quality() is ClockQuality.UNSYNCED:
+            with suppress(LogUnavailableError):
+                self.witnessed(await self.log.read(max(0, self.log.committed - LOOK_BACK), LOOK_BACK))
+        await self.keeper.start()
+        self._changed(self.keeper.in_force)
+
+    def restore(self, memories: Mapping[str, str]) -> None:
+        """Take up what the log remembers of the schedules (R14)."""
+        self.timetable.restore(memories)
+
+    def clock_changed(self, quality: ClockQuality) -> None:
+        """Somebody set the calendar, or it can be trusted more or less."""
+        self.timetable.clock_changed(quality)
+
+    def witnessed(self, records: Iterable[Record]) -> None:
+        """Records tell that it is not before their time."""
+        known_us = [one.time_us for one in records if one.clock is not ClockQuality.UNSYNCED]
+        if known_us:
+            self.timetable.witnessed(max(known_us))
+
+    def take(self, place: str, shown: CardRead | KeysPressed) -> None:
+        """Take in what a reader saw."""
+        self.readers.take(place, shown)
+
+    def stop(self) -> None:
+        """No door is moved from here any more."""
+        self.timetable.stop()
+        self.readers.stop()
+        self.keeper.stop()
+
+    def cards(self) -> list[Json]:
+        """The last cards that readers saw, the newest last, as the directory has them."""
+        calendar, directory = Calendar(self._clock), self.keeper.in_force
+        return [
+            {
+                "at": calendar.at(seen.at_ns),
+                "reader": seen.card.point,
+                **read_facts(directory, seen.card),
+                "code": seen.code,
+            }
+            for seen in self.readers.cards
+        ]
+
+    async def who(self, card: str) -> list[Json]:
+        """Whose card it is; a directory may be large, so it is looked through on another thread."""
+        return [*await asyncio.to_thread(who, self.keeper.in_force, card)]
+
+    def facts(self) -> dict[str, Json]:
+        """For `doorctl status`."""
+        return self.keeper.facts()
+
+    def now_ns(self) -> int:
+        """See `edge.access.readers.Host`."""
+        return self._clock.now_ns()
+
+    def light(self, point: str, *, granted: bool) -> None:
+        """See `edge.access.readers.Host`."""
+        self._light(point, granted)
+
+    def _changed(self, directory: Directory) -> None:
+        self.readers.directory(directory)
+        self.timetable.directory(directory)

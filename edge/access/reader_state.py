@@ -1,0 +1,106 @@
+"""What one reader has shown and waits for, and how much of it is taken.
+
+One rule: what repeats itself is one, and what is too much is dropped.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from edge.access import guesses
+from edge.access.credentials import Code, Refused
+from edge.access.guesses import Guesses
+from edge.access.keypad import Keypad
+from edge.model.budget import Budget
+from edge.model.messages import NS_PER_S, CardRead, Event, KeysPressed
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from edge.access.access_points import Answer, Place
+    from edge.access.credentials import Presented
+    from edge.access.guesses import TooMany
+    from edge.access.keypad import Lapsed
+    from edge.directory.directory import Asking
+    from edge.model.messages import Json
+
+MOST_WAITING: Final = 16
+"""What a reader may send while a PIN is hashed; more is dropped and counted."""
+PER_S: Final = 20.0
+AT_ONCE: Final = 40.0
+"""Cards and groups of keys of one reader, lasting and at once; more is dropped and counted. People manage a few."""
+REPEAT_NS: Final = 2 * NS_PER_S
+"""A reader repeats a card that is held in front of it: reads of the same card that are no further apart are one."""
+Shown: TypeAlias = CardRead | KeysPressed
+
+
+@dataclass(slots=True)
+class Reader:
+    """One reader: what was shown and waits, and its keypad."""
+
+    point: str
+    place: Place
+    keypad: Keypad = field(default_factory=Keypad)
+    guesses: Guesses = field(default_factory=Guesses)
+    budget: Budget = field(default_factory=lambda: Budget(PER_S, AT_ONCE))
+    last: str | None = field(default=None, repr=False)
+    """The latest card, ..."""
+    last_ns: int = 0
+    """... and when it was read."""
+    inbox: deque[Shown] = field(default_factory=deque)
+    seen: deque[tuple[Presented | Lapsed, int]] = field(default_factory=deque)
+    """With the time when it was shown."""
+    hashing: asyncio.Task[None] | None = None
+    timer: asyncio.TimerHandle | None = None
+    window_ns: int = 0
+    refused: int = 0
+    unrecorded: int = 0
+
+    def repeated(self, shown: Shown) -> bool:
+        """Whether it says again what it still has in front of it."""
+        if isinstance(shown, KeysPressed):
+            return False
+        card, before_ns = _identity(shown), self.last_ns
+        again = card == self.last and shown.at_ns - before_ns <= REPEAT_NS
+        self.last, self.last_ns = card, shown.at_ns
+        return again
+
+    def accept(self, shown: Shown, now_ns: int) -> bool:
+        """Let it wait for its turn, unless that is too much."""
+        if len(self.inbox) >= MOST_WAITING or not self.budget.take(now_ns / NS_PER_S):
+            return False
+        self.inbox.append(shown)
+        return True
+
+    def count(self, answer: Answer, seen: Presented, asking: Asking, now_ns: int) -> TooMany | None:
+        """Count what may have been a guess, and forgive what was none."""
+        card, too_many = _identity(seen.card), None
+        if not isinstance(answer, Refused):
+            if seen.pin is not None:
+                self.guesses = guesses.right_pin(self.guesses, card)
+        elif answer.code is Code.WRONG_PIN:
+            self.guesses, too_many = guesses.wrong_pin(self.guesses, asking, card, now_ns)
+        elif answer.code is Code.UNKNOWN_CARD:
+            self.guesses, too_many = guesses.unknown_card(self.guesses, asking, card, now_ns)
+        return too_many
+
+
+def _identity(card: CardRead | None) -> str:
+    """What tells cards apart; never shown to anybody. Nothing of a PIN alone."""
+    return "" if card is None else f"{card.bits}:{card.data.hex()}"
+
+
+def alarm(refused: Event, too_many: TooMany) -> Event:
+    """Somebody tries cards or PINs at a reader (`refused` is the record of the last one)."""
+    details: dict[str, Json] = {"reason": too_many.reason, "locked_out_s": too_many.locked_out_s}
+    return Event(
+        "reader.tamper",
+        refused.at_ns,
+        refused.object,
+        code=Code.TOO_MANY_ATTEMPTS.value,
+        correlation=refused.correlation,
+        door=refused.door,
+        details=details,
+    )

@@ -1,0 +1,270 @@
+"""From a card or a PIN at a reader to a released lock, a floor, or a refusal; and the reader's light.
+
+One rule: at one reader one thing after the other, in the order it was shown; a PIN is hashed on a
+thread of its own, and no other reader waits for it. How much a reader may say is bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edge.access import access_points, decisions, guesses, keypad
+from edge.access.access_points import DoorPlace, LiftPlace
+from edge.access.anti_passback import NOBODY, passed, pruned
+from edge.access.credentials import AskPin, Code, Now, Presented, Refused
+from edge.access.decisions import Granted
+from edge.access.elevator_rules import Permit
+from edge.access.keypad import Lapsed
+from edge.access.reader_state import Reader, alarm
+from edge.directory.directory import Directory
+from edge.model.messages import NS_PER_S, SYSTEM, CardRead, Event, Subject
+from edge.model.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edge.access.access_points import Answer, Place
+    from edge.access.guesses import TooMany
+    from edge.access.reader_state import Shown
+    from edge.directory.pins import Recipe
+    from edge.model.messages import Json
+
+KEPT: Final = 50
+"""Cards remembered for enrolling; in memory only."""
+REFUSALS_A_MINUTE: Final = 30
+"""More refusals at one reader are answered, and counted in the next one that is recorded."""
+UNCHECKED: Final = Refused(Code.PIN_REQUIRED, details={"reason": "the PIN could not be checked"})
+TOO_MANY: Final = Refused(Code.TOO_MANY_ATTEMPTS, details={"reason": "too many unknown cards"})
+NOT_LOADED: Final = Refused(Code.UNKNOWN_CARD, details={"reason": "the directory is not loaded yet"})
+MINUTE_NS: Final = 60 * NS_PER_S
+
+
+class Host(access_points.Host, Protocol):
+    """What the daemon lends."""
+
+    def now_ns(self) -> int:
+        """The boot clock."""
+
+    def light(self, point: str, *, granted: bool) -> None:
+        """Let a reader say what became of a card."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCard:
+    """A card that a reader saw, for whoever enrols it."""
+
+    at_ns: int
+    place: str
+    card: CardRead
+    code: str | None
+    """Why it was refused; None when it was not."""
+    member: str | None
+
+
+class Readers:
+    """All readers of this controller. Every method is called on the loop and returns at once."""
+
+    def __init__(self, host: Host) -> None:
+        """Nobody may pass before `directory`."""
+        self._host = host
+        self._directory = Directory()
+        self._loaded = False
+        self._readers: dict[str, Reader] = {}
+        self._passback = NOBODY
+        self._passing: dict[str, set[str]] = {}
+        """Door -> members who were granted access and have not been seen to open it."""
+        self._hasher: ThreadPoolExecutor | None = None
+        self._tally = Tally(self._flooded)
+        self.cards: deque[SeenCard] = deque(maxlen=KEPT)
+        """The latest cards, the newest last."""
+
+    def directory(self, directory: Directory) -> None:
+        """Go by this directory from now on."""
+        self._directory, self._loaded = directory, True
+        self._passback = pruned(self._passback, directory)
+
+    def take(self, place: str, shown: Shown) -> None:
+        """Take in what the reader of a door or an elevator saw."""
+        reader = self._readers.get(shown.point)
+        if reader is None:
+            runner = self._host.runner
+            behind: Place = DoorPlace(self._host, place) if place in runner.doors else LiftPlace(self._host, place)
+            reader = self._readers[shown.point] = Reader(shown.point, behind)
+        if reader.repeated(shown):
+            return
+        if not reader.accept(shown, self._host.now_ns()):
+            self._tally.count(shown.point)
+            return
+        self._go_on(reader)
+
+    def moved(self, door: str) -> None:
+        """Something about a door changed: whoever was let in may have gone through."""
+        members = self._passing.get(door)
+        if members is None:
+            return
+        state = self._host.runner.door(door)
+        if state.opening is not None:
+            self._passed(door, members)
+        if state.opening is not None or (state.access is None and state.not_taken is None):
+            del self._passing[door]
+
+    def stop(self) -> None:
+        """No more of it."""
+        for reader in self._readers.values():
+            for pending in (reader.timer, reader.hashing):
+                if pending is not None:
+                    pending.cancel()
+        if self._hasher is not None:
+            self._hasher.shutdown(wait=False)
+
+    # --- one thing after the other ---------------------------------------------------------------
+
+    def _go_on(self, reader: Reader) -> None:
+        while reader.hashing is None:
+            if reader.seen:
+                self._judge(reader, *reader.seen.popleft())
+            elif reader.inbox:
+                shown = reader.inbox.popleft()
+                self._step(reader, shown, shown.at_ns)
+            else:
+                self._arm(reader)
+                return
+
+    def _step(self, reader: Reader, shown: Shown | None, at_ns: int) -> None:
+        asking = reader.place.asking(self._directory)
+        reader.keypad, seen = keypad.step(reader.keypad, asking, shown, self._host.now_ns())
+        reader.seen += [(one, at_ns) for one in seen]
+
+    def _judge(self, reader: Reader, seen: Presented | Lapsed, at_ns: int) -> None:
+        if isinstance(seen, Lapsed):
+            refused = decisions.lapsed(self._directory, seen.card)
+            self._carry_out(reader, refused, Presented(seen.card, pin=""), at_ns)  # noted when its PIN was asked for
+            return
+        recipes = decisions.recipes(self._directory, reader.place.asking(self._directory), seen)
+        if recipes and not guesses.pins_locked(reader.guesses, self._host.now_ns()):
+            reader.hashing = asyncio.create_task(
+                self._hash(reader, seen, recipes, at_ns), name=f"PIN at {reader.point}"
+            )
+        else:
+            self._decide(reader, seen, at_ns, {})
+
+    async def _hash(self, reader: Reader, seen: Presented, recipes: tuple[Recipe, ...], at_ns: int) -> None:
+        if self._hasher is None:
+            self._hasher = ThreadPoolExecutor(1, thread_name_prefix="pins")
+        loop, digests = asyncio.get_running_loop(), {}
+        try:
+            for recipe in recipes:
+                digests[recipe] = await loop.run_in_executor(self._hasher, recipe.digest, seen.pin or "")
+        except Exception as error:  # noqa: BLE001 -- no memory for a hash, perhaps
+            self._host.runner.mistake(error)
+            self._next(reader, partial(self._carry_out, reader, UNCHECKED, seen, at_ns))
+        else:
+            self._next(reader, partial(self._decide, reader, seen, at_ns, digests))
+
+    def _next(self, reader: Reader, end: Callable[[], None]) -> None:
+        """End what was hashed for; whatever goes wrong, the next card is read."""
+        reader.hashing = None
+        for step in (end, partial(self._go_on, reader)):
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 -- our own mistake
+                self._host.runner.mistake(error)
+
+    def _decide(self, reader: Reader, seen: Presented, at_ns: int, digests: Mapping[Recipe, bytes]) -> None:
+        now_ns, timetable = self._host.now_ns(), self._host.timetable
+        now = Now(timetable.moment(), now_ns, timetable.running_access, guesses.pins_locked(reader.guesses, now_ns))
+        place, directory = reader.place, self._directory
+        answer: Answer = NOT_LOADED
+        if seen.card is not None and guesses.cards_locked(reader.guesses, now_ns):
+            answer = TOO_MANY
+        elif self._loaded:
+            answer = place.decide(directory, seen, now, digests, self._passback)
+        plain = answer.granted if isinstance(answer, Permit) else answer
+        reader.keypad = keypad.judged(reader.keypad, place.asking(directory), seen, plain, now_ns)
+        too_many = reader.count(answer, seen, place.asking(directory), now_ns) if self._loaded else None
+        self._carry_out(reader, answer, seen, at_ns, too_many)
+
+    def _carry_out(
+        self, reader: Reader, answer: Answer, seen: Presented, at_ns: int, too_many: TooMany | None = None
+    ) -> None:
+        self._note(reader, answer, seen, at_ns)
+        if isinstance(answer, AskPin):
+            return
+        events = reader.place.events(self._directory, answer, seen, at_ns)
+        if too_many is not None:
+            self._host.log.append([alarm(events[0], too_many)])
+        if isinstance(answer, Refused):
+            done = False
+            self._refuse(reader, answer, events)
+        else:
+            done = reader.place.admit(self._directory, answer, events)
+            if done and isinstance(answer, Granted):
+                self._admitted(reader.place.id, answer)
+        self._host.light(reader.point, granted=done)
+
+    def _note(self, reader: Reader, answer: Answer, seen: Presented, at_ns: int) -> None:
+        """Keep a card for whoever enrols it: once, also when its PIN is still to come."""
+        if seen.card is None or seen.pin is not None:
+            return
+        code = answer.code.value if isinstance(answer, Refused) else None
+        member = answer.granted.member if isinstance(answer, Permit) else answer.member
+        self.cards.append(SeenCard(at_ns, reader.place.id, seen.card, code, None if member is None else member.id))
+
+    def _refuse(self, reader: Reader, refused: Refused, events: list[Event]) -> None:
+        now_ns = self._host.now_ns()
+        if now_ns - reader.window_ns > MINUTE_NS:
+            reader.window_ns, reader.refused = now_ns, 0
+        reader.refused += 1
+        if reader.refused > REFUSALS_A_MINUTE:
+            reader.unrecorded += 1
+            return
+        if reader.unrecorded:
+            events = [replace(one, details={**one.details, "unrecorded": reader.unrecorded}) for one in events]
+            reader.unrecorded = 0
+        reader.place.refuse(refused, events)
+
+    def _flooded(self, counts: Mapping[str, int]) -> None:
+        now_ns = self._host.now_ns()
+        for point, count in counts.items():
+            details: dict[str, Json] = {"reason": f"{count} cards or keys were too many", "dropped": count}
+            subject = Subject("reader", point, point)
+            self._host.log.append(
+                [Event("controller.fault", now_ns, subject, SYSTEM, success=False, code="flooded", details=details)]
+            )
+
+    def _admitted(self, door: str, granted: Granted) -> None:
+        state, member = self._host.runner.door(door), granted.member.id
+        if self._directory.access(door).anti_passback is None and not self._is_exit(door):
+            return
+        if self._host.runner.settings(door).policy.has_contact and state.access is not None and state.opening is None:
+            self._passing.setdefault(door, set()).add(member)
+        else:
+            self._passed(door, {member})
+
+    def _is_exit(self, door: str) -> bool:
+        pairs = (one.anti_passback for one in self._directory.doors.values())
+        return any(pair is not None and pair.exit == door for pair in pairs)
+
+    def _passed(self, door: str, members: set[str]) -> None:
+        for member in members:
+            self._passback = passed(self._passback, self._directory, door, member, self._host.now_ns())
+
+    def _arm(self, reader: Reader) -> None:
+        if reader.timer is not None:
+            reader.timer.cancel()
+            reader.timer = None
+        due_ns = keypad.next_deadline(reader.keypad)
+        if due_ns is not None:
+            delay_s = max(0, due_ns - self._host.now_ns()) / NS_PER_S
+            reader.timer = asyncio.get_running_loop().call_later(delay_s, self._due, reader)
+
+    def _due(self, reader: Reader) -> None:
+        reader.timer = None
+        if reader.hashing is None:
+            self._step(reader, None, self._host.now_ns())
+            self._go_on(reader)

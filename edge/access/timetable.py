@@ -1,0 +1,183 @@
+"""Keeps each door at what its unlock schedule says, whatever the calendar does.
+
+One rule: `edge.doors.progress` says what a schedule wants; here is only when to ask it again: at the next
+change, after an arrival, after a step of the calendar, with a new directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edge.access.credentials import running_access
+from edge.directory.directory import Directory
+from edge.doors.progress import Moment, Progress, arrive, desired, events, remembered, restored, waits
+from edge.doors.runner import memory_of, schedule_memory
+from edge.model.messages import Actor, ClockQuality, ScheduleSays
+from edge.model.schedule import EPOCH, next_change
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from edge.doors.state import Door
+    from edge.model.schedule import Schedule
+
+LONGEST_NAP_S: Final = 3600.0
+"""The calendar is adjusted a little all the time: who sleeps for weeks wakes at another moment."""
+SHORTEST_NAP_S: Final = 0.01
+"""A timer may fire a moment before the calendar is there."""
+NO_SCHEDULE: Final = Actor("schedule", "none")
+
+
+class Doors(Protocol):
+    """The runner as it is needed here."""
+
+    @property
+    def doors(self) -> Mapping[str, Door]:
+        """Every door."""
+
+    def schedule(self, door: str, says: ScheduleSays, memory: str | None) -> None:
+        """Let a door's schedule speak; `memory` is what is to outlive the daemon, if it is another."""
+
+    def mistake(self, error: Exception) -> None:
+        """Record a mistake of our own."""
+
+
+class Calendar(Protocol):
+    """`edge.system.clock.Clock` as it is needed here."""
+
+    def now_ns(self) -> int:
+        """The boot clock."""
+
+    def wall_us(self) -> int:
+        """The calendar."""
+
+
+class Timetable:
+    """All doors' unlock schedules. Every method is called on the loop and returns at once."""
+
+    def __init__(self, doors: Doors, clock: Calendar, quality: ClockQuality) -> None:
+        """Nothing is scheduled before `restore` and `directory`."""
+        self._doors, self._clock = doors, clock
+        self._quality = quality
+        self._directory: Directory | None = None
+        self._progress: dict[str, Progress] = {}
+        self._said: set[str] = set()
+        """Doors that have been told once: they know nothing of a schedule before."""
+        self._waiting: frozenset[str] = frozenset()
+        """Doors whose window has begun and waits for the first to arrive."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._running_access: frozenset[str] = frozenset()
+        self._known_us: int | None = None
+
+    # --- what others ask ----------------------------------------------------------------------
+
+    @property
+    def running_access(self) -> frozenset[str]:
+        """The access schedules that were active when the clock could last be trusted."""
+        return self._running_access
+
+    def moment(self) -> Moment:
+        """What is known of the time now."""
+        known = None if self._known_us is None else _at(self._known_us)
+        return Moment(_at(self._clock.wall_us()), self._quality, known)
+
+    def schedule_of(self, door: str) -> Schedule | None:
+        """The unlock schedule of a door, if it has one."""
+        directory = self._directory or Directory()
+        chosen = directory.access(door).schedule
+        return None if chosen is None else directory.schedules.get(chosen)
+
+    def window_of(self, door: str) -> tuple[str, datetime | None] | None:
+        """The schedule that keeps a door unlocked now, and until when."""
+        running, schedule = self._progress.get(door, Progress()).running, self.schedule_of(door)
+        return None if running is None or schedule is None else (schedule.id, running.end)
+
+    # --- what happens -------------------------------------------------------------------------
+
+    def restore(self, memories: Mapping[str, str]) -> None:
+        """Take up what the log remembers (R14); for a door that has moved on meanwhile it is too late."""
+        for door in self._doors.doors:
+            memory = memory_of(memories.get(schedule_memory(door), "{}"))
+            if memory and self._progress.get(door, Progress()) == Progress():
+                self._progress[door] = restored(memory)
+                self._said.discard(door)
+        self.look()
+
+    def directory(self, directory: Directory) -> None:
+        """Go by this directory from now on."""
+        self._directory = directory
+        self.look()
+
+    def witnessed(self, time_us: int) -> None:
+        """Note that it is certainly not before this: a record tells so."""
+        self._known_us = max(time_us, self._known_us or 0)
+
+    def clock_changed(self, quality: ClockQuality) -> None:
+        """Somebody set the calendar, or it can be trusted more or less than before."""
+        if quality is ClockQuality.UNSYNCED and self._quality is not quality:
+            self._running_access = running_access(self._directory or Directory(), (), self.moment())
+        self._quality = quality
+        self.look()
+
+    def arrived(self, door: str, actor: Actor) -> None:
+        """Somebody was granted access: the first to arrive may start a schedule."""
+        schedule, before = self.schedule_of(door), self._progress.get(door, Progress())
+        if schedule is not None and schedule.first_to_arrive and before.running is None:
+            moment = self.moment()
+            self._look_at(door, before, arrive(before, actor, moment), moment)
+
+    def look(self) -> None:
+        """Ask every schedule what it says now; before there is a directory nobody knows, and all stays as it is."""
+        if self._directory is None:
+            return
+        moment = self.moment()
+        for door in self._doors.doors:
+            before = self._progress.get(door, Progress())
+            try:
+                self._look_at(door, before, before, moment)
+            except Exception as error:  # noqa: BLE001 -- our own mistake: the other doors keep to their schedules
+                self._doors.mistake(error)
+        self._arm(moment)
+
+    def stop(self) -> None:
+        """No more of it."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --- in here ------------------------------------------------------------------------------
+
+    def _look_at(self, door: str, before: Progress, so_far: Progress, moment: Moment) -> None:
+        schedule = self.schedule_of(door)
+        after = desired(so_far, schedule, moment)
+        self._progress[door] = after
+        waiting = waits(after, schedule, moment)
+        if after == before and door in self._said and waiting == (door in self._waiting):
+            return
+        self._said.add(door)
+        self._waiting = self._waiting | {door} if waiting else self._waiting - {door}
+        now_ns = self._clock.now_ns()
+        told = tuple(events(before, after, schedule, self._doors.doors[door].subject, now_ns))
+        actor = NO_SCHEDULE if schedule is None else Actor("schedule", schedule.id, schedule.name)
+        says = ScheduleSays(after.running is not None, told, actor, now_ns, waiting)
+        self._doors.schedule(door, says, None if after == before else json.dumps(remembered(after)))
+
+    def _arm(self, moment: Moment) -> None:
+        self.stop()
+        found = {one.id: one for one in map(self.schedule_of, self._doors.doors) if one is not None}
+        try:
+            changes = [next_change(one, moment.at) for one in found.values()]
+        except Exception as error:  # noqa: BLE001 -- our own mistake: ask again when we would at the latest
+            self._doors.mistake(error)
+            changes = [moment.at + timedelta(seconds=LONGEST_NAP_S)]
+        due = min((at for at in changes if at is not None), default=None)
+        if due is not None:
+            nap_s = min(max((due - moment.at).total_seconds(), SHORTEST_NAP_S), LONGEST_NAP_S)
+            self._timer = asyncio.get_running_loop().call_later(nap_s, self.look)
+
+
+def _at(wall_us: int) -> datetime:
+    return EPOCH + timedelta(microseconds=wall_us)

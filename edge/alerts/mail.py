@@ -1,0 +1,163 @@
+"""Alerts by e-mail: one plain message for each, over TLS or not at all.
+
+One rule: what stands in a record is data. It never makes a header, and a password never leaves for a
+server whose certificate was not verified. RFC 5321, 5322, 3207 (STARTTLS), 8314 (TLS from the start).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import smtplib
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Final
+
+from edge.alerts.rules import Kind, headline
+from edge.delivery.errors import DeliveryError, RefusedError
+from edge.delivery.mail_conversation import WITHIN_S, Conversation
+from edge.model.cloudevents import rfc3339
+from edge.model.local_time import local
+from edge.system.background import aside
+from edge.system.secret_files import secret_in
+from edge.system.tls import believing, why_refused
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+    from pathlib import Path
+
+    from edge.alerts.rules import Notice
+    from edge.model.cloudevents import Identity
+    from edge.settings.alert_policies import Policy
+
+LATE_S: Final = 7 * 86_400
+"""Further from the moment of sending a calendar cannot be trusted that says when it happened."""
+LONGEST_SUBJECT: Final = 150
+_PERMANENT: Final = 5
+"""RFC 5321, 4.2.1: a reply that begins so will be the same the next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What `[smtp]` says."""
+
+    host: str
+    port: int
+    sender: str
+    tls: str = "starttls"
+    """`starttls`, or `tls` from the start."""
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    tls_strict: bool = True
+
+
+class Mailer:
+    """Sends through one server, a connection for each message, in a thread that nobody waits for."""
+
+    def __init__(self, server: Server) -> None:
+        """Connects when there is something to send."""
+        self.server = server
+
+    async def send(self, message: EmailMessage) -> None:
+        """Returns when the server has taken it for at least one recipient.
+
+        Raises DeliveryError, and RefusedError where the server, or nobody at all, can take this message.
+        """
+        try:
+            message.as_bytes()  # what the email package makes of some text is found out before anybody is bothered
+        except Exception as error:
+            raise RefusedError(f"no e-mail can be made of it: {type(error).__name__}: {error}", final=True) from error
+        host = self.server.host
+        try:
+            await self._send(message)
+        except DeliveryError:
+            raise
+        except smtplib.SMTPResponseException as error:
+            reason = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else ""
+            text = f"{host} answered {error.smtp_code} {reason}"
+            if isinstance(error, smtplib.SMTPDataError):
+                raise RefusedError(text, final=error.smtp_code // 100 == _PERMANENT) from error
+            raise DeliveryError(text) from error
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = ", ".join(f"{to}: {code}" for to, (code, _) in error.recipients.items())
+            for_good = all(code // 100 == _PERMANENT for code, _ in error.recipients.values())
+            raise RefusedError(f"{host} takes none of the recipients ({codes})", final=for_good) from error
+        except ssl.SSLCertVerificationError as error:
+            raise DeliveryError(f"{host}: {why_refused(error)}") from error
+        except OSError as error:  # SMTPException is one
+            raise DeliveryError(f"{host}: {error.strerror or error}") from error
+        except ValueError as error:
+            raise DeliveryError(f"{host}: {error}") from error
+
+    async def _send(self, message: EmailMessage) -> None:
+        server, begun = self.server, list[Conversation]()
+
+        def hold() -> None:
+            context = believing(server.ca_file, strict=server.tls_strict)
+            password = None if server.password_file is None else secret_in(server.password_file)
+            begun.append(Conversation(server.host, server.port, tls=server.tls, context=context))
+            begun[0].hold(message, server.username, password)
+
+        try:
+            async with asyncio.timeout(WITHIN_S) as limit:
+                await aside(hold, "mail")
+        except TimeoutError:
+            if limit.expired():
+                text = f"{server.host}: the conversation took longer than {WITHIN_S:.0f} s"
+                raise DeliveryError(text) from None
+            raise
+        finally:  # a thread that nobody waits for any more is not left to the server's mercy
+            for conversation in begun:
+                conversation.end()
+
+
+def recipients(notice: Notice, policy: Policy) -> tuple[str, ...]:
+    """Whom the policy names now: an address may have been put right since."""
+    actions = policy.escalate_to if notice.kind is Kind.ESCALATED else policy.actions
+    return actions.email or notice.to
+
+
+def mail(  # noqa: PLR0913, PLR0917 -- what a message is about, and what its reader has to know
+    notice: Notice,
+    policy: Policy,
+    identity: Identity,
+    sender: str,
+    left_out: int,
+    zone: tzinfo = UTC,
+    now_us: int | None = None,
+) -> EmailMessage:
+    """The message of a notice; the same notice has the same Message-ID, however often it is sent.
+
+    It is dated when it happened; if that is far from `now_us`, our calendar was wrong once, and the message is of now.
+    """
+    message = EmailMessage(policy=SMTP)
+    plain = headline(notice).replace("=?", "= ?")  # RFC 2047: else a name could be taken for encoded bytes, and be none
+    message["From"] = sender
+    message["To"] = ", ".join(recipients(notice, policy))
+    message["Subject"] = f"[{policy.severity}] {plain}"[:LONGEST_SUBJECT]
+    message["Date"] = format_datetime(datetime.fromtimestamp(_dated_us(notice, now_us) // 1_000_000, zone))
+    message["Message-ID"] = f"<{notice.id}.{identity.epoch}@{identity.controller}.{identity.site}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notices in return
+    lines = [
+        plain,
+        "",
+        f"Alert:      {notice.alert} ({policy.name})",
+        f"Controller: {identity.controller} at {identity.site}",
+        f"Door:       {notice.door or '-'}",
+        f"Happened:   {local(notice.time_us, zone)} ({rfc3339(notice.time_us)})",
+        f"Times:      {notice.count}",
+    ]
+    if left_out:
+        lines.append(f"Left out:   {left_out} earlier messages, for which there was no room")
+    lines += ["", f"To answer it: doorctl acknowledge {notice.alert}", ""]
+    message.set_content("\n".join(lines))
+    return message
+
+
+def _dated_us(notice: Notice, now_us: int | None) -> int:
+    near = now_us is None or abs(now_us - notice.time_us) <= LATE_S * 1_000_000
+    return notice.time_us if near or now_us is None else now_us

@@ -1,0 +1,78 @@
+"""The state of alerts as text, for the log to keep, and back.
+
+One rule: durations go on over a restart as far as somebody knows how long it took; a siren does not.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.alerts.rules import Alert, Kind, Notice, State
+from edge.model.messages import ClockQuality
+
+if TYPE_CHECKING:
+    from edge.settings.alert_policies import Policies
+    from edge.system.clock import Clock
+
+_NS_PER_US: Final = 1000
+
+
+def written(state: State, stream: str, clock: Clock) -> str:
+    """The state and when it was so."""
+    return json.dumps(
+        {
+            "stream": stream,
+            "boot": clock.boot_id,
+            "at_ns": clock.now_ns(),
+            "wall_us": None if clock.quality() is ClockQuality.UNSYNCED else clock.wall_us(),
+            "through": state.through,
+            "alerts": {key: asdict(alert) for key, alert in state.alerts.items()},
+            "waiting": {channel: [asdict(one) for one in waiting] for channel, waiting in state.waiting.items()},
+            "left_out": dict(state.left_out),
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def read(text: str, policies: Policies, stream: str, clock: Clock) -> State | None:
+    """The state again, as of now; None when there is none that makes sense.
+
+    What belongs to policies that are no more is left out. In another stream everything is still to be looked at.
+    """
+    try:
+        memory = json.loads(text)
+        by_ns = clock.now_ns() - memory["at_ns"] - _elapsed_ns(memory, clock)
+        alerts = {key: _alert(one, by_ns) for key, one in memory["alerts"].items()}
+        waiting = {c: tuple(_notice(one) for one in notices) for c, notices in memory["waiting"].items()}
+        through, left_out = int(memory["through"]), {str(c): int(n) for c, n in memory["left_out"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    kept = {channel: tuple(one for one in notices if one.policy in policies) for channel, notices in waiting.items()}
+    return State(
+        through if memory["stream"] == stream else 0,
+        {key: alert for key, alert in alerts.items() if alert.policy in policies},
+        {channel: notices for channel, notices in kept.items() if notices},
+        left_out,
+    )
+
+
+def _elapsed_ns(memory: dict[str, Any], clock: Clock) -> int:
+    """How long ago that was: the boot clock knows of its own boot, the calendar of others if it can be trusted."""
+    if memory["boot"] == clock.boot_id:
+        return int(clock.now_ns() - memory["at_ns"])
+    if memory["wall_us"] is None or clock.quality() is ClockQuality.UNSYNCED:
+        return 0
+    return max(0, clock.wall_us() - int(memory["wall_us"])) * _NS_PER_US
+
+
+def _alert(one: dict[str, Any], by_ns: int) -> Alert:
+    alert = Alert(**one)
+    times = {name: getattr(alert, name) + by_ns for name in ("raised_ns", "told_ns", "happened_ns")}
+    return replace(alert, **times, sirens=())
+
+
+def _notice(one: dict[str, Any]) -> Notice:
+    return Notice(**{**one, "kind": Kind(one["kind"]), "to": tuple(one["to"])})

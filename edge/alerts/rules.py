@@ -1,0 +1,282 @@
+"""Alerts: records that somebody should hear of now; told once, counted while they repeat, escalated unanswered.
+
+One rule: what has to be told is part of the state. An alert is open until it is acknowledged; there
+is one for each policy and door. Between two messages about it lies at least `quiet_s`; an open one
+is escalated once, `escalate_after_s` after it was raised. After an acknowledgement, what repeats in
+the rest of the quiet time is told as a new alert at its end: nothing that happened stays untold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from edge.model.catalogue import message
+from edge.model.messages import NS_PER_S
+from edge.model.printable import masked
+from edge.settings.alert_policies import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge.model.messages import Record
+    from edge.settings.alert_policies import Actions, Policies, Policy, Siren, Where
+
+MOST_ALERTS: Final = 200
+"""Kept at once; the oldest makes room, escalated at once if it has not been yet."""
+MOST_WAITING: Final = 50
+"""Messages that wait for one channel; of more the oldest are left out, and the next one says how many."""
+
+
+class Kind(StrEnum):
+    """Why something is told."""
+
+    RAISED = "raised"
+    REPEATED = "repeated"
+    ESCALATED = "escalated"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert, or the rest of the quiet time after one. Times are nanoseconds of the boot clock."""
+
+    id: str
+    policy: str
+    door: str
+    """Empty for what happened at no door."""
+    raised_ns: int
+    told_ns: int
+    """When its latest message was, escalation aside: the quiet time runs from there."""
+    sequence: int
+    """The latest record."""
+    time_us: int
+    """When that happened."""
+    message: str
+    count: int = 1
+    untold: int = 0
+    """Of these, how many since the latest message."""
+    told: int = 0
+    """Messages so far."""
+    acknowledged: bool = False
+    escalated: bool = False
+    happened_ns: int = 0
+    """When the latest record happened."""
+    sirens: tuple[tuple[str, int], ...] = ()
+    """Doors whose buzzer sounds, and until when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message that waits for its channel."""
+
+    id: str
+    """The same whenever it is sent again."""
+    alert: str
+    policy: str
+    kind: Kind
+    door: str
+    sequence: int
+    time_us: int
+    message: str
+    count: int
+    to: tuple[str, ...] = ()
+
+
+def headline(notice: Notice) -> str:
+    """What it is about, as one line that can be printed."""
+    what = {Kind.RAISED: "", Kind.REPEATED: "Again: ", Kind.ESCALATED: "Nobody has answered: "}[notice.kind]
+    return what + masked(notice.message, " ")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that has to survive a restart."""
+
+    through: int = 0
+    """The last record that was looked at."""
+    alerts: Mapping[str, Alert] = field(default_factory=dict)
+    """By policy and door (`POLICY/DOOR`), the one that was told longest ago first."""
+    waiting: Mapping[str, tuple[Notice, ...]] = field(default_factory=dict)
+    """By channel, the oldest first; no channel without any."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """By channel: messages for which there was no room, since the last one that was taken."""
+
+
+def fold(state: State, policies: Policies, record: Record, where: Where, now_ns: int, age_ns: int = 0) -> State:  # noqa: PLR0913, PLR0917 -- a step: what was, what happened, when
+    """Take in the next record, which happened `age_ns` ago. One that was looked at already changes nothing."""
+    if record.sequence <= state.through:
+        return state
+    for policy in policies.values():
+        if matches(policy, record, where):
+            state = _happened(state, policies, policy, record, now_ns, age_ns)
+    return replace(state, through=record.sequence)
+
+
+def due(state: State, policies: Policies, now_ns: int) -> State:
+    """Do what time has brought: escalations, and what repeated after an acknowledgement."""
+    for key, alert in [*state.alerts.items()]:
+        policy = policies[alert.policy]
+        if alert.acknowledged and now_ns >= alert.told_ns + policy.quiet_ns:
+            if alert.untold:
+                again = replace(alert, acknowledged=False, escalated=False, raised_ns=now_ns, told=0)
+                state = _told(state, key, again, policy, now_ns, Kind.RAISED, now_ns - alert.happened_ns)
+            else:
+                state = replace(state, alerts={k: v for k, v in state.alerts.items() if k != key})
+        elif (at_ns := _escalates_ns(alert, policy)) is not None and now_ns >= at_ns:
+            state = _escalated(state, key, policy, now_ns)
+        elif any(until_ns <= now_ns for _, until_ns in alert.sirens):
+            sirens = tuple(one for one in alert.sirens if one[1] > now_ns)
+            state = _with(state, key, replace(alert, sirens=sirens))
+    return state
+
+
+def next_deadline(state: State, policies: Policies) -> int | None:
+    """When `due` has something to do next."""
+    deadlines = []
+    for alert in state.alerts.values():
+        policy = policies[alert.policy]
+        deadlines += [until_ns for _, until_ns in alert.sirens]
+        if alert.acknowledged:
+            deadlines.append(alert.told_ns + policy.quiet_ns)
+        elif (at_ns := _escalates_ns(alert, policy)) is not None:
+            deadlines.append(at_ns)
+    return min(deadlines, default=None)
+
+
+def sounding(state: State, now_ns: int) -> frozenset[str]:
+    """The doors whose buzzer should sound now."""
+    return frozenset(door for alert in state.alerts.values() for door, until_ns in alert.sirens if now_ns < until_ns)
+
+
+def found(state: State, alert_id: str) -> Alert | None:
+    """The open alert of this id."""
+    return next((one for one in state.alerts.values() if one.id == alert_id and not one.acknowledged), None)
+
+
+def acknowledged(state: State, alert: Alert) -> State:
+    """Somebody looks after it: it is silent, and what waits to be told of it is not told any more."""
+    own = replace(alert, acknowledged=True, sirens=(), count=0, untold=0)
+    waiting = {channel: tuple(n for n in notices if n.alert != alert.id) for channel, notices in state.waiting.items()}
+    state = _with(state, _key(alert.policy, alert.door), own)
+    return replace(state, waiting={channel: notices for channel, notices in waiting.items() if notices})
+
+
+def taken(state: State, channel: str, notice: str) -> State:
+    """A channel has taken a message, and has heard how many were left out."""
+    left_out = {c: n for c, n in state.left_out.items() if c != channel}
+    return replace(dropped(state, channel, notice), left_out=left_out)
+
+
+def dropped(state: State, channel: str, notice: str) -> State:
+    """A message does not wait any more."""
+    left = tuple(one for one in state.waiting.get(channel, ()) if one.id != notice)
+    return replace(state, waiting={c: notices for c, notices in {**state.waiting, channel: left}.items() if notices})
+
+
+def _happened(  # noqa: PLR0913, PLR0917 -- as `fold`
+    state: State, policies: Policies, policy: Policy, record: Record, now_ns: int, age_ns: int
+) -> State:
+    event = record.event
+    key = _key(policy.id, event.door or "")
+    alert = state.alerts.get(key)
+    if alert is not None:
+        first = alert.acknowledged and not alert.untold
+        alert = replace(
+            alert,
+            id=f"{policy.id}-{record.sequence}" if first else alert.id,
+            sequence=record.sequence,
+            time_us=record.time_us,
+            message=message(event),
+            count=alert.count + 1,
+            untold=alert.untold + 1,
+            happened_ns=now_ns - age_ns,
+        )
+        if now_ns < alert.told_ns + policy.quiet_ns:
+            return _with(state, key, alert)
+        if not alert.acknowledged:
+            return _told(state, key, alert, policy, now_ns, Kind.REPEATED, age_ns)
+        alert = replace(alert, acknowledged=False, escalated=False, raised_ns=now_ns, told=0)
+    else:
+        state = _room(state, policies, now_ns)
+        about = (record.sequence, record.time_us, message(event))
+        alert = Alert(f"{policy.id}-{record.sequence}", policy.id, event.door or "", now_ns, now_ns, *about)
+        alert = replace(alert, happened_ns=now_ns - age_ns)
+    return _told(state, key, alert, policy, now_ns, Kind.RAISED, age_ns)
+
+
+def _told(  # noqa: PLR0913, PLR0917 -- a message has that many sides
+    state: State, key: str, alert: Alert, policy: Policy, now_ns: int, kind: Kind, age_ns: int
+) -> State:
+    """Tell of an alert; it is now the one that was told last."""
+    alert = replace(_sounded(alert, policy.actions.siren, now_ns - age_ns, now_ns), told_ns=now_ns, untold=0)
+    others = {k: v for k, v in state.alerts.items() if k != key}
+    return _notices(replace(state, alerts=others), key, alert, policy.actions, kind)
+
+
+def _escalated(state: State, key: str, policy: Policy, now_ns: int) -> State:
+    """Its siren sounds from when it was due: after a power cut that may be long ago."""
+    due_ns = _escalates_ns(state.alerts[key], policy)
+    from_ns = now_ns if due_ns is None else min(due_ns, now_ns)
+    alert = replace(_sounded(state.alerts[key], policy.escalate_to.siren, from_ns, now_ns), escalated=True)
+    return _notices(state, key, alert, policy.escalate_to, Kind.ESCALATED)
+
+
+def _notices(state: State, key: str, alert: Alert, actions: Actions, kind: Kind) -> State:
+    waiting, left_out = dict(state.waiting), dict(state.left_out)
+    number = alert.told + 1
+    for channel, to in actions.channels():
+        notice = Notice(
+            f"{alert.id}-{number}",
+            alert.id,
+            alert.policy,
+            kind,
+            alert.door,
+            alert.sequence,
+            alert.time_us,
+            alert.message,
+            alert.count,
+            to,
+        )
+        queue = (*waiting.get(channel, ()), notice)
+        if len(queue) > MOST_WAITING:
+            left_out[channel] = left_out.get(channel, 0) + len(queue) - MOST_WAITING
+        waiting[channel] = queue[-MOST_WAITING:]
+    return replace(_with(state, key, replace(alert, told=number)), waiting=waiting, left_out=left_out)
+
+
+def _room(state: State, policies: Policies, now_ns: int) -> State:
+    """Forget an alert if there are too many: one that waits for nothing, else the oldest, which is escalated first."""
+    if len(state.alerts) < MOST_ALERTS:
+        return state
+    key = next((k for k, a in state.alerts.items() if a.acknowledged and not a.untold), None)
+    if key is None:
+        open_ = ((k, a) for k, a in state.alerts.items() if not a.acknowledged)
+        key = next((k for k, a in open_ if _escalates_ns(a, policies[a.policy]) is None), None)
+    if key is None:
+        key = next(iter(state.alerts))
+        state = _escalated(state, key, policies[state.alerts[key].policy], now_ns)
+    return replace(state, alerts={k: v for k, v in state.alerts.items() if k != key})
+
+
+def _sounded(alert: Alert, siren: Siren | None, from_ns: int, now_ns: int) -> Alert:
+    """A siren sounds from when it happened: what is heard of too late makes no noise any more."""
+    until_ns = 0 if siren is None else from_ns + round(siren.for_s * NS_PER_S)
+    if siren is None or until_ns <= now_ns:
+        return alert
+    others = tuple(one for one in alert.sirens if one[0] != siren.door)
+    return replace(alert, sirens=(*others, (siren.door, until_ns)))
+
+
+def _escalates_ns(alert: Alert, policy: Policy) -> int | None:
+    if alert.acknowledged or alert.escalated or policy.escalate_after_s is None:
+        return None
+    return alert.raised_ns + round(policy.escalate_after_s * NS_PER_S)
+
+
+def _with(state: State, key: str, alert: Alert) -> State:
+    return replace(state, alerts={**state.alerts, key: alert})
+
+
+def _key(policy: str, door: str) -> str:
+    return f"{policy}/{door}"

@@ -1,0 +1,246 @@
+"""Drives alerts: reads the log with a cursor of its own, and keeps the state in it.
+
+One rule: what has to be told is in the log before the cursor passes the record it is about. So a
+message may come twice after a crash, and none is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from edge.alerts import rules
+from edge.alerts.memory import read, written
+from edge.alerts.rules import State
+from edge.alerts.sender import Sender
+from edge.delivery.sink import CHUNK, LAZY, READ_AGAIN_S
+from edge.log.log import LogUnavailableError
+from edge.model.cloudevents import rfc3339
+from edge.model.messages import NS_PER_S, Event, Subject
+from edge.socket.server import RequestError
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from edge.alerts.ways import Ways
+    from edge.delivery.ports import Journal
+    from edge.model.cloudevents import Identity
+    from edge.model.messages import Actor, Json, Record
+    from edge.settings.alert_policies import Policies, Where
+    from edge.system.clock import Clock
+
+SINK: Final = "alerts"
+MODE: Final = "alerts.state"
+"""The mode row; no door has a dot in its id."""
+RETRY_S: Final = (1.0, 60.0)
+"""Alerts are tried more often than records: somebody is waited for."""
+_FOREIGN_NS: Final = 86_400 * NS_PER_S
+"""The age of what happened in another boot, as far as sirens are concerned."""
+
+
+class Host(Protocol):
+    """What the daemon lends."""
+
+    def identity(self) -> Identity:
+        """Who we are."""
+
+    def sound(self, doors: frozenset[str]) -> None:
+        """The buzzers of these doors are to sound, and no others on behalf of alerts."""
+
+
+class AlertRunner:
+    """The alerts of one controller."""
+
+    def __init__(  # noqa: PLR0913 -- each part has one owner
+        self,
+        policies: Policies,
+        *,
+        log: Journal,
+        clock: Clock,
+        host: Host,
+        where: Where,
+        ways: Ways,
+        chance: random.Random,
+        retry_s: tuple[float, float] = RETRY_S,
+    ) -> None:
+        """Nothing happens before `start`."""
+        self.policies, self.ways = policies, ways
+        self.state = State()
+        self._log, self._clock, self._host, self._where = log, clock, host, where
+        self._stream = ""
+        self._fresh: list[Record] = []
+        """Committed just now, and next in turn: they need not be read from the disk."""
+        self._news = asyncio.Event()
+        self._sender = Sender(self, clock, chance, retry_s, self._news.set)
+        self._main: asyncio.Task[None] | None = None
+        self._sounding: frozenset[str] = frozenset()
+
+    # --- for the daemon --------------------------------------------------------------------------------
+
+    def start(self, modes: Mapping[str, str]) -> asyncio.Task[None]:
+        """The log is open, and this is what it remembers."""
+        self._stream = self._log.stream
+        remembered = modes.get(MODE, "")
+        found = read(remembered, self.policies, self._stream, self._clock)
+        if found is None:
+            known = self._log.cursor(SINK) if remembered else 0  # alerts that are new here do not tell history as news
+            self.state = State(known or self._log.committed)
+            self.keep()
+        else:
+            self.state = found
+        self._log.on_commit(self._committed)
+        self._main = asyncio.create_task(self._run(), name="alerts")
+        return self._main
+
+    async def close(self) -> None:
+        """Stop; what waits is sent after the next start."""
+        if self._main is not None:
+            self._main.cancel()
+            await asyncio.gather(self._main, return_exceptions=True)
+        await self._sender.close()
+        self._host.sound(frozenset())
+
+    def reload(self, policies: Policies, ways: Ways) -> None:
+        """Others are in force: what is open by a policy that is no more is closed without a word."""
+        state, self.policies, self.ways = self.state, policies, ways
+        kept = {c: tuple(n for n in notices if n.policy in policies) for c, notices in state.waiting.items()}
+        alive = {key: alert for key, alert in state.alerts.items() if alert.policy in policies}
+        waiting = {channel: notices for channel, notices in kept.items() if notices}
+        self.state = State(state.through, alive, waiting, state.left_out)
+        self._sender.forgive()
+        self.keep()
+        self._news.set()
+
+    def facts(self) -> dict[str, Json]:
+        """For `doorctl status` and `doorctl alerts`."""
+        now_ns, wall_us = self._clock.now_ns(), self._clock.wall_us()
+        return {
+            "open": [
+                {
+                    "alert": one.id,
+                    "policy": one.policy,
+                    "door": one.door or None,
+                    "message": one.message,
+                    "count": one.count,
+                    "raised": rfc3339(wall_us - (now_ns - one.raised_ns) // 1_000),
+                    "escalated": one.escalated,
+                }
+                for one in self.state.alerts.values()
+                if not one.acknowledged
+            ],
+            "waiting": {channel: len(notices) for channel, notices in self.state.waiting.items()},
+            "last_errors": dict(self._sender.last_errors),
+        }
+
+    # --- for the sender ---------------------------------------------------------------------------------
+
+    def identity(self) -> Identity:
+        """See `edge.alerts.sender.Desk`."""
+        return self._host.identity()
+
+    def keep(self, *events: Event) -> None:
+        """Make the state durable with these events, and before the cursor that moves after it."""
+        self._log.append(events, {MODE: written(self.state, self._stream, self._clock)})
+
+    # --- what is asked ----------------------------------------------------------------------------------
+
+    @property
+    def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
+        """What the control socket serves of this."""
+        return {"alerts": self._list, "acknowledge": self._acknowledge}
+
+    async def _list(self, _body: dict[str, Any], _actor: Actor) -> Json:
+        return self.facts()
+
+    async def _acknowledge(self, body: dict[str, Any], actor: Actor) -> Json:
+        """Record it and end it in one commit."""
+        name = body.get("alert")
+        alert = rules.found(self.state, name) if isinstance(name, str) else None
+        if alert is None:
+            known = ", ".join(one.id for one in self.state.alerts.values() if not one.acknowledged) or "none"
+            raise RequestError("unknown_alert", f"no open alert {name!r}; there is {known}")
+        self.state = rules.acknowledged(self.state, alert)
+        subject = Subject("integration", f"alert.{alert.policy}", self.policies[alert.policy].name)
+        details: dict[str, Json] = {"acknowledged": alert.id, "alert": alert.message, "count": alert.count}
+        door = alert.door or None
+        event = Event("integration.update", self._clock.now_ns(), subject, actor, door=door, details=details)
+        self.keep(event)
+        self._sound()
+        self._news.set()
+        return {"alert": alert.id, "count": alert.count}
+
+    # --- the task --------------------------------------------------------------------------------------
+
+    def _committed(self, records: Sequence[Record]) -> None:
+        last = self._fresh[-1].sequence if self._fresh else self.state.through
+        if records[0].sequence == last + 1 and len(self._fresh) + len(records) <= CHUNK:
+            self._fresh += records
+        self._news.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._news.clear()
+            if self._stream != self._log.stream:  # a damaged log was set aside: its successor from the start
+                self._stream = self._log.stream
+                self.state = State(0, self.state.alerts, self.state.waiting, self.state.left_out)
+                self._fresh.clear()
+            more = await self._read()
+            before = self.state
+            self.state = rules.due(self.state, self.policies, self._clock.now_ns())
+            if self.state != before:
+                self.keep()
+            self._sound()
+            self._sender.send()
+            if not more:
+                await self._sleep()
+
+    async def _read(self) -> bool:
+        """Take in what follows; True when there may be more."""
+        start = max(self.state.through, self._log.cursor(SINK))
+        if start >= self._log.committed:
+            return False
+        stream, records, self._fresh = self._stream, self._fresh, []
+        if not records or records[0].sequence != start + 1:
+            try:
+                records = await self._log.read(start, CHUNK)
+            except LogUnavailableError:
+                await asyncio.sleep(READ_AGAIN_S)
+                return True
+        if stream != self._log.stream:
+            return True
+        before = self.state
+        for record in records:
+            now_ns = self._clock.now_ns()
+            self.state = rules.fold(self.state, self.policies, record, self._where, now_ns, self._age_ns(record))
+            await asyncio.sleep(0)  # doors come first
+        if stream != self._log.stream:
+            return True
+        told = (before.alerts, before.waiting) != (self.state.alerts, self.state.waiting)
+        through = self.state.through if records else self._log.committed
+        if told:
+            self.keep()
+        if told or through - self._log.cursor(SINK) >= LAZY or not records:
+            self._log.advance(SINK, through)
+        return True
+
+    def _age_ns(self, record: Record) -> int:
+        if record.boot != self._clock.boot_id:
+            return _FOREIGN_NS
+        return max(0, self._clock.now_ns() - record.event.at_ns)
+
+    def _sound(self) -> None:
+        now = rules.sounding(self.state, self._clock.now_ns())
+        if now != self._sounding:
+            self._sounding = now
+            self._host.sound(now)
+
+    async def _sleep(self) -> None:
+        deadlines = (rules.next_deadline(self.state, self.policies), self._sender.deadline_ns())
+        next_ns = min((one for one in deadlines if one is not None), default=None)
+        for_s = None if next_ns is None else max(0, next_ns - self._clock.now_ns()) / NS_PER_S
+        try:
+            async with asyncio.timeout(for_s):
+                await self._news.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,177 @@
+"""Messages about alerts on their way: a task for each channel that has something to send.
+
+One rule: a message that is refused for its own sake, or for its recipients', keeps no other back. While
+a channel takes nothing at all its messages keep their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edge.alerts import rules
+from edge.delivery.errors import DeliveryError, RefusedError
+from edge.delivery.sink import pause_s
+from edge.model.messages import NS_PER_S, SYSTEM, Event, Subject
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+    from edge.alerts.rules import Notice, State
+    from edge.alerts.ways import Ways
+    from edge.model.cloudevents import Identity
+    from edge.model.messages import Json
+    from edge.settings.alert_policies import Policies
+    from edge.system.clock import Clock
+
+LOG: Final = logging.getLogger(__name__)
+REFUSED_S: Final = (10.0, 3_600.0)
+"""Between two tries of a message that was refused: somebody has to correct something first."""
+MOST_REFUSALS: Final = 24
+"""For good, of one message: some eight hours. A server may shut out who asks for somebody unknown again and again."""
+
+
+class Desk(Protocol):
+    """What the runner lends."""
+
+    state: State
+    policies: Policies
+    ways: Ways
+
+    def identity(self) -> Identity:
+        """Who we are."""
+
+    def keep(self, *events: Event) -> None:
+        """Make the state durable, with these events."""
+
+
+@dataclass(slots=True)
+class _Refusal:
+    tries: int = 0
+    again_ns: int = 0
+    """Not tried before."""
+
+
+class Sender:
+    """Empties `waiting` of a desk's state."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        clock: Clock,
+        chance: random.Random,
+        retry_s: tuple[float, float],
+        emptied: Callable[[], None],
+    ) -> None:
+        """`retry_s` bounds the pause of a channel that takes nothing. `emptied`: a channel has nothing to send now."""
+        self.last_errors: dict[str, str] = {}
+        """By channel, for as long as something waits that was not taken."""
+        self._desk, self._clock, self._chance, self._retry_s, self._done = desk, clock, chance, retry_s, emptied
+        self._refusals: dict[tuple[str, str], _Refusal] = {}
+        """By channel and message."""
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def send(self) -> None:
+        """Send what waits and may be tried now."""
+        waiting = self._desk.state.waiting
+        there = {(channel, one.id) for channel, notices in waiting.items() for one in notices}
+        self._refusals = {key: refusal for key, refusal in self._refusals.items() if key in there}
+        self.last_errors = {channel: error for channel, error in self.last_errors.items() if channel in waiting}
+        for channel in waiting:
+            if channel not in self._tasks and self._next(channel) is not None:
+                task = self._tasks[channel] = asyncio.create_task(self._empty(channel), name=f"alerts by {channel}")
+                task.add_done_callback(lambda done, channel=channel: self._emptied(channel, done))  # type: ignore[misc]  # bound now
+
+    def forgive(self) -> None:
+        """Something was corrected, perhaps just what was wrong: what was refused is tried again at the next `send`."""
+        self._refusals.clear()
+
+    def deadline_ns(self) -> int | None:
+        """When `send` has something to do next, as far as it is not at it."""
+        idle = (one.again_ns for (channel, _), one in self._refusals.items() if channel not in self._tasks)
+        return min(idle, default=None)
+
+    async def close(self) -> None:
+        """Stop; what is under way counts as not taken."""
+        tasks = [*self._tasks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _next(self, channel: str) -> Notice | None:
+        """The oldest of those that were refused least often, and not just now."""
+        now_ns, never = self._clock.now_ns(), _Refusal()
+        refusals = {
+            one: self._refusals.get((channel, one.id), never) for one in self._desk.state.waiting.get(channel, ())
+        }
+        ready = [one for one, refusal in refusals.items() if refusal.again_ns <= now_ns]
+        return min(ready, key=lambda one: refusals[one].tries, default=None)
+
+    def _emptied(self, channel: str, task: asyncio.Task[None]) -> None:
+        del self._tasks[channel]
+        if task.cancelled():
+            return
+        if task.exception() is not None:  # tried again with the next record, not at once for ever
+            LOG.critical("%s ended", task.get_name(), exc_info=task.exception())
+        else:
+            self._done()
+
+    async def _empty(self, channel: str) -> None:
+        tries = 0
+        while (notice := self._next(channel)) is not None:
+            try:
+                await self._tell(channel, notice)
+            except RefusedError as error:
+                self._refused(channel, notice, error)
+            except DeliveryError as error:
+                if not tries:
+                    LOG.warning("alerts by %s do not leave: %s", channel, error)
+                tries += 1
+                self.last_errors[channel] = str(error)
+                await asyncio.sleep(max(error.again_s, pause_s(tries, self._retry_s, self._chance)))
+            else:
+                if tries:
+                    LOG.info("alerts by %s leave again", channel)
+                tries = 0
+                if all(other != channel for other, _ in self._refusals):
+                    self.last_errors.pop(channel, None)
+                self._desk.state = rules.taken(self._desk.state, channel, notice.id)
+                self._desk.keep()
+
+    async def _tell(self, channel: str, notice: Notice) -> None:
+        """Raises DeliveryError, and nothing else: a mistake of ours ends no channel."""
+        desk = self._desk
+        try:
+            policy, left_out = desk.policies[notice.policy], desk.state.left_out.get(channel, 0)
+            await desk.ways.tell(channel, notice, policy, desk.identity(), left_out)
+        except DeliveryError:
+            raise
+        except Exception as error:
+            LOG.exception("a mistake in telling of %s by %s", notice.id, channel)
+            raise RefusedError(f"{type(error).__name__}: {error}", final=True) from error
+
+    def _refused(self, channel: str, notice: Notice, error: RefusedError) -> None:
+        refusal = self._refusals.setdefault((channel, notice.id), _Refusal())
+        refusal.tries += 1
+        refusal.again_ns = self._clock.now_ns() + round(pause_s(refusal.tries, REFUSED_S, self._chance) * NS_PER_S)
+        self.last_errors[channel] = str(error)
+        if refusal.tries == 1:
+            LOG.warning("%s is refused by %s: %s", notice.id, channel, error)
+        if error.final and refusal.tries >= MOST_REFUSALS and notice in self._desk.state.waiting.get(channel, ()):
+            self._give_up(channel, notice, error, refusal.tries)
+
+    def _give_up(self, channel: str, notice: Notice, error: RefusedError, tries: int) -> None:
+        """Nobody gets this message: that is part of the history."""
+        LOG.error("%s was refused by %s %d times, and is given up: %s", notice.id, channel, tries, error)
+        policy = self._desk.policies[notice.policy]
+        details: dict[str, Json] = {"given_up": notice.alert, "way": channel, "reason": str(error), "tries": tries}
+        subject, door = Subject("integration", f"alert.{policy.id}", policy.name), notice.door or None
+        event = Event(
+            "integration.warn_due_to_error", self._clock.now_ns(), subject, SYSTEM, door=door, details=details
+        )
+        self._refusals.pop((channel, notice.id), None)
+        self._desk.state = rules.dropped(self._desk.state, channel, notice.id)
+        self._desk.keep(event)

@@ -1,0 +1,95 @@
+"""How messages about alerts leave: to the broker, to a webhook, by e-mail.
+
+One rule: a message is a CloudEvent, but none of the log: it tells of records and has no sequence number of its own.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Final
+
+from edge.alerts.rules import headline
+from edge.delivery.chat import Message
+from edge.delivery.errors import DeliveryError
+from edge.model.cloudevents import rfc3339, to_bytes
+from edge.model.local_time import local
+from edge.settings.alert_policies import EMAIL, MQTT, WEBHOOK
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import tzinfo
+
+    from edge.alerts.mail import Mailer
+    from edge.alerts.rules import Notice
+    from edge.model.cloudevents import Identity
+    from edge.model.messages import Json
+    from edge.settings.alert_policies import Policy
+
+TYPE: Final = "doorward.alert"
+
+
+class Ways:
+    """The ways there are. One that is not there refuses, and its messages wait until it is."""
+
+    def __init__(
+        self,
+        *,
+        publish: Callable[[bytes], Awaitable[None]] | None = None,
+        post: Callable[[str, Message], Awaitable[None]] | None = None,
+        mailer: Mailer | None = None,
+        zone: tzinfo = UTC,
+        now_us: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        """`publish` to the topic `alerts`; `post` to an integration, by its id.
+
+        Both raise DeliveryError when the message was perhaps not taken. `zone` is the site's, `now_us` its calendar.
+        """
+        self._publish, self._post, self._mailer = publish, post, mailer
+        self._zone, self._now_us = zone, now_us
+
+    async def tell(self, channel: str, notice: Notice, policy: Policy, identity: Identity, left_out: int) -> None:
+        """Returns when it was taken. Raises DeliveryError, and RefusedError where others may go meanwhile."""
+        if channel == EMAIL and self._mailer is not None:
+            from edge.alerts.mail import mail  # noqa: PLC0415 -- only where there is a server for it
+
+            sender = self._mailer.server.sender
+            await self._mailer.send(mail(notice, policy, identity, sender, left_out, self._zone, self._now_us()))
+        elif channel == MQTT and self._publish is not None:
+            await self._publish(to_bytes(told(notice, policy, identity, left_out)))
+        elif channel.startswith(WEBHOOK) and self._post is not None:
+            body = to_bytes(told(notice, policy, identity, left_out))
+            title = f"[{policy.severity}] {headline(notice)}"
+            lines = [
+                f"{local(notice.time_us, self._zone)}, {identity.controller} at {identity.site}",
+                f"{policy.name}, {notice.count} times",
+                f"To answer it: doorctl acknowledge {notice.alert}",
+            ]
+            message = Message(f"{identity.epoch}-{notice.id}", body, title, "\n".join(lines), policy.severity)
+            await self._post(channel.removeprefix(WEBHOOK), message)
+        else:
+            raise DeliveryError("there is no such way here", ours=True)
+
+
+def told(notice: Notice, policy: Policy, identity: Identity, left_out: int) -> dict[str, Json]:
+    """The JSON object of a message."""
+    return {
+        "specversion": "1.0",
+        "id": f"{identity.epoch}-{notice.id}",
+        "source": f"/doorward/{identity.site}/{identity.controller}",
+        "type": TYPE,
+        "subject": f"doors/{notice.door}" if notice.door else "controller",
+        "time": rfc3339(notice.time_us),
+        "datacontenttype": "application/json",
+        "data": {
+            "alert": notice.alert,
+            "kind": notice.kind.value,
+            "policy": policy.id,
+            "name": policy.name,
+            "severity": policy.severity.value,
+            "door": notice.door or None,
+            "message": notice.message,
+            "count": notice.count,
+            "sequence": notice.sequence,
+            "left_out": left_out,
+        },
+    }

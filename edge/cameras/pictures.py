@@ -1,0 +1,286 @@
+"""Pictures of what happened at doors: which records have one, and a task for each camera that fetches them.
+
+One rule: best effort. Nobody waits for a camera or for the disk with its pictures; what does not come
+soon is counted and given up, for a later picture would show something else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge.cameras.fetch import Camera, CameraError, Fetcher, picture_kind
+from edge.cameras.store import PictureStore
+from edge.model.catalogue import CATALOGUE, Severity
+from edge.model.cloudevents import rfc3339
+from edge.model.event_types import matching
+from edge.model.messages import NS_PER_S, SYSTEM, ClockQuality, Event, Subject
+from edge.socket.server import RequestError
+from edge.system.background import aside
+from edge.system.tasks import say_why
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from pathlib import Path
+
+    from edge.directory.directory import Directory
+    from edge.log.log import Log
+    from edge.model.cloudevents import Identity
+    from edge.model.messages import Actor, Json, Record
+    from edge.settings.cameras import Camera as Table
+    from edge.settings.cameras import Pictures
+    from edge.system.clock import Clock
+
+LOG: Final = logging.getLogger(__name__)
+MOST_WAITING: Final = 16
+"""Records that wait for one camera."""
+PATIENCE_NS: Final = 10 * NS_PER_S
+"""A record that is older when its turn comes gets no picture."""
+SWEEP_EVERY_S: Final = 3600.0
+CHUNK: Final = 192 * 1024
+"""Bytes of a picture in one answer: made into text in less than a millisecond; a multiple of 3."""
+MIB: Final = 1 << 20
+
+
+class Host(Protocol):
+    """What the daemon lends."""
+
+    log: Log
+    clock: Clock
+
+    def identity(self) -> Identity:
+        """Who we are."""
+
+    def directory(self) -> Directory:
+        """Who there is: it gives cameras their names, and further doors."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _OfRecord(_Model):
+    sequence: Annotated[int, Field(gt=0, lt=10**16)]
+
+
+class _One(_OfRecord):
+    camera: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]
+    offset: Annotated[int, Field(ge=0)] = 0
+
+
+class _Try(_Model):
+    camera: str
+
+
+@dataclass(slots=True)
+class _Camera:
+    """One camera and what became of it."""
+
+    id: str
+    table: Table
+    fetcher: Fetcher
+    waiting: asyncio.Queue[tuple[str, int, int]] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
+    """Epoch, sequence, and when it happened."""
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """A camera is asked once at a time: many serve one client."""
+    taken: int = 0
+    dropped: int = 0
+    last_error: str | None = None
+    last_us: int | None = None
+    """When the last picture came, by the calendar."""
+
+
+class Cameras:
+    """The cameras of one controller."""
+
+    def __init__(self, host: Host, cameras: Mapping[str, Table], pictures: Pictures, beside: Path) -> None:
+        """Nothing happens before `start`. Pictures lie in a folder beside this file unless the settings name one."""
+        self._host = host
+        self._cameras = {name: _Camera(name, table, _fetcher(table)) for name, table in cameras.items()}
+        alarms = {row.type for row in CATALOGUE.values() if row.severity is Severity.ALARM}
+        self._types = frozenset(alarms) | (matching(pictures.types) if pictures.types else frozenset())
+        self._store = PictureStore(
+            pictures.folder or beside.with_name("pictures"), pictures.max_mib * MIB, pictures.keep_days
+        )
+        self._swept: str | None = None
+        """Why the folder could not be looked after."""
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # --- for the daemon ---------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """The log is open."""
+        self._host.log.on_commit(self._committed)
+        self._spawn(self._sweep(), "pictures")
+        for camera in self._cameras.values():
+            self._spawn(self._serve(camera), f"camera {camera.id}")
+
+    async def close(self) -> None:
+        """Stop; what waits for a picture gets none."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def facts(self) -> dict[str, Json]:
+        """For `doorctl status` and `doorctl cameras`."""
+        return {
+            name: {
+                "name": self._subject(one).name,
+                "doors": [*sorted(self._doors(one))],
+                "waiting": one.waiting.qsize(),
+                "taken": one.taken,
+                "dropped": one.dropped,
+                "last_picture": None if one.last_us is None else rfc3339(one.last_us),
+                "last_error": one.last_error,
+            }
+            for name, one in self._cameras.items()
+        }
+
+    @property
+    def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
+        """What the control socket serves of this."""
+        return {"cameras": self._list, "try_camera": self._try, "pictures": self._of, "picture": self._content}
+
+    # --- what is fetched ----------------------------------------------------------------------------------
+
+    def _committed(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if record.event.door is None or record.event.type not in self._types:
+                continue
+            for camera in self._cameras.values():
+                if record.event.door not in self._doors(camera):
+                    continue
+                try:
+                    camera.waiting.put_nowait((self._host.identity().epoch, record.sequence, record.event.at_ns))
+                except asyncio.QueueFull:
+                    camera.dropped += 1
+
+    async def _serve(self, camera: _Camera) -> None:
+        while True:
+            epoch, sequence, at_ns = await camera.waiting.get()
+            if self._host.clock.now_ns() - at_ns > PATIENCE_NS:  # the disk or the camera took too long
+                camera.dropped += 1
+                continue
+            try:
+                content = await self._fetch(camera)
+                await self._put(epoch, sequence, camera.id, content)
+            except (CameraError, OSError) as error:
+                self._tell(camera, str(error))
+            else:
+                camera.taken += 1
+                self._tell(camera, None)
+
+    async def _fetch(self, camera: _Camera) -> bytes:
+        async with camera.busy:
+            content = await camera.fetcher.fetch()
+        camera.last_us = self._host.clock.wall_us()
+        return content
+
+    async def _put(self, epoch: str, sequence: int, camera: str, content: bytes) -> None:
+        try:
+            await aside(lambda: self._store.put(epoch, sequence, camera, content), "picture")
+        except OSError as error:
+            raise OSError(f"its picture cannot be kept in {self._store.folder}: {error.strerror or error}") from error
+
+    def _tell(self, camera: _Camera, error: str | None) -> None:
+        """Say once that there are no pictures, and once that there are again."""
+        before, camera.last_error = camera.last_error, error
+        if (before is None) == (error is None):
+            return
+        kind = "controller.fault_cleared" if error is None else "controller.fault"
+        details: dict[str, Json] = {} if error is None else {"reason": error}
+        self._host.log.append([Event(kind, self._host.clock.now_ns(), self._subject(camera), SYSTEM, details=details)])
+
+    async def _sweep(self) -> None:
+        """Remove what is too old; while nobody vouches for the calendar nothing is."""
+        while True:
+            clock = self._host.clock
+            now_us = None if clock.quality() is ClockQuality.UNSYNCED else clock.wall_us()
+            try:
+                await aside(lambda now_us=now_us: self._store.sweep(now_us), "pictures")  # type: ignore[misc]  # bound now
+                self._swept = None
+            except OSError as error:
+                if self._swept is None:
+                    LOG.warning("the folder of pictures cannot be looked after: %s", error)
+                self._swept = str(error)
+            await asyncio.sleep(SWEEP_EVERY_S)
+
+    # --- what is asked ------------------------------------------------------------------------------------
+
+    async def _list(self, _body: dict[str, Any], _actor: Actor) -> Json:
+        store = self._store
+        kept: dict[str, Json] = {"folder": str(store.folder), "pictures": store.count, "bytes": store.bytes}
+        return {"cameras": self.facts(), "kept": {**kept, "removed": store.removed, "error": self._swept}}
+
+    async def _try(self, body: dict[str, Any], _actor: Actor) -> Json:
+        """Fetch a picture for somebody who stands there, and keep it nowhere."""
+        name = _Try.model_validate(body).camera
+        camera = self._cameras.get(name)
+        if camera is None:
+            raise RequestError("unknown_camera", f"no camera {name!r}; expected one of {', '.join(self._cameras)}")
+        try:
+            content = await self._fetch(camera)
+        except CameraError as error:
+            raise RequestError("no_picture", f"camera {name}: {error}") from None
+        return {"kind": picture_kind(content), "bytes": len(content)}
+
+    async def _of(self, body: dict[str, Any], _actor: Actor) -> Json:
+        """The pictures of a record of this log."""
+        sequence, epoch = _OfRecord.model_validate(body).sequence, self._host.identity().epoch
+        found = await self._look(lambda: self._store.of(epoch, sequence))
+        return {
+            "pictures": [
+                {
+                    "camera": one.camera,
+                    "name": self._name(one.camera),
+                    "bytes": one.bytes,
+                    "taken": rfc3339(one.taken_us),
+                }
+                for one in found
+            ]
+        }
+
+    async def _content(self, body: dict[str, Any], _actor: Actor) -> Json:
+        """A part of a picture, from `offset` on."""
+        ask, epoch = _One.model_validate(body), self._host.identity().epoch
+        content = await self._look(lambda: self._store.read(epoch, ask.sequence, ask.camera))
+        if content is None:
+            raise RequestError("not_found", "there is no such picture; it may have been removed for its age")
+        part = base64.b64encode(content[ask.offset : ask.offset + CHUNK]).decode("ascii")
+        return {"kind": picture_kind(content), "bytes": len(content), "content": part}
+
+    async def _look(self, work: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever the work finds
+        found: list[Any] = []
+        try:
+            await aside(lambda: found.append(work()), "pictures")
+        except OSError as error:
+            raise RequestError("unavailable", f"the pictures cannot be read: {error}") from None
+        return found[0]
+
+    # --- who they are ---------------------------------------------------------------------------------------
+
+    def _doors(self, camera: _Camera) -> frozenset[str]:
+        known = self._host.directory().cameras.get(camera.id)
+        return frozenset(camera.table.doors) | (frozenset() if known is None else known.doors)
+
+    def _name(self, camera: str) -> str:
+        known = self._host.directory().cameras.get(camera)
+        return camera if known is None else known.name
+
+    def _subject(self, camera: _Camera) -> Subject:
+        return Subject("camera", camera.id, self._name(camera.id))
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(say_why)
+        self._tasks.append(task)
+
+
+def _fetcher(table: Table) -> Fetcher:
+    at = Camera(table.url, table.username, table.password_file)
+    return Fetcher(at, table.ca_file, tls_strict=table.tls_strict)

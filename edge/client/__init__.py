@@ -1,0 +1,5 @@
+"""Asking a running doord: for the tool and the page alike.
+
+`connection` asks at the socket, `sockets` finds it, `sources` reads history from doord or from a file, `times`
+are times as people write them.
+"""

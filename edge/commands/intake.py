@@ -1,0 +1,268 @@
+"""Commands from the broker: judged, admitted once, carried out, answered; or refused, and why.
+
+One rule: an id is on the disk before its command reaches a door, so it is carried out at most once,
+also across a restart. The network waits for the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edge.commands.parsing import Order, Receiver, Refusal, parse_command, reply
+from edge.commands.refusals import Refusals, durable, signed_by
+from edge.log.log import LogUnavailableError
+from edge.model.messages import SYSTEM, ClockQuality, CommandName, Event, Subject
+from edge.model.problems import ConfigError, Problem
+from edge.system.tasks import say_why
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edge.access.people import People
+    from edge.commands.parsing import Entry, Keyring
+    from edge.commands.refusals import Upstream
+    from edge.commands.shape import Signer
+    from edge.doors.runner import Runner
+    from edge.log.log import Log
+    from edge.model.messages import Json
+    from edge.model.ports import Incoming
+    from edge.settings.controller import KeySettings, Settings
+    from edge.system.clock import Clock
+
+LOG: Final = logging.getLogger(__name__)
+MAX_AT_ONCE: Final = 100
+"""Commands under way; more are refused as `busy`."""
+MOST_PROBLEMS: Final = 50
+"""Of a directory, told in the answer; how many more there are is told too."""
+MOST_ARRIVALS: Final = 20
+"""Of one command before its first answer; more are not answered."""
+
+
+class Host(Protocol):
+    """What the daemon lends."""
+
+    runner: Runner
+    people: People
+    log: Log
+    clock: Clock
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """None without a broker."""
+
+    def controller(self) -> Subject:
+        """The controller itself."""
+
+    def status(self) -> Json:
+        """The whole status, the answer to `diagnose`."""
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """A command between its arrival and its answer."""
+
+    content: bytes
+    task: asyncio.Task[None]
+    asked: list[Incoming]
+    """Who waits for the answer."""
+
+
+class CommandDesk:
+    """Takes messages of the `commands` topic."""
+
+    def __init__(self, host: Host, *, signatures_required: bool) -> None:
+        """Serves for as long as the host lives; a signature that is required is refused until there are keys."""
+        self._host = host
+        self._signatures_required = signatures_required
+        self._keyring: Keyring | None = None
+        self._bad_keys: tuple[str, ...] = ()
+        self._under_way: dict[str, _UnderWay] = {}
+        """By id."""
+        self._refusals = Refusals(host)
+
+    async def start(self, settings: Settings) -> None:
+        """Read the keys, without making doors wait. One that cannot be used is a fault; the others count."""
+        keyring, problems = await _read(settings)
+        self.obey(keyring, settings)
+        for key, message in problems.items():
+            LOG.error("%s: %s", key, message)
+            self._say("controller.fault", key, message)
+        self._bad_keys = tuple(problems)
+
+    async def read_keys(self, settings: Settings) -> Keyring | None:
+        """Read keys that are to count from now on. Raises ConfigError with everything that is wrong with them."""
+        keyring, problems = await _read(settings)
+        if problems:
+            raise ConfigError(Problem(settings.file, key, message) for key, message in problems.items())
+        return keyring
+
+    def obey(self, keyring: Keyring | None, settings: Settings) -> bool:
+        """From the next message on these keys count; whether that is any change."""
+        before = self._signatures_required, _signers(self._keyring)
+        self._keyring, self._signatures_required = keyring, bool(settings.commands.keys)
+        for key in self._bad_keys:
+            self._say("controller.fault_cleared", key, None)
+        self._bad_keys = ()
+        return before != (self._signatures_required, _signers(keyring))
+
+    def _say(self, kind: str, key: str, reason: str | None) -> None:
+        at_ns, details = self._host.clock.now_ns(), {"reason": reason}
+        self._host.log.append([Event(kind, at_ns, Subject("key", key, key), SYSTEM, details=details)])
+
+    @property
+    def unrecorded(self) -> int:
+        """Refusals that were counted, and not recorded."""
+        return self._refusals.unrecorded
+
+    def dropped(self, what: str) -> None:
+        """A message on another topic was of no use."""
+        self._refusals.dropped(what)
+
+    def ordered(self, incoming: Incoming) -> None:
+        """A message came."""
+        host = self._host
+        receiver = Receiver(
+            host.controller().id,
+            host.runner.doors,
+            host.clock.wall_us(),
+            host.clock.quality(),
+            self._signatures_required,
+            self._keyring,
+        )
+        order = parse_command(incoming.payload, receiver, retained=incoming.retained)
+        if isinstance(order, Refusal):
+            self._refusals.refuse(order, incoming)
+        elif (before := self._under_way.get(order.id)) is not None:
+            self._join(before, order, incoming)
+        elif len(self._under_way) >= MAX_AT_ONCE:
+            self._refusals.refuse(_refusal(order, "busy", f"{MAX_AT_ONCE} commands are under way"), incoming)
+        else:
+            task = asyncio.create_task(self._serve(order), name=f"command {order.id}")
+            self._under_way[order.id] = _UnderWay(order.content, task, [incoming])
+            task.add_done_callback(say_why)
+
+    def _join(self, before: _UnderWay, order: Order, incoming: Incoming) -> None:
+        """The same command comes again before it was answered, or another one under its id."""
+        if before.content != order.content:
+            self._refusals.refuse(_duplicate(order), incoming)
+        elif len(before.asked) < MOST_ARRIVALS:
+            before.asked.append(incoming)
+        else:
+            incoming.taken()
+
+    async def _serve(self, order: Order) -> None:
+        answer: bytes | None = None
+        try:
+            answer = await self._answer_to(order)
+        finally:
+            for incoming in self._under_way.pop(order.id).asked:
+                self._refusals.reply(incoming, answer)
+
+    async def _answer_to(self, order: Order) -> bytes | None:
+        """Everything that the answer speaks of is on the disk when this returns."""
+        log = self._host.log
+        try:
+            looks = order.late is not None
+            admission = await log.admit(order.id, order.expires_us, content=order.content, only_look=looks)
+        except LogUnavailableError as error:
+            return self._refusals.refused(_refusal(order, "busy", str(error)))
+        if not admission.same:
+            answer = self._refusals.refused(_duplicate(order))
+        elif not admission.known and order.late is not None:
+            answer = self._refusals.refused(order.late)
+        elif not admission.first:
+            text = "this id was carried out before; its answer is lost"
+            return admission.reply or reply(order.id, order.name, {}, code="duplicate", text=text)
+        else:
+            answer = await self._first(order)
+            log.settle(order.id, answer)
+        await durable(self._host.log)
+        return answer
+
+    async def _first(self, order: Order) -> bytes:
+        """Carry it out: its id is on the disk."""
+        if self._expired(order):  # while it waited for the disk: a pulse never runs late
+            refusal = _refusal(order, "expired", "it expired before it could be admitted")
+            self._refusals.record(refusal)
+            return reply(order.id, order.name, {}, code=refusal.code, text=refusal.message)
+        return self._carry_out(order) if order.directory is None else await self._apply(order, order.directory)
+
+    def _expired(self, order: Order) -> bool:
+        if order.expires_us is None or self._host.clock.quality() is ClockQuality.UNSYNCED:
+            return False  # who does not know the time cannot tell
+        return order.expires_us <= self._host.clock.wall_us()
+
+    def _carry_out(self, order: Order) -> bytes:
+        host = self._host
+        if order.name == "diagnose":
+            return reply(order.id, order.name, host.status())
+        if order.span is not None and host.upstream is not None:
+            host.upstream.replay(*order.span)
+            return reply(order.id, order.name, {})
+        if order.entry is not None:
+            return self._enter(order, order.entry)
+        outcomes = host.runner.command(
+            CommandName(order.name),
+            order.doors,
+            command_id=order.id,
+            actor=order.actor,
+            for_s=order.for_s,
+            details=signed_by(order.signer),
+        )
+        told: Mapping[str, Json] = {door: asdict(outcome) for door, outcome in outcomes.items()}
+        refused = next((outcome for outcome in outcomes.values() if not outcome.done), None)
+        if refused is None:
+            return reply(order.id, order.name, dict(told))
+        return reply(order.id, order.name, dict(told), code=refused.code, text=refused.message)
+
+    def _enter(self, order: Order, entry: Entry) -> bytes:
+        """What nobody at a door can witness, in the words of whoever may say it."""
+        details = {**entry.details, **signed_by(order.signer)}
+        event = Event(entry.type, self._host.clock.now_ns(), entry.object, order.actor, "operator", details=details)
+        self._host.log.append([event])
+        return reply(order.id, order.name, {})
+
+    async def _apply(self, order: Order, directory: Mapping[str, Json]) -> bytes:
+        """Put a whole directory in force, or say everything that is wrong with it."""
+        document = json.dumps(directory, ensure_ascii=False).encode()
+        try:
+            applied = await self._host.people.keeper.apply(document, Path(f"command {order.id}"), order.actor)
+        except ConfigError as error:
+            problems: list[Json] = [f"{one.key}: {one.message}".removeprefix(": ") for one in error.problems]
+            refusal = _refusal(order, "invalid_directory", str(problems[0]))
+            left = max(0, len(problems) - MOST_PROBLEMS)
+            outcomes: dict[str, Json] = {"problems": problems[:MOST_PROBLEMS], "more": left}
+        except OSError as error:
+            refusal, outcomes = _refusal(order, "busy", str(error)), {}
+        else:
+            return reply(order.id, order.name, {"version": applied.version})
+        self._refusals.record(refusal)
+        return reply(order.id, order.name, outcomes, code=refusal.code, text=refusal.message)
+
+
+def _duplicate(order: Order) -> Refusal:
+    return _refusal(order, "duplicate", "another command had this id: make a new one for each command")
+
+
+def _refusal(order: Order, code: str, text: str) -> Refusal:
+    """A good command that comes to nothing."""
+    return Refusal(code, text, order.id, order.name, actor=order.actor, signer=order.signer)
+
+
+async def _read(settings: Settings) -> tuple[Keyring | None, dict[str, str]]:
+    return await asyncio.to_thread(_read_keys, settings.commands.keys) if settings.commands.keys else (None, {})
+
+
+def _read_keys(chosen: Sequence[KeySettings]) -> tuple[Keyring, dict[str, str]]:
+    from edge.commands.tokens import read_keys  # noqa: PLC0415 -- doors are guarded before cryptography is imported
+
+    return read_keys(chosen)
+
+
+def _signers(keyring: Keyring | None) -> tuple[Signer, ...]:
+    return () if keyring is None else keyring.signers

@@ -1,0 +1,299 @@
+"""The wire, inwards: bytes from the broker become an order, or a refusal that says why.
+
+One rule: what comes in is hostile until it has been through here, and nothing here raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from edge.commands.claims import ANY_TIME, body_of, judge_permission, token_of
+from edge.commands.shape import ID, MAX_ID, MAX_SEQUENCE, RefusedError, json_object, left_s, shape, strict_json, time_us
+from edge.model.catalogue import CATALOGUE, Witness
+from edge.model.cloudevents import to_bytes
+from edge.model.messages import Actor, ClockQuality, Subject
+from edge.model.printable import spelt
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from edge.commands.shape import Body, Signer
+    from edge.model.messages import Json
+
+MAX_COMMAND_BYTES: Final = 64 * 1024
+MAX_ACK_BYTES: Final = 1_024
+CONTENT_BYTES: Final = 16
+TIMES: Final = frozenset({"issued_at", "expires_at"})
+"""What may differ when a command is sent again."""
+FUTURE_US: Final = 60_000_000
+"""How far ahead of ours the sender's clock may be."""
+NO_DOOR: Final = frozenset({"replay", "diagnose", "record", "apply_directory"})
+"""Commands that concern no door."""
+RECORDABLE: Final = frozenset(row.type for row in CATALOGUE.values() if row.witness is Witness.UPSTREAM)
+"""What nobody at a door can witness; everything else a controller has seen itself or not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a `record` command enters into the log."""
+
+    type: str
+    object: Subject
+    details: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command that makes sense, from somebody who may have been let in by the broker."""
+
+    id: str
+    name: str
+    """One of CommandName, `replay`, `diagnose`, `record` or `apply_directory`."""
+    doors: tuple[str, ...]
+    actor: Actor
+    issued_us: int
+    expires_us: int | None
+    for_s: float | None = None
+    span: tuple[int, int] | None = None
+    """First and last sequence of a replay."""
+    entry: Entry | None = None
+    directory: Mapping[str, Any] | None = None
+    """A whole directory, not judged yet."""
+    signer: Signer | None = None
+    """Whose signature it carries, where one is needed."""
+    content: bytes = field(default=b"", compare=False)
+    """A digest of what it says, but for its times, and of its key: its id belongs to this and nothing else."""
+    late: Refusal | None = None
+    """Why it is not obeyed now, unless it was before: a second arrival gets the first answer, whatever its age."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a command is not obeyed; `code` is stable."""
+
+    code: str
+    message: str
+    id: str | None = None
+    name: str | None = None
+    door: str | None = None
+    actor: Actor | None = None
+    """Who asked; known only when a signature says so."""
+    signer: Signer | None = None
+
+
+class Keyring(Protocol):
+    """`edge.commands.tokens.Keyring`, which is loaded only where there are keys."""
+
+    @property
+    def signers(self) -> tuple[Signer, ...]:
+        """Whose signatures count."""
+
+    def open(self, token: bytes) -> tuple[Signer, bytes]:
+        """Return who signed, and what; RefusedError when no known key did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """What a command is judged by: who we are, what we have, what time it is, whose signature counts."""
+
+    controller: str
+    doors: Collection[str]
+    wall_us: int
+    clock: ClockQuality
+    signatures_required: bool = False
+    keyring: Keyring | None = None
+    """None where no signature is required, or as long as no key could be read."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of a message so far, so that a refusal can name it."""
+
+    body: dict[str, Any] = field(default_factory=dict)
+    signer: Signer | None = None
+    actor: Actor | None = None
+
+
+def parse_command(payload: bytes, receiver: Receiver, *, retained: bool) -> Order | Refusal:
+    """Judge one message of the `commands` topic. Never raises. Who looks at an order looks at whether it is `late`."""
+    seen = _Seen()
+    try:
+        _read(payload, receiver, seen)
+        _let_in(receiver, seen, retained=retained)
+        body = shape(seen.body)
+        actor = Actor("operator", body.actor.id, body.actor.name, body.actor.email)
+        if seen.signer is not None:
+            seen.actor = actor
+        order = _judge(body, actor, seen.signer, receiver)
+        order = replace(order, content=_content(seen))
+    except RefusedError as no:
+        return _refusal(no, seen, receiver)
+    try:
+        _judge_age(body, order.issued_us, order.expires_us, order.signer, receiver)
+        order = replace(order, for_s=_lasting(body, receiver))
+    except RefusedError as no:
+        return replace(order, late=_refusal(no, seen, receiver))
+    return order
+
+
+def _content(seen: _Seen) -> bytes:
+    """Sixteen bytes: nobody finds another command with the same, and each id keeps them."""
+    said = {key: value for key, value in seen.body.items() if key not in TIMES}
+    signer = "" if seen.signer is None else seen.signer.thumbprint
+    text = json.dumps([signer, said], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).digest()[:CONTENT_BYTES]
+
+
+def _let_in(receiver: Receiver, seen: _Seen, *, retained: bool) -> None:
+    if retained:
+        raise RefusedError("retained", "a retained command is never obeyed: publish commands without the retain flag")
+    if receiver.signatures_required and seen.signer is None:
+        raise RefusedError("not_signed", "this controller obeys signed commands only")
+
+
+def _read(payload: bytes, receiver: Receiver, seen: _Seen) -> None:
+    """Find the command object; what a token says counts only when its signature has been verified."""
+    if len(payload) > MAX_COMMAND_BYTES:
+        raise RefusedError("too_large", f"a command has {len(payload)} bytes, expected at most {MAX_COMMAND_BYTES}")
+    token = token_of(payload)
+    if token is None:
+        seen.body = json_object(payload)
+        return
+    if not receiver.signatures_required:
+        raise RefusedError("malformed", "this is a signed command, and no key of its sender is configured here")
+    if receiver.keyring is None:
+        raise RefusedError("bad_signature", "none of the configured keys could be read")
+    seen.signer, content = receiver.keyring.open(token)
+    claims = json_object(content, "the payload of a signed command")
+    seen.body = {"id": claims.get("jti"), **claims}
+    seen.body = body_of(claims, receiver.controller)
+
+
+def _judge(body: Body, actor: Actor, signer: Signer | None, receiver: Receiver) -> Order:
+    issued_us = time_us(body.issued_at)
+    expires_us = None if body.expires_at is None else time_us(body.expires_at)
+    doors = _doors(body, receiver)
+    _judge_arguments(body)
+    if signer is not None:
+        judge_permission(signer, body.command, doors)
+    return Order(
+        body.id,
+        body.command,
+        doors,
+        actor,
+        issued_us,
+        expires_us,
+        body.for_s,
+        None if body.from_ is None else (body.from_, body.to or MAX_SEQUENCE),
+        _entry(body),
+        body.directory,
+        signer,
+    )
+
+
+def _judge_arguments(body: Body) -> None:
+    if body.command == "replay" and (body.from_ is None or (body.to or body.from_) < body.from_):
+        raise RefusedError("malformed", "replay takes from, and to not below it")
+    if body.command != "replay" and (body.from_ is not None or body.to is not None):
+        raise RefusedError("malformed", "from and to go with replay only")
+    if body.command == "unlock" and body.expires_at is None:
+        raise RefusedError("malformed", "an unlock takes expires_at: a pulse never runs late")
+    if (body.command == "record") != (body.event is not None):
+        raise RefusedError("malformed", "record takes an event, and nothing else does")
+    if (body.command == "apply_directory") != (body.directory is not None):
+        raise RefusedError("malformed", "apply_directory takes a directory, and nothing else does")
+
+
+def _entry(body: Body) -> Entry | None:
+    event = body.event
+    if event is None:
+        return None
+    if event.type not in RECORDABLE:
+        text = f"{event.type!r} is not entered from outside; expected {', '.join(sorted(RECORDABLE))}"
+        raise RefusedError("not_recordable", text)
+    details = event.details if event.time is None else {**event.details, "happened_at": event.time}
+    return Entry(event.type, Subject(event.object.type, event.object.id, event.object.name), details)
+
+
+def _judge_age(body: Body, issued_us: int, expires_us: int | None, signer: Signer | None, receiver: Receiver) -> None:
+    """Modes are desired state and may run late; without a clock only they can."""
+    if receiver.clock is ClockQuality.UNSYNCED:
+        if body.command == "unlock":
+            raise RefusedError("clock_unsynced", "the clock cannot judge how old an unlock is")
+        if signer is not None and body.command not in ANY_TIME:
+            raise RefusedError("clock_unsynced", f"the clock cannot judge how old a signed {body.command} is")
+        return
+    if expires_us is not None and expires_us <= receiver.wall_us:
+        raise RefusedError("expired", f"it expired at {body.expires_at}")
+    if issued_us > receiver.wall_us + FUTURE_US:
+        raise RefusedError("issued_in_future", f"it was issued at {body.issued_at}, which is still to come")
+
+
+def _lasting(body: Body, receiver: Receiver) -> float | None:
+    """A hold counts from when it was issued, not from when it came; a clock nobody set cannot tell."""
+    if body.command != "hold_unlocked":
+        return body.for_s
+    known = receiver.clock is not ClockQuality.UNSYNCED
+    if body.until is not None:
+        if not known:
+            raise RefusedError("clock_unsynced", f"the clock cannot judge how long it is until {body.until}")
+        return left_s(body.until, receiver.wall_us)
+    if body.for_s is None or not known:
+        return body.for_s
+    seconds = body.for_s - max(0, receiver.wall_us - time_us(body.issued_at)) / 1e6
+    if seconds <= 0:
+        raise RefusedError("expired", f"it was to last for {body.for_s:g} s from {body.issued_at}, which is over")
+    return seconds
+
+
+def _doors(body: Body, receiver: Receiver) -> tuple[str, ...]:
+    named = [body.door is not None, body.doors is not None, body.all]
+    if body.command in NO_DOOR:
+        if any(named):
+            raise RefusedError("malformed", f"{body.command} concerns no door")
+        return ()
+    if sum(named) != 1:
+        raise RefusedError("malformed", "expected exactly one of door, doors and all")
+    doors = receiver.doors if body.all else body.doors or [body.door or ""]
+    for door in doors:
+        if door not in receiver.doors:
+            raise RefusedError("unknown_door", f"no door {door!r} here")
+    return tuple(dict.fromkeys(doors))
+
+
+def _refusal(no: RefusedError, seen: _Seen, receiver: Receiver) -> Refusal:
+    """Name the command as far as it can be made out."""
+    command_id, name, door = seen.body.get("id"), seen.body.get("command"), seen.body.get("door")
+    return Refusal(
+        no.code,
+        spelt(no.text[:500]),
+        command_id if isinstance(command_id, str) and ID.fullmatch(command_id) else None,
+        name if isinstance(name, str) and len(name) <= MAX_ID and name.isprintable() else None,
+        door if isinstance(door, str) and door in receiver.doors else None,
+        seen.actor,
+        seen.signer,
+    )
+
+
+def reply(order_id: str | None, name: str | None, outcomes: Json, *, code: str | None = None, text: str = "") -> bytes:
+    """The answer to a command: done when there is no code, with the outcome at each door."""
+    return to_bytes(
+        {"id": order_id, "command": name, "done": code is None, "code": code, "message": text, "outcomes": outcomes}
+    )
+
+
+def parse_ack(payload: bytes) -> tuple[str, int] | None:
+    """The stream, and the sequence of it up to which the upstream says it has stored all; None for anything else."""
+    if len(payload) > MAX_ACK_BYTES:
+        return None
+    try:
+        body = strict_json(payload)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict):
+        return None
+    stream, sequence = body.get("stream"), body.get("sequence")
+    return (stream, sequence) if isinstance(stream, str) and type(sequence) is int and sequence > 0 else None

@@ -1,0 +1,191 @@
+"""Commands that are refused, and what else comes over MQTT that nobody can use: recorded and answered, within limits.
+
+One rule: each thing is said once, then counted; the count is recorded once a minute. Nobody may fill the log, the
+journal or the way upstream from outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edge.commands.parsing import reply
+from edge.log.log import LogUnavailableError
+from edge.model.budget import Budget
+from edge.model.messages import SYSTEM, Actor, CommandName, Event, Subject
+from edge.system.tasks import say_why
+
+if TYPE_CHECKING:
+    from edge.commands.parsing import Refusal
+    from edge.commands.shape import Signer
+    from edge.doors.runner import Runner
+    from edge.log.log import Log
+    from edge.model.messages import Json
+    from edge.model.ports import Incoming
+    from edge.system.clock import Clock
+
+LOG: Final = logging.getLogger(__name__)
+RECORDS_AT_ONCE: Final = 30
+RECORDS_A_MINUTE: Final = 1
+"""Refusals that are recorded each by itself."""
+ANSWERS_AT_ONCE: Final = 100
+ANSWERS_A_SECOND: Final = 10
+"""Refusals that are answered."""
+TOLD_EVERY_S: Final = 60.0
+WORTH_TELLING: Final = 100
+"""Messages other than commands that were of no use in a minute: fewer are an application that is behind."""
+MOST_UNSAID: Final = 100
+"""Refusals that wait for the disk; more are not answered."""
+AGAIN_S: Final = 1.0
+"""After so long the disk is asked again that had too much to do."""
+UPSTREAM: Final = Subject("upstream", "mqtt", "MQTT broker")
+SENDER: Final = Actor("operator", "mqtt", "MQTT")
+RECORDED_AS: Final = {
+    CommandName.UNLOCK: "lock.unlock",
+    CommandName.HOLD_UNLOCKED: "lock.unlock",
+    CommandName.LOCK: "lock.locked",
+    CommandName.LOCK_DOWN: "lock.lock_down",
+    CommandName.CANCEL_LOCKDOWN: "lock.cancel_lockdown",
+    CommandName.BLOCK: "lock.update",
+    CommandName.UNBLOCK: "lock.update",
+}
+
+
+class Upstream(Protocol):
+    """The way back to whoever sent a command."""
+
+    def reply(self, topic: str | None, payload: bytes, correlation: bytes | None) -> None:
+        """Answer a command."""
+
+    def replay(self, first: int, last: int) -> None:
+        """Send these records again."""
+
+
+class Host(Protocol):
+    """What the daemon lends."""
+
+    runner: Runner
+    log: Log
+    clock: Clock
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """None without a broker."""
+
+    def controller(self) -> Subject:
+        """The controller itself."""
+
+
+class Refusals:
+    """What was refused, and how often."""
+
+    def __init__(self, host: Host) -> None:
+        """Nothing was."""
+        self._host = host
+        self._records = Budget(RECORDS_A_MINUTE / 60, RECORDS_AT_ONCE)
+        self._answers = Budget(ANSWERS_A_SECOND, ANSWERS_AT_ONCE)
+        self._unsaid: list[tuple[Incoming, bytes]] = []
+        """Refusals whose record is not on the disk yet."""
+        self._saying: asyncio.Task[None] | None = None
+        self._dropped: Counter[str] = Counter()
+        """Since it was told last: refused commands by their code, other messages by their topic."""
+        self._commands = 0
+        self.unrecorded = 0
+
+    def record(self, refusal: Refusal) -> None:
+        """Enter it into the log, or count it."""
+        if self._records.take(asyncio.get_running_loop().time()):
+            LOG.warning("a command was refused: %s", refusal.code)
+            self._host.log.append([self._event(refusal)])
+        else:
+            self.unrecorded += 1
+            self._commands += 1
+            self.dropped(refusal.code)
+
+    def refused(self, refusal: Refusal) -> bytes | None:
+        """Record it; what the sender is to be told, None when there were too many to answer all."""
+        self.record(refusal)
+        if not self._answers.take(asyncio.get_running_loop().time()):
+            return None
+        return reply(refusal.id, refusal.name, {}, code=refusal.code, text=refusal.message)
+
+    def refuse(self, refusal: Refusal, incoming: Incoming) -> None:
+        """Say no, once that is on the disk; in a flood, or while the disk stands still, without another word."""
+        answer = self.refused(refusal)
+        if answer is None or len(self._unsaid) >= MOST_UNSAID:
+            incoming.taken()
+            return
+        self._unsaid.append((incoming, answer))
+        if self._saying is None or self._saying.done():
+            self._saying = asyncio.create_task(self._say(), name="refusals")
+            self._saying.add_done_callback(say_why)
+
+    async def _say(self) -> None:
+        while self._unsaid:
+            unsaid, self._unsaid = self._unsaid, []
+            await durable(self._host.log)
+            for incoming, answer in unsaid:
+                self.reply(incoming, answer)
+
+    def reply(self, incoming: Incoming, answer: bytes | None) -> None:
+        """Answer, where there is an answer; nothing of this command can be lost any more."""
+        if answer is not None and self._host.upstream is not None:
+            self._host.upstream.reply(incoming.response_topic, answer, incoming.correlation)
+        incoming.taken()
+
+    def dropped(self, what: str) -> None:
+        """Something came that is of no use, or one thing too many."""
+        if not self._dropped:
+            asyncio.get_running_loop().call_later(TOLD_EVERY_S, self._tell)
+        self._dropped[what] += 1  # bounded: by our own codes and topics
+
+    def _tell(self) -> None:
+        dropped, commands = dict(self._dropped), self._commands
+        self._dropped.clear()
+        self._commands = 0
+        if not commands and sum(dropped.values()) < WORTH_TELLING:
+            return
+        count = sum(dropped.values())
+        reason = f"{count} messages that nobody can use came within a minute"
+        LOG.warning("%s: %s", reason, ", ".join(f"{what} {number}" for what, number in dropped.items()))
+        details: dict[str, Json] = {"reason": reason, "messages": {**dropped}}
+        now_ns = self._host.clock.now_ns()
+        event = Event("controller.fault", now_ns, UPSTREAM, SYSTEM, success=False, code="flooded", details=details)
+        self._host.log.append([event])
+
+    def _event(self, refusal: Refusal) -> Event:
+        """A refused command as what it would have been; one that makes no sense as a fault."""
+        host = self._host
+        details: dict[str, Json] = {"command": refusal.name, "id": refusal.id, "reason": refusal.message}
+        details |= signed_by(refusal.signer)
+        door = host.runner.doors.get(refusal.door or "")
+        known = RECORDED_AS.get(CommandName(refusal.name)) if refusal.name in set(CommandName) else None
+        return Event(
+            known or "controller.fault",
+            host.clock.now_ns(),
+            host.controller() if door is None else door.subject,
+            refusal.actor or SENDER,
+            "operator" if known else None,
+            success=False,
+            code=refusal.code,
+            door=refusal.door,
+            details=details,
+        )
+
+
+async def durable(log: Log) -> None:
+    """Wait until everything so far is on the disk, as long as it takes."""
+    while True:
+        try:
+            await log.durable()
+        except LogUnavailableError:
+            await asyncio.sleep(AGAIN_S)
+        else:
+            return
+
+
+def signed_by(signer: Signer | None) -> dict[str, Json]:
+    """Whose signature a command carried, for the details of a record."""
+    return {} if signer is None else {"signed_by": signer.facts()}

@@ -1,0 +1,72 @@
+"""From `[alert.ID]` to policies: what a policy needs has to be there.
+
+One rule: an alert that could reach nobody is refused, not forgotten.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.model.event_types import matching
+from edge.model.problems import dotted, meant, shown
+from edge.settings.alert_policies import Actions, Policy, Siren
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge.model.problems import Report
+    from edge.settings.alerts import Alert, Ways
+
+
+def policy_of(  # noqa: PLR0913, PLR0917 -- an alert, and what else the document has
+    report: Report, name: str, table: Alert, doors: Mapping[str, object], mqtt: bool, smtp: bool
+) -> Policy:
+    """The policy; what is missing elsewhere in the document goes into the report. `doors` are the tables of doors."""
+    key = dotted("alert", name)
+    for door in table.doors:
+        if door not in doors:
+            report.add(dotted(key, "doors"), f"found {shown(door)}, {meant(door, doors)}")
+    actions = _actions(report, key, table, doors, mqtt, smtp)
+    after = Actions()
+    if table.escalate_to is not None:
+        after = _actions(report, dotted(key, "escalate_to"), table.escalate_to, doors, mqtt, smtp)
+    if (table.escalate_to is None) != (table.escalate_after_s is None):
+        missing, there = "escalate_to", "escalate_after_s"
+        if table.escalate_to is not None:
+            missing, there = there, missing
+        report.add(dotted(key, missing), f"missing, expected beside {there}")
+    return Policy(
+        name,
+        table.name or name,
+        matching(table.types),
+        frozenset(table.doors),
+        frozenset(table.people),
+        frozenset(table.groups),
+        table.outcome,
+        table.schedule,
+        table.severity,
+        table.quiet_s,
+        actions,
+        table.escalate_after_s,
+        after,
+    )
+
+
+def _actions(  # noqa: PLR0913, PLR0917 -- as above
+    report: Report, key: str, table: Ways, doors: Mapping[str, object], mqtt: bool, smtp: bool
+) -> Actions:
+    siren = None if table.siren is None else Siren(table.siren.door, table.siren.for_s)
+    if not (table.mqtt or table.webhook or table.email or siren):
+        report.add(key, "tells nobody, expected mqtt, webhook, email or siren")
+    if table.mqtt and not mqtt:
+        report.add(dotted(key, "mqtt"), "found true without [mqtt], expected that section as well")
+    if table.email and not smtp:
+        report.add(dotted(key, "email"), "found without [smtp], expected that section as well")
+    if siren is not None:
+        door = doors.get(siren.door)
+        at = dotted(key, "siren", "door")
+        if siren.door not in doors:
+            report.add(at, f"found {shown(siren.door)}, {meant(siren.door, doors)}")
+        elif isinstance(door, dict) and "buzzer" not in door:
+            report.add(at, f"found {shown(siren.door)}, expected a door that has a buzzer")
+    return Actions(table.mqtt, table.webhook, table.email, siren)

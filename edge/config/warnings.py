@@ -1,0 +1,45 @@
+"""What is wrong with a configuration that can be used all the same.
+
+One rule: a warning refuses nothing; it says what may happen and what to write instead.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from edge.config.pi_header import concerns
+from edge.model.problems import Problem, Report
+
+if TYPE_CHECKING:
+    from edge.settings.controller import Settings
+
+
+def warnings(settings: Settings) -> tuple[Problem, ...]:
+    """Everything worth a second look, in the order of the file."""
+    report = Report(settings.file)
+    if password_in_clear(settings):
+        report.add(
+            "mqtt.url",
+            "over mqtt:// everybody on the way can read the password and unlock doors with it: "
+            'expected "mqtts://host:port"',
+        )
+    if not settings.doors:
+        report.add("door", "there is none, so nothing is guarded: expected [door.NAME] and its [driver.NAME]")
+    for key, message in concerns(settings):
+        report.add(key, message)
+    return tuple(report.problems)
+
+
+def password_in_clear(settings: Settings) -> bool:
+    """Whether a password leaves this computer without encryption."""
+    mqtt = settings.mqtt
+    return mqtt is not None and not mqtt.tls and mqtt.username is not None and not _is_here(mqtt.host)
+
+
+def _is_here(host: str) -> bool:
+    """Whether it is this computer by a name or address that says so."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,137 @@
+"""`doord`, the program: bring every lock to rest, and only then load the rest of the daemon.
+
+One rule: what is imported here at the top is needed to read a configuration and to open a driver.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from edge import __version__
+from edge.config.reading import DEFAULT_PATH
+from edge.config.source import KEPT, ConfigSource
+from edge.doors.driver_supervisor import open_all
+from edge.model.printable import spelt
+from edge.model.problems import ConfigError
+from edge.settings.home_folder import below_home
+from edge.socket.server import refuse_if_served
+from edge.system.clock import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from edge.model.problems import Problem
+    from edge.settings.controller import Settings
+
+LOG: Final = logging.getLogger("doord")
+EX_CONFIG: Final = 78
+"""sysexits.h: the configuration is wrong; systemd is told not to try again."""
+HUNG_S: Final = 1.0
+"""How long the end waits for a thread that should be over."""
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    """Journald reads the priority from `<N>` (sd-daemon(3)); on a terminal it would only disturb."""
+    journal = "JOURNAL_STREAM" in os.environ
+    names = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+
+    class Priorities(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            text = "\n".join(spelt(line) for line in super().format(record).split("\n"))
+            return f"<{names.get(record.levelno, 6)}>{text}" if journal else text
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(Priorities("%(name)s: %(message)s" if journal else "%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
+
+
+def _complain(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        LOG.error("%s", problem)
+
+
+def _make_own_folders(settings: Settings) -> None:
+    """Make what is missing below the user's home; elsewhere a missing folder may be a disk that is not mounted yet."""
+    for folder in (settings.log.path.parent, settings.control.socket.parent):
+        if below_home(folder) and not folder.is_dir():
+            with contextlib.suppress(OSError):  # said by whoever needs it
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _kept() -> Path | None:
+    """Where systemd lets the service keep what is its own (systemd.exec(5), StateDirectory=)."""
+    folder = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(folder) / KEPT if folder else None
+
+
+async def _serve(settings: Settings, source: ConfigSource) -> int:
+    clock = Clock()
+    keepers = open_all(settings.drivers, clock.now_ns)
+    _make_own_folders(settings)
+    from edge.daemon.daemon import Daemon  # noqa: PLC0415 -- the locks are at rest before all this is loaded
+
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    daemon = Daemon(settings, clock, keepers=keepers, source=source)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, daemon.hang_up)
+    await daemon.run(stop)
+    return 1 if daemon.unwritten else 0
+
+
+def _leave_hung_threads(code: int) -> None:
+    """The interpreter would wait for a thread that hangs in the disk for ever; the locks rest, so nobody need wait."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(HUNG_S)
+            if thread.is_alive():
+                LOG.critical("%s hangs; leaving without it", thread.name)
+                logging.shutdown()
+                os._exit(code or 1)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM. Exit code 0 after a stop, 78 for a bad configuration and none kept, 1 for anything else.
+
+    1 is also a stop whose last events the disk did not take.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the configuration is read there is nothing to read again
+    parser = argparse.ArgumentParser(prog="doord", description="Guards the doors of one Doorward controller.")
+    parser.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
+    text = "where the configuration in force is kept, for a start at which FILE cannot be used (STATE_DIRECTORY)"
+    parser.add_argument("--keep", type=Path, default=_kept(), metavar="FILE", help=text)
+    parser.add_argument("--verbose", action="store_true", help="say more")
+    parser.add_argument("--version", action="version", version=f"doord {__version__}")
+    arguments = parser.parse_args(argv)
+    _log_to_stderr(arguments.verbose)
+    source = ConfigSource(arguments.config, arguments.keep)
+    try:
+        settings = source.start()
+    except ConfigError as error:
+        _complain(error.problems)
+        return EX_CONFIG
+    if source.refused:
+        _complain(source.refused)
+        LOG.critical("%s cannot be used: guarding by the configuration that was in force before", source.file)
+    try:
+        refuse_if_served(settings.control.socket)
+        code = asyncio.run(_serve(settings, source))
+    except OSError as error:
+        LOG.critical("%s", error)
+        code = 1
+    _leave_hung_threads(code)
+    return code
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())

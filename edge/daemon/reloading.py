@@ -1,0 +1,165 @@
+"""What becomes of a configuration that changed while doors are guarded, and of one that cannot be used at a start.
+
+One rule: a bad file changes nothing; what is in force is kept for the next start, and nobody waits for that disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from edge.config.reading import settings_from
+from edge.model.messages import SYSTEM, Event, Subject
+from edge.model.printable import spelt
+from edge.model.problems import ConfigError
+from edge.settings.controller import difference
+from edge.settings.door_changes import lock_facts
+from edge.socket.peers import RequestError
+from edge.system.background import aside
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.access.people import People
+    from edge.commands.intake import CommandDesk
+    from edge.commands.parsing import Keyring
+    from edge.config.source import ConfigSource
+    from edge.daemon.consumers import Outlets
+    from edge.doors.runner import Runner
+    from edge.log.log import Log
+    from edge.model.messages import Actor, Json
+    from edge.settings.controller import Settings
+    from edge.settings.door_changes import Locks
+    from edge.system.clock import Clock
+    from edge.system.systemd import Notifier
+    from edge.upstream.sync import Upstream
+
+LOG: Final = logging.getLogger("doord")
+
+
+class _Text(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    text: str
+
+
+class Host(Protocol):
+    """What the daemon lends."""
+
+    settings: Settings
+    clock: Clock
+    log: Log
+    runner: Runner
+    people: People
+    outlets: Outlets
+    upstream: Upstream | None
+    desk: CommandDesk
+    notifier: Notifier
+
+    def audit(self, before: Locks | None, actor: Actor) -> None:
+        """Record what the configuration in force changed at doors."""
+
+    async def guard(self, settings: Settings, doors: Sequence[str]) -> None:
+        """Guard these new doors of theirs as well; the settings are in force afterwards."""
+
+    async def restart_upstream(self) -> None:
+        """Talk to the broker as the settings now say."""
+
+
+class Reloading:
+    """Takes over new configurations, one after the other."""
+
+    def __init__(self, host: Host, source: ConfigSource) -> None:
+        """`source` is where the configuration in force came from."""
+        self.source = source
+        self._host = host
+        self._one_at_a_time = asyncio.Lock()
+        self._unkept = False
+
+    async def started(self) -> None:
+        """Guarding. A configuration that is not its file's is a fault; one that is, is kept."""
+        if self.source.refused:
+            told = [str(problem) for problem in self.source.refused]
+            self._say(
+                "controller.fault", {"reason": told[0], "more": len(told) - 1, "left_out": [*self.source.left_out]}
+            )
+        else:
+            await self._keep()
+
+    async def reload(self, actor: Actor) -> Json:
+        """Apply what running doors can take over, as changes that this actor brought."""
+        async with self._one_at_a_time:
+            self._host.notifier.reloading()
+            try:
+                new, content = await asyncio.to_thread(self.source.read)
+                keyring = await self._host.desk.read_keys(new)
+            except ConfigError as error:
+                for problem in error.problems:
+                    LOG.warning("%s", problem)
+                return {"applied": [], "needs_restart": [], "errors": [str(problem) for problem in error.problems]}
+            finally:
+                self._host.notifier.ready()
+            answer = await self._take_over(new, keyring, actor)
+            mended = bool(self.source.refused)
+            self.source.accept(content)
+            if mended:
+                self._say("controller.fault_cleared", {"reason": None})
+            await self._keep()
+            return answer
+
+    async def compare(self, body: dict[str, Any], _actor: Actor) -> Json:
+        """The socket's `compare`: what a reload would take over of this text of the file, and what it would leave."""
+        content = _Text.model_validate(body).text.encode()
+        try:
+            new = await asyncio.to_thread(settings_from, content, self.source.file)
+        except ConfigError as error:
+            raise RequestError("invalid_configuration", str(error.problems[0])) from None
+        changes = difference(self._host.settings, new)
+        return {"applied": [*changes.applied], "needs_restart": [*changes.restart]}
+
+    async def _take_over(self, new: Settings, keyring: Keyring | None, actor: Actor) -> Json:
+        host = self._host
+        changes, before = difference(host.settings, new), lock_facts(host.settings)
+        await host.guard(changes.settings, changes.added)
+        for door in changes.doors:
+            host.runner.reload(changes.settings.doors[door])
+        host.outlets.reload(changes.applied)
+        sections = {key.partition(".")[0] for key in changes.applied}
+        if sections & {"mqtt", "home_assistant"}:
+            await host.restart_upstream()
+        elif host.upstream is not None:
+            host.upstream.settings_changed(tuple(host.settings.doors))
+        if "directory" in sections:
+            host.people.keeper.file = host.settings.directory.file
+        host.audit(before, actor)
+        applied = list(changes.applied)
+        if host.desk.obey(keyring, new) and not any(key.startswith("commands.") for key in applied):
+            applied.append("commands")  # what is in a file has changed
+        for key in applied:
+            LOG.info("%s applied", key)
+        for key in changes.restart:
+            LOG.warning("%s changed; it takes effect after systemctl restart doord", key)
+        version = host.people.keeper.in_force.version
+        errors: list[Json] = [*await host.people.keeper.reload(actor)]
+        if host.people.keeper.in_force.version != version:
+            applied.append("directory")
+        return {"applied": [*applied], "needs_restart": list(changes.restart), "errors": errors}
+
+    async def _keep(self) -> None:
+        """Nothing depends on it now; that it fails is said once."""
+        try:
+            await aside(self.source.keep, "configuration")
+        except OSError as error:
+            if not self._unkept:
+                LOG.error("%s: the configuration in force cannot be kept for the next start", error)  # noqa: TRY400 -- said, not traced
+            self._unkept = True
+        else:
+            self._unkept = False
+
+    def _say(self, kind: str, details: dict[str, Json]) -> None:
+        name = spelt(self.source.file.name)
+        subject = Subject("configuration", name, name)
+        self._host.log.append([Event(kind, self._host.clock.now_ns(), subject, SYSTEM, details=details)])

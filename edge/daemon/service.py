@@ -1,0 +1,298 @@
+"""What the control socket is answered: status, history, commands, the simulator.
+
+One rule: a request is checked here completely; doors see only commands that make sense.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge.commands.shape import RefusedError, judge_lasting, left_s
+from edge.daemon.restored import begin_anew
+from edge.daemon.stored import with_disk
+from edge.directory.directory import Directory
+from edge.doors.runner import SITE
+from edge.log.log import LogUnavailableError
+from edge.model.messages import SYSTEM, Actor, CommandName, Event, Subject
+from edge.model.tally import Tally
+from edge.reports.exports import ExportDesk
+from edge.reports.search_words import UnknownGroupError
+from edge.reports.searches import Asked
+from edge.socket.allowances import Allowances
+from edge.socket.server import LONGEST_LOGIN, WEB, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+
+    from edge.access.elevators import Lifts
+    from edge.access.people import People
+    from edge.daemon.page_rights import PageRights
+    from edge.doors.runner import Runner
+    from edge.log.log import Log
+    from edge.model.messages import Json, Record
+    from edge.socket.watchers import Watchers
+    from edge.system.clock import Clock
+
+AT_ONCE: Final = 64
+"""Records that are put into words before doors have their turn: less than a millisecond."""
+SOCKET: Final = Subject("control", "socket", "Control socket")
+
+
+class _Ask(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Command(_Ask):
+    command: CommandName = Field(strict=False)
+    door: str | None = None
+    doors: list[str] | None = Field(None, max_length=1024)
+    all: bool = False
+    for_s: float | None = None
+    until: str | None = Field(None, max_length=40)
+
+
+class _Simulate(_Ask):
+    door: str
+    action: str
+    argument: str | None = None
+
+
+class _Who(_Ask):
+    card: str = Field(min_length=1, max_length=200)
+
+
+class _Login(_Ask):
+    action: Literal["create", "destroy", "sign_in", "sign_out"]
+    login: str = Field(min_length=1, max_length=LONGEST_LOGIN)
+    code: str | None = Field(None, pattern="^[a-z_]{1,40}$")
+    address: str | None = Field(None, pattern="^[0-9a-fA-F:.]{2,45}$")
+    """Where they came from."""
+    role: str | None = Field(None, pattern="^[a-z]{1,40}$")
+    """What the account may do."""
+    left_out: int | None = Field(None, ge=1, le=2**53)
+    """How many of the same kind before this one were too many to be recorded."""
+
+
+class _Replay(_Ask):
+    from_: int = Field(alias="from", ge=1)
+
+
+@runtime_checkable
+class Simulator(Protocol):
+    """A driver that can be told what its hardware does."""
+
+    def simulate(self, door: str, action: str, argument: str | None) -> None:
+        """Raises ValueError with a sentence."""
+
+
+@runtime_checkable
+class Librarian(Protocol):
+    """A daemon that has a directory."""
+
+    def directory(self) -> Directory:
+        """The one in force now."""
+
+
+class Host(Protocol):
+    """What the daemon lends."""
+
+    runner: Runner
+    lifts: Lifts
+    people: People
+    log: Log
+    watchers: Watchers
+    clock: Clock
+    rights: PageRights
+
+    def status(self) -> Json:
+        """The whole status."""
+
+    def facts(self) -> Json:
+        """The status and what only a diagnosis needs."""
+
+    def cloudevent(self, record: Record) -> Json:
+        """A record as it looks on the wire."""
+
+    def simulator(self, door: str) -> Simulator | None:
+        """The simulated driver that carries this door, if one does."""
+
+    async def reload(self, actor: Actor) -> Json:
+        """Read the configuration and the directory again."""
+
+    def replay(self, first: int) -> Json:
+        """Send records upstream again; RequestError without an upstream."""
+
+
+class Service:
+    """Serves `edge.socket.server.Service` for a daemon."""
+
+    def __init__(
+        self, host: Host, more: Mapping[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] | None = None
+    ) -> None:
+        """Serves for as long as the host lives; `more` is what other parts serve of themselves."""
+        self._host = host
+        self._allowances = Allowances(lambda: len(host.runner.doors))
+        self._tally = Tally(self._flooded)
+        self._ops: dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] = {
+            "status": self._status,
+            "facts": self._facts,
+            "events": self._events,
+            "command": self._command,
+            "sim": self._simulate,
+            "replay": self._replay,
+            "cards": self._cards,
+            "who": self._who,
+            "reload": self._reload,
+            "login": self._login,
+            "log_restored": self._log_restored,
+            **(more or {}),
+            "export": ExportDesk(host, self._directory).serve,
+        }
+
+    def _directory(self) -> Directory:
+        return self._host.directory() if isinstance(self._host, Librarian) else Directory()
+
+    def watch(self) -> AsyncGenerator[Json, None]:
+        """The live stream."""
+        return self._host.watchers.watch()
+
+    def check_page(self, op: str, body: dict[str, Any], actor: Actor) -> None:
+        """Raises RequestError for what the local page may not ask."""
+        self._host.rights.check(op, body, actor)
+
+    async def request(self, op: str, body: dict[str, Any], actor: Actor) -> Json:
+        """One request; RequestError says what is wrong with it."""
+        serve = self._ops.get(op)
+        if serve is None:
+            raise RequestError("unknown_op", f"{op!r} is not served; expected one of watch, {', '.join(self._ops)}")
+        if op != "command":  # that is checked first: it counts by its doors
+            self._allow(op, "", actor)
+        try:
+            return await serve(body, actor)
+        except ValidationError as error:
+            raise RequestError("malformed", _sentence(op, error)) from None
+        except LogUnavailableError as error:
+            raise RequestError("log_unavailable", f"the log cannot be read now: {error}") from None
+
+    def dropped(self, what: str) -> None:
+        """See `edge.socket.server.Service`."""
+        self._tally.count(what)
+
+    def _allow(self, op: str, kind: str, actor: Actor, amount: int = 1) -> None:
+        try:
+            self._allowances.spend(op, kind, actor.id, asyncio.get_running_loop().time(), amount)
+        except RequestError:
+            self.dropped(f"{kind or op} of {actor.name or actor.id}")
+            raise
+
+    def _flooded(self, counts: Mapping[str, int]) -> None:
+        total = sum(counts.values())
+        details: dict[str, Json] = {"reason": f"{total} connections or requests were too many", "refused": {**counts}}
+        now_ns = self._host.clock.now_ns()
+        event = Event("controller.fault", now_ns, SOCKET, SYSTEM, success=False, code="flooded", details=details)
+        self._host.log.append([event])
+
+    async def _status(self, _body: dict[str, Any], _actor: Actor) -> Json:
+        return self._host.status()
+
+    async def _facts(self, _body: dict[str, Any], _actor: Actor) -> Json:
+        return self._host.facts()
+
+    async def _replay(self, body: dict[str, Any], _actor: Actor) -> Json:
+        return self._host.replay(_Replay.model_validate(body).from_)
+
+    async def _cards(self, _body: dict[str, Any], _actor: Actor) -> Json:
+        return {"cards": self._host.people.cards()}
+
+    async def _who(self, body: dict[str, Any], _actor: Actor) -> Json:
+        return {"found": await self._host.people.who(_Who.model_validate(body).card)}
+
+    async def _reload(self, _body: dict[str, Any], actor: Actor) -> Json:
+        return await self._host.reload(actor)
+
+    async def _log_restored(self, _body: dict[str, Any], actor: Actor) -> Json:
+        return await begin_anew(self._host.log, actor)
+
+    async def _login(self, body: dict[str, Any], actor: Actor) -> Json:
+        """What happened to an account of the local page: that page witnesses it, and whoever keeps the accounts."""
+        ask = _Login.model_validate(body)
+        keeps = ask.action in {"create", "destroy"} and actor.id in {"uid:0", f"uid:{os.geteuid()}"}
+        if not actor.id.startswith(WEB) and not keeps:
+            raise RequestError("not_allowed", "only the local page records what its accounts do")
+        login = Subject("login", ask.login, ask.login)
+        at_ns, success = self._host.clock.now_ns(), ask.code is None
+        details: dict[str, Json] = {} if ask.address is None else {"address": ask.address}
+        if ask.role is not None:
+            details["role"] = ask.role
+        if ask.left_out is not None:
+            details["left_out"] = ask.left_out
+        event = Event(f"login.{ask.action}", at_ns, login, actor, success=success, code=ask.code, details=details)
+        modes = self._host.rights.told(ask.action, ask.login, ask.role) if keeps else None
+        self._host.log.append([event], modes)
+        return {}
+
+    async def _events(self, body: dict[str, Any], _actor: Actor) -> Json:
+        try:
+            query = Asked.model_validate(body).query(self._directory())
+        except UnknownGroupError as error:
+            raise RequestError("unknown_group", str(error)) from None
+        page = await self._host.log.query(query)
+        records: list[Json] = []
+        for number, record in enumerate(page.records):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)  # doors come first
+            records.append(self._host.cloudevent(record))
+        return {"records": records, "next": page.next, "skipped": page.skipped}
+
+    async def _command(self, body: dict[str, Any], actor: Actor) -> Json:
+        ask = _Command.model_validate(body)
+        known = self._host.runner.doors
+        wanted: Iterable[str] = ask.doors or ([ask.door] if ask.door is not None else [])
+        if ask.all:
+            wanted = known
+        wanted = list(dict.fromkeys(wanted))
+        if not wanted:
+            raise RequestError("malformed", "no door is named; expected door, doors or all")
+        if unknown := [door for door in wanted if door not in known]:
+            raise RequestError("unknown_door", f"no door {unknown[0]!r}; expected one of {', '.join(known) or 'none'}")
+        for_s = self._lasting(ask)
+        self._allow("command", ask.command, actor, len(wanted))
+        command_id = f"local-{secrets.token_hex(8)}"
+        outcomes = self._host.runner.command(ask.command, wanted, command_id=command_id, actor=actor, for_s=for_s)
+        outcomes = await with_disk(outcomes, self._host.log)
+        return {"outcomes": {door: asdict(outcome) for door, outcome in outcomes.items()}}
+
+    def _lasting(self, ask: _Command) -> float | None:
+        try:
+            judge_lasting(ask.command, ask.for_s, ask.until)
+            return ask.for_s if ask.until is None else left_s(ask.until, self._host.clock.wall_us())
+        except RefusedError as error:
+            raise RequestError(error.code, error.text) from None
+        except ValueError as error:
+            raise RequestError("malformed", f"until: {error}") from None
+
+    async def _simulate(self, body: dict[str, Any], _actor: Actor) -> Json:
+        ask = _Simulate.model_validate(body)
+        lifts = sorted({point.rpartition(".")[0] for point in self._host.lifts.points})
+        known = [*self._host.runner.doors, *lifts, SITE]
+        if ask.door not in known:
+            raise RequestError("unknown_door", f"no door {ask.door!r}; expected one of {', '.join(known) or 'none'}")
+        simulator = self._host.simulator(ask.door)
+        if simulator is None:
+            raise RequestError("not_simulated", f"{ask.door!r} has no simulated hardware")
+        try:
+            simulator.simulate(ask.door, ask.action, ask.argument)
+        except ValueError as error:
+            raise RequestError("malformed", str(error)) from None
+        return {}
+
+
+def _sentence(op: str, error: ValidationError) -> str:
+    parts = [f"{'.'.join(str(part) for part in one['loc']) or op}: {one['msg']}" for one in error.errors()]
+    return f"{op}: {'; '.join(parts)}"

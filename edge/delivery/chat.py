@@ -1,0 +1,105 @@
+"""What a webhook is sent: the event itself, or a message as chats and phones want it.
+
+One rule: what stands in a record is text. It mentions nobody, links nowhere and makes no header.
+
+Slack: https://docs.slack.dev/messaging/formatting-message-text (Mattermost and Rocket.Chat take the same);
+Discord: https://discord.com/developers/docs/resources/webhook; Teams: an Adaptive Card, as its workflows want it;
+Matrix: the client-server API, `PUT …/send/m.room.message/{txnId}`; ntfy: https://docs.ntfy.sh/publish/.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from edge.model.catalogue import Severity
+from edge.model.cloudevents import CONTENT_TYPE
+from edge.model.printable import masked
+
+if TYPE_CHECKING:
+    from edge.model.messages import Json
+
+EVENTS: Final = "events"
+"""The CloudEvent, signed: for programs."""
+FORMATS: Final = (EVENTS, "slack", "discord", "teams", "matrix", "ntfy")
+MOST_CHARACTERS: Final = 1_500
+"""Of a message; Discord takes 2000."""
+_PRIORITY: Final = {Severity.ALARM: "5", Severity.WARNING: "4", Severity.INFO: "3"}
+"""ntfy: 5 rings until somebody looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing to be told."""
+
+    id: str
+    """The same whenever it is sent again."""
+    body: bytes
+    """The CloudEvent."""
+    title: str = ""
+    text: str = ""
+    severity: Severity = Severity.INFO
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message as one receiver wants it."""
+
+    body: bytes
+    content_type: str = "application/json"
+    method: str = "POST"
+    below: str = ""
+    """What is added to the path."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def letter(wanted: str, message: Message) -> Letter:
+    """In one of `FORMATS`."""
+    if wanted == EVENTS:
+        return Letter(message.body, CONTENT_TYPE, headers=(("X-Event-Id", message.id),))
+    title, text = _plain(message.title).replace("\n", " "), _plain(message.text)
+    both = f"{title}\n{text}"[:MOST_CHARACTERS]
+    if wanted == "ntfy":
+        encoded = base64.b64encode(title.encode()).decode("ascii")
+        headers = (("Title", f"=?UTF-8?B?{encoded}?="), ("Priority", _PRIORITY[message.severity]))
+        return Letter(text.encode()[:4_000], "text/plain; charset=utf-8", headers=headers)
+    if wanted == "matrix":
+        return Letter(_json({"msgtype": "m.text", "body": both}), method="PUT", below=f"/{message.id}")
+    bodies: dict[str, Json] = {
+        "slack": {"text": _unmarked(both)},
+        "discord": {"content": both, "allowed_mentions": {"parse": []}},
+        "teams": _card(title, text),
+    }
+    return Letter(_json(bodies[wanted]))
+
+
+def _card(title: str, text: str) -> Json:
+    blocks: list[Json] = [
+        {"type": "TextBlock", "text": title, "weight": "Bolder", "wrap": True},
+        {"type": "TextBlock", "text": text.replace("\n", "\n\n"), "wrap": True},
+    ]
+    card: Json = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": blocks,
+    }
+    kind = "application/vnd.microsoft.card.adaptive"
+    return {"type": "message", "attachments": [{"contentType": kind, "content": card}]}
+
+
+def _plain(text: str) -> str:
+    """Lines of what can be printed."""
+    return "\n".join(masked(line, " ") for line in text.split("\n"))[:MOST_CHARACTERS]
+
+
+def _unmarked(text: str) -> str:
+    """Slack's own escapes, and nobody is mentioned in Mattermost."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.replace("@", "@\u200b")
+
+
+def _json(body: Json) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode()

@@ -1,0 +1,209 @@
+"""All sinks of the directory's integrations: one for each that has a kind, for as long as it is in the directory.
+
+One rule: what changes in the directory changes its own sink only; the others do not notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.delivery.address import Reach
+from edge.delivery.chat import EVENTS
+from edge.delivery.errors import DeliveryError
+from edge.delivery.health import Limits
+from edge.delivery.network import Network
+from edge.delivery.sink import Delivery, Options
+from edge.model.event_types import matching
+from edge.model.messages import Subject
+from edge.socket.server import RequestError
+from edge.system.tasks import say_why
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from datetime import tzinfo
+
+    from edge.delivery.chat import Message
+    from edge.delivery.ports import Journal, Receiver
+    from edge.delivery.secrets import Secrets
+    from edge.delivery.webhook import Host, Poster
+    from edge.directory.directory import Integration
+    from edge.model.messages import Actor, Json, Record
+    from edge.settings.alerts import Integrations
+
+LOG: Final = logging.getLogger(__name__)
+PREFIX: Final = "integration."
+"""In front of an integration's id it names the cursor and the mode row; no door has a dot in its id."""
+
+
+class Desk:
+    """The integrations of one controller."""
+
+    def __init__(  # noqa: PLR0913 -- each part has one owner
+        self,
+        log: Journal,
+        host: Host,
+        *,
+        network: Network,
+        secrets: Secrets,
+        chance: random.Random,
+        now_ns: Callable[[], int],
+        retain_for: Callable[[Sequence[str]], None] = lambda _sinks: None,
+        options: Options | None = None,
+        zone: tzinfo = UTC,
+    ) -> None:
+        """`retain_for` is told for which sinks the log has to keep records: not for disabled ones."""
+        self._log, self._host, self._network, self._secrets = log, host, network, secrets
+        self._chance, self._now_ns, self._retain_for = chance, now_ns, retain_for
+        self._options, self._zone = options or Options(), zone
+        self._memory: dict[str, str] | None = None
+        self._wanted: Mapping[str, Integration] = {}
+        self._known = False
+        """A directory has been seen: before that nobody can say that an integration is gone."""
+        self._sinks: dict[str, Delivery] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    # --- for the daemon --------------------------------------------------------------------------------
+
+    def start(self, modes: Mapping[str, str]) -> None:
+        """The log is open, and this is what it remembers: begin with what `apply` has brought so far."""
+        self._memory = {key: text for key, text in modes.items() if key.startswith(PREFIX)}
+        self._log.on_commit(self._committed)
+        if self._known:
+            self.apply(self._wanted)
+
+    def apply(self, integrations: Mapping[str, Integration]) -> None:
+        """The directory in force has these; sinks begin, go on, change or end."""
+        self._wanted, self._known = integrations, True
+        if self._memory is None:
+            return
+        for name, sink in [*self._sinks.items()]:
+            entry = integrations.get(name)
+            if entry is None or mark(entry) != sink.mark:
+                self._end(name)
+        for name in [key.removeprefix(PREFIX) for key in self._memory]:
+            if name not in integrations or integrations[name].kind is None:
+                self._forget(name)
+        for name, entry in integrations.items():
+            if entry.kind is not None and name not in self._sinks:
+                self._begin(entry)
+        self._tell()
+
+    def reload(self, network: Network, options: Options) -> None:
+        """Other settings are in force: every sink begins anew with them, at its cursor."""
+        self._network, self._options = network, options
+        for name in [*self._sinks]:
+            self._end(name)
+        self.apply(self._wanted)
+
+    async def close(self) -> None:
+        """End all; what is under way is sent again after a restart."""
+        for name in [*self._sinks]:
+            self._end(name)
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def facts(self) -> dict[str, Json]:
+        """For `doorctl status` and `doorctl integration list`."""
+        return {
+            name: {"name": sink.subject.name, "kind": self._wanted[name].kind, **sink.facts()}
+            for name, sink in self._sinks.items()
+        }
+
+    @property
+    def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
+        """What the control socket serves of this."""
+        return {"integrations": self._list, "enable_integration": self._enable}
+
+    async def post(self, integration: str, message: Message) -> None:
+        """Send something that is no record to a webhook. Raises DeliveryError."""
+        entry = self._wanted.get(integration)
+        if entry is None or entry.kind != "webhook":
+            raise DeliveryError(f"the directory has no webhook {integration}", ours=True)
+        await self._poster(entry).post(message)
+
+    # --- sinks -----------------------------------------------------------------------------------------
+
+    def _begin(self, entry: Integration) -> None:
+        assert self._memory is not None  # noqa: S101 -- `apply` has looked
+        sink = Delivery(
+            f"{PREFIX}{entry.id}",
+            Subject("integration", entry.id, entry.name),
+            self._receiver(entry),
+            log=self._log,
+            chance=self._chance,
+            now_ns=self._now_ns,
+            options=self._options,
+            mark=mark(entry),
+            modes=self._memory,
+            changed=self._tell,
+        )
+        self._sinks[entry.id] = sink
+        sink.start().add_done_callback(say_why)
+
+    def _end(self, name: str) -> None:
+        task = asyncio.create_task(self._sinks.pop(name).close(), name=f"end of {name}")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _forget(self, name: str) -> None:
+        """An integration of this name that comes later is a new one."""
+        assert self._memory is not None  # noqa: S101 -- as above
+        key = f"{PREFIX}{name}"
+        if self._memory[key] != "{}":
+            self._memory[key] = "{}"
+            self._log.append([], {key: "{}"})
+
+    def _tell(self) -> None:
+        self._retain_for([sink.sink for sink in self._sinks.values() if sink.disabled is None])
+
+    def _committed(self, records: Sequence[Record]) -> None:
+        for sink in self._sinks.values():
+            sink.committed(records)
+
+    def _receiver(self, entry: Integration) -> Receiver:
+        types = matching(entry.types)
+        if entry.kind == "syslog":
+            from edge.delivery.syslog_sink import Syslog  # noqa: PLC0415 -- only where there is one
+
+            return Syslog(str(entry.url), types, network=self._network, host=self._host)
+        from edge.delivery.webhook import Webhook  # noqa: PLC0415 -- as above
+
+        return Webhook(self._poster(entry), types, self._host, self._zone)
+
+    def _poster(self, entry: Integration) -> Poster:
+        from edge.delivery.webhook import Poster  # noqa: PLC0415 -- as above
+
+        url, secret, wanted = str(entry.url), str(entry.secret), entry.format or EVENTS
+        return Poster(url, secret, network=self._network, secrets=self._secrets, wanted=wanted)
+
+    # --- requests --------------------------------------------------------------------------------------
+
+    async def _list(self, _body: dict[str, Any], _actor: Actor) -> Json:
+        return self.facts()
+
+    async def _enable(self, body: dict[str, Any], actor: Actor) -> Json:
+        name = body.get("integration")
+        sink = self._sinks.get(name) if isinstance(name, str) else None
+        if sink is None:
+            known = ", ".join(self._sinks) or "none"
+            raise RequestError("unknown_integration", f"no integration {name!r} passes records on; there is {known}")
+        if not sink.enable(actor):
+            raise RequestError("not_disabled", f"{name} is not disabled")
+        return {}
+
+
+def chosen(table: Integrations) -> tuple[Network, Options]:
+    """As the configuration wants it."""
+    limits = Limits(table.warn_tries, table.warn_percent, table.disable_after_s, table.disable_tries)
+    network = Network(Reach(table.allow_private, table.networks), table.ca_file, tls_strict=table.tls_strict)
+    return network, Options(limits)
+
+
+def mark(entry: Integration) -> str:
+    """What tells whether an entry has changed in a way that matters to a sink."""
+    what = repr((entry.kind, entry.url, entry.types, entry.secret, *([entry.format] if entry.format else [])))
+    return hashlib.sha256(what.encode()).hexdigest()[:16]

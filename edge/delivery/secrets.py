@@ -1,0 +1,51 @@
+"""The secrets that the directory names: a file in `secrets/` beside the configuration, or a systemd credential.
+
+One rule: a secret is read where it is used and stands nowhere else; the directory has only its name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from edge.model.plain_text import without_mark
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME: Final = re.compile(r"[a-z0-9-]{1,63}")
+FOLDER: Final = "secrets"
+SHORTEST: Final = 16
+"""Bytes. RFC 2104, 3: keys shorter than the hash weaken it; this is what somebody can still type."""
+LONGEST: Final = 4096
+
+
+class SecretError(OSError):
+    """There is no such secret, or it is not usable; the text names the file."""
+
+
+class Secrets:
+    """Where secrets are looked for."""
+
+    def __init__(self, beside: Path, credentials: Path | None = None) -> None:
+        """`beside`: the folder of the configuration; `credentials`: where systemd puts the service's."""
+        self._places = [beside / FOLDER] if credentials is None else [credentials, beside / FOLDER]
+
+    def read(self, name: str) -> bytes:
+        """The secret without a line end behind it; blocks. Raises SecretError."""
+        if not NAME.fullmatch(name):
+            raise SecretError(f"{name!r} is no name of a secret: expected 1 to 63 of a-z, 0-9 and -")
+        for place in self._places:
+            file = place / name
+            try:
+                with file.open("rb") as stream:
+                    content = stream.read(LONGEST + 1)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise SecretError(f"{file} cannot be read: {error.strerror}") from error
+            secret = without_mark(content).rstrip(b"\r\n")
+            if not SHORTEST <= len(secret) <= LONGEST:
+                raise SecretError(f"{file} has {len(secret)} bytes: expected {SHORTEST} to {LONGEST}")
+            return secret
+        raise SecretError(f"no secret {name}: expected a file {self._places[-1] / name}, or a credential of that name")

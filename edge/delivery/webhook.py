@@ -1,0 +1,199 @@
+"""A webhook: each record as one signed HTTP POST, exactly the bytes that go upstream, or as a message for people.
+
+One rule: only the status of the answer counts, and when it wants to be asked again. 2xx is taken; all else is sent
+again; a redirect is not followed, for nobody has judged where it leads. RFC 9110 and 9112; the signature is an HMAC
+(RFC 2104) of the body with SHA-256.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import re
+from contextlib import suppress
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, Protocol
+from urllib.parse import urlsplit
+
+from edge.delivery.chat import EVENTS, Letter, Message, letter
+from edge.delivery.errors import DeliveryError, RefusedError
+from edge.delivery.http_answer import Headers, headers_of, status_of
+from edge.delivery.secrets import SecretError
+from edge.model.catalogue import CATALOGUE
+from edge.model.catalogue import message as told
+from edge.model.cloudevents import encode, record_id
+from edge.model.local_time import local
+from edge.system.background import aside
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from datetime import tzinfo
+
+    from edge.delivery.network import Network
+    from edge.delivery.secrets import Secrets
+    from edge.model.cloudevents import Identity
+    from edge.model.messages import Record
+
+TIMEOUT_S: Final = 10.0
+"""For one try, the name and the handshake included."""
+REST_S: Final = 1.0
+REST_BYTES: Final = 4096
+"""So much of an answer's body is read, for so long, for the sake of good manners; it means nothing."""
+PLACE: Final = "{secret}"
+"""What stands in a url for the secret: chats have theirs in the address."""
+LONGEST_AGAIN_S: Final = 3_600.0
+"""Nobody may hold records back for longer by asking to be tried later."""
+_ABOUT_THE_MESSAGE: Final = frozenset({400, 413, 414, 415, 422, 431})
+"""RFC 9110, 15.5: it will never take this one."""
+_LATER: Final = frozenset({429, 503})
+"""RFC 6585, 4; RFC 9110, 15.6.4."""
+_IN_A_URL: Final = re.compile(rb"[!-~]+")
+
+
+class Host(Protocol):
+    """What the daemon lends."""
+
+    def identity(self) -> Identity:
+        """Who we are."""
+
+    def is_late(self, record: Record) -> bool:
+        """Whether the record happened more than 10 s ago, or before this boot."""
+
+
+class Poster:
+    """Posts messages to one url."""
+
+    def __init__(self, url: str, secret: str, *, network: Network, secrets: Secrets, wanted: str = EVENTS) -> None:
+        """`secret` is the name of one, `wanted` one of `edge.delivery.chat.FORMATS`.
+
+        It stands in the url in the place of `{secret}`, or goes as a bearer token (RFC 6750); it signs events.
+        """
+        self._url, self._secret_name, self._wanted = urlsplit(url), secret, wanted
+        self._network, self._secrets = network, secrets
+        self._secret: bytes | None = None
+
+    async def post(self, message: Message) -> None:
+        """Returns when the receiver has taken it. Raises DeliveryError."""
+        try:
+            if self._secret is None:
+                self._secret = await self._read_secret()
+            async with asyncio.timeout(TIMEOUT_S):
+                status, headers = await self._exchange(self._request(letter(self._wanted, message), self._secret))
+        except TimeoutError:
+            raise DeliveryError(f"{self._url.hostname} did not answer within {TIMEOUT_S:.0f} s") from None
+        if status // 100 != 2:  # noqa: PLR2004 -- RFC 9110, 15.3: successful
+            self._secret = None  # it may have been changed on both sides
+            redirected = "; redirects are not followed" if status // 100 == 3 else ""  # noqa: PLR2004 -- as above
+            text = f"{self._url.hostname} answered {status} {_phrase(status)}{redirected}"
+            if status in _ABOUT_THE_MESSAGE:
+                raise RefusedError(text, final=True)
+            again_s = retry_after_s(headers) if status in _LATER else None
+            ours = again_s is not None  # it is well, and says when
+            raise DeliveryError(text, ours=ours, final=status == HTTPStatus.GONE, again_s=again_s or 0.0)
+
+    async def _read_secret(self) -> bytes:
+        found: list[bytes] = []
+        try:
+            await aside(lambda: found.append(self._secrets.read(self._secret_name)), "secret")
+        except SecretError as error:
+            raise DeliveryError(str(error), ours=True) from error
+        return found[0]
+
+    def _request(self, sent: Letter, secret: bytes) -> bytes:
+        url = self._url
+        target = (url.path or "/") + sent.below + (f"?{url.query}" if url.query else "")
+        headers = [
+            ("Host", url.netloc),
+            ("Content-Type", sent.content_type),
+            ("Content-Length", str(len(sent.body))),
+            *sent.headers,
+        ]
+        in_url = PLACE in target
+        if (in_url or self._wanted != EVENTS) and not _IN_A_URL.fullmatch(secret):
+            raise DeliveryError(f"the secret {self._secret_name} has something in it that no url can have", ours=True)
+        if in_url:
+            target = target.replace(PLACE, secret.decode("ascii"))
+        elif self._wanted != EVENTS:
+            headers.append(("Authorization", f"Bearer {secret.decode('ascii')}"))
+        if self._wanted == EVENTS:
+            headers.append(("X-Signature", signature(secret, sent.body)))
+        lines = [f"{sent.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
+        return ("\r\n".join(lines) + "\r\nConnection: close\r\n\r\n").encode("ascii") + sent.body
+
+    async def _exchange(self, request: bytes) -> tuple[int, Headers]:
+        tls = self._url.scheme == "https"
+        host, port = self._url.hostname or "", self._url.port or (443 if tls else 80)
+        reader, writer = await self._network.connect(host, port, tls=tls)
+        try:
+            writer.write(request)
+            await writer.drain()
+            status = await status_of(reader)
+            if status in _LATER:
+                return status, await headers_of(reader)
+            with suppress(OSError):
+                async with asyncio.timeout(REST_S):
+                    await reader.read(REST_BYTES)
+        except (OSError, ValueError, EOFError) as error:
+            if isinstance(error, TimeoutError | DeliveryError):
+                raise
+            reason = str(error) or type(error).__name__
+            raise DeliveryError(f"{host} hung up or answered something that is no HTTP: {reason}") from error
+        else:
+            return status, []
+        finally:
+            writer.transport.abort()  # closing would wait for a receiver that does not
+
+
+class Webhook:
+    """One sink: see `edge.delivery.ports.Receiver`."""
+
+    batch = 1
+
+    def __init__(self, poster: Poster, types: Collection[str], host: Host, zone: tzinfo = UTC) -> None:
+        """`types` are exact ones, `zone` is the site's."""
+        self._poster, self._types, self._host, self._zone = poster, types, host, zone
+
+    def wants(self, record: Record) -> bool:
+        """Whether its type is one of ours."""
+        return record.event.type in self._types
+
+    async def send(self, records: Sequence[Record]) -> None:
+        """See `edge.delivery.ports.Receiver`."""
+        for record in records:
+            identity = self._host.identity()
+            body = encode(record, identity, replayed=self._host.is_late(record))
+            text = f"{local(record.time_us, self._zone)}, {identity.controller} at {identity.site}"
+            severity = CATALOGUE[record.event.type].severity
+            named = record_id(record, identity)
+            await self._poster.post(Message(named, body, told(record.event), text, severity))
+
+    async def close(self) -> None:
+        """Nothing stays open between two posts."""
+
+
+def signature(secret: bytes, body: bytes) -> str:
+    """What stands in `X-Signature`."""
+    return f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
+
+
+def retry_after_s(headers: Headers) -> float | None:
+    """How long to leave the receiver alone, if it says so (RFC 9110, 10.2.3)."""
+    found = dict(reversed(headers))
+    value = found.get("retry-after", "")
+    if value.isascii() and value.isdigit():
+        return min(float(value), LONGEST_AGAIN_S)
+    try:  # by the receiver's own clock
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(found["date"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return min(max(0.0, wait.total_seconds()), LONGEST_AGAIN_S)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

@@ -1,0 +1,106 @@
+"""Findings about whatever records and alarms go to beside the broker, and about lines that are badly understood.
+
+One rule: as in edge/diagnosis/diagnose.py, pure, and each with the evidence that made it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from edge.diagnosis.findings import Finding, finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edge.diagnosis.facts_outlets import Board, Camera, Integration, Line, Outlets, Pulses
+
+FAILED: Final = 3
+"""Tries: one may fail by accident."""
+BEHIND: Final = 1_000
+UNANSWERED_US: Final = 12 * 3_600 * 1_000_000
+ENOUGH_ASKED: Final = 1_000
+NOISY: Final = 0.02
+"""Of the questions to boards: a good cable loses one in thousands."""
+REPAIRS: Final = 3
+SWAPPED: Final = 2
+OTHER_LENGTHS: Final = 3
+THROWN_AWAY: Final = 20
+DOUBTFUL: Final = 0.05
+"""Of what a reader sent; somebody's card that is held badly does not make so many."""
+
+
+def diagnose_outlets(outlets: Outlets, now_us: int) -> Iterator[Finding]:
+    """Everything that can be said about them."""
+    for part in outlets.failed:
+        yield finding("DW-PART-FAILED", part.why, about=part.name)
+    for integration in outlets.integrations:
+        yield from _integration(integration)
+    for channel in outlets.channels:
+        if channel.waiting and channel.error is not None:
+            yield finding("DW-ALERT-STUCK", channel.error, f"messages that wait: {channel.waiting}", about=channel.name)
+            yield from _form(channel.error, "smtp" if channel.name == "email" else "integrations")
+    old = [alert.id for alert in outlets.alerts if now_us - alert.raised_us >= UNANSWERED_US]
+    if old:
+        yield finding("DW-ALERT-UNANSWERED", *old)
+    for camera in outlets.cameras:
+        yield from _camera(camera)
+    for board in outlets.boards:
+        yield from _board(board)
+    for line in outlets.lines:
+        yield from _line(line)
+    for pulses in outlets.pulses:
+        yield from _pulses(pulses)
+
+
+def _integration(one: Integration) -> Iterator[Finding]:
+    error, waits = one.last_error or "no reason given", f"{one.backlog} records wait"
+    if one.state == "disabled":
+        yield finding("DW-INTEGRATION-DISABLED", error, about=one.id)
+        yield from _form(error, "integrations")
+    elif one.state == "retrying" and one.failed >= FAILED:
+        yield finding("DW-INTEGRATION-FAILING", error, waits, about=one.id)
+        yield from _form(error, "integrations")
+    elif one.backlog >= BEHIND:
+        yield finding("DW-INTEGRATION-BEHIND", waits, about=one.id)
+
+
+def _camera(camera: Camera) -> Iterator[Finding]:
+    if camera.error is not None:
+        yield finding("DW-CAMERA-SILENT", camera.error, about=camera.id)
+        yield from _form(camera.error, f"camera.{camera.id}")
+    if camera.dropped:
+        yield finding("DW-CAMERA-LATE", f"{camera.dropped} alarms without a picture", about=camera.id)
+    if not camera.doors:
+        yield finding("DW-CAMERA-NO-DOOR", "no door is named", about=camera.id)
+
+
+def _form(error: str, section: str) -> Iterator[Finding]:
+    """Why a certificate was refused, if that is its form."""
+    if "tls_strict" in error:
+        yield finding("DW-CERTIFICATE-FORM", error, about=section)
+
+
+def _board(board: Board) -> Iterator[Finding]:
+    about = f"{board.unit} on {board.driver}"
+    if board.state == "lost":
+        yield finding("DW-BOARD-LOST", board.reason or "no reason given", about=about)
+    if board.repairs >= REPAIRS:
+        yield finding("DW-BOARD-RESETS", f"its relays had to be set again {board.repairs} times", about=about)
+
+
+def _line(line: Line) -> Iterator[Finding]:
+    if line.asked >= ENOUGH_ASKED and line.troubled > NOISY * line.asked:
+        seen = f"{line.troubled} of {line.asked} questions had no readable answer"
+        yield finding("DW-BOARD-NOISE", seen, about=line.driver)
+
+
+def _pulses(pulses: Pulses) -> Iterator[Finding]:
+    if pulses.swapped >= SWAPPED:
+        seen = f"{pulses.swapped} cards or keys are right with D0 for D1"
+        yield finding("DW-WIEGAND-SWAPPED", seen, about=pulses.point)
+    if pulses.other_lengths >= OTHER_LENGTHS:
+        seen = f"{pulses.other_lengths} cards of other lengths"
+        yield finding("DW-WIEGAND-FORMAT", seen, about=pulses.point)
+    sent = pulses.read + pulses.thrown_away
+    if pulses.thrown_away >= THROWN_AWAY and pulses.thrown_away > DOUBTFUL * sent:
+        yield finding("DW-WIEGAND-NOISE", f"{pulses.thrown_away} of {sent} made no sense", about=pulses.point)

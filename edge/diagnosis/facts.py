@@ -1,0 +1,382 @@
+"""What a diagnosis knows about a controller: plain values, gathered elsewhere (`edge/diagnosis/gathering.py`).
+
+One rule: what nobody could look at is None or empty and says nothing; it is never a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+from edge.diagnosis.facts_outlets import Outlets
+
+Counts: TypeAlias = Mapping[str, int]
+LONGEST: Final = 1e12
+"""Longer durations, in whatever unit, are no answer."""
+NONE: Final[Counts] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input point and the level it settled at."""
+
+    asserted: bool
+    since_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One door as the daemon sees it."""
+
+    id: str
+    mode: str
+    contact: str
+    alarm: str
+    tamper: str | None
+    fault: str | None
+    mode_since_us: int
+    alarm_since_us: int
+    rex: Input | None = None
+    contact_since_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """One driver as the daemon sees it."""
+
+    name: str
+    kind: str
+    state: str
+    reason: str | None
+    stuck: tuple[str, ...] = ()
+    lost_edges: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A reader or module on an OSDP line."""
+
+    driver: str
+    address: str
+    state: str
+    reason: str | None
+    secure: str | None
+    """`own key` is well; None as long as it has not been spoken to."""
+    encrypts: bool | None
+    """What it says of itself; None as long as it has said nothing."""
+    asked: int = 0
+    troubled: int = 0
+    """Questions that had no answer, or one that could not be read."""
+    power_failure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """The conversation with the broker."""
+
+    url: str
+    state: str
+    since_us: int
+    cursor: int
+    backlog: int
+    reconnects: int
+    last_error: str | None
+    connections: int = 1
+    """Since doord started."""
+    last_hour: int = 0
+    """Of these, in the last hour."""
+    taken_over: int = 0
+    """How often the broker ended one for another client with our id."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogHealth:
+    """The log as its writer sees it; see `edge.log.log.LogHealth`."""
+
+    path: str
+    waiting: int
+    bytes: int
+    dropped: int
+    last_commit_ms: float | None
+    writer: str
+    error: str | None
+    set_aside: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who may pass, in numbers."""
+
+    version: int
+    cards: int
+    state: str
+    error: str | None
+    """Why the last directory was refused."""
+    readers: int
+    """Doors that have one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A running daemon, by its own account."""
+
+    version: str
+    uptime_s: float
+    clock: str
+    log: LogHealth
+    upstream: Upstream | None
+    drivers: tuple[Driver, ...]
+    doors: tuple[Door, ...]
+    people: People | None = None
+    devices: tuple[Device, ...] = ()
+    outlets: Outlets = field(default_factory=Outlets)
+    config_refused: tuple[str, ...] = ()
+    """What is wrong with the configuration file, while the one from before guards."""
+    left_out: tuple[str, ...] = ()
+    """Sections of that one which this version does not understand."""
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> Daemon:
+        """From the answer to {"op": "facts"}. Raises KeyError, TypeError or ValueError for anything else."""
+        inputs = {
+            point: Input(bool(found["asserted"]), at_us(found["since"]))
+            for point, found in answer.get("inputs", {}).items()
+        }
+        return cls(
+            version=str(answer["version"]),
+            uptime_s=_finite(answer["uptime_s"]),
+            clock=str(answer["clock"]["quality"]),
+            log=_log(answer["log"]),
+            upstream=_upstream(answer["upstream"]),
+            drivers=tuple(_driver(name, found) for name, found in answer["drivers"].items()),
+            doors=tuple(_door(key, found, inputs.get(f"{key}.rex")) for key, found in answer["doors"].items()),
+            people=_people(answer),
+            devices=tuple(
+                _device(name, address, device)
+                for name, found in answer["drivers"].items()
+                if found["kind"] == "osdp"
+                for address, device in found.get("facts", {}).get("devices", {}).items()
+            ),
+            outlets=Outlets.from_json(answer),
+            config_refused=tuple(map(str, answer.get("configuration", {}).get("refused", ()))),
+            left_out=tuple(map(str, answer.get("configuration", {}).get("left_out", ()))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What systemd says of doord.service."""
+
+    active: str
+    """`active`, `activating`, `failed`, `inactive`."""
+    enabled: str = ""
+    result: str = "success"
+    restarts: int = 0
+    exit_status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """The control socket from outside."""
+
+    path: str
+    state: str
+    """`answers`, `missing`, `dead` (nobody listens), `silent`, `forbidden`, `refused` (the daemon said no)."""
+    group: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The file system that holds the log."""
+
+    path: str
+    free_bytes: int
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileMode:
+    """A file whose permissions matter."""
+
+    path: str
+    mode: int
+    """The permission bits."""
+    secret: bool
+    """A password or a private key; otherwise a configuration."""
+    group: str | None = None
+    """Whose the group bits are; None when it has no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the log tells; counts are by door or driver."""
+
+    clock_steps: int = 0
+    """In the last 24 hours."""
+    slow_writes: int = 0
+    """`controller.storage` of cause `slow` in the last 7 days."""
+    gaps: int = 0
+    """`controller.gap` in the last 30 days."""
+    watchdog: int = 0
+    """`controller.start` after an end by the watchdog, in the last 30 days."""
+    unstable: Counts = field(default_factory=lambda: NONE)
+    """Input -> times, in the last 24 hours."""
+    forced: Counts = field(default_factory=lambda: NONE)
+    """Door -> times, in the last 24 hours."""
+    lost: Counts = field(default_factory=lambda: NONE)
+    """Driver -> times, in the last 24 hours."""
+    unlocks_unopened: Counts = field(default_factory=lambda: NONE)
+    """Door -> unlocks since it was last seen to open, in the last 7 days."""
+    broken: str | None = None
+    """The first thing in the newest part of the hash chain that is not as it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """The firmware's configuration."""
+
+    path: str
+    missing: tuple[str, ...]
+    """Lines that the wiring asks for and that are not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The computer itself."""
+
+    throttled: int | None = None
+    """Bits of the firmware's get_throttled."""
+    cpu_c: float | None = None
+    """Degrees Celsius."""
+    available_bytes: int | None = None
+    """Memory that programs can still have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a diagnosis may look at."""
+
+    now_us: int
+    """Microseconds since 1970 UTC; for a copied log the time of its newest record."""
+    tool_version: str
+    daemon: Daemon | None = None
+    socket: Socket | None = None
+    service: Service | None = None
+    config: str | None = None
+    config_problems: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    """Files that it names and that doord cannot read."""
+    password_in_clear: bool = False
+    """Whether the broker's password goes over the network without encryption."""
+    config_differs: tuple[str, ...] = ()
+    """What the running daemon has otherwise than the file."""
+    config_written_us: int | None = None
+    """When the file was last written, by the calendar of then."""
+    files: tuple[FileMode, ...] = ()
+    disk: Disk | None = None
+    log_path: str | None = None
+    log_missing: bool = False
+    log_max_bytes: int | None = None
+    history: History | None = None
+    boot: Boot | None = None
+    machine: Machine = field(default_factory=Machine)
+    unseen: tuple[str, ...] = ()
+    """What could not be looked at, and why: where this diagnosis ends."""
+
+
+def at_us(iso: str) -> int:
+    """A time of the control socket in microseconds since 1970 UTC."""
+    return round(datetime.fromisoformat(iso).timestamp() * 1_000_000)
+
+
+def _log(found: Mapping[str, Any]) -> LogHealth:
+    took_ms = found["last_commit_ms"]
+    return LogHealth(
+        path=str(found["path"]),
+        waiting=int(found["waiting"]),
+        bytes=int(found["bytes"]),
+        dropped=int(found["dropped"]),
+        last_commit_ms=None if took_ms is None else _finite(took_ms),
+        writer=str(found["writer"]),
+        error=_words(found["error"]),
+        set_aside=_words(found["set_aside"]),
+    )
+
+
+def _people(answer: Mapping[str, Any]) -> People | None:
+    found = answer.get("directory")
+    if found is None:
+        return None
+    readers = sum("reader" in door["points"] for door in answer["doors"].values())
+    return People(int(found["version"]), int(found["cards"]), str(found["state"]), _words(found["error"]), readers)
+
+
+def _upstream(found: Mapping[str, Any] | None) -> Upstream | None:
+    if found is None:
+        return None
+    return Upstream(
+        url=str(found["url"]),
+        state=str(found["state"]),
+        since_us=at_us(found["since"]),
+        cursor=int(found["cursor"]),
+        backlog=int(found["backlog"]),
+        reconnects=int(found["reconnects"]),
+        last_error=_words(found["last_error"]),
+        connections=int(found.get("connections", 1)),
+        last_hour=int(found.get("connections_last_hour", 0)),
+        taken_over=int(found.get("taken_over", 0)),
+    )
+
+
+def _driver(name: str, found: Mapping[str, Any]) -> Driver:
+    own = found.get("facts", {})
+    stuck, lost = own.get("stuck", ()), own.get("lost_edges", 0)
+    kind, state, reason = str(found["kind"]), str(found["state"]), _words(found["reason"])
+    return Driver(name, kind, state, reason, tuple(map(str, stuck)), int(lost))
+
+
+def _device(driver: str, address: str, found: Mapping[str, Any]) -> Device:
+    abilities, counts = found.get("abilities"), found.get("counts", {})
+    return Device(
+        driver,
+        str(address),
+        str(found["state"]),
+        _words(found["reason"]),
+        _words(found.get("secure")),
+        None if not abilities else "communication_security" in abilities,
+        int(counts.get("asked", 0)),
+        sum(int(counts.get(name, 0)) for name in ("silent", "damaged", "unreadable")),
+        power_failure=found.get("power_failure") is True,
+    )
+
+
+def _door(key: str, found: Mapping[str, Any], rex: Input | None) -> Door:
+    since = found["since"]
+    return Door(
+        key,
+        mode=str(found["mode"]),
+        contact=str(found["contact"]),
+        alarm=str(found["alarm"]),
+        tamper=_words(found["tamper"]),
+        fault=_words(found["fault"]),
+        mode_since_us=at_us(since["mode"]),
+        alarm_since_us=at_us(since["alarm"]),
+        rex=rex,
+        contact_since_us=at_us(since["contact"]),
+    )
+
+
+def _words(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _finite(value: Any) -> float:  # noqa: ANN401 -- JSON
+    """A number of seconds or milliseconds that a computer can have lived through."""
+    number = float(value)
+    if not 0 <= number <= LONGEST:
+        raise ValueError(f"{number} is no duration")
+    return number

@@ -1,0 +1,77 @@
+"""What the computer itself tells a diagnosis: supply voltage, temperature, memory.
+
+One rule: files of the kernel only, each of them optional; what it does not tell is None.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edge.diagnosis.facts import Machine
+
+_AVAILABLE: Final = re.compile(r"^MemAvailable:\s+(\d{1,15}) kB$", re.MULTILINE)
+"""What programs can still have without swapping (proc_meminfo(5))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things are on a Raspberry Pi; tests have their own."""
+
+    boot: tuple[Path, ...] = (Path("/boot/firmware/config.txt"), Path("/boot/config.txt"))
+    throttled: tuple[Path, ...] = (
+        Path("/sys/devices/platform/soc/soc:firmware/get_throttled"),
+        Path("/sys/devices/platform/soc@107c000000/soc:firmware/get_throttled"),
+    )
+    temperature: Path = Path("/sys/class/thermal/thermal_zone0/temp")
+    memory: Path = Path("/proc/meminfo")
+    systemctl: str = "/usr/bin/systemctl"
+    systemd: Path = Path("/run/systemd/system")
+    """There when systemd runs (sd_booted(3))."""
+
+
+def look_at_machine(places: Places) -> tuple[Machine, tuple[str, ...]]:
+    """What the kernel tells, and sentences about what it does not."""
+    throttled = next((bits for path in places.throttled if (bits := _hex(path)) is not None), None)
+    milli_c = number(_text(places.temperature))
+    available = _AVAILABLE.search(_text(places.memory) or "")
+    machine = Machine(
+        throttled,
+        None if milli_c is None else milli_c / 1_000,
+        None if available is None else int(available[1]) << 10,
+    )
+    unseen = {
+        "the supply voltage": machine.throttled,
+        "the temperature": machine.cpu_c,
+        "the memory": machine.available_bytes,
+    }
+    return machine, tuple(
+        f"{what}: this computer's kernel does not tell" for what, told in unseen.items() if told is None
+    )
+
+
+def number(text: str | None) -> int | None:
+    """A whole number as programs and the kernel write it, or None."""
+    return int(text) if text is not None and re.fullmatch(r"-?[0-9]{1,18}", text) else None
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something that we may see."""
+    try:
+        return path.exists()
+    except OSError:  # a directory we may not enter
+        return False
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, ValueError):  # another kernel, another computer: then it tells nothing
+        return None
+
+
+def _hex(path: Path) -> int | None:
+    text = _text(path)
+    return int(text, 16) if text is not None and re.fullmatch(r"(?:0x)?[0-9a-fA-F]{1,8}", text) else None

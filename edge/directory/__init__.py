@@ -1,0 +1,6 @@
+"""Who there is, what they carry, and where and when they may pass.
+
+`directory.Directory` is the value that decisions read; `document/` makes it from JSON, or says everything that
+is wrong. `in_force` keeps the one that counts: taken up at the start (`store`), replaced as a whole, its
+changes recorded (`audit`). `cards` are card formats, `pins` how PINs are kept.
+"""

@@ -1,0 +1,127 @@
+"""Records the difference of two directories in the log: slice by slice, and each event once.
+
+One rule: how far it is stands in the log itself, committed together with each slice; a difference is
+always made in the same order, so after a crash it goes on where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from edge.directory.changes import differing
+from edge.log.log import LogUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from edge.directory.directory import Directory
+    from edge.log.log import Log
+    from edge.model.messages import Actor, Event, Record
+
+PROGRESS: Final = "controller.directory"
+"""Where the log keeps how far it is; no door has a dot in its id."""
+SLICE: Final = 500
+"""Events handed over at once; the next ones wait until these are on the disk, so that doors' events find room."""
+ALL: Final = "all"
+MOST_UNTOLD: Final = 10_000
+"""Records that may be on the disk and not told yet; of more nobody can tell what is missing."""
+LOOK_AGAIN_S: Final = 5.0
+"""How often it is asked whether the log has room, and whether what was handed over still waits in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A new directory, and who brought it when."""
+
+    old: Directory
+    new: Directory
+    actor: Actor
+    at_ns: int
+    names: Mapping[str, str]
+    """Of the doors, by id."""
+
+
+class DirectoryAudit:
+    """One difference at a time."""
+
+    def __init__(self, log: Log) -> None:
+        """Listens for commits from now on."""
+        self.recorded = 0
+        """Events of the latest difference that are on the disk."""
+        self._log = log
+        self._waits_for: tuple[str, int] | None = None
+        self._committed = asyncio.Event()
+        log.on_commit(self._listen)
+
+    async def record(self, change: Change, progress: str | None) -> None:
+        """Record what is not recorded yet, which `progress` tells; returns when all is on the disk."""
+        done, new = _done(progress, change.new.version), change.new
+        if done is None:
+            return
+        events = differing(change.old, new, change.actor, change.at_ns, change.names)
+        await asyncio.to_thread(_skip, events, done)
+        self.recorded = done
+        while True:
+            part = await asyncio.to_thread(list, islice(events, SLICE))
+            so_far = self.recorded + len(part) if len(part) == SLICE else ALL
+            await self._hand_over(part, json.dumps({"version": new.version, "recorded": so_far}))
+            self.recorded += len(part)
+            if so_far == ALL:
+                return
+
+    async def _hand_over(self, part: Sequence[Event], progress: str) -> None:
+        if not part:
+            self._log.append((), {PROGRESS: progress})
+            return
+        is_committed = False
+        while not is_committed:
+            while self._log.health().waiting > SLICE:  # noqa: ASYNC110 -- the log tells nobody of its room
+                await asyncio.sleep(LOOK_AGAIN_S)
+            self._committed.clear()
+            self._waits_for = (part[-1].correlation, len(part))
+            self._log.append(part, {PROGRESS: progress})
+            is_committed = await self._comes(part[-1].correlation)
+
+    async def _comes(self, correlation: str) -> bool:
+        """Wait until it is committed; false when the log, having been full, has dropped it."""
+        while True:
+            with suppress(TimeoutError):
+                return await asyncio.wait_for(self._committed.wait(), LOOK_AGAIN_S)
+            if self._log.health().waiting:
+                continue
+            with suppress(LogUnavailableError):  # nobody can tell now
+                new = await self._log.read(self._log.committed, MOST_UNTOLD)
+                if len(new) < MOST_UNTOLD and all(record.event.correlation != correlation for record in new):
+                    return self._committed.is_set()
+
+    def _listen(self, records: Sequence[Record]) -> None:
+        if self._waits_for is not None:
+            correlation, left = self._waits_for
+            left -= sum(record.event.correlation == correlation for record in records)
+            self._waits_for = (correlation, left) if left > 0 else None
+            if left <= 0:
+                self._committed.set()
+
+
+def _skip(events: Iterator[Event], count: int) -> None:
+    deque(islice(events, count), maxlen=0)
+
+
+def _done(progress: str | None, version: int) -> int | None:
+    """How many events of this version are recorded; None: all."""
+    try:
+        found = json.loads(progress or "{}")
+        if found.get("version") != version:
+            return 0
+        recorded = found.get("recorded")
+    except (ValueError, AttributeError):
+        return 0
+    if recorded == ALL:
+        return None
+    return recorded if isinstance(recorded, int) and recorded >= 0 else 0

@@ -1,0 +1,232 @@
+"""The directory: who there is, what they carry, where and when they may pass.
+
+One rule: a directory is a frozen value that has been checked as a whole (`edge.directory.document.reading`);
+a reference in it leads somewhere, and everything a door asks is one look into an index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from edge.directory.cards import Format, Reading, keys_of
+from edge.model.messages import Actor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from edge.directory.pins import PinHash, Recipe
+    from edge.model.messages import CardRead
+    from edge.model.schedule import Schedule
+
+
+class Ask(StrEnum):
+    """What a reader wants to see."""
+
+    CARD = "card"
+    CARD_AND_PIN = "card_and_pin"
+    CARD_OR_PIN = "card_or_pin"
+    PIN = "pin"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person."""
+
+    id: str
+    name: str
+    email: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """The person as a record names them."""
+        return Actor("user", self.id, self.name, self.email)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card. `key` is what it is looked up by."""
+
+    id: str
+    format: Format
+    facility: int | None
+    number: str = field(repr=False)
+    """Decimal and padded, hexadecimal for raw cards, the hash in hexadecimal for tokens."""
+    bits: int | None
+    active: bool
+    user: str | None
+    """To whom it was issued."""
+    key: bytes = field(repr=False)
+
+    @property
+    def token(self) -> bool:
+        """Whether it is a secret of which only the hash is kept."""
+        return self.format is Format.TOKEN
+
+    @property
+    def shown(self) -> str:
+        """Its last digits, for records."""
+        return "…" if self.token else Reading(self.format, self.facility, self.number).shown
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What a person may do here. Lists are sorted, so that equal members are equal."""
+
+    id: str
+    user: str
+    enabled: bool = True
+    valid_from: datetime | None = None
+    """In UTC, like `valid_until`, which is the first moment it is over."""
+    valid_until: datetime | None = None
+    cards: tuple[str, ...] = ()
+    backup_cards: tuple[str, ...] = ()
+    disabled_cards: tuple[str, ...] = ()
+    pin: PinHash | None = None
+    pin_alone: bool = False
+    """The PIN works without a card, at readers that take one."""
+    extended_unlock: bool = False
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Doors and floors that its members may pass, always or by a schedule."""
+
+    id: str
+    name: str
+    doors: frozenset[str] = frozenset()
+    stops: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Elevator -> floors."""
+    schedule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a reader asks, and how much it takes."""
+
+    ask: Ask = Ask.CARD
+    pin_within_s: float = 10.0
+    """How long after a card its PIN may take, and a PIN from key to key."""
+    wrong_pins: int = 5
+    """So many wrong PINs ..."""
+    wrong_pins_within_s: float = 60.0
+    """... within this time ..."""
+    locked_out_s: float = 60.0
+    """... lock the keypad for so long."""
+    wrong_pins_an_hour: int = 20
+    """So many within an hour lock it too, however slowly they come."""
+    unknown_cards: int = 20
+    """So many different unknown cards within a minute lock the reader; 0: they only raise the alarm."""
+
+
+@dataclass(frozen=True, slots=True)
+class AntiPassback:
+    """The door that is the way out to this one's way in."""
+
+    exit: str
+    hard: bool
+    """Refuse; otherwise only say so."""
+    forget_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DoorAccess:
+    """What the directory says of a door."""
+
+    id: str
+    asking: Asking = field(default_factory=Asking)
+    schedule: str | None = None
+    extended_unlock_s: float = 20.0
+    anti_passback: AntiPassback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A floor of an elevator."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Elevator:
+    """A reader in a cabin, and the floors it can allow; its wires are in the configuration."""
+
+    id: str
+    name: str
+    floors: Mapping[str, Floor]
+    asking: Asking = field(default_factory=Asking)
+    permit_s: float = 10.0
+    extended_permit_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A camera that looks at doors."""
+
+    id: str
+    name: str
+    doors: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """Another system that is connected; records are passed on to one that has a kind."""
+
+    id: str
+    name: str
+    kind: str | None = None
+    """`webhook` or `syslog`."""
+    url: str | None = None
+    types: tuple[str, ...] = ()
+    """Event types, and patterns like `lock.*`; none stands for all."""
+    secret: str | None = None
+    """The name of the secret that signs, or stands in the url; not the secret."""
+    format: str | None = None
+    """How a webhook wants it: one of `edge.delivery.chat.FORMATS`; None is the event itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Everything, by id. The default is an empty one: nobody may pass."""
+
+    version: int = 0
+    users: Mapping[str, User] = field(default_factory=dict)
+    members: Mapping[str, Member] = field(default_factory=dict)
+    cards: Mapping[str, Card] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    doors: Mapping[str, DoorAccess] = field(default_factory=dict)
+    elevators: Mapping[str, Elevator] = field(default_factory=dict)
+    cameras: Mapping[str, Camera] = field(default_factory=dict)
+    integrations: Mapping[str, Integration] = field(default_factory=dict)
+    by_key: Mapping[bytes, str] = field(default_factory=dict, compare=False, repr=False)
+    """What a card sends -> card."""
+    holders: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Card -> member."""
+    alone: Mapping[Recipe, Mapping[bytes, str]] = field(default_factory=dict, compare=False, repr=False)
+    """Recipe -> digest -> member, for PINs that work without a card. A handful of recipes."""
+
+    def card(self, read: CardRead) -> Card | None:
+        """The card that was read, or None. Never raises."""
+        for key in keys_of(read):
+            found = self.by_key.get(key)
+            if found is not None:
+                return self.cards[found]
+        return None
+
+    def holder(self, card: str) -> Member | None:
+        """Who carries a card."""
+        member = self.holders.get(card)
+        return None if member is None else self.members[member]
+
+    def user_of(self, member: Member) -> User:
+        """The person behind a member."""
+        return self.users[member.user]
+
+    def access(self, door: str) -> DoorAccess:
+        """What is said of a door; the defaults for one that is not mentioned."""
+        return self.doors.get(door) or DoorAccess(door)

@@ -1,0 +1,136 @@
+"""The number of a card entry: checked, and worked out to what the card sends.
+
+One rule: a number or token that is wrong is not repeated in the problem, only what was expected.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from edge.directory.cards import (
+    LAYOUTS,
+    MOST_BITS,
+    PRINTED,
+    Format,
+    encode,
+    key,
+    layout,
+    pair,
+    parts,
+    printed,
+    token_key,
+)
+from edge.model.problems import dotted
+
+if TYPE_CHECKING:
+    from edge.directory.document import tables
+    from edge.model.problems import Report
+
+SHORTEST_TOKEN: Final = 16
+"""Bytes; a shorter secret could be guessed from its hash."""
+HASHED: Final = "sha256:"
+_SHA256_DIGITS: Final = 64
+_OR: Final = ", or as printed: FACILITY,NUMBER, ten digits, or 0x and hexadecimal digits, without facility"
+
+
+class Numbered(NamedTuple):
+    """What a card entry comes to."""
+
+    facility: int | None
+    number: str
+    """As it is shown."""
+    bits: int | None
+    own: bytes
+    """What the card sends."""
+
+
+WRONG: Final = Numbered(None, "", None, b"")
+
+
+def number_of(report: Report, where: str, table: tables.Card) -> Numbered:
+    """Work out the number, and what the card sends; `WRONG` when a problem was reported."""
+    if table.format in LAYOUTS:
+        return _numbered(report, where, table)
+    if table.facility is not None:
+        report.add(dotted(where, "facility"), f"found with format {table.format}, expected none")
+    data = _hex(table.number)
+    if table.format is Format.TOKEN:
+        return _token(report, where, table, data)
+    bits = len(data) * 8 if table.bits is None else table.bits
+    if not data or bits > MOST_BITS or (bits + 7) // 8 != len(data):
+        much = f"{bits} bits" if table.bits is not None else f"1 to {MOST_BITS} bits"
+        report.add(dotted(where, "number"), f"found something else, expected {much} in hexadecimal digits")
+        return WRONG
+    if table.reversed:
+        if bits % 8:
+            report.add(dotted(where, "reversed"), "found with bits that are no whole bytes, expected none")
+            return WRONG
+        data = data[::-1]
+    value = int.from_bytes(data) >> (-bits % 8)
+    return Numbered(None, (value << (-bits % 8)).to_bytes(len(data)).hex(), bits, key(bits, value))
+
+
+def _numbered(report: Report, where: str, table: tables.Card) -> Numbered:
+    """A number with a layout: a whole number beside its facility code, or both as they are printed."""
+    facility, number = _written(table)
+    shape = layout(table.format, facility)
+    if number is None:
+        most = (1 << (shape or LAYOUTS[table.format][0]).number) - 1
+        report.add(dotted(where, "number"), f"found something else, expected a whole number from 0 to {most}{_OR}")
+    elif shape is None:
+        report.add(dotted(where, "facility"), f"missing, expected the facility code of a {table.format} card")
+    elif not 0 <= number < 1 << shape.number:
+        most = (1 << shape.number) - 1
+        report.add(dotted(where, "number"), f"found something else, expected a whole number from 0 to {most}")
+    elif facility is not None and facility >= 1 << shape.facility:
+        most = (1 << shape.facility) - 1
+        report.add(dotted(where, "facility"), f"found {facility}, expected 0 to {most}")
+    elif table.bits is not None:
+        report.add(dotted(where, "bits"), "found with a format that says it, expected none")
+    elif table.reversed and not _whole(table):
+        report.add(dotted(where, "reversed"), "found with facility code and number, expected none")
+    else:
+        own = key(shape.bits, encode(shape, facility, number))
+        return Numbered(facility, f"{number:0{shape.digits}d}", None, own)
+    return WRONG
+
+
+def _written(table: tables.Card) -> tuple[int | None, int | None]:
+    """Facility code and number; the number is None when it is neither a number nor printed so."""
+    if isinstance(table.number, int):
+        return table.facility, table.number
+    if table.facility is not None:
+        return table.facility, None
+    if whole := _whole(table):
+        return parts(LAYOUTS[table.format][0], whole[::-1] if table.reversed else whole)
+    return pair(table.number) or (None, None)
+
+
+def _whole(table: tables.Card) -> bytes | None:
+    """A number that is printed in whole, where a format is known for that."""
+    if table.format not in PRINTED or not isinstance(table.number, str):
+        return None
+    return printed(table.number)
+
+
+def _token(report: Report, where: str, table: tables.Card, data: bytes) -> Numbered:
+    """A token comes in clear and is hashed, or as `sha256:` and its hash."""
+    text = str(table.number)
+    if text.startswith(HASHED) and len(text) == len(HASHED) + _SHA256_DIGITS:
+        digest = _hex(text.removeprefix(HASHED))
+    else:
+        digest = hashlib.sha256(data).digest() if SHORTEST_TOKEN <= len(data) <= MOST_BITS // 8 else b""
+    if not digest or table.bits is not None or table.reversed:
+        span = f"{SHORTEST_TOKEN} to {MOST_BITS // 8} bytes in hexadecimal digits"
+        expected = f"{span}, or {HASHED} and the SHA-256 of them, without bits and reversed"
+        report.add(dotted(where, "number"), f"found something else, expected {expected}")
+        return WRONG
+    return Numbered(None, digest.hex(), None, token_key(digest))
+
+
+def _hex(value: int | str) -> bytes:
+    try:
+        return bytes.fromhex(value) if isinstance(value, str) and value.isalnum() else b""
+    except ValueError:
+        return b""

@@ -1,0 +1,181 @@
+"""The entries of a directory document as values, and what they refer to.
+
+One rule: the first entry with an id or a card number has it; every other one is a problem.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.directory import pins
+from edge.directory.directory import (
+    AntiPassback,
+    Asking,
+    Camera,
+    Card,
+    DoorAccess,
+    Elevator,
+    Floor,
+    Group,
+    Integration,
+    Member,
+    User,
+)
+from edge.directory.document.cards import number_of
+from edge.directory.document.integrations import integration_of
+from edge.directory.document.problems import once
+from edge.directory.document.schedules import schedule_of
+from edge.model.problems import dotted, shown
+from edge.model.schedule import moment
+
+if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
+
+    from edge.directory.document import tables
+    from edge.model.problems import Report
+    from edge.model.schedule import Schedule
+    from edge.settings.tables import Table
+
+
+class Entries:
+    """Everything in a document so far, by id."""
+
+    def __init__(self, report: Report, zone: tzinfo) -> None:
+        """Nothing so far."""
+        self.report, self.zone = report, zone
+        self.users: dict[str, User] = {}
+        self.members: dict[str, Member] = {}
+        self.cards: dict[str, Card] = {}
+        self.groups: dict[str, Group] = {}
+        self.schedules: dict[str, Schedule] = {}
+        self.doors: dict[str, DoorAccess] = {}
+        self.elevators: dict[str, Elevator] = {}
+        self.cameras: dict[str, Camera] = {}
+        self.integrations: dict[str, Integration] = {}
+        self.by_key: dict[bytes, str] = {}
+        self.holders: dict[str, str] = {}
+        self.clear_pins: dict[str, str] = {}
+        self.where: dict[str, str] = {}
+        """`members.ada` -> `members[3]`, for entries that something may have to be said about later."""
+        self.broken: set[str] = set()
+        """`members.ada` of entries that are wrong in themselves: a reference to them is not wrong as well."""
+
+    def add(self, section: str, where: str, table: Table) -> None:
+        """Take in one entry whose own keys are right."""
+        entry_id: str = table.id  # type: ignore[attr-defined]  # every entry has one
+        if self._new(section, where, entry_id):
+            getattr(self, section)[entry_id] = getattr(self, f"_{section}")(where, table)
+
+    def wrong(self, section: str, where: str, entry: object) -> None:
+        """Note an entry that is wrong in itself, so that what refers to it is not called wrong as well."""
+        entry_id = entry.get("id") if isinstance(entry, dict) else None
+        if isinstance(entry_id, str) and self._new(section, where, entry_id):
+            self.broken.add(f"{section}.{entry_id}")
+
+    def _new(self, section: str, where: str, entry_id: str) -> bool:
+        own = f"{section}.{entry_id}"
+        if own in self.where:
+            self.report.add(dotted(where, "id"), f"found {shown(entry_id)} a second time, expected an id of its own")
+            return False
+        self.where[own] = where
+        return True
+
+    # --- one entry ---------------------------------------------------------------------------------
+
+    def _users(self, _where: str, table: tables.User) -> User:
+        return User(table.id, table.name, table.email)
+
+    def _members(self, where: str, table: tables.Member) -> Member:
+        if table.pin is not None and table.pin_hash is not None:
+            self.report.add(dotted(where, "pin_hash"), "found beside pin, expected only one of them")
+        elif table.pin is not None:
+            self.clear_pins[table.id] = table.pin
+        elif table.pin_alone and table.pin_hash is None:
+            self.report.add(dotted(where, "pin_alone"), "found without a PIN, expected pin or pin_hash as well")
+        pin = None
+        if table.pin_hash is not None:
+            try:
+                pin = pins.parse(table.pin_hash)
+            except ValueError as error:
+                self.report.add(dotted(where, "pin_hash"), f"found something else, {error}")
+        valid_from = self._moment(table.valid_from)
+        valid_until = self._moment(table.valid_until)
+        if valid_from is not None and valid_until is not None and valid_until <= valid_from:
+            self.report.add(dotted(where, "valid_until"), "found a time before valid_from, expected one after it")
+        return Member(
+            table.id,
+            table.user,
+            table.enabled,
+            valid_from,
+            valid_until,
+            self._once(dotted(where, "cards"), table.cards),
+            self._once(dotted(where, "backup_cards"), table.backup_cards),
+            self._once(dotted(where, "disabled_cards"), table.disabled_cards),
+            pin,
+            table.pin_alone,
+            table.extended_unlock,
+            self._once(dotted(where, "groups"), table.groups),
+        )
+
+    def _cards(self, where: str, table: tables.Card) -> Card:
+        facility, number, bits, own = number_of(self.report, where, table)
+        if own:
+            other = self.by_key.setdefault(own, table.id)
+            if other != table.id:
+                of = self.where[f"cards.{other}"]
+                self.report.add(dotted(where, "number"), f"found the number of {of} ({other}), expected another")
+        return Card(table.id, table.format, facility, number, bits, table.state == "active", table.user, own)
+
+    def _groups(self, where: str, table: tables.Group) -> Group:
+        stops: dict[str, frozenset[str]] = {}
+        for index, stop in enumerate(table.stops):
+            at = dotted(where, "stops", index)
+            if stop.elevator in stops:
+                self.report.add(dotted(at, "elevator"), f"found {shown(stop.elevator)} a second time, expected once")
+            stops[stop.elevator] = frozenset(self._once(dotted(at, "floors"), stop.floors))
+        return Group(
+            table.id, table.name, frozenset(self._once(dotted(where, "doors"), table.doors)), stops, table.schedule
+        )
+
+    def _schedules(self, where: str, table: tables.Schedule) -> Schedule:
+        return schedule_of(self.report, where, table, self.zone)
+
+    def _doors(self, _where: str, table: tables.Door) -> DoorAccess:
+        pair = table.anti_passback
+        back = None if pair is None else AntiPassback(pair.exit, pair.mode == "hard", pair.forget_after_s)
+        return DoorAccess(table.id, _asking(table), table.schedule, table.extended_unlock_s, back)
+
+    def _elevators(self, where: str, table: tables.Elevator) -> Elevator:
+        floors: dict[str, Floor] = {}
+        for index, floor in enumerate(table.floors):
+            if floor.id in floors:
+                at = dotted(where, "floors", index, "id")
+                self.report.add(at, f"found {shown(floor.id)} a second time, expected an id of its own")
+            floors[floor.id] = Floor(floor.id, floor.name)
+        return Elevator(table.id, table.name, floors, _asking(table), table.permit_s, table.extended_permit_s)
+
+    def _cameras(self, where: str, table: tables.Camera) -> Camera:
+        return Camera(table.id, table.name, frozenset(self._once(dotted(where, "doors"), table.doors)))
+
+    def _integrations(self, where: str, table: tables.Integration) -> Integration:
+        return integration_of(self.report, where, table)
+
+    # --- parts of entries ----------------------------------------------------------------------------
+
+    def _moment(self, at: datetime | None) -> datetime | None:
+        return None if at is None else moment(self.zone, at)
+
+    def _once(self, where: str, ids: tuple[str, ...]) -> tuple[str, ...]:
+        return once(self.report, where, ids)
+
+
+def _asking(table: tables.Asking) -> Asking:
+    return Asking(
+        table.ask,
+        table.pin_within_s,
+        table.wrong_pins,
+        table.wrong_pins_within_s,
+        table.locked_out_s,
+        table.wrong_pins_an_hour,
+        table.unknown_cards,
+    )

@@ -1,0 +1,61 @@
+"""Whether a log file is well: looked at beside service, in a thread of its own and behind everybody else.
+
+One rule: it only looks. What it finds is the writer's to act upon.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING, Final
+
+from edge.log.file import is_damage
+from edge.log.schema import connect_read_only
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NICE: Final = 15
+"""Doors, and the writer, come first."""
+LETS_GO_S: Final = 1.0
+
+
+class Check:
+    """One `quick_check` of a log. The file must be open for writing while it lasts, or nobody folds the WAL."""
+
+    def __init__(self, path: Path, damaged: Callable[[str], None]) -> None:
+        """`damaged` is called in the check's thread, with what is wrong."""
+        self._path, self._damaged = path, damaged
+        self._db: sqlite3.Connection | None = None
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="log-check", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give up; returns soon."""
+        self._stopped = True
+        db = self._db
+        if db is not None:
+            with suppress(sqlite3.Error):
+                db.interrupt()
+        self._thread.join(LETS_GO_S)
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        try:
+            with closing(connect_read_only(self._path, live=True)) as db:
+                self._db = db
+                found = "ok" if self._stopped else db.execute("PRAGMA quick_check(1)").fetchone()[0]
+                self._db = None
+        except sqlite3.Error as error:
+            if not is_damage(error):  # interrupted, or the disk is away: the writer sees to that
+                return
+            found = str(error)
+        finally:
+            self._db = None
+        if found != "ok":
+            self._damaged(found)

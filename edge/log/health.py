@@ -1,0 +1,61 @@
+"""How a log does, for `status` and `diagnose`.
+
+One rule: nothing here touches the disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from edge.model.messages import NS_PER_S
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge.log.buffer import Buffer
+    from edge.log.options import Facts
+
+STALLED_NS: Final = 2 * NS_PER_S
+"""A commit under way for longer than this shows as `stalled`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogHealth:
+    """What `status` and `diagnose` say of the log."""
+
+    path: str
+    committed: int
+    waiting: int
+    bytes: int
+    oldest: int
+    dropped: int
+    """Events that were never written since this start: the buffer was full."""
+    last_commit_ms: float | None
+    writer: str
+    """`ok`, `stalled` (a write has been under way for over 2 s) or `failed`."""
+    error: str | None
+    set_aside: str | None
+    """Where a damaged database was moved, if this start had to."""
+
+
+def health_of(path: Path, facts: Facts, buffer: Buffer, now_ns: int, committed: int) -> LogHealth:
+    """Put together from what the writer says of itself."""
+    busy_ns = facts.busy_since_ns
+    writer = "ok"
+    if facts.error is not None:
+        writer = "failed"
+    elif busy_ns is not None and now_ns - busy_ns > STALLED_NS:
+        writer = "stalled"
+    return LogHealth(
+        path=str(path),
+        committed=committed,
+        waiting=buffer.waiting,
+        bytes=facts.bytes,
+        oldest=facts.oldest,
+        dropped=buffer.dropped,
+        last_commit_ms=None if facts.last_commit_ns is None else facts.last_commit_ns / 1e6,
+        writer=writer,
+        error=facts.error,
+        set_aside=facts.set_aside,
+    )

@@ -1,0 +1,298 @@
+"""The log as the daemon has it: hand over, hear of commits, read back, remember.
+
+One rule: no call waits for the disk. What is awaited is answered by the writer's thread or by
+the reader's, and a door awaits neither. See docs/log.md for what is stored and how.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from contextlib import suppress
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from edge.log.buffer import Admit, Buffer, Call, Mark, Note, Settle
+from edge.log.commands import TOKEN_BYTES
+from edge.log.file import LogInUseError
+from edge.log.health import LogHealth, health_of
+from edge.log.listeners import tell
+from edge.log.options import LogOptions, Renewal
+from edge.log.reading.thread import LogUnavailableError, Reading
+from edge.log.reading.times import Offset
+from edge.log.remembered import Memory
+from edge.log.schema import storable
+from edge.log.store import Store
+from edge.log.writer import Writer
+from edge.model.messages import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from edge.log.prepared import Prepared
+    from edge.log.reading.query import LogReader, Page, Query
+    from edge.model.messages import ClockQuality, Event, Record
+    from edge.model.ports import Admission
+    from edge.system.clock import Clock
+
+__all__ = ["Log", "LogHealth", "LogInUseError", "LogOptions", "LogUnavailableError"]
+
+CLOSE_WITHIN_S: Final = 5.0
+_FAR_US: Final = 2**62
+"""An expiry beyond what SQLite can hold is as good as this one."""
+_T = TypeVar("_T")
+
+
+class Log:
+    """`edge.model.ports.Journal` on SQLite. Belongs to one event loop."""
+
+    def __init__(self, path: Path, controller_id: str, clock: Clock, options: LogOptions | None = None) -> None:
+        """Nothing is touched before `start`."""
+        options = options or LogOptions()
+        self._path, self._controller_id, self._clock = path, controller_id, clock
+        self._buffer = Buffer(options.max_waiting)
+        controller = Subject("controller", controller_id, options.name or controller_id)
+        self._writer = Writer(Store(path, controller, clock, options.connect), self._buffer, options, self)
+        self._thread: threading.Thread | None = None
+        self._reading = Reading(path)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._open, self._remembered, self._settled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._closed = False
+        self._listeners: list[Callable[[Sequence[Record]], None]] = []
+        self.stream = ""
+        """`<controller id>/<epoch>`; empty until the file is open for the first time. A damaged file that is
+        set aside while running makes it change."""
+        self.committed = 0
+        """The highest sequence number on the disk that listeners have been told of."""
+        self._told = 0
+        """The latest call of `append` that is on the disk and that listeners have been told of."""
+        self._epoch = ""
+        self._writable = False
+        self._memory = Memory()
+        self._began_at = 0
+        """The newest record from before this run."""
+        self._renewed = asyncio.Event()
+        self._cursors: dict[str, int] = {}
+        self._modes: dict[str, str] = {}
+
+    # --- life ---
+
+    def start(self) -> None:
+        """Start the writer; it opens the file by itself. The clock's present state is noted."""
+        self._loop = asyncio.get_running_loop()
+        self.note_clock(self._clock.now_ns(), self._clock.wall_us(), self._clock.quality())
+        self._thread = threading.Thread(target=self._writer.run, name="log-writer", daemon=True)
+        self._thread.start()
+
+    async def remembered(self) -> None:
+        """Wait until `modes` is what doors have to take up; at once, unless nothing of the log can be read."""
+        await self._remembered.wait()
+
+    async def opened(self) -> None:
+        """Wait until the stream, its cursors and what is committed are known; it may take for ever.
+
+        Of a file that can be read and not written they are known too.
+        """
+        await self._open.wait()
+
+    async def settled(self) -> None:
+        """Wait until it is `opened`, or known that this cannot be now."""
+        await self._settled.wait()
+
+    async def close(self, within_s: float = CLOSE_WITHIN_S) -> int:
+        """Write what waits and stop; returns how many events could not be written in time."""
+        if self._closed:
+            return self._buffer.waiting
+        self._closed = True
+        await self._reading.close(within_s)
+        self._writer.close()  # the last to close: only then SQLite folds the WAL into the file
+        if self._thread is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._thread.join, within_s)
+        return self._buffer.waiting
+
+    # --- Journal ---
+
+    def append(self, events: Sequence[Event], modes: Mapping[str, str] | None = None) -> None:
+        """Hand over; see `edge.model.ports.Journal`. Never blocks and never raises for the disk.
+
+        KeyError for an event type that is not in the catalogue.
+        """
+        self._buffer.append(tuple(events), modes or {})
+
+    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> Callable[[], None]:
+        """Call `listener` on the loop with each group of records after it is on the disk; returns what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    async def read(self, after: int, limit: int) -> list[Record]:
+        """Committed records above `after`. LogUnavailableError when the file cannot be read now."""
+        return await self._read(lambda reader: reader.after(after, limit))
+
+    async def query(self, query: Query) -> Page:
+        """One page of what a query asks for. LogUnavailableError as `read`."""
+        return await self._read(lambda reader: reader.page(query))
+
+    async def _read(self, what: Callable[[LogReader], _T]) -> _T:
+        self._may_ask()
+        return await self._reading.look((self._epoch, self._writable), what)
+
+    def cursor(self, sink: str) -> int:
+        """The highest contiguous sequence the sink has acknowledged; 0 at first."""
+        return self._cursors.get(sink, 0)
+
+    def advance(self, sink: str, sequence: int) -> None:
+        """Move a cursor forward; a step back, or beyond what is committed, is ignored.
+
+        Durable with the next commit, or within about a second by itself.
+        """
+        if self.cursor(sink) < sequence <= self.committed:
+            self._cursors[sink] = sequence
+            self._buffer.cursor(sink, self._epoch, sequence)
+
+    async def admit(
+        self, command_id: str, expires_us: int | None = None, *, content: bytes = b"", only_look: bool = False
+    ) -> Admission:
+        """Remember a command id; answers when that is on the disk, so each id is first at most once.
+
+        With `expires_us` (microseconds since 1970 UTC) the id is forgotten some days after it; from then on
+        nothing that expired as early is ever first again. Of very many ids the oldest are forgotten.
+        `content` is a digest of what the command says: the same id with another one is not the same command.
+        With `only_look` nothing is remembered. LogUnavailableError when too many wait already.
+        """
+        self._may_ask()
+        answer: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
+        if expires_us is not None:
+            expires_us = max(-_FAR_US, min(expires_us, _FAR_US))
+        attempt = secrets.token_bytes(TOKEN_BYTES)
+        if not self._buffer.control(Admit(storable(command_id), expires_us, attempt, content, answer, only_look)):
+            raise LogUnavailableError("too many commands wait for the disk")
+        return await answer
+
+    def settle(self, command_id: str, reply: bytes) -> None:
+        """Keep the answer of an admitted command for its second arrival; lost when too much waits."""
+        self._buffer.control(Settle(storable(command_id), reply))
+
+    async def durable(self) -> None:
+        """Return when everything that was handed over so far is on the disk and listeners were told of it.
+
+        LogUnavailableError when too much waits already, or the log is closed.
+        """
+        if self._told == self._buffer.calls:
+            return
+        self._may_ask()
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self._buffer.control(Mark(answer)):
+            raise LogUnavailableError("too much waits for the disk")
+        await answer
+
+    # --- beyond Journal ---
+
+    async def new_epoch(self, reason: str, after: int | None = None) -> None:
+        """Go on in another stream, because this one's numbers were used already: the log went back in time.
+
+        What lies behind `after` is told under the new epoch; None: what this run has written.
+        Returns when that is on the disk, and `stream` is the new one. `reason` is for people.
+        """
+        self._may_ask()
+        await self._open.wait()
+        before = self._epoch
+        after = self._began_at if after is None else after
+        self._writer.renew(Renewal(before, reason, after, dict(self._cursors)))
+        while self._epoch == before:
+            self._renewed.clear()
+            await self._renewed.wait()
+
+    def _may_ask(self) -> None:
+        if self._closed:
+            raise LogUnavailableError("the log is closed")
+
+    def retain_for(self, sinks: Sequence[str]) -> None:
+        """From now on only what these have acknowledged may be removed for its age; nobody: everything may."""
+        self._writer.retain_for(tuple(sinks))
+
+    @property
+    def waiting(self) -> int:
+        """Events that are not on the disk yet."""
+        return self._buffer.waiting
+
+    def modes(self) -> Mapping[str, str]:
+        """Door -> the state to take up again, as the file had it when it was opened."""
+        return MappingProxyType(self._modes)
+
+    def note_clock(self, at_ns: int, wall_us: int, quality: ClockQuality) -> None:
+        """The calendar showed `wall_us` at `at_ns`: at start, after a step, when the quality changes."""
+        self._buffer.control(Note(Offset(at_ns, wall_us - at_ns // 1_000, quality)))
+
+    def health(self) -> LogHealth:
+        """How the log does. Touches no disk."""
+        return health_of(self._path, self._writer.facts, self._buffer, self._clock.now_ns(), self.committed)
+
+    # --- from the writer's thread ---
+
+    def recalled_in_thread(self, memory: Memory | None) -> None:
+        """See `edge.log.options.Listener`."""
+        if memory is not None:
+            self._on_loop(self._recalled, memory)
+
+    def failing_in_thread(self, error: Exception) -> None:
+        """See `edge.log.options.Listener`."""
+        self._on_loop(self._failing, isinstance(error, LogInUseError))
+
+    def opened_in_thread(self, store: Store) -> None:
+        """See `edge.log.options.Listener`."""
+        self._on_loop(self._opened, store.epoch, store.head[0], dict(store.cursors), dict(store.modes))
+
+    def committed_in_thread(self, store: Store, prepared: Prepared) -> None:
+        """See `edge.log.options.Listener`."""
+        self._on_loop(self._deliver, store.records(prepared), prepared)
+
+    def _on_loop(self, call: Callable[..., None], *values: object) -> None:
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+                loop.call_soon_threadsafe(call, *values)
+
+    def _recalled(self, memory: Memory) -> None:
+        """Read without the writer, which is not that far."""
+        self._memory, self._modes = memory, dict(memory.modes)
+        self._remembered.set()
+
+    def _failing(self, in_use: bool) -> None:
+        """It can be read at least, unless another process writes it."""
+        if self._memory.epoch and not self._epoch and not in_use:
+            self._take_up(self._memory.epoch, self._memory.head[0], dict(self._memory.cursors))
+        self._settled.set()
+
+    def _opened(self, epoch: str, head: int, cursors: dict[str, int], modes: dict[str, str]) -> None:
+        if not self._writable:
+            self._began_at = head
+        if epoch != self._epoch or not self._writable:
+            self._modes = modes
+            if epoch == self._epoch:
+                cursors = {sink: max(sequence, self.cursor(sink)) for sink, sequence in cursors.items()}
+            self._take_up(epoch, head, cursors)
+        self._writable = True
+        self._renewed.set()
+        self._remembered.set()
+
+    def _take_up(self, epoch: str, head: int, cursors: dict[str, int]) -> None:
+        self._epoch, self.committed, self._cursors = epoch, head, cursors
+        self.stream = f"{self._controller_id}/{epoch}"
+        self._open.set()
+        self._settled.set()
+
+    def _deliver(self, records: list[Record], prepared: Prepared) -> None:
+        if records:
+            self.committed = records[-1].sequence
+            for listener in self._listeners:
+                tell(listener, records)
+        for entry, admission in prepared.answers:
+            if not entry.answer.done():  # whoever asked may have gone
+                entry.answer.set_result(admission)
+        for written in prepared.work.entries:
+            if isinstance(written, Call):
+                self._told = max(self._told, written.number)
+            elif isinstance(written, Mark) and not written.answer.done():
+                written.answer.set_result(None)

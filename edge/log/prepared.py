@@ -1,0 +1,98 @@
+"""A transaction of the log, ready to be written.
+
+One rule: once prepared it is written as it is, again and again if need be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.log.buffer import Admit, Call, Gap, Work
+from edge.log.schema import chained
+from edge.model.messages import Event, Record, Subject
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator
+
+    from edge.log.epochs import Epochs
+    from edge.log.reading.times import Timeline
+    from edge.model.messages import Json
+    from edge.model.ports import Admission
+
+
+LARGEST_DETAILS: Final = 16_384
+"""Characters of a record's details, as JSON."""
+KEPT_DETAILS: Final = 1_000
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A transaction ready to be written, again and again if need be."""
+
+    work: Work
+    before: tuple[int, bytes]
+    after: tuple[int, bytes]
+    events: list[Event]
+    rows: list[tuple[Any, ...]]
+    modes: dict[str, tuple[int, str]]
+    answers: list[tuple[Admit, Admission]] = field(default_factory=list)
+    also: Callable[[sqlite3.Connection], None] | None = None
+    """What else belongs into the transaction."""
+
+    def records(self, timeline: Timeline, epochs: Epochs) -> Iterator[Record]:
+        """What it becomes once it is written, dated by what is known now."""
+        prev = self.before[1].hex()
+        for event, row in zip(self.events, self.rows, strict=True):
+            time_us, quality = timeline.time(row[1], event.at_ns)
+            recorded_us, _ = timeline.time(row[1], row[3])
+            digest, epoch = row[-1].hex(), epochs.of(row[0])
+            yield Record(row[0], event, row[1], row[3], prev, digest, time_us, recorded_us, quality, epoch)
+            prev = digest
+
+
+def chain(events: list[Event], head: tuple[int, bytes], boot: str, recorded_ns: int) -> list[tuple[Any, ...]]:
+    """The rows of these events behind the head, each with its hash.
+
+    Details that are too large for a record are cut to their beginning: nobody fills the log with a few of them.
+    """
+    sequence, prev = head
+    rows: list[tuple[Any, ...]] = []
+    for place, event in enumerate(events):
+        sequence += 1
+        row, digest = chained(event, sequence, boot, recorded_ns, prev)
+        if len(row[-1]) > LARGEST_DETAILS:
+            details: dict[str, Json] = {"truncated": len(row[-1]), "beginning": row[-1][:KEPT_DETAILS]}
+            events[place] = replace(event, details=details)
+            row, digest = chained(events[place], sequence, boot, recorded_ns, prev)
+        rows.append((*row, digest))
+        prev = digest
+    return rows
+
+
+def events_of(work: Work, controller: Subject, now_ns: int, ended: str | None) -> Iterator[Event]:
+    """Its events in order; a start tells how the run before it `ended`, which only the log knows."""
+    for entry in work.entries:
+        if isinstance(entry, Call):
+            for event in entry.events:
+                if event.type == "controller.start" and ended is not None and "ended" not in event.details:
+                    yield replace(event, details={**event.details, "ended": ended})
+                else:
+                    yield event
+        elif isinstance(entry, Gap):
+            yield Event(
+                "controller.gap",
+                now_ns,
+                controller,
+                cause="buffer",
+                success=False,
+                code="dropped",
+                details={
+                    "reason": "the disk did not take records and the memory for them was full",
+                    "events": entry.events,
+                    "alarms": entry.alarms,
+                    "first_uptime_ns": entry.first_ns,
+                    "last_uptime_ns": entry.last_ns,
+                },
+            )

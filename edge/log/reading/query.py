@@ -1,0 +1,298 @@
+"""Reading a log: in order for a sink, filtered for people; live, dead or copied.
+
+One rule: every page is a transaction of its own, at most `MAX_PAGE` records long, and looks at no
+more than about `MOST_READ` to find them, so a reader never holds the writer's WAL back, never grows
+with the log, and always answers soon.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.log import schema
+from edge.log.epochs import load_epochs
+from edge.log.index import lookup
+from edge.log.index.lookup import SEGMENT, LogIndex, Wanted
+from edge.log.reading import filters
+from edge.log.reading.boots import END, Boot, boots
+from edge.log.reading.filters import MAX_PAGE, Query
+from edge.log.reading.times import Timeline, load_timeline
+from edge.model.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from edge.log.index.lookup import Plan
+
+__all__ = ["MAX_PAGE", "LogReader", "Page", "Query"]
+
+MOST_READ: Final = 4 * SEGMENT
+"""Records that a page looks at before it answers with what it has."""
+_SEQUENCES: Final = "SELECT r.seq FROM record r"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records. `next` is the `after` (or `before`, when newest first) of the next page; None at the end.
+
+    A page may be short, even empty, and not be the last: where little fits, looking goes on in the next.
+    """
+
+    records: list[Record]
+    next: int | None
+    skipped: int = 0
+    """How many fitted and were passed over, as `Query.skip` asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of one boot and one segment that has to be looked at."""
+
+    first: int
+    last: int
+    ranges: list[tuple[int, int]]
+    """Of the boot clock; none: whenever."""
+    sequences: list[int] | None = None
+    """Only these can fit."""
+
+    @property
+    def size(self) -> int:
+        """How many records are looked at."""
+        return self.last - self.first + 1 if self.sequences is None else len(self.sequences)
+
+    def beyond(self, sequence: int, *, newest: bool) -> _Piece:
+        """What is left of it behind this sequence."""
+        return replace(self, last=sequence - 1) if newest else replace(self, first=sequence + 1)
+
+
+class LogReader:
+    """A read-only look into a log file. For one thread; close it."""
+
+    def __init__(self, path: Path, *, live: bool = False) -> None:
+        """Open; `live` in the process that writes it. Raises sqlite3.Error when there is no log to read."""
+        self._path = path
+        self._db = schema.connect_read_only(path, live=live)
+        self._db.create_function("says", -1, filters.says, deterministic=True)
+        self._index: LogIndex | None = None
+        self._clock_rows = -1
+        self._timeline = Timeline()
+        try:
+            self.epochs = load_epochs(self._db)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._drop_index()
+        self._db.close()
+
+    @property
+    def epoch(self) -> str:
+        """Of the stream that goes on now."""
+        return self.epochs.now
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The read-only connection."""
+        return self._db
+
+    def timeline(self) -> Timeline:
+        """What is known of the time now."""
+        (rows,) = self._db.execute("SELECT ifnull(max(id), 0) FROM clock").fetchone()
+        if rows != self._clock_rows:
+            self._timeline, _ = load_timeline(self._db, schema.genesis(self.epochs.origin))
+            self._clock_rows = rows
+        return self._timeline
+
+    def cursors(self) -> dict[str, int]:
+        """Sink -> highest acknowledged sequence."""
+        return dict(self._db.execute("SELECT sink, seq FROM cursor").fetchall())
+
+    def modes(self) -> dict[str, str]:
+        """Door -> the state it takes up after a restart."""
+        return dict(self._db.execute("SELECT door, state FROM mode").fetchall())
+
+    def bounds(self) -> tuple[int, int]:
+        """The lowest and the highest sequence stored; 0 and 0 when there is none."""
+        lowest = self._db.execute("SELECT ifnull(min(seq), 0) FROM record").fetchone()
+        highest = self._db.execute("SELECT ifnull(max(seq), 0) FROM record").fetchone()
+        return int(lowest[0]), int(highest[0])
+
+    # --- in order ---
+
+    def after(self, sequence: int, limit: int) -> list[Record]:
+        """Records above `sequence`, in order, at most `limit`."""
+        query = schema.SELECT_RECORD + " WHERE r.seq >= ? ORDER BY r.seq LIMIT ?"
+        with schema.snapshot(self._db):
+            rows = self._db.execute(query, [sequence, limit + 1]).fetchall()
+            first = 1 if rows and rows[0][0] == sequence else 0
+            return self._records(rows[first : first + limit], rows[0] if first else None)
+
+    # --- filtered ---
+
+    def page(self, query: Query) -> Page:
+        """One page of what the query asks for, at most `MAX_PAGE` and `query.limit` records."""
+        wanted = filters.wanted(query)
+        if wanted != Wanted() or query.since_us is not None or query.until_us is not None:
+            try:
+                return self._page(query, self._open_index().plan(wanted))
+            except (sqlite3.Error, OSError, ValueError, TypeError, IndexError):
+                # no index, or a damaged one, whatever it says: the log itself has everything
+                self._drop_index()
+        return self._page(query, None)
+
+    def _page(self, query: Query, plan: Plan | None) -> Page:
+        limit = max(1, min(query.limit, MAX_PAGE))
+        rows: list[Sequence[Any]] = []
+        following, read, skip = None, 0, query.skip
+        where, values = filters.conditions(query)
+        with schema.snapshot(self._db):
+            for piece in self._pieces(query, plan):
+                if read >= MOST_READ:
+                    following = piece.last + 1 if query.newest else piece.first - 1
+                    break
+                read += piece.size
+                rest, passed = self._pass_over(piece, where, values, skip, newest=query.newest)
+                skip -= passed
+                if rest is not None:
+                    rows += self._find(rest, where, values, limit + 1 - len(rows), newest=query.newest)
+                if len(rows) > limit:
+                    following = int(rows[limit - 1][0])
+                    break
+            return Page(self._records(rows[:limit], None), following, query.skip - skip)
+
+    def _pass_over(
+        self, piece: _Piece, where: str, values: list[str], skip: int, *, newest: bool
+    ) -> tuple[_Piece | None, int]:
+        """What is left of a piece behind the first so many that fit, and how many those were."""
+        if skip == 0:
+            return piece, 0
+        passed = self._find(piece, where, values, skip, newest=newest, select=_SEQUENCES)
+        return (piece.beyond(passed[-1][0], newest=newest) if len(passed) == skip else None), len(passed)
+
+    def _find(  # noqa: PLR0913 -- one statement and all that is in it
+        self,
+        piece: _Piece,
+        where: str,
+        values: list[str],
+        limit: int,
+        *,
+        newest: bool,
+        select: str = schema.SELECT_RECORD,
+    ) -> list[Sequence[Any]]:
+        """The rows of a piece that fit."""
+        among, chosen = "", []
+        if piece.sequences is not None:
+            among, chosen = " AND r.seq IN (SELECT value FROM json_each(?))", [str(piece.sequences)]
+        within, bounds = filters.in_ranges(piece.ranges)
+        sql = (
+            f"{select} WHERE r.seq >= ? AND r.seq <= ?{among}{where}{within}"
+            f" ORDER BY r.seq {'DESC' if newest else 'ASC'} LIMIT ?"
+        )
+        return self._db.execute(sql, [piece.first, piece.last, *chosen, *values, *bounds, limit]).fetchall()
+
+    def _pieces(self, query: Query, plan: Plan | None) -> Iterator[_Piece]:
+        """What has to be looked at, in the query's order."""
+        oldest, newest = self.bounds()
+        for boot, ranges in boots(self._db, self.timeline(), query):
+            first = max(query.after + 1, boot.first, oldest)
+            last = min((query.before or END) - 1, boot.last, newest)
+            size = MOST_READ if plan is None else SEGMENT
+            parts = range(first // size, last // size + 1)
+            for number in reversed(parts) if query.newest else parts:
+                low, high = max(first, number * size), min(last, (number + 1) * size - 1)
+                if low > high:
+                    continue
+                if plan is None or number >= plan.full:
+                    yield _Piece(low, high, ranges)
+                else:
+                    looks = self._looks(number, boot, _Piece(low, high, ranges), plan, newest)
+                    yield from reversed(looks) if query.newest else looks
+
+    def _looks(self, number: int, boot: Boot, piece: _Piece, plan: Plan, newest: int) -> list[_Piece]:
+        """What the index leaves of a piece, in order."""
+        assert self._index is not None, "there is a plan"  # noqa: S101 -- our own mistake
+        made_of = self._index.last(number)
+        if made_of is None or made_of[0] > newest:  # of more than there is, like a backup that was put back
+            return [piece]
+        row = self._db.execute("SELECT hash FROM record WHERE seq = ?", [made_of[0]]).fetchone()
+        if row is not None and row[0] != made_of[1]:  # of another history: it went on since then
+            return [piece]
+        if piece.ranges:
+            first_ns, last_ns = self._index.happened(number, boot.boot)
+            if not any(start <= last_ns and first_ns < end for start, end in piece.ranges):
+                return []
+        found = []
+        look = self._index.look(number, plan)
+        if look.sequences is not None:
+            within = [one for one in look.sequences if piece.first <= one <= piece.last]
+            return [replace(piece, sequences=within)] if within else []
+        for first, last in look.ranges:
+            low, high = max(first, piece.first), min(last, piece.last)
+            if low <= high:
+                found.append(replace(piece, first=low, last=high))
+        return found
+
+    def _open_index(self) -> LogIndex:
+        """Follow the file: it is made, and made anew, while we read."""
+        inode = lookup.place(self._path).stat().st_ino
+        if self._index is not None and self._index.inode != inode:
+            self._drop_index()
+        self._index = self._index or LogIndex(self._path, self.epochs.now)
+        return self._index
+
+    def _drop_index(self) -> None:
+        if self._index is not None:
+            self._index.close()
+            self._index = None
+
+    def records(self, query: Query) -> Iterator[Record]:
+        """Everything the query asks for, up to `query.limit`, page by page."""
+        left = query.limit
+        while left > 0:
+            page = self.page(replace(query, limit=min(left, MAX_PAGE)))
+            yield from page.records
+            left -= len(page.records)
+            if page.next is None:
+                return
+            query = replace(query, skip=query.skip - page.skipped)
+            query = replace(query, before=page.next) if query.newest else replace(query, after=page.next)
+
+    # --- rows to records ---
+
+    def _records(self, rows: Sequence[Sequence[Any]], before: Sequence[Any] | None) -> list[Record]:
+        timeline, found = self.timeline(), []
+        last = before
+        for row in rows:
+            prev = last[-1] if last is not None and last[0] == row[0] - 1 else self._hash_before(row[0])
+            time_us, quality = timeline.time(row[1], row[2])
+            recorded_us, _ = timeline.time(row[1], row[3])
+            event = schema.event_of(row)
+            found.append(
+                Record(
+                    row[0],
+                    event,
+                    row[1],
+                    row[3],
+                    prev.hex(),
+                    row[-1].hex(),
+                    time_us,
+                    recorded_us,
+                    quality,
+                    self.epochs.of(row[0]),
+                )
+            )
+            last = row
+        return found
+
+    def _hash_before(self, sequence: int) -> bytes:
+        """The hash that the record of this sequence follows."""
+        if sequence == 1:
+            return schema.genesis(self.epochs.origin)
+        row = self._db.execute("SELECT hash FROM record WHERE seq = ?", [sequence - 1]).fetchone()
+        row = row or self._db.execute("SELECT hash FROM hole WHERE last = ?", [sequence - 1]).fetchone()
+        return bytes(row[0]) if row else b""

@@ -1,0 +1,296 @@
+"""The database file of a log: open it, set a damaged one aside, write a transaction.
+
+One rule: only the writer's thread comes here, and nobody else's process may
+(SQLite before 3.51.3 can corrupt a WAL that two connections write at one instant).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from edge.log import schema
+from edge.log.buffer import Admit, Call, Note, Settle, Work
+from edge.log.commands import Commands
+from edge.log.epochs import Epochs, load_epochs, renew
+from edge.log.file import (
+    LogDamagedError,
+    Salvage,
+    WriterLock,
+    discard,
+    is_damage,
+    refuse_read_only,
+    salvage,
+    set_aside,
+)
+from edge.log.mark import Mark, read_mark
+from edge.log.prepared import Prepared, chain, events_of
+from edge.log.reading.times import Offset, Timeline, load_timeline
+from edge.log.remembered import Memory, how_it_ended, read_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from edge.model.messages import Record, Subject
+    from edge.system.clock import Clock
+
+
+class Store:
+    """An open log file with what has to be known of it."""
+
+    def __init__(
+        self, path: Path, controller: Subject, clock: Clock, connect: Callable[[Path], sqlite3.Connection]
+    ) -> None:
+        """Remember; `open` does the work. `controller` is what the log's own records are about."""
+        self.path, self.controller, self.clock, self._connect = path, controller, clock, connect
+        self._lock = WriterLock(path)
+        self._db: sqlite3.Connection | None = None
+        self.inode = 0
+        """Of the file that is open: another one at its place is not it."""
+        self._boot = 0
+        self._mode_numbers: dict[str, int] = {}
+        self._salvage: Salvage | None = None
+        self.mark: Mark | None = None
+        """What the file beside the log says, or what this process knows better."""
+        self.epochs = Epochs("")
+        self.head: tuple[int, bytes] = (0, b"")
+        self.timeline = Timeline()
+        self._clock_hash = b""
+        self.cursors: dict[str, int] = {}
+        self.modes: dict[str, str] = {}
+        self.commands = Commands()
+        self.ended: str | None = None
+        """How the run before this one ended; None while there was none."""
+        self.went_back: str | None = None
+        """Why the stream was made anew at the last opening."""
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The connection; only while open."""
+        assert self._db is not None, "the log is not open"  # noqa: S101 -- our own mistake
+        return self._db
+
+    @property
+    def is_open(self) -> bool:
+        """True between `open` and `close`."""
+        return self._db is not None
+
+    # --- open and close ---
+
+    def open(self) -> None:
+        """Open the file, making it if there is none.
+
+        Raises LogInUseError, LogDamagedError (then `set_aside` helps), OSError or sqlite3.Error
+        (then trying again later may help).
+        """
+        refuse_read_only(self.path.parent)
+        self._lock.hold()
+        if self.mark is None:
+            self.mark = read_mark(self.path)
+        db = self._connect(self.path)
+        try:
+            for pragma in schema.SETUP:
+                db.execute(pragma)
+            schema.migrate(schema.wrap(db))
+            if self._salvage is not None:
+                self._salvage.put_back(db)
+            self._load(db)
+            self.inode = self.path.stat().st_ino
+        except sqlite3.DatabaseError as error:
+            db.close()
+            if is_damage(error):
+                raise LogDamagedError(str(error)) from error
+            raise
+        except BaseException:
+            db.close()
+            raise
+        self._db, self._salvage = db, None
+
+    def _load(self, db: sqlite3.Connection) -> None:
+        found = read_memory(db, self.mark)
+        self.went_back = found.went_back
+        if found.went_back is not None or found.modes != found.stored_modes:
+            self._write_memory(db, found)
+        self.epochs = load_epochs(db)
+        self.head = found.head
+        self.cursors, self.modes = dict(found.cursors), dict(found.modes)
+        self.timeline, self._clock_hash = load_timeline(db, schema.genesis(self.epochs.origin))
+        self.commands.load(db)
+        row = db.execute("SELECT id FROM boot WHERE boot = ?", [self.clock.boot_id]).fetchone()
+        self._boot = row[0] if row else 0
+        if self.ended is None:
+            self.ended = how_it_ended(db, self.clock.boot_id)
+
+    def _write_memory(self, db: sqlite3.Connection, found: Memory) -> None:
+        """What the mark knew better, and another epoch for a log that went back in time."""
+
+        def write(db: sqlite3.Connection) -> None:
+            if found.went_back is not None:
+                renew(db, found.kept)
+            db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", found.cursors.items())
+            db.executemany("INSERT OR REPLACE INTO mode VALUES (?, ?)", found.modes.items())
+
+        _transaction(db, write)
+
+    def close(self) -> None:
+        """Let the connection go, keep the lock. SQLite folds the WAL into the file."""
+        if self._db is not None:
+            db, self._db = self._db, None
+            with suppress(sqlite3.Error):  # what is committed is in the WAL, whatever closing meets
+                db.close()
+
+    def release(self) -> None:
+        """Let another process write."""
+        self._lock.release()
+
+    def leave(self) -> None:
+        """The file is not at its place any more: what must outlive it is taken over into the next one."""
+        self._salvage = salvage(self._db, self.path, self.modes, self._salvage)
+        self.mark = self.marked()
+        self.close()
+
+    def set_aside(self, *, keep: bool) -> Path:
+        """Get a damaged file out of the way, having saved from it what can be; the next `open` starts a new one.
+
+        Without `keep` it is removed: nothing was ever committed to it.
+        """
+        self.close()
+        self._salvage = salvage(None, self.path, self.modes, self._salvage)
+        if keep:
+            return set_aside(self.path, self.clock.wall_us())
+        discard(self.path)
+        return self.path
+
+    # --- the stream ---
+
+    @property
+    def epoch(self) -> str:
+        """Of the stream that goes on now."""
+        return self.epochs.now
+
+    def marked(self) -> Mark:
+        """What is to be written beside the file."""
+        sequence, digest = self.head
+        return Mark(self.epoch, sequence, digest.hex(), dict(self.cursors), dict(self.modes))
+
+    def renew(self, after: int, cursors: Mapping[str, int]) -> None:
+        """Begin another stream behind this record; cursors go no further than that."""
+        after = min(after, self.head[0])
+        cursors = {sink: min(sequence, after) for sink, sequence in {**self.cursors, **cursors}.items()}
+
+        def write(db: sqlite3.Connection) -> None:
+            renew(db, after)
+            db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursors.items())
+
+        self.transaction(write)
+        self.epochs, self.cursors = load_epochs(self.db), dict(cursors)
+
+    def is_durable(self) -> bool:
+        """Fold everything into the file and flush it: what a failed commit left in a cache only is written again."""
+        _, frames, folded = self.db.execute("PRAGMA wal_checkpoint").fetchone()
+        return bool(frames == folded)
+
+    # --- write ---
+
+    def prepare(self, work: Work) -> Prepared:
+        """Number, date and chain the work's events."""
+        recorded_ns = self.clock.now_ns()
+        events = list(events_of(work, self.controller, recorded_ns, self.ended))
+        rows = chain(events, self.head, self.clock.boot_id, recorded_ns)
+        after = (rows[-1][0], rows[-1][-1]) if rows else self.head
+        modes = dict(work.modes)
+        for entry in work.entries:
+            if isinstance(entry, Call):
+                for door, state in entry.modes.items():
+                    modes[door] = max(modes.get(door, (0, "")), (entry.number, state))
+        newest = {door: mode for door, mode in modes.items() if mode[0] >= self._mode_numbers.get(door, 0)}
+        return Prepared(work, self.head, after, events, rows, newest)
+
+    def records(self, prepared: Prepared) -> list[Record]:
+        """The records of a committed transaction, dated by what is known now."""
+        return list(prepared.records(self.timeline, self.epochs))
+
+    def commit(self, prepared: Prepared) -> None:
+        """Write it in one transaction: all of it is on the medium, or none and sqlite3.Error is raised."""
+        notes: list[tuple[Offset, bytes]] = []
+
+        def write(db: sqlite3.Connection) -> None:
+            notes.extend(self._write(db, prepared))
+            if prepared.also is not None:
+                prepared.also(db)
+
+        self.transaction(write)
+        refuse_read_only(self.path.parent)
+        self._learn(prepared, notes)
+
+    def transaction(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        """All of what `write` does is on the medium after this, or none and sqlite3.Error is raised."""
+        _transaction(self.db, write)
+
+    def _write(self, db: sqlite3.Connection, prepared: Prepared) -> list[tuple[Offset, bytes]]:
+        if not self._boot:
+            first = prepared.before[0] + 1
+            db.execute("INSERT INTO boot(boot, first_seq) VALUES (?, ?)", [self.clock.boot_id, first])
+            (boot,) = db.execute("SELECT max(id) FROM boot").fetchone()
+        else:
+            boot = self._boot
+        for row in prepared.rows:
+            db.execute(schema.INSERT_RECORD, (row[0], boot, *row[2:]))
+        for door, (_, state) in prepared.modes.items():
+            db.execute("INSERT OR REPLACE INTO mode VALUES (?, ?)", (door, schema.storable(state)))
+        for cursor in self._cursors_of(prepared).items():
+            db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor)
+        prepared.answers.clear()
+        notes: list[tuple[Offset, bytes]] = []
+        for entry in prepared.work.entries:
+            if isinstance(entry, Admit):
+                prepared.answers.append((entry, self.commands.admit(db, entry)))
+            elif isinstance(entry, Settle):
+                self.commands.settle(db, entry)
+            elif isinstance(entry, Note):
+                self._note(db, boot, entry.offset, notes)
+        return notes
+
+    def _note(self, db: sqlite3.Connection, boot: int, offset: Offset, notes: list[tuple[Offset, bytes]]) -> None:
+        """Write what the clock showed, unless that is known; `notes` are those of this transaction."""
+        last, prev = notes[-1] if notes else (self.timeline.last(self.clock.boot_id), self._clock_hash)
+        if last is not None and offset.same_as(last):
+            return
+        digest = schema.link_clock(self.clock.boot_id, offset.at_ns, offset.offset_us, offset.quality, prev)
+        notes.append((offset, digest))
+        db.execute(
+            "INSERT INTO clock(boot, at_ns, offset_us, quality, hash) VALUES (?, ?, ?, ?, ?)",
+            [boot, offset.at_ns, offset.offset_us, offset.quality, digest],
+        )
+
+    def _cursors_of(self, prepared: Prepared) -> dict[str, int]:
+        """Those of this stream: one of the file before says nothing about this one's records."""
+        last = prepared.after[0]
+        cursors = prepared.work.cursors.items()
+        return {sink: one.sequence for sink, one in cursors if one.epoch == self.epoch and one.sequence <= last}
+
+    def _learn(self, prepared: Prepared, notes: list[tuple[Offset, bytes]]) -> None:
+        """What is on the medium now is what we know."""
+        self.head = prepared.after
+        self.cursors |= self._cursors_of(prepared)
+        for door, (number, state) in prepared.modes.items():
+            self.modes[door], self._mode_numbers[door] = state, number
+        for offset, digest in notes:
+            self.timeline.add(self.clock.boot_id, offset)
+            self._clock_hash = digest
+        if not self._boot:
+            row = self.db.execute("SELECT id FROM boot WHERE boot = ?", [self.clock.boot_id]).fetchone()
+            self._boot = row[0]
+
+
+def _transaction(db: sqlite3.Connection, write: Callable[[sqlite3.Connection], None]) -> None:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        write(db)
+        db.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # the first error is the one to tell
+            db.execute("ROLLBACK")
+        raise

@@ -1,0 +1,229 @@
+"""What the shell needs from a driver, an upstream link and the log: each method with its promise."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
+
+from edge.model.messages import Event, Json, Record, Shown, Signal
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Emit: TypeAlias = Callable[[Signal], None]
+RECEIVE_MAXIMUM: Final = 65_535
+MAX_PACKET: Final = 268_435_460
+"""MQTT 5, 3.2.2.3.3 and 2.1.4: what a broker that says nothing allows."""
+
+
+class Driver(Protocol):
+    """One configured instance of one kind of hardware, carrying points.
+
+    All methods are called on the event loop's thread and none may block on the line.
+    """
+
+    name: str
+    points: frozenset[str]
+
+    def open(self) -> None:
+        """Claim the hardware; every output shows its resting level and no other one before it.
+
+        Called before anything else in the process and again after a loss. Raises OSError when
+        the hardware is not there.
+        """
+
+    async def run(self, emit: Emit) -> None:
+        """Report until cancelled: first each input's level (`initial=True`), then every edge.
+
+        Raises OSError when the whole line is lost; the caller reports the loss, waits, and
+        calls `open` and `run` again. A part of the points that comes and goes is reported by
+        the driver itself with `Lost` and `Back`.
+        """
+
+    def apply(self, outputs: Mapping[str, bool]) -> None:
+        """Make these outputs so (True: released, sounding). Idempotent and quick.
+
+        What the hardware accepted comes back as `Confirmed`, from here or later. Raises
+        OSError when the line is lost; nothing is remembered for later, the caller repeats it.
+        """
+
+    def level(self, point: str) -> bool | None:
+        """An input's logical level read now, or None when it cannot be told."""
+
+    def close(self) -> None:
+        """Bring every output to its resting level and let the hardware go. Never raises."""
+
+    def describe(self) -> Mapping[str, Json]:
+        """Facts for `doorctl status` and `diagnose`; cheap, never touches the line."""
+
+
+@runtime_checkable
+class Extensible(Protocol):
+    """A driver that takes more points while it runs; its module says so with `GROWS = True`."""
+
+    def add(self, points: Mapping[str, BaseModel]) -> None:
+        """Carry these as well, by name, and touch no other; each output shows its resting level first.
+
+        What is seen of them is reported afterwards, never from within; so is a point that cannot be had, with
+        `Lost`. While the line is lost they are only noted: the next `open` claims them.
+        """
+
+
+@runtime_checkable
+class Lights(Protocol):
+    """A driver whose readers can say what became of a card."""
+
+    def answer(self, point: str, *, granted: bool) -> None:
+        """Show it at this reader, by light and sound. Never raises; nothing where there is nothing to show it with."""
+
+
+@runtime_checkable
+class StandingLights(Protocol):
+    """A driver whose readers can show how their door stands, without a card."""
+
+    def show(self, point: str, shown: Shown) -> None:
+        """Show it at this reader from now on, between answers; forgotten when the line is lost. Never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whether a command id is new; if not, the answer that was given the first time, if any."""
+
+    first: bool
+    reply: bytes | None = None
+    known: bool = True
+    """The id is remembered; False only where somebody did no more than look."""
+    same: bool = True
+    """It was the same command then; False: another one has this id."""
+
+
+class Journal(Protocol):
+    """The log as the rest of the daemon sees it. Nothing here makes a door wait for the disk."""
+
+    stream: str
+    """`<controller id>/<epoch>`."""
+    committed: int
+    """The highest sequence number that is on the disk."""
+
+    def append(self, events: Sequence[Event], modes: Mapping[str, str] | None = None) -> None:
+        """Hand events to the writer, with the modes (door -> JSON) to restore after a restart.
+
+        Returns at once; events and modes of one call are committed together and in order.
+        """
+
+    def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> object:
+        """Call `listener` on the loop with each group of records after it is on the disk."""
+
+    async def read(self, after: int, limit: int) -> list[Record]:
+        """Committed records with a sequence above `after`, in order; reads in another thread."""
+
+    def cursor(self, sink: str) -> int:
+        """The highest contiguous sequence the sink has acknowledged; 0 at first."""
+
+    def advance(self, sink: str, sequence: int) -> None:
+        """Move a cursor forward; never back. Durable with one of the next commits."""
+
+    def admit(
+        self, command_id: str, expires_us: int | None = None, *, content: bytes = b"", only_look: bool = False
+    ) -> Awaitable[Admission]:
+        """Remember a command id, which belongs to this `content`; the answer comes when it is on the disk.
+
+        `digest` tells the command from others that carry the same id (`Admission.other`); empty: nobody asks.
+
+        With `expires_us` (microseconds since 1970 UTC) it may be forgotten some time after; what
+        expired as early is then never first again. Without, it is remembered for ever. With
+        `only_look` nothing is remembered.
+        """
+
+    def durable(self) -> Awaitable[None]:
+        """Wait until everything that was handed over before is on the disk, and listeners were told of it."""
+
+    def settle(self, command_id: str, reply: bytes) -> None:
+        """Keep the answer of an admitted command for its second arrival."""
+
+
+class LinkError(OSError):
+    """There is no link, or not any more. `refused`: the broker is there and does not want us."""
+
+    def __init__(self, reason: str, *, refused: bool = False, code: int = 0) -> None:
+        """`reason` is for people; `code` is the broker's reason code, if it gave one."""
+        super().__init__(reason)
+        self.refused, self.code = refused, code
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The broker's terms."""
+
+    receive_maximum: int = RECEIVE_MAXIMUM
+    """How many messages may be unacknowledged at once."""
+    maximum_packet: int = MAX_PACKET
+    """Bytes of a whole packet."""
+    maximum_qos: int = 1
+    """0: it acknowledges nothing."""
+    retains: bool = True
+    """It keeps retained messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker says for us when we are cut off."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = True
+
+
+def _nothing() -> None:
+    """What need not be acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message from the broker."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    response_topic: str | None = None
+    correlation: bytes | None = None
+    taken: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
+    """Call it once nothing of this message can be lost any more: the broker then forgets it."""
+
+
+class Link(Protocol):
+    """One connection to the upstream. It lives once."""
+
+    async def connect(self, will: Will) -> Connected:
+        """Connect, leaving a will. Raises LinkError."""
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Receive what is published there; whoever made the link hears whether the broker allows it."""
+
+    def look(self, topic: str) -> None:
+        """Have shown what the broker keeps there, as an `Incoming` that is retained; if it keeps anything for us."""
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        content_type: str | None = None,
+        correlation: bytes | None = None,
+    ) -> int:
+        """Send one message, at least once; returns the number its acknowledgement will carry.
+
+        A broker that acknowledges nothing, or retains nothing, gets it as it can take it.
+
+        Raises LinkError when the link is gone. The caller keeps the number of unacknowledged
+        messages below the broker's limit.
+        """
+
+    def close(self) -> None:
+        """End in good order: no will is sent."""
+
+    def abandon(self) -> None:
+        """End without a word."""

@@ -1,0 +1,183 @@
+"""Writes the scheduled reports of a running daemon, beside everything else.
+
+One rule: nothing waits for it, and it trusts no calendar that nobody vouches for. What cannot be
+written is recorded and tried again an hour later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from edge.model.messages import SYSTEM, ClockQuality
+from edge.reports.exports import ExportDesk, shown
+from edge.reports.file import written
+from edge.reports.scheduled import Due, Rhythm, file_name, labels, missing, next_due
+from edge.reports.search_words import UnknownGroupError
+from edge.reports.searches import Filters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import tzinfo
+
+    from edge.directory.directory import Directory
+    from edge.log.log import Log
+    from edge.log.reading.query import Query
+    from edge.model.messages import Json, Record
+    from edge.settings.reports import Report
+    from edge.system.clock import Clock
+
+LOOK_S: Final = 30.0
+"""How often the calendar is looked at: somebody may set it."""
+AGAIN_US: Final = 3_600 * 1_000_000
+"""A report that could not be written is tried again after this long."""
+BREATH_S: Final = 0.005
+
+
+class Host(Protocol):
+    """What the daemon lends. `cloudevent` is called in a thread."""
+
+    @property
+    def log(self) -> Log:
+        """The log that is being written."""
+
+    @property
+    def clock(self) -> Clock:
+        """Its calendar decides what is due."""
+
+    def directory(self) -> Directory:
+        """The one in force now."""
+
+    def cloudevent(self, record: Record) -> Json:
+        """A record as it looks on the wire."""
+
+
+@dataclass(slots=True)
+class _Job:
+    name: str
+    report: Report
+    rhythm: Rhythm
+    look_us: int = 0
+    """When to look the next time."""
+    looked_us: int = 0
+    """What the calendar showed at the last look."""
+    wrote: dict[Path, int] = field(default_factory=dict)
+    """Files of this run, and when each was due."""
+
+
+class ReportRunner:
+    """Belongs to one event loop."""
+
+    def __init__(self, host: Host, reports: Mapping[str, Report], zone: tzinfo, *, breath_s: float = BREATH_S) -> None:
+        """Nothing is touched before `run`."""
+        self._host, self._desk, self._breath_s = host, ExportDesk(host, host.directory), breath_s
+        self._zone = zone
+        self._jobs = [_Job(name, one, Rhythm(one.every, one.at, zone)) for name, one in reports.items()]
+        self._stop = threading.Event()
+
+    async def run(self) -> None:
+        """For ever: cancel it. A file under way is given up then, and its last whole one stays."""
+        if not self._jobs:
+            return
+        await self._host.log.opened()
+        threads = ThreadPoolExecutor(1, thread_name_prefix="reports")
+        try:
+            while True:
+                for job in self._jobs:
+                    await self._look(threads, job)
+                await asyncio.sleep(LOOK_S)
+        finally:
+            self._stop.set()
+            threads.shutdown(wait=False)
+
+    async def _look(self, threads: ThreadPoolExecutor, job: _Job) -> None:
+        """Write what is due."""
+        clock = self._host.clock
+        now_us = clock.wall_us()
+        if clock.quality() is ClockQuality.UNSYNCED:
+            return
+        set_back, job.looked_us = now_us < job.looked_us, now_us
+        if now_us < job.look_us and not set_back:
+            return
+        try:
+            dues = await asyncio.get_running_loop().run_in_executor(threads, self._dues, job, now_us, set_back)
+        except OSError as error:
+            job.look_us = now_us + AGAIN_US
+            export = self._desk.create(f"{job.name}.{job.report.suffix}", {**job.report.filters()}, SYSTEM)
+            self._desk.finished(export, 0, "failed", {"error": str(error)})
+            return
+        for due in dues:
+            if not await self._write(threads, job, due):
+                job.look_us = now_us + AGAIN_US
+                return
+        job.look_us = next_due(job.rhythm, now_us).at_us
+
+    async def _write(self, threads: ThreadPoolExecutor, job: _Job, due: Due) -> bool:
+        """Write one report, and record what came of it; False when it has to be tried again."""
+        file = job.report.folder / file_name(job.name, due, job.report.suffix)
+        through, filters = self._host.log.committed, _filters(job, due)
+        export = self._desk.create(file.name, shown(filters), SYSTEM)
+        rows, code = 0, None
+        also: dict[str, Json] = {}
+        try:
+            query = replace(filters.query(self._host.directory()), before=through + 1)
+            rows = await asyncio.get_running_loop().run_in_executor(threads, self._file, job, due, file, query)
+            also = {"file": str(file)}
+        except (OSError, UnknownGroupError) as error:
+            code, also = "failed", {"error": str(error)}
+        except asyncio.CancelledError:
+            code = "given_up"
+            raise
+        finally:
+            self._desk.finished(export, rows, code, also)
+        return code is None
+
+    # --- in the thread ---
+
+    def _dues(self, job: _Job, now_us: int, set_back: bool) -> list[Due]:
+        """What has to be written now.
+
+        A calendar that was ahead for an hour must not cost the reports that are there: what it wrote is taken
+        back, and what was missed is made up for only where there is something to tell.
+        """
+        if set_back:
+            for file in [file for file, at_us in job.wrote.items() if at_us > now_us]:
+                file.unlink(missing_ok=True)
+                del job.wrote[file]
+        dues = missing(job.rhythm, now_us, self._there(job), job.report.keep)
+        return [due for due in dues if due is dues[-1] or self._something(job, due)]
+
+    def _something(self, job: _Job, due: Due) -> bool:
+        try:
+            query = _filters(job, due).query(self._host.directory())
+        except UnknownGroupError:
+            return True  # it is said where the report is written
+        return next(self._walk(query), None) is not None
+
+    def _there(self, job: _Job) -> list[str]:
+        folder = job.report.folder
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        return labels(job.name, job.report.every, job.report.suffix, [path.name for path in folder.iterdir()])
+
+    def _file(self, job: _Job, due: Due, file: Path, query: Query) -> int:
+        zone = self._zone if job.report.format == "spreadsheet" else None
+        count = written(file, (self._host.cloudevent(record) for record in self._walk(query)), zone)  # type: ignore[misc]  # an object
+        job.wrote[file] = due.at_us
+        for label in [label for label in self._there(job) if label <= due.label][: -job.report.keep]:
+            old = job.report.folder / f"{job.name}-{label}.{job.report.suffix}"
+            old.unlink(missing_ok=True)
+            job.wrote.pop(old, None)
+        return count
+
+    def _walk(self, query: Query) -> Iterator[Record]:
+        from edge.log.reading.walk import walk  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
+
+        return walk(Path(self._host.log.health().path), query, lambda: not self._stop.wait(self._breath_s))
+
+
+def _filters(job: _Job, due: Due) -> Filters:
+    return Filters.model_validate({**job.report.filters(), "since_us": due.since_us, "until_us": due.until_us})

@@ -1,0 +1,57 @@
+"""What may be asked of the history from outside, checked: the words of the socket and of reports.
+
+One rule: whatever has passed here is safe to look up; what it means is `edge.reports.search_words`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge.reports.search_words import query_of
+
+if TYPE_CHECKING:
+    from edge.directory.directory import Directory
+    from edge.log.reading.filters import Query
+
+MAX_PAGE: Final = 500
+LONGEST_TEXT: Final = 200
+Value = Annotated[str, Field(max_length=1_000)]
+"""An id, a name or an e-mail address; no half of a surrogate pair, which a bound makes pydantic look at."""
+
+
+class Filters(BaseModel):
+    """Which records; everything given must hold, and of a list any one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    door: list[Value] = Field([], max_length=1024)
+    type: list[Value] = Field([], max_length=256)
+    event_class: Literal["access", "audit"] | None = Field(None, alias="class")
+    user: list[Value] = Field([], max_length=256)
+    """An actor's id, name or e-mail."""
+    group: list[Value] = Field([], max_length=256)
+    """A group's id or name: its present members, and everybody who passed by it."""
+    outcome: Literal["granted", "refused"] | None = None
+    code: list[Value] = Field([], max_length=256)
+    text: str = Field("", max_length=LONGEST_TEXT)
+    correlation: str = Field("", max_length=LONGEST_TEXT)
+    """Shared by the events of one passage."""
+    since_us: int | None = Field(None, ge=-(2**62), le=2**62)
+    until_us: int | None = Field(None, ge=-(2**62), le=2**62)
+
+    def query(self, directory: Directory | None) -> Query:
+        """As the log understands it. UnknownGroupError, also for any group when there is no directory."""
+        return query_of(self.model_dump(by_alias=True), directory)
+
+
+class Asked(Filters):
+    """The body of the control socket's `events`: a page of what fits."""
+
+    after: int | None = Field(None, ge=0, le=2**62)
+    before: int | None = Field(None, ge=0, le=2**62)
+    limit: int = Field(MAX_PAGE, ge=1, le=MAX_PAGE)
+    newest: bool = False
+    skip: int = Field(0, ge=0, le=2**31)
+    """So many of those that fit are passed over first; the answer says how many were, in `skipped`."""

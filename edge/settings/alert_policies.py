@@ -1,0 +1,112 @@
+"""Alert policies: which records somebody should hear of at once, who that is, and how.
+
+One rule: what a policy does not name does not matter to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+from edge.model.catalogue import Severity
+from edge.model.messages import NS_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edge.model.messages import Event, Record
+
+MQTT: Final = "mqtt"
+EMAIL: Final = "email"
+WEBHOOK: Final = "webhook:"
+"""Channels; behind `webhook:` stands the id of an integration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Siren:
+    """A door's buzzer, for so long at most."""
+
+    door: str
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """Whom to tell, and how."""
+
+    mqtt: bool = False
+    webhook: tuple[str, ...] = ()
+    email: tuple[str, ...] = ()
+    siren: Siren | None = None
+
+    def channels(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Each channel, and to whom on it."""
+        if self.mqtt:
+            yield MQTT, ()
+        for integration in self.webhook:
+            yield f"{WEBHOOK}{integration}", ()
+        if self.email:
+            yield EMAIL, self.email
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One `[alert.ID]`. Empty sets ask for nothing in particular."""
+
+    id: str
+    name: str
+    types: frozenset[str]
+    doors: frozenset[str] = frozenset()
+    people: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    outcome: str = "any"
+    """`any`, `success` or `failure`."""
+    schedule: str | None = None
+    severity: Severity = Severity.WARNING
+    quiet_s: float = 300.0
+    actions: Actions = field(default_factory=Actions)
+    escalate_after_s: float | None = None
+    escalate_to: Actions = field(default_factory=Actions)
+
+    @property
+    def quiet_ns(self) -> int:
+        """As the state counts."""
+        return round(self.quiet_s * NS_PER_S)
+
+
+class Where(Protocol):
+    """What the directory knows."""
+
+    def groups_of(self, user: str) -> frozenset[str]:
+        """The groups of a person's members."""
+
+    def active(self, schedule: str, record: Record) -> bool:
+        """Whether it was active when this happened; True if nobody can tell: better told in vain than not at all."""
+
+
+Policies: TypeAlias = dict[str, Policy]
+"""By id."""
+
+
+def matches(policy: Policy, record: Record, where: Where) -> bool:
+    """Whether a policy is about this record."""
+    event = record.event
+    if event.type not in policy.types or _of_an_alert(event):
+        return False
+    elsewhere = policy.doors and not policy.doors & {event.door, event.object.id}
+    if elsewhere or (policy.outcome != "any" and event.success is not (policy.outcome == "success")):
+        return False
+    if policy.people or policy.groups:
+        if event.actor is None or event.actor.kind != "user":
+            return False
+        if policy.people and event.actor.id not in policy.people:
+            return False
+        if policy.groups and not policy.groups & {*where.groups_of(event.actor.id), str(event.details.get("group"))}:
+            return False
+    return policy.schedule is None or where.active(policy.schedule, record)
+
+
+def _of_an_alert(event: Event) -> bool:
+    """What becomes of an alert raises none: answers, and messages that were given up, would go on for ever."""
+    about = event.object.type == "integration" and event.object.id.startswith("alert.")
+    return about and not event.details.keys().isdisjoint(("acknowledged", "given_up"))

@@ -1,0 +1,55 @@
+"""The section `[commands]` of the configuration file, checked at the border.
+
+One rule: without a key every command counts that the broker lets through; with one, only what is signed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic import Field, field_validator
+
+from edge.model.problems import alternatives, meant, shown
+from edge.settings.tables import FilePath, Table
+
+COMMANDS: Final = (
+    "unlock",
+    "lock",
+    "hold_unlocked",
+    "lock_down",
+    "cancel_lockdown",
+    "block",
+    "unblock",
+    "replay",
+    "diagnose",
+    "record",
+    "apply_directory",
+)
+"""Everything that can be asked over MQTT."""
+
+
+class Commands(Table):
+    """`[commands]`: whose signature a command needs."""
+
+    keys: tuple[FilePath, ...] = Field(default=(), strict=False, max_length=16, description="a list of up to 16 files")
+    key: dict[str, Any] | None = Field(default=None, description="tables called [commands.key.NAME]")
+
+
+class CommandKey(Table):
+    """`[commands.key.NAME]`: a key that may not do everything."""
+
+    file: FilePath = Field(description="the path of a file")
+    commands: tuple[str, ...] | None = Field(
+        default=None, strict=False, min_length=1, description=f"a list of {alternatives(COMMANDS)}"
+    )
+    doors: tuple[str, ...] | None = Field(
+        default=None, strict=False, min_length=1, description="a list of the ids of doors"
+    )
+
+    @field_validator("commands")
+    @classmethod
+    def _known_commands(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for one in value or ():
+            if one not in COMMANDS:
+                raise ValueError(f"found {shown(one)}, {meant(one, COMMANDS)}")
+        return value

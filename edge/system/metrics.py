@@ -1,0 +1,170 @@
+"""What a monitoring system asks: Prometheus text from the status and from what was counted since the start.
+
+One rule: a name says what it counts and in which unit, and never changes its meaning
+(https://prometheus.io/docs/practices/naming/; the format: https://prometheus.io/docs/instrumenting/exposition_formats/).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.model.catalogue import CATALOGUE
+from edge.model.messages import NS_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from edge.model.messages import Record
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+MOST_COMMITS: Final = 1000
+"""Commits remembered for the age of what is not acknowledged; of more every other one is forgotten."""
+MOST_LOOKS: Final = 12
+"""Looks at the loop's delay that count: a minute of them. To read it changes nothing: two may ask."""
+MODES: Final = ("locked", "accessed", "unlocked", "blocked", "locked_down", "locked_open")
+ALARMS: Final = ("forced_open", "held_open")
+QUALITIES: Final = ("synced", "rtc", "unsynced")
+
+
+@dataclass(slots=True)
+class Counts:
+    """What no status tells: everything since the start of the daemon."""
+
+    events: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    """By driver."""
+    delays_s: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_LOOKS))
+    """How late the loop was, look by look."""
+    commits: deque[tuple[int, int]] = field(default_factory=deque)
+    """The last sequence of a commit, and when it was."""
+
+    def committed(self, records: Sequence[Record], now_ns: int) -> None:
+        """Count what is on the disk now."""
+        self.events.update(record.event.type for record in records)
+        self.faults.update(
+            record.event.object.id
+            for record in records
+            if record.event.type == "controller.fault" and record.event.object.type == "driver"
+        )
+        if not records:
+            return
+        if self.commits and records[0].sequence <= self.commits[-1][0]:
+            self.commits.clear()  # another log: a damaged one was set aside
+        if len(self.commits) >= MOST_COMMITS:
+            self.commits = deque(islice(self.commits, 0, None, 2))
+        self.commits.append((records[-1].sequence, now_ns))
+
+    def waits_s(self, cursor: int, now_ns: int) -> float:
+        """How long the oldest record has been waiting for its acknowledgement."""
+        while self.commits and self.commits[0][0] <= cursor:
+            self.commits.popleft()
+        return (now_ns - self.commits[0][1]) / NS_PER_S if self.commits else 0.0
+
+    def late(self, seconds: float) -> None:
+        """The loop was late by so much."""
+        self.delays_s.append(max(0.0, seconds))
+
+
+def text(status: Mapping[str, Any], counts: Counts, now_ns: int) -> str:
+    """Every figure, in the order of the page docs/metrics.md."""
+    return "".join(_lines(status, counts, now_ns))
+
+
+def _lines(status: Mapping[str, Any], counts: Counts, now_ns: int) -> Iterator[str]:
+    who, log = status["controller"], status["log"]
+    info = {"version": status["version"], "site": who["site"], "controller": who["id"]}
+    yield from _family("info", "gauge", "Who this controller is; always 1.", [(info, 1)])
+    yield from _family("uptime_seconds", "gauge", "Since doord started.", [({}, status["uptime_s"])])
+    by_type = [({"type": name}, counts.events[name]) for name in CATALOGUE]
+    yield from _family("events_total", "counter", "Records written since doord started, by type.", by_type)
+    for name, kind, what, value in (
+        ("log_committed_records", "gauge", "The highest sequence on the disk.", log["committed"]),
+        ("log_waiting_events", "gauge", "Events that wait for the disk.", log["waiting"]),
+        ("log_size_bytes", "gauge", "Size of the log.", log["bytes"]),
+        ("log_dropped_events_total", "counter", "Events that were never written: the buffer was full.", log["dropped"]),
+        ("log_commit_seconds", "gauge", "How long the last commit took.", (log["last_commit_ms"] or 0) / 1000),
+        ("log_writer_up", "gauge", "1 while the writer is neither stalled nor failed.", log["writer"] == "ok"),
+        ("loop_delay_seconds", "gauge", "The longest the loop was late in a minute.", max(counts.delays_s, default=0)),
+    ):
+        yield from _family(name, kind, what, [({}, value)])
+    quality = [({"quality": one}, status["clock"]["quality"] == one) for one in QUALITIES]
+    yield from _family("clock_quality", "gauge", "1 for how far the calendar can be trusted.", quality)
+    yield from _upstream(status["upstream"], counts, now_ns)
+    yield from _drivers(status["drivers"], counts)
+    yield from _doors(status["doors"])
+    for what in ("users", "cards", "version"):
+        help_text = f"Of the directory in force: {what}."
+        yield from _family(f"directory_{what}", "gauge", help_text, [({}, status["directory"][what])])
+    sinks = status["integrations"]
+    yield from _family("integration_up", "gauge", "1 unless it is disabled.", _each(sinks, "integration", _enabled))
+    backlog = _each(sinks, "integration", lambda one: one["backlog"])
+    yield from _family("integration_backlog_records", "gauge", "Records that wait for an integration.", backlog)
+    yield from _family("alerts_open", "gauge", "Alerts that nobody has ended.", [({}, len(status["alerts"]["open"]))])
+    cameras = status["cameras"]
+    up = _each(cameras, "camera", lambda one: one["last_error"] is None)
+    yield from _family("camera_up", "gauge", "1 unless its last picture did not come.", up)
+    taken = _each(cameras, "camera", lambda one: one["taken"])
+    yield from _family("pictures_total", "counter", "Pictures that were kept since doord started.", taken)
+    dropped = _each(cameras, "camera", lambda one: one["dropped"])
+    yield from _family("pictures_dropped_total", "counter", "Records that got no picture in time.", dropped)
+
+
+def _upstream(found: Mapping[str, Any] | None, counts: Counts, now_ns: int) -> Iterator[str]:
+    if found is None:
+        return
+    for name, kind, what, value in (
+        ("upstream_up", "gauge", "1 while records go out.", found["state"] == "online"),
+        ("upstream_backlog_records", "gauge", "Records that are not acknowledged.", found["backlog"]),
+        ("upstream_in_flight_messages", "gauge", "Messages under way.", found["in_flight"]),
+        ("upstream_reconnects_total", "counter", "Connections after the first.", found["reconnects"]),
+        (
+            "upstream_oldest_unacknowledged_seconds",
+            "gauge",
+            "How long the oldest record of this run has waited for its acknowledgement.",
+            counts.waits_s(found["cursor"], now_ns),
+        ),
+    ):
+        yield from _family(name, kind, what, [({}, value)])
+
+
+def _drivers(found: Mapping[str, Any], counts: Counts) -> Iterator[str]:
+    up = [({"driver": name, "kind": one["kind"]}, one["state"] == "online") for name, one in found.items()]
+    yield from _family("driver_up", "gauge", "1 while the hardware answers.", up)
+    faults = [({"driver": name}, counts.faults[name]) for name in found]
+    yield from _family("driver_faults_total", "counter", "How often it was lost since doord started.", faults)
+
+
+def _doors(found: Mapping[str, Any]) -> Iterator[str]:
+    modes = [({"door": key, "mode": mode}, one["mode"] == mode) for key, one in found.items() for mode in MODES]
+    yield from _family("door_mode", "gauge", "1 for the mode of a door.", modes)
+    alarms = [({"door": key, "alarm": alarm}, one["alarm"] == alarm) for key, one in found.items() for alarm in ALARMS]
+    yield from _family("door_alarm", "gauge", "1 for the alarm that stands.", alarms)
+    for name, what, true in (
+        ("door_open", "1 while the contact says so.", lambda one: one["contact"] == "open"),
+        ("door_released", "1 while the lock is confirmed to be released.", lambda one: one["lock"] == "unlocked"),
+        ("door_tampered", "1 while a tamper switch of it is open.", lambda one: one["tamper"] is not None),
+        ("door_fault", "1 while points of it are lost.", lambda one: one["fault"] is not None),
+    ):
+        yield from _family(name, "gauge", what, _each(found, "door", true))
+
+
+def _enabled(one: Mapping[str, Any]) -> bool:
+    return bool(one["state"] != "disabled")
+
+
+def _each(found: Mapping[str, Any], label: str, value: Any) -> list[tuple[dict[str, str], Any]]:  # noqa: ANN401 -- a look
+    return [({label: key}, value(one)) for key, one in found.items()]
+
+
+def _family(name: str, kind: str, help_text: str, samples: Sequence[tuple[Mapping[str, str], Any]]) -> Iterator[str]:
+    yield f"# HELP doorward_{name} {help_text}\n# TYPE doorward_{name} {kind}\n"
+    for labels, value in samples:
+        shown = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
+        yield f"doorward_{name}{f'{{{shown}}}' if shown else ''} {float(value):.17g}\n"
+
+
+def _escaped(label: str) -> str:
+    return str(label).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

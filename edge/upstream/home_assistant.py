@@ -1,0 +1,294 @@
+"""Home Assistant: what its MQTT integration is told about this controller and its doors, one device a message.
+
+One rule: nothing is published for it but these messages; its templates read what everybody can read, and write
+commands that everybody could write. Facts: https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.doors.modes import Mode
+from edge.model.catalogue import CATALOGUE, EventClass
+from edge.model.cloudevents import to_bytes
+from edge.model.messages import ClockQuality
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from edge.model.ports import Incoming
+    from edge.settings.controller import DoorSettings, Settings
+
+CONTROLLER: Final = "controller"
+"""The controller among its doors, of which none may be called so."""
+BORN: Final = b"online"
+GONE: Final = b"offline"
+"""What Home Assistant says of itself when it starts, and when it stops."""
+BIRTH_S: Final = 30.0
+"""It is believed that it started anew once in so many seconds: whoever may write there cannot keep us busy."""
+MOST_STRAYS: Final = 2_000
+"""Messages about devices that are gone, to be taken back; of more the others wait for the next connection."""
+EXPIRES_S: Final = 15
+"""How long a command that releases a door is good for."""
+EVENTS: Final = tuple(
+    row.type for row in CATALOGUE.values()
+    if row.event_class is EventClass.ACCESS and not row.type.startswith("elevator.")
+)  # fmt: skip
+"""What happens at doors."""
+
+Part = dict[str, Any]
+
+
+def topic(settings: Settings, device: str) -> str:
+    """Where the message about a device stands; `device` is a door or CONTROLLER.
+
+    One level is the controller's id alone, which is all that a broker's access list can tell users by.
+    """
+    chosen, who = settings.home_assistant, settings.controller
+    assert chosen is not None  # noqa: S101 -- asked only where there is one
+    return f"{chosen.prefix}/device/{who.id}/doorward_{who.site}_{device}/config"
+
+
+def devices(settings: Settings) -> list[str]:
+    """What is announced: the controller, which the doors belong to, goes first."""
+    found = settings.home_assistant
+    return [CONTROLLER, *settings.doors] if found is not None and found.enabled else []
+
+
+def message(settings: Settings, device: str, version: str) -> bytes:
+    """Everything about one device."""
+    who = settings.controller
+    own = f"doorward_{who.site}_{who.id}"  # ids have no `_`: no two things are called the same
+    shown: Part = {"manufacturer": "Doorward", "sw_version": version}
+    if device == CONTROLLER:
+        shown |= {"identifiers": [own], "name": who.name, "model": "Door controller"}
+        parts = _controller(settings)
+    else:
+        door = settings.doors[device]
+        shown |= {"identifiers": [f"{own}_{device}"], "name": door.name, "model": "Door", "via_device": own}
+        parts = _door(settings, door)
+    for name, part in parts.items():
+        if len(part) > 1:
+            part["unique_id"] = f"{own}_{device}_{name}"
+    whole: Part = {"device": shown, "origin": {"name": "Doorward", "sw_version": version}, "components": parts}
+    return to_bytes(whole)
+
+
+def _controller(settings: Settings) -> dict[str, Part]:
+    status = {"state_topic": f"{_base(settings)}/status"}
+    diagnostic = {**status, "entity_category": "diagnostic", "availability": _availability(settings)}
+    return {
+        "online": {
+            "platform": "binary_sensor", "name": "Connection", "device_class": "connectivity",
+            "entity_category": "diagnostic", **status, "value_template": _on("value_json.online"),
+        },
+        "records": {
+            "platform": "binary_sensor", "name": "Nobody takes the records", "device_class": "problem",
+            **diagnostic, "value_template": _on("value_json.no_subscriber"),
+        },
+        "backlog": {
+            "platform": "sensor", "name": "Backlog", "unit_of_measurement": "records",
+            "state_class": "measurement", "icon": "mdi:tray-full",
+            **diagnostic, "value_template": "{{ value_json.sequence - value_json.cursor }}",
+        },
+        "clock": {
+            "platform": "sensor", "name": "Clock", "device_class": "enum",
+            "options": [one.value for one in ClockQuality], "icon": "mdi:clock-check-outline",
+            **diagnostic, "value_template": "{{ value_json.clock }}",
+        },
+        "lockdown": _lock_down(settings, '"all": true'),
+    }  # fmt: skip
+
+
+def _door(settings: Settings, door: DoorSettings) -> dict[str, Part]:
+    """Every part that a door can have: one that this door has not is named alone, which removes it if it was there."""
+    state = {
+        "state_topic": f"{_base(settings)}/doors/{door.id}/state",
+        "availability": _availability(settings),
+    }
+    return {
+        **_lock(settings, door, state),
+        "lockdown": _lock_down(settings, f'"door": "{door.id}"'),
+        "mode": {
+            "platform": "sensor", "name": "Mode", "device_class": "enum", "options": [one.value for one in Mode],
+            "icon": "mdi:door", **state, "value_template": "{{ value_json.mode }}",
+        },
+        **_contact(door, state),
+        "tamper": {
+            "platform": "binary_sensor", "name": "Tamper", "device_class": "tamper",
+            **state, "value_template": _on("value_json.tamper"), **_reason(state, "tamper"),
+        },
+        "fault": {
+            "platform": "binary_sensor", "name": "Fault", "device_class": "problem", "entity_category": "diagnostic",
+            **state, "value_template": _on("value_json.fault"), **_reason(state, "fault"),
+        },
+        "event": {
+            "platform": "event", "name": "Event", "event_types": [*EVENTS], "icon": "mdi:history",
+            "state_topic": f"{_base(settings)}/events", "availability": _availability(settings),
+            "value_template": _event(door),
+        },
+    }  # fmt: skip
+
+
+def _contact(door: DoorSettings, state: Part) -> dict[str, Part]:
+    """A door without a contact says nothing of these."""
+    contact = "{{ {'open': 'ON', 'closed': 'OFF'}.get(value_json.contact, 'None') }}"
+    parts: dict[str, Part] = {
+        "contact": {"name": "Contact", "device_class": "door", "value_template": contact},
+        "forced": {
+            "name": "Forced open", "device_class": "problem",
+            "value_template": _on("value_json.alarm == 'forced_open'"),
+        },
+        "held": {
+            "name": "Held open", "device_class": "problem",
+            "value_template": _on("value_json.alarm == 'held_open'"),
+        },
+    }  # fmt: skip
+    has = "contact" in door.points
+    return {name: {"platform": "binary_sensor", **({**part, **state} if has else {})} for name, part in parts.items()}
+
+
+def _lock(settings: Settings, door: DoorSettings, state: Part) -> dict[str, Part]:
+    """Something to press; or where commands need a signature, which a template cannot make, something to look at."""
+    chosen = settings.home_assistant
+    assert chosen is not None  # noqa: S101 -- see `topic`
+    if settings.commands.keys:
+        locked = "{{ {'locked': 'OFF', 'unlocked': 'ON'}.get(value_json.lock, 'None') }}"
+        look = {"name": "Lock", "device_class": "lock", **state, "value_template": locked}
+        return {"lock": {"platform": "lock"}, "locked": {"platform": "binary_sensor", **look}}
+    press = {
+        "name": None,
+        **state,
+        "value_template": "{{ {'locked': 'LOCKED', 'unlocked': 'UNLOCKED'}.get(value_json.lock, 'None') }}",
+        "command_topic": f"{_base(settings)}/commands",
+        "command_template": _press(door, holds=chosen.unlock == "hold"),
+        "qos": 1,
+        "retain": False,
+        **({"payload_open": "OPEN"} if chosen.unlock == "hold" else {}),
+    }
+    return {"lock": {"platform": "lock", **press}, "locked": {"platform": "binary_sensor"}}
+
+
+def _lock_down(settings: Settings, target: str) -> Part:
+    """A button, where it is wanted. Its end is not offered: whoever ends a lockdown has to know why there was one."""
+    chosen = settings.home_assistant
+    assert chosen is not None  # noqa: S101 -- see `topic`
+    if settings.commands.keys or not chosen.lockdown:
+        return {"platform": "button"}
+    return {
+        "platform": "button", "name": "Lock down", "icon": "mdi:lock-alert", "availability": _availability(settings),
+        "command_topic": f"{_base(settings)}/commands", "command_template": _command("lock_down", target),
+        "qos": 1, "retain": False,
+    }  # fmt: skip
+
+
+def _press(door: DoorSettings, *, holds: bool) -> str:
+    unlock = "hold_unlocked" if holds else "unlock"
+    name = f"{{{{ {{'LOCK': 'lock', 'UNLOCK': '{unlock}', 'OPEN': 'unlock'}}[value] }}}}"
+    end = f'"expires_at": "{{{{ (t + timedelta(seconds={EXPIRES_S})).isoformat() }}}}", '
+    return _command(name, f'"door": "{door.id}"', f"{{% if value != 'LOCK' %}}{end}{{% endif %}}")
+
+
+def _command(name: str, target: str, end: str = "") -> str:
+    """A whole command, made in Home Assistant when somebody presses: new id, its time, and its end unless it locks."""
+    return (
+        "{% set t = utcnow() %}"
+        '{"id": "ha-{{ (t.timestamp() * 1000) | int }}-{{ range(100000) | random }}-{{ range(100000) | random }}", '
+        f'"command": "{name}", {target}, "issued_at": "{{{{ t.isoformat() }}}}", {end}'
+        '"actor": {"id": "home-assistant", "name": "Home Assistant"}}'
+    )
+
+
+def _event(door: DoorSettings) -> str:
+    """Say what happens at this door now: what is told late, or again, is history and starts no automation."""
+    told = ", ".join(f"'{key}': value_json.data.{key}" for key in ("message", "success", "code", "cause"))
+    who = "(value_json.data.actor or {}).get('name') or (value_json.data.actor or {}).get('id')"
+    return (
+        f"{{% if value_json.subject == 'doors/{door.id}' and value_json.type in {[*EVENTS]} "
+        "and not value_json.data.replayed %}"
+        f"{{{{ {{'event_type': value_json.type, {told}, 'actor': {who}, 'time': value_json.time, "
+        "'record': value_json.id} | to_json }}{% endif %}"
+    )
+
+
+def _base(settings: Settings) -> str:
+    assert settings.mqtt is not None  # noqa: S101 -- the configuration sees to it
+    return f"{settings.mqtt.prefix}/{settings.controller.site}/{settings.controller.id}"
+
+
+def _availability(settings: Settings) -> list[Part]:
+    seen = "{{ 'online' if value_json.online else 'offline' }}"
+    return [{"topic": f"{_base(settings)}/status", "value_template": seen}]
+
+
+def _on(condition: str) -> str:
+    return f"{{{{ 'ON' if {condition} else 'OFF' }}}}"
+
+
+def _reason(state: Part, key: str) -> Part:
+    told = f"{{{{ {{'reason': value_json.{key}}} | to_json }}}}"
+    return {"json_attributes_topic": state["state_topic"], "json_attributes_template": told}
+
+
+class Announcer:
+    """What is still to be said to Home Assistant over the link that there is; `edge.upstream.messages.Guest`."""
+
+    def __init__(self, settings: Callable[[], Settings], version: str) -> None:
+        """`settings` are those in force, with `[home_assistant]`."""
+        self._settings, self._version = settings, version
+        chosen = settings().home_assistant
+        assert chosen is not None  # noqa: S101 -- see `topic`
+        self._birth = f"{chosen.prefix}/status"
+        self._ours = topic(settings(), "").removesuffix("/config")
+        self._due: dict[str, None] = {}
+        """Topics; a message is made when its turn comes."""
+        self._born_s = -BIRTH_S
+
+    @property
+    def topics(self) -> Iterable[str]:
+        """What to listen to: that it starts, and what the broker keeps of ours, which is all the memory there is."""
+        return self._birth, f"{self._ours.rpartition('/')[0]}/+/config"
+
+    def begin(self) -> None:
+        """Everything is to be said: the link is new, or the settings are."""
+        wanted = [topic(self._settings(), device) for device in devices(self._settings())]
+        self._due = {**dict.fromkeys(wanted), **self._due}
+
+    def heard(self, incoming: Incoming, now_s: float) -> bool | None:
+        """Home Assistant started, and has subscribed (True); or the broker shows what it keeps (False); or neither."""
+        if incoming.topic == self._birth:
+            return self._heard_of_it(incoming.payload, now_s)
+        if not incoming.topic.startswith(self._ours):
+            return None
+        if self._is_stray(incoming) and len(self._due) < MOST_STRAYS:
+            self._due[incoming.topic] = None
+        return False
+
+    def _heard_of_it(self, payload: bytes, now_s: float) -> bool | None:
+        if payload == GONE:
+            return False
+        if payload != BORN or now_s - self._born_s < BIRTH_S:
+            return None
+        self._born_s = now_s
+        self.begin()
+        return True
+
+    def next(self) -> tuple[str, bytes] | None:
+        """The next retained message: its topic and content; empty for a device that is gone."""
+        if not self._due:
+            return None
+        where = next(iter(self._due))
+        del self._due[where]
+        device = self._device(where)
+        return where, b"" if device is None else message(self._settings(), device, self._version)
+
+    def _is_stray(self, incoming: Incoming) -> bool:
+        there = incoming.retained and incoming.payload and incoming.topic.startswith(self._ours)
+        return bool(there) and self._device(incoming.topic) is None
+
+    def _device(self, where: str) -> str | None:
+        """What a topic is about, None when there is no such thing any more."""
+        settings, name = self._settings(), where.removeprefix(self._ours).removesuffix("/config")
+        chosen = settings.home_assistant
+        there = chosen is not None and chosen.enabled and (name == CONTROLLER or name in settings.doors)
+        return name if there else None

@@ -1,0 +1,194 @@
+"""The retained messages of a conversation: our status, the state of each door, and what a guest has to say.
+
+One rule: only how things are now is ever said, once what made them so is on the disk; what was is in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Final
+
+from edge.log.log import LogUnavailableError
+from edge.model.cloudevents import to_bytes
+from edge.system.tasks import say_why
+from edge.upstream.messages import FAILURE, SINK, Kind, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge.log.log import Log
+    from edge.model.messages import Json
+    from edge.upstream.messages import Guest, Host, Options
+    from edge.upstream.standing import Standing
+    from edge.upstream.witness import Witness
+
+STATUS_EVERY_S: Final = 60.0
+SAID: Final = "controller.states"
+"""Where the log keeps whose states the broker may keep; no door has a dot in its id."""
+AGAIN_S: Final = 1.0
+"""After so long the disk is asked again that had too much to do."""
+
+
+class States:
+    """What is still to be said of how things are. Times are the loop's."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 -- whatever a status tells of
+        self,
+        options: Options,
+        log: Log,
+        host: Host,
+        standing: Standing,
+        doors: Sequence[str],
+        guest: Guest | None,
+        witness: Witness,
+        ready: Callable[[], None],
+    ) -> None:
+        """Nothing is to be said before `begin`; `ready` is called when there is something."""
+        self._options, self._log, self._host, self._standing = options, log, host, standing
+        self._doors, self._guest = tuple(doors), guest
+        self._leaving = self._status_due = False
+        self._standing_said = ""
+        self._status_s = 0.0
+        self._witness, self._ready = witness, ready
+        self._told_of = 0
+        """The newest record when our stream was said last."""
+        self._stream_due = False
+        self._changed: dict[str, None] = {}
+        """Doors whose change may not be on the disk yet."""
+        self._waiting: asyncio.Task[None] | None = None
+        self._said: set[str] = set()
+        """Doors whose state the broker may keep, also from before the last change of the configuration."""
+        self._gone: dict[str, None] = {}
+        """Those among them that there are no more, and whose state is to be taken back over this link."""
+        self._gone_due = guest is None
+        """With a guest not before the next status: whoever it described the door to has to forget it first."""
+        self._dirty: dict[str, None] = {}
+        self._stale: dict[str, None] = {}
+        """Doors whose state was refused; it is sent again with the next status."""
+        self._unsaid = False
+        """A message of the guest was refused: all are said again then, too."""
+
+    def remember(self, kept: str) -> None:
+        """Take up what the log keeps under `SAID`."""
+        try:
+            found = json.loads(kept)
+        except ValueError:
+            found = []
+        self._said = {door for door in found if isinstance(door, str)} if isinstance(found, list) else set()
+
+    def doors_are(self, doors: Sequence[str]) -> None:
+        """There are these doors now; what is new is said, and that there are more."""
+        new = [door for door in doors if door not in self._doors]
+        self._doors = tuple(doors)
+        self._status_due |= bool(new)
+        for door in new:
+            self.door_changed(door)
+
+    def _keep(self, said: set[str]) -> None:
+        if said != self._said:
+            self._said = said
+            self._log.append([], {SAID: json.dumps(sorted(said))})
+
+    def begin(self) -> None:
+        """Everything is to be said: the link is new."""
+        self._gone = dict.fromkeys(sorted(self._said - set(self._doors)))
+        self._gone_due = self._guest is None
+        self._keep(self._said | set(self._doors))
+        for door in self._doors:
+            self.door_changed(door)
+        self._status_due = self._stream_due = True
+        self._unsaid = False
+        self.guest_changed()
+
+    @property
+    def status_due(self) -> bool:
+        """Our status is not what was said last."""
+        return self._status_due or self._standing_said != self._standing.state
+
+    def leave(self) -> None:
+        """From now on our status is that we are gone."""
+        self._leaving = self._status_due = self._stream_due = True
+
+    def door_changed(self, door: str) -> None:
+        """Its retained state is out of date; the newest state wins."""
+        self._changed[door] = None
+        if self._waiting is None or self._waiting.done():
+            self._waiting = asyncio.create_task(self._settle(), name="door states")
+            self._waiting.add_done_callback(say_why)
+
+    async def _settle(self) -> None:
+        while self._changed:
+            changed, self._changed = self._changed, {}
+            try:
+                await self._log.durable()
+            except LogUnavailableError:
+                self._changed = changed | self._changed
+                await asyncio.sleep(AGAIN_S)
+                continue
+            self._dirty |= changed
+            self._ready()
+
+    def guest_changed(self) -> None:
+        """The guest says everything again."""
+        if self._guest is not None:
+            self._guest.begin()
+
+    def answered(self, message: Message, code: int) -> None:
+        """What was refused is said again, but not at once; of a door that is no more the broker keeps nothing now."""
+        gone = message.door and message.door not in self._doors
+        if code < FAILURE and gone:
+            self._keep(self._said - {message.door})
+        elif code >= FAILURE:
+            self._unsaid |= message.kind is Kind.GUEST
+            if message.door and not gone:
+                self._stale[message.door] = None
+
+    def tick(self, now_s: float) -> None:
+        """Now and then the status is said again, and with it what was refused."""
+        self._stream_due |= self._told_of != self._log.committed  # the witness of a later run is not far behind
+        if now_s - self._status_s <= STATUS_EVERY_S:
+            return
+        self._status_due = self._gone_due = True
+        self._dirty |= self._stale
+        self._stale.clear()
+        if self._unsaid:
+            self._unsaid = False
+            self.guest_changed()
+
+    def next(self, now_s: float) -> Message | None:
+        """Take the next message; None when everything is said."""
+        if self._stream_due:  # on a topic of its own: our will would take it back to how it was when we connected
+            self._stream_due, self._told_of = False, self._log.committed
+            return Message(Kind.STREAM, self._options.below("stream"), to_bytes(self._witness.facts()), retain=True)
+        if self.status_due:
+            self._status_due, self._standing_said, self._status_s = False, self._standing.state, now_s
+            status = self.status(online=not self._leaving)
+            return Message(Kind.STATUS, self._options.below("status"), status, retain=True)
+        if self._dirty:
+            door = next(iter(self._dirty))
+            del self._dirty[door]
+            self._keep(self._said | {door})
+            state = to_bytes(self._host.door_state(door))
+            return Message(Kind.STATES, self._options.below(f"doors/{door}/state"), state, retain=True, door=door)
+        if self._gone and self._gone_due:
+            door, _ = self._gone.popitem()
+            return Message(Kind.STATES, self._options.below(f"doors/{door}/state"), b"", retain=True, door=door)
+        return None
+
+    def next_of_guest(self) -> Message | None:
+        """Take what the guest has to say next, which nothing else waits for."""
+        said = None if self._guest is None else self._guest.next()
+        return None if said is None else Message(Kind.GUEST, said[0], said[1], retain=True)
+
+    def status(self, *, online: bool) -> bytes:
+        """Our own state; not online is also what the broker says of us when we can say nothing any more."""
+        status: dict[str, Json] = {
+            "online": online,
+            **self._host.online_status(),
+            "stream": self._log.stream,
+            "sequence": self._log.committed,
+            "cursor": self._log.cursor(SINK),
+            "no_subscriber": self._standing.state == "no_subscriber",
+        }
+        return to_bytes(status)

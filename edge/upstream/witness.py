@@ -1,0 +1,179 @@
+"""What the broker keeps of us is a witness: it shows a log that went back in time, and would use its numbers once more.
+
+One rule: nothing is sent before the witness was heard, or has nothing to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.log.log import LogUnavailableError
+from edge.model.ports import LinkError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge.log.log import Log
+    from edge.model.messages import Json, Record
+
+LOG: Final = logging.getLogger(__name__)
+WITNESS_S: Final = 1.0
+"""How long the broker's last word about us is waited for, once after each start."""
+RENEWAL_S: Final = 10.0
+"""How long a disk may take to begin another stream before the next link tries again."""
+START: Final = "controller.start"
+MOST_STARTS: Final = 100
+"""Of the newest runs, also of what the log does not know any more: an older image may know them again."""
+MOST_STREAMS: Final = 32
+LARGEST: Final = 65_536
+
+
+class Witness:
+    """What our retained `stream` says so that a later run of ours can be held against it."""
+
+    def __init__(self, log: Log) -> None:
+        """Nothing was heard yet."""
+        self._log = log
+        self._last: tuple[int, str] = (0, "")
+        """The newest record: its number and its hash."""
+        self._starts: list[tuple[int, str]] = []
+        """Of the newest runs in the log: the record with which each began."""
+        self._known: list[tuple[int, str]] = []
+        """The same, of all runs that the broker knew of."""
+        self.begins: dict[str, int] = {}
+        """The number with which each stream of the log begins."""
+        self._former: dict[str, list[Json]] = {}
+        """Of streams before this one: the newest record that was told of, as its number and its hash."""
+        self._word: asyncio.Future[bytes] | None = None
+        self.heard = False
+        """Sending may begin."""
+
+    def committed(self, records: Sequence[Record]) -> None:
+        """These are new in the log."""
+        self._last = records[-1].sequence, records[-1].hash
+        self._starts += [(one.sequence, one.hash) for one in records if one.event.type == START]
+        del self._starts[:-MOST_STARTS]
+
+    def facts(self) -> dict[str, Json]:
+        """For the broker to keep."""
+        streams: dict[str, Json] = {**self._former, self._log.stream: [*self._last]}
+        starts = dict.fromkeys([*self._known, *self._starts])
+        return {"begins": {**self.begins}, "streams": streams, "starts": [[*one] for one in [*starts][-MOST_STARTS:]]}
+
+    def told(self, payload: bytes) -> None:
+        """The broker shows what it keeps."""
+        if self._word is not None and not self._word.done():
+            self._word.set_result(payload)
+
+    async def hear(self, ask: Callable[[], None]) -> None:
+        """Wait for the broker's word, and begin another stream if it shows that this one's numbers were used.
+
+        After each start it is asked for once; then only the log is followed.
+        LinkError when that cannot be done now. A log that cannot be read sends nothing, and is judged later.
+        """
+        if self.heard:
+            await self._follow()
+            return
+        self._word = asyncio.get_running_loop().create_future()
+        ask()
+        done, _ = await asyncio.wait({self._word}, timeout=WITNESS_S)
+        try:
+            await self._look_back()
+            if done:
+                await self._judge(_word(self._word.result()))
+        except LogUnavailableError:
+            return
+        except TimeoutError:
+            raise LinkError("the log went back in time, and cannot be written to say so") from None
+        except Exception:  # a mistake of ours: no reason never to send anything
+            LOG.exception("the log cannot be held against what the broker keeps")
+        self.heard = True
+
+    async def _follow(self) -> None:
+        """The log may have begun another stream since it was looked at."""
+        if self._log.stream not in self.begins:
+            with suppress(LogUnavailableError):  # then nothing of it can be sent either
+                await self._look_back()
+
+    async def _look_back(self) -> None:
+        """How the log stands, and how its runs began."""
+        from edge.log.reading.query import Query  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
+
+        found = await self._log.query(Query(types=(START,), newest=True, limit=MOST_STARTS))
+        self._starts = sorted((one.sequence, one.hash) for one in found.records)
+        newest = await self._log.read(self._log.committed - 1, 1)
+        self._last = (newest[0].sequence, newest[0].hash) if newest else (self._log.committed, "")
+        self.begins = await self._look_for_begins()
+
+    async def _look_for_begins(self) -> dict[str, int]:
+        """With which number each stream of this log begins, by halves: one follows another after a step back."""
+        controller, _, own = self._log.stream.rpartition("/")
+        begins: dict[str, int] = {}
+        at = 1
+        while found := await self._log.read(at - 1, 1):
+            epoch = found[0].epoch or own
+            begins[f"{controller}/{epoch}"] = at
+            if epoch == own:
+                return begins
+            at = await self._behind(epoch, found[0].sequence)
+        return {**begins, self._log.stream: at}
+
+    async def _behind(self, epoch: str, last: int) -> int:
+        """The number behind the last record of an epoch, of which this is one."""
+        low, high = last + 1, self._log.committed + 1
+        while low < high:
+            middle = (low + high) // 2
+            found = await self._log.read(middle - 1, 1)
+            if found and found[0].epoch == epoch:
+                low = found[0].sequence + 1
+            else:
+                high = middle
+        return low
+
+    async def _judge(self, word: dict[str, Any]) -> None:
+        streams = word.get("streams")
+        streams = streams if isinstance(streams, dict) else {}
+        starts = word.get("starts")
+        known = [(one[0], one[1]) for one in starts if _is_word(one)] if isinstance(starts, list) else []
+        used = streams.get(self._log.stream)
+        if used is not None and not await self._is_ours(used):
+            reason = f"the broker knows record {used[0]} of {self._log.stream}, and the log has another one, or none"
+            LOG.error("the log went back in time: %s", reason)
+            await asyncio.wait_for(self._log.new_epoch(reason, self._after(known)), RENEWAL_S)
+            self.begins = await self._look_for_begins()
+        former = {name: one for name, one in streams.items() if name != self._log.stream and _is_word(one)}
+        self._former = dict(list(former.items())[-MOST_STREAMS:])
+        self._known = known[-MOST_STARTS:]
+
+    async def _is_ours(self, used: object) -> bool:
+        """Whether the log has the record that was told of; one that was removed since may have been the same."""
+        if not isinstance(used, list) or not _is_word(used):
+            return True
+        sequence, digest = int(used[0]), str(used[1])
+        if sequence > self._log.committed:
+            return False
+        found = await self._log.read(sequence - 1, 1)
+        return not found or found[0].sequence != sequence or not digest or found[0].hash == digest
+
+    def _after(self, known: Sequence[tuple[int, str]]) -> int | None:
+        """The last record before the first run that the broker's word knows nothing of; None: before this run."""
+        shared = [one[0] for one in self._starts if one in known]
+        new = [one[0] for one in self._starts if one not in known and one[0] > max(shared, default=0)]
+        return min(new) - 1 if shared and new else None
+
+
+def _is_word(one: object) -> bool:
+    return isinstance(one, list) and [type(part) for part in one] == [int, str] and 0 < one[0] < 2**53
+
+
+def _word(payload: bytes) -> dict[str, Any]:
+    """Whoever may write there may say anything: at worst, another stream begins."""
+    try:
+        found = json.loads(payload) if len(payload) <= LARGEST else None
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,180 @@
+"""docs/configuration.md has every key there is, with its range, its default and what SIGHUP does."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+from edge.config.reading import MOST_ELEVATORS, MOST_FLOORS, kinds
+from edge.settings.alerts import MOST_ALERTS, Alert, Integrations, Smtp
+from edge.settings.cameras import MOST_CAMERAS, Camera, Pictures
+from edge.settings.commands import CommandKey, Commands
+from edge.settings.home_assistant import HomeAssistant
+from edge.settings.tables import (
+    ROLES,
+    Control,
+    Controller,
+    Directory,
+    Door,
+    Elevator,
+    Floor,
+    Input,
+    Log,
+    Mqtt,
+    Point,
+    Rex,
+)
+from edge.settings.web import Web
+from tests.support.configs import GOOD, settings_of
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+PAGES = Path(__file__).parents[2] / "docs"
+PAGE = (PAGES / "configuration.md").read_text()
+SECTIONS = {
+    "`[controller]`": Controller,
+    "`[log]`": Log,
+    "`[mqtt]`": Mqtt,
+    "`[control]`": Control,
+    "`[directory]`": Directory,
+    "`[home_assistant]`": HomeAssistant,
+    "`[commands]`": Commands,
+    "`[commands.key.NAME]`": CommandKey,
+    "`[web]`": Web,
+    "`[integrations]`": Integrations,
+    "`[smtp]`": Smtp,
+    "`[alert.ID]`": Alert,
+    "`[camera.ID]`": Camera,
+    "`[pictures]`": Pictures,
+    "`[door.ID]`": Door,
+}
+POINTS = {"driver": Point, "debounce_ms": Input, "instability_ms": Input, "unlocks": Rex}
+
+
+def rows(heading: str) -> dict[str, list[list[str]]]:
+    """The rows of all tables under a heading: key -> the cells after it."""
+    [chapter] = re.findall(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#+ |\Z)", PAGE, re.DOTALL | re.MULTILINE)
+    found: dict[str, list[list[str]]] = {}
+    for line in chapter.splitlines():
+        if match := re.match(r"\| `(\w+)` \|(.*)\|$", line):
+            found.setdefault(match[1], []).append([cell.strip() for cell in match[2].split(" | ")])
+    return found
+
+
+def said(field: FieldInfo) -> tuple[str, list[str]]:
+    """The default as the page has it, and the figures of the range."""
+    default: Any = field.default
+    if isinstance(default, Enum):
+        default = default.value
+    if default is PydanticUndefined:
+        text = "must be given"
+    elif default is None or default == ():
+        text = "none"
+    elif isinstance(default, bool):
+        text = f"`{str(default).lower()}`"
+    elif isinstance(default, str | Path):
+        text = f"`{default}`"
+    else:
+        text = f"{default:g}"
+    return text, [
+        f"{limit:.10g}" for m in field.metadata for a in ("ge", "le") if (limit := getattr(m, a, None)) is not None
+    ]
+
+
+def check(field: FieldInfo, cells: list[str], default_cell: int) -> None:
+    default, figures = said(field)
+    assert cells[default_cell].startswith(default)
+    described = re.findall(r"\d+(?:\.\d+)?", cells[default_cell - 1])
+    assert described[: len(figures)] == figures
+
+
+@pytest.mark.parametrize(("heading", "model"), [*SECTIONS.items()], ids=[m.__name__ for m in SECTIONS.values()])
+def test_every_key_of_every_section(heading: str, model: type[BaseModel]) -> None:
+    written = rows(heading)
+    keys = {key: field for key, field in model.model_fields.items() if model is not Door or key not in ROLES}
+    assert list(written) == list(keys)
+    for key, field in keys.items():
+        [cells] = written[key]
+        assert cells[-1] in {"at once", "restart"}
+        if (model, key) != (Door, "name"):
+            check(field, cells, 2)
+
+
+@pytest.mark.parametrize("kind", sorted(kinds()))
+def test_every_key_of_every_driver(kind: str) -> None:
+    module = import_module(f"drivers.{kind}")
+    written = rows(f'`kind = "{kind}"`')
+    assert written.keys() == module.Settings.model_fields.keys()
+    for key, field in module.Settings.model_fields.items():
+        check(field, written[key][0], 2)
+    written = rows(f"Points of `{kind}`")
+    points = {
+        role: {field.alias or key: field for key, field in model.model_fields.items()}
+        for role, model in module.POINTS.items()
+    }
+    assert written.keys() == {key for fields in points.values() for key in fields}
+    for role, fields in points.items():
+        for key, field in fields.items():
+            default, _ = said(field)
+            assert default in written[key][0][-1], f"{role}.{key}"
+
+
+def test_every_point_and_its_keys() -> None:
+    written = rows("Points")
+    assert set(written) == {*ROLES, *POINTS}
+    assert set(POINTS) == {key for model in ROLES.values() for key in model.model_fields}
+    for key, model in POINTS.items():
+        field = model.model_fields[key]
+        [cells] = written[key]
+        if key in {"driver", "unlocks"}:
+            check(field, cells, 3)
+        roles = {role for role, has in ROLES.items() if key in has.model_fields}
+        assert cells[1] == "all" or set(re.findall(r"\w+", cells[1])) == roles
+
+
+def test_every_key_of_elevators_and_their_floors() -> None:
+    written = rows("`[elevator.ID]`")
+    assert list(written) == [*Elevator.model_fields, *Floor.model_fields]
+    for key, field in {**Elevator.model_fields, **Floor.model_fields}.items():
+        [cells] = written[key]
+        needed = field.is_required() or key == "floor"
+        assert cells[-2:] == ["must be given" if needed else "the id" if key == "name" else "none", "restart"]
+    assert written["floor"][0][1] == f"1 to {MOST_FLOORS} floors"
+    assert f"There may be {MOST_ELEVATORS};" in PAGE
+
+
+def test_the_elevator_on_the_page_is_a_good_one(tmp_path: Path) -> None:
+    [example] = re.findall(r"```toml\n(\[elevator.*?)```", PAGE, re.DOTALL)
+    assert 'reader = { driver = "line", address = 5 }' in example
+    simple = example.replace('driver = "line", address = 5', 'driver = "sim"').replace('"gpio"', '"gp"')
+    assert set(settings_of(tmp_path, GOOD + simple).drivers["gp"].points) == {"lift/ground.lock", "lift/ground.rex"}
+
+
+def test_how_many_alerts_there_may_be() -> None:
+    assert f"alerts.md). There may be {MOST_ALERTS}." in PAGE
+
+
+def test_how_many_cameras_there_may_be() -> None:
+    assert f"cameras.md). There may be {MOST_CAMERAS}." in PAGE
+
+
+def test_the_alert_on_its_page_is_a_good_one(tmp_path: Path) -> None:
+    [example] = re.findall(r"```toml\n(.*?)```", (PAGES / "alerts.md").read_text(), re.DOTALL)
+    settings = settings_of(tmp_path, f'{GOOD}buzzer = {{ driver = "sim" }}\n{example}')
+    assert (settings.alerts["forced"].escalate_to.webhook, settings.smtp.host) == (("pager",), "mail.example.org")
+
+
+def test_what_the_page_says_of_sighup_is_what_happens() -> None:
+    """Compare with tests/settings/test_controller.py, which shows it."""
+    at_once = {key for key, [cells] in rows("`[door.ID]`").items() if cells[-1] == "at once"}
+    shown = (Path(__file__).parent / "test_settings.py").read_text()
+    [policy] = re.findall(r"\[\n(.*?)\n    \],\n\)\ndef test_a_running_door", shown, re.DOTALL)
+    assert at_once == set(re.findall(r'"(\w+)"\),', policy))

@@ -1,0 +1,197 @@
+"""What the local page may ask at the socket: what its pages offer, for accounts that root has made."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.client.connection import Client, Refused
+from edge.config.as_user import as_user
+from edge.daemon.page_rights import MEMORY, MOST_ACCOUNTS, PageRights
+from edge.model.messages import Actor
+from edge.socket.server import RequestError
+from tests.support.doord import Doord
+from tests.support.house import House, live, write_config
+from tests.support.waiting import until
+
+PAGE = Actor("operator", "uid:998", "doorweb")
+ROOT = Actor("operator", "uid:0", "root")
+LOOKS = ["status", "facts", "events", "pictures", "picture", "metrics", "watch"]
+UNLOCK = {"command": "unlock", "door": "front"}
+LOCK_DOWN = {"command": "lock_down", "all": True}
+
+
+def of(login: str) -> Actor:
+    return Actor("operator", f"web:{login}", login)
+
+
+@pytest.fixture
+def rights() -> PageRights:
+    made = PageRights()
+    made.restore("{}")
+    made.told("create", "vic", "viewer")
+    made.told("create", "olga", "operator")
+    return made
+
+
+def refused(rights: PageRights, op: str, body: dict[str, Any], actor: Actor) -> str:
+    with pytest.raises(RequestError) as error:
+        rights.check(op, body, actor)
+    assert error.value.code == "not_allowed"
+    return str(error.value)
+
+
+@pytest.mark.parametrize("op", LOOKS)
+def test_the_page_shows_what_there_is(rights: PageRights, op: str) -> None:
+    rights.check(op, {}, PAGE)
+
+
+@pytest.mark.parametrize("op", ["reload", "sim", "cards", "who", "replay", "nonsense", "acknowledge"])
+@pytest.mark.parametrize("actor", [PAGE, of("olga")])
+def test_what_the_page_does_not_offer_is_refused(rights: PageRights, op: str, actor: Actor) -> None:
+    assert "does not offer" in refused(rights, op, {}, actor)
+
+
+def test_only_operators_that_there_are_move_doors(rights: PageRights) -> None:
+    for body in (UNLOCK, LOCK_DOWN, {"command": "cancel_lockdown", "all": True}):
+        rights.check("command", body, of("olga"))
+        assert "the role viewer" in refused(rights, "command", body, of("vic"))
+        assert "knows no account 'ceo'" in refused(rights, "command", body, of("ceo"))
+        assert "only for an account" in refused(rights, "command", body, PAGE)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"command": "hold_unlocked", "door": "front"},
+        {"command": "lock", "door": "front"},
+        {"command": "unlock", "all": True},
+        {"command": "unlock", "doors": ["front", "back"]},
+        {**UNLOCK, "for_s": 600},
+        {"command": ["unlock"], "door": "front"},
+        {},
+    ],
+)
+def test_operators_get_no_more_than_the_page_has(rights: PageRights, body: dict[str, Any]) -> None:
+    assert "and nothing else" in refused(rights, "command", body, of("olga"))
+
+
+def test_exports_are_for_whoever_has_an_account(rights: PageRights) -> None:
+    rights.check("export", {"action": "create"}, of("vic"))
+    refused(rights, "export", {"action": "create"}, of("ceo"))
+    refused(rights, "export", {"action": "create"}, PAGE)
+
+
+def test_only_sign_ins_and_outs_are_recorded_and_of_whoever_did(rights: PageRights) -> None:
+    rights.check("login", {"action": "sign_in", "login": "vic"}, of("vic"))
+    rights.check("login", {"action": "sign_out", "login": "vic"}, of("vic"))
+    rights.check("login", {"action": "sign_in", "login": "(unknown)", "code": "wrong"}, of("(unknown)"))
+    for action, login, actor in (
+        ("create", "vic", of("vic")),
+        ("destroy", "olga", of("vic")),
+        ("sign_in", "olga", of("vic")),
+        ("sign_in", "ceo", of("ceo")),
+        ("sign_in", "vic", PAGE),
+    ):
+        refused(rights, "login", {"action": action, "login": login}, actor)
+
+
+def test_an_account_that_was_removed_or_changed_counts_as_it_is_now(rights: PageRights) -> None:
+    rights.told("destroy", "olga", None)
+    refused(rights, "command", UNLOCK, of("olga"))
+    rights.told("destroy", "vic", None)
+    rights.told("create", "vic", "operator")
+    rights.check("command", UNLOCK, of("vic"))
+    again = PageRights()
+    again.restore(rights.told("create", "new", None)[MEMORY])
+    again.check("command", UNLOCK, of("vic"))
+    assert "the role viewer" in refused(again, "command", UNLOCK, of("new"))
+
+
+def test_there_are_only_so_many(rights: PageRights) -> None:
+    for number in range(MOST_ACCOUNTS - 2):
+        rights.told("create", f"n{number}", "viewer")
+    rights.told("create", "vic", "operator")
+    with pytest.raises(RequestError, match="256 accounts"):
+        rights.told("create", "one-more", "viewer")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "7", "{", '"x"'])
+def test_a_memory_that_is_none_is_nobody(text: str) -> None:
+    rights = PageRights()
+    with pytest.raises(RequestError, match="not known before the log is open"):
+        rights.check("command", UNLOCK, of("olga"))
+    with pytest.raises(RequestError, match="not known before the log is open"):
+        rights.told("create", "olga", "operator")
+    rights.restore(text)
+    refused(rights, "command", UNLOCK, of("olga"))
+
+
+def test_accounts_outlive_a_restart(tmp_path: Path) -> None:
+    config = write_config(tmp_path)
+
+    async def first(house: House) -> None:
+        service = house._service
+        await service.request("login", {"action": "create", "login": "olga", "role": "operator"}, ROOT)
+        await service.request("login", {"action": "create", "login": "gone", "role": "operator"}, ROOT)
+        await service.request("login", {"action": "destroy", "login": "gone"}, ROOT)
+
+    async def second(house: House) -> None:
+        house._service.check_page("command", UNLOCK, of("olga"))
+        with pytest.raises(RequestError, match="knows no account 'gone'"):
+            house._service.check_page("command", UNLOCK, of("gone"))
+
+    live(config, first)
+    live(config, second)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_at_the_socket_the_kernel_says_who_the_page_is(tmp_path: Path) -> None:
+    """With real users: `nobody` stands in for doorweb."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    program = (
+        "import sys, edge.socket.peers; edge.socket.peers.WEB_USER = 'nobody'\n"
+        "from edge.daemon.doord import main; sys.exit(main(sys.argv[1:]))"
+    )
+    doord = Doord(write_config(tmp_path), program=program)
+
+    def asks() -> list[Any]:
+        ceo, olga = {"id": "ceo", "name": "The CEO"}, {"id": "olga", "name": "Olga"}
+        answers = []
+        for op, body in (
+            ("status", {}),
+            ("command", {**UNLOCK, "as": ceo}),
+            ("command", UNLOCK),
+            ("command", {**UNLOCK, "as": olga}),
+            ("reload", {}),
+            ("sim", {"door": "front", "action": "rex"}),
+            ("login", {"action": "create", "login": "ceo"}),
+            ("login", {"action": "sign_in", "login": "ceo", "as": ceo}),
+        ):
+            try:
+                with Client(doord.socket) as client:
+                    client.ask(op, **body)
+                answers.append("done")
+            except Refused as error:
+                answers.append(error.code)
+        return answers
+
+    with doord:
+        doord.socket.chmod(0o666)  # the kernel's word is asked, not the file's mode
+        until(lambda: doord.ask("status")["log"]["committed"], "the log")  # the accounts are in it
+        doord.ask("login", action="create", login="olga", role="operator")
+        assert as_user(pwd.getpwnam("nobody").pw_name, asks) == [
+            "done",
+            "not_allowed",
+            "not_allowed",
+            "done",
+            *["not_allowed"] * 4,
+        ]
+        (record,) = doord.ask("events", type=["lock.unlock"])["records"]
+        assert record["data"]["actor"]["id"] == "web:olga"

@@ -1,0 +1,555 @@
+"""The directory in force: taken up, replaced as a whole, kept through dead disks, recorded once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sqlite3
+import threading
+import zlib
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge.directory import audit
+from edge.directory import in_force as directory_keeper
+from edge.directory.changes import difference
+from edge.directory.directory import Directory
+from edge.directory.document.reading import DirectoryError
+from edge.directory.store import DirectoryStore, StoreError
+from tests.support.directories import large, made
+from tests.support.keepers import CLERK, DOORS, kept, paper
+from tests.support.logs import PATIENT, WITHIN_S, Disk, opened
+from tests.support.people import document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ADA_ONLY = {"users": document()["users"][:1], "members": document()["members"][:1]}
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tried every half a minute is tried at once."""
+    monkeypatch.setattr(directory_keeper, "PUT_RIGHT_S", 0.01)
+    monkeypatch.setattr(directory_keeper, "AUDIT_WITHIN_S", 0.05)
+    monkeypatch.setattr(audit, "LOOK_AGAIN_S", 0.01)
+
+
+def the_disk_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From now on, until the answer is called."""
+    before = DirectoryStore._open
+
+    def fail(_store: DirectoryStore) -> sqlite3.Connection:
+        raise StoreError("attempt to write a readonly database")
+
+    monkeypatch.setattr(DirectoryStore, "_open", fail)
+    return lambda: monkeypatch.setattr(DirectoryStore, "_open", before)
+
+
+# --- taking up and replacing ------------------------------------------------------------------------
+
+
+def test_nobody_may_pass_at_first_and_a_document_changes_that(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            assert (one.keeper.in_force, one.keeper.facts()["source"]) == (Directory(), None)
+            applied = await one.apply(paper())
+            assert applied is one.keeper.in_force
+            assert one.seen == [1]
+            facts = one.keeper.facts()
+            assert facts | {"since": None} == {
+                "state": "ready", "version": 1, "users": 2, "members": 2, "cards": 4, "groups": 2,
+                "source": "command 7", "since": None, "stored": True, "recorded": None, "error": None,
+            }  # fmt: skip
+            assert facts["since"] == "2026-11-22T21:57:03.000000Z"
+            made_of = difference(Directory(), applied, CLERK, one.log.clock.now_ns(), DOORS)
+            assert await one.changes(1) == made_of
+
+    asyncio.run(main())
+
+
+def test_it_outlives_a_restart_and_is_told_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            before = await one.apply(paper())
+        async with kept(tmp_path) as one:
+            await one.ready()
+            assert (one.keeper.in_force, one.seen) == (before, [1])
+            assert one.keeper.facts()["source"] == "command 7"
+            await one.apply(paper(2, **ADA_ONLY))
+            kinds = [event.type for event in await one.changes(2)]
+            assert kinds == ["member.deassign_card", "card.deassign", "member.destroy", "user.destroy"]
+            assert len(await one.changes(1)) == len(difference(Directory(), before, CLERK, 0))
+        stored, _ = DirectoryStore(tmp_path / "directory.db").load(0)
+        assert stored is not None
+        assert (stored.version, stored.actor, stored.audited, stored.previous) == (2, CLERK, True, None)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "key"),
+    [
+        ({"version": 1}, "version"),
+        ({"version": 2, "users": []}, "members[0].user"),
+        ({"version": 2, "groups": [{"id": "g", "name": "G", "doors": ["cellar"]}]}, "groups[0].doors"),
+    ],
+)
+def test_what_is_refused_changes_nothing(tmp_path: Path, wrong: dict[str, object], key: str) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            before = await one.apply(paper())
+            with pytest.raises(DirectoryError) as refused:
+                await one.apply(json.dumps(document() | wrong).encode())
+            assert key in [problem.key for problem in refused.value.problems]
+            assert (one.keeper.in_force, one.seen, await one.changes(2)) == (before, [1], [])
+            assert await one.faults() == []  # whoever sent it was told
+
+        async with kept(tmp_path) as one:
+            assert one.keeper.in_force == before
+
+    asyncio.run(main())
+
+
+def test_one_at_a_time_and_only_upwards(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            answers = await asyncio.gather(
+                one.apply(paper(3)), one.apply(paper(2)), one.apply(paper(4)), return_exceptions=True
+            )
+            assert [type(answer).__name__ for answer in answers] == ["Directory", "DirectoryError", "Directory"]
+            assert one.seen == [3, 4]
+
+    asyncio.run(main())
+
+
+def test_a_document_that_comes_before_the_stored_one_is_taken_up_waits_for_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            await one.apply(paper(5))
+        async with kept(tmp_path, started=False) as one:
+            early = asyncio.create_task(one.apply(paper(1)))
+            await asyncio.sleep(0)
+            await one.keeper.start()
+            with pytest.raises(DirectoryError, match="more than 5"):
+                await early
+            assert (one.seen, await one.changes(1)) == ([5], [])
+
+    asyncio.run(main())
+
+
+# --- the file -----------------------------------------------------------------------------------------
+
+
+def test_the_file_is_taken_over_when_it_is_newer(tmp_path: Path) -> None:
+    file = tmp_path / "directory.json"
+
+    async def main() -> None:
+        file.write_bytes(paper(2))
+        async with kept(tmp_path, file) as one:
+            await one.ready()
+            assert (one.seen, one.keeper.facts()["source"]) == ([2], "directory.json")
+            assert await one.keeper.reload(CLERK) == []
+            file.write_text(json.dumps(json.loads(paper(2)), indent=3))  # the same in other words
+            assert await one.keeper.reload(CLERK) == []
+            file.write_bytes(paper(2, **ADA_ONLY))
+            [problem] = await one.keeper.reload(CLERK)
+            assert problem.endswith("version: found 2 with other content, expected more than 2, which is in force")
+            file.write_bytes(paper(1))
+            [problem] = await one.keeper.reload(CLERK)
+            assert problem.endswith("version: found 1, expected more than 2, which is in force")
+            assert one.keeper.facts()["error"] == problem
+            file.write_bytes(paper(3, **ADA_ONLY))
+            assert await one.keeper.reload(CLERK) == []
+            await one.ready()
+            assert one.keeper.facts()["error"] is None
+            assert one.seen == [2, 3]
+            assert {event.actor for event in await one.changes(3)} == {CLERK}
+            assert await one.faults() == ["controller.fault", "controller.fault_cleared"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (paper(1), None),  # a command has brought a newer one since
+        (paper(2), None),
+        (paper(2, **ADA_ONLY), "found 2 with other content"),
+        (paper(1, cards=7), "cards: found 7"),
+        (json.dumps({"users": []}).encode(), "version: missing"),
+        (paper(1)[:-9], "expected"),
+        (None, "No such file"),
+    ],
+)
+def test_a_file_at_the_start_never_stops_what_was_stored(
+    tmp_path: Path, content: bytes | None, error: str | None
+) -> None:
+    file = tmp_path / "directory.json"
+
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            await one.apply(paper(2))
+        if content is not None:
+            file.write_bytes(content)
+        async with kept(tmp_path, file) as one:
+            await one.ready()
+            assert (one.seen, one.keeper.in_force.version) == ([2], 2)
+            found = one.keeper.facts()["error"]
+            assert found is None if error is None else error in str(found)
+            await one.apply(paper(3))  # a good one, however it comes
+            assert one.keeper.facts()["error"] is None
+            told = ["controller.fault", "controller.fault_cleared"]
+            assert await one.faults() == ([] if error is None else told)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("special", ["/dev/zero", "pipe", "folder"])
+def test_a_file_that_is_none_is_refused_unread(tmp_path: Path, special: str) -> None:
+    file = tmp_path / special
+    if special == "pipe":
+        os.mkfifo(file)
+    elif special == "folder":
+        file.mkdir()
+
+    async def main() -> None:
+        async with kept(tmp_path, file) as one:
+            assert str(file) in str(one.keeper.facts()["error"])
+            assert (await one.apply(paper())).version == 1
+
+    asyncio.run(main())
+
+
+# --- disks that fail ------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_stored_is_not_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            before = await one.apply(paper())
+            mend = the_disk_takes_nothing(monkeypatch)
+            with pytest.raises(OSError, match="cannot be stored"):
+                await one.apply(paper(2))
+            assert (one.keeper.in_force, one.seen) == (before, [1])
+            mend()
+            await one.apply(paper(2))
+            assert one.seen == [1, 2]
+
+    asyncio.run(main())
+
+
+def test_a_stored_directory_is_read_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            before = await one.apply(paper())
+        the_disk_takes_nothing(monkeypatch)
+        async with kept(tmp_path) as one:
+            assert (one.keeper.in_force, one.keeper.facts()["error"]) == (before, None)
+
+    asyncio.run(main())
+
+
+def test_a_file_is_in_force_without_a_disk_and_stored_when_there_is_one(tmp_path: Path) -> None:
+    file, folder = tmp_path / "directory.json", tmp_path / "disk"
+    file.write_bytes(paper(2))
+
+    async def main() -> None:
+        async with kept(tmp_path, file, store=folder / "directory.db") as one:
+            assert one.seen == [2]
+            assert (one.keeper.facts()["stored"], one.keeper.facts()["state"]) == (False, "ready")
+            assert "in force from memory" in str(one.keeper.facts()["error"])
+            assert await one.keeper.reload(CLERK) == []
+            with pytest.raises(OSError, match="cannot be read"):
+                await one.apply(paper(3))
+            folder.mkdir()
+            await one.log.eventually(lambda: one.keeper.facts()["stored"] is True)
+            await one.ready()
+            assert (one.seen, one.keeper.facts()["error"]) == ([2], None)
+            assert len(await one.changes(2)) == len(difference(Directory(), one.keeper.in_force, CLERK, 0))
+            assert await one.faults() == ["controller.fault", "controller.fault_cleared"]
+        async with kept(tmp_path, store=folder / "directory.db") as one:
+            assert one.seen == [2]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("stored", "in_force"), [(1, [2]), (3, [2, 3])])
+def test_a_disk_that_comes_late_has_the_newer_one_or_gets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stored: int, in_force: list[int]
+) -> None:
+    file = tmp_path / "directory.json"
+    file.write_bytes(paper(2, **ADA_ONLY))
+
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            await one.apply(paper(stored))
+        with monkeypatch.context() as away:
+
+            def gone(_store: DirectoryStore, _wall_us: int) -> None:
+                raise StoreError("disk I/O error")
+
+            away.setattr(DirectoryStore, "load", gone)
+            held = kept(tmp_path, file)
+            one = await held.__aenter__()
+            assert one.seen == [2]
+        await one.log.eventually(lambda: one.keeper.facts()["stored"] is True)
+        await one.ready()
+        assert one.seen == in_force
+        kinds = [event.type for event in await one.changes(2)]
+        expected = ["member.deassign_card", "card.deassign", "member.destroy", "user.destroy"]
+        assert kinds == (expected if stored == 1 else [])
+        await held.__aexit__(None, None, None)
+
+    asyncio.run(main())
+
+
+def test_a_log_that_is_away_keeps_nobody_out(tmp_path: Path) -> None:
+    """Its changes wait; the next document is told to come later, and a restart loses nothing."""
+    file, disk = tmp_path / "directory.json", Disk()
+    disk.fail = lambda _number, _sql: True
+    options = replace(PATIENT, connect=disk.connect)
+
+    async def main() -> None:
+        async with kept(tmp_path, None, options, wait=False) as one:
+            await one.keeper.apply(paper(), tmp_path / "c", CLERK)
+            assert one.keeper.facts()["state"] == "recording"
+            with pytest.raises(OSError, match="still being recorded; try again later"):
+                await one.keeper.apply(paper(2), tmp_path / "c", CLERK)
+        file.write_bytes(paper(3, **ADA_ONLY))
+        async with kept(tmp_path, file, options, wait=False) as one:  # what the file says counts at once
+            assert (one.seen, one.keeper.facts()["stored"]) == ([1, 3], False)
+            assert await one.keeper.reload(CLERK) == []
+            disk.fail = lambda _number, _sql: False
+            await one.log.eventually(lambda: one.keeper.facts()["stored"] is True)
+            await one.ready()
+            assert len(await one.changes(1)) == len(difference(Directory(), made(document()), CLERK, 0))
+            kinds = [event.type for event in await one.changes(3)]
+            assert kinds == ["member.deassign_card", "card.deassign", "member.destroy", "user.destroy"]
+            assert await one.changes(2) == []
+
+    asyncio.run(main())
+
+
+def test_a_hung_disk_does_not_hold_up_the_loop_or_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, go, gave_up = threading.Event(), threading.Event(), threading.Event()
+
+    def hang(_store: DirectoryStore, *_values: object) -> None:
+        hangs.set()
+        if not go.wait(WITHIN_S):
+            gave_up.set()
+
+    monkeypatch.setattr(DirectoryStore, "replace", hang)
+
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            applying = asyncio.create_task(one.keeper.apply(paper(), tmp_path / "c", CLERK))
+            await one.log.eventually(hangs.is_set)
+            await one.log.write(opened())  # others go on
+            assert not applying.done()
+            one.keeper.stop()
+            applying.cancel()
+            with pytest.raises(OSError, match="doord stops"):
+                await one.keeper._on_disk(len, ())
+
+    asyncio.run(main())  # which would wait for what hangs in asyncio's own threads
+    assert not gave_up.is_set()
+    go.set()
+
+
+# --- files that are damaged -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["garbage", "cut", "row", "blob"])
+def test_a_damaged_store_is_set_aside_and_said(tmp_path: Path, how: str) -> None:
+    store, file = tmp_path / "directory.db", tmp_path / "directory.json"
+
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            await one.apply(paper())
+        if how == "garbage":
+            store.write_bytes(b"no database at all" * 500)
+        elif how == "cut":
+            store.write_bytes(store.read_bytes()[:5000])
+        else:
+            with closing(sqlite3.connect(store)) as db, db:
+                value = "actor = '[]'" if how == "row" else "document = x'789c00'"
+                db.execute(f"UPDATE directory SET {value}")
+        async with kept(tmp_path) as one:
+            assert one.seen == []
+            assert "damaged" in str(one.keeper.facts()["error"])
+            assert await one.faults() == ["controller.fault"]
+        assert list(tmp_path.glob("directory.db.damaged-*"))  # noqa: ASYNC240 -- nobody waits for this loop
+        file.write_bytes(paper(9))
+        async with kept(tmp_path, file) as one:
+            await one.ready()
+            assert (one.seen, one.keeper.facts()["error"]) == ([9], None)
+
+    asyncio.run(main())
+
+
+def test_the_document_before_is_not_needed_to_let_people_in(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            await one.apply(paper())
+        with closing(sqlite3.connect(tmp_path / "directory.db")) as db, db:
+            db.execute("UPDATE directory SET audited = 0, previous = ?", [zlib.compress(b'{"version": 0, "x": []}')])
+        async with kept(tmp_path) as one:
+            await one.ready()
+            assert (one.seen, one.keeper.facts()["error"]) == ([1], None)
+
+    asyncio.run(main())
+
+
+def test_a_stored_document_that_another_version_wrote_is_said(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            await one.apply(paper())
+        with closing(sqlite3.connect(tmp_path / "directory.db")) as db, db:
+            db.execute("UPDATE directory SET document = ?", [zlib.compress(b'{"version": 1, "robots": []}')])
+        async with kept(tmp_path) as one:
+            assert "robots" in str(one.keeper.facts()["error"])
+            await one.apply(paper())
+            assert one.keeper.facts()["error"] is None
+
+    asyncio.run(main())
+
+
+# --- the power is cut ---------------------------------------------------------------------------------------
+
+
+def image(source: Path, target: Path) -> None:
+    """What a disk holds at this moment, as a kill or a power cut leaves it."""
+    target.mkdir()
+    for file in source.glob("*.db*"):
+        if not file.name.endswith("-shm"):  # memory, made anew
+            shutil.copy(file, target / file.name)
+
+
+@pytest.fixture(scope="module")
+def began(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A controller that has version 1 and has recorded it."""
+    folder = tmp_path_factory.mktemp("began") / "house"
+    folder.mkdir()
+
+    async def main() -> None:
+        async with kept(folder) as one:
+            await one.apply(paper(1))
+
+    asyncio.run(main())
+    return folder
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cut_at=st.integers(0, 120))
+def test_each_change_is_recorded_once_wherever_the_power_is_cut(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, began: Path, cut_at: int
+) -> None:
+    """The image is taken in front of any statement of the log's writer, or after the last one."""
+    monkeypatch.setattr(audit, "SLICE", 2)
+    folder = tmp_path_factory.mktemp("cut")
+    running, left = folder / "running", folder / "left"
+    image(began, running)
+    disk, store_is_busy = Disk(), threading.Lock()
+    whole = DirectoryStore.replace, DirectoryStore.audited
+    renamed = [one | {"name": one["name"] + "!"} for one in document()["users"]]
+    document_2 = paper(2, users=renamed, groups=[*document()["groups"], {"id": "new", "name": "New"}])
+
+    def take(number: int, _sql: str) -> bool:
+        if number == cut_at:
+            with store_is_busy:
+                image(running, left)
+        return False
+
+    def guarded(call: Callable[..., None]) -> Callable[..., None]:
+        def guard(*values: object) -> None:
+            with store_is_busy:
+                call(*values)
+
+        return guard
+
+    async def main() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(DirectoryStore, "replace", guarded(whole[0]))
+            patch.setattr(DirectoryStore, "audited", guarded(whole[1]))
+            disk.fail = take
+            async with kept(running, None, replace(PATIENT, connect=disk.connect)) as one:
+                await one.apply(document_2)
+                expected = [(e.type, e.object, e.details, e.actor) for e in await one.changes(2)]
+                assert len(expected) == 3
+        if not left.exists():
+            image(running, left)
+        async with kept(left) as one:
+            await one.ready()
+            if one.keeper.in_force.version == 1:  # the cut was before it was stored
+                assert await one.changes(2) == []
+                await one.apply(document_2)
+            await one.log.write(opened())
+            assert [(e.type, e.object, e.details, e.actor) for e in await one.changes(2)] == expected
+        async with kept(left) as one:
+            await one.ready()
+            assert len(await one.changes(2)) == len(expected)
+
+    asyncio.run(main())
+
+
+# --- secrets, and size -----------------------------------------------------------------------------------------
+
+
+def test_no_pin_can_be_had_from_the_disk(tmp_path: Path) -> None:
+    pin = "90210777"
+    members = document()["members"]
+    members[0]["pin"] = pin
+    del members[0]["pin_hash"]
+    document_1 = paper(1, members=members)
+
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            await one.apply(document_1)
+            assert pin not in repr(one.keeper.facts())
+            await one.apply(paper(2))
+
+    async def again() -> None:
+        async with kept(tmp_path) as one:
+            await one.apply(paper(3, members=members))
+
+    asyncio.run(main())
+    asyncio.run(again())
+    for path in tmp_path.iterdir():
+        assert pin.encode() not in path.read_bytes(), path
+    store = tmp_path / "directory.db"
+    assert store.stat().st_mode & 0o077 == 0
+    stored, _ = DirectoryStore(store).load(0)
+    assert stored is not None
+    assert pin.encode() not in stored.document
+    assert stored.digest.startswith("scrypt$ln=14,r=8,p=1$")  # a fast hash of the rest and each PIN would be an oracle
+
+
+def test_a_large_directory_fills_neither_the_log_nor_the_memory(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            waiting, append = [0], one.log.log.append
+
+            def counted(*values: object) -> None:
+                append(*values)  # type: ignore[arg-type]  # handed on
+                waiting.append(one.log.log.health().waiting)
+
+            one.log.log.append = counted  # type: ignore[method-assign, assignment]  # to look at it
+            await one.keeper.apply(large(2_000), tmp_path / "c", CLERK)
+            assert one.keeper.facts()["state"] == "recording"
+            await one.ready()
+            assert max(waiting) == audit.SLICE
+            assert len(await one.changes(1)) == 5 * 2_000 + 100
+            assert one.log.log.health().dropped == 0
+
+    asyncio.run(main())

@@ -1,0 +1,57 @@
+"""What doors do without: a fault ends its own part, and is said."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from edge.system.isolation import Spared
+from tests.support.logs import journal, opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_a_fault_ends_its_own_part_and_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+    spared, done = Spared(), []
+    with spared.part("alerts"):
+        raise ZeroDivisionError("by nothing")
+    with spared.part("cameras"):
+        done.append("cameras")
+    assert done == ["cameras"]
+    assert spared.failed == {"alerts": "ZeroDivisionError: by nothing"}
+    assert "alerts ended; doors go on without" in caplog.text
+
+
+def test_a_stop_is_no_fault() -> None:
+    async def main() -> Spared:
+        spared = Spared()
+        stopped, failed = (asyncio.create_task(work) for work in (asyncio.sleep(3600), _fail()))
+        spared.watch("index", stopped)
+        spared.watch("reports", failed)
+        await asyncio.sleep(0)
+        stopped.cancel()
+        await asyncio.gather(stopped, failed, return_exceptions=True)
+        return spared
+
+    assert asyncio.run(main()).failed == {"reports": "OSError: no such report"}
+
+
+async def _fail() -> None:
+    await asyncio.sleep(0)
+    raise OSError("no such report")
+
+
+def test_whoever_hears_of_records_wrongly_keeps_none_from_the_others(tmp_path: Path) -> None:
+    def wrong(_records: Any) -> None:
+        raise KeyError("a mistake")
+
+    async def main() -> None:
+        async with journal(tmp_path / "log.db") as held:
+            held.log._listeners.insert(0, wrong)
+            await held.write(opened(number=1))
+            assert held.records[-1].event.details["number"] == 1
+
+    asyncio.run(main())
