@@ -90,6 +90,7 @@ READS_CLOCKS = {
     "drivers/wiegand/lines.py": "compares the clock that stamps edges with the boot clock",
     "edge/demo*.py": "waits for programs to get ready, has no doors of its own",
     "edge/config/checking.py": "tells the time that a window is checked at",
+    "edge/diagnosis/gathering.py": "a diagnosis says when it was made",
     "edge/cli/*.py": "shows the time of day to people and waits for them",
 }
 CLOCKS = re.compile(

@@ -271,7 +271,7 @@ COMMANDS: Final = {
     "cards": _Command("people:cards", "the last cards that readers saw, for enrolling"),
     "who": _Command("people:who", "whose card it is, and where it opens", _who),
     "diagnose": _Command("diagnose:run", "named findings: what is wrong, likely causes, first thing to try", _diagnose),
-    "test": _Command("wiring:test", "guided wiring check of one door", _test),
+    "test": _Command("wiring.check:test", "guided wiring check of one door", _test),
     "log": _Command("files:log", "the log file", _log),
     "sync": _Command("status:sync", "cursor, backlog, last error", _sync),
     "check": _Command("files:check", "validate a configuration", _check),

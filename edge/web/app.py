@@ -15,10 +15,10 @@ from starlette.staticfiles import StaticFiles
 
 from edge.client.connection import Refused, Unreachable
 from edge.model.printable import masked as visible
-from edge.web import activity, doors, download, health, history, pictures, scrape, signing
 from edge.web.accounts import AccountsError
 from edge.web.guard import Guard
 from edge.web.page import HERE, page_of, see
+from edge.web.pages import activity, doors, download, health, history, pictures, scrape, signing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

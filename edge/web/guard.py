@@ -13,10 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from edge.web import scrape
 from edge.web.accounts import AccountsError
-from edge.web.live import OVER
 from edge.web.page import see
+from edge.web.pages import scrape
+from edge.web.pages.live import OVER
 
 if TYPE_CHECKING:
     from starlette.responses import Response

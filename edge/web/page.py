@@ -21,8 +21,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.model.printable import masked
 from edge.web.accounts import Account, Role
+from edge.web.limits import Placed, Places
 from edge.web.listener import MOST_CONNECTIONS
-from edge.web.places import Placed, Places
 from edge.web.recent import Recent
 from edge.web.sessions import Forms, Session, same
 

@@ -342,7 +342,7 @@ def test_a_terminal_without_umlauts_is_served_too(tmp_path: Path) -> None:
 
 
 def test_asking_loads_neither_pydantic_nor_rich_nor_the_log(tmp_path: Path) -> None:
-    program = "import sys; from edge.cli import main; main(sys.argv[1:]); print(*sys.modules)"
+    program = "import sys; from edge.cli.main import main; main(sys.argv[1:]); print(*sys.modules)"
     path = tmp_path / "doord.sock"
     with FakeDaemon(path, command=DONE):
         for words in (["status"], ["events"], ["sync"], ["lock", "front", "--yes"]):

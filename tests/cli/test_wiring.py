@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from edge.cli import wiring
 from edge.cli.main import main
-from edge.cli.wiring_offline import OfflineBench
+from edge.cli.wiring import check as wiring
+from edge.cli.wiring.offline import OfflineBench
 from tests.support.cli import Doorctl
 from tests.support.control import FakeDaemon, door, status
 from tests.support.golden import check_golden

@@ -7,8 +7,6 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.edge.test_runner import Bench as Shell
-from tests.edge.test_runner import play
 
 from edge.doors.modes import Mode
 from edge.doors.state import outputs
@@ -23,6 +21,8 @@ from edge.model.messages import (
     RexReleased,
     ScheduleSays,
 )
+from tests.doors.test_runner import Bench as Shell
+from tests.doors.test_runner import play
 from tests.support.rules import OPERATOR, USER, Bench
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.edge.test_orders import HERE, RECORD, UNLOCK
 
 from edge.commands.parsing import Refusal, parse_command
 from edge.directory.building import built
@@ -24,6 +23,7 @@ from edge.model.printable import in_json, is_whole, masked, spelt
 from edge.model.problems import Problem, Report, shown
 from edge.reports.file import write_csv
 from edge.socket.peers import Kind, Peer, RequestError, actor
+from tests.commands.test_parsing import HERE, RECORD, UNLOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import ValidationError
-from tests.edge.test_searches import DIRECTORY
 
 from edge.model.messages import Actor
 from edge.reports.exports import MOST_OPEN, ExportDesk
 from edge.socket.server import RequestError
+from tests.reports.test_searches import DIRECTORY
 from tests.support.logs import Journal, journal, opened
 
 if TYPE_CHECKING:

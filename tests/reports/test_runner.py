@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.edge.test_searches import DIRECTORY
 
 from edge.model.cloudevents import Identity, cloudevent
 from edge.model.messages import SYSTEM, ClockQuality, Event
 from edge.reports import runner as report_runner
 from edge.reports.runner import ReportRunner
 from edge.settings.reports import Report
+from tests.reports.test_searches import DIRECTORY
 from tests.support.clock import FakeClock
 from tests.support.logs import Journal, journal, opened
 

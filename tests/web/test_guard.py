@@ -10,8 +10,8 @@ from starlette.routing import Mount, Route
 
 from edge.web.app import routes
 from edge.web.guard import HEADERS
-from edge.web.live import OVER
 from edge.web.page import LARGEST_FORM, Page
+from edge.web.pages.live import OVER
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
 from tests.support.web import Browser, answers, page_in, write_accounts
 

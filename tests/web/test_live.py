@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from edge.web.live import BEAT_S
 from edge.web.page import HERE, MOST_STREAMS_OF_ONE
+from edge.web.pages.live import BEAT_S
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
 from tests.support.web import PASSWORD, Doorweb, answers, token, write_accounts, write_config
 

@@ -12,7 +12,7 @@ import pytest
 
 from edge.reports.file import COLUMNS, LOCAL, write_csv
 from edge.web.attempts import RECORDED_A_MINUTE
-from edge.web.history import ROWS
+from edge.web.pages.history import ROWS
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
 from tests.support.web import Browser, answers, page_in, write_accounts
 

@@ -10,7 +10,7 @@ import pytest
 
 from edge.web.app import application
 from edge.web.attempts import FREE, RECORDED_A_MINUTE
-from edge.web.signing import home
+from edge.web.pages.signing import home
 from tests.support.control import FakeDaemon
 from tests.support.doord import Doord
 from tests.support.waiting import until
@@ -128,7 +128,7 @@ def test_a_flood_of_failures_is_no_flood_of_records_and_is_counted(
     for _ in range(FREE + RECORDED_A_MINUTE + 7):
         browser.sign_in("olga", "wrong")
     assert [one["code"] for one in logins(doord)] == ["wrong_password"] * FREE + ["rate_limited"] * RECORDED_A_MINUTE
-    assert [line.message for line in caplog.records if line.name == "edge.web.signing"] == [
+    assert [line.message for line in caplog.records if line.name == "edge.web.pages.signing"] == [
         "more failed sign-ins than are recorded (rate_limited); the next record says how many"
     ]
     for code, left_out in (("wrong_password", None), ("rate_limited", 7), ("rate_limited", None)):

@@ -5,7 +5,7 @@ const body = document.body;
 const news = document.getElementById("news");
 const FIRST_MS = 2_000;
 const LONGEST_MS = 60_000;
-const SILENT_MS = 11_000; // two beats of the stream (edge/web/live.py), and one second on the way
+const SILENT_MS = 11_000; // two beats of the stream (edge/web/pages/live.py), and one second on the way
 let typed = false;
 document.addEventListener("input", () => { typed = true; });
 

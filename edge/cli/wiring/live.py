@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from edge.cli.wiring_bench import RELEASE_S
+from edge.cli.wiring.bench import RELEASE_S
 from edge.client.connection import Client, Refused, Unreachable
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LiveBench:
-    """See `edge.cli.wiring_bench.Bench`."""
+    """See `edge.cli.wiring.bench.Bench`."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         """Raises Unreachable without a daemon, ValueError for a door it has not."""

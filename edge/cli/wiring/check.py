@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from edge.cli.text import say, say_json
-from edge.cli.wiring_bench import RELEASE_S
-from edge.cli.wiring_live import LiveBench
+from edge.cli.wiring.bench import RELEASE_S
+from edge.cli.wiring.live import LiveBench
 from edge.client.connection import Unreachable
 from edge.model.printable import spelt
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from edge.cli.wiring_bench import Bench
+    from edge.cli.wiring.bench import Bench
 
 LOOK_EVERY_S: Final = 0.1
 CONFIRMS_WITHIN_S: Final = 2.0
@@ -61,7 +61,7 @@ def _bench(arguments: argparse.Namespace) -> AbstractContextManager[Bench]:
     except Unreachable as error:
         if not isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
             raise  # there is a daemon: its hardware is not to be touched behind its back
-        from edge.cli.wiring_offline import OfflineBench  # noqa: PLC0415 -- drivers are loaded only then
+        from edge.cli.wiring.offline import OfflineBench  # noqa: PLC0415 -- drivers are loaded only then
 
         sys.stderr.write(
             f"doorctl: {spelt(error)}\ndoorctl: testing with the drivers themselves; their locks go to rest first\n"

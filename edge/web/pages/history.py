@@ -13,10 +13,10 @@ from starlette.routing import Route
 
 from edge.client.connection import Refused
 from edge.model.printable import in_json
-from edge.web.live import stream
 from edge.web.page import page_of, placed
-from edge.web.pictures import pictures_of
-from edge.web.searching import CHOICES, PERIODS, Search, search, types
+from edge.web.pages.live import stream
+from edge.web.pages.pictures import pictures_of
+from edge.web.pages.searching import CHOICES, PERIODS, Search, search, types
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -9,6 +9,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from edge.web.app import application
+from edge.web.limits import Places
 from edge.web.page import (
     MOST_DOWNLOADS_OF_ONE,
     MOST_REQUESTS_OF_ONE,
@@ -17,7 +18,6 @@ from edge.web.page import (
     MOST_STREAMS,
     MOST_STREAMS_OF_ONE,
 )
-from edge.web.places import Places
 from tests.support.control import FakeDaemon, pages, record
 from tests.support.web import answers, page_in, request_of, write_accounts
 

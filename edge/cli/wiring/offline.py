@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge.cli.wiring_bench import RELEASE_S
+from edge.cli.wiring.bench import RELEASE_S
 from edge.client.connection import Client, Unreachable
 from edge.model.messages import CardRead, Confirmed, Level
 
 if TYPE_CHECKING:
     import argparse
 
-    from edge.cli.wiring_bench import Bench
+    from edge.cli.wiring.bench import Bench
     from edge.model.messages import Signal
     from edge.model.ports import Driver
 

@@ -17,8 +17,8 @@ from starlette.routing import Route
 
 from edge.client.connection import Refused, Unreachable
 from edge.reports.file import write_csv
-from edge.web.history import read
 from edge.web.page import page_of, placed, who
+from edge.web.pages.history import read
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from edge.model.printable import masked as visible
-from edge.web.live import stream
 from edge.web.page import for_operators, page_of, placed, posted, see, session_of, who
+from edge.web.pages.live import stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
