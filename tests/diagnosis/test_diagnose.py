@@ -233,7 +233,7 @@ def test_a_finding_is_made_by_its_facts_alone_and_reads_well(code: str) -> None:
     assert [finding.code for finding in found] == [code]
     assert found[0].evidence
     assert "{" not in found[0].title + found[0].first_thing
-    check_golden(f"diagnose/{code}.txt", "\n".join(lines(found, ())))
+    check_golden(f"diagnosis/{code}.txt", "\n".join(lines(found, ())))
 
 
 def test_a_healthy_controller_has_no_findings() -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "edge" / "golden"
+TESTS = Path(__file__).parents[1]
 
 
 def check_golden(name: str, text: str) -> None:
-    path = FOLDER / name
+    room, _, file = name.partition("/")
+    path = TESTS / room / "golden" / file
     if os.environ.get("GOLDEN") == "write":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

@@ -21,6 +21,7 @@ from edge.upstream.messages import Options
 from edge.upstream.mqtt.link import MqttLink
 from edge.upstream.sync import Upstream
 from tests.support import facts as make
+from tests.support import waiting
 from tests.support.broker import Broker
 from tests.support.certificates import Authority
 from tests.support.journal import FORCED, OPENED, FakeJournal
@@ -197,7 +198,7 @@ def test_a_goodbye_reaches_the_broker_before_the_connection_ends(broker: Broker)
             pass
 
     asyncio.run(main())
-    broker.stop()
+    waiting.until(lambda: "Client rude" in broker.log.read_text(), broker.log.read_text)
     log = broker.log.read_text()
     assert "Received DISCONNECT from polite" in log
     assert "Received DISCONNECT from rude" not in log
@@ -305,8 +306,7 @@ def test_a_guarded_wire_carries_a_drain_and_large_messages(tmp_path: Path) -> No
 
     with Broker(tmp_path / "broker", settings) as broker:
         asyncio.run(main(broker.port))
-        broker.stop()
-        assert "Received DISCONNECT from guarded" in broker.log.read_text()
+        waiting.until(lambda: "Received DISCONNECT from guarded" in broker.log.read_text(), broker.log.read_text)
 
 
 @pytest.mark.parametrize(
