@@ -33,9 +33,9 @@ Answer: TypeAlias = Granted | Permit | AskPin | Refused
 
 
 class Floors(Protocol):
-    """`edge.access.elevators.Lifts` as it is needed here."""
+    """`edge.access.elevators.Elevators` as it is needed here."""
 
-    def permitted(self, lift: Elevator, permit: Permit, shown: Event) -> None:
+    def permitted(self, elevator: Elevator, permit: Permit, shown: Event) -> None:
         """Offer the floors, and record it behind what was shown."""
 
 
@@ -46,7 +46,7 @@ class Host(Protocol):
     timetable: Timetable
 
     @property
-    def lifts(self) -> Floors:
+    def elevators(self) -> Floors:
         """The elevators."""
 
     @property
@@ -54,7 +54,7 @@ class Host(Protocol):
         """Where what is not a door's own is recorded."""
 
 
-class Place(Protocol):
+class AccessPoint(Protocol):
     """What stands behind a reader."""
 
     id: str
@@ -77,7 +77,7 @@ class Place(Protocol):
         """Record that somebody was refused."""
 
 
-class DoorPlace:
+class DoorAccessPoint:
     """A door: what is granted is an unlock."""
 
     def __init__(self, host: Host, door: str) -> None:
@@ -85,26 +85,26 @@ class DoorPlace:
         self._host, self.id = host, door
 
     def asking(self, directory: Directory) -> Asking:
-        """See `Place`."""
+        """See `AccessPoint`."""
         return directory.access(self.id).asking
 
     def decide(
         self, directory: Directory, seen: Presented, now: Now, digests: Mapping[Recipe, bytes], passback: Passback
     ) -> Answer:
-        """See `Place`."""
+        """See `AccessPoint`."""
         return decisions.decide(
             directory, self._host.runner.door(self.id), seen, now, passback=passback, digests=digests
         )
 
     def events(self, _directory: Directory, answer: Answer, seen: Presented, at_ns: int) -> list[Event]:
-        """See `Place`."""
+        """See `AccessPoint`."""
         if isinstance(answer, Permit):
             return []
         subject = Subject("reader", f"{self.id}.reader", f"{self._host.runner.door(self.id).name} reader")
         return decisions.events_of(answer, seen, subject, at_ns, door=self.id)
 
     def admit(self, _directory: Directory, answer: Granted | Permit, events: list[Event]) -> bool:
-        """See `Place`."""
+        """See `AccessPoint`."""
         granted = answer.granted if isinstance(answer, Permit) else answer
         for_s = None
         if granted.extended_s is not None:
@@ -115,7 +115,7 @@ class DoorPlace:
         return done
 
     def refuse(self, refused: Refused, events: list[Event]) -> None:
-        """See `Place`."""
+        """See `AccessPoint`."""
         if refused.code in BY_THE_DOOR and refused.actor is not None:
             self._unlock(refused.actor, events, None)
         else:
@@ -128,38 +128,38 @@ class DoorPlace:
         return outcomes[self.id].done
 
 
-class LiftPlace:
+class ElevatorAccessPoint:
     """An elevator: what is granted are floors."""
 
-    def __init__(self, host: Host, lift: str) -> None:
+    def __init__(self, host: Host, elevator: str) -> None:
         """Stand behind the reader of this elevator."""
-        self._host, self.id = host, lift
+        self._host, self.id = host, elevator
 
     def _elevator(self, directory: Directory) -> Elevator:
         return directory.elevators.get(self.id) or Elevator(self.id, self.id, {})
 
     def asking(self, directory: Directory) -> Asking:
-        """See `Place`."""
+        """See `AccessPoint`."""
         return self._elevator(directory).asking
 
     def decide(
         self, directory: Directory, seen: Presented, now: Now, digests: Mapping[Recipe, bytes], _passback: object
     ) -> Answer:
-        """See `Place`."""
+        """See `AccessPoint`."""
         return elevator_rules.permit(directory, self._elevator(directory), seen, now, digests)
 
     def events(self, directory: Directory, answer: Answer, seen: Presented, at_ns: int) -> list[Event]:
-        """See `Place`."""
+        """See `AccessPoint`."""
         if isinstance(answer, Granted):
             return []
         return elevator_rules.events(answer, seen, self._elevator(directory), at_ns)
 
     def admit(self, directory: Directory, answer: Granted | Permit, events: list[Event]) -> bool:
-        """See `Place`."""
+        """See `AccessPoint`."""
         if isinstance(answer, Permit):
-            self._host.lifts.permitted(self._elevator(directory), answer, events[0])
+            self._host.elevators.permitted(self._elevator(directory), answer, events[0])
         return isinstance(answer, Permit)
 
     def refuse(self, _refused: Refused, events: list[Event]) -> None:
-        """See `Place`."""
+        """See `AccessPoint`."""
         self._host.log.append(events)

@@ -47,7 +47,7 @@ AGAIN_NS: Final = NS_PER_S
 
 
 @dataclass(slots=True)
-class _Lift:
+class _Car:
     """One elevator on its way through time."""
 
     settings: ElevatorSettings
@@ -68,7 +68,7 @@ class _Lift:
         return Subject("elevator", self.settings.id, self.settings.name)
 
 
-class Lifts:
+class Elevators:
     """All elevators of this controller. Every method is called on the loop, returns at once and raises nothing."""
 
     def __init__(
@@ -90,8 +90,8 @@ class Lifts:
         self._mistaken: set[tuple[str, str]] = set()  # bounded: by the elevators and the kinds of exceptions
         self.listeners: list[Callable[[str], None]] = []
         """Called with an elevator's id after anything about it changed."""
-        self._lifts = {key: _Lift(settings, self._inputs(settings)) for key, settings in elevators.items()}
-        self._at = {point: (lift, floor) for lift in self._lifts.values() for point, floor in _points(lift.settings)}
+        self._cars = {key: _Car(settings, self._inputs(settings)) for key, settings in elevators.items()}
+        self._at = {point: (car, floor) for car in self._cars.values() for point, floor in _points(car.settings)}
         self.points: frozenset[str] = frozenset(self._at)
         """Every point that belongs to an elevator."""
 
@@ -99,39 +99,39 @@ class Lifts:
 
     def facts(self) -> dict[str, Json]:
         """Each elevator and its floors, for status; seconds where something will end by itself."""
-        return {key: self._facts(lift) for key, lift in self._lifts.items()}
+        return {key: self._facts(car) for key, car in self._cars.items()}
 
-    def _facts(self, lift: _Lift) -> Json:
+    def _facts(self, car: _Car) -> Json:
         now_ns = self._now_ns()
-        heard = self.points - lift.lost - lift.faulty
+        heard = self.points - car.lost - car.faulty
         floors: dict[str, Json] = {}
-        for floor in lift.settings.floors:
-            left_ns = 0 if self._stopped else given_until_ns(lift.rides, floor) - now_ns
+        for floor in car.settings.floors:
+            left_ns = 0 if self._stopped else given_until_ns(car.rides, floor) - now_ns
             floors[floor] = {
                 "permitted": left_ns > 0,
                 "permitted_for_s": round(left_ns / NS_PER_S, 3) if left_ns > 0 else None,
-                "relay": {True: "unlocked", False: "locked", None: "unknown"}[lift.confirmed.get(floor)],
-                "button": floor in lift.held if lift.settings.button_point(floor) in heard else None,
+                "relay": {True: "unlocked", False: "locked", None: "unknown"}[car.confirmed.get(floor)],
+                "button": floor in car.held if car.settings.button_point(floor) in heard else None,
             }
-        faulty: list[Json] = [*sorted(lift.faulty)]
-        return {"name": lift.settings.name, "floors": floors, "lost": [*sorted(lift.lost)], "faulty": faulty}
+        faulty: list[Json] = [*sorted(car.faulty)]
+        return {"name": car.settings.name, "floors": floors, "lost": [*sorted(car.lost)], "faulty": faulty}
 
     # --- doing -------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Nobody may choose a floor: drive every relay so, and guard from now on."""
-        for lift in self._lifts.values():
-            self._refresh(lift)
+        for car in self._cars.values():
+            self._refresh(car)
 
     def stop(self) -> None:
         """From now on no floor is given: the wires are the drivers' to bring to rest (R15)."""
         self._stopped = True
-        for lift in self._lifts.values():
-            lift.inputs.stop()
-            if lift.timer is not None:
-                lift.timer.cancel()
+        for car in self._cars.values():
+            car.inputs.stop()
+            if car.timer is not None:
+                car.timer.cancel()
 
-    def permitted(self, lift: Elevator, permit: Permit, shown: Event) -> None:
+    def permitted(self, elevator: Elevator, permit: Permit, shown: Event) -> None:
         """Let floors be chosen from now on, and record it behind what was `shown`, as one passage.
 
         A permit takes nothing from one that runs: each floor stays given until the last permit for
@@ -139,9 +139,9 @@ class Lifts:
         """
         try:
             if not self._stopped:
-                self._permitted(lift, permit, shown)
+                self._permitted(elevator, permit, shown)
         except Exception as error:  # noqa: BLE001 -- our own mistake: it is this elevator's, and the others go on
-            self._mistake(self._lifts.get(lift.id), error)
+            self._mistake(self._cars.get(elevator.id), error)
 
     def take(self, signal: Signal) -> None:
         """Take in what a driver saw; what does not concern a relay or a button here is left alone."""
@@ -154,57 +154,57 @@ class Lifts:
     # --- permits -----------------------------------------------------------------------------------
 
     def _permitted(self, elevator: Elevator, permit: Permit, shown: Event) -> None:
-        now_ns, lift = self._now_ns(), self._lifts.get(elevator.id)
+        now_ns, car = self._now_ns(), self._cars.get(elevator.id)
         self._permits += 1
         ride = begun(permit, elevator, now_ns, f"{self._run}-{elevator.id}-{self._permits}")
         undriven: list[Json] = [*permit.floors]
         choices: list[Event] = []
-        if lift is not None:
-            lift.rides = joined(lift.rides, ride)
-            self._refresh(lift)
-            undriven = [f for f in permit.floors if f not in lift.wired or lift.settings.relay_point(f) in lift.lost]
+        if car is not None:
+            car.rides = joined(car.rides, ride)
+            self._refresh(car)
+            undriven = [f for f in permit.floors if f not in car.wired or car.settings.relay_point(f) in car.lost]
             for floor in permit.floors:
-                if floor in lift.held:
-                    choices += self._choose(lift, floor, now_ns)
+                if floor in car.held:
+                    choices += self._choose(car, floor, now_ns)
         event = offered(permit, elevator, now_ns, ride.correlation)
         if undriven:
             event = replace(event, details={**event.details, "not_driven": undriven})
         self._journal.append([replace(shown, correlation=ride.correlation), event, *choices])
         self._tell(elevator.id)
 
-    def _choose(self, lift: _Lift, floor: str, at_ns: int) -> list[Event]:
-        lift.rides, events = pressed(lift.rides, floor, at_ns)
+    def _choose(self, car: _Car, floor: str, at_ns: int) -> list[Event]:
+        car.rides, events = pressed(car.rides, floor, at_ns)
         return events
 
-    def _refresh(self, lift: _Lift) -> None:
+    def _refresh(self, car: _Car) -> None:
         """Put the wires right and come back when the next permit ends."""
         now_ns = self._now_ns()
         changed: dict[str, dict[str, bool]] = {}
-        for floor, own in lift.settings.floors.items():
-            value = given_until_ns(lift.rides, floor) > now_ns
-            if lift.wired.get(floor) is not value:
+        for floor, own in car.settings.floors.items():
+            value = given_until_ns(car.rides, floor) > now_ns
+            if car.wired.get(floor) is not value:
                 changed.setdefault(own.relay, {})[floor] = value
-        due_ns = min((ride.until_ns for ride in lift.rides if ride.until_ns > now_ns), default=None)
+        due_ns = min((ride.until_ns for ride in car.rides if ride.until_ns > now_ns), default=None)
         for driver, values in changed.items():
-            lift.wired |= values
+            car.wired |= values
             try:
-                self._wires.apply(driver, {lift.settings.relay_point(floor): value for floor, value in values.items()})
+                self._wires.apply(driver, {car.settings.relay_point(floor): value for floor, value in values.items()})
             except Exception as error:  # noqa: BLE001 -- the other drivers' relays are put right, and this one's soon
                 for floor in values:
-                    lift.wired.pop(floor, None)
+                    car.wired.pop(floor, None)
                 due_ns = min(now_ns + AGAIN_NS, due_ns or now_ns + AGAIN_NS)
-                self._mistake(lift, error)
-        if lift.timer is not None:
-            lift.timer.cancel()
-            lift.timer = None
+                self._mistake(car, error)
+        if car.timer is not None:
+            car.timer.cancel()
+            car.timer = None
         if due_ns is not None:
             delay_s = max(0, due_ns - now_ns) / NS_PER_S
-            lift.timer = asyncio.get_running_loop().call_later(delay_s, self._due, lift)
+            car.timer = asyncio.get_running_loop().call_later(delay_s, self._due, car)
 
-    def _due(self, lift: _Lift) -> None:
-        lift.timer = None
-        self._refresh(lift)
-        self._tell(lift.settings.id)
+    def _due(self, car: _Car) -> None:
+        car.timer = None
+        self._refresh(car)
+        self._tell(car.settings.id)
 
     # --- signals -----------------------------------------------------------------------------------
 
@@ -212,55 +212,55 @@ class Lifts:
         if isinstance(signal, Lost | Back):
             self._line(signal)
             return
-        lift, floor = self._at.get(signal.point, (None, ""))
-        if lift is None or signal.point in lift.lost or isinstance(signal, CardRead | KeysPressed):
+        car, floor = self._at.get(signal.point, (None, ""))
+        if car is None or signal.point in car.lost or isinstance(signal, CardRead | KeysPressed):
             return  # what was on its way when the line went comes anew with its return
         if isinstance(signal, Level):
-            if signal.point == lift.settings.button_point(floor):
-                lift.inputs.feed(floor, signal.asserted, signal.at_ns, initial=signal.initial)
+            if signal.point == car.settings.button_point(floor):
+                car.inputs.feed(floor, signal.asserted, signal.at_ns, initial=signal.initial)
         elif isinstance(signal, Confirmed):
-            lift.confirmed[floor] = signal.asserted
-            self._tell(lift.settings.id)
+            car.confirmed[floor] = signal.asserted
+            self._tell(car.settings.id)
         else:
-            self._input_fault(lift, floor, signal)
+            self._input_fault(car, floor, signal)
 
     def _line(self, signal: Lost | Back) -> None:
         """R16: the runner records it; here only what it means for relays and buttons."""
         points = signal.points & self.points
-        for lift in {id(self._at[point][0]): self._at[point][0] for point in sorted(points)}.values():
+        for car in {id(self._at[point][0]): self._at[point][0] for point in sorted(points)}.values():
             for point in points:
                 owner, floor = self._at[point]
-                if owner is lift:
-                    self._point(lift, floor, point, lost=isinstance(signal, Lost))
+                if owner is car:
+                    self._point(car, floor, point, lost=isinstance(signal, Lost))
             if isinstance(signal, Back):
-                self._refresh(lift)
-            self._tell(lift.settings.id)
+                self._refresh(car)
+            self._tell(car.settings.id)
 
-    def _point(self, lift: _Lift, floor: str, point: str, *, lost: bool) -> None:
-        (lift.lost.add if lost else lift.lost.discard)(point)
-        if point == lift.settings.relay_point(floor):
-            lift.confirmed.pop(floor, None)
-            lift.wired.pop(floor, None)  # it rests now, whatever it was told, and is told anew on its return
+    def _point(self, car: _Car, floor: str, point: str, *, lost: bool) -> None:
+        (car.lost.add if lost else car.lost.discard)(point)
+        if point == car.settings.relay_point(floor):
+            car.confirmed.pop(floor, None)
+            car.wired.pop(floor, None)  # it rests now, whatever it was told, and is told anew on its return
         elif lost:
-            lift.inputs.forget(floor)
-            lift.held.discard(floor)
+            car.inputs.forget(floor)
+            car.held.discard(floor)
 
-    def _input_fault(self, lift: _Lift, floor: str, signal: InputFault) -> None:
+    def _input_fault(self, car: _Car, floor: str, signal: InputFault) -> None:
         if signal.reason is None:
-            lift.faulty.discard(signal.point)
+            car.faulty.discard(signal.point)
             level = self._wires.level(signal.point) if floor else None
             if level is not None:
-                lift.inputs.feed(floor, level, signal.at_ns, initial=True)
+                car.inputs.feed(floor, level, signal.at_ns, initial=True)
         else:
-            lift.inputs.forget(floor)
-            lift.held.discard(floor)
-            if signal.point not in lift.faulty:
-                lift.faulty.add(signal.point)
+            car.inputs.forget(floor)
+            car.held.discard(floor)
+            if signal.point not in car.faulty:
+                car.faulty.add(signal.point)
                 kind = "controller_input" if floor else "reader"
                 details = {"reason": signal.reason}
-                event = Event(f"{kind}.tamper", signal.at_ns, _input(lift, floor, kind), details=details)
+                event = Event(f"{kind}.tamper", signal.at_ns, _input(car, floor, kind), details=details)
                 self._journal.append([event])
-        self._tell(lift.settings.id)
+        self._tell(car.settings.id)
 
     def _inputs(self, settings: ElevatorSettings) -> Inputs:
         buttons = {floor: own.timing for floor, own in settings.floors.items() if own.timing is not None}
@@ -272,22 +272,22 @@ class Lifts:
         )
 
     def _settled(self, key: str, floor: str, report: Settled | Unstable) -> None:
-        lift = self._lifts[key]
+        car = self._cars[key]
         try:
             events: list[Event] = []
             if isinstance(report, Unstable):
-                subject = _input(lift, floor, "controller_input")
+                subject = _input(car, floor, "controller_input")
                 events = [Event("controller_input.unstable", report.at_ns, subject)]
             elif report.level:
-                lift.held.add(floor)
-                events = self._choose(lift, floor, report.at_ns)
+                car.held.add(floor)
+                events = self._choose(car, floor, report.at_ns)
             else:
-                lift.held.discard(floor)
+                car.held.discard(floor)
             if events:
                 self._journal.append(events)
             self._tell(key)
         except Exception as error:  # noqa: BLE001 -- our own mistake: the other buttons go on
-            self._mistake(lift, error)
+            self._mistake(car, error)
 
     # --- mistakes ------------------------------------------------------------------------------------
 
@@ -298,10 +298,10 @@ class Lifts:
             except Exception as error:  # noqa: BLE001 -- a listener's mistake is no elevator's
                 self._mistake(None, error)
 
-    def _mistake(self, lift: _Lift | None, error: Exception) -> None:
+    def _mistake(self, car: _Car | None, error: Exception) -> None:
         """What should never happen: said in full, recorded once, and the elevators go on."""
         LOG.error("a mistake in doord itself", exc_info=error)
-        subject = Subject("controller", "controller", "doord") if lift is None else lift.subject
+        subject = Subject("controller", "controller", "doord") if car is None else car.subject
         kind = (subject.id, type(error).__name__)
         if kind in self._mistaken:
             return
@@ -322,8 +322,8 @@ def _points(settings: ElevatorSettings) -> list[tuple[str, str]]:
     return points
 
 
-def _input(lift: _Lift, floor: str, kind: str) -> Subject:
-    settings = lift.settings
+def _input(car: _Car, floor: str, kind: str) -> Subject:
+    settings = car.settings
     if not floor:
         return Subject(kind, settings.reader_point, f"{settings.name} reader")
     return Subject(kind, settings.button_point(floor), f"{settings.name} {floor} button")

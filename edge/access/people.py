@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from edge.access.lookups import read_facts, who
 from edge.access.readers import Readers
 from edge.access.timetable import Timetable
-from edge.directory.in_force import DirectoryKeeper
+from edge.directory.in_force import LiveDirectory
 from edge.log.log import LogUnavailableError
 from edge.model.messages import ClockQuality
 from edge.system.calendar import Calendar
@@ -43,15 +43,15 @@ class People:
         *,
         runner: Runner,
         log: Log,
-        lifts: Floors,
+        elevators: Floors,
         light: Callable[[str, bool], None],
     ) -> None:
         """Nobody may pass before `start` has found a directory."""
-        self.runner, self.log, self.lifts = runner, log, lifts
+        self.runner, self.log, self.elevators = runner, log, elevators
         self._clock, self._light = clock, light
         self.timetable = Timetable(runner, clock, clock.quality())
         self.readers = Readers(self)
-        self.keeper = DirectoryKeeper(
+        self.directory = LiveDirectory(
             settings.log.path.with_name("directory.db"),
             settings.directory.file,
             ZoneInfo(settings.controller.time_zone),
@@ -60,7 +60,7 @@ class People:
             now_ns=clock.now_ns,
             wall_us=clock.wall_us,
         )
-        self.keeper.listeners.append(self._changed)
+        self.directory.listeners.append(self._changed)
         runner.on_credential = self.readers.take
         runner.listeners.append(self.readers.moved)
 
@@ -69,8 +69,8 @@ class People:
         if self._clock.quality() is ClockQuality.UNSYNCED:
             with suppress(LogUnavailableError):
                 self.witnessed(await self.log.read(max(0, self.log.committed - LOOK_BACK), LOOK_BACK))
-        await self.keeper.start()
-        self._changed(self.keeper.in_force)
+        await self.directory.start()
+        self._changed(self.directory.in_force)
 
     def restore(self, memories: Mapping[str, str]) -> None:
         """Take up what the log remembers of the schedules (R14)."""
@@ -94,11 +94,11 @@ class People:
         """No door is moved from here any more."""
         self.timetable.stop()
         self.readers.stop()
-        self.keeper.stop()
+        self.directory.stop()
 
     def cards(self) -> list[Json]:
         """The last cards that readers saw, the newest last, as the directory has them."""
-        calendar, directory = Calendar(self._clock), self.keeper.in_force
+        calendar, directory = Calendar(self._clock), self.directory.in_force
         return [
             {
                 "at": calendar.at(seen.at_ns),
@@ -111,11 +111,11 @@ class People:
 
     async def who(self, card: str) -> list[Json]:
         """Whose card it is; a directory may be large, so it is looked through on another thread."""
-        return [*await asyncio.to_thread(who, self.keeper.in_force, card)]
+        return [*await asyncio.to_thread(who, self.directory.in_force, card)]
 
     def facts(self) -> dict[str, Json]:
         """For `doorctl status`."""
-        return self.keeper.facts()
+        return self.directory.facts()
 
     def now_ns(self) -> int:
         """See `edge.access.readers.Host`."""

@@ -19,7 +19,7 @@ from edge.model.messages import NS_PER_S, CardRead, Event, KeysPressed
 if TYPE_CHECKING:
     import asyncio
 
-    from edge.access.access_points import Answer, Place
+    from edge.access.access_points import AccessPoint, Answer
     from edge.access.credentials import Presented
     from edge.access.guesses import TooMany
     from edge.access.keypad import Lapsed
@@ -41,7 +41,7 @@ class Reader:
     """One reader: what was shown and waits, and its keypad."""
 
     point: str
-    place: Place
+    place: AccessPoint
     keypad: Keypad = field(default_factory=Keypad)
     guesses: Guesses = field(default_factory=Guesses)
     budget: Budget = field(default_factory=lambda: Budget(PER_S, AT_ONCE))

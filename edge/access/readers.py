@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.access import access_points, decisions, guesses, keypad
-from edge.access.access_points import DoorPlace, LiftPlace
+from edge.access.access_points import DoorAccessPoint, ElevatorAccessPoint
 from edge.access.anti_passback import NOBODY, passed, pruned
 from edge.access.credentials import AskPin, Code, Now, Presented, Refused
 from edge.access.decisions import Granted
@@ -28,7 +28,7 @@ from edge.model.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from edge.access.access_points import Answer, Place
+    from edge.access.access_points import AccessPoint, Answer
     from edge.access.guesses import TooMany
     from edge.access.reader_state import Shown
     from edge.directory.pins import Recipe
@@ -93,7 +93,9 @@ class Readers:
         reader = self._readers.get(shown.point)
         if reader is None:
             runner = self._host.runner
-            behind: Place = DoorPlace(self._host, place) if place in runner.doors else LiftPlace(self._host, place)
+            behind: AccessPoint = (
+                DoorAccessPoint(self._host, place) if place in runner.doors else ElevatorAccessPoint(self._host, place)
+            )
             reader = self._readers[shown.point] = Reader(shown.point, behind)
         if reader.repeated(shown):
             return

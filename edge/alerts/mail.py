@@ -21,7 +21,7 @@ from edge.delivery.errors import DeliveryError, RefusedError
 from edge.delivery.mail_conversation import WITHIN_S, Conversation
 from edge.model.cloudevents import rfc3339
 from edge.model.local_time import local
-from edge.system.background import aside
+from edge.system.background import in_background
 from edge.system.secret_files import secret_in
 from edge.system.tls import believing, why_refused
 
@@ -104,7 +104,7 @@ class Mailer:
 
         try:
             async with asyncio.timeout(WITHIN_S) as limit:
-                await aside(hold, "mail")
+                await in_background(hold, "mail")
         except TimeoutError:
             if limit.expired():
                 text = f"{server.host}: the conversation took longer than {WITHIN_S:.0f} s"

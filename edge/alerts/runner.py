@@ -136,7 +136,7 @@ class AlertRunner:
     # --- for the sender ---------------------------------------------------------------------------------
 
     def identity(self) -> Identity:
-        """See `edge.alerts.sender.Desk`."""
+        """See `edge.alerts.sender.Outgoing`."""
         return self._host.identity()
 
     def keep(self, *events: Event) -> None:

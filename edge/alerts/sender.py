@@ -34,7 +34,7 @@ MOST_REFUSALS: Final = 24
 """For good, of one message: some eight hours. A server may shut out who asks for somebody unknown again and again."""
 
 
-class Desk(Protocol):
+class Outgoing(Protocol):
     """What the runner lends."""
 
     state: State
@@ -56,11 +56,11 @@ class _Refusal:
 
 
 class Sender:
-    """Empties `waiting` of a desk's state."""
+    """Empties `waiting` of a outgoing's state."""
 
     def __init__(
         self,
-        desk: Desk,
+        outgoing: Outgoing,
         clock: Clock,
         chance: random.Random,
         retry_s: tuple[float, float],
@@ -69,14 +69,14 @@ class Sender:
         """`retry_s` bounds the pause of a channel that takes nothing. `emptied`: a channel has nothing to send now."""
         self.last_errors: dict[str, str] = {}
         """By channel, for as long as something waits that was not taken."""
-        self._desk, self._clock, self._chance, self._retry_s, self._done = desk, clock, chance, retry_s, emptied
+        self._outgoing, self._clock, self._chance, self._retry_s, self._done = outgoing, clock, chance, retry_s, emptied
         self._refusals: dict[tuple[str, str], _Refusal] = {}
         """By channel and message."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def send(self) -> None:
         """Send what waits and may be tried now."""
-        waiting = self._desk.state.waiting
+        waiting = self._outgoing.state.waiting
         there = {(channel, one.id) for channel, notices in waiting.items() for one in notices}
         self._refusals = {key: refusal for key, refusal in self._refusals.items() if key in there}
         self.last_errors = {channel: error for channel, error in self.last_errors.items() if channel in waiting}
@@ -105,7 +105,7 @@ class Sender:
         """The oldest of those that were refused least often, and not just now."""
         now_ns, never = self._clock.now_ns(), _Refusal()
         refusals = {
-            one: self._refusals.get((channel, one.id), never) for one in self._desk.state.waiting.get(channel, ())
+            one: self._refusals.get((channel, one.id), never) for one in self._outgoing.state.waiting.get(channel, ())
         }
         ready = [one for one, refusal in refusals.items() if refusal.again_ns <= now_ns]
         return min(ready, key=lambda one: refusals[one].tries, default=None)
@@ -138,15 +138,15 @@ class Sender:
                 tries = 0
                 if all(other != channel for other, _ in self._refusals):
                     self.last_errors.pop(channel, None)
-                self._desk.state = rules.taken(self._desk.state, channel, notice.id)
-                self._desk.keep()
+                self._outgoing.state = rules.taken(self._outgoing.state, channel, notice.id)
+                self._outgoing.keep()
 
     async def _tell(self, channel: str, notice: Notice) -> None:
         """Raises DeliveryError, and nothing else: a mistake of ours ends no channel."""
-        desk = self._desk
+        outgoing = self._outgoing
         try:
-            policy, left_out = desk.policies[notice.policy], desk.state.left_out.get(channel, 0)
-            await desk.ways.tell(channel, notice, policy, desk.identity(), left_out)
+            policy, left_out = outgoing.policies[notice.policy], outgoing.state.left_out.get(channel, 0)
+            await outgoing.ways.tell(channel, notice, policy, outgoing.identity(), left_out)
         except DeliveryError:
             raise
         except Exception as error:
@@ -160,18 +160,18 @@ class Sender:
         self.last_errors[channel] = str(error)
         if refusal.tries == 1:
             LOG.warning("%s is refused by %s: %s", notice.id, channel, error)
-        if error.final and refusal.tries >= MOST_REFUSALS and notice in self._desk.state.waiting.get(channel, ()):
+        if error.final and refusal.tries >= MOST_REFUSALS and notice in self._outgoing.state.waiting.get(channel, ()):
             self._give_up(channel, notice, error, refusal.tries)
 
     def _give_up(self, channel: str, notice: Notice, error: RefusedError, tries: int) -> None:
         """Nobody gets this message: that is part of the history."""
         LOG.error("%s was refused by %s %d times, and is given up: %s", notice.id, channel, tries, error)
-        policy = self._desk.policies[notice.policy]
+        policy = self._outgoing.policies[notice.policy]
         details: dict[str, Json] = {"given_up": notice.alert, "way": channel, "reason": str(error), "tries": tries}
         subject, door = Subject("integration", f"alert.{policy.id}", policy.name), notice.door or None
         event = Event(
             "integration.warn_due_to_error", self._clock.now_ns(), subject, SYSTEM, door=door, details=details
         )
         self._refusals.pop((channel, notice.id), None)
-        self._desk.state = rules.dropped(self._desk.state, channel, notice.id)
-        self._desk.keep(event)
+        self._outgoing.state = rules.dropped(self._outgoing.state, channel, notice.id)
+        self._outgoing.keep(event)

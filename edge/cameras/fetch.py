@@ -20,7 +20,7 @@ from edge.delivery.errors import DeliveryError
 from edge.delivery.http_answer import headers_of, status_of
 from edge.delivery.network import Network
 from edge.model.plain_text import text_of
-from edge.system.background import aside
+from edge.system.background import in_background
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,7 +129,7 @@ class Fetcher:
         if file is None:
             return ""
         try:
-            await aside(lambda: found.append(_read(file)), "password")
+            await in_background(lambda: found.append(_read(file)), "password")
         except OSError as error:
             raise CameraError(f"{file} cannot be read: {error.strerror}") from error
         password = found[-1].rstrip(b"\r\n")

@@ -21,7 +21,7 @@ from edge.model.cloudevents import rfc3339
 from edge.model.event_types import matching
 from edge.model.messages import NS_PER_S, SYSTEM, ClockQuality, Event, Subject
 from edge.socket.server import RequestError
-from edge.system.background import aside
+from edge.system.background import in_background
 from edge.system.tasks import say_why
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Cameras:
 
     async def _put(self, epoch: str, sequence: int, camera: str, content: bytes) -> None:
         try:
-            await aside(lambda: self._store.put(epoch, sequence, camera, content), "picture")
+            await in_background(lambda: self._store.put(epoch, sequence, camera, content), "picture")
         except OSError as error:
             raise OSError(f"its picture cannot be kept in {self._store.folder}: {error.strerror or error}") from error
 
@@ -202,7 +202,7 @@ class Cameras:
             clock = self._host.clock
             now_us = None if clock.quality() is ClockQuality.UNSYNCED else clock.wall_us()
             try:
-                await aside(lambda now_us=now_us: self._store.sweep(now_us), "pictures")  # type: ignore[misc]  # bound now
+                await in_background(lambda now_us=now_us: self._store.sweep(now_us), "pictures")  # type: ignore[misc]  # bound now
                 self._swept = None
             except OSError as error:
                 if self._swept is None:
@@ -257,7 +257,7 @@ class Cameras:
     async def _look(self, work: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever the work finds
         found: list[Any] = []
         try:
-            await aside(lambda: found.append(work()), "pictures")
+            await in_background(lambda: found.append(work()), "pictures")
         except OSError as error:
             raise RequestError("unavailable", f"the pictures cannot be read: {error}") from None
         return found[0]

@@ -72,7 +72,7 @@ class _UnderWay:
     """Who waits for the answer."""
 
 
-class CommandDesk:
+class CommandIntake:
     """Takes messages of the `commands` topic."""
 
     def __init__(self, host: Host, *, signatures_required: bool) -> None:
@@ -231,7 +231,7 @@ class CommandDesk:
         """Put a whole directory in force, or say everything that is wrong with it."""
         document = json.dumps(directory, ensure_ascii=False).encode()
         try:
-            applied = await self._host.people.keeper.apply(document, Path(f"command {order.id}"), order.actor)
+            applied = await self._host.people.directory.apply(document, Path(f"command {order.id}"), order.actor)
         except ConfigError as error:
             problems: list[Json] = [f"{one.key}: {one.message}".removeprefix(": ") for one in error.problems]
             refusal = _refusal(order, "invalid_directory", str(problems[0]))

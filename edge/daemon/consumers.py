@@ -19,8 +19,8 @@ from edge.log.index.indexer import Indexer
 from edge.model.ports import LinkError
 from edge.reports.runner import ReportRunner
 from edge.socket.server import RequestError
-from edge.system.background import aside
-from edge.system.isolation import Spared
+from edge.system.background import in_background
+from edge.system.isolation import Isolation
 from edge.system.metrics import Counts, text
 from edge.system.metrics_file import MetricsFile
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from edge.alerts.ways import Ways
     from edge.cameras.pictures import Cameras
     from edge.delivery.chat import Message
-    from edge.delivery.integrations import Desk
+    from edge.delivery.integrations import Deliveries
     from edge.directory.directory import Directory
     from edge.doors.runner import Runner
     from edge.log.log import Log
@@ -82,19 +82,19 @@ class Host(Protocol):
         """The whole status."""
 
 
-class Outlets:
+class Consumers:
     """The parts, made when they are needed: most controllers have none of them."""
 
     def __init__(self, host: Host) -> None:
         """Nothing begins before `start`."""
         self._host = host
-        self._desk: Desk | None = None
+        self._deliveries: Deliveries | None = None
         self._alerts: AlertRunner | None = None
         self._cameras: Cameras | None = None
         self._modes: Mapping[str, str] | None = None
         self._retained: Sequence[str] = ()
         """The integrations for which the log keeps records, as was told last."""
-        self._spared = Spared()
+        self._isolation = Isolation()
         self._counts = Counts()
         host.log.on_commit(lambda records: self._counts.committed(records, host.clock.now_ns()))
         self._directory: Directory | None = None
@@ -102,13 +102,13 @@ class Outlets:
 
     async def index(self) -> None:
         """Keep the index of the log behind it."""
-        with self._spared.part("index"):
+        with self._isolation.part("index"):
             await self._host.log.opened()
             await Indexer(self._host.settings.log.path).run()
 
     async def measure(self) -> None:
         """Notice how late the loop is, and write the figures for node-exporter where that is wanted."""
-        with self._spared.part("metrics"):
+        with self._isolation.part("metrics"):
             await self._measure()
 
     async def _measure(self) -> None:
@@ -120,7 +120,7 @@ class Outlets:
                 await asyncio.sleep(LOOK_EVERY_S)
                 self._counts.late(loop.time() - due_s)
             if file is not None:
-                await aside(partial(file.write, self.metrics()), "metrics")  # a stop waits for no disk
+                await in_background(partial(file.write, self.metrics()), "metrics")  # a stop waits for no disk
 
     def metrics(self) -> str:
         """Every figure as Prometheus reads it."""
@@ -128,19 +128,19 @@ class Outlets:
 
     async def reports(self) -> None:
         """Write the reports that are due."""
-        with self._spared.part("reports"):
+        with self._isolation.part("reports"):
             zone = ZoneInfo(self._host.settings.controller.time_zone)
             await ReportRunner(self._host, self._host.settings.reports, zone).run()
 
     def start(self, modes: Mapping[str, str]) -> None:
         """The log is open, and this is what it remembers."""
         self._modes = modes
-        with self._spared.part("alerts"):
+        with self._isolation.part("alerts"):
             if self._host.settings.alerts:
                 self._begin_alerts(modes)
             elif modes.get(ALERTS):  # once wanted again, they would tell all that was in between
                 self._host.log.append([], {ALERTS: ""})
-        with self._spared.part("cameras"):
+        with self._isolation.part("cameras"):
             if self._host.settings.cameras:
                 self._cameras = self._make_cameras()
                 self._cameras.start()
@@ -152,12 +152,12 @@ class Outlets:
         self._directory = directory
         if self._modes is None:
             return
-        with self._spared.part("integrations"):
-            if self._desk is None and any(one.kind is not None for one in directory.integrations.values()):
-                self._desk = self._make_desk()
-                self._desk.start(self._modes)
-            if self._desk is not None:
-                self._desk.apply(directory.integrations)
+        with self._isolation.part("integrations"):
+            if self._deliveries is None and any(one.kind is not None for one in directory.integrations.values()):
+                self._deliveries = self._make_deliveries()
+                self._deliveries.start(self._modes)
+            if self._deliveries is not None:
+                self._deliveries.apply(directory.integrations)
             else:
                 self._retain_for([])
 
@@ -166,14 +166,14 @@ class Outlets:
         sections = {key.partition(".")[0] for key in keys}
         if self._modes is None:  # `start` finds them
             return
-        with self._spared.part("integrations"):
-            if "integrations" in sections and self._desk is not None:
+        with self._isolation.part("integrations"):
+            if "integrations" in sections and self._deliveries is not None:
                 from edge.delivery.integrations import chosen  # noqa: PLC0415 -- it is there already
 
-                self._desk.reload(*chosen(self._host.settings.integrations))
+                self._deliveries.reload(*chosen(self._host.settings.integrations))
         if "mqtt" in sections:
             self._retain_for(self._retained)
-        with self._spared.part("alerts"):
+        with self._isolation.part("alerts"):
             if self._alerts is not None and sections & {"alert", "smtp"}:
                 self._alerts.reload(dict(self._host.settings.alerts), self._ways())
             elif "alert" in sections:
@@ -188,7 +188,7 @@ class Outlets:
 
     async def close(self) -> None:
         """What is under way is sent again after the next start."""
-        closing = [part.close() for part in (self._desk, self._alerts, self._cameras) if part is not None]
+        closing = [part.close() for part in (self._deliveries, self._alerts, self._cameras) if part is not None]
         await asyncio.gather(*closing)
 
     @property
@@ -200,8 +200,8 @@ class Outlets:
     def facts(self) -> dict[str, Json]:
         """For `doorctl status`."""
         return {
-            "failed_parts": {**self._spared.failed},
-            "integrations": {} if self._desk is None else self._desk.facts(),
+            "failed_parts": {**self._isolation.failed},
+            "integrations": {} if self._deliveries is None else self._deliveries.facts(),
             "alerts": _NOTHING["alerts"] if self._alerts is None else self._alerts.facts(),
             "cameras": {} if self._cameras is None else self._cameras.facts(),
         }
@@ -228,9 +228,9 @@ class Outlets:
             raise DeliveryError(str(error)) from error
 
     async def _post(self, integration: str, message: Message) -> None:
-        if self._desk is None:
+        if self._deliveries is None:
             raise DeliveryError(f"the directory has no webhook {integration}", ours=True)
-        await self._desk.post(integration, message)
+        await self._deliveries.post(integration, message)
 
     def _retain_for(self, sinks: Sequence[str]) -> None:
         """Disabled integrations hold no record back."""
@@ -240,13 +240,13 @@ class Outlets:
 
     # --- making them: what they import is loaded only where they are wanted ------------------------------
 
-    def _make_desk(self) -> Desk:
-        from edge.delivery.integrations import Desk, chosen  # noqa: PLC0415 -- see above
+    def _make_deliveries(self) -> Deliveries:
+        from edge.delivery.integrations import Deliveries, chosen  # noqa: PLC0415 -- see above
         from edge.delivery.secrets import Secrets  # noqa: PLC0415 -- see above
 
         settings, credentials = self._host.settings, os.environ.get("CREDENTIALS_DIRECTORY")
         network, options = chosen(settings.integrations)
-        return Desk(
+        return Deliveries(
             self._host.log,
             self._host,
             network=network,
@@ -271,7 +271,7 @@ class Outlets:
             ways=self._ways(),
             chance=random.Random(),  # noqa: S311 -- jitter keeps no secret
         )
-        self._spared.watch("alerts", self._alerts.start(modes))
+        self._isolation.watch("alerts", self._alerts.start(modes))
 
     def _ways(self) -> Ways:
         from edge.alerts.ways import Ways  # noqa: PLC0415 -- see above
@@ -298,7 +298,7 @@ class Outlets:
     def _serve(self, op: str) -> Callable[[dict[str, Any], Actor], Awaitable[Json]]:
         async def serve(body: dict[str, Any], actor: Actor) -> Json:
             ops: dict[str, Any] = {}
-            for part in (self._desk, self._alerts, self._cameras):
+            for part in (self._deliveries, self._alerts, self._cameras):
                 ops |= {} if part is None else part.ops
             if op in ops:
                 found: Json = await ops[op](body, actor)

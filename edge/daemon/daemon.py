@@ -15,11 +15,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from edge import __version__
-from edge.access.elevators import Lifts
+from edge.access.elevators import Elevators
 from edge.access.people import People
-from edge.commands.intake import CommandDesk
+from edge.commands.intake import CommandIntake
 from edge.config.source import ConfigSource
-from edge.daemon.consumers import Outlets
+from edge.daemon.consumers import Consumers
 from edge.daemon.page_rights import PageRights
 from edge.daemon.reloading import Reloading
 from edge.daemon.remembering import LOCKS, Remembering
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from edge.directory.directory import Directory
-    from edge.doors.driver_supervisor import Keeper
+    from edge.doors.driver_supervisor import DriverSupervisor
     from edge.model.messages import Json, Record, Shown, Signal
     from edge.model.ports import Incoming
     from edge.settings.controller import Settings
@@ -72,15 +72,15 @@ class Daemon:
         settings: Settings,
         clock: Clock,
         options: LogOptions | None = None,
-        keepers: Mapping[str, Keeper] | None = None,
+        supervisors: Mapping[str, DriverSupervisor] | None = None,
         source: ConfigSource | None = None,
     ) -> None:
-        """`keepers` are open already, or opened here: every lock is at its resting level (R14)."""
+        """`supervisors` are open already, or opened here: every lock is at its resting level (R14)."""
         self.settings = settings
         self.clock = clock
         self.started_ns = clock.now_ns()
         self._drivers = {point: name for name, driver in settings.drivers.items() for point in driver.points}
-        self.keepers = open_all(settings.drivers, clock.now_ns) if keepers is None else keepers
+        self.supervisors = open_all(settings.drivers, clock.now_ns) if supervisors is None else supervisors
         chosen, who = settings.log, settings.controller
         self.log = Log(
             chosen.path,
@@ -105,12 +105,14 @@ class Daemon:
             wall_us=clock.wall_us,
         )
         self.runner.on_shown = self._show
-        self.lifts = Lifts(
+        self.elevators = Elevators(
             settings.elevators, wires=self, journal=self.log, now_ns=clock.now_ns, run=secrets.token_hex(4)
         )
-        self.people = People(settings, clock, runner=self.runner, log=self.log, lifts=self.lifts, light=self._light)
-        self.outlets = Outlets(self)
-        self.people.keeper.listeners.append(self.outlets.directory)
+        self.people = People(
+            settings, clock, runner=self.runner, log=self.log, elevators=self.elevators, light=self._light
+        )
+        self.consumers = Consumers(self)
+        self.people.directory.listeners.append(self.consumers.directory)
         self.watchers = Watchers(self.status)
         self.rights = PageRights()
         self.upstream: Upstream | None = None
@@ -121,7 +123,7 @@ class Daemon:
         self.unwritten = 0
         """Events that the disk did not take before the stop."""
         self._refused: str | None = None
-        self.desk = CommandDesk(self, signatures_required=bool(settings.commands.keys))
+        self.intake = CommandIntake(self, signatures_required=bool(settings.commands.keys))
         self.notifier = Notifier(monotonic_ns=clock.monotonic_ns)
         self._reloading = Reloading(self, source or ConfigSource(settings.file))
         self._tasks: list[asyncio.Task[None]] = []
@@ -131,11 +133,11 @@ class Daemon:
 
     def apply(self, driver: str, outputs: Mapping[str, bool]) -> bool:
         """See `edge.doors.runner.Wires`."""
-        return self.keepers[driver].apply(outputs)
+        return self.supervisors[driver].apply(outputs)
 
     def level(self, point: str) -> bool | None:
         """See `edge.doors.runner.Wires`."""
-        return self.keepers[self._drivers[point]].level(point)
+        return self.supervisors[self._drivers[point]].level(point)
 
     def driver_of(self, point: str) -> str:
         """See `edge.doors.runner.Wires`."""
@@ -145,19 +147,19 @@ class Daemon:
         """What a driver saw, to whom it concerns: doors and credentials, or elevators."""
         if isinstance(signal, Lost | Back):
             self.runner.take(signal)
-            self.lifts.take(signal)
-        elif signal.point in self.lifts.points and not isinstance(signal, CardRead | KeysPressed):
-            self.lifts.take(signal)
+            self.elevators.take(signal)
+        elif signal.point in self.elevators.points and not isinstance(signal, CardRead | KeysPressed):
+            self.elevators.take(signal)
         else:
             self.runner.take(signal)
 
     def _show(self, door: str, shown: Shown) -> None:
         point = f"{door}.reader"
         if point in self._drivers:
-            self.keepers[self._drivers[point]].show(point, shown)
+            self.supervisors[self._drivers[point]].show(point, shown)
 
     def _light(self, point: str, granted: bool) -> None:
-        self.keepers[self._drivers[point]].answer(point, granted=granted)
+        self.supervisors[self._drivers[point]].answer(point, granted=granted)
 
     # --- life -----------------------------------------------------------------------------------
 
@@ -169,13 +171,13 @@ class Daemon:
         self._record("controller.start", details=details)
         self.log.on_commit(self._committed)
         self.runner.waits_for_memory = True
-        for shell in (self.runner, self.lifts):
+        for shell in (self.runner, self.elevators):
             shell.listeners.append(lambda _what: self.watchers.changed())
             shell.start()
-        for name, keeper in self.keepers.items():
-            self._spawn(keeper.run(self.take), f"driver {name}")
+        for name, supervisor in self.supervisors.items():
+            self._spawn(supervisor.run(self.take), f"driver {name}")
         control = Control(
-            self.settings.control.socket, Service(self, {**self.outlets.ops, "compare": self._reloading.compare})
+            self.settings.control.socket, Service(self, {**self.consumers.ops, "compare": self._reloading.compare})
         )
         try:
             self.log.start()
@@ -183,11 +185,11 @@ class Daemon:
             self._spawn(remembering.doors(), "people")
             self._spawn(remembering.rest(), "memory")
             await remembering.soon()
-            self._spawn(self.outlets.index(), "index")
-            self._spawn(self.outlets.reports(), "reports")
-            self._spawn(self.outlets.measure(), "metrics")
+            self._spawn(self.consumers.index(), "index")
+            self._spawn(self.consumers.reports(), "reports")
+            self._spawn(self.consumers.measure(), "metrics")
             await control.start()
-            await self.desk.start(self.settings)
+            await self.intake.start(self.settings)
             self._start_upstream()
             self._spawn(self.clock.watch(self._stepped, self._clock_changed), "clock")
             self._spawn(self._watchdog(), "watchdog")
@@ -211,14 +213,14 @@ class Daemon:
             await asyncio.wait(tasks, timeout=FAREWELL_S)
         self.people.stop()
         self.runner.stop()
-        self.lifts.stop()
-        for keeper in self.keepers.values():
-            keeper.close()
+        self.elevators.stop()
+        for supervisor in self.supervisors.values():
+            supervisor.close()
         self._record("controller.stop")
         await control.close()
         with contextlib.suppress(TimeoutError):  # a dead disk: nothing that is not written may be told
             await asyncio.wait_for(self._last_words.wait(), FAREWELL_S)
-        await self.outlets.close()
+        await self.consumers.close()
         if self.upstream is not None:
             await self.upstream.close(FAREWELL_S)
         self.unwritten = await self.log.close()
@@ -245,25 +247,25 @@ class Daemon:
         Nothing in them is wired otherwise than before (`edge.settings.controller.difference`).
         Raises RequestError during a stop.
         """
-        new = {name: driver for name, driver in settings.drivers.items() if name not in self.keepers}
+        new = {name: driver for name, driver in settings.drivers.items() if name not in self.supervisors}
         opened = await asyncio.to_thread(open_all, new, self.clock.now_ns) if new else {}  # loads libraries
         if self._stopping:
-            for keeper in opened.values():
-                keeper.close()
+            for supervisor in opened.values():
+                supervisor.close()
             raise RequestError("stopping", "the daemon is stopping: nothing is taken over")
-        self.settings, self.keepers = settings, {**self.keepers, **opened}
+        self.settings, self.supervisors = settings, {**self.supervisors, **opened}
         lost: list[Lost] = []
         for name, driver in settings.drivers.items():
             points = {point: model for point, model in driver.points.items() if point not in self._drivers}
             self._drivers |= dict.fromkeys(points, name)
-            if points and name not in opened and (reason := self.keepers[name].add(points)) is not None:
+            if points and name not in opened and (reason := self.supervisors[name].add(points)) is not None:
                 lost.append(Lost(frozenset(points), reason, self.clock.now_ns()))
         memories = self.log.modes()
         self.runner.add([settings.doors[door] for door in doors], memories)
         for signal in lost:
             self.take(signal)
-        for name, keeper in opened.items():
-            self._spawn(keeper.run(self.take), f"driver {name}")
+        for name, supervisor in opened.items():
+            self._spawn(supervisor.run(self.take), f"driver {name}")
         schedules = {schedule_memory(door) for door in doors}
         self.people.restore({key: memory for key, memory in memories.items() if key in schedules})
 
@@ -392,11 +394,11 @@ class Daemon:
 
     def ordered(self, incoming: Incoming) -> None:
         """A command from the broker."""
-        self.desk.ordered(incoming)
+        self.intake.ordered(incoming)
 
     def dropped(self, what: str) -> None:
         """Something came from the broker that is of no use."""
-        self.desk.dropped(what)
+        self.intake.dropped(what)
 
     def upstream_leaves_out(self, topic: str, why: str) -> None:
         """What belongs on this topic is not sent as it should be."""
@@ -427,12 +429,12 @@ class Daemon:
             "clock": calendar.facts(),
             "log": asdict(self.log.health()),
             "upstream": self._upstream_facts(calendar),
-            "drivers": {name: driver_facts(keeper, calendar) for name, keeper in self.keepers.items()},
+            "drivers": {name: driver_facts(supervisor, calendar) for name, supervisor in self.supervisors.items()},
             "doors": all_doors(self.runner, calendar),
-            "elevators": self.lifts.facts(),
+            "elevators": self.elevators.facts(),
             "directory": self.people.facts(),
             "configuration": self._reloading.source.facts(),
-            **self.outlets.facts(),
+            **self.consumers.facts(),
         }
 
     def facts(self) -> Json:
@@ -449,7 +451,7 @@ class Daemon:
             return None
         ago_s = asyncio.get_running_loop().time() - self.upstream.standing.since_s
         since = calendar.at(calendar.now_ns - round(ago_s * NS_PER_S))
-        return {**self.upstream.facts(), "since": since, "unrecorded_refusals": self.desk.unrecorded}
+        return {**self.upstream.facts(), "since": since, "unrecorded_refusals": self.intake.unrecorded}
 
     def identity(self) -> Identity:
         """Who this controller is on the wire; the epoch is known once the log is open."""
@@ -462,12 +464,12 @@ class Daemon:
 
     def directory(self) -> Directory:
         """Who may pass, as it is in force."""
-        return self.people.keeper.in_force
+        return self.people.directory.in_force
 
     def simulator(self, door: str) -> Simulator | None:
         """The simulated driver that carries points of this door, or of the controller itself."""
         names = {name for point, name in self._drivers.items() if point.startswith(f"{door}.")}
-        found = (self.keepers[name].driver for name in sorted(names))
+        found = (self.supervisors[name].driver for name in sorted(names))
         return next((driver for driver in found if isinstance(driver, Simulator)), None)
 
     def replay(self, first: int) -> Json:

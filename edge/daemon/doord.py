@@ -75,12 +75,12 @@ def _kept() -> Path | None:
 
 async def _serve(settings: Settings, source: ConfigSource) -> int:
     clock = Clock()
-    keepers = open_all(settings.drivers, clock.now_ns)
+    supervisors = open_all(settings.drivers, clock.now_ns)
     _make_own_folders(settings)
     from edge.daemon.daemon import Daemon  # noqa: PLC0415 -- the locks are at rest before all this is loaded
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    daemon = Daemon(settings, clock, keepers=keepers, source=source)
+    daemon = Daemon(settings, clock, supervisors=supervisors, source=source)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, daemon.hang_up)

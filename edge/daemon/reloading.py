@@ -18,16 +18,16 @@ from edge.model.problems import ConfigError
 from edge.settings.controller import difference
 from edge.settings.door_changes import lock_facts
 from edge.socket.peers import RequestError
-from edge.system.background import aside
+from edge.system.background import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge.access.people import People
-    from edge.commands.intake import CommandDesk
+    from edge.commands.intake import CommandIntake
     from edge.commands.parsing import Keyring
     from edge.config.source import ConfigSource
-    from edge.daemon.consumers import Outlets
+    from edge.daemon.consumers import Consumers
     from edge.doors.runner import Runner
     from edge.log.log import Log
     from edge.model.messages import Actor, Json
@@ -54,9 +54,9 @@ class Host(Protocol):
     log: Log
     runner: Runner
     people: People
-    outlets: Outlets
+    consumers: Consumers
     upstream: Upstream | None
-    desk: CommandDesk
+    intake: CommandIntake
     notifier: Notifier
 
     def audit(self, before: Locks | None, actor: Actor) -> None:
@@ -95,7 +95,7 @@ class Reloading:
             self._host.notifier.reloading()
             try:
                 new, content = await asyncio.to_thread(self.source.read)
-                keyring = await self._host.desk.read_keys(new)
+                keyring = await self._host.intake.read_keys(new)
             except ConfigError as error:
                 for problem in error.problems:
                     LOG.warning("%s", problem)
@@ -126,32 +126,32 @@ class Reloading:
         await host.guard(changes.settings, changes.added)
         for door in changes.doors:
             host.runner.reload(changes.settings.doors[door])
-        host.outlets.reload(changes.applied)
+        host.consumers.reload(changes.applied)
         sections = {key.partition(".")[0] for key in changes.applied}
         if sections & {"mqtt", "home_assistant"}:
             await host.restart_upstream()
         elif host.upstream is not None:
             host.upstream.settings_changed(tuple(host.settings.doors))
         if "directory" in sections:
-            host.people.keeper.file = host.settings.directory.file
+            host.people.directory.file = host.settings.directory.file
         host.audit(before, actor)
         applied = list(changes.applied)
-        if host.desk.obey(keyring, new) and not any(key.startswith("commands.") for key in applied):
+        if host.intake.obey(keyring, new) and not any(key.startswith("commands.") for key in applied):
             applied.append("commands")  # what is in a file has changed
         for key in applied:
             LOG.info("%s applied", key)
         for key in changes.restart:
             LOG.warning("%s changed; it takes effect after systemctl restart doord", key)
-        version = host.people.keeper.in_force.version
-        errors: list[Json] = [*await host.people.keeper.reload(actor)]
-        if host.people.keeper.in_force.version != version:
+        version = host.people.directory.in_force.version
+        errors: list[Json] = [*await host.people.directory.reload(actor)]
+        if host.people.directory.in_force.version != version:
             applied.append("directory")
         return {"applied": [*applied], "needs_restart": list(changes.restart), "errors": errors}
 
     async def _keep(self) -> None:
         """Nothing depends on it now; that it fails is said once."""
         try:
-            await aside(self.source.keep, "configuration")
+            await in_background(self.source.keep, "configuration")
         except OSError as error:
             if not self._unkept:
                 LOG.error("%s: the configuration in force cannot be kept for the next start", error)  # noqa: TRY400 -- said, not traced

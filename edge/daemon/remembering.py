@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge.access.people import People
-    from edge.daemon.consumers import Outlets
+    from edge.daemon.consumers import Consumers
     from edge.daemon.page_rights import PageRights
     from edge.doors.runner import Runner
     from edge.log.log import Log
@@ -49,7 +49,7 @@ class Host(Protocol):
     log: Log
     runner: Runner
     people: People
-    outlets: Outlets
+    consumers: Consumers
     rights: PageRights
 
     def controller(self) -> Subject:
@@ -85,7 +85,7 @@ class Remembering:
             self._give_up()
         self._decided.set()
         await self._host.people.start()
-        self._host.outlets.settled()
+        self._host.consumers.settled()
         await remembered
         self._restore()
 
@@ -104,7 +104,7 @@ class Remembering:
         await host.log.opened()
         self._restore()
         memories = host.log.modes()
-        host.outlets.start(memories)
+        host.consumers.start(memories)
         who = host.settings.controller
         host.audit(_locks(memories.get(LOCKS, "{}")), Actor("system", "file", host.settings.file.name))
         before = memory_of(memories.get(SITE, "{}"))

@@ -21,7 +21,7 @@ from edge.doors.runner import SITE
 from edge.log.log import LogUnavailableError
 from edge.model.messages import SYSTEM, Actor, CommandName, Event, Subject
 from edge.model.tally import Tally
-from edge.reports.exports import ExportDesk
+from edge.reports.exports import Exports
 from edge.reports.search_words import UnknownGroupError
 from edge.reports.searches import Asked
 from edge.socket.allowances import Allowances
@@ -30,7 +30,7 @@ from edge.socket.server import LONGEST_LOGIN, WEB, RequestError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 
-    from edge.access.elevators import Lifts
+    from edge.access.elevators import Elevators
     from edge.access.people import People
     from edge.daemon.page_rights import PageRights
     from edge.doors.runner import Runner
@@ -103,7 +103,7 @@ class Host(Protocol):
     """What the daemon lends."""
 
     runner: Runner
-    lifts: Lifts
+    elevators: Elevators
     people: People
     log: Log
     watchers: Watchers
@@ -152,7 +152,7 @@ class Service:
             "login": self._login,
             "log_restored": self._log_restored,
             **(more or {}),
-            "export": ExportDesk(host, self._directory).serve,
+            "export": Exports(host, self._directory).serve,
         }
 
     def _directory(self) -> Directory:
@@ -279,8 +279,8 @@ class Service:
 
     async def _simulate(self, body: dict[str, Any], _actor: Actor) -> Json:
         ask = _Simulate.model_validate(body)
-        lifts = sorted({point.rpartition(".")[0] for point in self._host.lifts.points})
-        known = [*self._host.runner.doors, *lifts, SITE]
+        elevators = sorted({point.rpartition(".")[0] for point in self._host.elevators.points})
+        known = [*self._host.runner.doors, *elevators, SITE]
         if ask.door not in known:
             raise RequestError("unknown_door", f"no door {ask.door!r}; expected one of {', '.join(known) or 'none'}")
         simulator = self._host.simulator(ask.door)

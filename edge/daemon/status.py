@@ -13,7 +13,7 @@ from edge.model.messages import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from edge.doors.driver_supervisor import Keeper
+    from edge.doors.driver_supervisor import DriverSupervisor
     from edge.doors.runner import Runner
     from edge.doors.state import Door
     from edge.model.messages import Json
@@ -50,14 +50,14 @@ def _left_s(due_ns: int | None, now_ns: int) -> float | None:
     return None if due_ns is None else round(max(0, due_ns - now_ns) / NS_PER_S, 1)
 
 
-def driver_facts(keeper: Keeper, calendar: Calendar) -> dict[str, Json]:
+def driver_facts(supervisor: DriverSupervisor, calendar: Calendar) -> dict[str, Json]:
     """One driver: online or lost, why, since when, and what it says of itself."""
     return {
-        "kind": keeper.kind,
-        "state": "online" if keeper.online else "lost",
-        "reason": keeper.reason,
-        "since": calendar.at(keeper.since_ns),
-        "facts": dict(keeper.driver.describe()),
+        "kind": supervisor.kind,
+        "state": "online" if supervisor.online else "lost",
+        "reason": supervisor.reason,
+        "since": calendar.at(supervisor.since_ns),
+        "facts": dict(supervisor.driver.describe()),
     }
 
 

@@ -40,7 +40,7 @@ PREFIX: Final = "integration."
 """In front of an integration's id it names the cursor and the mode row; no door has a dot in its id."""
 
 
-class Desk:
+class Deliveries:
     """The integrations of one controller."""
 
     def __init__(  # noqa: PLR0913 -- each part has one owner

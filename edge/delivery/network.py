@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edge.delivery.address import Reach, is_own
 from edge.delivery.errors import DeliveryError
-from edge.system.background import aside
+from edge.system.background import in_background
 from edge.system.tls import believing, why_refused
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Names:
 
 async def _look(host: str, port: int) -> list[str]:
     found: list[str] = []
-    await aside(lambda: found.extend(addresses(host, port)), "names")
+    await in_background(lambda: found.extend(addresses(host, port)), "names")
     return found
 
 
@@ -105,7 +105,7 @@ class Network:
         if self._context is None:
             made: list[ssl.SSLContext] = []
             try:
-                await aside(lambda: made.append(believing(self.ca_file, strict=self.tls_strict)), "authorities")
+                await in_background(lambda: made.append(believing(self.ca_file, strict=self.tls_strict)), "authorities")
             except (OSError, ValueError) as error:
                 raise DeliveryError(f"the authorities' certificates cannot be read: {error}", ours=True) from error
             self._context = made[0]

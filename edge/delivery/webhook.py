@@ -26,7 +26,7 @@ from edge.model.catalogue import CATALOGUE
 from edge.model.catalogue import message as told
 from edge.model.cloudevents import encode, record_id
 from edge.model.local_time import local
-from edge.system.background import aside
+from edge.system.background import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -97,7 +97,7 @@ class Poster:
     async def _read_secret(self) -> bytes:
         found: list[bytes] = []
         try:
-            await aside(lambda: found.append(self._secrets.read(self._secret_name)), "secret")
+            await in_background(lambda: found.append(self._secrets.read(self._secret_name)), "secret")
         except SecretError as error:
             raise DeliveryError(str(error), ours=True) from error
         return found[0]

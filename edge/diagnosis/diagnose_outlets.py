@@ -12,7 +12,7 @@ from edge.diagnosis.findings import Finding, finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edge.diagnosis.facts_outlets import Board, Camera, Integration, Line, Outlets, Pulses
+    from edge.diagnosis.facts_outlets import Board, Camera, Consumers, Integration, Line, Pulses
 
 FAILED: Final = 3
 """Tries: one may fail by accident."""
@@ -29,26 +29,26 @@ DOUBTFUL: Final = 0.05
 """Of what a reader sent; somebody's card that is held badly does not make so many."""
 
 
-def diagnose_outlets(outlets: Outlets, now_us: int) -> Iterator[Finding]:
+def diagnose_outlets(consumers: Consumers, now_us: int) -> Iterator[Finding]:
     """Everything that can be said about them."""
-    for part in outlets.failed:
+    for part in consumers.failed:
         yield finding("DW-PART-FAILED", part.why, about=part.name)
-    for integration in outlets.integrations:
+    for integration in consumers.integrations:
         yield from _integration(integration)
-    for channel in outlets.channels:
+    for channel in consumers.channels:
         if channel.waiting and channel.error is not None:
             yield finding("DW-ALERT-STUCK", channel.error, f"messages that wait: {channel.waiting}", about=channel.name)
             yield from _form(channel.error, "smtp" if channel.name == "email" else "integrations")
-    old = [alert.id for alert in outlets.alerts if now_us - alert.raised_us >= UNANSWERED_US]
+    old = [alert.id for alert in consumers.alerts if now_us - alert.raised_us >= UNANSWERED_US]
     if old:
         yield finding("DW-ALERT-UNANSWERED", *old)
-    for camera in outlets.cameras:
+    for camera in consumers.cameras:
         yield from _camera(camera)
-    for board in outlets.boards:
+    for board in consumers.boards:
         yield from _board(board)
-    for line in outlets.lines:
+    for line in consumers.lines:
         yield from _line(line)
-    for pulses in outlets.pulses:
+    for pulses in consumers.pulses:
         yield from _pulses(pulses)
 
 

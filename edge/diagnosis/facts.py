@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from edge.diagnosis.facts_outlets import Outlets
+from edge.diagnosis.facts_outlets import Consumers
 
 Counts: TypeAlias = Mapping[str, int]
 LONGEST: Final = 1e12
@@ -132,7 +132,7 @@ class Daemon:
     doors: tuple[Door, ...]
     people: People | None = None
     devices: tuple[Device, ...] = ()
-    outlets: Outlets = field(default_factory=Outlets)
+    consumers: Consumers = field(default_factory=Consumers)
     config_refused: tuple[str, ...] = ()
     """What is wrong with the configuration file, while the one from before guards."""
     left_out: tuple[str, ...] = ()
@@ -160,7 +160,7 @@ class Daemon:
                 if found["kind"] == "osdp"
                 for address, device in found.get("facts", {}).get("devices", {}).items()
             ),
-            outlets=Outlets.from_json(answer),
+            consumers=Consumers.from_json(answer),
             config_refused=tuple(map(str, answer.get("configuration", {}).get("refused", ()))),
             left_out=tuple(map(str, answer.get("configuration", {}).get("left_out", ()))),
         )

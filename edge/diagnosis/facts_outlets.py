@@ -99,7 +99,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlets:
+class Consumers:
     """All of them."""
 
     integrations: tuple[Integration, ...] = ()
@@ -112,7 +112,7 @@ class Outlets:
     failed: tuple[Part, ...] = ()
 
     @classmethod
-    def from_json(cls, answer: Mapping[str, Any]) -> Outlets:
+    def from_json(cls, answer: Mapping[str, Any]) -> Consumers:
         """From the answer to {"op": "facts"}. Raises KeyError, TypeError or ValueError for anything else."""
         alerts, drivers = answer.get("alerts", {}), answer["drivers"].items()
         errors = alerts.get("last_errors", {})

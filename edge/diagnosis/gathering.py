@@ -23,7 +23,7 @@ from edge.diagnosis.boot import missing_lines
 from edge.diagnosis.facts import Boot, Daemon, Disk, Facts, FileMode, Socket, at_us
 from edge.diagnosis.history import history
 from edge.diagnosis.loaded import differences
-from edge.diagnosis.machine import Places, exists, look_at_machine
+from edge.diagnosis.machine import SystemPaths, exists, look_at_machine
 from edge.diagnosis.service import look_at_service
 from edge.log import schema
 from edge.log.verify import verify
@@ -44,7 +44,7 @@ NOT_UNDERSTOOD: Final = (AttributeError, KeyError, TypeError, ValueError)
 class Look:
     """One look around; every method adds to `seen`."""
 
-    places: Places
+    paths: SystemPaths
     seen: dict[str, Any] = field(default_factory=dict)
     unseen: list[str] = field(default_factory=list)
     running: Mapping[str, Any] | None = None
@@ -71,7 +71,7 @@ class Look:
 
     def service(self) -> None:
         """What systemd says of the unit, where there is a systemd."""
-        found = look_at_service(self.places)
+        found = look_at_service(self.paths)
         if isinstance(found, str):
             self.unseen.append(f"the service: {found}")
         else:
@@ -121,9 +121,9 @@ class Look:
         wanted = boot_lines(settings)
         if not wanted:
             return
-        path = next((path for path in self.places.boot if exists(path)), None)
+        path = next((path for path in self.paths.boot if exists(path)), None)
         if path is None:
-            self.unseen.append(f"the boot configuration: there is no {self.places.boot[0]}")
+            self.unseen.append(f"the boot configuration: there is no {self.paths.boot[0]}")
             return
         try:
             text = path.read_text("utf-8", "replace")
@@ -167,7 +167,7 @@ class Look:
 
     def machine(self) -> None:
         """Supply voltage, temperature and memory, where this kernel tells."""
-        self.seen["machine"], unseen = look_at_machine(self.places)
+        self.seen["machine"], unseen = look_at_machine(self.paths)
         self.unseen += unseen
 
     def facts(self) -> Facts:
@@ -218,9 +218,9 @@ class Look:
         self.seen["disk"] = Disk(str(folder), found.f_bavail * found.f_frsize, bool(found.f_flag & os.ST_RDONLY))
 
 
-def look(socket: Path, config: Path, places: Places | None = None) -> Facts:
+def look(socket: Path, config: Path, paths: SystemPaths | None = None) -> Facts:
     """Everything that can be seen on this computer."""
-    now = Look(places or Places())
+    now = Look(paths or SystemPaths())
     now.seen["now_us"] = to_us(datetime.now(UTC))
     client = now.daemon(socket)
     try:
@@ -243,7 +243,7 @@ def look(socket: Path, config: Path, places: Places | None = None) -> Facts:
 
 def look_at_copy(log: Path) -> Facts:
     """Only a log file. Raises OSError when there is none."""
-    only = Look(Places())
+    only = Look(SystemPaths())
     only.copied(log)
     return only.facts()
 

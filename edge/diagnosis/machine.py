@@ -17,7 +17,7 @@ _AVAILABLE: Final = re.compile(r"^MemAvailable:\s+(\d{1,15}) kB$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class SystemPaths:
     """Where things are on a Raspberry Pi; tests have their own."""
 
     boot: tuple[Path, ...] = (Path("/boot/firmware/config.txt"), Path("/boot/config.txt"))
@@ -32,11 +32,11 @@ class Places:
     """There when systemd runs (sd_booted(3))."""
 
 
-def look_at_machine(places: Places) -> tuple[Machine, tuple[str, ...]]:
+def look_at_machine(paths: SystemPaths) -> tuple[Machine, tuple[str, ...]]:
     """What the kernel tells, and sentences about what it does not."""
-    throttled = next((bits for path in places.throttled if (bits := _hex(path)) is not None), None)
-    milli_c = number(_text(places.temperature))
-    available = _AVAILABLE.search(_text(places.memory) or "")
+    throttled = next((bits for path in paths.throttled if (bits := _hex(path)) is not None), None)
+    milli_c = number(_text(paths.temperature))
+    available = _AVAILABLE.search(_text(paths.memory) or "")
     machine = Machine(
         throttled,
         None if milli_c is None else milli_c / 1_000,

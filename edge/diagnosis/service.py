@@ -12,18 +12,18 @@ from edge.diagnosis.facts import Service
 from edge.diagnosis.machine import exists, number
 
 if TYPE_CHECKING:
-    from edge.diagnosis.machine import Places
+    from edge.diagnosis.machine import SystemPaths
 
 SYSTEMCTL_S: Final = 5.0
 PROPERTIES: Final = ("ActiveState", "UnitFileState", "Result", "NRestarts", "ExecMainStatus", "LoadState")
 """https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.systemd1.html"""
 
 
-def look_at_service(places: Places) -> Service | str:
+def look_at_service(paths: SystemPaths) -> Service | str:
     """The unit, or why nothing can be said of it."""
-    if not exists(places.systemd):
+    if not exists(paths.systemd):
         return "systemd does not run here"
-    command = [places.systemctl, "show", "doord.service", f"--property={','.join(PROPERTIES)}"]
+    command = [paths.systemctl, "show", "doord.service", f"--property={','.join(PROPERTIES)}"]
     try:
         done = subprocess.run(  # noqa: S603 -- a fixed list of words
             command, capture_output=True, text=True, errors="replace", timeout=SYSTEMCTL_S, check=True

@@ -41,7 +41,7 @@ SUBJECT: Final = Subject("directory", "directory", "Directory")
 _T = TypeVar("_T")
 
 
-class DirectoryKeeper:
+class LiveDirectory:
     """The directory of one controller. Belongs to one event loop."""
 
     def __init__(  # noqa: PLR0913 -- what it is made of, by name

@@ -30,7 +30,7 @@ STEADY_S: Final = 10.0
 """A driver that ran this long is tried again at once; one that flaps is not."""
 
 
-class Keeper:
+class DriverSupervisor:
     """One driver and its state: `online`, or lost with a reason."""
 
     def __init__(self, driver: Driver, kind: str, now_ns: Callable[[], int]) -> None:
@@ -68,7 +68,7 @@ class Keeper:
         return self.reason
 
     async def run(self, take: Emit) -> None:
-        """Until cancelled; `take` receives the driver's signals and the keeper's own `Lost` and `Back`."""
+        """Until cancelled; `take` receives the driver's signals and the supervisor's own `Lost` and `Back`."""
         loop = asyncio.get_running_loop()
         pause_s = RETRY_S[0]
         if self.reason is not None:
@@ -192,9 +192,9 @@ def _seen(task: asyncio.Future[None]) -> None:
         task.exception()
 
 
-def open_all(drivers: Mapping[str, DriverSettings], now_ns: Callable[[], int]) -> dict[str, Keeper]:
+def open_all(drivers: Mapping[str, DriverSettings], now_ns: Callable[[], int]) -> dict[str, DriverSupervisor]:
     """R14: when this returns, every lock whose driver is there shows its resting level."""
-    keepers = {}
+    supervisors = {}
     for name, settings in drivers.items():
         driver: Driver
         try:
@@ -202,9 +202,9 @@ def open_all(drivers: Mapping[str, DriverSettings], now_ns: Callable[[], int]) -
         except Exception as error:  # a library that is missing or broken: the doors on other drivers are guarded
             LOG.exception("driver %s cannot be made", name)
             driver = Unmade(name, frozenset(settings.points), f"cannot be made: {error!r}")
-        keepers[name] = Keeper(driver, settings.kind, now_ns)
-        keepers[name].open()  # before the library of the next one is loaded
-    return keepers
+        supervisors[name] = DriverSupervisor(driver, settings.kind, now_ns)
+        supervisors[name].open()  # before the library of the next one is loaded
+    return supervisors
 
 
 class Unmade:

@@ -39,7 +39,7 @@ _DAY_US: Final = 86_400 * 1_000_000
 _ALARMS: Final = frozenset(row.type for row in CATALOGUE.values() if row.severity is Severity.ALARM)
 
 
-class Keeper:
+class Retention:
     """Keeps one open log within its bounds; called by the writer between commits."""
 
     def __init__(self, store: Store, sinks: Sequence[str] | None, retention_days: int, max_mib: int) -> None:

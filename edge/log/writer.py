@@ -17,7 +17,7 @@ from edge.log.mark import Marker
 from edge.log.options import Facts, Listener, LogOptions, Renewal
 from edge.log.prepared import Prepared
 from edge.log.remembered import recall
-from edge.log.retention import TICK_S, Keeper
+from edge.log.retention import TICK_S, Retention
 from edge.model.messages import NS_PER_S, Event
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Writer:
         self.facts = Facts()
         self._store, self._clock, self._buffer = store, store.clock, buffer
         self._options, self._listener = options, listener
-        self._keeper = Keeper(store, options.sinks, options.retention_days, options.max_mib)
+        self._keeper = Retention(store, options.sinks, options.retention_days, options.max_mib)
         self._prepared: Prepared | None = None
         self._closing = threading.Event()
         self._failing_since_ns: int | None = None

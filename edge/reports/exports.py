@@ -75,7 +75,7 @@ class Host(Protocol):
         """When."""
 
 
-class ExportDesk:
+class Exports:
     """Records `event_export.create`, `event_export.download` (while it is open) and `event_export.finished`."""
 
     def __init__(self, host: Host, directory: Callable[[], Directory]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.model.messages import SYSTEM, ClockQuality
-from edge.reports.exports import ExportDesk, shown
+from edge.reports.exports import Exports, shown
 from edge.reports.file import written
 from edge.reports.scheduled import Due, Rhythm, file_name, labels, missing, next_due
 from edge.reports.search_words import UnknownGroupError
@@ -74,7 +74,7 @@ class ReportRunner:
 
     def __init__(self, host: Host, reports: Mapping[str, Report], zone: tzinfo, *, breath_s: float = BREATH_S) -> None:
         """Nothing is touched before `run`."""
-        self._host, self._desk, self._breath_s = host, ExportDesk(host, host.directory), breath_s
+        self._host, self._exports, self._breath_s = host, Exports(host, host.directory), breath_s
         self._zone = zone
         self._jobs = [_Job(name, one, Rhythm(one.every, one.at, zone)) for name, one in reports.items()]
         self._stop = threading.Event()
@@ -107,8 +107,8 @@ class ReportRunner:
             dues = await asyncio.get_running_loop().run_in_executor(threads, self._dues, job, now_us, set_back)
         except OSError as error:
             job.look_us = now_us + AGAIN_US
-            export = self._desk.create(f"{job.name}.{job.report.suffix}", {**job.report.filters()}, SYSTEM)
-            self._desk.finished(export, 0, "failed", {"error": str(error)})
+            export = self._exports.create(f"{job.name}.{job.report.suffix}", {**job.report.filters()}, SYSTEM)
+            self._exports.finished(export, 0, "failed", {"error": str(error)})
             return
         for due in dues:
             if not await self._write(threads, job, due):
@@ -120,7 +120,7 @@ class ReportRunner:
         """Write one report, and record what came of it; False when it has to be tried again."""
         file = job.report.folder / file_name(job.name, due, job.report.suffix)
         through, filters = self._host.log.committed, _filters(job, due)
-        export = self._desk.create(file.name, shown(filters), SYSTEM)
+        export = self._exports.create(file.name, shown(filters), SYSTEM)
         rows, code = 0, None
         also: dict[str, Json] = {}
         try:
@@ -133,7 +133,7 @@ class ReportRunner:
             code = "given_up"
             raise
         finally:
-            self._desk.finished(export, rows, code, also)
+            self._exports.finished(export, rows, code, also)
         return code is None
 
     # --- in the thread ---

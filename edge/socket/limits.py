@@ -1,6 +1,6 @@
-"""Places and paces at the control socket: how many connections and requests one user may have.
+"""ConnectionLimits and paces at the control socket: how many connections and requests one user may have.
 
-One rule: nobody can take what another needs. Root, the local page and the group have places of their own, and one
+One rule: nobody can take what another needs. Root, the local page and the group have limits of their own, and one
 user of the group has some of the group's only.
 """
 
@@ -39,7 +39,7 @@ class _Pace:
         self.bytes = Budget(BYTES_A_SECOND, BYTES_AT_ONCE)
 
 
-class Places:
+class ConnectionLimits:
     """Who sits where. Times are seconds of a clock that only goes forward."""
 
     def __init__(self) -> None:

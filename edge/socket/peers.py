@@ -41,7 +41,7 @@ class RequestError(Exception):
 
 
 class Kind(StrEnum):
-    """Whose places at the socket somebody takes."""
+    """Whose limits at the socket somebody takes."""
 
     ROOT = "root"
     """Root, and the daemon's own user."""

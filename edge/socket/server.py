@@ -16,7 +16,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.model.printable import is_whole
-from edge.socket.limits import Places
+from edge.socket.limits import ConnectionLimits
 from edge.socket.peers import GROUP, LONGEST_LOGIN, WEB, Kind, Peer, Peers, RequestError, actor
 from edge.system.tasks import say_why
 
@@ -76,7 +76,7 @@ class Control:
         self._rest: asyncio.TimerHandle | None = None
         self._clients: set[asyncio.Task[None]] = set()
         self._turned_away = 0
-        self._places = Places()
+        self._places = ConnectionLimits()
         self._peers = Peers(lambda: asyncio.get_running_loop().time())
 
     async def start(self) -> None:

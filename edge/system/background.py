@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 
 
-def aside(work: Callable[[], None], name: str) -> asyncio.Future[None]:
+def in_background(work: Callable[[], None], name: str) -> asyncio.Future[None]:
     """Do `work` in a thread of its own; the future carries its OSError or ValueError, and an OSError for any other."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 
 
-class Spared:
+class Isolation:
     """The parts that have failed since the start."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 
-class Places:
+class AnswerLimits:
     """Which account holds how many."""
 
     def __init__(self, most: int, most_of_one: int, full: str) -> None:
@@ -38,13 +38,13 @@ class Places:
             self._held[account] -= 1
 
 
-class Placed(Response):
+class LimitedAnswer(Response):
     """An answer that is made and sent in a place of this account."""
 
-    def __init__(self, places: Places, account: str, make: Callable[[], Awaitable[Response]]) -> None:
+    def __init__(self, limits: AnswerLimits, account: str, make: Callable[[], Awaitable[Response]]) -> None:
         """Nothing is held or made before it is sent."""
         super().__init__()
-        self._places, self._account, self._make = places, account, make
+        self._places, self._account, self._make = limits, account, make
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Make it and send it, to the end."""

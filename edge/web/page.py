@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.model.printable import masked
 from edge.web.accounts import Account, Role
-from edge.web.limits import Placed, Places
+from edge.web.limits import AnswerLimits, LimitedAnswer
 from edge.web.listener import MOST_CONNECTIONS
 from edge.web.recent import Recent
 from edge.web.sessions import Forms, Session, same
@@ -82,21 +82,23 @@ class Page:
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """One look at the health at a time."""
     recent: Recent = field(default_factory=Recent)
-    streams: Places = field(
-        default_factory=lambda: Places(MOST_STREAMS, MOST_STREAMS_OF_ONE, "Too many pages are open. Close one of them.")
+    streams: AnswerLimits = field(
+        default_factory=lambda: AnswerLimits(
+            MOST_STREAMS, MOST_STREAMS_OF_ONE, "Too many pages are open. Close one of them."
+        )
     )
-    downloads: Places = field(
-        default_factory=lambda: Places(
+    downloads: AnswerLimits = field(
+        default_factory=lambda: AnswerLimits(
             MOST_DOWNLOADS, MOST_DOWNLOADS_OF_ONE, "Too many downloads are running. Wait until one of them has ended."
         )
     )
-    searches: Places = field(
-        default_factory=lambda: Places(
+    searches: AnswerLimits = field(
+        default_factory=lambda: AnswerLimits(
             MOST_SEARCHES, MOST_SEARCHES_OF_ONE, "Too many searches are running. Wait until one of them has ended."
         )
     )
-    requests: Places = field(
-        default_factory=lambda: Places(
+    requests: AnswerLimits = field(
+        default_factory=lambda: AnswerLimits(
             MOST_CONNECTIONS, MOST_REQUESTS_OF_ONE, "Too many requests of this account at the same time."
         )
     )
@@ -178,13 +180,13 @@ def for_operators(handler: Handler) -> Handler:
     return guarded
 
 
-def placed(places: Callable[[Page], Places]) -> Callable[[Handler], Handler]:
-    """Whoever asks needs one of these places until the answer has ended."""
+def limited(limits: Callable[[Page], AnswerLimits]) -> Callable[[Handler], Handler]:
+    """Whoever asks needs one of these limits until the answer has ended."""
 
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)
         async def bounded(request: Request) -> Response:
-            return Placed(places(page_of(request)), who(request).name, functools.partial(handler, request))
+            return LimitedAnswer(limits(page_of(request)), who(request).name, functools.partial(handler, request))
 
         return bounded
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge.access.credentials import Presented
 from edge.access.elevator_rules import Permit, permit
-from edge.access.elevators import AGAIN_NS, Lifts
+from edge.access.elevators import AGAIN_NS, Elevators
 from edge.model.messages import (
     NS_PER_S,
     Back,
@@ -59,8 +59,8 @@ class Bench:
         self.broken: set[str] = set()
         self.journal_fails = False
         elevators = {"lift": LIFT, "spare": ElevatorSettings("spare", "Spare", "wire", {"0": FloorSettings("wire")})}
-        self.lifts = Lifts(elevators, wires=self, journal=self, now_ns=loop.now_ns, run="r")  # type: ignore[arg-type]
-        self.lifts.listeners.append(self.told.append)
+        self.elevators = Elevators(elevators, wires=self, journal=self, now_ns=loop.now_ns, run="r")  # type: ignore[arg-type]
+        self.elevators.listeners.append(self.told.append)
 
     # wires
     def apply(self, driver: str, outputs: Mapping[str, bool]) -> bool:
@@ -71,7 +71,7 @@ class Bench:
             assert driver == ("other" if (key, floor) == ("lift", "1") else "wire")
             self.relays[point] = value
             self.driven.append((point, value))
-            self.lifts.take(Confirmed(point, value, self.loop.now_ns()))
+            self.elevators.take(Confirmed(point, value, self.loop.now_ns()))
         return True
 
     def level(self, point: str) -> bool | None:
@@ -93,12 +93,12 @@ class Bench:
         answer = permit(self.directory, elevator, Presented(card(number)), now())
         assert isinstance(answer, Permit)
         shown = Event("reader.access", self.loop.now_ns(), Subject("reader", "lift.reader", "Lift reader"))
-        self.lifts.permitted(elevator, answer, shown)
+        self.elevators.permitted(elevator, answer, shown)
 
     def press(self, floor: str, asserted: bool = True, *, initial: bool = False) -> None:
         point = f"lift/{floor}.rex"
         self.reads[point] = asserted
-        self.lifts.take(Level(point, asserted, self.loop.now_ns(), initial))
+        self.elevators.take(Level(point, asserted, self.loop.now_ns(), initial))
 
     async def push(self, floor: str) -> None:
         """As a finger does it, until it has settled."""
@@ -108,10 +108,10 @@ class Bench:
         await asyncio.sleep(0.2)
 
     def lose(self, *points: str) -> None:
-        self.lifts.take(Lost(frozenset({*points, "front.lock"}), "cut", self.loop.now_ns()))
+        self.elevators.take(Lost(frozenset({*points, "front.lock"}), "cut", self.loop.now_ns()))
 
     def back(self, *points: str) -> None:
-        self.lifts.take(Back(frozenset({*points, "front.lock"}), self.loop.now_ns()))
+        self.elevators.take(Back(frozenset({*points, "front.lock"}), self.loop.now_ns()))
 
     def free(self) -> set[str]:
         """The floors of `lift` that may be chosen, by what the relays were told."""
@@ -121,18 +121,18 @@ class Bench:
         return [event.type for event in self.events]
 
     def facts(self, floor: str) -> Any:
-        facts: Any = self.lifts.facts()
+        facts: Any = self.elevators.facts()
         return facts["lift"]["floors"][floor]
 
 
 def play(scene: Callable[[Bench], Coroutine[Any, Any, None]], change: Any = None) -> Bench:
     async def main(loop: virtual.VirtualLoop) -> Bench:
         bench = Bench(loop, change)
-        bench.lifts.start()
+        bench.elevators.start()
         for floor in "01":
             bench.press(floor, False, initial=True)
         await scene(bench)
-        bench.lifts.stop()
+        bench.elevators.stop()
         return bench
 
     return virtual.run(main)
@@ -141,7 +141,7 @@ def play(scene: Callable[[Bench], Coroutine[Any, Any, None]], change: Any = None
 def test_its_points_are_known_and_every_relay_rests_at_first() -> None:
     async def scene(bench: Bench) -> None:
         relays = {"lift/0.lock", "lift/1.lock", "lift/2.lock", "spare/0.lock"}
-        assert bench.lifts.points == relays | {"lift.reader", "spare.reader", "lift/0.rex", "lift/1.rex"}
+        assert bench.elevators.points == relays | {"lift.reader", "spare.reader", "lift/0.rex", "lift/1.rex"}
         assert bench.relays == dict.fromkeys(relays, False)
         assert bench.events == []
 
@@ -263,12 +263,12 @@ def test_what_status_says() -> None:
         bench.press("0")
         await asyncio.sleep(0.5)
         bench.lose("lift/2.lock")
-        bench.lifts.take(InputFault("lift/1.rex", "short", bench.loop.now_ns()))
+        bench.elevators.take(InputFault("lift/1.rex", "short", bench.loop.now_ns()))
 
     async def ended(bench: Bench) -> None:
         await scene(bench)
         given = {"permitted": True, "permitted_for_s": 7.0}
-        assert bench.lifts.facts() == {
+        assert bench.elevators.facts() == {
             "lift": {
                 "name": "Goods lift",
                 "floors": {
@@ -286,7 +286,7 @@ def test_what_status_says() -> None:
                 "faulty": [],
             },
         }
-        bench.lifts.stop()
+        bench.elevators.stop()
         assert bench.facts("0")["permitted"] is False
 
     assert {*play(ended).told} == {"lift", "spare"}
@@ -358,7 +358,7 @@ def test_a_button_that_was_held_when_its_line_went_chooses_nothing_later(how: st
         if how == "lost":
             bench.lose("lift/0.rex")
         else:
-            bench.lifts.take(InputFault("lift/0.rex", "open", bench.loop.now_ns()))
+            bench.elevators.take(InputFault("lift/0.rex", "open", bench.loop.now_ns()))
         bench.show(ADA)
         await asyncio.sleep(1)
 
@@ -367,9 +367,9 @@ def test_a_button_that_was_held_when_its_line_went_chooses_nothing_later(how: st
 
 def test_a_button_that_is_well_again_is_read_at_once() -> None:
     async def scene(bench: Bench) -> None:
-        bench.lifts.take(InputFault("lift/0.rex", "open", bench.loop.now_ns()))
+        bench.elevators.take(InputFault("lift/0.rex", "open", bench.loop.now_ns()))
         bench.reads["lift/0.rex"] = True
-        bench.lifts.take(InputFault("lift/0.rex", None, bench.loop.now_ns()))
+        bench.elevators.take(InputFault("lift/0.rex", None, bench.loop.now_ns()))
         bench.show(ADA)
 
     assert play(scene).types()[-1] == "elevator.permitted"
@@ -388,8 +388,8 @@ def test_a_relay_that_is_lost_alone_leaves_its_button_heard() -> None:
 def test_a_cut_wire_of_a_button_is_tampering_once() -> None:
     async def scene(bench: Bench) -> None:
         for reason in ("open", "short", None, "open"):
-            bench.lifts.take(InputFault("lift/0.rex", reason, bench.loop.now_ns()))
-        bench.lifts.take(InputFault("lift.reader", "open", bench.loop.now_ns()))
+            bench.elevators.take(InputFault("lift/0.rex", reason, bench.loop.now_ns()))
+        bench.elevators.take(InputFault("lift.reader", "open", bench.loop.now_ns()))
 
     told = [(event.type, event.object.id, event.details) for event in play(scene).events]
     assert told == [
@@ -425,7 +425,7 @@ def test_what_is_not_its_own_is_left_alone() -> None:
             Level("lift/2.rex", True, 5),
             Level("lift/0.lock", True, 5, initial=True),
         ):
-            bench.lifts.take(signal)
+            bench.elevators.take(signal)
         await asyncio.sleep(1)
         assert bench.facts("0")["button"] is False, "a relay's level is no button's"
 
@@ -483,7 +483,7 @@ def test_a_log_that_fails_keeps_no_relay_released() -> None:
 
 def test_a_listeners_mistake_is_no_elevators() -> None:
     async def scene(bench: Bench) -> None:
-        bench.lifts.listeners.insert(0, lambda _key: {}["x"])
+        bench.elevators.listeners.insert(0, lambda _key: {}["x"])
         bench.show(ADA)
         await asyncio.sleep(11)
         assert bench.free() == set()
@@ -495,7 +495,7 @@ def test_after_the_stop_nothing_moves() -> None:
     async def scene(bench: Bench) -> None:
         bench.show(ADA)
         bench.press("0")
-        bench.lifts.stop()
+        bench.elevators.stop()
         told = len(bench.driven), len(bench.events)
         bench.show(BOB)
         await bench.push("0")
@@ -540,7 +540,7 @@ def test_whatever_comes_a_relay_is_released_while_and_only_while_a_permit_runs(s
             elif act == "press":
                 bench.press(what[0], what[1], initial=what[2])
             elif act == "fault":
-                bench.lifts.take(InputFault(*what, bench.loop.now_ns()))
+                bench.elevators.take(InputFault(*what, bench.loop.now_ns()))
             else:
                 getattr(bench, act)(*what)
                 lost = lost | what if act == "lose" else lost - what
@@ -581,10 +581,10 @@ relay = { driver = "sim", resting = "locked" }
         driver: Any = configured.drivers["sim"].create(loop.now_ns)
         bench.apply = lambda _driver, outputs: driver.apply(outputs)  # type: ignore[method-assign]
         bench.level = driver.level  # type: ignore[method-assign]
-        bench.lifts = Lifts(configured.elevators, wires=bench, journal=bench, now_ns=loop.now_ns, run="r")  # type: ignore[arg-type]
+        bench.elevators = Elevators(configured.elevators, wires=bench, journal=bench, now_ns=loop.now_ns, run="r")  # type: ignore[arg-type]
         driver.open()
-        bench.lifts.start()
-        task = asyncio.ensure_future(driver.run(bench.lifts.take))
+        bench.elevators.start()
+        task = asyncio.ensure_future(driver.run(bench.elevators.take))
         await asyncio.sleep(0)
         assert (bench.facts("0")["relay"], bench.facts("1")["relay"]) == ("locked", "locked")
         bench.show(ADA)
@@ -597,7 +597,7 @@ relay = { driver = "sim", resting = "locked" }
         driver.simulate("lift/0", "mend")
         assert bench.facts("0")["relay"] == "locked"
         assert bench.types() == ["reader.access", "elevator.permit", "elevator.permitted"]
-        bench.lifts.stop()
+        bench.elevators.stop()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         driver.close()

@@ -42,7 +42,7 @@ class House:
         points = dict.fromkeys(["lock", "contact", "reader"], "wire")
         policy = DoorPolicy(unlock_s=5.0)
         wired = {key: DoorSettings(key, key, policy, points, {"contact": Timing()}) for key in ("front", "back")}
-        self.log = self.lifts = self
+        self.log = self.elevators = self
         self.runner = Runner(wired, {}, wires=self, journal=self, now_ns=loop.now_ns, run="r")  # type: ignore[arg-type]
         self.timetable = Timetable(self.runner, self.clock, self.clock.quality())
         self.readers = Readers(self)  # type: ignore[arg-type]

@@ -33,7 +33,7 @@ from edge.directory.directory import Directory
 from edge.directory.document.reading import reading
 from edge.model.messages import SYSTEM, CardRead
 from tests.support.directories import BERLIN, SOURCE, large
-from tests.support.keepers import CLERK, kept
+from tests.support.live_directories import CLERK, kept
 from tests.support.people import door, now
 
 if TYPE_CHECKING:

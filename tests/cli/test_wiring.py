@@ -13,7 +13,7 @@ import pytest
 
 from edge.cli.main import main
 from edge.cli.wiring import check as wiring
-from edge.cli.wiring.offline import OfflineBench
+from edge.cli.wiring.offline import OfflineDoor
 from tests.support.cli import Doorctl
 from tests.support.control import FakeDaemon, door, status
 from tests.support.golden import check_golden
@@ -196,17 +196,17 @@ def test_without_a_daemon_the_drivers_are_opened_and_left_at_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = write_config(tmp_path)
-    made: list[OfflineBench] = []
+    made: list[OfflineDoor] = []
     opened = threading.Event()
-    enter = OfflineBench.__enter__
+    enter = OfflineDoor.__enter__
 
-    def entered(bench: OfflineBench) -> Any:
+    def entered(bench: OfflineDoor) -> Any:
         made.append(bench)
         found = enter(bench)
         opened.set()
         return found
 
-    monkeypatch.setattr(OfflineBench, "__enter__", entered)
+    monkeypatch.setattr(OfflineDoor, "__enter__", entered)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     hands = threading.Thread(target=_hands, args=(opened, made))
     hands.start()
@@ -232,7 +232,7 @@ def test_without_a_daemon_the_drivers_are_opened_and_left_at_rest(
     assert [level for _, level in driver.history("front.lock")] == [False, True, False]  # type: ignore[attr-defined]
 
 
-def _hands(opened: threading.Event, made: list[OfflineBench]) -> None:
+def _hands(opened: threading.Event, made: list[OfflineDoor]) -> None:
     """Opens and closes the door and presses the button, over and over, until the check is through."""
     opened.wait(60)
     [bench] = made
@@ -271,7 +271,7 @@ def test_drivers_are_never_opened_behind_a_living_daemon(
     def never(*_args: object) -> None:
         raise AssertionError("the drivers were opened")
 
-    monkeypatch.setattr(OfflineBench, "__init__", never)
+    monkeypatch.setattr(OfflineDoor, "__init__", never)
     if why == "forbidden":
 
         def connect(_self: object, _path: str) -> None:

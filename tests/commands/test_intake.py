@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge.commands.intake import MOST_ARRIVALS, CommandDesk
+from edge.commands.intake import MOST_ARRIVALS, CommandIntake
 from edge.commands.parsing import Refusal
 from edge.commands.refusals import ANSWERS_AT_ONCE, RECORDS_AT_ONCE, TOLD_EVERY_S, Refusals
 from edge.doors.runner import Outcome
@@ -53,7 +53,7 @@ class House:
         self.happened: list[str] = []
         self.said: list[dict[str, Any]] = []
         held.log.on_commit(lambda records: self.happened.extend(f"stored {r.event.type}" for r in records))
-        self.desk = CommandDesk(self, signatures_required=False)
+        self.desk = CommandIntake(self, signatures_required=False)
 
     def command(self, name: str, doors: tuple[str, ...], **more: Any) -> dict[str, Outcome]:
         self.asked.append(str(name))

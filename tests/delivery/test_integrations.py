@@ -11,7 +11,7 @@ import pytest
 
 from edge.delivery.address import Reach
 from edge.delivery.health import Limits
-from edge.delivery.integrations import Desk
+from edge.delivery.integrations import Deliveries
 from edge.delivery.network import Network
 from edge.delivery.secrets import Secrets
 from edge.delivery.sink import Options
@@ -36,7 +36,7 @@ def hook(server: HttpServer, name: str = "pager", types: Sequence[str] = ()) -> 
     return Integration(name, name.title(), "webhook", server.url(), tuple(types), "pager")
 
 
-def desk(folder: Path, held: Journal, clock: FakeClock, told: list[Any] | None = None) -> Desk:
+def desk(folder: Path, held: Journal, clock: FakeClock, told: list[Any] | None = None) -> Deliveries:
     (folder / "secrets").mkdir(exist_ok=True)
     (folder / "secrets" / "pager").write_text("a secret of more than sixteen")
 
@@ -45,7 +45,7 @@ def desk(folder: Path, held: Journal, clock: FakeClock, told: list[Any] | None =
         if told is not None:
             told.append(list(sinks))
 
-    return Desk(
+    return Deliveries(
         held.log,
         Here(),
         network=Network(Reach(allow_private=True)),

@@ -24,7 +24,7 @@ from edge.directory.directory import Directory
 from edge.directory.document.reading import DirectoryError
 from edge.directory.store import DirectoryStore, StoreError
 from tests.support.directories import large, made
-from tests.support.keepers import CLERK, DOORS, kept, paper
+from tests.support.live_directories import CLERK, DOORS, kept, paper
 from tests.support.logs import PATIENT, WITHIN_S, Disk, opened
 from tests.support.people import document
 

@@ -1,4 +1,4 @@
-"""A keeper and the worst drivers: nothing they do reaches further than their own points."""
+"""A supervisor and the worst drivers: nothing they do reaches further than their own points."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from edge.doors.driver_supervisor import Keeper, open_all
+from edge.doors.driver_supervisor import DriverSupervisor, open_all
 from edge.model.messages import Back, Lost, Shown
 from tests.support import virtual
 
@@ -57,15 +57,15 @@ class Moody:
         return {}
 
 
-def kept(driver: Moody, script: Callable[[Keeper], None], for_s: float = 60.0) -> list[Signal]:
-    """Open and run the keeper, let `script` act between the two; what it reported within `for_s`."""
+def kept(driver: Moody, script: Callable[[DriverSupervisor], None], for_s: float = 60.0) -> list[Signal]:
+    """Open and run the supervisor, let `script` act between the two; what it reported within `for_s`."""
     signals: list[Signal] = []
 
     async def main(loop: virtual.VirtualLoop) -> None:
-        keeper = Keeper(driver, "moody", loop.now_ns)
-        keeper.open()
-        script(keeper)
-        task = asyncio.ensure_future(keeper.run(signals.append))
+        supervisor = DriverSupervisor(driver, "moody", loop.now_ns)
+        supervisor.open()
+        script(supervisor)
+        task = asyncio.ensure_future(supervisor.run(signals.append))
         await asyncio.sleep(for_s)
         assert not task.done()
         task.cancel()
@@ -84,7 +84,7 @@ def once(signals: list[Signal]) -> None:
 @pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("a bug"), ImportError("no library")])
 def test_a_driver_that_does_not_open_at_start_is_lost_once_and_tried_again(error: Exception) -> None:
     driver = Moody(open=[error, error, error])
-    signals = kept(driver, lambda keeper: keeper.apply({"front.lock": True}))
+    signals = kept(driver, lambda supervisor: supervisor.apply({"front.lock": True}))
     once(signals)
     assert driver.applied == [], "it is not open"
 
@@ -97,24 +97,29 @@ def test_whatever_ends_a_run_is_one_loss_and_one_return(error: Exception) -> Non
 @pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("a bug")])
 def test_an_output_that_cannot_be_driven_is_a_loss_also_before_the_driver_runs(error: Exception) -> None:
     driver = Moody(apply=[error])
-    once(kept(driver, lambda keeper: keeper.apply({"front.lock": True})))
+    once(kept(driver, lambda supervisor: supervisor.apply({"front.lock": True})))
 
 
 @pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("a bug")])
 def test_an_input_that_cannot_be_read_is_unknown_and_a_loss(error: Exception) -> None:
     levels: list[bool | None] = []
     driver = Moody(level=[error])
-    once(kept(driver, lambda keeper: levels.extend([keeper.level("front.contact"), keeper.level("front.contact")])))
+    once(
+        kept(
+            driver,
+            lambda supervisor: levels.extend([supervisor.level("front.contact"), supervisor.level("front.contact")]),
+        )
+    )
     assert levels == [None, None]
 
 
 def test_nothing_is_driven_after_closing_and_closing_never_fails() -> None:
     driver = Moody(close=[RuntimeError("a bug")])
 
-    def script(keeper: Keeper) -> None:
-        keeper.close()
-        keeper.apply({"front.lock": True})
-        assert not keeper.online
+    def script(supervisor: DriverSupervisor) -> None:
+        supervisor.close()
+        supervisor.apply({"front.lock": True})
+        assert not supervisor.online
 
     kept(driver, script, for_s=0.0)
     assert driver.applied == []
@@ -145,14 +150,14 @@ def test_a_driver_that_cannot_be_made_costs_its_own_points_only() -> None:
     found: list[Signal] = []
 
     async def main(loop: virtual.VirtualLoop) -> None:
-        keepers = open_all({"broken": Settings(None), "well": Settings(Moody())}, loop.now_ns)  # type: ignore[dict-item]
-        assert keepers["well"].online
-        task = asyncio.create_task(keepers["broken"].run(found.append))
+        supervisors = open_all({"broken": Settings(None), "well": Settings(Moody())}, loop.now_ns)  # type: ignore[dict-item]
+        assert supervisors["well"].online
+        task = asyncio.create_task(supervisors["broken"].run(found.append))
         await asyncio.sleep(60)
         task.cancel()
-        assert keepers["broken"].level("front.lock") is None
-        keepers["broken"].apply({"front.lock": True})
-        keepers["broken"].close()
+        assert supervisors["broken"].level("front.lock") is None
+        supervisors["broken"].apply({"front.lock": True})
+        supervisors["broken"].close()
 
     virtual.run(main)
     (lost,) = found
@@ -183,8 +188,8 @@ class Clinging(Moody):
 def test_a_driver_that_does_not_end_is_lost_all_the_same_and_heard_no_more() -> None:
     driver = Clinging()
 
-    def script(keeper: Keeper) -> None:
-        asyncio.get_running_loop().call_later(1.0, keeper.apply, {"front.lock": True})
+    def script(supervisor: DriverSupervisor) -> None:
+        asyncio.get_running_loop().call_later(1.0, supervisor.apply, {"front.lock": True})
 
     signals = kept(driver, script, for_s=4.0)
     assert [type(one) for one in signals] == [Lost, Back]
@@ -211,10 +216,10 @@ def test_a_light_is_shown_where_the_driver_has_one_and_its_failure_is_a_loss() -
 
     driver = Lit(show=[None, OSError("gone")])
 
-    def script(keeper: Keeper) -> None:
+    def script(supervisor: DriverSupervisor) -> None:
         for _ in range(3):
-            keeper.show("front.reader", Shown.UNLOCKED)
+            supervisor.show("front.reader", Shown.UNLOCKED)
 
     once(kept(driver, script))
     assert driver.applied == [{"front.reader unlocked": True}]
-    kept(Moody(), lambda keeper: keeper.show("front.reader", Shown.LOCKED))
+    kept(Moody(), lambda supervisor: supervisor.show("front.reader", Shown.LOCKED))

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from edge.model.messages import Actor
-from edge.reports.exports import MOST_OPEN, ExportDesk
+from edge.reports.exports import MOST_OPEN, Exports
 from edge.socket.server import RequestError
 from tests.reports.test_searches import DIRECTORY
 from tests.support.logs import Journal, journal, opened
@@ -31,16 +31,16 @@ class Host:
     clock: Clock
 
 
-def with_desk(tmp_path: Path, use: Callable[[ExportDesk, Journal], Awaitable[None]]) -> None:
+def with_desk(tmp_path: Path, use: Callable[[Exports, Journal], Awaitable[None]]) -> None:
     async def run() -> None:
         async with journal(tmp_path / "log.db") as held:
-            await use(ExportDesk(Host(held.log, held.clock), lambda: DIRECTORY), held)
+            await use(Exports(Host(held.log, held.clock), lambda: DIRECTORY), held)
 
     asyncio.run(run())
 
 
 def test_who_asked_and_what_came_of_it(tmp_path: Path) -> None:
-    async def use(desk: ExportDesk, held: Journal) -> None:
+    async def use(desk: Exports, held: Journal) -> None:
         await held.write(opened(), opened())
         filters = {"door": ["front"], "group": ["it"], "outcome": "refused", "since_us": 5}
         begun: Any = await desk.serve({"action": "create", "name": "r.csv", "filters": filters, "limit": 9}, KIM)
@@ -60,7 +60,7 @@ def test_who_asked_and_what_came_of_it(tmp_path: Path) -> None:
 
 
 def test_a_report_that_was_given_up_says_so(tmp_path: Path) -> None:
-    async def use(desk: ExportDesk, held: Journal) -> None:
+    async def use(desk: Exports, held: Journal) -> None:
         begun: Any = await desk.serve({"action": "create", "name": "r.csv"}, KIM)
         body = {"action": "finished", "export": begun["export"], "records": 0, "code": "given_up"}
         await desk.serve(body, KIM)
@@ -71,7 +71,7 @@ def test_a_report_that_was_given_up_says_so(tmp_path: Path) -> None:
 
 
 def test_a_report_that_goes_out_over_the_page_is_a_download_too(tmp_path: Path) -> None:
-    async def use(desk: ExportDesk, held: Journal) -> None:
+    async def use(desk: Exports, held: Journal) -> None:
         begun: Any = await desk.serve({"action": "create", "name": "r.csv"}, KIM)
         with pytest.raises(RequestError):
             await desk.serve({"action": "download", "export": begun["export"]}, LEE)
@@ -89,7 +89,7 @@ def test_a_report_that_goes_out_over_the_page_is_a_download_too(tmp_path: Path) 
 
 
 def test_nobody_finishes_what_another_asked_for_or_twice(tmp_path: Path) -> None:
-    async def use(desk: ExportDesk, held: Journal) -> None:
+    async def use(desk: Exports, held: Journal) -> None:
         begun: Any = await desk.serve({"action": "create", "name": "r.csv"}, KIM)
         body = {"action": "finished", "export": begun["export"], "records": 1}
         with pytest.raises(RequestError):
@@ -103,7 +103,7 @@ def test_nobody_finishes_what_another_asked_for_or_twice(tmp_path: Path) -> None
 
 
 def test_an_unknown_group_is_refused_before_anything_is_recorded(tmp_path: Path) -> None:
-    async def use(desk: ExportDesk, held: Journal) -> None:
+    async def use(desk: Exports, held: Journal) -> None:
         with pytest.raises(RequestError, match="no group 'stuff'"):
             await desk.serve({"action": "create", "name": "r.csv", "filters": {"group": ["stuff"]}}, KIM)
         for body in ({}, {"action": "upload"}, {"action": "create"}, {"action": "create", "name": "r", "filters": 5}):
@@ -116,7 +116,7 @@ def test_an_unknown_group_is_refused_before_anything_is_recorded(tmp_path: Path)
 
 
 def test_forgotten_reports_do_not_pile_up(tmp_path: Path) -> None:
-    async def use(desk: ExportDesk, _held: Journal) -> None:
+    async def use(desk: Exports, _held: Journal) -> None:
         ids = [desk.create(f"r-{number}", {}, KIM) for number in range(MOST_OPEN + 3)]
         assert len(desk._open) == MOST_OPEN
         with pytest.raises(RequestError):
@@ -127,7 +127,7 @@ def test_forgotten_reports_do_not_pile_up(tmp_path: Path) -> None:
 
 
 def test_what_is_asked_for_does_not_fill_the_log(tmp_path: Path) -> None:
-    async def use(desk: ExportDesk, held: Journal) -> None:
+    async def use(desk: Exports, held: Journal) -> None:
         filters = {"code": ["z" * 990] * 60, "user": ["y" * 1_000] * 256, "door": ["front"], "text": "x" * 200}
         await desk.serve({"action": "create", "name": "r", "filters": filters}, KIM)
         await held.until(lambda: bool(held.records))

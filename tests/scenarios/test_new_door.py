@@ -37,7 +37,7 @@ TAKEN = {"applied": ["door.back"], "needs_restart": [], "errors": []}
 
 
 def bench(house: House, name: str = "bench") -> Simulated:
-    driver = house.daemon.keepers[name].driver
+    driver = house.daemon.supervisors[name].driver
     assert isinstance(driver, Simulated)
     return driver
 
@@ -162,7 +162,7 @@ def test_a_reload_that_comes_with_the_stop_takes_over_nothing(tmp_path: Path) ->
         with pytest.raises(RequestError, match="stopping"):
             await add(house, config, ON_ITS_OWN)
         refused.append("own")
-        assert "own" not in house.daemon.keepers
+        assert "own" not in house.daemon.supervisors
 
     live(config, script)
     assert refused

@@ -124,8 +124,8 @@ def test_thresholds_and_the_mail_server_are_taken_over(tmp_path: Path) -> None:
 
     async def script(house: House) -> None:
         directory = f'{{"version": 1, "integrations": [{hook}]}}'.encode()
-        await house.daemon.people.keeper.apply(directory, config, OTTO)
-        desk, alerts = house.daemon.outlets._desk, house.daemon.outlets._alerts
+        await house.daemon.people.directory.apply(directory, config, OTTO)
+        desk, alerts = house.daemon.consumers._deliveries, house.daemon.consumers._alerts
         assert desk is not None
         assert alerts is not None
         config.write_text(start + smtp.format(host="new.example.org") + "[integrations]\ndisable_tries = 7\n")

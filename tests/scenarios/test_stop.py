@@ -125,7 +125,7 @@ def test_a_driver_that_does_not_let_go_keeps_no_lock_from_resting(tmp_path: Path
             await house.ask("unlock", for_s=600.0)
             house.daemon._spawn(deaf(), "deaf")
         let_go.set()
-        assert house.daemon.keepers["bench"].driver.history("front.lock")[-1][1] is False
+        assert house.daemon.supervisors["bench"].driver.history("front.lock")[-1][1] is False
 
     virtual.run(run)
 
@@ -167,12 +167,12 @@ def test_a_disk_that_hangs_for_ever_does_not_keep_the_daemon(tmp_path: Path) -> 
         "import threading, sqlite3, signal, os, sys\n"
         "import edge.daemon.doord, edge.daemon.daemon as d\n"
         "from edge.log.log import Log\n"
-        "from edge.doors.driver_supervisor import Keeper\n"
-        "honest, closed = Keeper.close, []\n"
+        "from edge.doors.driver_supervisor import DriverSupervisor\n"
+        "honest, closed = DriverSupervisor.close, []\n"
         "def close(self):\n"
         "    honest(self)\n"
         "    print('resting', self.driver.history('front.lock')[-1][1], flush=True)\n"
-        "Keeper.close = close\n"
+        "DriverSupervisor.close = close\n"
         "for_ever = threading.Event()\n"
         "Log._look = lambda *_args: for_ever.wait()\n"
         "start = d.Daemon.run\n"

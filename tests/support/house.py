@@ -82,7 +82,7 @@ class House:
         self._durable = self.daemon.log.durable
         self.daemon.log.durable = self._until_durable  # type: ignore[method-assign]
         loop.waits_for = [lambda: not self._opened or self._appended > self._delivered or self._waiting > 0]
-        self._service = Service(self.daemon, self.daemon.outlets.ops)
+        self._service = Service(self.daemon, self.daemon.consumers.ops)
 
     def disk_is_not_waited_for(self) -> None:
         """From now on virtual time goes on although the disk does not."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.system.background import aside
+from edge.system.background import in_background
 from edge.system.tasks import say_why
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def test_the_future_ends_with_the_work() -> None:
     done: list[str] = []
 
     async def scenario() -> None:
-        await aside(lambda: done.append(threading.current_thread().name), "a look")
+        await in_background(lambda: done.append(threading.current_thread().name), "a look")
 
     asyncio.run(scenario())
     assert done == ["a look"]
@@ -33,7 +33,7 @@ def test_a_fault_of_the_work_is_its_futures(fault: Exception) -> None:
 
     async def scenario() -> None:
         with pytest.raises(type(fault), match=str(fault.args[-1])):
-            await aside(work, "a look")
+            await in_background(work, "a look")
 
     asyncio.run(scenario())
 
@@ -41,7 +41,7 @@ def test_a_fault_of_the_work_is_its_futures(fault: Exception) -> None:
 def test_a_mistake_in_the_work_lets_nobody_wait_for_ever(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         with pytest.raises(OSError, match="KeyError: 'none such'"):
-            await aside(lambda: {}["none such"], "a look")
+            await in_background(lambda: {}["none such"], "a look")
 
     asyncio.run(scenario())
     assert "a mistake in a look" in caplog.text
@@ -54,7 +54,7 @@ def test_a_thread_that_cannot_be_had_is_a_fault_like_any_other(monkeypatch: pyte
     async def scenario() -> None:
         monkeypatch.setattr(threading.Thread, "start", refuse)
         with pytest.raises(BlockingIOError, match="can't start new thread"):
-            await aside(lambda: None, "a look")
+            await in_background(lambda: None, "a look")
 
     asyncio.run(scenario())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from edge.system.isolation import Spared
+from edge.system.isolation import Isolation
 from tests.support.logs import journal, opened
 
 if TYPE_CHECKING:
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 
 def test_a_fault_ends_its_own_part_and_is_kept(caplog: pytest.LogCaptureFixture) -> None:
-    spared, done = Spared(), []
-    with spared.part("alerts"):
+    isolation, done = Isolation(), []
+    with isolation.part("alerts"):
         raise ZeroDivisionError("by nothing")
-    with spared.part("cameras"):
+    with isolation.part("cameras"):
         done.append("cameras")
     assert done == ["cameras"]
-    assert spared.failed == {"alerts": "ZeroDivisionError: by nothing"}
+    assert isolation.failed == {"alerts": "ZeroDivisionError: by nothing"}
     assert "alerts ended; doors go on without" in caplog.text
 
 
 def test_a_stop_is_no_fault() -> None:
-    async def main() -> Spared:
-        spared = Spared()
+    async def main() -> Isolation:
+        isolation = Isolation()
         stopped, failed = (asyncio.create_task(work) for work in (asyncio.sleep(3600), _fail()))
-        spared.watch("index", stopped)
-        spared.watch("reports", failed)
+        isolation.watch("index", stopped)
+        isolation.watch("reports", failed)
         await asyncio.sleep(0)
         stopped.cancel()
         await asyncio.gather(stopped, failed, return_exceptions=True)
-        return spared
+        return isolation
 
     assert asyncio.run(main()).failed == {"reports": "OSError: no such report"}
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 from edge.cli.text import say, say_json
-from edge.cli.wiring.bench import RELEASE_S
-from edge.cli.wiring.live import LiveBench
+from edge.cli.wiring.door import RELEASE_S
+from edge.cli.wiring.live import LiveDoor
 from edge.client.connection import Unreachable
 from edge.model.printable import spelt
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from edge.cli.wiring.bench import Bench
+    from edge.cli.wiring.door import DoorUnderTest
 
 LOOK_EVERY_S: Final = 0.1
 CONFIRMS_WITHIN_S: Final = 2.0
@@ -45,8 +45,8 @@ class Step:
 def test(arguments: argparse.Namespace) -> int:
     """Guide through the wiring of a door. 1 when a step failed."""
     steps = []
-    with _bench(arguments) as bench:
-        for step in _steps(bench, _Guide(bench, arguments)):
+    with _door_under_test(arguments) as door:
+        for step in _steps(door, _Guide(door, arguments)):
             steps.append(step)
             if not arguments.json:
                 say(f"  {step.role:<8} {VERDICTS[step.passed]:<9} expected {step.expected}; seen: {step.seen}")
@@ -55,22 +55,22 @@ def test(arguments: argparse.Namespace) -> int:
     return 1 if any(step.passed is False for step in steps) else 0
 
 
-def _bench(arguments: argparse.Namespace) -> AbstractContextManager[Bench]:
+def _door_under_test(arguments: argparse.Namespace) -> AbstractContextManager[DoorUnderTest]:
     try:
-        return LiveBench(arguments)
+        return LiveDoor(arguments)
     except Unreachable as error:
         if not isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
             raise  # there is a daemon: its hardware is not to be touched behind its back
-        from edge.cli.wiring.offline import OfflineBench  # noqa: PLC0415 -- drivers are loaded only then
+        from edge.cli.wiring.offline import OfflineDoor  # noqa: PLC0415 -- drivers are loaded only then
 
         sys.stderr.write(
             f"doorctl: {spelt(error)}\ndoorctl: testing with the drivers themselves; their locks go to rest first\n"
         )
-        return OfflineBench(arguments)
+        return OfflineDoor(arguments)
 
 
-def _steps(bench: Bench, guide: _Guide) -> Iterator[Step]:
-    roles = bench.roles()
+def _steps(door: DoorUnderTest, guide: _Guide) -> Iterator[Step]:
+    roles = door.roles()
     if "contact" in roles:
         yield guide.for_level("contact", "closed", "close the door")
         yield guide.for_level("contact", "open", "open the door")
@@ -88,29 +88,31 @@ def _steps(bench: Bench, guide: _Guide) -> Iterator[Step]:
 class _Guide:
     """Says what to do and waits until it is seen, time is up, or Return leaves the step out."""
 
-    def __init__(self, bench: Bench, arguments: argparse.Namespace) -> None:
-        self._bench, self._wait_s = bench, arguments.wait
+    def __init__(self, door: DoorUnderTest, arguments: argparse.Namespace) -> None:
+        self._door_under_test, self._wait_s = door, arguments.wait
         self._json, self._yes = arguments.json, arguments.yes
         self._asks = sys.stdin.isatty()
 
     def for_level(self, role: str, expected: str, what: str) -> Step:
         self._tell(f"{what}; the {role} should say: {expected}")
         passed = self._until(self._shows(role, expected), self._wait_s)
-        return Step(role, expected, expected if passed else self._bench.seen().get(role, "nothing"), passed)
+        return Step(role, expected, expected if passed else self._door_under_test.seen().get(role, "nothing"), passed)
 
     def for_one_more(self, role: str, expected: str, what: str) -> Step:
-        before = self._bench.count(role)
+        before = self._door_under_test.count(role)
         self._tell(what)
-        passed = self._until(lambda: self._bench.count(role) > before, self._wait_s)
+        passed = self._until(lambda: self._door_under_test.count(role) > before, self._wait_s)
         return Step(role, expected, expected if passed else "nothing", passed)
 
     def for_lock(self) -> Step:
         expected = "unlocked, then locked"
         if not self._until(self._shows("lock", "locked"), self._wait_s):  # the exit button has just released it
-            return Step("lock", expected, f"{self._bench.seen().get('lock')} before the test: not tried", None)
+            return Step(
+                "lock", expected, f"{self._door_under_test.seen().get('lock')} before the test: not tried", None
+            )
         if not self._yes and not self._answer(f"release the lock for {RELEASE_S:.0f} s?"):
             return Step("lock", expected, "not tried", None)
-        refused = self._bench.release()
+        refused = self._door_under_test.release()
         if refused is not None:
             return Step("lock", expected, refused, False)
         for wanted, within_s in (("unlocked", CONFIRMS_WITHIN_S), ("locked", RELEASE_S + CONFIRMS_WITHIN_S)):
@@ -121,7 +123,7 @@ class _Guide:
         return Step("lock", expected, expected, True)
 
     def _shows(self, role: str, wanted: str) -> Callable[[], bool]:
-        return lambda: self._bench.seen().get(role) == wanted
+        return lambda: self._door_under_test.seen().get(role) == wanted
 
     def _tell(self, what: str) -> None:
         skip = ", Return leaves it out" if self._asks else ""

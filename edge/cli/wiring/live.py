@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from edge.cli.wiring.bench import RELEASE_S
+from edge.cli.wiring.door import RELEASE_S
 from edge.client.connection import Client, Refused, Unreachable
 
 if TYPE_CHECKING:
     import argparse
 
 
-class LiveBench:
-    """See `edge.cli.wiring.bench.Bench`."""
+class LiveDoor:
+    """See `edge.cli.wiring.door.DoorUnderTest`."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         """Raises Unreachable without a daemon, ValueError for a door it has not."""
@@ -39,11 +39,11 @@ class LiveBench:
         self._client.close()
 
     def roles(self) -> set[str]:
-        """See Bench."""
+        """See DoorUnderTest."""
         return set(self._client.ask("status")["doors"][self._door]["points"])
 
     def seen(self) -> dict[str, str]:
-        """See Bench."""
+        """See DoorUnderTest."""
         facts = self._client.ask("facts")
         door = facts["doors"][self._door]
         found = {"contact": door["contact"], "lock": door["lock"], "tamper": "open" if door["tamper"] else "at rest"}
@@ -51,7 +51,7 @@ class LiveBench:
         return found | ({"rex": "pressed" if rex["asserted"] else "not pressed"} if rex else {})
 
     def count(self, role: str) -> int:
-        """See Bench. A press is a change of the button since the last look, so that a short one counts too."""
+        """See DoorUnderTest. A press is a change of the button since the last look, so that a short one counts too."""
         if role == "reader":
             cards = self._client.ask("cards")["cards"]
             self._cards |= {one["at"] for one in cards if one["reader"] == f"{self._door}.reader"}
@@ -64,7 +64,7 @@ class LiveBench:
         return self._presses
 
     def release(self) -> str | None:
-        """See Bench."""
+        """See DoorUnderTest."""
         outcomes = self._client.ask("command", command="unlock", door=self._door, for_s=RELEASE_S)["outcomes"]
         outcome = outcomes[self._door]
         return None if outcome["done"] else str(outcome["message"])

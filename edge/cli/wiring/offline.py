@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge.cli.wiring.bench import RELEASE_S
+from edge.cli.wiring.door import RELEASE_S
 from edge.client.connection import Client, Unreachable
 from edge.model.messages import CardRead, Confirmed, Level
 
 if TYPE_CHECKING:
     import argparse
 
-    from edge.cli.wiring.bench import Bench
+    from edge.cli.wiring.door import DoorUnderTest
     from edge.model.messages import Signal
     from edge.model.ports import Driver
 
@@ -30,7 +30,7 @@ WORDS: Final = {
 }
 
 
-class OfflineBench:
+class OfflineDoor:
     """Drivers of one door on a loop of their own. Every lock of these drivers stays at rest but the tested one."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
@@ -57,7 +57,7 @@ class OfflineBench:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
-    def __enter__(self) -> Bench:
+    def __enter__(self) -> DoorUnderTest:
         """Open the drivers: every lock rests."""
         self._thread.start()
         try:
@@ -75,19 +75,19 @@ class OfflineBench:
         self._loop.close()
 
     def roles(self) -> set[str]:
-        """See Bench."""
+        """See DoorUnderTest."""
         return set(self._points)
 
     def seen(self) -> dict[str, str]:
-        """See Bench."""
+        """See DoorUnderTest."""
         return {role: WORDS[role][level] for role, level in self._levels.items() if role in WORDS}
 
     def count(self, role: str) -> int:
-        """See Bench."""
+        """See DoorUnderTest."""
         return self._counts[role]
 
     def release(self) -> str | None:
-        """See Bench."""
+        """See DoorUnderTest."""
         self._on_loop(self._drive(released=True))
         self._loop.call_soon_threadsafe(
             self._loop.call_later, RELEASE_S, lambda: asyncio.ensure_future(self._drive(released=False))

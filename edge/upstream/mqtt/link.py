@@ -16,7 +16,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.model.ports import Connected, LinkError
-from edge.system.background import aside
+from edge.system.background import in_background
 from edge.system.tls import why_refused
 from edge.upstream.mqtt.client import Client, Packed
 from edge.upstream.mqtt.intake import Intake
@@ -74,7 +74,7 @@ class MqttLink:
         try:
             async with asyncio.timeout(CONNECT_S):
                 # DNS, TCP and TLS block; CONNECT and all else is sent by the loop
-                await aside(lambda: self._open(will), "mqtt-connect")
+                await in_background(lambda: self._open(will), "mqtt-connect")
                 self._attach()
                 return await self._connack
         except TimeoutError:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from edge.model.printable import masked as visible
-from edge.web.page import for_operators, page_of, placed, posted, see, session_of, who
+from edge.web.page import for_operators, limited, page_of, posted, see, session_of, who
 from edge.web.pages.live import stream
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ async def doors(request: Request) -> Response:
     return page.html(request, "doors.html", doors=shown, down=down, **more)
 
 
-@placed(lambda page: page.streams)
+@limited(lambda page: page.streams)
 async def live(request: Request) -> Response:
     """All of them, as they change."""
     page = page_of(request)

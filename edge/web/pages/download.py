@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from edge.client.connection import Refused, Unreachable
 from edge.reports.file import write_csv
-from edge.web.page import page_of, placed, who
+from edge.web.page import limited, page_of, who
 from edge.web.pages.history import read
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _ENDINGS: Final[set[asyncio.Task[None]]] = set()
 """The loop itself holds on to no task."""
 
 
-@placed(lambda page: page.downloads)
+@limited(lambda page: page.downloads)
 async def download(request: Request) -> Response:
     """Everything that fits, the oldest first, up to now."""
     page, account = page_of(request), who(request).name

@@ -17,7 +17,7 @@ from edge.diagnosis.diagnose import diagnose
 from edge.diagnosis.facts import Daemon, Facts, at_us
 from edge.diagnosis.findings import Severity
 from edge.diagnosis.history import history
-from edge.diagnosis.machine import Places, look_at_machine
+from edge.diagnosis.machine import SystemPaths, look_at_machine
 from edge.model.printable import masked as visible
 from edge.web.page import page_of
 
@@ -42,7 +42,7 @@ def look(socket: Path) -> tuple[dict[str, Any], Facts]:
     with Client(socket) as client:
         answer = client.ask("facts")
         now_us = at_us(answer["clock"]["time"])
-        machine, unseen = look_at_machine(Places())
+        machine, unseen = look_at_machine(SystemPaths())
         told = history(DaemonSource(client), now_us, None)
     daemon = Daemon.from_json(answer)
     return answer, Facts(now_us, __version__, daemon, history=told, machine=machine, unseen=(*unseen, ELSEWHERE))

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from edge.client.connection import Refused
 from edge.model.printable import in_json
-from edge.web.page import page_of, placed
+from edge.web.page import limited, page_of
 from edge.web.pages.live import stream
 from edge.web.pages.pictures import pictures_of
 from edge.web.pages.searching import CHOICES, PERIODS, Search, search, types
@@ -44,7 +44,7 @@ def _search(request: Request, status: dict[str, Any]) -> Search:
     return search(request.query_params.multi_items(), page_of(request).words.today(status))
 
 
-@placed(lambda page: page.searches)
+@limited(lambda page: page.searches)
 async def events(request: Request) -> Response:
     """A page of records, the newest first."""
     page = page_of(request)
@@ -89,7 +89,7 @@ async def _page(page: Page, asked: Search, before: int | None) -> tuple[list[dic
     return records, before, ""
 
 
-@placed(lambda page: page.streams)
+@limited(lambda page: page.streams)
 async def live(request: Request) -> Response:
     """What comes after the page was made; it begins without doord too, and says so."""
     page = page_of(request)
@@ -114,7 +114,7 @@ async def live(request: Request) -> Response:
     return stream(request, "records", news)
 
 
-@placed(lambda page: page.searches)
+@limited(lambda page: page.searches)
 async def event(request: Request) -> Response:
     """One record, and what else happened in its passage."""
     page, sequence = page_of(request), request.path_params["sequence"]

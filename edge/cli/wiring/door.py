@@ -7,7 +7,7 @@ from typing import Final, Protocol
 RELEASE_S: Final = 3.0
 
 
-class Bench(Protocol):
+class DoorUnderTest(Protocol):
     """A door as this check sees it: through the daemon, or straight through the drivers."""
 
     def roles(self) -> set[str]:

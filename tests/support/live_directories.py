@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.directory.in_force import SUBJECT, DirectoryKeeper
+from edge.directory.in_force import SUBJECT, LiveDirectory
 from edge.model.messages import Actor
 from tests.support.directories import BERLIN
 from tests.support.logs import PATIENT, journal, opened
@@ -34,7 +34,7 @@ def paper(version: int = 1, **changes: Any) -> bytes:
 class Kept:
     """A keeper and what it recorded."""
 
-    def __init__(self, log: Journal, keeper: DirectoryKeeper) -> None:
+    def __init__(self, log: Journal, keeper: LiveDirectory) -> None:
         self.log, self.keeper = log, keeper
         self.seen: list[int] = []
         keeper.listeners.append(lambda directory: self.seen.append(directory.version))
@@ -72,7 +72,7 @@ async def kept(  # noqa: PLR0913 -- what differs from test to test, by name
 ) -> AsyncIterator[Kept]:
     """Log and store stand in `folder`, unless the store is elsewhere; `wait` for the log to open."""
     async with journal(folder / "log.db", options=options, wait=wait) as log:
-        keeper = DirectoryKeeper(
+        keeper = LiveDirectory(
             store or folder / "directory.db",
             file,
             BERLIN,
