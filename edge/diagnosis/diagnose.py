@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from edge.diagnosis.diagnose_outlets import diagnose_outlets
+from edge.diagnosis.diagnose_consumers import diagnose_consumers
 from edge.diagnosis.findings import KINDS, Finding, Severity, finding
 from edge.system.secret_files import GROUP, exposed
 
@@ -199,7 +199,7 @@ def _running(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
     for device in daemon.devices:
         if device.driver in online:  # else the line says it for all of them
             yield from _device(device)
-    yield from diagnose_outlets(daemon.consumers, facts.now_us)
+    yield from diagnose_consumers(daemon.consumers, facts.now_us)
     lost = any(driver.state == "lost" for driver in daemon.drivers)
     for door in daemon.doors:
         yield from _door(facts.now_us, door, lost=lost)

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from edge.diagnosis.facts_outlets import Consumers
+from edge.diagnosis.facts_consumers import Consumers
 
 Counts: TypeAlias = Mapping[str, int]
 LONGEST: Final = 1e12

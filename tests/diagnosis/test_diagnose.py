@@ -30,7 +30,7 @@ from edge.diagnosis.facts import (
     Service,
     Socket,
 )
-from edge.diagnosis.facts_outlets import THROWN_AWAY, Alert, Board, Camera, Channel, Integration, Line, Part, Pulses
+from edge.diagnosis.facts_consumers import THROWN_AWAY, Alert, Board, Camera, Channel, Integration, Line, Part, Pulses
 from edge.diagnosis.findings import KINDS
 from tests.support import facts as make
 from tests.support.facts import HOUR_US, NOW_US, S_US, WELL
@@ -440,7 +440,7 @@ def test_the_daemons_own_account_is_understood() -> None:
             replace(make.READER, driver="line"),
             Device("line", "6", "lost", "the port is not open", None, None),
         ),
-        outlets=replace(
+        consumers=replace(
             make.OUTLETS,
             channels=(Channel("email", 3, "timed out"),),
             pulses=(*make.OUTLETS.pulses, Pulses("side.reader", 0, 0, 0, 0)),

@@ -20,7 +20,7 @@ from edge.diagnosis.diagnose import diagnose
 from edge.diagnosis.facts import Machine, Service
 from edge.diagnosis.gathering import look, look_at_copy
 from edge.diagnosis.loaded import differences
-from edge.diagnosis.machine import Places
+from edge.diagnosis.machine import SystemPaths
 from tests.support.cli import Doorctl
 from tests.support.control import STATUS, FakeDaemon, door, status
 from tests.support.doord import ROOT, Doord
@@ -44,11 +44,11 @@ def doorctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Places:
+def paths(tmp_path: Path) -> SystemPaths:
     """A computer of our own, on which there is nothing yet."""
     computer = tmp_path / "computer"
     computer.mkdir()
-    return Places(
+    return SystemPaths(
         boot=(computer / "config.txt", computer / "old-config.txt"),
         throttled=(computer / "get_throttled",),
         temperature=computer / "temp",
@@ -86,9 +86,9 @@ def unseen(facts: Facts, what: str) -> bool:
     return any(line.startswith(f"{what}: ") for line in facts.unseen)
 
 
-def systemctl(places: Places, script: str) -> None:
-    places.systemd.mkdir()
-    program = Path(places.systemctl)
+def systemctl(paths: SystemPaths, script: str) -> None:
+    paths.systemd.mkdir()
+    program = Path(paths.systemctl)
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
 
@@ -141,10 +141,10 @@ def test_without_a_file_nothing_can_be_told(tmp_path: Path, doorctl: Doorctl, na
 # --- a dead daemon -----------------------------------------------------------------------------------------
 
 
-def test_a_dead_daemon_leaves_its_configuration_and_its_log(tmp_path: Path, places: Places) -> None:
+def test_a_dead_daemon_leaves_its_configuration_and_its_log(tmp_path: Path, paths: SystemPaths) -> None:
     config = write_config(tmp_path)
     written(tmp_path / "log.db")
-    facts = look(tmp_path / "doord.sock", config, places)
+    facts = look(tmp_path / "doord.sock", config, paths)
     assert codes(facts) == {"DW-SERVICE-DEAD"}
     assert facts.history is not None
     assert facts.disk is not None
@@ -153,34 +153,36 @@ def test_a_dead_daemon_leaves_its_configuration_and_its_log(tmp_path: Path, plac
         assert unseen(facts, what)
 
 
-def test_a_dead_daemon_and_a_damaged_log_are_both_found(tmp_path: Path, places: Places) -> None:
+def test_a_dead_daemon_and_a_damaged_log_are_both_found(tmp_path: Path, paths: SystemPaths) -> None:
     config = write_config(tmp_path)
     spoil(written(tmp_path / "log.db"))
-    facts = look(tmp_path / "doord.sock", config, places)
+    facts = look(tmp_path / "doord.sock", config, paths)
     assert codes(facts) == {"DW-SERVICE-DEAD", "DW-LOG-BROKEN"}
     assert unseen(facts, "the history")
 
 
-def test_damage_outside_the_chain_is_found_too(tmp_path: Path, places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damage_outside_the_chain_is_found_too(
+    tmp_path: Path, paths: SystemPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = write_config(tmp_path)
     spoil(written(tmp_path / "log.db", 40), offset=4_096)
     monkeypatch.setattr("edge.diagnosis.gathering._broken", lambda *_: None)
-    facts = look(tmp_path / "doord.sock", config, places)
+    facts = look(tmp_path / "doord.sock", config, paths)
     assert "DW-LOG-BROKEN" in codes(facts)
 
 
-def test_a_log_that_is_not_there_is_a_finding(tmp_path: Path, places: Places) -> None:
-    assert codes(look(tmp_path / "doord.sock", write_config(tmp_path), places)) == {"DW-SERVICE-DEAD", "DW-LOG-MISSING"}
+def test_a_log_that_is_not_there_is_a_finding(tmp_path: Path, paths: SystemPaths) -> None:
+    assert codes(look(tmp_path / "doord.sock", write_config(tmp_path), paths)) == {"DW-SERVICE-DEAD", "DW-LOG-MISSING"}
 
 
-def test_a_wrong_configuration_is_named_with_its_problems(tmp_path: Path, places: Places) -> None:
+def test_a_wrong_configuration_is_named_with_its_problems(tmp_path: Path, paths: SystemPaths) -> None:
     config = write_config(tmp_path, unlock_s=-1)
-    facts = look(tmp_path / "doord.sock", config, places)
+    facts = look(tmp_path / "doord.sock", config, paths)
     assert codes(facts) == {"DW-SERVICE-DEAD", "DW-CONFIG-INVALID"}
     assert any("unlock_s" in problem for problem in facts.config_problems)
 
 
-def test_permissions_are_looked_at(tmp_path: Path, places: Places) -> None:
+def test_permissions_are_looked_at(tmp_path: Path, paths: SystemPaths) -> None:
     config = write_config(tmp_path)
     secret = tmp_path / "mqtt.password"
     secret.write_text("s3cret\n")
@@ -189,7 +191,7 @@ def test_permissions_are_looked_at(tmp_path: Path, places: Places) -> None:
         f'{config.read_text()}\n[mqtt]\nurl = "mqtt://127.0.0.1"\nusername = "u"\npassword_file = "{secret}"\n'
     )
     config.chmod(0o666)
-    facts = look(tmp_path / "doord.sock", config, places)
+    facts = look(tmp_path / "doord.sock", config, paths)
     assert {"DW-CONFIG-WRITABLE", "DW-SECRET-READABLE"} <= codes(facts)
     assert "s3cret" not in repr(facts)
 
@@ -232,44 +234,44 @@ def test_who_may_see_little_still_gets_a_diagnosis() -> None:
 # --- the computer ------------------------------------------------------------------------------------------
 
 
-def test_the_computer_is_read_from_the_kernels_files(tmp_path: Path, places: Places) -> None:
-    places.throttled[0].write_text("50005\n")
-    places.temperature.write_text("81234\n")
-    places.memory.write_text("MemTotal:  948304 kB\nMemFree:  9000 kB\nMemAvailable:   20000 kB\n")
-    facts = look(tmp_path / "doord.sock", tmp_path / "none.toml", places)
+def test_the_computer_is_read_from_the_kernels_files(tmp_path: Path, paths: SystemPaths) -> None:
+    paths.throttled[0].write_text("50005\n")
+    paths.temperature.write_text("81234\n")
+    paths.memory.write_text("MemTotal:  948304 kB\nMemFree:  9000 kB\nMemAvailable:   20000 kB\n")
+    facts = look(tmp_path / "doord.sock", tmp_path / "none.toml", paths)
     assert facts.machine == Machine(0x50005, 81.234, 20_000 << 10)
     assert {"DW-POWER-LOW", "DW-CPU-HOT"} <= codes(facts)
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "-", "0x", "٣", "1\n2", "9" * 400, "\udcff"])
-def test_garbage_in_the_kernels_files_tells_nothing(tmp_path: Path, places: Places, text: str) -> None:
-    for path in (places.throttled[0], places.temperature, places.memory):
+def test_garbage_in_the_kernels_files_tells_nothing(tmp_path: Path, paths: SystemPaths, text: str) -> None:
+    for path in (paths.throttled[0], paths.temperature, paths.memory):
         path.write_text(text, errors="surrogateescape")
-    assert look(tmp_path / "doord.sock", tmp_path / "none.toml", places).machine == Machine()
+    assert look(tmp_path / "doord.sock", tmp_path / "none.toml", paths).machine == Machine()
 
 
-def test_systemd_is_asked_where_it_runs(tmp_path: Path, places: Places) -> None:
+def test_systemd_is_asked_where_it_runs(tmp_path: Path, paths: SystemPaths) -> None:
     systemctl(
-        places,
+        paths,
         "printf 'ActiveState=failed\\nUnitFileState=disabled\\nResult=exit-code\\nNRestarts=7\\n"
         "ExecMainStatus=78\\nLoadState=loaded\\n'",
     )
-    facts = look(tmp_path / "doord.sock", tmp_path / "none.toml", places)
+    facts = look(tmp_path / "doord.sock", tmp_path / "none.toml", paths)
     assert facts.service == Service("failed", "disabled", "exit-code", 7, 78)
     assert {"DW-SERVICE-CONFIG", "DW-SERVICE-RESTARTS", "DW-SERVICE-DISABLED"} <= codes(facts)
 
 
 @pytest.mark.parametrize("script", ["exit 1", "echo LoadState=not-found", "kill -9 $$"])
-def test_a_systemd_that_does_not_know_costs_only_itself(tmp_path: Path, places: Places, script: str) -> None:
-    systemctl(places, script)
-    facts = look(tmp_path / "doord.sock", tmp_path / "none.toml", places)
+def test_a_systemd_that_does_not_know_costs_only_itself(tmp_path: Path, paths: SystemPaths, script: str) -> None:
+    systemctl(paths, script)
+    facts = look(tmp_path / "doord.sock", tmp_path / "none.toml", paths)
     assert facts.service is None
     assert unseen(facts, "the service")
 
 
-def test_odd_letters_from_systemd_are_no_reason_to_stop(tmp_path: Path, places: Places) -> None:
-    systemctl(places, "printf 'ActiveState=\\377\\nResult=success\\n'")
-    assert look(tmp_path / "doord.sock", tmp_path / "none.toml", places).service is not None
+def test_odd_letters_from_systemd_are_no_reason_to_stop(tmp_path: Path, paths: SystemPaths) -> None:
+    systemctl(paths, "printf 'ActiveState=\\377\\nResult=success\\n'")
+    assert look(tmp_path / "doord.sock", tmp_path / "none.toml", paths).service is not None
 
 
 GPIO = """
@@ -294,21 +296,21 @@ lock = { driver = "gp", line = 17, unlocked = "high", resting = "locked" }
     ],
 )
 def test_the_boot_configuration_is_compared_with_the_wiring(
-    tmp_path: Path, places: Places, text: str, missing: tuple[str, ...]
+    tmp_path: Path, paths: SystemPaths, text: str, missing: tuple[str, ...]
 ) -> None:
     config = write_config(tmp_path)
     config.write_text(config.read_text() + GPIO)
-    places.boot[0].write_text(text)
-    facts = look(tmp_path / "doord.sock", config, places)
+    paths.boot[0].write_text(text)
+    facts = look(tmp_path / "doord.sock", config, paths)
     assert facts.boot is not None
     assert facts.boot.missing == missing
 
 
-def test_a_section_for_some_models_is_said_to_be_undecided(tmp_path: Path, places: Places) -> None:
+def test_a_section_for_some_models_is_said_to_be_undecided(tmp_path: Path, paths: SystemPaths) -> None:
     config = write_config(tmp_path)
     config.write_text(config.read_text() + GPIO)
-    places.boot[0].write_text("dtparam=strict_gpiod\n[pi4]\ngpio=17=op,dl\n")
-    facts = look(tmp_path / "doord.sock", config, places)
+    paths.boot[0].write_text("dtparam=strict_gpiod\n[pi4]\ngpio=17=op,dl\n")
+    facts = look(tmp_path / "doord.sock", config, paths)
     assert not {code for code in codes(facts) if code.startswith("DW-BOOT")}
     assert [line for line in facts.unseen if "[pi4]" in line]
 
@@ -340,13 +342,13 @@ def machine() -> set[str]:
     return {"DW-DISK-LOW", "DW-DISK-FULL", "DW-CPU-HOT", "DW-MEMORY-LOW", "DW-CLOCK-RTC", "DW-CPU-THROTTLED"}
 
 
-def test_a_file_that_was_edited_and_not_reloaded_is_found(tmp_path: Path, places: Places) -> None:
+def test_a_file_that_was_edited_and_not_reloaded_is_found(tmp_path: Path, paths: SystemPaths) -> None:
     config = write_config(tmp_path, doors=("front", "back"))
     with Doord(config) as doord:
-        assert "DW-CONFIG-DIFFERS" not in codes(look(doord.socket, config, places))
+        assert "DW-CONFIG-DIFFERS" not in codes(look(doord.socket, config, paths))
         text = config.read_text().replace('id = "test"', 'id = "other"').replace("[door.back]", "[door.yard]")
         config.write_text(text.replace('name = "front door"', 'name = "Main"'))
-        facts = look(doord.socket, config, places)
+        facts = look(doord.socket, config, paths)
     assert "DW-CONFIG-DIFFERS" in codes(facts)
     assert facts.config_differs == (
         "controller.id: doord has 'test', the file 'other'",
@@ -356,12 +358,12 @@ def test_a_file_that_was_edited_and_not_reloaded_is_found(tmp_path: Path, places
     )
 
 
-def test_a_file_written_after_the_start_is_told(tmp_path: Path, places: Places) -> None:
+def test_a_file_written_after_the_start_is_told(tmp_path: Path, paths: SystemPaths) -> None:
     config = write_config(tmp_path, unlock_s=5.0)
     with Doord(config) as doord:
-        assert "DW-CONFIG-TOUCHED" not in codes(look(doord.socket, config, places))
+        assert "DW-CONFIG-TOUCHED" not in codes(look(doord.socket, config, paths))
         config.write_text(config.read_text().replace("unlock_s = 5.0", "unlock_s = 6.0"))
-        facts = look(doord.socket, config, places)
+        facts = look(doord.socket, config, paths)
     assert "DW-CONFIG-TOUCHED" in codes(facts)
     assert facts.config_differs == ()
 
@@ -404,20 +406,22 @@ def otherwise(part: str, **changes: Any) -> dict[str, Any]:
         status(drivers={"bench": {"kind": "simulated"}}),
     ],
 )
-def test_a_daemon_that_speaks_otherwise_costs_only_its_own_account(tmp_path: Path, places: Places, answer: Any) -> None:
+def test_a_daemon_that_speaks_otherwise_costs_only_its_own_account(
+    tmp_path: Path, paths: SystemPaths, answer: Any
+) -> None:
     config = write_config(tmp_path)
     written(tmp_path / "log.db")
     with FakeDaemon(tmp_path / "doord.sock", facts=answer, events=answer):
-        facts = look(tmp_path / "doord.sock", config, places)
+        facts = look(tmp_path / "doord.sock", config, paths)
     assert facts.daemon is None
     assert facts.disk is not None
     assert unseen(facts, "the daemon's account of itself")
     assert codes(facts) <= {"DW-SERVICE-DEAD"}
 
 
-def test_odd_words_in_a_daemons_account_are_only_words(tmp_path: Path, places: Places) -> None:
+def test_odd_words_in_a_daemons_account_are_only_words(tmp_path: Path, paths: SystemPaths) -> None:
     answer = otherwise("log", error=["a", "list"], writer=None) | {"version": 7}
     with FakeDaemon(tmp_path / "doord.sock", facts=answer):
-        facts = look(tmp_path / "doord.sock", tmp_path / "none.toml", places)
+        facts = look(tmp_path / "doord.sock", tmp_path / "none.toml", paths)
     assert facts.daemon is not None
     assert "DW-VERSION-MISMATCH" in codes(facts)

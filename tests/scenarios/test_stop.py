@@ -91,7 +91,7 @@ def test_a_log_that_opens_late_gives_its_memory_back_and_the_daemon_stays_well(
     live(config, after)
 
 
-@pytest.mark.parametrize(("where", "well"), [("outlets._measure", True), ("clock.watch", False)])
+@pytest.mark.parametrize(("where", "well"), [("consumers._measure", True), ("clock.watch", False)])
 def test_a_mistake_in_what_doors_do_without_is_no_reason_to_start_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str, well: bool
 ) -> None:

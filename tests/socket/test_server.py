@@ -16,7 +16,7 @@ import pytest
 from edge.client.connection import Client
 from edge.model.messages import Actor
 from edge.socket import peers as control_peers
-from edge.socket.limits import ARRIVALS_AT_ONCE, BYTES_AT_ONCE, OF_ONE, PLACES, REQUESTS_AT_ONCE, Places
+from edge.socket.limits import ARRIVALS_AT_ONCE, BYTES_AT_ONCE, OF_ONE, PLACES, REQUESTS_AT_ONCE, ConnectionLimits
 from edge.socket.peers import Kind, Peer, Peers, RequestError
 from edge.socket.server import BACKLOG, FIRST_S, MAX_REQUEST_BYTES, MOST_TURNED_AWAY, WRITE_S, Control
 from edge.web.link import MOST_LONG, MOST_SHORT, Link
@@ -272,7 +272,7 @@ def test_the_page_never_takes_more_places_than_it_has() -> None:
 
 
 def test_large_requests_count_for_more() -> None:
-    places = Places()
+    places = ConnectionLimits()
     assert places.pause_s(EVE, BYTES_AT_ONCE, 0.0) == 0.0
     assert places.pause_s(EVE, MAX_REQUEST_BYTES, 0.0) > 0.0
     assert places.pause_s(ADA, MAX_REQUEST_BYTES, 0.0) == 0.0

@@ -22,7 +22,7 @@ from edge.diagnosis.facts import (
     Socket,
 )
 from edge.diagnosis.facts import Upstream as Upstream_
-from edge.diagnosis.facts_outlets import Alert, Board, Camera, Channel, Integration, Line, Outlets, Pulses
+from edge.diagnosis.facts_consumers import Alert, Board, Camera, Channel, Consumers, Integration, Line, Pulses
 
 NOW_US = 1_795_384_623_000_000  # 2026-11-22T21:57:03Z
 S_US = 1_000_000
@@ -35,7 +35,7 @@ DRIVER = Driver("gpio", "gpio", "online", None)
 UPSTREAM = Upstream_("mqtts://broker.example.org:8883", "online", NOW_US - 20 * HOUR_US, 4_000, 3, 1, None)
 LOG = LogHealth("/var/lib/doorward/log.db", 0, 5 << 20, 0, 4.0, "ok", None, None)
 READER = Device("gpio", "5", "online", None, "own key", True, 100_000, 12)
-OUTLETS = Outlets(
+OUTLETS = Consumers(
     (Integration("pager", "ok", 2, 1, None),),
     (Channel("email", 0, None),),
     (Alert("forced-7", NOW_US - HOUR_US),),
@@ -81,7 +81,7 @@ def with_reader(**changes: Any) -> Facts:
 
 
 def with_outlets(**changes: Any) -> Facts:
-    return with_daemon(outlets=replace(OUTLETS, **changes))
+    return with_daemon(consumers=replace(OUTLETS, **changes))
 
 
 def with_lost(reason: str) -> Facts:

@@ -9,7 +9,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from edge.web.app import application
-from edge.web.limits import Places
+from edge.web.limits import AnswerLimits
 from edge.web.page import (
     MOST_DOWNLOADS_OF_ONE,
     MOST_REQUESTS_OF_ONE,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def test_a_place_is_given_back_however_it_ends() -> None:
-    places = Places(3, 1, "full")
+    places = AnswerLimits(3, 1, "full")
     with pytest.raises(ValueError, match="x"), places.hold("olga"):
         raise ValueError("x")
     with places.hold("olga"), pytest.raises(HTTPException, match="full"), places.hold("olga"):

@@ -12,7 +12,7 @@ from edge.diagnosis.findings import Finding, finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edge.diagnosis.facts_outlets import Board, Camera, Consumers, Integration, Line, Pulses
+    from edge.diagnosis.facts_consumers import Board, Camera, Consumers, Integration, Line, Pulses
 
 FAILED: Final = 3
 """Tries: one may fail by accident."""
@@ -29,7 +29,7 @@ DOUBTFUL: Final = 0.05
 """Of what a reader sent; somebody's card that is held badly does not make so many."""
 
 
-def diagnose_outlets(consumers: Consumers, now_us: int) -> Iterator[Finding]:
+def diagnose_consumers(consumers: Consumers, now_us: int) -> Iterator[Finding]:
     """Everything that can be said about them."""
     for part in consumers.failed:
         yield finding("DW-PART-FAILED", part.why, about=part.name)
