@@ -25,11 +25,10 @@ COMMAND, ANSWER, RECORD, CLAIMS = (json.loads(text) for text in re.findall(r"```
 
 
 def test_every_code_of_a_refusal_is_explained_and_no_other() -> None:
-    names = ("orders.py", "order_shape.py", "claims.py", "tokens.py", "command_desk.py")
-    source = "".join((ROOT / "edge" / name).read_text() for name in names)
+    source = "".join(path.read_text() for path in sorted((ROOT / "edge" / "commands").glob("*.py")))
     codes = set(re.findall(r'(?:RefusedError|Refusal)\(\s*"(\w+)"', source))
     codes |= set(re.findall(r'_refusal\(order, "(\w+)"', source)) | set(re.findall(r'if unknown else "(\w+)"', source))
-    codes |= set(re.findall(r'code="(\w+)"', source)) | set(re.findall(r'"(\w+)" if unknown', source))
+    codes |= set(re.findall(r' reply\(.*code="(\w+)"', source)) | set(re.findall(r'"(\w+)" if unknown', source))
     explained = PAGE.partition("| code | why |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", explained, re.MULTILINE)) == codes
 

@@ -110,7 +110,7 @@ def test_every_key_of_every_section(heading: str, model: type[BaseModel]) -> Non
 
 @pytest.mark.parametrize("kind", sorted(kinds()))
 def test_every_key_of_every_driver(kind: str) -> None:
-    module = import_module(f"drivers.{kind}")
+    module = import_module(f"drivers.{kind}.points")
     written = rows(f'`kind = "{kind}"`')
     assert written.keys() == module.Settings.model_fields.keys()
     for key, field in module.Settings.model_fields.items():
@@ -175,6 +175,6 @@ def test_the_alert_on_its_page_is_a_good_one(tmp_path: Path) -> None:
 def test_what_the_page_says_of_sighup_is_what_happens() -> None:
     """Compare with tests/settings/test_controller.py, which shows it."""
     at_once = {key for key, [cells] in rows("`[door.ID]`").items() if cells[-1] == "at once"}
-    shown = (Path(__file__).parent / "test_settings.py").read_text()
+    shown = (Path(__file__).parents[1] / "settings" / "test_controller.py").read_text()
     [policy] = re.findall(r"\[\n(.*?)\n    \],\n\)\ndef test_a_running_door", shown, re.DOTALL)
     assert at_once == set(re.findall(r'"(\w+)"\),', policy))

@@ -97,7 +97,7 @@ def test_two_cards_without_a_pause_are_none() -> None:
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_card_cut_anywhere_is_no_card(name: str) -> None:
-    """Where the length is said. Without, what is left of a long card may look like a short one (docs/driver.md)."""
+    """Where the length is said. Without, what is left of a long card may look like a short one (docs/wiegand.md)."""
     whole = train(KNOWN[name])
     assert understood(whole, str(len(whole))) == [card(KNOWN[name])]
     for length in range(1, len(whole)):

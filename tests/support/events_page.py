@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from edge.model.catalogue import CATALOGUE
+from tests.support.marked import DOCS, replaced
 
-PAGE = Path(__file__).parents[2] / "docs" / "events.md"
-MARKED = re.compile(r"(<!-- written from edge/catalogue\.py[^\n]*\n).*?(<!-- end -->)", re.DOTALL)
+PAGE = DOCS / "events.md"
+COMMAND = "python -m tests.support.events_page"
 
 
 def written(page: str) -> str:
@@ -17,8 +17,7 @@ def written(page: str) -> str:
     for row in CATALOGUE.values():
         sentence = re.sub(r"{(\w+)}", r"*\1*", row.sentence)
         lines.append(f"| `{row.type}` | {row.event_class} | {row.severity} | {row.witness} | {sentence} |")
-    table = "\n".join([*lines, "", ""])
-    return MARKED.sub(lambda found: found[1] + table + found[2], page)
+    return replaced(page, "edge/model/catalogue.py", COMMAND, "\n".join([*lines, "", ""]))
 
 
 if __name__ == "__main__":

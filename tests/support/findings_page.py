@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 from edge.diagnosis.findings import KINDS
+from tests.support.marked import DOCS, replaced
 
-PAGE = Path(__file__).parents[2] / "docs" / "diagnose.md"
-MARKED = re.compile(r"(<!-- written from edge/findings\.py[^\n]*\n).*?(\n<!-- end -->)", re.DOTALL)
+PAGE = DOCS / "diagnose.md"
+COMMAND = "python -m tests.support.findings_page"
 
 
 def written(page: str) -> str:
@@ -18,8 +16,7 @@ def written(page: str) -> str:
         cells = (f"`{kind.code}`", kind.severity.value, kind.title, "; ".join(kind.likely_causes), kind.first_thing)
         shown = (cell.replace("{about}", "*it*").replace("|", "\\|") for cell in cells)
         rows.append(f"| {' | '.join(shown)} |")
-    table = "\n".join(rows)
-    return MARKED.sub(lambda found: found[1] + table + found[2], page)
+    return replaced(page, "edge/diagnosis/findings.py", COMMAND, "\n".join([*rows, ""]))
 
 
 if __name__ == "__main__":
