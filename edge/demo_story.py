@@ -14,6 +14,7 @@ from edge.cli.history import ascending
 from edge.cli.text import say
 from edge.client.connection import Client, Refused
 from edge.client.sources import DaemonSource
+from edge.model.event_types import LOCK_FORCED_OPEN, LOCK_OPENED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +93,7 @@ def summary(control: Path) -> list[str]:
     with closing(DaemonSource(Client(control))) as pages:
         records = list(ascending(pages, {}))
     types = [record["type"] for record in records]
-    opened, forced = types.count("lock.opened"), types.count("lock.forced_open")
+    opened, forced = types.count(LOCK_OPENED), types.count(LOCK_FORCED_OPEN)
     refused = sum(not record["data"]["success"] for record in records)
     alarms = sum(record["data"]["severity"] == "alarm" for record in records)
     stored, upstream = status["log"]["committed"], status["upstream"]

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.model import event_types
+from edge.model.catalogue import CATALOGUE
+
 ROOT = Path(__file__).parents[1]
 # From the ground up: what of Doorward each room may look into, imports for types included. A room looks down only.
 ROOMS = {
@@ -35,7 +38,7 @@ ROOMS = {
     "upstream config",
     "web": "model settings system reports client config diagnosis",
     "cli": "model system log reports commands client config diagnosis web",
-    "demo": "client web cli",
+    "demo": "model client web cli",
 }
 
 CORE = [
@@ -292,6 +295,24 @@ def test_clocks_are_read_in_one_place() -> None:
             if isinstance(node, ast.Attribute) and CLOCKS.fullmatch(ast.unparse(node))
         ]
         assert not read, "take `now_ns` or a Clock as an argument"
+
+
+def test_event_types_are_spelled_in_one_place() -> None:
+    """A misspelt constant fails on import, a misspelt string only when the event is recorded."""
+    for module, path in MODULES.items():
+        if module in {"edge.model.event_types", "edge.model.catalogue"}:
+            continue
+        spelled = {
+            f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in CATALOGUE
+        }
+        assert not spelled, "use the constant of edge/model/event_types.py"
+
+
+def test_every_event_type_has_a_constant_of_its_name() -> None:
+    names = {name: value for name, value in vars(event_types).items() if name.isupper()}
+    assert names == {event_type.upper().replace(".", "_"): event_type for event_type in CATALOGUE}
 
 
 def test_files_stay_short() -> None:

@@ -16,6 +16,7 @@ from edge.directory.directory import Ask
 from edge.directory.pins import PIN
 from edge.doors.modes import TRANSITIONS, Trigger
 from edge.doors.modes import Refused as RefusedByMode
+from edge.model.event_types import READER_ACCESS
 from edge.model.messages import Event
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def events_of(  # noqa: PLR0913 -- what the caller knows beside the decision, by
         details["member"] = decision.member.id
     return [
         Event(
-            "reader.access",
+            READER_ACCESS,
             at_ns,
             reader,
             decision.actor,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edge.access.credentials import NO_DIGESTS, AskPin, Refused, entitled, person, proven
 from edge.access.decisions import Granted, events_of
+from edge.model.event_types import ELEVATOR_PERMIT, ELEVATOR_PERMITTED
 from edge.model.messages import NS_PER_S, Event, Subject
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def offered(permitted: Permit, elevator: Elevator, at_ns: int, correlation: str 
     actor = permitted.granted.actor
     names: list[Json] = [elevator.floors[floor].name for floor in permitted.floors]
     details: dict[str, Json] = {"floors": [*permitted.floors], "names": names, "for_s": permitted.for_s}
-    return Event("elevator.permit", at_ns, subject, actor, cause="user", correlation=correlation, details=details)
+    return Event(ELEVATOR_PERMIT, at_ns, subject, actor, cause="user", correlation=correlation, details=details)
 
 
 def joined(rides: tuple[Ride, ...], new: Ride) -> tuple[Ride, ...]:
@@ -140,4 +141,4 @@ def _chosen(ride: Ride, floor: str, at_ns: int) -> Event:
     subject = Subject("elevator", ride.elevator.id, ride.elevator.name)
     details = {"floor": floor, "name": ride.elevator.floors[floor].name}
     actor, correlation = ride.permit.granted.actor, ride.correlation
-    return Event("elevator.permitted", at_ns, subject, actor, cause="user", correlation=correlation, details=details)
+    return Event(ELEVATOR_PERMITTED, at_ns, subject, actor, cause="user", correlation=correlation, details=details)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from edge.access.elevator_rules import begun, given_until_ns, joined, offered, pressed
 from edge.doors.debounce import Debouncer, Settled, Unstable
 from edge.doors.inputs import Inputs
+from edge.model.event_types import CONTROLLER_FAULT, CONTROLLER_INPUT_TAMPER, CONTROLLER_INPUT_UNSTABLE, READER_TAMPER
 from edge.model.messages import (
     NS_PER_S,
     SYSTEM,
@@ -256,9 +257,9 @@ class Elevators:
             car.held.discard(floor)
             if signal.point not in car.faulty:
                 car.faulty.add(signal.point)
-                kind = "controller_input" if floor else "reader"
+                kind, tamper = ("controller_input", CONTROLLER_INPUT_TAMPER) if floor else ("reader", READER_TAMPER)
                 details = {"reason": signal.reason}
-                event = Event(f"{kind}.tamper", signal.at_ns, _input(car, floor, kind), details=details)
+                event = Event(tamper, signal.at_ns, _input(car, floor, kind), details=details)
                 self._journal.append([event])
         self._tell(car.settings.id)
 
@@ -277,7 +278,7 @@ class Elevators:
             events: list[Event] = []
             if isinstance(report, Unstable):
                 subject = _input(car, floor, "controller_input")
-                events = [Event("controller_input.unstable", report.at_ns, subject)]
+                events = [Event(CONTROLLER_INPUT_UNSTABLE, report.at_ns, subject)]
             elif report.level:
                 car.held.add(floor)
                 events = self._choose(car, floor, report.at_ns)
@@ -308,7 +309,7 @@ class Elevators:
         self._mistaken.add(kind)
         details = {"reason": repr(error)[:500]}
         event = Event(
-            "controller.fault", self._now_ns(), subject, SYSTEM, success=False, code="internal_error", details=details
+            CONTROLLER_FAULT, self._now_ns(), subject, SYSTEM, success=False, code="internal_error", details=details
         )
         with suppress(Exception):
             self._journal.append([event])

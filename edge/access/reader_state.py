@@ -14,6 +14,7 @@ from edge.access.credentials import Code, Refused
 from edge.access.guesses import Guesses
 from edge.access.keypad import Keypad
 from edge.model.budget import Budget
+from edge.model.event_types import READER_TAMPER
 from edge.model.messages import NS_PER_S, CardRead, Event, KeysPressed
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def alarm(refused: Event, too_many: TooMany) -> Event:
     """Somebody tries cards or PINs at a reader (`refused` is the record of the last one)."""
     details: dict[str, Json] = {"reason": too_many.reason, "locked_out_s": too_many.locked_out_s}
     return Event(
-        "reader.tamper",
+        READER_TAMPER,
         refused.at_ns,
         refused.object,
         code=Code.TOO_MANY_ATTEMPTS.value,

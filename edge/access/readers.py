@@ -22,6 +22,7 @@ from edge.access.elevator_rules import Permit
 from edge.access.keypad import Lapsed
 from edge.access.reader_state import Reader, alarm
 from edge.directory.directory import Directory
+from edge.model.event_types import CONTROLLER_FAULT
 from edge.model.messages import NS_PER_S, SYSTEM, CardRead, Event, Subject
 from edge.model.tally import Tally
 
@@ -236,7 +237,7 @@ class Readers:
             details: dict[str, Json] = {"reason": f"{count} cards or keys were too many", "dropped": count}
             subject = Subject("reader", point, point)
             self._host.log.append(
-                [Event("controller.fault", now_ns, subject, SYSTEM, success=False, code="flooded", details=details)]
+                [Event(CONTROLLER_FAULT, now_ns, subject, SYSTEM, success=False, code="flooded", details=details)]
             )
 
     def _admitted(self, door: str, granted: Granted) -> None:

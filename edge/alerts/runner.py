@@ -16,6 +16,7 @@ from edge.alerts.sender import Sender
 from edge.delivery.sink import CHUNK, LAZY, READ_AGAIN_S
 from edge.log.log import LogUnavailableError
 from edge.model.cloudevents import rfc3339
+from edge.model.event_types import INTEGRATION_UPDATE
 from edge.model.messages import NS_PER_S, Event, Subject
 from edge.socket.server import RequestError
 
@@ -164,7 +165,7 @@ class AlertRunner:
         subject = Subject("integration", f"alert.{alert.policy}", self.policies[alert.policy].name)
         details: dict[str, Json] = {"acknowledged": alert.id, "alert": alert.message, "count": alert.count}
         door = alert.door or None
-        event = Event("integration.update", self._clock.now_ns(), subject, actor, door=door, details=details)
+        event = Event(INTEGRATION_UPDATE, self._clock.now_ns(), subject, actor, door=door, details=details)
         self.keep(event)
         self._sound()
         self._news.set()

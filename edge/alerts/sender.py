@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from edge.alerts import rules
 from edge.delivery.errors import DeliveryError, RefusedError
 from edge.delivery.sink import pause_s
+from edge.model.event_types import INTEGRATION_WARN_DUE_TO_ERROR
 from edge.model.messages import NS_PER_S, SYSTEM, Event, Subject
 
 if TYPE_CHECKING:
@@ -169,9 +170,7 @@ class Sender:
         policy = self._outgoing.policies[notice.policy]
         details: dict[str, Json] = {"given_up": notice.alert, "way": channel, "reason": str(error), "tries": tries}
         subject, door = Subject("integration", f"alert.{policy.id}", policy.name), notice.door or None
-        event = Event(
-            "integration.warn_due_to_error", self._clock.now_ns(), subject, SYSTEM, door=door, details=details
-        )
+        event = Event(INTEGRATION_WARN_DUE_TO_ERROR, self._clock.now_ns(), subject, SYSTEM, door=door, details=details)
         self._refusals.pop((channel, notice.id), None)
         self._outgoing.state = rules.dropped(self._outgoing.state, channel, notice.id)
         self._outgoing.keep(event)

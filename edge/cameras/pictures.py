@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edge.cameras.fetch import Camera, CameraError, Fetcher, picture_kind
 from edge.cameras.store import PictureStore
-from edge.model.catalogue import CATALOGUE, Severity
+from edge.model.catalogue import CATALOGUE, Severity, matching
 from edge.model.cloudevents import rfc3339
-from edge.model.event_types import matching
+from edge.model.event_types import CONTROLLER_FAULT, CONTROLLER_FAULT_CLEARED
 from edge.model.messages import NS_PER_S, SYSTEM, ClockQuality, Event, Subject
 from edge.socket.server import RequestError
 from edge.system.background import in_background
@@ -192,7 +192,7 @@ class Cameras:
         before, camera.last_error = camera.last_error, error
         if (before is None) == (error is None):
             return
-        kind = "controller.fault_cleared" if error is None else "controller.fault"
+        kind = CONTROLLER_FAULT_CLEARED if error is None else CONTROLLER_FAULT
         details: dict[str, Json] = {} if error is None else {"reason": error}
         self._host.log.append([Event(kind, self._host.clock.now_ns(), self._subject(camera), SYSTEM, details=details)])
 

@@ -13,6 +13,7 @@ from edge.client.connection import Client, Refused, Unreachable
 from edge.client.sources import DaemonSource, FileSource
 from edge.client.times import parse_time, to_us
 from edge.model.catalogue import CATALOGUE
+from edge.model.event_types import LOCK_FORCED_OPEN, LOCK_OPENED
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +37,7 @@ def filters(arguments: argparse.Namespace) -> dict[str, Any]:
         if name not in CATALOGUE:
             from difflib import get_close_matches  # noqa: PLC0415 -- only when something went wrong
 
-            near = get_close_matches(name, CATALOGUE, n=3) or ["lock.opened", "lock.forced_open", "..."]
+            near = get_close_matches(name, CATALOGUE, n=3) or [LOCK_OPENED, LOCK_FORCED_OPEN, "..."]
             raise ValueError(f"{name!r} is no event type; expected one such as {', '.join(near)}")
     now = local_now()
     asked: dict[str, Any] = {}

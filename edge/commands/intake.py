@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from edge.commands.parsing import Order, Receiver, Refusal, parse_command, reply
 from edge.commands.refusals import Refusals, durable, signed_by
 from edge.log.log import LogUnavailableError
+from edge.model.event_types import CONTROLLER_FAULT, CONTROLLER_FAULT_CLEARED
 from edge.model.messages import SYSTEM, ClockQuality, CommandName, Event, Subject
 from edge.model.problems import ConfigError, Problem
 from edge.system.tasks import say_why
@@ -91,7 +92,7 @@ class CommandIntake:
         self.obey(keyring, settings)
         for key, message in problems.items():
             LOG.error("%s: %s", key, message)
-            self._say("controller.fault", key, message)
+            self._say(CONTROLLER_FAULT, key, message)
         self._bad_keys = tuple(problems)
 
     async def read_keys(self, settings: Settings) -> Keyring | None:
@@ -106,7 +107,7 @@ class CommandIntake:
         before = self._signatures_required, _signers(self._keyring)
         self._keyring, self._signatures_required = keyring, bool(settings.commands.keys)
         for key in self._bad_keys:
-            self._say("controller.fault_cleared", key, None)
+            self._say(CONTROLLER_FAULT_CLEARED, key, None)
         self._bad_keys = ()
         return before != (self._signatures_required, _signers(keyring))
 

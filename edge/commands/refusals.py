@@ -14,6 +14,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 from edge.commands.parsing import reply
 from edge.log.log import LogUnavailableError
 from edge.model.budget import Budget
+from edge.model.event_types import (
+    CONTROLLER_FAULT,
+    LOCK_CANCEL_LOCKDOWN,
+    LOCK_LOCK_DOWN,
+    LOCK_LOCKED,
+    LOCK_UNLOCK,
+    LOCK_UPDATE,
+)
 from edge.model.messages import SYSTEM, Actor, CommandName, Event, Subject
 from edge.system.tasks import say_why
 
@@ -43,13 +51,13 @@ AGAIN_S: Final = 1.0
 UPSTREAM: Final = Subject("upstream", "mqtt", "MQTT broker")
 SENDER: Final = Actor("operator", "mqtt", "MQTT")
 RECORDED_AS: Final = {
-    CommandName.UNLOCK: "lock.unlock",
-    CommandName.HOLD_UNLOCKED: "lock.unlock",
-    CommandName.LOCK: "lock.locked",
-    CommandName.LOCK_DOWN: "lock.lock_down",
-    CommandName.CANCEL_LOCKDOWN: "lock.cancel_lockdown",
-    CommandName.BLOCK: "lock.update",
-    CommandName.UNBLOCK: "lock.update",
+    CommandName.UNLOCK: LOCK_UNLOCK,
+    CommandName.HOLD_UNLOCKED: LOCK_UNLOCK,
+    CommandName.LOCK: LOCK_LOCKED,
+    CommandName.LOCK_DOWN: LOCK_LOCK_DOWN,
+    CommandName.CANCEL_LOCKDOWN: LOCK_CANCEL_LOCKDOWN,
+    CommandName.BLOCK: LOCK_UPDATE,
+    CommandName.UNBLOCK: LOCK_UPDATE,
 }
 
 
@@ -152,7 +160,7 @@ class Refusals:
         LOG.warning("%s: %s", reason, ", ".join(f"{what} {number}" for what, number in dropped.items()))
         details: dict[str, Json] = {"reason": reason, "messages": {**dropped}}
         now_ns = self._host.clock.now_ns()
-        event = Event("controller.fault", now_ns, UPSTREAM, SYSTEM, success=False, code="flooded", details=details)
+        event = Event(CONTROLLER_FAULT, now_ns, UPSTREAM, SYSTEM, success=False, code="flooded", details=details)
         self._host.log.append([event])
 
     def _event(self, refusal: Refusal) -> Event:
@@ -163,7 +171,7 @@ class Refusals:
         door = host.runner.doors.get(refusal.door or "")
         known = RECORDED_AS.get(CommandName(refusal.name)) if refusal.name in set(CommandName) else None
         return Event(
-            known or "controller.fault",
+            known or CONTROLLER_FAULT,
             host.clock.now_ns(),
             host.controller() if door is None else door.subject,
             refusal.actor or SENDER,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.model.event_types import matching
+from edge.model.catalogue import matching
 from edge.model.problems import dotted, meant, shown
 from edge.settings.alert_policies import Actions, Policy, Siren
 

@@ -29,6 +29,13 @@ from edge.doors.driver_supervisor import open_all
 from edge.doors.runner import Runner, schedule_memory
 from edge.log.log import Log, LogOptions
 from edge.model.cloudevents import Identity, cloudevent
+from edge.model.event_types import (
+    CONTROLLER_CLOCK_ADJUSTED,
+    CONTROLLER_FAULT,
+    CONTROLLER_FAULT_CLEARED,
+    CONTROLLER_START,
+    CONTROLLER_STOP,
+)
 from edge.model.messages import NS_PER_S, SYSTEM, Actor, Back, CardRead, ClockQuality, Event, KeysPressed, Lost, Subject
 from edge.model.printable import spelt
 from edge.settings.door_changes import lock_changes, lock_facts
@@ -168,7 +175,7 @@ class Daemon:
         details: dict[str, Json] = {"version": __version__, "config": spelt(self.settings.file.name)}
         if (ended := killed_by()) is not None:
             details["ended"] = ended
-        self._record("controller.start", details=details)
+        self._record(CONTROLLER_START, details=details)
         self.log.on_commit(self._committed)
         self.runner.waits_for_memory = True
         for shell in (self.runner, self.elevators):
@@ -216,7 +223,7 @@ class Daemon:
         self.elevators.stop()
         for supervisor in self.supervisors.values():
             supervisor.close()
-        self._record("controller.stop")
+        self._record(CONTROLLER_STOP)
         await control.close()
         with contextlib.suppress(TimeoutError):  # a dead disk: nothing that is not written may be told
             await asyncio.wait_for(self._last_words.wait(), FAREWELL_S)
@@ -319,7 +326,7 @@ class Daemon:
     def _committed(self, records: Sequence[Record]) -> None:
         self.people.witnessed(records)
         self._last_of |= {r.event.door: r.sequence for r in records if r.event.door is not None}
-        if any(record.event.type == "controller.stop" for record in records):
+        if any(record.event.type == CONTROLLER_STOP for record in records):
             self._last_words.set()
         if self.watchers:
             self.watchers.records([self.cloudevent(record) for record in records])
@@ -329,7 +336,7 @@ class Daemon:
         self._note_clock()
         self._judge_time(self.clock.quality())
         if abs(step_us) > STEP_TO_RECORD_US:
-            self._record("controller.clock_adjusted", details={"step_s": round(step_us / 1e6, 6)})
+            self._record(CONTROLLER_CLOCK_ADJUSTED, details={"step_s": round(step_us / 1e6, 6)})
 
     def _judge_time(self, quality: ClockQuality) -> None:
         self.people.clock_changed(quality)
@@ -405,16 +412,14 @@ class Daemon:
         LOG.warning("%s: %s", topic, why)
         details: dict[str, Json] = {"reason": f"{topic}: {why}", "topic": topic}
         subject = Subject("upstream", "mqtt", "MQTT broker")
-        self.log.append(
-            [Event("controller.fault", self.clock.now_ns(), subject, SYSTEM, code="limit", details=details)]
-        )
+        self.log.append([Event(CONTROLLER_FAULT, self.clock.now_ns(), subject, SYSTEM, code="limit", details=details)])
 
     def upstream_refuses(self, reason: str | None) -> None:
         """One fault when the broker begins to refuse, one more record when it takes again."""
         if (reason is None) == (self._refused is None):
             return
         self._refused = reason
-        kind = "controller.fault" if reason else "controller.fault_cleared"
+        kind = CONTROLLER_FAULT if reason else CONTROLLER_FAULT_CLEARED
         subject = Subject("upstream", "mqtt", "MQTT broker")
         self.log.append([Event(kind, self.clock.now_ns(), subject, SYSTEM, details={"reason": reason})])
 

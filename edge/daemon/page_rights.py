@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from edge.model.event_types import LOGIN_CREATE
 from edge.socket.peers import WEB, RequestError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class PageRights:
             event = record.event
             if event.actor is None or event.actor.id.startswith(WEB):  # the page makes nobody
                 continue
-            if event.type == "login.create":
+            if event.type == LOGIN_CREATE:
                 self._known[event.object.id] = str(event.details.get("role", ROLES[0]))
             else:
                 self._known.pop(event.object.id, None)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from edge.config.reading import settings_from
+from edge.model.event_types import CONTROLLER_FAULT, CONTROLLER_FAULT_CLEARED
 from edge.model.messages import SYSTEM, Event, Subject
 from edge.model.printable import spelt
 from edge.model.problems import ConfigError
@@ -83,9 +84,7 @@ class Reloading:
         """Guarding. A configuration that is not its file's is a fault; one that is, is kept."""
         if self.source.refused:
             told = [str(problem) for problem in self.source.refused]
-            self._say(
-                "controller.fault", {"reason": told[0], "more": len(told) - 1, "left_out": [*self.source.left_out]}
-            )
+            self._say(CONTROLLER_FAULT, {"reason": told[0], "more": len(told) - 1, "left_out": [*self.source.left_out]})
         else:
             await self._keep()
 
@@ -106,7 +105,7 @@ class Reloading:
             mended = bool(self.source.refused)
             self.source.accept(content)
             if mended:
-                self._say("controller.fault_cleared", {"reason": None})
+                self._say(CONTROLLER_FAULT_CLEARED, {"reason": None})
             await self._keep()
             return answer
 

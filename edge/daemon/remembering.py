@@ -16,6 +16,7 @@ from edge.daemon.page_rights import MEMORY
 from edge.doors.runner import SITE, memory_of
 from edge.log.log import LogUnavailableError
 from edge.log.reading.filters import Query
+from edge.model.event_types import CONTROLLER_FAULT, GATEWAY_UPDATE, LOGIN_CREATE, LOGIN_DESTROY
 from edge.model.messages import SYSTEM, Actor, Event
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Remembering:
         reason = f"nothing can be read of the log at {health.path}: {health.error or 'its disk does not answer'}"
         LOG.error("%s; doors guard as locked, whatever mode they were in", reason)
         details: dict[str, Json] = {"reason": reason}
-        host.log.append([Event("controller.fault", host.clock.now_ns(), host.controller(), SYSTEM, details=details)])
+        host.log.append([Event(CONTROLLER_FAULT, host.clock.now_ns(), host.controller(), SYSTEM, details=details)])
         host.runner.waits_for_memory = False
 
     async def rest(self) -> None:
@@ -113,7 +114,7 @@ class Remembering:
             news: list[Event] = []
             if before.get("version") not in {None, __version__}:
                 details: dict[str, Json] = {"from": before["version"], "to": __version__}
-                news.append(Event("gateway.update", host.clock.now_ns(), host.controller(), SYSTEM, details=details))
+                news.append(Event(GATEWAY_UPDATE, host.clock.now_ns(), host.controller(), SYSTEM, details=details))
             host.log.append(news, {SITE: json.dumps(now)})
         if MEMORY not in memories:
             await self._learn_accounts()
@@ -124,7 +125,7 @@ class Remembering:
         after: int | None = 0
         while after is not None:
             try:
-                page = await self._host.log.query(Query(types=("login.create", "login.destroy"), after=after))
+                page = await self._host.log.query(Query(types=(LOGIN_CREATE, LOGIN_DESTROY), after=after))
             except LogUnavailableError:
                 await asyncio.sleep(LEARN_AGAIN_S)
                 continue

@@ -19,6 +19,7 @@ from edge.daemon.stored import with_disk
 from edge.directory.directory import Directory
 from edge.doors.runner import SITE
 from edge.log.log import LogUnavailableError
+from edge.model.event_types import CONTROLLER_FAULT
 from edge.model.messages import SYSTEM, Actor, CommandName, Event, Subject
 from edge.model.tally import Tally
 from edge.reports.exports import Exports
@@ -195,7 +196,7 @@ class Service:
         total = sum(counts.values())
         details: dict[str, Json] = {"reason": f"{total} connections or requests were too many", "refused": {**counts}}
         now_ns = self._host.clock.now_ns()
-        event = Event("controller.fault", now_ns, SOCKET, SYSTEM, success=False, code="flooded", details=details)
+        event = Event(CONTROLLER_FAULT, now_ns, SOCKET, SYSTEM, success=False, code="flooded", details=details)
         self._host.log.append([event])
 
     async def _status(self, _body: dict[str, Any], _actor: Actor) -> Json:

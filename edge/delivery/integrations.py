@@ -17,7 +17,7 @@ from edge.delivery.errors import DeliveryError
 from edge.delivery.health import Limits
 from edge.delivery.network import Network
 from edge.delivery.sink import Delivery, Options
-from edge.model.event_types import matching
+from edge.model.catalogue import matching
 from edge.model.messages import Subject
 from edge.socket.server import RequestError
 from edge.system.tasks import say_why

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from edge.delivery.errors import DeliveryError, RefusedError
 from edge.delivery.health import NS_PER_S, Health, Limits, Verdict
 from edge.log.log import LogUnavailableError
+from edge.model.event_types import INTEGRATION_DISABLE_DUE_TO_ERROR, INTEGRATION_UPDATE, INTEGRATION_WARN_DUE_TO_ERROR
 from edge.model.messages import SYSTEM, Event
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class Delivery:
             return False
         self.disabled = None
         self._start_over()
-        event = Event("integration.update", self._now_ns(), self.subject, actor, details={"disabled": [True, False]})
+        event = Event(INTEGRATION_UPDATE, self._now_ns(), self.subject, actor, details={"disabled": [True, False]})
         self._remember(event)
         self._changed()
         self._news.set()
@@ -233,7 +234,7 @@ class Delivery:
             failed, of = self.health.errors
             details: dict[str, Json] = {"reason": str(error), "failed": failed, "of": of}
             self._log.append(
-                [Event("integration.warn_due_to_error", self._now_ns(), self.subject, SYSTEM, details=details)]
+                [Event(INTEGRATION_WARN_DUE_TO_ERROR, self._now_ns(), self.subject, SYSTEM, details=details)]
             )
         elif verdict is Verdict.DISABLE:
             self._disable(error)
@@ -253,7 +254,7 @@ class Delivery:
             "failing_s": self.health.failing_ns // NS_PER_S,
             "cursor": self._log.cursor(self.sink),
         }
-        self._remember(Event("integration.disable_due_to_error", self._now_ns(), self.subject, SYSTEM, details=details))
+        self._remember(Event(INTEGRATION_DISABLE_DUE_TO_ERROR, self._now_ns(), self.subject, SYSTEM, details=details))
         self.health = Health(self.options.limits)
         self._changed()
 

@@ -9,6 +9,17 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.diagnosis.facts import History, at_us
+from edge.model.event_types import (
+    CONTROLLER_CLOCK_ADJUSTED,
+    CONTROLLER_FAULT,
+    CONTROLLER_GAP,
+    CONTROLLER_INPUT_UNSTABLE,
+    CONTROLLER_START,
+    CONTROLLER_STORAGE,
+    LOCK_ACCESS_NOT_TAKEN,
+    LOCK_FORCED_OPEN,
+    LOCK_OPENED,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,15 +31,15 @@ MOST: Final = 10_000
 """Records looked at; at a busy site fewer than 30 days, and always the newest."""
 DAY_US: Final = 86_400 * 1_000_000
 TYPES: Final = (
-    "controller.clock_adjusted",
-    "controller.fault",
-    "controller.gap",
-    "controller.start",
-    "controller.storage",
-    "controller_input.unstable",
-    "lock.access_not_taken",
-    "lock.forced_open",
-    "lock.opened",
+    CONTROLLER_CLOCK_ADJUSTED,
+    CONTROLLER_FAULT,
+    CONTROLLER_GAP,
+    CONTROLLER_START,
+    CONTROLLER_STORAGE,
+    CONTROLLER_INPUT_UNSTABLE,
+    LOCK_ACCESS_NOT_TAKEN,
+    LOCK_FORCED_OPEN,
+    LOCK_OPENED,
 )
 
 
@@ -41,16 +52,16 @@ def history(source: Source | None, now_us: int, broken: str | None) -> History:
         age_us = now_us - at_us(record["time"])
         kind, data = record["type"], record["data"]
         door, today = record["subject"].removeprefix("doors/"), age_us < DAY_US
-        gaps += kind == "controller.gap"
-        watchdog += kind == "controller.start" and data["details"].get("ended") == "watchdog"
-        slow += kind == "controller.storage" and data["code"] == "slow" and age_us < 7 * DAY_US
-        steps += kind == "controller.clock_adjusted" and today
-        unstable[data["object"]["id"]] += kind == "controller_input.unstable" and today
-        forced[door] += kind == "lock.forced_open" and today
-        lost[data["object"]["id"]] += kind == "controller.fault" and data["object"]["type"] == "driver" and today
-        if kind == "lock.opened":
+        gaps += kind == CONTROLLER_GAP
+        watchdog += kind == CONTROLLER_START and data["details"].get("ended") == "watchdog"
+        slow += kind == CONTROLLER_STORAGE and data["code"] == "slow" and age_us < 7 * DAY_US
+        steps += kind == CONTROLLER_CLOCK_ADJUSTED and today
+        unstable[data["object"]["id"]] += kind == CONTROLLER_INPUT_UNSTABLE and today
+        forced[door] += kind == LOCK_FORCED_OPEN and today
+        lost[data["object"]["id"]] += kind == CONTROLLER_FAULT and data["object"]["type"] == "driver" and today
+        if kind == LOCK_OPENED:
             opened.add(door)
-        elif kind == "lock.access_not_taken" and door not in opened and age_us < 7 * DAY_US:
+        elif kind == LOCK_ACCESS_NOT_TAKEN and door not in opened and age_us < 7 * DAY_US:
             unlocks[door] += 1  # a door without a contact has none of these
     return History(
         clock_steps=steps,

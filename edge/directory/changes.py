@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.directory.document import writing
+from edge.model.event_types import CARD_ASSIGN, CARD_ASSIGN_USER, CARD_DEASSIGN, CARD_DEASSIGN_USER, LOCK_UPDATE
 from edge.model.messages import Event, Subject
 from edge.settings.door_changes import changed
 
@@ -109,7 +110,7 @@ class _Difference:
             before = _door(self.old, self.old.access(door))
             details = changed(before, _door(self.new, self.new.access(door)))
             if details:
-                yield self.event("lock.update", Subject("lock", door, self.names.get(door, door)), details, door=door)
+                yield self.event(LOCK_UPDATE, Subject("lock", door, self.names.get(door, door)), details, door=door)
 
     # --- cards ---------------------------------------------------------------------------------------
 
@@ -118,7 +119,7 @@ class _Difference:
             was = self.old.cards.get(card.id)
             same = was is not None and was.key == card.key and was.format is card.format
             if was is not None and was.user is not None and not (same and was.user == card.user):
-                yield self.event("card.deassign_user", _card(was), {"user": was.user})
+                yield self.event(CARD_DEASSIGN_USER, _card(was), {"user": was.user})
             if was is not None and not same:
                 yield self.card_event(was, "deactivate", {"removed": True})
             if was is None or not same:
@@ -126,10 +127,10 @@ class _Difference:
             elif was.active is not card.active:
                 yield self.card_event(card, _state(card), {})
             if card.user is not None and not (same and was is not None and was.user == card.user):
-                yield self.event("card.assign_user", _card(card), {"user": card.user})
+                yield self.event(CARD_ASSIGN_USER, _card(card), {"user": card.user})
         for card in self.old.cards.values():
             if card.id not in self.new.cards and card.user is not None:
-                yield self.event("card.deassign_user", _card(card), {"user": card.user})
+                yield self.event(CARD_DEASSIGN_USER, _card(card), {"user": card.user})
 
     def card_event(self, card: Card, action: str, details: Mapping[str, Json]) -> Event:
         return self.event(f"card.{action}{'_with_token' if card.token else ''}", _card(card), details)
@@ -144,7 +145,7 @@ class _Difference:
                     if card not in kept:
                         yield self.member_event(self.old, member, f"deassign_{what}", card)
                         if self.new.holders.get(card) != member.id:
-                            yield self.event("card.deassign", _card(self.old.cards[card]), {"member": member.id})
+                            yield self.event(CARD_DEASSIGN, _card(self.old.cards[card]), {"member": member.id})
 
     def given(self) -> Iterator[Event]:
         for member in self.new.members.values():
@@ -158,7 +159,7 @@ class _Difference:
                     if card not in had:
                         yield self.member_event(self.new, member, f"assign_{what}", card)
                         if self.old.holders.get(card) != member.id:
-                            yield self.event("card.assign", _card(self.new.cards[card]), {"member": member.id})
+                            yield self.event(CARD_ASSIGN, _card(self.new.cards[card]), {"member": member.id})
                     was_off = was is not None and card in had and card in was.disabled_cards
                     if off is not was_off:
                         yield self.member_event(self.new, member, f"{'disable' if off else 'enable'}_{what}", card)

@@ -19,6 +19,7 @@ from edge.directory.directory import Directory
 from edge.directory.document.reading import LARGEST, DirectoryError
 from edge.directory.document.writing import written
 from edge.directory.store import DirectoryStore, Stored, digest_of, is_digest_of, read_file
+from edge.model.event_types import CONTROLLER_FAULT, CONTROLLER_FAULT_CLEARED
 from edge.model.messages import SYSTEM, Actor, Event, Subject
 from edge.model.problems import Problem
 from edge.system.calendar import iso
@@ -291,10 +292,9 @@ class LiveDirectory:
         if self._faults.get(about) != reason:
             LOG.error("%s", reason)
         if not self._faults:
-            details: dict[str, Json] = {"reason": reason}
-            self._log.append([Event("controller.fault", self._now_ns(), SUBJECT, SYSTEM, details=details)])
+            self._log.append([Event(CONTROLLER_FAULT, self._now_ns(), SUBJECT, SYSTEM, details={"reason": reason})])
         self._faults[about] = reason
 
     def _mended(self, about: str) -> None:
         if self._faults.pop(about, None) is not None and not self._faults:
-            self._log.append([Event("controller.fault_cleared", self._now_ns(), SUBJECT, SYSTEM)])
+            self._log.append([Event(CONTROLLER_FAULT_CLEARED, self._now_ns(), SUBJECT, SYSTEM)])

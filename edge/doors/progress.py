@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from edge.model.event_types import LOCK_FIRST_TO_ARRIVE, LOCK_SCHEDULED_UNLOCK_ENDED, LOCK_SCHEDULED_UNLOCK_STARTED
 from edge.model.messages import Actor, ClockQuality, Event
 from edge.model.schedule import Window, window
 
@@ -97,13 +98,13 @@ def events(before: Progress, after: Progress, schedule: Schedule | None, door: S
     told = []
     if before.running is not None:
         details: dict[str, Json] = {"window": before.running.id}
-        told.append(Event("lock.scheduled_unlock_ended", at_ns, door, actor, "schedule", door=door.id, details=details))
+        told.append(Event(LOCK_SCHEDULED_UNLOCK_ENDED, at_ns, door, actor, "schedule", door=door.id, details=details))
     if after.running is not None:
         details = {"window": after.running.id, "until": _text(after.running.end)}
         if after.first is not None:
             arrived: dict[str, Json] = {"window": after.running.id, "arrived": _text(after.arrived)}
-            told.append(Event("lock.first_to_arrive", at_ns, door, after.first, "user", door=door.id, details=arrived))
-        started = Event("lock.scheduled_unlock_started", at_ns, door, actor, "schedule", door=door.id, details=details)
+            told.append(Event(LOCK_FIRST_TO_ARRIVE, at_ns, door, after.first, "user", door=door.id, details=arrived))
+        started = Event(LOCK_SCHEDULED_UNLOCK_STARTED, at_ns, door, actor, "schedule", door=door.id, details=details)
         told.append(started)
     return told
 

@@ -32,6 +32,23 @@ from edge.doors.state import (
     Span,
     observed_first,
 )
+from edge.model.event_types import (
+    CONTROLLER_INPUT_TAMPER,
+    CONTROLLER_INPUT_TRIGGERED,
+    CONTROLLER_INPUT_UNSTABLE,
+    LOCK_ACCESS_NOT_TAKEN,
+    LOCK_CANCEL_LOCKDOWN,
+    LOCK_CLOSED,
+    LOCK_FORCED_OPEN,
+    LOCK_HELD_OPEN,
+    LOCK_LOCK_DOWN,
+    LOCK_LOCKED,
+    LOCK_OPENED,
+    LOCK_SCHEDULED_UNLOCK_ENDED,
+    LOCK_UNLOCK,
+    LOCK_UPDATE,
+    READER_TAMPER,
+)
 from edge.model.messages import (
     NS_PER_S,
     REX,
@@ -92,7 +109,7 @@ def next_deadline(door: Door, policy: DoorPolicy) -> int | None:
 
 def untold(door: Door, events: list[Event]) -> tuple[Door, list[Event]]:
     """Keep what says that the lock was told to lock until somebody can tell it: its driver is lost (R16)."""
-    kept = next((event for event in events if event.type == "lock.locked"), None)
+    kept = next((event for event in events if event.type == LOCK_LOCKED), None)
     return (door, events) if kept is None else (replace(door, untold=kept), [e for e in events if e is not kept])
 
 
@@ -196,9 +213,7 @@ class _Turn:
         told_ns = max(due_ns, self.now_ns)
         self.put(authorised_from_ns=None, last_authorised=Span(old.authorised_from_ns or due_ns, told_ns))
         late: dict[str, Json] = {"due": due_ns, "late_s": round((told_ns - due_ns) / NS_PER_S, 3)}
-        self.record(
-            "lock.locked", told_ns, actor=actor, cause=cause, details=late if told_ns > due_ns + LATE_NS else {}
-        )
+        self.record(LOCK_LOCKED, told_ns, actor=actor, cause=cause, details=late if told_ns > due_ns + LATE_NS else {})
         if self.door.lock_lost:
             self.door, self.events = untold(self.door, self.events)
         if old.access is not None and old.access.unused and self.door.contact is Contact.CLOSED:
@@ -251,7 +266,7 @@ def _unlock(turn: _Turn, trigger: Trigger, item: Command, *, tell: bool = True) 
         code, details = refused
         turn.repeat(item.shown, "")
         if tell:
-            turn.record("lock.unlock", at_ns, actor=actor, cause=cause, code=code, correlation="", details=details)
+            turn.record(LOCK_UNLOCK, at_ns, actor=actor, cause=cause, code=code, correlation="", details=details)
         return
     turn.begin_passage()
     turn.repeat(item.shown, turn.door.correlation)
@@ -259,14 +274,14 @@ def _unlock(turn: _Turn, trigger: Trigger, item: Command, *, tell: bool = True) 
     if trigger is Trigger.HOLD:
         ends = item.for_s is not None
         details = {"for_s": item.for_s} if ends else {"until": "further_notice"}
-        turn.record("lock.unlock", at_ns, actor=actor, cause=cause, details=details)
+        turn.record(LOCK_UNLOCK, at_ns, actor=actor, cause=cause, details=details)
         until_ns = at_ns + _ns(item.for_s or 0) if ends else None
         told = door.told | {trigger}
         turn.change(at_ns, cause, actor, operator=OperatorMode.UNLOCKED, hold_until_ns=until_ns, told=told)
         return
     seconds = turn.policy.unlock_s if item.for_s is None else item.for_s
     if tell:
-        turn.record("lock.unlock", at_ns, actor=actor, cause=cause, details={"for_s": seconds})
+        turn.record(LOCK_UNLOCK, at_ns, actor=actor, cause=cause, details={"for_s": seconds})
     if trigger is Trigger.REX:
         turn.change(at_ns, cause, exit_held=turn.door.rex_level is not None)
     if verdict is RECORDED:
@@ -301,10 +316,10 @@ def _operator(turn: _Turn, trigger: Trigger, item: Command) -> None:
     door = turn.door
     turn.put(told=door.told | {trigger})
     if trigger is Trigger.LOCK_DOWN and not door.locked_down:
-        turn.record("lock.lock_down", item.at_ns, actor=item.actor, cause="operator")
+        turn.record(LOCK_LOCK_DOWN, item.at_ns, actor=item.actor, cause="operator")
         turn.change(item.at_ns, "lockdown", item.actor, locked_down=True, **NO_ACCESS)
     elif trigger is Trigger.CANCEL and door.locked_down:
-        turn.record("lock.cancel_lockdown", item.at_ns, actor=item.actor, cause="operator")
+        turn.record(LOCK_CANCEL_LOCKDOWN, item.at_ns, actor=item.actor, cause="operator")
         turn.change(item.at_ns, "lockdown", item.actor, locked_down=False)
     elif trigger is Trigger.LOCK:
         held_off = OperatorMode.LOCKED if door.windowed else OperatorMode.NONE
@@ -320,7 +335,7 @@ def _operator(turn: _Turn, trigger: Trigger, item: Command) -> None:
 
 def _say_operator_mode(turn: _Turn, item: Command, mode: OperatorMode) -> None:
     change: dict[str, Json] = {"operator_mode": [turn.door.operator.value, mode.value]}
-    turn.record("lock.update", item.at_ns, actor=item.actor, cause="operator", correlation="", details=change)
+    turn.record(LOCK_UPDATE, item.at_ns, actor=item.actor, cause="operator", correlation="", details=change)
 
 
 def _schedule(turn: _Turn, item: ScheduleSays) -> None:
@@ -330,7 +345,7 @@ def _schedule(turn: _Turn, item: ScheduleSays) -> None:
     for event in item.told:
         turn.repeat(event, turn.door.correlation)
     windowed = item.standing or item.waiting
-    over = not windowed or any(event.type == "lock.scheduled_unlock_ended" for event in item.told)
+    over = not windowed or any(event.type == LOCK_SCHEDULED_UNLOCK_ENDED for event in item.told)
     operator = turn.door.operator
     if over and operator is OperatorMode.LOCKED:
         operator = OperatorMode.NONE
@@ -400,7 +415,7 @@ def _opened(turn: _Turn, at_ns: int, observed: Observed) -> None:
     elif authority != "access":
         turn.begin_passage()
     details: dict[str, Json] = {"observed": observed.value, "authorised_by": authority}
-    turn.record("lock.opened", at_ns, details=details)
+    turn.record(LOCK_OPENED, at_ns, details=details)
     forced_ns = None if authority else at_ns + (policy.rex_grace_ms + policy.rex_settle_ms) * NS_PER_MS
     turn.put(opening=Opening(at_ns, authorised=bool(authority), forced_ns=forced_ns))
     if authority:
@@ -446,7 +461,7 @@ def _closed(turn: _Turn, at_ns: int, observed: Observed, opening: Opening) -> No
         "cleared": cleared,
         "observed": observed.value,
     }
-    turn.record("lock.closed", at_ns, details=details)
+    turn.record(LOCK_CLOSED, at_ns, details=details)
     turn.put(opening=None, alarm=Alarm.NORMAL, warning=False)
     if door.rex_shunt.until_ns <= at_ns + _ns(turn.policy.rex_shunt_s):  # R7: after closing, a fresh one is needed
         turn.put(rex_shunt=NEVER)
@@ -467,7 +482,7 @@ def _contact_fault(turn: _Turn, item: ContactFault) -> None:
     _contact_unknown(turn, Contact.FAULT)
     subject = Subject("controller_input", f"{turn.door.id}.contact", f"{turn.door.name} contact")
     details: dict[str, Json] = {"reason": item.reason}
-    turn.record("controller_input.tamper", item.at_ns, subject=subject, correlation="", details=details)
+    turn.record(CONTROLLER_INPUT_TAMPER, item.at_ns, subject=subject, correlation="", details=details)
 
 
 def _contact_unknown(turn: _Turn, contact: Contact) -> None:
@@ -486,7 +501,7 @@ def _release_input(turn: _Turn, item: ReleaseInput) -> None:
         return
     if item.asserted:
         subject = Subject("controller_input", f"{door.id}.release", f"{door.name} release input")
-        turn.record("controller_input.triggered", item.at_ns, subject=subject, correlation="")
+        turn.record(CONTROLLER_INPUT_TRIGGERED, item.at_ns, subject=subject, correlation="")
     turn.change(item.at_ns, "release_input", release_input=item.asserted)
 
 
@@ -494,16 +509,16 @@ def _tamper(turn: _Turn, item: TamperChanged) -> None:
     door = turn.door
     if item.asserted and item.point not in door.tamper:
         role = item.point.rpartition(".")[2]
-        kind = "reader" if role == "reader" else "controller_input"
+        kind, tamper = ("reader", READER_TAMPER) if role == "reader" else ("controller_input", CONTROLLER_INPUT_TAMPER)
         subject = Subject(kind, item.point, f"{door.name} {role}")
-        turn.record(f"{kind}.tamper", item.at_ns, subject=subject, correlation="")
+        turn.record(tamper, item.at_ns, subject=subject, correlation="")
     turn.put(tamper=door.tamper | {item.point} if item.asserted else door.tamper - {item.point})
 
 
 def _unstable(turn: _Turn, item: InputUnstable) -> None:
     role = item.point.rpartition(".")[2]
     subject = Subject("controller_input", item.point, f"{turn.door.name} {role}")
-    turn.record("controller_input.unstable", item.at_ns, subject=subject, correlation="")
+    turn.record(CONTROLLER_INPUT_UNSTABLE, item.at_ns, subject=subject, correlation="")
 
 
 def _stirs(turn: _Turn, item: InputStirs) -> None:
@@ -543,7 +558,7 @@ def _interlock(turn: _Turn, item: InterlockChanged) -> None:
     turn.change(item.at_ns, "interlock")
     if before.waits and turn.door.standing:
         cause = "schedule" if turn.door.operator is OperatorMode.NONE else "operator"
-        turn.record("lock.unlock", item.at_ns, actor=SYSTEM, cause=cause, details={"waited_for": before.interlocked_by})
+        turn.record(LOCK_UNLOCK, item.at_ns, actor=SYSTEM, cause=cause, details={"waited_for": before.interlocked_by})
 
 
 def _restore(turn: _Turn, item: Restore) -> None:
@@ -621,7 +636,7 @@ def _access_over(turn: _Turn, at_ns: int) -> None:
 def _access_not_taken(turn: _Turn, _at_ns: int) -> None:
     missed = turn.door.not_taken
     if missed is not None:
-        turn.record("lock.access_not_taken", missed.ended_ns, actor=missed.actor, correlation=missed.correlation)
+        turn.record(LOCK_ACCESS_NOT_TAKEN, missed.ended_ns, actor=missed.actor, correlation=missed.correlation)
         turn.put(not_taken=None)
 
 
@@ -629,7 +644,7 @@ def _forced_open(turn: _Turn, at_ns: int) -> None:
     opening = turn.door.opening
     if opening is not None:
         turn.put(opening=replace(opening, forced_ns=None), alarm=Alarm.FORCED_OPEN)
-        turn.record("lock.forced_open", min(at_ns, opening.since_ns + turn.policy.rex_grace_ms * NS_PER_MS))
+        turn.record(LOCK_FORCED_OPEN, min(at_ns, opening.since_ns + turn.policy.rex_grace_ms * NS_PER_MS))
 
 
 def _warn(turn: _Turn, _at_ns: int) -> None:
@@ -641,7 +656,7 @@ def _held_open(turn: _Turn, at_ns: int) -> None:
     if opening is not None:
         turn.put(opening=replace(opening, held_ns=None, reported=True), alarm=Alarm.HELD_OPEN)
         turn.put(warning=turn.policy.held_open_warning_s > 0)
-        turn.record("lock.held_open", at_ns, actor=turn.door.unlocked_by)
+        turn.record(LOCK_HELD_OPEN, at_ns, actor=turn.door.unlocked_by)
 
 
 def _ns(seconds: float) -> int:

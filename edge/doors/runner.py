@@ -19,6 +19,7 @@ from edge.doors.debounce import Debouncer, Settled, Unstable
 from edge.doors.inputs import Inputs
 from edge.doors.state import Door, Occupied, occupied, outputs, remembered, shown
 from edge.model.catalogue import message
+from edge.model.event_types import CONTROLLER_FAULT, CONTROLLER_FAULT_CLEARED, LOCK_UNLOCK
 from edge.model.messages import (
     NOTHING,
     NS_PER_S,
@@ -328,9 +329,7 @@ class Runner:
     def _too_early(self, door: str, item: Command) -> Event:
         """Nobody knows yet whether it is locked down."""
         subject, cause = self._cells[door].door.subject, "user" if item.actor.kind == "user" else "operator"
-        refused = Event(
-            "lock.unlock", item.at_ns, subject, item.actor, cause, success=False, code="starting", door=door
-        )
+        refused = Event(LOCK_UNLOCK, item.at_ns, subject, item.actor, cause, success=False, code="starting", door=door)
         self._journal.append([refused])
         return refused
 
@@ -444,7 +443,7 @@ class Runner:
         else:
             for point in points:
                 del self._lost[point]
-        kind = "controller.fault" if lost else "controller.fault_cleared"
+        kind = CONTROLLER_FAULT if lost else CONTROLLER_FAULT_CLEARED
         door = touched[0] if len(touched) == 1 else None
         self._journal.append(
             [Event(kind, signal.at_ns, Subject("driver", driver, driver), SYSTEM, door=door, details=details)]
@@ -557,7 +556,7 @@ class Runner:
         LOG.error("a mistake in doord itself", exc_info=error)
         subject = Subject("controller", SITE, "doord") if cell is None else cell.door.subject
         event = Event(
-            "controller.fault",
+            CONTROLLER_FAULT,
             now_ns := self._now_ns(),
             subject,
             SYSTEM,

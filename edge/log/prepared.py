@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.log.buffer import Admit, Call, Gap, Work
 from edge.log.schema import chained
+from edge.model.event_types import CONTROLLER_GAP, CONTROLLER_START
 from edge.model.messages import Event, Record, Subject
 
 if TYPE_CHECKING:
@@ -76,13 +77,13 @@ def events_of(work: Work, controller: Subject, now_ns: int, ended: str | None) -
     for entry in work.entries:
         if isinstance(entry, Call):
             for event in entry.events:
-                if event.type == "controller.start" and ended is not None and "ended" not in event.details:
+                if event.type == CONTROLLER_START and ended is not None and "ended" not in event.details:
                     yield replace(event, details={**event.details, "ended": ended})
                 else:
                     yield event
         elif isinstance(entry, Gap):
             yield Event(
-                "controller.gap",
+                CONTROLLER_GAP,
                 now_ns,
                 controller,
                 cause="buffer",

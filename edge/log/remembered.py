@@ -14,6 +14,7 @@ from edge.log.epochs import load_epochs
 from edge.log.file import WriterLock
 from edge.log.mark import Mark, read_mark, write_mark
 from edge.log.schema import connect_read_only, genesis, snapshot
+from edge.model.event_types import CONTROLLER_START, CONTROLLER_STOP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,7 +127,7 @@ def how_it_ended(db: sqlite3.Connection, boot: str) -> str | None:
     rows = db.execute(query, [LAST_WORDS]).fetchall()
     if not rows:
         return None
-    last = next((row[0] for row in rows if row[0] in {"controller.start", "controller.stop"}), None)
-    if last == "controller.stop":
+    last = next((row[0] for row in rows if row[0] in {CONTROLLER_START, CONTROLLER_STOP}), None)
+    if last == CONTROLLER_STOP:
         return "stop"
     return "killed" if rows[0][1] == boot else "power"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge.log.buffer import Call, Work
 from edge.log.file import LogMovedError
 from edge.model.catalogue import CATALOGUE, Severity
+from edge.model.event_types import CONTROLLER_GAP
 from edge.model.messages import NS_PER_S, ClockQuality, Event
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class Retention:
     def _with_gap(self, rows: Sequence[tuple[int, bytes, str]]) -> Prepared:
         """Remove records that nobody has acknowledged: in one transaction with the record that says so."""
         event = Event(
-            "controller.gap",
+            CONTROLLER_GAP,
             self._store.clock.now_ns(),
             self._store.controller,
             cause="size",

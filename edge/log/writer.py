@@ -18,6 +18,7 @@ from edge.log.options import Facts, Listener, LogOptions, Renewal
 from edge.log.prepared import Prepared
 from edge.log.remembered import recall
 from edge.log.retention import TICK_S, Retention
+from edge.model.event_types import CONTROLLER_STORAGE
 from edge.model.messages import NS_PER_S, Event
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ class Writer:
     def _tell(self, code: str, details: Mapping[str, Json]) -> None:
         """Record what happened to the storage, after what waits already."""
         event = Event(
-            "controller.storage",
+            CONTROLLER_STORAGE,
             self._clock.now_ns(),
             self._store.controller,
             code=code,

@@ -8,9 +8,51 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from edge.model.event_types import (
+    CONTROLLER_CLOCK_ADJUSTED,
+    CONTROLLER_FAULT,
+    CONTROLLER_FAULT_CLEARED,
+    CONTROLLER_GAP,
+    CONTROLLER_INPUT_TAMPER,
+    CONTROLLER_INPUT_TRIGGERED,
+    CONTROLLER_INPUT_UNSTABLE,
+    CONTROLLER_START,
+    CONTROLLER_STOP,
+    CONTROLLER_STORAGE,
+    ELEVATOR_PERMIT,
+    ELEVATOR_PERMITTED,
+    EVENT_EXPORT_CREATE,
+    EVENT_EXPORT_DOWNLOAD,
+    EVENT_EXPORT_FINISHED,
+    GATEWAY_UPDATE,
+    INTEGRATION_DISABLE_DUE_TO_ERROR,
+    INTEGRATION_WARN_DUE_TO_ERROR,
+    LOCK_ACCESS_NOT_TAKEN,
+    LOCK_CANCEL_LOCKDOWN,
+    LOCK_CLOSED,
+    LOCK_FIRST_TO_ARRIVE,
+    LOCK_FORCED_OPEN,
+    LOCK_HELD_OPEN,
+    LOCK_LOCK_DOWN,
+    LOCK_LOCKED,
+    LOCK_OPENED,
+    LOCK_SCHEDULED_UNLOCK_ENDED,
+    LOCK_SCHEDULED_UNLOCK_STARTED,
+    LOCK_UNLOCK,
+    LOGIN_CREATE,
+    LOGIN_DESTROY,
+    LOGIN_SIGN_IN,
+    LOGIN_SIGN_OUT,
+    READER_ACCESS,
+    READER_TAMPER,
+)
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from edge.model.records import Event
 
 
@@ -56,42 +98,42 @@ _I, _W, _X = Severity.INFO, Severity.WARNING, Severity.ALARM
 
 def _rows() -> list[EventType]:
     controller: list[tuple[str, EventClass, Severity, str]] = [
-        ("lock.unlock", _A, _I, "{object} unlocked by {actor}"),
-        ("lock.locked", _A, _I, "{object} locked"),
-        ("lock.opened", _A, _I, "{object} opened"),
-        ("lock.closed", _A, _I, "{object} closed"),
-        ("lock.forced_open", _A, _X, "{object} forced open"),
-        ("lock.held_open", _A, _X, "{object} held open"),
-        ("lock.lock_down", _A, _W, "{object} locked down by {actor}"),
-        ("lock.cancel_lockdown", _A, _W, "Lockdown of {object} cancelled by {actor}"),
-        ("lock.scheduled_unlock_started", _A, _I, "Scheduled unlock of {object} started"),
-        ("lock.scheduled_unlock_ended", _A, _I, "Scheduled unlock of {object} ended"),
-        ("lock.first_to_arrive", _A, _I, "{actor} was first to arrive at {object}"),
-        ("lock.access_not_taken", _A, _I, "{object} was unlocked but not opened"),
-        ("elevator.permit", _A, _I, "{actor} was given a floor of {object}"),
-        ("elevator.permitted", _A, _I, "A floor of {object} was chosen by {actor}"),
-        ("reader.access", _A, _I, "{actor} at {object}"),
-        ("reader.tamper", _A, _X, "Reader {object} tampered with"),
-        ("controller_input.tamper", _A, _X, "Input {object} tampered with"),
-        ("controller_input.unstable", _A, _W, "Input {object} is unstable"),
-        ("controller_input.triggered", _A, _X, "Input {object} triggered"),
-        ("controller.start", _U, _I, "{object} started"),
-        ("controller.stop", _U, _I, "{object} stopped"),
-        ("controller.fault", _U, _W, "Fault at {object}"),
-        ("controller.fault_cleared", _U, _I, "Fault at {object} cleared"),
-        ("controller.clock_adjusted", _U, _W, "Clock of {object} adjusted"),
-        ("controller.gap", _U, _X, "Records of {object} are missing"),
-        ("controller.storage", _U, _W, "Storage of {object} needs attention"),
-        ("gateway.update", _U, _I, "{object} runs a new software version"),
-        ("integration.warn_due_to_error", _U, _W, "Integration {object} has an elevated error rate"),
-        ("integration.disable_due_to_error", _U, _W, "Integration {object} disabled due to errors"),
-        ("event_export.create", _U, _I, "{actor} asked for an event export"),
-        ("event_export.download", _U, _I, "{actor} downloaded an event export"),
-        ("event_export.finished", _U, _I, "Event export finished"),
-        ("login.create", _U, _I, "Account {object} created by {actor}"),
-        ("login.destroy", _U, _I, "Account {object} removed by {actor}"),
-        ("login.sign_in", _U, _I, "{actor} signed in"),
-        ("login.sign_out", _U, _I, "{actor} signed out"),
+        (LOCK_UNLOCK, _A, _I, "{object} unlocked by {actor}"),
+        (LOCK_LOCKED, _A, _I, "{object} locked"),
+        (LOCK_OPENED, _A, _I, "{object} opened"),
+        (LOCK_CLOSED, _A, _I, "{object} closed"),
+        (LOCK_FORCED_OPEN, _A, _X, "{object} forced open"),
+        (LOCK_HELD_OPEN, _A, _X, "{object} held open"),
+        (LOCK_LOCK_DOWN, _A, _W, "{object} locked down by {actor}"),
+        (LOCK_CANCEL_LOCKDOWN, _A, _W, "Lockdown of {object} cancelled by {actor}"),
+        (LOCK_SCHEDULED_UNLOCK_STARTED, _A, _I, "Scheduled unlock of {object} started"),
+        (LOCK_SCHEDULED_UNLOCK_ENDED, _A, _I, "Scheduled unlock of {object} ended"),
+        (LOCK_FIRST_TO_ARRIVE, _A, _I, "{actor} was first to arrive at {object}"),
+        (LOCK_ACCESS_NOT_TAKEN, _A, _I, "{object} was unlocked but not opened"),
+        (ELEVATOR_PERMIT, _A, _I, "{actor} was given a floor of {object}"),
+        (ELEVATOR_PERMITTED, _A, _I, "A floor of {object} was chosen by {actor}"),
+        (READER_ACCESS, _A, _I, "{actor} at {object}"),
+        (READER_TAMPER, _A, _X, "Reader {object} tampered with"),
+        (CONTROLLER_INPUT_TAMPER, _A, _X, "Input {object} tampered with"),
+        (CONTROLLER_INPUT_UNSTABLE, _A, _W, "Input {object} is unstable"),
+        (CONTROLLER_INPUT_TRIGGERED, _A, _X, "Input {object} triggered"),
+        (CONTROLLER_START, _U, _I, "{object} started"),
+        (CONTROLLER_STOP, _U, _I, "{object} stopped"),
+        (CONTROLLER_FAULT, _U, _W, "Fault at {object}"),
+        (CONTROLLER_FAULT_CLEARED, _U, _I, "Fault at {object} cleared"),
+        (CONTROLLER_CLOCK_ADJUSTED, _U, _W, "Clock of {object} adjusted"),
+        (CONTROLLER_GAP, _U, _X, "Records of {object} are missing"),
+        (CONTROLLER_STORAGE, _U, _W, "Storage of {object} needs attention"),
+        (GATEWAY_UPDATE, _U, _I, "{object} runs a new software version"),
+        (INTEGRATION_WARN_DUE_TO_ERROR, _U, _W, "Integration {object} has an elevated error rate"),
+        (INTEGRATION_DISABLE_DUE_TO_ERROR, _U, _W, "Integration {object} disabled due to errors"),
+        (EVENT_EXPORT_CREATE, _U, _I, "{actor} asked for an event export"),
+        (EVENT_EXPORT_DOWNLOAD, _U, _I, "{actor} downloaded an event export"),
+        (EVENT_EXPORT_FINISHED, _U, _I, "Event export finished"),
+        (LOGIN_CREATE, _U, _I, "Account {object} created by {actor}"),
+        (LOGIN_DESTROY, _U, _I, "Account {object} removed by {actor}"),
+        (LOGIN_SIGN_IN, _U, _I, "{actor} signed in"),
+        (LOGIN_SIGN_OUT, _U, _I, "{actor} signed out"),
     ]
     changes = {
         "lock": "create update destroy",
@@ -156,6 +198,12 @@ def kind_of(event_type: str) -> EventType:
     return CATALOGUE.get(event_type) or EventType(event_type, _U, _I, Witness.CONTROLLER, f"{event_type} at {{object}}")
 
 
+def matching(patterns: Iterable[str]) -> frozenset[str]:
+    """The types that one of these patterns stands for (`lock.*`: all that begin so); all of them for no pattern."""
+    wanted = tuple(patterns) or ("*",)
+    return frozenset(kind for kind in CATALOGUE if any(fnmatchcase(kind, pattern) for pattern in wanted))
+
+
 def message(event: Event) -> str:
     """The sentence for people; what was refused says so and why, and what went wrong says what."""
     actor = event.actor
@@ -163,7 +211,7 @@ def message(event: Event) -> str:
     text = kind_of(event.type).sentence.format(object=event.object.name, actor=who, code=event.code)
     reason = event.details.get("reason")
     said = reason if isinstance(reason, str) else None
-    if not event.success and event.type == "event_export.finished":
+    if not event.success and event.type == EVENT_EXPORT_FINISHED:
         return f"Event export failed: {said or event.code}"
     if not event.success and not event.type.startswith("controller."):
         return f"Refused: {text} ({event.code})"

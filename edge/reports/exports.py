@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from edge.model.event_types import EVENT_EXPORT_CREATE, EVENT_EXPORT_DOWNLOAD, EVENT_EXPORT_FINISHED
 from edge.model.messages import Actor, Event, Subject
 from edge.reports.search_words import UnknownGroupError, members
 from edge.reports.searches import Filters
@@ -98,7 +99,7 @@ class Exports:
         if known is None or known[0] != actor:
             raise RequestError("unknown_export", f"no report {ask.export!r} of yours is being written")
         if isinstance(ask, _Download):
-            self._record("event_export.download", known[1], actor, {"filters": known[2]})
+            self._record(EVENT_EXPORT_DOWNLOAD, known[1], actor, {"filters": known[2]})
         else:
             self.finished(ask.export, ask.records, ask.code)
         return {}
@@ -110,7 +111,7 @@ class Exports:
         while len(self._open) >= MOST_OPEN:
             self._open.popitem(last=False)
         self._open[export] = (actor, subject, filters)
-        self._record("event_export.create", subject, actor, {"filters": filters})
+        self._record(EVENT_EXPORT_CREATE, subject, actor, {"filters": filters})
         return export
 
     def finished(
@@ -119,7 +120,7 @@ class Exports:
         """It is complete, or, with a code, it was given up. KeyError when it is not being written."""
         actor, subject, filters = self._open.pop(export)
         details: dict[str, Json] = {"rows": records, "filters": filters, **(also or {})}
-        self._record("event_export.finished", subject, actor, details, code)
+        self._record(EVENT_EXPORT_FINISHED, subject, actor, details, code)
 
     def _record(
         self, kind: str, subject: Subject, actor: Actor, details: dict[str, Json], code: str | None = None

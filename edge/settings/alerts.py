@@ -10,8 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from edge.model.catalogue import CATALOGUE, Severity
-from edge.model.event_types import matching
+from edge.model.catalogue import CATALOGUE, Severity, matching
 from edge.model.problems import meant, shown
 from edge.settings.host_names import is_host
 from edge.settings.tables import FilePath, Id, Name, Table

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from edge.model.event_types import matching
+from edge.model.catalogue import matching
 from edge.model.problems import meant, shown
 from edge.settings.host_names import is_host
 from edge.settings.tables import FilePath, Id, Table, within

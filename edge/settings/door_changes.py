@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pydantic import SecretBytes, SecretStr
 
+from edge.model.event_types import LOCK_CREATE, LOCK_DESTROY, LOCK_UPDATE
 from edge.model.messages import Event, Subject
 
 if TYPE_CHECKING:
@@ -61,19 +62,17 @@ def lock_changes(old: Locks | None, new: Locks, actor: Actor, at_ns: int) -> lis
     for door in sorted(old.keys() | new.keys()):
         before, after = old.get(door), new.get(door)
         name = str((after or before or {}).get("name", door))
-        action, details = "update", changed(before or {}, after or {})
+        event_type, details = LOCK_UPDATE, changed(before or {}, after or {})
         if before is None:
-            action, details = (
-                "create",
-                {key: "set" if _secret(value) else value for key, value in (after or {}).items()},
-            )
+            details = {key: "set" if _secret(value) else value for key, value in (after or {}).items()}
+            event_type = LOCK_CREATE
         elif after is None:
-            action, details = "destroy", {}
+            event_type, details = LOCK_DESTROY, {}
         else:
             details = {key: _told(before.get(key), after.get(key), said) for key, said in details.items()}
-        if details or action == "destroy":
+        if details or event_type == LOCK_DESTROY:
             subject = Subject("lock", door, name)
-            events.append(Event(f"lock.{action}", at_ns, subject, actor, door=door, details=details))
+            events.append(Event(event_type, at_ns, subject, actor, door=door, details=details))
     return events
 
 

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.model.catalogue import CATALOGUE
+from edge.model.event_types import CONTROLLER_FAULT
 from edge.model.messages import NS_PER_S
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Counts:
         self.faults.update(
             record.event.object.id
             for record in records
-            if record.event.type == "controller.fault" and record.event.object.type == "driver"
+            if record.event.type == CONTROLLER_FAULT and record.event.object.type == "driver"
         )
         if not records:
             return

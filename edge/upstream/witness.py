@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.log.log import LogUnavailableError
+from edge.model.event_types import CONTROLLER_START
 from edge.model.ports import LinkError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ WITNESS_S: Final = 1.0
 """How long the broker's last word about us is waited for, once after each start."""
 RENEWAL_S: Final = 10.0
 """How long a disk may take to begin another stream before the next link tries again."""
-START: Final = "controller.start"
 MOST_STARTS: Final = 100
 """Of the newest runs, also of what the log does not know any more: an older image may know them again."""
 MOST_STREAMS: Final = 32
@@ -55,7 +55,7 @@ class Witness:
     def committed(self, records: Sequence[Record]) -> None:
         """These are new in the log."""
         self._last = records[-1].sequence, records[-1].hash
-        self._starts += [(one.sequence, one.hash) for one in records if one.event.type == START]
+        self._starts += [(one.sequence, one.hash) for one in records if one.event.type == CONTROLLER_START]
         del self._starts[:-MOST_STARTS]
 
     def facts(self) -> dict[str, Json]:
@@ -103,7 +103,7 @@ class Witness:
         """How the log stands, and how its runs began."""
         from edge.log.reading.query import Query  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
 
-        found = await self._log.query(Query(types=(START,), newest=True, limit=MOST_STARTS))
+        found = await self._log.query(Query(types=(CONTROLLER_START,), newest=True, limit=MOST_STARTS))
         self._starts = sorted((one.sequence, one.hash) for one in found.records)
         newest = await self._log.read(self._log.committed - 1, 1)
         self._last = (newest[0].sequence, newest[0].hash) if newest else (self._log.committed, "")

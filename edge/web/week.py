@@ -10,21 +10,29 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from edge.model.event_types import (
+    CONTROLLER_INPUT_TAMPER,
+    CONTROLLER_INPUT_TRIGGERED,
+    LOCK_FORCED_OPEN,
+    LOCK_HELD_OPEN,
+    LOCK_OPENED,
+    READER_TAMPER,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from zoneinfo import ZoneInfo
 
 DAYS: Final = 7
 HOURS: Final = 24
-OPENED: Final = "lock.opened"
 ALARMS: Final = {
-    "lock.forced_open": "forced open",
-    "lock.held_open": "held open",
-    "reader.tamper": "reader tampered with",
-    "controller_input.tamper": "input tampered with",
-    "controller_input.triggered": "input triggered",
+    LOCK_FORCED_OPEN: "forced open",
+    LOCK_HELD_OPEN: "held open",
+    READER_TAMPER: "reader tampered with",
+    CONTROLLER_INPUT_TAMPER: "input tampered with",
+    CONTROLLER_INPUT_TRIGGERED: "input triggered",
 }
-TYPES: Final = (OPENED, *ALARMS)
+TYPES: Final = (LOCK_OPENED, *ALARMS)
 
 
 @dataclass(slots=True)
@@ -93,7 +101,7 @@ def weeks(
         number = (moment.date() - first).days
         if week is None or not 0 <= number < DAYS:
             continue
-        if record["type"] == OPENED:
+        if record["type"] == LOCK_OPENED:
             week.days[number].openings[moment.hour] += 1
         elif record["type"] in ALARMS:
             week.days[number].alarms[moment.hour][ALARMS[record["type"]]] += 1

@@ -8,8 +8,7 @@ import pytest
 
 from edge.directory.document.reading import DirectoryError, read
 from edge.directory.document.writing import written
-from edge.model.catalogue import CATALOGUE
-from edge.model.event_types import matching
+from edge.model.catalogue import CATALOGUE, matching
 from tests.support.directories import BERLIN, SOURCE, made
 
 HOOK = {"kind": "webhook", "url": "https://hooks.example.org/doors", "secret": "pager"}

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 from edge.directory.directory import Integration
 from edge.directory.document.problems import once
-from edge.model.catalogue import CATALOGUE
-from edge.model.event_types import matching
+from edge.model.catalogue import CATALOGUE, matching
 from edge.model.problems import dotted, meant, shown
 
 if TYPE_CHECKING:
