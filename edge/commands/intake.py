@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from edge.commands.entries import Allowance
 from edge.commands.parsing import Order, Receiver, Refusal, parse_command, reply
 from edge.commands.refusals import Refusals, durable, signed_by
 from edge.log.log import LogUnavailableError
@@ -85,6 +86,7 @@ class CommandIntake:
         self._under_way: dict[str, _UnderWay] = {}
         """By id."""
         self._refusals = Refusals(host)
+        self._entries = Allowance()
 
     async def start(self, settings: Settings) -> None:
         """Read the keys, without making doors wait. One that cannot be used is a fault; the others count."""
@@ -167,15 +169,15 @@ class CommandIntake:
     async def _answer_to(self, order: Order) -> bytes | None:
         """Everything that the answer speaks of is on the disk when this returns."""
         log = self._host.log
+        no = order.late or self._too_many(order)
         try:
-            looks = order.late is not None
-            admission = await log.admit(order.id, order.expires_us, content=order.content, only_look=looks)
+            admission = await log.admit(order.id, order.expires_us, content=order.content, only_look=no is not None)
         except LogUnavailableError as error:
             return self._refusals.refused(_refusal(order, "busy", str(error)))
         if not admission.same:
             answer = self._refusals.refused(_duplicate(order))
-        elif not admission.known and order.late is not None:
-            answer = self._refusals.refused(order.late)
+        elif not admission.known and no is not None:
+            answer = self._refusals.refused(no)
         elif not admission.first:
             text = "this id was carried out before; its answer is lost"
             return admission.reply or reply(order.id, order.name, {}, code="duplicate", text=text)
@@ -221,8 +223,20 @@ class CommandIntake:
             return reply(order.id, order.name, dict(told))
         return reply(order.id, order.name, dict(told), code=refused.code, text=refused.message)
 
+    def _now_s(self) -> float:
+        return self._host.clock.now_ns() / 1e9
+
+    def _too_many(self, order: Order) -> Refusal | None:
+        """Why it enters nothing at the moment. Its id stays free."""
+        wait_s = 0.0 if order.entry is None else self._entries.wait_s(order.signer, self._now_s())
+        if not wait_s:
+            return None
+        again_s = max(1, round(wait_s))
+        return _refusal(order, "too_many", f"too many records were entered; try again in {again_s} s")
+
     def _enter(self, order: Order, entry: Entry) -> bytes:
         """What nobody at a door can witness, in the words of whoever may say it."""
+        self._entries.spend(order.signer, self._now_s())
         details = {**entry.details, **signed_by(order.signer)}
         event = Event(entry.type, self._host.clock.now_ns(), entry.object, order.actor, "operator", details=details)
         self._host.log.append([event])

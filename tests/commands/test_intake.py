@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edge.commands.entries import A_MINUTE, AT_ONCE, Allowance
 from edge.commands.intake import MOST_ARRIVALS, CommandIntake
 from edge.commands.parsing import Refusal
 from edge.commands.refusals import ANSWERS_AT_ONCE, RECORDS_AT_ONCE, TOLD_EVERY_S, Refusals
+from edge.commands.shape import Signer
 from edge.doors.runner import Outcome
 from edge.model.messages import ClockQuality, Event, Subject
 from edge.model.ports import Incoming
@@ -224,6 +226,54 @@ def test_a_command_that_fails_by_our_own_mistake_does_not_come_for_ever(tmp_path
             assert house.said == []
 
     asyncio.run(run())
+
+
+RECORD: dict[str, Any] = {
+    "command": "record",
+    "issued_at": UNLOCK["issued_at"],
+    "actor": UNLOCK["actor"],
+    "event": {"type": "subscription.update", "object": {"type": "subscription", "id": "s-1", "name": "Team"}},
+}
+
+
+def test_who_enters_records_without_end_is_refused_and_may_go_on_later(tmp_path: Path) -> None:
+    """Commands for doors, and what was answered before, are not counted."""
+
+    async def run() -> None:
+        clock = FakeClock()
+        async with journal(tmp_path / "log.db", clock) as held:
+            house = House(held, clock)
+            for number in range(AT_ONCE):
+                house.send(RECORD | {"id": f"r{number}"})
+                await house.answers(number + 1)
+            assert all(answer["done"] for answer in house.said)
+            house.send(RECORD | {"id": "more"})
+            refused = (await house.answers(AT_ONCE + 1))[-1]
+            assert (refused["done"], refused["code"]) == (False, "too_many")
+            assert "try again in 5 s" in refused["message"]
+            house.send(RECORD | {"id": "r0"})
+            assert (await house.answers(AT_ONCE + 2))[-1]["done"]
+            house.send(LOCK_DOWN)
+            assert (await house.answers(AT_ONCE + 3))[-1]["done"]
+            clock.tick(60 / A_MINUTE)
+            house.send(RECORD | {"id": "more"})
+            assert (await house.answers(AT_ONCE + 4))[-1]["done"]
+            entered = [event for event in house.stored if event.type == "subscription.update"]
+            assert len(entered) == AT_ONCE + 1
+            assert [event.code for event in house.stored if not event.success] == ["too_many"]
+
+    asyncio.run(run())
+
+
+def test_records_of_one_key_are_not_counted_against_another() -> None:
+    allowance = Allowance()
+    anns, bobs = Signer("ann", "a"), Signer("bob", "b")
+    for _ in range(AT_ONCE):
+        assert allowance.wait_s(anns, 0.0) == 0
+        allowance.spend(anns, 0.0)
+    assert allowance.wait_s(anns, 0.0) == pytest.approx(60 / A_MINUTE)
+    assert allowance.wait_s(bobs, 0.0) == 0
+    assert allowance.wait_s(None, 0.0) == 0
 
 
 # --- floods ----------------------------------------------------------------------------------------------
