@@ -37,7 +37,7 @@ class Call:
     events: Sequence[Event]
     modes: Mapping[str, str]
     number: int
-    """Counts calls: of two modes of one door the later call's holds."""
+    """Of the call; calls are numbered upwards. Of two modes of one door the one with the higher number holds."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,7 +52,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Note:
-    """What the clock showed."""
+    """The calendar's offset from the boot clock, as the clock showed it."""
 
     offset: Offset
 
@@ -64,12 +64,12 @@ class Admit:
     command_id: str
     expires_us: int | None
     attempt: bytes
-    """Tells this very attempt from a second arrival."""
+    """A random token: tells this attempt from a second arrival of the same command."""
     content: bytes
-    """What the command says, as a digest: an id belongs to one command."""
+    """A digest of what the command says: an id belongs to one command."""
     answer: asyncio.Future[Admission]
     only_look: bool = False
-    """Say whether the id is known; do not remember it."""
+    """Only say whether the id is known; do not store it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +92,7 @@ Entry: TypeAlias = Call | Gap | Note | Admit | Settle | Mark
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a sink has acknowledged; of no other stream than this."""
+    """How far a sink has acknowledged the records of the stream with this epoch."""
 
     epoch: str
     sequence: int
@@ -100,7 +100,7 @@ class Cursor:
 
 @dataclass(slots=True)
 class Work:
-    """What one transaction writes."""
+    """The content of one transaction."""
 
     entries: list[Entry] = field(default_factory=list)
     cursors: dict[str, Cursor] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class Work:
 
 
 def is_alarm(event: Event) -> bool:
-    """True for what is dropped last. KeyError when the catalogue does not know the type."""
+    """Whether the event is an alarm; alarms are dropped last. KeyError when the catalogue does not know the type."""
     return CATALOGUE[event.type].severity is Severity.ALARM
 
 
@@ -125,7 +125,7 @@ class Buffer:
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._rung = False
         self._entries: deque[Entry] = deque()
-        self._plain: deque[Call] = deque()  # those of _entries that hold events which may be dropped
+        self._plain: deque[Call] = deque()  # the calls in _entries with events that are no alarms
         self._gap: Gap | None = None
         self._cursors: dict[str, Cursor] = {}
         self._modes: dict[str, tuple[int, str]] = {}
@@ -163,7 +163,7 @@ class Buffer:
             self._ring()
 
     def control(self, entry: Note | Admit | Settle | Mark) -> bool:
-        """Add something that is no event; False when too much waits already."""
+        """Add an entry that is no event; False when `MAX_CONTROL` of them wait already."""
         with self._lock:
             if self._control >= MAX_CONTROL:
                 return False
@@ -173,7 +173,7 @@ class Buffer:
             return True
 
     def cursor(self, sink: str, epoch: str, sequence: int) -> None:
-        """Set a sink's cursor in the stream of this epoch; it is written with the next commit or soon."""
+        """Set a sink's cursor in the stream of this epoch; written with the next commit, or by itself soon after."""
         with self._lock:
             if not self._cursors:
                 self._ring()
@@ -231,7 +231,7 @@ class Buffer:
     # --- when full ---
 
     def _fit(self, events: Sequence[Event]) -> Sequence[Event]:
-        """Drop this call's plain events; for its alarms, the newest plain ones that wait; then alarms."""
+        """Drop this call's plain events; for its alarms drop the newest plain events that wait, then alarms."""
         alarms = [event for event in events if is_alarm(event)]
         self._drop([event for event in events if not is_alarm(event)])
         while self._plain and self._events + len(alarms) > self.max_events:

@@ -1,6 +1,6 @@
-"""Whether a log file is well: looked at beside service, in a thread of its own and behind everybody else.
+"""The check of a log file for damage, in a thread of its own with low priority, while doors are in service.
 
-One rule: it only looks. What it finds is the writer's to act upon.
+One rule: it only reads. The writer acts on what the check finds.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 NICE: Final = 15
 """Doors, and the writer, come first."""
-LETS_GO_S: Final = 1.0
+STOP_WITHIN_S: Final = 1.0
 
 
 class Check:
-    """One `quick_check` of a log. The file must be open for writing while it lasts, or nobody folds the WAL."""
+    """One `PRAGMA quick_check` of a log. The writer must hold the file open meanwhile, or nobody folds the WAL."""
 
     def __init__(self, path: Path, damaged: Callable[[str], None]) -> None:
-        """`damaged` is called in the check's thread, with what is wrong."""
+        """`damaged` is called in the check's thread, with SQLite's description of the damage."""
         self._path, self._damaged = path, damaged
         self._db: sqlite3.Connection | None = None
         self._stopped = False
@@ -41,7 +41,7 @@ class Check:
         if db is not None:
             with suppress(sqlite3.Error):
                 db.interrupt()
-        self._thread.join(LETS_GO_S)
+        self._thread.join(STOP_WITHIN_S)
 
     def _run(self) -> None:
         with suppress(OSError):
@@ -49,13 +49,13 @@ class Check:
         try:
             with closing(connect_read_only(self._path, live=True)) as db:
                 self._db = db
-                found = "ok" if self._stopped else db.execute("PRAGMA quick_check(1)").fetchone()[0]
+                verdict = "ok" if self._stopped else db.execute("PRAGMA quick_check(1)").fetchone()[0]
                 self._db = None
         except sqlite3.Error as error:
-            if not is_damage(error):  # interrupted, or the disk is away: the writer sees to that
+            if not is_damage(error):  # interrupted, or the disk is away: the writer handles that
                 return
-            found = str(error)
+            verdict = str(error)
         finally:
             self._db = None
-        if found != "ok":
-            self._damaged(found)
+        if verdict != "ok":
+            self._damaged(verdict)

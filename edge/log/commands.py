@@ -1,7 +1,7 @@
-"""Which commands have been here, and what they were answered.
+"""The ids of the commands that have arrived, and the answers that they were given.
 
-One rule: bounded by itself, and never at the cost of a record: of too many answers the oldest are
-dropped first, of too many ids the oldest are forgotten.
+One rule: both have bounds of their own, so no record is removed for them. Above a bound the oldest
+are dropped.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
     from edge.log.buffer import Admit, Settle
 
 TOKEN_BYTES: Final = 8
-"""Of a command's token, which say whose attempt it was; the rest is the digest of its content."""
+"""The first bytes of a command's `token` name the attempt; the rest is the digest of its content."""
 MOST_IDS: Final = 50_000
 MOST_ANSWERS: Final = 1_000
 MOST_ANSWER_BYTES: Final = 4 * 2**20
-"""Of all answers together; one alone may be a quarter of it."""
+"""Of all answers together; a single answer may take a quarter of it."""
 SLICE: Final = 500
 """Rows that one transaction drops."""
 _ID_BYTES: Final = 400
-"""What an id may take of the file, with its places in two tables and an index, when it is a long one."""
+"""The most that an id takes of the file, in two tables and an index."""
 _ANSWER_BYTES: Final = 4_096
-"""What an answer may take on top of its own length: the rest of two pages."""
+"""The most that an answer takes above its own length: the unused rest of two pages."""
 
 
 class Commands:
     """The tables `command` and `came` of an open log. For the writer's thread, inside its transactions.
 
-    What it keeps in memory is right after `load`; a transaction that fails is followed by another `load`.
+    What it keeps in memory is valid from `load` on. Call `load` again after a failed transaction.
     """
 
     def __init__(self) -> None:
-        """Nothing is known before `load`."""
+        """Empty until `load`."""
         self._ids = 0
         self._answers: deque[tuple[str, int]] = deque()
         """Ids with an answer and its length, the oldest first."""
         self._answer_bytes = 0
 
     def load(self, db: sqlite3.Connection) -> None:
-        """Count what there is."""
+        """Count the ids and answers in the file."""
         (self._ids,) = db.execute("SELECT count(*) FROM command").fetchone()
         rows = db.execute(
             "SELECT c.id, length(c.reply) FROM command c LEFT JOIN came ON came.id = c.id"
@@ -55,7 +55,7 @@ class Commands:
 
     @property
     def bytes(self) -> int:
-        """The most that all of it takes of the file."""
+        """The most that ids and answers together take of the file."""
         return self._ids * _ID_BYTES + len(self._answers) * _ANSWER_BYTES + self._answer_bytes
 
     @property
@@ -68,7 +68,7 @@ class Commands:
         return len(self._answers) > MOST_ANSWERS or self._answer_bytes > MOST_ANSWER_BYTES
 
     def admit(self, db: sqlite3.Connection, entry: Admit) -> Admission:
-        """First, unless the id is known or its expiry lies where ids have been forgotten already."""
+        """Store an id. It is not first when it is known, or when ids with its expiry may have been forgotten."""
         row = db.execute("SELECT token, reply FROM command WHERE id = ?", [entry.command_id]).fetchone()
         if row is not None:
             attempt, content = row[0][:TOKEN_BYTES], row[0][TOKEN_BYTES:]  # releases before 0.2 kept no content
@@ -96,7 +96,7 @@ class Commands:
         self.trim(db)
 
     def trim(self, db: sqlite3.Connection) -> bool:
-        """Drop what is too much, the oldest first and not all at once; True when there may be more."""
+        """Drop about `SLICE` of what is above a bound, the oldest first; True when more may have to go."""
         dropped = 0
         while dropped < SLICE and self._has_too_many_answers:
             command_id, length = self._answers.popleft()
@@ -110,19 +110,19 @@ class Commands:
         return dropped > 0 and self.has_too_much
 
     def expired(self, db: sqlite3.Connection, before_us: int) -> list[tuple[str, int]]:
-        """A slice of the ids that expired before this, with their expiry, the oldest first."""
+        """Up to `SLICE` ids that expired before this time, each with its expiry, the oldest first."""
         query = "SELECT id, expires_us FROM command WHERE expires_us < ? ORDER BY expires_us LIMIT ?"
         return db.execute(query, [before_us, SLICE]).fetchall()
 
     def forget(self, db: sqlite3.Connection, gone: list[tuple[str, int]]) -> None:
-        """Forget these, and remember how far: as old a one is never first again."""
+        """Forget these ids, and keep the latest expiry among them: a command that expires no later is never first."""
         self._delete(db, [row[0] for row in gone])
         db.execute("UPDATE log SET forgotten_us = max(forgotten_us, ?)", [gone[-1][1]])
 
     def _delete(self, db: sqlite3.Connection, ids: list[str]) -> int:
         gone = set(ids)
-        db.executemany("DELETE FROM came WHERE id = ?", [(one,) for one in ids])
-        self._ids -= db.executemany("DELETE FROM command WHERE id = ?", [(one,) for one in ids]).rowcount
-        self._answers = deque(one for one in self._answers if one[0] not in gone)
+        db.executemany("DELETE FROM came WHERE id = ?", [(command_id,) for command_id in ids])
+        self._ids -= db.executemany("DELETE FROM command WHERE id = ?", [(command_id,) for command_id in ids]).rowcount
+        self._answers = deque(answer for answer in self._answers if answer[0] not in gone)
         self._answer_bytes = sum(length for _, length in self._answers)
         return len(ids)

@@ -1,7 +1,7 @@
 """Which stream each record of a log belongs to.
 
-One rule: an epoch and a sequence number name one record for ever. A log that went back in time
-goes on under a new epoch, and what it holds keeps the one under which it was told.
+One rule: an epoch and a sequence number name one record for ever. A log that went back in time (an
+older copy was restored) goes on under a new epoch; records before that keep the epoch they were sent under.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Epochs:
-    """Which stream each record belongs to: the epoch is made anew when a log went back in time."""
+    """The epochs of a log: the present one, and where the former ones end."""
 
     now: str
     former: tuple[tuple[int, str], ...] = ()
-    """The last record of each epoch before, and the epoch, in order."""
+    """(last sequence number, epoch) of each epoch before the present one, in order."""
 
     @property
     def origin(self) -> str:
-        """The epoch that the file was made with: both chains begin with it."""
+        """The epoch of the new file: the hash chains of records and of clock notes begin with it."""
         return self.former[0][1] if self.former else self.now
 
     def of(self, sequence: int) -> str:
@@ -32,8 +32,8 @@ class Epochs:
         return next((epoch for last, epoch in self.former if sequence <= last), self.now)
 
     def renewed(self, after: int, epoch: str) -> Epochs:
-        """From the record behind `after` on it is `epoch`."""
-        kept = tuple(one for one in self.former if one[0] < after)
+        """The same with `epoch` for the records behind `after`."""
+        kept = tuple((last, former) for last, former in self.former if last < after)
         return Epochs(epoch, (*kept, (after, self.of(after))))
 
 
@@ -43,7 +43,7 @@ def new_epoch() -> str:
 
 
 def load_epochs(db: sqlite3.Connection) -> Epochs:
-    """From a log of any version."""
+    """Read them from a log of any version."""
     (now,) = db.execute("SELECT epoch FROM log").fetchone()
     if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'former'").fetchone() is None:
         return Epochs(now)

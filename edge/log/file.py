@@ -1,4 +1,4 @@
-"""The log as a file among files: who may write it, and what becomes of a damaged one.
+"""The log as a file: who may write it, and what becomes of a damaged one.
 
 One rule: no record is ever deleted here. A damaged file is moved aside under a name with the date.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SALVAGE_COMMANDS: Final = 100_000
-"""Command ids that are carried over from a damaged file at most."""
+"""At most so many command ids are carried over from a damaged file."""
 _DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -30,15 +30,15 @@ class LogInUseError(OSError):
 
 
 class WriterLock:
-    """Held by the one process that writes a log: flock(2) on a file beside it, gone with the process."""
+    """Held by the one process that writes a log: flock(2) on a file beside it. It ends with the process."""
 
     def __init__(self, path: Path) -> None:
-        """Of the log at `path`; not held yet."""
+        """For the log at `path`; not held yet."""
         self._path = path
         self._fd: int | None = None
 
     def hold(self) -> None:
-        """Take it, or keep it. LogInUseError when another has it; OSError when its file cannot be made."""
+        """Take or keep the lock. LogInUseError when another process holds it; OSError when its file cannot be made."""
         if self._fd is not None:
             return
         fd = os.open(self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
@@ -56,18 +56,18 @@ class WriterLock:
         self._fd = fd
 
     def release(self) -> None:
-        """Let it go."""
+        """Release the lock."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
 
 class LogDamagedError(Exception):
-    """The file is no log any more; it has to be set aside."""
+    """The file is damaged; it has to be set aside."""
 
 
 def is_damage(error: BaseException) -> bool:
-    """True when the file itself is broken; trying again will not help."""
+    """True when the file itself is damaged, so that trying again does not help."""
     return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _DAMAGE or isinstance(error, LogDamagedError)
 
 
@@ -76,14 +76,14 @@ class LogMovedError(OSError):
 
 
 def refuse_read_only(folder: Path) -> None:
-    """Raise OSError on a file system that is read-only: after an error the kernel may make it so, and fsync says 0."""
+    """Raise OSError on a read-only file system: the kernel may make it so after an error, and fsync still returns 0."""
     if os.statvfs(folder).f_flag & os.ST_RDONLY:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))
 
 
 @dataclass(slots=True)
 class Salvage:
-    """What must survive the records: a lockdown holds, and no command runs a second time."""
+    """What must outlive a lost log: modes, so that a lockdown holds, and ids, so that no command runs twice."""
 
     modes: Mapping[str, str]
     commands: list[tuple[Any, ...]] = field(default_factory=list)
@@ -100,39 +100,39 @@ class Salvage:
 
 
 def salvage(db: sqlite3.Connection | None, path: Path, modes: Mapping[str, str], before: Salvage | None) -> Salvage:
-    """What a damaged file still tells, with the `modes` and what was saved `before` that are known without it.
+    """What can be read from a damaged or lost file, together with the known `modes` and what was saved `before`.
 
-    `db`: the connection to a file that is not at `path` any more.
+    `db`: the open connection to a file that is not at `path` any more; None: open `path`.
     """
-    found = Salvage({**(before.modes if before else {}), **modes})
+    saved = Salvage({**(before.modes if before else {}), **modes})
     if before is not None:
-        found.commands, found.forgotten_us = before.commands, before.forgotten_us
+        saved.commands, saved.forgotten_us = before.commands, before.forgotten_us
     with suppress(sqlite3.Error, TypeError):
         if db is not None:
-            _read(db, found)
+            _read(db, saved)
         else:
             with closing(connect_read_only(path)) as own:
-                _read(own, found)
-    return found
+                _read(own, saved)
+    return saved
 
 
-def _read(db: sqlite3.Connection, found: Salvage) -> None:
-    """As far as it can be read, the most important first."""
-    found.modes = dict(db.execute("SELECT door, state FROM mode").fetchall()) | dict(found.modes)
-    found.commands += db.execute("SELECT * FROM command LIMIT ?", [SALVAGE_COMMANDS]).fetchall()
+def _read(db: sqlite3.Connection, saved: Salvage) -> None:
+    """Read as far as possible, the most important first; sqlite3.Error where it ends."""
+    saved.modes = dict(db.execute("SELECT door, state FROM mode").fetchall()) | dict(saved.modes)
+    saved.commands += db.execute("SELECT * FROM command LIMIT ?", [SALVAGE_COMMANDS]).fetchall()
     (forgotten_us,) = db.execute("SELECT forgotten_us FROM log").fetchone()
-    found.forgotten_us = max(found.forgotten_us, forgotten_us)
+    saved.forgotten_us = max(saved.forgotten_us, forgotten_us)
 
 
 def set_aside(path: Path, wall_us: int) -> Path:
-    """Move the file and its WAL out of the way; returns the new name, which carries the date."""
+    """Rename the file and its WAL; returns the new path, whose name has the date."""
     stamp = datetime.fromtimestamp(wall_us / 1e6, UTC).strftime("%Y%m%dT%H%M%SZ")
     number, aside = 0, path.with_name(f"{path.name}.damaged-{stamp}")
     while aside.exists():
         number += 1
         aside = path.with_name(f"{path.name}.damaged-{stamp}-{number}")
-    for suffix in ("-wal", "-shm", ""):  # the file last: what is interrupted here is done again at the next start
-        with suppress(FileNotFoundError):  # not every file has the others
+    for suffix in ("-wal", "-shm", ""):  # the file last: after an interruption the next start does this again
+        with suppress(FileNotFoundError):  # not every log has the first two
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside
 

@@ -1,4 +1,4 @@
-"""How a log does, for `status` and `diagnose`.
+"""The health of a log, for `status` and `diagnose`.
 
 One rule: nothing here touches the disk.
 """
@@ -30,7 +30,7 @@ class LogHealth:
     bytes: int
     oldest: int
     dropped: int
-    """Events that were never written since this start: the buffer was full."""
+    """Events since this start that were never written, because the buffer was full."""
     last_commit_ms: float | None
     writer: str
     """`ok`, `stalled` (a write has been under way for over 2 s) or `failed`."""
@@ -40,7 +40,7 @@ class LogHealth:
 
 
 def health_of(path: Path, facts: Facts, buffer: Buffer, now_ns: int, committed: int) -> LogHealth:
-    """Put together from what the writer says of itself."""
+    """The health, from the writer's facts and the buffer; `now_ns` is the boot clock's time."""
     busy_ns = facts.busy_since_ns
     writer = "ok"
     if facts.error is not None:

@@ -1,6 +1,6 @@
-"""Those who hear of committed records.
+"""How listeners are told of committed records.
 
-One rule: a mistake in one keeps nothing from the others, nor an answer from whoever waits for it.
+One rule: an exception in one listener keeps neither records from the others nor an answer from who waits for it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ LOG: Final = logging.getLogger(__name__)
 
 
 def tell(listener: Callable[[Sequence[Record]], None], records: Sequence[Record]) -> None:
-    """Raises nothing."""
+    """Call the listener; an exception is logged. Raises nothing."""
     try:
         listener(records)
     except Exception:
-        LOG.exception("a mistake in what hears of committed records")
+        LOG.exception("a listener for committed records failed")

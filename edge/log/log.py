@@ -1,7 +1,7 @@
-"""The log as the daemon has it: hand over, hear of commits, read back, remember.
+"""The log as the daemon uses it: events are handed over, commits reported, records read back, cursors and modes kept.
 
-One rule: no call waits for the disk. What is awaited is answered by the writer's thread or by
-the reader's, and a door awaits neither. See docs/log.md for what is stored and how.
+One rule: no call blocks on the disk. Coroutines are answered by the writer's or the reader's
+thread, and a door awaits neither. docs/log.md says what is stored and how.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = ["Log", "LogHealth", "LogInUseError", "LogOptions", "LogUnavailableErr
 
 CLOSE_WITHIN_S: Final = 5.0
 _FAR_US: Final = 2**62
-"""An expiry beyond what SQLite can hold is as good as this one."""
+"""Latest expiry that is stored, in microseconds: SQLite's integers have 64 bits."""
 _T = TypeVar("_T")
 
 
@@ -62,8 +62,8 @@ class Log:
         self._closed = False
         self._listeners: list[Callable[[Sequence[Record]], None]] = []
         self.stream = ""
-        """`<controller id>/<epoch>`; empty until the file is open for the first time. A damaged file that is
-        set aside while running makes it change."""
+        """`<controller id>/<epoch>`; empty until the file is open for the first time. It changes when a damaged
+        file is set aside."""
         self.committed = 0
         """The highest sequence number on the disk that listeners have been told of."""
         self._told = 0
@@ -72,7 +72,7 @@ class Log:
         self._writable = False
         self._memory = Memory()
         self._began_at = 0
-        """The newest record from before this run."""
+        """Sequence number of the newest record from before this run."""
         self._renewed = asyncio.Event()
         self._cursors: dict[str, int] = {}
         self._modes: dict[str, str] = {}
@@ -80,29 +80,29 @@ class Log:
     # --- life ---
 
     def start(self) -> None:
-        """Start the writer; it opens the file by itself. The clock's present state is noted."""
+        """Start the writer's thread, which opens the file. The clock's present state is noted."""
         self._loop = asyncio.get_running_loop()
         self.note_clock(self._clock.now_ns(), self._clock.wall_us(), self._clock.quality())
         self._thread = threading.Thread(target=self._writer.run, name="log-writer", daemon=True)
         self._thread.start()
 
     async def remembered(self) -> None:
-        """Wait until `modes` is what doors have to take up; at once, unless nothing of the log can be read."""
+        """Wait until `modes` is known. It may take for ever when nothing of the log can be read."""
         await self._remembered.wait()
 
     async def opened(self) -> None:
-        """Wait until the stream, its cursors and what is committed are known; it may take for ever.
+        """Wait until `stream`, the cursors and `committed` are known. It may take for ever.
 
-        Of a file that can be read and not written they are known too.
+        They are known also of a file that can be read but not written.
         """
         await self._open.wait()
 
     async def settled(self) -> None:
-        """Wait until it is `opened`, or known that this cannot be now."""
+        """Wait until the log is `opened`, or it is known that it cannot be opened now."""
         await self._settled.wait()
 
     async def close(self, within_s: float = CLOSE_WITHIN_S) -> int:
-        """Write what waits and stop; returns how many events could not be written in time."""
+        """Write what waits and stop; returns how many events could not be written within `within_s` seconds."""
         if self._closed:
             return self._buffer.waiting
         self._closed = True
@@ -115,14 +115,14 @@ class Log:
     # --- Journal ---
 
     def append(self, events: Sequence[Event], modes: Mapping[str, str] | None = None) -> None:
-        """Hand over; see `edge.model.ports.Journal`. Never blocks and never raises for the disk.
+        """Hand events over; see `edge.model.ports.Journal`. Never blocks and raises nothing for the disk.
 
         KeyError for an event type that is not in the catalogue.
         """
         self._buffer.append(tuple(events), modes or {})
 
     def on_commit(self, listener: Callable[[Sequence[Record]], None]) -> Callable[[], None]:
-        """Call `listener` on the loop with each group of records after it is on the disk; returns what ends that."""
+        """Call `listener` on the loop with each group of records that is on the disk; the result unsubscribes it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
@@ -131,12 +131,12 @@ class Log:
         return await self._read(lambda reader: reader.after(after, limit))
 
     async def query(self, query: Query) -> Page:
-        """One page of what a query asks for. LogUnavailableError as `read`."""
+        """One page of the records that a query finds. LogUnavailableError as for `read`."""
         return await self._read(lambda reader: reader.page(query))
 
-    async def _read(self, what: Callable[[LogReader], _T]) -> _T:
-        self._may_ask()
-        return await self._reading.look((self._epoch, self._writable), what)
+    async def _read(self, ask: Callable[[LogReader], _T]) -> _T:
+        self._refuse_when_closed()
+        return await self._reading.look((self._epoch, self._writable), ask)
 
     def cursor(self, sink: str) -> int:
         """The highest contiguous sequence the sink has acknowledged; 0 at first."""
@@ -154,14 +154,14 @@ class Log:
     async def admit(
         self, command_id: str, expires_us: int | None = None, *, content: bytes = b"", only_look: bool = False
     ) -> Admission:
-        """Remember a command id; answers when that is on the disk, so each id is first at most once.
+        """Store a command id; returns when it is on the disk, so each id is first at most once.
 
         With `expires_us` (microseconds since 1970 UTC) the id is forgotten some days after it; from then on
-        nothing that expired as early is ever first again. Of very many ids the oldest are forgotten.
-        `content` is a digest of what the command says: the same id with another one is not the same command.
-        With `only_look` nothing is remembered. LogUnavailableError when too many wait already.
+        no command that expires as early is first. Above a bound the oldest ids are forgotten.
+        `content` is a digest of what the command says: the same id with another digest is another command.
+        With `only_look` nothing is stored. LogUnavailableError when too many wait already.
         """
-        self._may_ask()
+        self._refuse_when_closed()
         answer: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
         if expires_us is not None:
             expires_us = max(-_FAR_US, min(expires_us, _FAR_US))
@@ -171,7 +171,7 @@ class Log:
         return await answer
 
     def settle(self, command_id: str, reply: bytes) -> None:
-        """Keep the answer of an admitted command for its second arrival; lost when too much waits."""
+        """Store the answer of an admitted command, for a second arrival of it; it is lost when too much waits."""
         self._buffer.control(Settle(storable(command_id), reply))
 
     async def durable(self) -> None:
@@ -181,7 +181,7 @@ class Log:
         """
         if self._told == self._buffer.calls:
             return
-        self._may_ask()
+        self._refuse_when_closed()
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not self._buffer.control(Mark(answer)):
             raise LogUnavailableError("too much waits for the disk")
@@ -190,12 +190,12 @@ class Log:
     # --- beyond Journal ---
 
     async def new_epoch(self, reason: str, after: int | None = None) -> None:
-        """Go on in another stream, because this one's numbers were used already: the log went back in time.
+        """Go on under a new epoch, because sequence numbers of this one were used already: the log went back in time.
 
-        What lies behind `after` is told under the new epoch; None: what this run has written.
-        Returns when that is on the disk, and `stream` is the new one. `reason` is for people.
+        Records behind `after` get the new epoch; None: the records of this run.
+        Returns when that is on the disk and `stream` is the new one. `reason` is for people.
         """
-        self._may_ask()
+        self._refuse_when_closed()
         await self._open.wait()
         before = self._epoch
         after = self._began_at if after is None else after
@@ -204,12 +204,12 @@ class Log:
             self._renewed.clear()
             await self._renewed.wait()
 
-    def _may_ask(self) -> None:
+    def _refuse_when_closed(self) -> None:
         if self._closed:
             raise LogUnavailableError("the log is closed")
 
     def retain_for(self, sinks: Sequence[str]) -> None:
-        """From now on only what these have acknowledged may be removed for its age; nobody: everything may."""
+        """From now on age removes only records that all these sinks have acknowledged; no sinks: any record."""
         self._writer.retain_for(tuple(sinks))
 
     @property
@@ -218,7 +218,7 @@ class Log:
         return self._buffer.waiting
 
     def modes(self) -> Mapping[str, str]:
-        """Door -> the state to take up again, as the file had it when it was opened."""
+        """Door -> the mode that it takes up at the start, as the file had it when it was opened."""
         return MappingProxyType(self._modes)
 
     def note_clock(self, at_ns: int, wall_us: int, quality: ClockQuality) -> None:
@@ -226,7 +226,7 @@ class Log:
         self._buffer.control(Note(Offset(at_ns, wall_us - at_ns // 1_000, quality)))
 
     def health(self) -> LogHealth:
-        """How the log does. Touches no disk."""
+        """The log's health. Touches no disk."""
         return health_of(self._path, self._writer.facts, self._buffer, self._clock.now_ns(), self.committed)
 
     # --- from the writer's thread ---
@@ -255,12 +255,12 @@ class Log:
                 loop.call_soon_threadsafe(call, *values)
 
     def _recalled(self, memory: Memory) -> None:
-        """Read without the writer, which is not that far."""
+        """Take up the modes, which were read before the writer has opened the file."""
         self._memory, self._modes = memory, dict(memory.modes)
         self._remembered.set()
 
     def _failing(self, in_use: bool) -> None:
-        """It can be read at least, unless another process writes it."""
+        """The file cannot be written: take up what was read from it, unless another process writes it."""
         if self._memory.epoch and not self._epoch and not in_use:
             self._take_up(self._memory.epoch, self._memory.head[0], dict(self._memory.cursors))
         self._settled.set()
@@ -289,7 +289,7 @@ class Log:
             for listener in self._listeners:
                 tell(listener, records)
         for entry, admission in prepared.answers:
-            if not entry.answer.done():  # whoever asked may have gone
+            if not entry.answer.done():  # the caller may have been cancelled
                 entry.answer.set_result(admission)
         for written in prepared.work.entries:
             if isinstance(written, Call):

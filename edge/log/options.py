@@ -1,4 +1,4 @@
-"""What may be chosen about a log, what its writer says of itself, and to whom.
+"""The options of a log, the facts that its writer publishes, and the listener that it tells.
 
 One rule: plain values, which other threads may read.
 """
@@ -21,19 +21,20 @@ if TYPE_CHECKING:
     from edge.log.store import Store
 
 LAZY_S: Final = 1.0
-"""A cursor that no other commit takes along is written after this long."""
+"""A cursor that no commit has taken along after this time gets one of its own."""
 RETRY_FIRST_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class LogOptions:
-    """What may be chosen about a log."""
+    """The options of a log."""
 
     name: str | None = None
     """The controller's name, for the records that the log itself makes."""
     sinks: tuple[str, ...] | None = ()
-    """Whose acknowledgement a record needs before age or size may remove it; none: nobody's."""
+    """Sinks that must have acknowledged a record before age removes it; (): none. None: every sink with a cursor."""
     retention_days: int = 0
+    """0: for ever."""
     max_mib: int = 1_024
     max_waiting: int = MAX_EVENTS
     connect: Callable[[Path], sqlite3.Connection] = connect
@@ -43,7 +44,7 @@ class LogOptions:
 
 @dataclass(slots=True)
 class Facts:
-    """What the writer says of itself; read by other threads, one field at a time."""
+    """The writer's state; other threads read it one field at a time."""
 
     oldest: int = 0
     bytes: int = 0
@@ -54,10 +55,10 @@ class Facts:
 
 
 class Listener(Protocol):
-    """Who is told by the writer, in the writer's thread."""
+    """Who is told by the writer. Each method is called in the writer's thread."""
 
     def recalled_in_thread(self, memory: Memory | None) -> None:
-        """What can be read without opening the file for writing; None: nothing is known of it."""
+        """What was read before the file is opened for writing; None: nothing could be read."""
 
     def failing_in_thread(self, error: Exception) -> None:
         """The file cannot be written now."""
@@ -66,17 +67,17 @@ class Listener(Protocol):
         """A file was opened, perhaps another one than before."""
 
     def committed_in_thread(self, store: Store, prepared: Prepared) -> None:
-        """This is on the medium."""
+        """A transaction is on the medium."""
 
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """A wish for another stream."""
+    """A request for a new epoch."""
 
     epoch: str
-    """Of the stream that cannot go on."""
+    """The epoch that cannot go on."""
     reason: str
     after: int
-    """The last record that is told in the old stream."""
+    """The last record that keeps the old epoch."""
     cursors: Mapping[str, int]
-    """How far each sink has acknowledged in it."""
+    """How far each sink has acknowledged in the old epoch."""

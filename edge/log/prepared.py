@@ -1,6 +1,6 @@
 """A transaction of the log, ready to be written.
 
-One rule: once prepared it is written as it is, again and again if need be.
+One rule: once prepared it does not change; after a failure the same transaction is written again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KEPT_DETAILS: Final = 1_000
 
 @dataclass(slots=True)
 class Prepared:
-    """A transaction ready to be written, again and again if need be."""
+    """A transaction ready to be written. `before` and `after` are the sequence and hash of the newest record."""
 
     work: Work
     before: tuple[int, bytes]
@@ -40,10 +40,10 @@ class Prepared:
     modes: dict[str, tuple[int, str]]
     answers: list[tuple[Admit, Admission]] = field(default_factory=list)
     also: Callable[[sqlite3.Connection], None] | None = None
-    """What else belongs into the transaction."""
+    """Further work inside the same transaction."""
 
     def records(self, timeline: Timeline, epochs: Epochs) -> Iterator[Record]:
-        """What it becomes once it is written, dated by what is known now."""
+        """Its records once it is written, with the times that are known now."""
         prev = self.before[1].hex()
         for event, row in zip(self.events, self.rows, strict=True):
             time_us, quality = timeline.time(row[1], event.at_ns)
@@ -56,7 +56,7 @@ class Prepared:
 def chain(events: list[Event], head: tuple[int, bytes], boot: str, recorded_ns: int) -> list[tuple[Any, ...]]:
     """The rows of these events behind the head, each with its hash.
 
-    Details that are too large for a record are cut to their beginning: nobody fills the log with a few of them.
+    Details longer than `LARGEST_DETAILS` are cut, in `events` too, so that a few records cannot fill the log.
     """
     sequence, prev = head
     rows: list[tuple[Any, ...]] = []
@@ -73,7 +73,7 @@ def chain(events: list[Event], head: tuple[int, bytes], boot: str, recorded_ns: 
 
 
 def events_of(work: Work, controller: Subject, now_ns: int, ended: str | None) -> Iterator[Event]:
-    """Its events in order; a start tells how the run before it `ended`, which only the log knows."""
+    """Its events in order; `controller.start` gets how the run before it `ended`, which only the log knows."""
     for entry in work.entries:
         if isinstance(entry, Call):
             for event in entry.events:

@@ -1,6 +1,6 @@
-"""What a log remembers for whoever starts: the doors' modes, the stream, how the last run ended.
+"""What a start takes from the log: the doors' modes, the stream, how the last run ended.
 
-One rule: it is read at once, whatever the log's size or state: a few pages, read-only, without its writer.
+One rule: it is quick whatever the log's size or state. It reads a few pages, read-only, without the writer.
 """
 
 from __future__ import annotations
@@ -21,55 +21,57 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-LAST_WORDS: Final = 50
-"""Records among which the end of the last run is looked for."""
+LAST_RECORDS: Final = 50
+"""The newest records among which the end of the last run is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a log and the mark beside it say together."""
+    """The memory of a log and of the mark beside it, put together."""
 
     epoch: str = ""
-    """Empty while nobody knows the stream: there is no log to read, or it needs a new one."""
+    """Empty when there is no log to read, or the log needs a new epoch."""
     head: tuple[int, bytes] = (0, b"")
     """The newest record and its hash."""
     cursors: Mapping[str, int] = field(default_factory=dict)
     modes: Mapping[str, str] = field(default_factory=dict)
     stored_modes: Mapping[str, str] = field(default_factory=dict)
-    """As the log has them by itself."""
+    """The modes in the log alone, without the mark."""
     went_back: str | None = None
-    """Why the log cannot go on in its stream: it has lost records that somebody may have."""
+    """Why the log cannot go on under its epoch: it lost records that others may have received. None: it can."""
     kept: int = 0
-    """The newest record of the stream that it cannot go on in."""
+    """The newest record that keeps the epoch when the log `went_back`."""
 
 
 def recall(path: Path) -> Memory | None:
-    """Look without waiting for the writer; None when nobody can tell what there was. Never raises."""
+    """Read without waiting for the writer; None when neither log nor mark can be read. Never raises."""
     mark = read_mark(path)
     try:
         if not path.exists():
             return Memory(modes={} if mark is None else mark.modes) if path.parent.is_dir() else None
         with closing(connect_read_only(path)) as db, snapshot(db):
-            found = read_memory(db, mark)
+            memory = read_memory(db, mark)
     except (OSError, sqlite3.Error, TypeError):
         return None if mark is None else Memory(modes=mark.modes)
-    if found.went_back is not None:
-        return Memory(modes=found.modes)
-    return found
+    if memory.went_back is not None:
+        return Memory(modes=memory.modes)
+    return memory
 
 
 def read_memory(db: sqlite3.Connection, mark: Mark | None) -> Memory:
-    """What an open log says, and the mark where it knows better. sqlite3.Error or TypeError when it is no log."""
+    """The memory of an open log, completed by the mark. sqlite3.Error or TypeError when the file is no log."""
     epochs = load_epochs(db)
     head = _head(db, genesis(epochs.origin))
     cursors: dict[str, int] = dict(db.execute("SELECT sink, seq FROM cursor"))
     stored: dict[str, str] = dict(db.execute("SELECT door, state FROM mode"))
-    mine = mark if mark is not None and mark.epoch == epochs.now else None
-    why, kept = _went_back(db, head[0], cursors, mine)
+    present = mark if mark is not None and mark.epoch == epochs.now else None
+    why, kept = _went_back(db, head[0], cursors, present)
     modes = {**({} if mark is None else mark.modes), **stored}
-    if why is not None and mine is not None:
-        modes |= mine.modes
-        cursors = {sink: max(cursors.get(sink, 0), mine.cursors.get(sink, 0)) for sink in {*cursors, *mine.cursors}}
+    if why is not None and present is not None:
+        modes |= present.modes
+        cursors = {
+            sink: max(cursors.get(sink, 0), present.cursors.get(sink, 0)) for sink in {*cursors, *present.cursors}
+        }
     if why is not None:
         cursors = {sink: min(sequence, kept) for sink, sequence in cursors.items()}
     return Memory(epochs.now, head, cursors, modes, stored, why, kept)
@@ -85,15 +87,15 @@ def _head(db: sqlite3.Connection, start: bytes) -> tuple[int, bytes]:
 def _went_back(
     db: sqlite3.Connection, head: int, cursors: Mapping[str, int], mark: Mark | None
 ) -> tuple[str | None, int]:
-    """Why, and the newest record that is the same as in the log that there was."""
+    """Why the log went back in time (None: it did not), and its newest record that is the same as before."""
     if mark is not None and mark.restored:
         return "somebody said that it was restored from a copy", head
     if mark is not None and mark.sequence > head:
         return f"the log ends at record {head}, and it had come to {mark.sequence}", head
-    if (told := max(cursors.values(), default=0)) > head:
-        return f"the log ends at record {head}, and records up to {told} were acknowledged", head
+    if (acknowledged := max(cursors.values(), default=0)) > head:
+        return f"the log ends at record {head}, and records up to {acknowledged} were acknowledged", head
     if mark is not None and (digest := _hash_of(db, mark.sequence)) is not None and digest.hex() != mark.hash:
-        return f"record {mark.sequence} is another one than it was", min(told, mark.sequence - 1)
+        return f"record {mark.sequence} is another one than it was", min(acknowledged, mark.sequence - 1)
     return None, head
 
 
@@ -106,14 +108,14 @@ def _hash_of(db: sqlite3.Connection, sequence: int) -> bytes | None:
 
 
 def say_restored(path: Path) -> None:
-    """Let the next start of a log that nobody writes begin another stream. Raises OSError or sqlite3.Error."""
+    """Let the next start begin a new epoch. LogInUseError while somebody writes the log; OSError, sqlite3.Error."""
     lock = WriterLock(path)
     lock.hold()
     try:
         with closing(connect_read_only(path)) as db, snapshot(db):
-            found = read_memory(db, read_mark(path))
-        sequence, digest = found.head
-        write_mark(path, Mark(found.epoch, sequence, digest.hex(), found.cursors, found.modes, restored=True))
+            memory = read_memory(db, read_mark(path))
+        sequence, digest = memory.head
+        write_mark(path, Mark(memory.epoch, sequence, digest.hex(), memory.cursors, memory.modes, restored=True))
     finally:
         lock.release()
 
@@ -124,7 +126,7 @@ def how_it_ended(db: sqlite3.Connection, boot: str) -> str | None:
         "SELECT r.type, b.boot FROM record r JOIN boot b ON b.id = r.boot"
         " WHERE r.seq > (SELECT max(seq) FROM record) - ? ORDER BY r.seq DESC"
     )
-    rows = db.execute(query, [LAST_WORDS]).fetchall()
+    rows = db.execute(query, [LAST_RECORDS]).fetchall()
     if not rows:
         return None
     last = next((row[0] for row in rows if row[0] in {CONTROLLER_START, CONTROLLER_STOP}), None)

@@ -1,7 +1,7 @@
-"""What leaves the log, in which order, and the trace it leaves.
+"""Which records are removed from the log, in which order, and what is kept of them.
 
-One rule: age takes only what every sink has acknowledged. Size takes that first too, then plain
-events, then alarms, and says so with `controller.gap`. Every removal leaves a hole: its bounds
+One rule: age removes only what every sink has acknowledged. Size removes that first, then plain
+events, then alarms, and records this as `controller.gap`. Every removal leaves a hole: its bounds
 and the hash of its last record, so that the chain goes on.
 """
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 SLICE: Final = 500
 """Records that one transaction removes."""
 WORTH_A_GAP: Final = 50
-"""Fewer records are not removed for size: what says so takes room too."""
+"""Fewer records are not removed for size: the `controller.gap` takes room too."""
 KEEP_NEWEST: Final = 500
 """Never removed for size: the records that tell what is happening now."""
 MEASURE_EVERY: Final = 64
 """Records between two looks at the size of the file."""
 TICK_S: Final = 60.0
-"""How often the log looks after its age by itself."""
+"""How often records are removed for their age when nothing is written."""
 VACUUM_PAGES: Final = 500
 FORGET_AFTER_US: Final = 7 * 86_400 * 1_000_000
 """How long a command id outlives its expiry."""
@@ -44,9 +44,9 @@ class Retention:
     """Keeps one open log within its bounds; called by the writer between commits."""
 
     def __init__(self, store: Store, sinks: Sequence[str] | None, retention_days: int, max_mib: int) -> None:
-        """`retention_days` 0 is for ever; no sinks: nobody's acknowledgement is needed.
+        """`retention_days` 0 is for ever; `sinks` () means that no acknowledgement is needed.
 
-        None: until somebody says which there are, everyone who has a cursor is one.
+        `sinks` None: until they are set, every sink with a cursor counts.
         """
         self._store, self.sinks = store, sinks
         self._retention_us, self._max_bytes = retention_days * _DAY_US, max_mib * 2**20
@@ -54,7 +54,7 @@ class Retention:
         self.opened()
 
     def opened(self) -> None:
-        """The file was opened (again): look at everything anew."""
+        """The file was opened (again): measure everything anew."""
         self._measured_at: int | None = None
         self._plain_from = 0
         self.bytes = self.used = 0
@@ -72,7 +72,7 @@ class Retention:
     def work(self) -> Prepared | bool:
         """One small piece of work. True: there may be more; a `Prepared` is to be committed by the caller.
 
-        Raises sqlite3.Error, or OSError when the file was moved away under us.
+        Raises sqlite3.Error, or LogMovedError when the file was moved away or replaced.
         """
         if self._trim_commands():
             return True
@@ -92,7 +92,7 @@ class Retention:
         return False
 
     def _trim_commands(self) -> bool:
-        """What a release before has left may be much: a slice at a time."""
+        """An earlier release may have left many: drop a slice at a time."""
         more = False
 
         def trim(db: sqlite3.Connection) -> None:
@@ -104,10 +104,10 @@ class Retention:
         return more
 
     def _measure(self) -> int:
-        """Bytes of the file that hold something."""
+        """Measure the file; returns the bytes that its records use."""
         db = self._store.db
         try:
-            inode = os.stat(self._store.path).st_ino  # noqa: PTH116 -- the quick one
+            inode = os.stat(self._store.path).st_ino  # noqa: PTH116 -- faster than Path.stat
         except FileNotFoundError as error:
             raise LogMovedError(f"{self._store.path} is gone") from error
         if self._store.inode != inode:
@@ -122,13 +122,13 @@ class Retention:
         self.used = max(0, int((pages - free) * size) - self._store.commands.bytes)
         return self.used
 
-    # --- what goes ---
+    # --- what is removed ---
 
     def _by_age(self) -> bool:
-        """Remove a slice that is too old; True when all of a slice was."""
+        """Remove the records of one slice that are too old; True when all of them were."""
         clock = self._store.clock
         if clock.quality() is ClockQuality.UNSYNCED:
-            return False  # who does not know the time cannot tell an age
+            return False  # without the time there is no age
         before_us = clock.wall_us() - self._retention_us
         old = 0
         rows = self._store.db.execute(
@@ -162,7 +162,7 @@ class Retention:
         ).fetchall()
 
     def _plain(self, last: int) -> list[tuple[int, bytes, str]]:
-        """The oldest plain records; what lies before them was looked at already."""
+        """The oldest records that are no alarms. Records up to `_plain_from` were looked at already."""
         marks = ", ".join("?" * len(_ALARMS))
         rows = self._store.db.execute(
             f"SELECT seq, hash, type FROM record WHERE seq > ? AND seq <= ? AND type NOT IN ({marks})"  # noqa: S608 -- ?s
@@ -174,7 +174,7 @@ class Retention:
         return rows
 
     def _with_gap(self, rows: Sequence[tuple[int, bytes, str]]) -> Prepared:
-        """Remove records that nobody has acknowledged: in one transaction with the record that says so."""
+        """Remove records that nobody has acknowledged, in one transaction with the record of that."""
         event = Event(
             CONTROLLER_GAP,
             self._store.clock.now_ns(),
@@ -195,7 +195,7 @@ class Retention:
         return prepared
 
     def _forget_commands(self) -> None:
-        """Forget ids long expired, and remember up to which expiry: as old a one is never first again."""
+        """Forget a slice of the ids that expired long ago."""
         clock = self._store.clock
         if clock.quality() is not ClockQuality.SYNCED:
             return
@@ -223,7 +223,7 @@ def _remove(db: sqlite3.Connection, rows: Sequence[tuple[int, bytes, str]]) -> N
 
 
 def _hole(db: sqlite3.Connection, first: int, last: int, digest: bytes) -> None:
-    """Add a hole, as one with those it touches."""
+    """Add a hole, merged with the holes that it touches."""
     before: tuple[Any, ...] | None = db.execute(
         "SELECT first, last FROM hole WHERE first < ? ORDER BY first DESC LIMIT 1", [first]
     ).fetchone()

@@ -1,4 +1,4 @@
-"""The tables, the connections and the hash chain: what a log file is.
+"""The format of a log file: its tables, its connections and its hash chain.
 
 One rule: a row of `record` is written once. Everything else in the file is small, and is either
 appended (boots, offsets) or the latest of its kind (cursors, modes, answers, holes).
@@ -71,7 +71,7 @@ SELECT_RECORD: Final = (
 )
 
 NO_ROOM_BYTES: Final = 2**16
-"""With less than this on a file system the index of a WAL cannot be made there."""
+"""With fewer free bytes than this on a file system SQLite cannot make the `-shm` file of a WAL there."""
 _TABLES: Final = (
     "CREATE TABLE log(epoch TEXT NOT NULL, forgotten_us INTEGER NOT NULL) STRICT",
     "CREATE TABLE boot(id INTEGER PRIMARY KEY, boot TEXT NOT NULL, first_seq INTEGER NOT NULL) STRICT",
@@ -91,7 +91,7 @@ _TABLES: Final = (
 )
 _SECOND: Final = (
     "CREATE TABLE former(last INTEGER PRIMARY KEY, epoch TEXT NOT NULL) STRICT",
-    # beside `command`, not in it: a release before knows only the columns it made
+    # a table of its own: an earlier release knows only the columns of `command` that it made
     "CREATE TABLE came(number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT",
     "INSERT INTO came(id) SELECT id FROM command ORDER BY expires_us",
 )
@@ -119,21 +119,21 @@ def migrate(database: Database) -> None:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the one connection that writes. Tests put failing and stalling ones in its place."""
+    """Open the one connection that writes."""
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
 
 
 class Frozen(sqlite3.Connection):
-    """A connection that sees the file as it was when it was opened, for there is nobody who writes it."""
+    """A connection that sees the file as it was when it was opened: nobody writes it."""
 
 
 def connect_read_only(path: Path, *, live: bool = False) -> sqlite3.Connection:
     """Open a live, a dead or a copied log without changing a byte of it. Raises sqlite3.Error.
 
-    Without a `-wal` file nobody writes it: then it is opened as immutable, which needs no
-    permission to write beside it (https://www.sqlite.org/uri.html#uriimmutable) but would never
-    see a later change; `live` says that there will be some. On a file system that takes nothing any
-    more the index of the WAL is made in memory (https://www.sqlite.org/wal.html#noshm).
+    Without a `-wal` file nobody writes the log. Then it is opened as immutable, which needs no
+    permission to write beside it (https://www.sqlite.org/uri.html#uriimmutable) but never sees a
+    later change. `live`: there will be changes. On a file system that is full or read-only the index
+    of the WAL is made in memory (https://www.sqlite.org/wal.html#noshm).
     """
     if not live and not path.with_name(path.name + "-wal").exists():
         return _reading(path, "&immutable=1", Frozen)
@@ -142,7 +142,7 @@ def connect_read_only(path: Path, *, live: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA schema_version").fetchone()
     except sqlite3.Error as error:
         connection.close()
-        if not isinstance(error, sqlite3.OperationalError) or not _takes_nothing(path.parent):
+        if not isinstance(error, sqlite3.OperationalError) or not _cannot_be_written(path.parent):
             raise
         connection = _reading(path, "&vfs=unix-none", Frozen)
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -157,15 +157,15 @@ def _reading(path: Path, how: str, kind: type[sqlite3.Connection]) -> sqlite3.Co
     return connection
 
 
-def _takes_nothing(folder: Path) -> bool:
-    """Nobody can write there, so nobody does."""
-    found = os.statvfs(folder)
-    return bool(found.f_flag & os.ST_RDONLY) or found.f_bavail * found.f_frsize < NO_ROOM_BYTES
+def _cannot_be_written(folder: Path) -> bool:
+    """The file system is read-only or full, so nobody writes the log."""
+    filesystem = os.statvfs(folder)
+    return bool(filesystem.f_flag & os.ST_RDONLY) or filesystem.f_bavail * filesystem.f_frsize < NO_ROOM_BYTES
 
 
 @contextmanager
 def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """A read transaction: rows and what belongs to them are of one moment."""
+    """A read transaction: all that is read inside is of one moment."""
     connection.execute("BEGIN")
     try:
         yield
@@ -175,7 +175,7 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def wrap(connection: sqlite3.Connection) -> Database:
-    """Look at a connection through sqlite-utils, plug-ins left alone."""
+    """The connection as a Database of sqlite-utils, without its plug-ins."""
     from sqlite_utils import Database  # noqa: PLC0415 -- 70 ms that doors need not wait for
 
     return Database(connection, recursive_triggers=False, execute_plugins=False)
@@ -193,15 +193,15 @@ _sorted: Final = itemgetter(*([*FIELDS, "prev"].index(name) for name in _linked)
 
 
 def genesis(epoch: str) -> bytes:
-    """What stands before the first record: the chain belongs to this file and no other."""
+    """The hash before the first record: it ties the chain to this file."""
     return hashlib.sha256(b"doorward " + epoch.encode()).digest()
 
 
 def link_record(row: Sequence[Any], prev: bytes) -> bytes:
     """The hash of a record: SHA-256 over the canonical JSON of its `FIELDS` (the boot's id as text) and `prev`.
 
-    UnicodeEncodeError for text that is no text. Written out because it is half of what a record
-    costs; that it equals `json.dumps` with sorted keys and no spaces is shown by a test.
+    UnicodeEncodeError for text that UTF-8 cannot hold (lone surrogates). The JSON is built by hand because
+    it is half of a record's cost; a test shows that it equals `json.dumps` with sorted keys and no spaces.
     """
     values = ["null" if value is None else _quote(value) if type(value) is str else str(value) for value in row]
     values.append(f'"{prev.hex()}"')
@@ -209,7 +209,7 @@ def link_record(row: Sequence[Any], prev: bytes) -> bytes:
 
 
 def link_clock(boot: str | None, at_ns: int, offset_us: int, quality: str, prev: bytes) -> bytes:
-    """The hash of a note of the clock; they are chained apart from the records."""
+    """The hash of a clock note; clock notes have a chain of their own."""
     fields = {"boot": boot, "at_ns": at_ns, "offset_us": offset_us, "quality": str(quality), "prev": prev.hex()}
     return hashlib.sha256(_canonical(fields).encode()).digest()
 
@@ -218,19 +218,19 @@ def link_clock(boot: str | None, at_ns: int, offset_us: int, quality: str, prev:
 
 
 def chained(event: Event, sequence: int, boot: str, recorded_ns: int, prev: bytes) -> tuple[tuple[Any, ...], bytes]:
-    """An event as `FIELDS` and their hash. Never raises: what is no text is stored as near as can be."""
+    """An event as `FIELDS` and their hash. Never raises: values of a wrong type or without a UTF-8 form are escaped."""
     row = row_of(event, sequence, boot, recorded_ns)
     try:
         if _STORABLE.issuperset(map(type, row)):
             return row, link_record(row, prev)
-    except UnicodeEncodeError:  # half a surrogate pair, from some card holder's name
+    except UnicodeEncodeError:  # a lone surrogate, from a card holder's name
         pass
     row = tuple(value if value is None or type(value) is int else storable(str(value)) for value in row)
     return row, link_record(row, prev)
 
 
 def storable(text: str) -> str:
-    """Text that SQLite takes: what is no character is spelt out."""
+    """Text that SQLite can store: lone surrogates are escaped with a backslash."""
     return text.encode(errors="backslashreplace").decode()
 
 
@@ -257,7 +257,7 @@ def row_of(event: Event, sequence: int, boot: str, recorded_ns: int) -> tuple[An
 
 
 def details_text(details: Mapping[str, Any]) -> str:
-    """Details as canonical JSON; what JSON cannot say (NaN, a cycle) is kept as its `repr`."""
+    """Details as canonical JSON; what JSON cannot hold (NaN, a cycle) is kept as its `repr`."""
     try:
         return _canonical(dict(details))
     except (TypeError, ValueError, RecursionError):
@@ -265,7 +265,7 @@ def details_text(details: Mapping[str, Any]) -> str:
 
 
 def event_of(row: Sequence[Any]) -> Event:
-    """The event in a row of `SELECT_RECORD`; details that somebody spoiled are handed on as text."""
+    """The event in a row of `SELECT_RECORD`; details that are no JSON object are passed on as text."""
     return Event(
         row[4],
         row[2],
@@ -282,7 +282,7 @@ def event_of(row: Sequence[Any]) -> Event:
 
 def _details(text: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(text)
+        details = json.loads(text)
     except ValueError:
-        found = None
-    return found if isinstance(found, dict) else {"unreadable": text}
+        details = None
+    return details if isinstance(details, dict) else {"unreadable": text}

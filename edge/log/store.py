@@ -1,7 +1,7 @@
 """The database file of a log: open it, set a damaged one aside, write a transaction.
 
-One rule: only the writer's thread comes here, and nobody else's process may
-(SQLite before 3.51.3 can corrupt a WAL that two connections write at one instant).
+One rule: only the writer's thread uses it, and no other process writes the file
+(SQLite before 3.51.3 can corrupt a WAL that two connections write at the same time).
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """An open log file with what has to be known of it."""
+    """A log file that is open for writing, with the state that its writer needs."""
 
     def __init__(
         self, path: Path, controller: Subject, clock: Clock, connect: Callable[[Path], sqlite3.Connection]
     ) -> None:
-        """Remember; `open` does the work. `controller` is what the log's own records are about."""
+        """Nothing is touched before `open`. `controller` is the object of the log's own records."""
         self.path, self.controller, self.clock, self._connect = path, controller, clock, connect
         self._lock = WriterLock(path)
         self._db: sqlite3.Connection | None = None
         self.inode = 0
-        """Of the file that is open: another one at its place is not it."""
+        """Of the open file; another inode at `path` means that it was replaced."""
         self._boot = 0
         self._mode_numbers: dict[str, int] = {}
         self._salvage: Salvage | None = None
         self.mark: Mark | None = None
-        """What the file beside the log says, or what this process knows better."""
+        """The mark as read at the first opening, or newer from this process when the file was moved away."""
         self.epochs = Epochs("")
         self.head: tuple[int, bytes] = (0, b"")
         self.timeline = Timeline()
@@ -64,7 +64,7 @@ class Store:
         self.ended: str | None = None
         """How the run before this one ended; None while there was none."""
         self.went_back: str | None = None
-        """Why the stream was made anew at the last opening."""
+        """Why the last opening began a new epoch; None: it did not."""
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -109,13 +109,13 @@ class Store:
         self._db, self._salvage = db, None
 
     def _load(self, db: sqlite3.Connection) -> None:
-        found = read_memory(db, self.mark)
-        self.went_back = found.went_back
-        if found.went_back is not None or found.modes != found.stored_modes:
-            self._write_memory(db, found)
+        memory = read_memory(db, self.mark)
+        self.went_back = memory.went_back
+        if memory.went_back is not None or memory.modes != memory.stored_modes:
+            self._write_memory(db, memory)
         self.epochs = load_epochs(db)
-        self.head = found.head
-        self.cursors, self.modes = dict(found.cursors), dict(found.modes)
+        self.head = memory.head
+        self.cursors, self.modes = dict(memory.cursors), dict(memory.modes)
         self.timeline, self._clock_hash = load_timeline(db, schema.genesis(self.epochs.origin))
         self.commands.load(db)
         row = db.execute("SELECT id FROM boot WHERE boot = ?", [self.clock.boot_id]).fetchone()
@@ -123,36 +123,36 @@ class Store:
         if self.ended is None:
             self.ended = how_it_ended(db, self.clock.boot_id)
 
-    def _write_memory(self, db: sqlite3.Connection, found: Memory) -> None:
-        """What the mark knew better, and another epoch for a log that went back in time."""
+    def _write_memory(self, db: sqlite3.Connection, memory: Memory) -> None:
+        """Store what the mark added, and begin a new epoch when the log went back in time."""
 
         def write(db: sqlite3.Connection) -> None:
-            if found.went_back is not None:
-                renew(db, found.kept)
-            db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", found.cursors.items())
-            db.executemany("INSERT OR REPLACE INTO mode VALUES (?, ?)", found.modes.items())
+            if memory.went_back is not None:
+                renew(db, memory.kept)
+            db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", memory.cursors.items())
+            db.executemany("INSERT OR REPLACE INTO mode VALUES (?, ?)", memory.modes.items())
 
         _transaction(db, write)
 
     def close(self) -> None:
-        """Let the connection go, keep the lock. SQLite folds the WAL into the file."""
+        """Close the connection, keep the lock. SQLite folds the WAL into the file."""
         if self._db is not None:
             db, self._db = self._db, None
-            with suppress(sqlite3.Error):  # what is committed is in the WAL, whatever closing meets
+            with suppress(sqlite3.Error):  # what is committed is safe in the WAL
                 db.close()
 
     def release(self) -> None:
-        """Let another process write."""
+        """Release the lock, so that another process may write."""
         self._lock.release()
 
     def leave(self) -> None:
-        """The file is not at its place any more: what must outlive it is taken over into the next one."""
+        """The file is not at `path` any more: close it, and keep what the next file must take over."""
         self._salvage = salvage(self._db, self.path, self.modes, self._salvage)
         self.mark = self.marked()
         self.close()
 
     def set_aside(self, *, keep: bool) -> Path:
-        """Get a damaged file out of the way, having saved from it what can be; the next `open` starts a new one.
+        """Save what can be read from a damaged file and move it away; the next `open` makes a new one.
 
         Without `keep` it is removed: nothing was ever committed to it.
         """
@@ -167,16 +167,16 @@ class Store:
 
     @property
     def epoch(self) -> str:
-        """Of the stream that goes on now."""
+        """The epoch of new records."""
         return self.epochs.now
 
     def marked(self) -> Mark:
-        """What is to be written beside the file."""
+        """The mark of the present state."""
         sequence, digest = self.head
         return Mark(self.epoch, sequence, digest.hex(), dict(self.cursors), dict(self.modes))
 
     def renew(self, after: int, cursors: Mapping[str, int]) -> None:
-        """Begin another stream behind this record; cursors go no further than that."""
+        """Begin a new epoch behind the record `after`; cursors go no further than that record."""
         after = min(after, self.head[0])
         cursors = {sink: min(sequence, after) for sink, sequence in {**self.cursors, **cursors}.items()}
 
@@ -188,14 +188,14 @@ class Store:
         self.epochs, self.cursors = load_epochs(self.db), dict(cursors)
 
     def is_durable(self) -> bool:
-        """Fold everything into the file and flush it: what a failed commit left in a cache only is written again."""
+        """Fold the WAL into the file and flush it: what a failed commit left in a cache only is written again."""
         _, frames, folded = self.db.execute("PRAGMA wal_checkpoint").fetchone()
         return bool(frames == folded)
 
     # --- write ---
 
     def prepare(self, work: Work) -> Prepared:
-        """Number, date and chain the work's events."""
+        """Give the work's events their numbers, the time of recording and their hashes."""
         recorded_ns = self.clock.now_ns()
         events = list(events_of(work, self.controller, recorded_ns, self.ended))
         rows = chain(events, self.head, self.clock.boot_id, recorded_ns)
@@ -209,7 +209,7 @@ class Store:
         return Prepared(work, self.head, after, events, rows, newest)
 
     def records(self, prepared: Prepared) -> list[Record]:
-        """The records of a committed transaction, dated by what is known now."""
+        """The records of a committed transaction, with the times that are known now."""
         return list(prepared.records(self.timeline, self.epochs))
 
     def commit(self, prepared: Prepared) -> None:
@@ -254,7 +254,7 @@ class Store:
         return notes
 
     def _note(self, db: sqlite3.Connection, boot: int, offset: Offset, notes: list[tuple[Offset, bytes]]) -> None:
-        """Write what the clock showed, unless that is known; `notes` are those of this transaction."""
+        """Write a clock note, unless it repeats the last; `notes` are those of this transaction."""
         last, prev = notes[-1] if notes else (self.timeline.last(self.clock.boot_id), self._clock_hash)
         if last is not None and offset.same_as(last):
             return
@@ -266,13 +266,13 @@ class Store:
         )
 
     def _cursors_of(self, prepared: Prepared) -> dict[str, int]:
-        """Those of this stream: one of the file before says nothing about this one's records."""
+        """The cursors of this epoch: a cursor of an earlier file says nothing about this file's records."""
         last = prepared.after[0]
         cursors = prepared.work.cursors.items()
-        return {sink: one.sequence for sink, one in cursors if one.epoch == self.epoch and one.sequence <= last}
+        return {sink: c.sequence for sink, c in cursors if c.epoch == self.epoch and c.sequence <= last}
 
     def _learn(self, prepared: Prepared, notes: list[tuple[Offset, bytes]]) -> None:
-        """What is on the medium now is what we know."""
+        """Update the state in memory after a commit."""
         self.head = prepared.after
         self.cursors |= self._cursors_of(prepared)
         for door, (number, state) in prepared.modes.items():

@@ -1,7 +1,7 @@
-"""Walk the hash chain of a log file and name the first thing that is not as it was written.
+"""Check the hash chain of a log file and name the first record that is not as it was written.
 
-One rule: only the file is believed, read-only and in small pages; the daemon may be writing it,
-be dead, or the file may be a copy on another computer.
+One rule: it needs the file alone, read-only and in small pages. The daemon may be writing it or be
+dead, or the file may be a copy on another computer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PAGE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The first thing that is wrong. `sequence` 0: no record but the file."""
+    """The first fault. `sequence` 0: it concerns no single record."""
 
     sequence: int
     what: str
@@ -32,7 +32,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """What a walk along the chain found."""
+    """The result of a walk along the chain."""
 
     path: str
     epoch: str
@@ -41,7 +41,7 @@ class VerifyResult:
     first: int
     last: int
     removed: int
-    """Records that retention removed, with the hash that bridges them kept."""
+    """Records that retention removed and whose last hash was kept."""
     broken: Broken | None
 
     @property
@@ -61,7 +61,7 @@ class _Walk:
         """Everything up to here is accounted for."""
 
     def skip_to(self, newest: int) -> None:
-        """Believe everything but the newest records."""
+        """Trust everything but the `newest` records."""
         query = "SELECT seq, hash FROM record WHERE seq >= (SELECT max(seq) FROM record) - ? ORDER BY seq LIMIT 1"
         anchor = self._db.execute(query, [newest]).fetchone()
         if anchor is not None and anchor[0] > 1:
@@ -74,18 +74,18 @@ class _Walk:
         self._bridge_rest()
         cursors = self._db.execute("SELECT sink, seq FROM cursor WHERE seq > ? LIMIT 1", [self._end]).fetchone()
         if cursors is not None:
-            what = f"the log ends here, but {cursors[0]} has acknowledged records up to {cursors[1]}"
-            return Broken(self._end + 1, what)
+            fault = f"the log ends here, but {cursors[0]} has acknowledged records up to {cursors[1]}"
+            return Broken(self._end + 1, fault)
         if self._end < reached:
             return Broken(self._end + 1, f"the log ends here, but it had come to record {reached}")
         return None
 
     def _bridge(self, sequence: int) -> Broken | None:
-        """Get over the removed records before this one."""
+        """Step over the removed records before this one."""
         while self._end + 1 < sequence:
             if not self._step_over():
-                what = f"records {self._end + 1} to {sequence - 1} are missing and no removal explains them"
-                return Broken(self._end + 1, what)
+                fault = f"records {self._end + 1} to {sequence - 1} are missing and no removal explains them"
+                return Broken(self._end + 1, fault)
         return None
 
     def _bridge_rest(self) -> None:
@@ -93,7 +93,7 @@ class _Walk:
             pass
 
     def _step_over(self) -> bool:
-        """Cross the hole that covers the next sequence; a live writer may have widened it meanwhile."""
+        """Step over the hole that covers the next sequence number; a live writer may have widened it meanwhile."""
         query = "SELECT last, hash FROM hole WHERE first <= ? ORDER BY first DESC LIMIT 1"
         hole = self._db.execute(query, [self._end + 1]).fetchone()
         if hole is None or hole[0] <= self._end:
@@ -111,8 +111,8 @@ class _Walk:
         except (TypeError, ValueError) as error:
             return Broken(sequence, f"it cannot be read: {error}")
         if computed != stored:
-            what = f"its content does not match its hash: stored {stored.hex()}, computed {computed.hex()}"
-            return Broken(sequence, what)
+            fault = f"its content does not match its hash: stored {stored.hex()}, computed {computed.hex()}"
+            return Broken(sequence, fault)
         self.first = self.first or sequence
         self.last = self._end = sequence
         self.prev = computed
@@ -121,10 +121,10 @@ class _Walk:
 
 
 def verify(path: Path, newest: int | None = None, reached: int = 0) -> VerifyResult:
-    """Walk the chain, or only its `newest` records; what was skipped is believed and not counted.
+    """Walk the chain, or only its `newest` records; skipped records are trusted and not counted.
 
-    `reached`: a record that is known to have been there, beside what the mark says.
-    OSError when there is no such file; what cannot be read is `broken`.
+    `reached`: the number of a record that is known to have existed; the mark beside the log gives another.
+    OSError when there is no such file; a file that cannot be read is `broken`.
     """
     path.stat()
     mark = read_mark(path)  # before the walk: a live log only grows meanwhile
@@ -148,7 +148,7 @@ def verify(path: Path, newest: int | None = None, reached: int = 0) -> VerifyRes
 
 
 def _pages(db: sqlite3.Connection, after: int) -> Iterator[tuple[Any, ...]]:
-    """All records above `after`; each page is a statement of its own, so the writer's WAL is not held back."""
+    """All records above `after`; each page is a statement of its own, so that the WAL can be folded meanwhile."""
     query = schema.SELECT_RECORD.replace(" JOIN boot", " LEFT JOIN boot") + " WHERE r.seq > ? ORDER BY r.seq LIMIT ?"
     while rows := db.execute(query, [after, PAGE]).fetchall():
         yield from rows
@@ -156,7 +156,7 @@ def _pages(db: sqlite3.Connection, after: int) -> Iterator[tuple[Any, ...]]:
 
 
 def _clock(db: sqlite3.Connection, epoch: str) -> Broken | None:
-    """The notes of the clock have a chain of their own: who changes one changes the times of a boot."""
+    """Check the chain of the clock notes: a changed note would change the times of a boot."""
     prev = schema.genesis(epoch)
     query = (
         "SELECT c.id, b.boot, c.at_ns, c.offset_us, c.quality, c.hash FROM clock c LEFT JOIN boot b ON b.id = c.boot"

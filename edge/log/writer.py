@@ -1,7 +1,7 @@
-"""The thread that owns the file: take what waits, commit it as one group, tell the loop.
+"""The thread that owns the file: it takes what waits, commits it as one group and tells the loop.
 
-One rule: nothing that was handed over is given up because writing failed. It is tried again,
-slower and slower, until it succeeds; only the buffer's bound decides what is dropped.
+One rule: nothing is given up because writing failed. It is tried again, at growing intervals,
+until it succeeds; only the buffer's bound decides what is dropped.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Writer:
         self.facts = Facts()
         self._store, self._clock, self._buffer = store, store.clock, buffer
         self._options, self._listener = options, listener
-        self._keeper = Retention(store, options.sinks, options.retention_days, options.max_mib)
+        self._retention = Retention(store, options.sinks, options.retention_days, options.max_mib)
         self._prepared: Prepared | None = None
         self._closing = threading.Event()
         self._failing_since_ns: int | None = None
@@ -57,19 +57,19 @@ class Writer:
         self._marker = Marker()
         self._suspected = False
         self._fresh = False
-        """Nothing has been committed since a damaged file was set aside."""
+        """A damaged file was set aside, and nothing has been committed since."""
 
     def retain_for(self, sinks: tuple[str, ...]) -> None:
         """See `edge.log.log.Log.retain_for`."""
-        self._keeper.sinks = sinks
+        self._retention.sinks = sinks
 
     def renew(self, renewal: Renewal) -> None:
-        """Begin another stream before anything else is written."""
+        """Begin a new epoch before anything else is written."""
         self._renewal = renewal
         self._buffer.ring()
 
     def close(self) -> None:
-        """Ask the thread to write what waits and to end; it tries once more where it fails."""
+        """Ask the thread to write what waits and to end; while writing fails it tries once more."""
         self._closing.set()
         self._buffer.ring()
 
@@ -87,12 +87,12 @@ class Writer:
                 self._leave_mark()
             self._store.close()
             self._store.release()
-            if not self._closing.is_set():  # our own mistake, which the thread's traceback tells
+            if not self._closing.is_set():  # our own mistake; the thread's traceback shows it
                 self.facts.error = "the writer ended unexpectedly"
 
     def _turn(self) -> bool:
         """One attempt at whatever is next; False when there is nothing left to do, ever."""
-        closing = self._closing.is_set()  # asked first: what is put in before closing is still taken out
+        closing = self._closing.is_set()  # read first: what was put in before closing is still written
         try:
             self._heed_check()
             if not self._store.is_open:
@@ -110,7 +110,7 @@ class Writer:
 
     def _renew(self, renewal: Renewal) -> None:
         before = self._store.epoch
-        if renewal.epoch == before:  # else somebody was quicker
+        if renewal.epoch == before:  # else an opening has renewed it already
             self._store.renew(renewal.after, renewal.cursors)
             self._tell_renewed(renewal.reason, before)
         self._renewal = None
@@ -125,7 +125,7 @@ class Writer:
     def _open(self) -> None:
         self.facts.busy_since_ns = self._clock.now_ns()
         self._store.open()
-        self._keeper.opened()
+        self._retention.opened()
         self.facts.busy_since_ns = None
         if self._store.went_back is not None:
             self._tell_renewed(self._store.went_back, self._store.epochs.former[-1][1])
@@ -144,7 +144,7 @@ class Writer:
             if not self._store.is_durable():
                 raise OSError("what was written cannot be flushed yet")
             self._done(prepared)
-        elif self._store.head != prepared.before:  # another file: it has its own numbers and chain
+        elif self._store.head != prepared.before:  # another file, with its own numbers and chain
             self._prepared = self._store.prepare(prepared.work)
 
     def _next(self, *, closing: bool) -> bool:
@@ -182,19 +182,19 @@ class Writer:
         self._listener.committed_in_thread(self._store, prepared)
 
     def _keep(self) -> bool:
-        """Let the keeper do a piece of work; True when there may be more."""
+        """Do a piece of retention's work; True when there may be more."""
         if self._marker.is_due(self._store, self._clock.now_ns()):
             self._leave_mark()
-        found = self._keeper.work()
-        self.facts.bytes, self.facts.oldest = self._keeper.bytes, self._keeper.oldest
-        if isinstance(found, Prepared):
-            self._prepared = found
-        return bool(found)
+        result = self._retention.work()
+        self.facts.bytes, self.facts.oldest = self._retention.bytes, self._retention.oldest
+        if isinstance(result, Prepared):
+            self._prepared = result
+        return bool(result)
 
     # --- when it fails ---
 
     def _after_failure(self, error: Exception) -> bool:
-        """Remember, close, wait; the next turn opens again."""
+        """Note the error, close the file and wait; the next turn opens it again."""
         self.facts.error = f"{type(error).__name__}: {error}"
         self.facts.busy_since_ns = None
         if self._failing_since_ns is None:
@@ -211,9 +211,9 @@ class Writer:
         return True
 
     def _set_aside(self, error: Exception) -> bool:
-        """Get a damaged file out of the way; False when it may be well after all, or waiting is wiser."""
+        """Move a damaged file away; False when it is to be tried again first, or cannot be moved."""
         if not isinstance(error, LogDamagedError) and not self._suspected:
-            self._suspected = True  # a statement said so: it is tried once more, on a new connection
+            self._suspected = True  # one statement failed: try once more, on a new connection
             self._checked = False
             return False
         self._suspected, self._damage = False, None
@@ -221,7 +221,7 @@ class Writer:
             aside = self._store.set_aside(keep=not self._fresh)
         except OSError:
             return False
-        if self._fresh:  # the disk spoils whatever it is given: it is not filled with empty files
+        if self._fresh:  # the disk damages every new file: do not fill it with them
             return False
         self._fresh = True
         self.facts.set_aside = str(aside)
@@ -234,7 +234,7 @@ class Writer:
             raise LogDamagedError(self._damage)
 
     def _found_damage(self, what: str) -> None:
-        """From the check's thread."""
+        """Called in the check's thread."""
         self._damage = what
         self._buffer.ring()
 
@@ -252,7 +252,7 @@ class Writer:
         self.facts.error = None
 
     def _tell(self, code: str, details: Mapping[str, Json]) -> None:
-        """Record what happened to the storage, after what waits already."""
+        """Record a `controller.storage` event, behind what waits already."""
         event = Event(
             CONTROLLER_STORAGE,
             self._clock.now_ns(),

@@ -120,8 +120,8 @@ def test_what_nobody_else_has_goes_plain_before_alarms_and_leaves_a_gap(
             for start in range(1, 4_001, 200):
                 held.log.append([replace(opened(n, n), code="z" * 900) for n in range(start, start + 200)])
                 await held.until(lambda start=start: len(numbers(held.records)) >= start + 199)  # type: ignore[misc]
-            keeper = held.log._writer._keeper
-            await held.eventually(lambda: keeper._measured_at is not None and keeper.used <= 2**20)
+            state = held.log._writer._retention
+            await held.eventually(lambda: state._measured_at is not None and state.used <= 2**20)
         async with journal(path) as held:  # nothing moves any more
             kept = await held.log.read(0, 10_000)
             gaps = [record.event for record in kept if record.event.type == "controller.gap"]
@@ -150,7 +150,7 @@ def test_a_log_that_cannot_become_small_enough_does_not_fill_itself_with_gaps(
             await held.write(opened(1_000, 1_000))
             gaps = sum(record.event.type == "controller.gap" for record in held.records)
             assert gaps <= 1
-            assert held.log._writer._keeper.used > 2**20, "the newest stay, whatever they take"
+            assert held.log._writer._retention.used > 2**20, "the newest stay, whatever they take"
 
     asyncio.run(run())
 

@@ -94,9 +94,9 @@ def test_size_takes_the_acknowledged_then_plain_events_then_alarms(tmp_path: Pat
                 await held.eventually(within_bounds)
 
             def within_bounds() -> bool:
-                keeper = held.log._writer._keeper
-                looked = held.log.committed - (keeper._measured_at or 0) < retention.MEASURE_EVERY
-                return looked and keeper.used <= 2**20
+                state = held.log._writer._retention
+                looked = held.log.committed - (state._measured_at or 0) < retention.MEASURE_EVERY
+                return looked and state.used <= 2**20
 
             def kinds() -> set[str]:
                 return {record.event.type for record in held.records}

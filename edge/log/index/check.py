@@ -1,6 +1,6 @@
-"""Whether the index of a log still says what it was made to say.
+"""The check of a log's index for damage.
 
-One rule: what cannot be trusted is removed, and made anew from the log.
+One rule: a damaged index is removed, and made anew from the log.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AT_ONCE: Final = 64
-"""Rows between two breaths."""
+"""Rows between two pauses."""
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
-"""The last one: a table is gone."""
+"""SQLITE_ERROR: a table is missing."""
 _POSTINGS: Final = (
     "SELECT kind, value, name, email, offsets FROM posting JOIN term ON id = term WHERE segment = ? ORDER BY term"
 )
@@ -28,10 +28,10 @@ _BLOCKS: Final = "SELECT number, bits FROM block WHERE number >= ? AND number < 
 
 
 def sound(log: Path, breathe: Callable[[], bool]) -> bool:
-    """Look through the index beside a log, if there is one; False when it was damaged and is gone now.
+    """Check the index beside a log, if there is one; False when it was damaged and has been removed.
 
-    SQLite notices damage to its own pages only, so each segment is added up again. `breathe` is called
-    after every `AT_ONCE` rows; once it returns False nothing more is done. Raises sqlite3.Error and OSError.
+    SQLite notices damage to its own structures only, so the checksum of each segment is computed again. `breathe` is
+    called after every `AT_ONCE` rows; once it returns False nothing more is done. Raises sqlite3.Error and OSError.
     """
     path = place(log)
     if not path.exists():
@@ -49,12 +49,12 @@ def sound(log: Path, breathe: Callable[[], bool]) -> bool:
 
 
 def damaged(error: sqlite3.Error) -> bool:
-    """Whether it is about the file's content, not about reaching it."""
+    """Whether the error means damaged content, not a file that cannot be reached now."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
 
 
 def sum_of(db: sqlite3.Connection, number: int, breathe: Callable[[], bool] = lambda: True) -> bytes | None:
-    """The sum of all that a segment says; None when `breathe` returned False."""
+    """The checksum of a segment's content; None when `breathe` returned False."""
     digest, first = blake2b(digest_size=16), number * (SEGMENT // BLOCK)
     for sql, values in ((_POSTINGS, [number]), (_SPANS, [number]), (_BLOCKS, [first, first + SEGMENT // BLOCK])):
         rows = db.execute(sql, values)
@@ -67,13 +67,13 @@ def sum_of(db: sqlite3.Connection, number: int, breathe: Callable[[], bool] = la
 
 def _well(db: sqlite3.Connection, breathe: Callable[[], bool]) -> bool:
     if db.execute("PRAGMA user_version").fetchone() != (VERSION,):
-        return True  # another one takes its place
+        return True  # of another release: it is made anew anyway
     if db.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
         return False
     for number, known in db.execute("SELECT number, sum FROM segment").fetchall():
-        found = sum_of(db, number, breathe)
-        if found is None:
+        computed = sum_of(db, number, breathe)
+        if computed is None:
             return True
-        if found != known:
+        if computed != known:
             return False
     return True

@@ -1,7 +1,7 @@
-"""Keeps the index of a running daemon's log, beside everything else and behind it.
+"""Keeps the index of a running daemon's log up to date, in a thread of its own.
 
-One rule: it is idle work. It never holds the interpreter for longer than a slice of records takes,
-commits once in 16,384 records, and what it cannot do now it tries again later; searches are only slower then.
+One rule: it is idle work. It never holds the interpreter for longer than a slice of records takes and
+commits once in 16,384 records. After an error it tries again later; until then searches are only slower.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 EVERY_S: Final = 60.0
-"""How often it is looked whether a segment is full."""
+"""How often it looks whether another segment is full."""
 CHECKED: Final = 1_440
-"""So many looks between two checks of the whole index: at the start and once a day."""
+"""The whole index is checked at every so many looks: at the start and once a day."""
 BREATH_S: Final = 0.004
-"""Between two slices: a log of a million records without an index has one after about a minute."""
+"""Pause between two slices. A log of a million records is indexed in about a minute."""
 
-LETS_GO_S: Final = 0.5
+STOP_WITHIN_S: Final = 0.5
 """How long a stop waits for the slice under way."""
 
 
@@ -41,10 +41,10 @@ class Indexer:
         self._stop = threading.Event()
         self._looks = 0
         self.error: str | None = None
-        """Why the index could not be made the last time; searches read the log itself then."""
+        """Why the index could not be made the last time; searches then read the log itself."""
 
     async def run(self) -> None:
-        """For ever: cancel it. The log must be open (`Log.opened`)."""
+        """Run until cancelled. The log must be open (`Log.opened`)."""
         threads = ThreadPoolExecutor(1, thread_name_prefix="log-indexer")
         working: asyncio.Future[None] | None = None
         try:
@@ -55,7 +55,7 @@ class Indexer:
         finally:
             self._stop.set()
             if working is not None:  # the writer has to be the last to close, or the WAL is not folded into the file
-                await asyncio.wait({working}, timeout=LETS_GO_S)  # a disk that hangs must not keep the daemon
+                await asyncio.wait({working}, timeout=STOP_WITHIN_S)  # a disk that hangs must not keep the daemon
             threads.shutdown(wait=False)
 
     def _work(self) -> None:
@@ -66,7 +66,7 @@ class Indexer:
             with closing(connect_read_only(self._path, live=True)) as log:
                 (epoch,) = log.execute("SELECT epoch FROM log").fetchone()
                 catch_up(log, self._path, epoch, self._breathe)
-        except Exception as error:  # noqa: BLE001 -- a full disk, say, or damage; the log's own health tells of it too
+        except Exception as error:  # noqa: BLE001 -- such as a full disk; the log's own health reports it too
             self.error = f"{type(error).__name__}: {error}"
         else:
             self.error = None

@@ -1,8 +1,8 @@
-"""What makes searching a long log quick: a file beside it that says where to look, and nothing more.
+"""The index of a log: a file beside it that says where records may be, so that a search in a long log is quick.
 
-One rule: the log is the truth. The index is made from it afterwards, in segments that never change
-once they are full; whatever it names is read from the log and compared again, and without it, or
-where it ends, the log itself is read. It may be deleted at any time.
+One rule: the log is the truth. The index is made from it afterwards, in full segments that never change.
+Records that it names are read from the log and compared again. Without an index, or behind its end, the
+log itself is read. It may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 SEGMENT: Final = 16_384
 """Sequence numbers of a segment; what comes after the last full one is read without an index."""
 BLOCK: Final = 1_024
-"""Records whose text is looked at together."""
+"""Records that share one Bloom filter of their texts."""
 BLOOM_BITS: Final = 16_384
-"""Bits of a block that say which three letters in a row occur in it, and which correlations (a Bloom filter)."""
+"""Bits of a block's Bloom filter: which three letters in a row and which correlations occur in the block."""
 MOST_TERMS: Final = 500
-"""Of more values than this (a group of thousands) it is not looked up where each occurs."""
+"""A condition with more terms than this (a group of thousands) is not looked up in the index."""
 VERSION: Final = 3
-"""2: a block's bits know its correlations as well. 3: each segment has a sum."""
+"""2: a block's bits include its correlations. 3: each segment has a checksum."""
 APPLICATION_ID: Final = 0x446F6F49
 """`DooI`."""
 
 
 def place(log: Path) -> Path:
-    """Where the index of a log is."""
+    """The path of a log's index."""
     return log.with_name(log.name + ".index")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the index can say something about; every part given must hold."""
+    """The conditions that the index can look up; all that are given must hold."""
 
     values: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """(kind, values): one of the values."""
@@ -50,25 +50,25 @@ class Wanted:
     groups: tuple[str, ...] = ()
     """... or one of these groups in the details."""
     text: str = ""
-    """In small letters."""
+    """In lower case."""
     correlation: str = ""
 
 
 @dataclass(slots=True)
 class Plan:
-    """What to look for, as the index numbers it; good for one page."""
+    """The conditions as the index's own numbers; valid for one page."""
 
     full: int
-    """Segments from this number on were not there when the terms were looked up."""
+    """The first segment that did not exist when the terms were looked up."""
     terms: list[list[int]] = field(default_factory=list)
-    """One list for each condition; nothing can be found where one of its terms is not."""
+    """One list for each condition: a record that meets it has one of these terms."""
     bits: list[int] = field(default_factory=list)
     """The bits that a block needs for the text and the correlation to occur in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Where records may be."""
+    """Where in a segment records may be: in ranges, or at given sequence numbers."""
 
     ranges: list[tuple[int, int]] = field(default_factory=list)
     """First and last sequence number."""
@@ -97,11 +97,11 @@ class LogIndex:
             raise sqlite3.DatabaseError(f"{path} belongs to another log")
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self._db.close()
 
     def plan(self, wanted: Wanted) -> Plan:
-        """Look up once what each segment is then asked for."""
+        """Look up the terms of the conditions, once for all segments."""
         plan = Plan(full_of(self._db), bits=bloom_bits(wanted.text) + correlation_bits(wanted.correlation))
         marked = "value IN (SELECT value FROM json_each(?))"
         for kind, values in wanted.values:
@@ -123,32 +123,32 @@ class LogIndex:
         return [row[0] for row in self._db.execute(sql, values)]
 
     def last(self, number: int) -> tuple[int, bytes] | None:
-        """The last record that a segment was made of, and its hash; None for a segment that is not there."""
-        found = self._db.execute("SELECT last, hash FROM segment WHERE number = ?", [number]).fetchone()
-        return None if found is None else (found[0], found[1])
+        """The last record in a segment, and its hash; None for a segment that does not exist."""
+        row = self._db.execute("SELECT last, hash FROM segment WHERE number = ?", [number]).fetchone()
+        return None if row is None else (row[0], row[1])
 
     def happened(self, number: int, boot: str) -> tuple[int, int]:
-        """The boot-clock nanoseconds of the first and the last record of a boot in a segment; (0, -1): none."""
+        """The earliest and latest boot-clock time, in nanoseconds, of a boot's records in a segment; (0, -1): none."""
         sql = "SELECT first_ns, last_ns FROM span WHERE segment = ? AND boot = ?"
-        found = self._db.execute(sql, [number, boot]).fetchone()
-        return (0, -1) if found is None else (found[0], found[1])
+        row = self._db.execute(sql, [number, boot]).fetchone()
+        return (0, -1) if row is None else (row[0], row[1])
 
     def look(self, number: int, plan: Plan) -> Look:
-        """Where in a segment records may be that fit."""
+        """Where in a segment matching records may be."""
         start = number * SEGMENT
-        found: set[int] | None = None
+        matching: set[int] | None = None
         for terms in plan.terms:
             sql = "SELECT offsets FROM posting WHERE segment = ? AND term IN (SELECT value FROM json_each(?))"
             lists = self._db.execute(sql, [number, json.dumps(terms)]).fetchall()
             if any(row[0] is None for row in lists):
                 continue
             offsets = {offset for row in lists for offset in array("H", row[0])}
-            found = offsets if found is None else found & offsets
-            if not found:
+            matching = offsets if matching is None else matching & offsets
+            if not matching:
                 return Look()
         blocks = self._blocks(number, plan.bits)
-        if found is not None:
-            return Look(sequences=sorted(start + offset for offset in found if offset // BLOCK in blocks))
+        if matching is not None:
+            return Look(sequences=sorted(start + offset for offset in matching if offset // BLOCK in blocks))
         if len(blocks) == SEGMENT // BLOCK:
             return Look([(start, start + SEGMENT - 1)])
         return Look([(start + block * BLOCK, start + (block + 1) * BLOCK - 1) for block in sorted(blocks)])
@@ -165,24 +165,24 @@ class LogIndex:
 
 
 def bloom_bits(text: str) -> list[int]:
-    """The bits of every three letters in a row; none for a shorter text."""
+    """The bits of every three letters in a row; [] for a shorter text."""
     return [bit_of(text[at : at + 3]) for at in range(len(text) - 2)]
 
 
 def bit_of(three: str) -> int:
-    """The same on every computer and in every run."""
+    """The bit of three letters; the same on every computer and in every run."""
     a, b, c = map(ord, three)
     return ((a * 1_000_003 + b) * 1_000_003 + c) * 2_654_435_761 % 2**32 * BLOOM_BITS >> 32
 
 
 def correlation_bits(correlation: str) -> list[int]:
-    """The three bits of a correlation; none for none. Few enough to leave room for the letters' bits."""
+    """The three bits of a correlation, [] for none: few, to leave room for the letters' bits."""
     digest = blake2b(correlation.encode(), digest_size=6).digest() if correlation else b""
     return [int.from_bytes(digest[at : at + 2]) % BLOOM_BITS for at in range(0, len(digest), 2)]
 
 
 def belongs(db: sqlite3.Connection, epoch: str) -> bool:
-    """Whether this is the index of the log of this epoch, and one that we can read."""
+    """Whether this is the index of the log of this epoch, in the present format."""
     version, application = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id"))
     if (version, application) != (VERSION, APPLICATION_ID):
         return False
@@ -190,5 +190,5 @@ def belongs(db: sqlite3.Connection, epoch: str) -> bool:
 
 
 def full_of(db: sqlite3.Connection) -> int:
-    """The number of the first segment that is not there yet."""
+    """The number of the first segment that does not exist yet."""
     return int(db.execute("SELECT ifnull(max(number) + 1, 0) FROM segment").fetchone()[0])

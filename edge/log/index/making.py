@@ -1,6 +1,6 @@
 """Makes the index of a log (edge/log/index/lookup.py), a segment at a time, from the log alone.
 
-One rule: nobody waits for it. It reads in slices of `SLICE` records and takes a breath after each.
+One rule: nobody waits for it. It reads in slices of `SLICE` records and pauses after each.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SLICE: Final = 64
-"""Records that are read at a time while a segment is made: less than a millisecond of anybody's time."""
+"""Records that are read at a time while a segment is made: less than a millisecond of the interpreter."""
 COMMON: Final = 8
-"""What more than one in so many records has in common is not worth a list of them."""
+"""A term in more than one of so many records gets no list of them: looking it up would save little."""
 _TABLES: Final = (
     "CREATE TABLE made_for(epoch TEXT NOT NULL) STRICT",
     """CREATE TABLE segment(number INTEGER PRIMARY KEY, last INTEGER NOT NULL, hash BLOB NOT NULL,
@@ -55,14 +55,14 @@ _ROWS: Final = (
     " WHERE r.seq >= ? AND r.seq < ? ORDER BY r.seq"
 )
 Term = tuple[str, str, str, str]
-"""Kind (`actor`, `type`, `door`, `code`, `group`, `refused`), value, and of an actor the name and the e-mail."""
+"""Kind (`actor`, `type`, `door`, `code`, `group`, `refused`), value, and for an actor the name and the e-mail."""
 
 
 def catch_up(log: sqlite3.Connection, path: Path, epoch: str, breathe: Callable[[], bool]) -> int:
-    """Make the segments that are missing; how many. For the one process that writes the log.
+    """Make the missing segments; returns how many. For the one process that writes the log.
 
     `breathe` is called after every slice of `SLICE` records; once it returns False nothing more is
-    done. An index that is damaged or another log's is made anew. Raises sqlite3.Error and OSError.
+    done. An index that is damaged or of another log is made anew. Raises sqlite3.Error and OSError.
     """
     try:
         return _catch_up(log, place(path), epoch, breathe)
@@ -86,7 +86,7 @@ def _catch_up(log: sqlite3.Connection, path: Path, epoch: str, breathe: Callable
 
 
 def _due(db: sqlite3.Connection, log: sqlite3.Connection) -> int | None:
-    """The next segment to be made; asked each time, as retention may be as busy as we are."""
+    """The next segment to be made. Asked before each one, as retention removes records meanwhile."""
     oldest, newest = log.execute("SELECT ifnull(min(seq), 0), ifnull(max(seq), 0) FROM record").fetchone()
     _forget(db, oldest // SEGMENT)
     _take_back(db, log, newest)
@@ -108,7 +108,7 @@ def _open(path: Path, epoch: str) -> sqlite3.Connection:
             raise
         db.close()
         path.unlink()
-        with suppress(FileNotFoundError):  # there is one only after a power cut
+        with suppress(FileNotFoundError):  # a journal is left only by a power cut
             path.with_name(path.name + "-journal").unlink()
     raise sqlite3.OperationalError(f"{path} cannot be made anew")
 
@@ -124,7 +124,7 @@ def _create(db: sqlite3.Connection, epoch: str) -> None:
 
 
 def _forget(db: sqlite3.Connection, before: int) -> None:
-    """Drop what stands only in records that retention has removed: nobody's name outlives them here."""
+    """Drop segments whose records retention has removed, so that no person's name outlives them here."""
     if not db.execute("SELECT 1 FROM segment WHERE number < ? LIMIT 1", [before]).fetchone():
         return
     _drop(db, f"< {before:d}", f"< {before * (SEGMENT // BLOCK):d}")
@@ -141,7 +141,7 @@ def _drop(db: sqlite3.Connection, segments: str, blocks: str) -> None:
 
 
 def _take_back(db: sqlite3.Connection, log: sqlite3.Connection, newest: int) -> None:
-    """Drop segments that were made of more than there is, or of other records: an older copy was put back."""
+    """Drop segments made from records that the log does not have: an older copy of it was restored."""
     for number, last, digest in db.execute("SELECT number, last, hash FROM segment ORDER BY number DESC").fetchall():
         row = log.execute("SELECT hash FROM record WHERE seq = ?", [last]).fetchone()
         if last <= newest and (row is None or row[0] == digest):
@@ -151,7 +151,7 @@ def _take_back(db: sqlite3.Connection, log: sqlite3.Connection, newest: int) -> 
 
 @dataclass(slots=True)
 class _Segment:
-    """A segment while it is made."""
+    """A segment that is being made."""
 
     last: int = 0
     hash: bytes = b""
@@ -160,11 +160,11 @@ class _Segment:
     blocks: dict[int, bytearray] = field(default_factory=dict)
     block: int = -1
     texts: set[str] = field(default_factory=set)
-    """Texts of the present block whose bits are still to be set ..."""
+    """Texts of the present block whose bits are not set yet."""
     passages: set[str] = field(default_factory=set)
-    """... correlations likewise ..."""
+    """Correlations of the present block whose bits are not set yet."""
     threes: set[str] = field(default_factory=set)
-    """... and the three letters whose bits are."""
+    """Three letters whose bits are set in the present block."""
 
     def add(self, row: Sequence[object]) -> None:
         """Take in a row of `_COLUMNS`."""
@@ -196,7 +196,7 @@ class _Segment:
         self.texts.update(text for text in (kind, name, email, code, thing, details) if isinstance(text, str))
 
     def fold(self) -> None:
-        """Turn the texts since the last call into bits of their block."""
+        """Set the bits of the texts and correlations since the last call."""
         if not self.texts:
             return
         bits = self.blocks[self.block]
@@ -215,14 +215,14 @@ class _Segment:
 
 
 def group_in(details: str) -> str | None:
-    """The `group` that details name, if they do; details that somebody spoiled name none."""
+    """The `group` in details; None when there is none or the JSON is damaged."""
     if '"group":' not in details:
         return None
     try:
-        found = json.loads(details)
+        content = json.loads(details)
     except (ValueError, RecursionError):
         return None
-    group = found.get("group") if isinstance(found, dict) else None
+    group = content.get("group") if isinstance(content, dict) else None
     return group if isinstance(group, str) else None
 
 

@@ -1,6 +1,6 @@
 """In which boots of the computer, and where in each, the records of a time were written.
 
-One rule: times of the calendar become ranges of the boot clock here, as a record has that alone (docs/log.md).
+One rule: calendar times become ranges of the boot clock here, because a record has only the boot clock (docs/log.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ END: Final = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """One boot, and the first and last sequence number in it that matter."""
+    """One boot, and the first and last sequence number in it to look at."""
 
     boot: str
     first: int
@@ -29,11 +29,11 @@ class Boot:
 
 
 def boots(db: sqlite3.Connection, timeline: Timeline, query: Query) -> Iterator[tuple[Boot, list[tuple[int, int]]]]:
-    """The boots in which records may lie, in the query's order, with the boot-clock ranges to look in; []: whenever."""
+    """The boots in which records may lie, in the query's order, with the boot-clock ranges to look in; []: all."""
     rows = db.execute("SELECT boot, first_seq FROM boot ORDER BY id").fetchall()
-    ends = [*(row[1] - 1 for row in rows[1:]), *([END] if rows else [])]  # a log may be empty yet
-    found = [Boot(row[0], row[1], last) for row, last in zip(rows, ends, strict=True)]
-    for boot in reversed(found) if query.newest else found:
+    ends = [*(row[1] - 1 for row in rows[1:]), *([END] if rows else [])]  # no boot in an empty log
+    every = [Boot(row[0], row[1], last) for row, last in zip(rows, ends, strict=True)]
+    for boot in reversed(every) if query.newest else every:
         if boot.last <= query.after or (query.before is not None and boot.first >= query.before):
             continue
         if query.since_us is None and query.until_us is None:
@@ -43,10 +43,10 @@ def boots(db: sqlite3.Connection, timeline: Timeline, query: Query) -> Iterator[
 
 
 def _first_recorded(db: sqlite3.Connection, boot: Boot, at_ns: int) -> int:
-    """The first record of the boot that was written at `at_ns` or later, by halving.
+    """The first record of the boot that was written at `at_ns` or later, by bisection.
 
-    A record is never written before it happened and `recorded_ns` grows with the sequence,
-    so nothing before it can have happened at `at_ns` or later.
+    No event is written before it happened, and `recorded_ns` grows with the sequence number.
+    So no earlier record can have happened at `at_ns` or later.
     """
     low = boot.first
     (high,) = db.execute("SELECT ifnull(max(seq), 0) + 1 FROM record WHERE seq <= ?", [boot.last]).fetchone()

@@ -1,6 +1,6 @@
-"""What is asked of the history: as a value, as SQL, and as what the index can look up.
+"""A query of the history: as a value, as SQL, and as the conditions that the index can look up.
 
-One rule: the SQL alone decides what is found; the index only says where looking is of no use.
+One rule: the SQL alone decides which records match; the index only rules out where none can be.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 MAX_PAGE: Final = 500
 MOST_RANGES: Final = 64
-"""SQLite refuses an expression that is 1,000 deep (https://sqlite.org/limits.html), and a clock can step as often."""
+"""Ranges that are spelt out: SQLite refuses an expression deeper than 1,000 (https://sqlite.org/limits.html)."""
 LONGEST_TEXT: Final = 200
-"""Characters of a text to be searched for."""
+"""Characters of a text that is searched for."""
 _AMONG: Final = (
     " AND r.at_ns >= ? AND r.at_ns < ? AND EXISTS (SELECT 1 FROM json_each(?)"
     " WHERE r.at_ns >= json_extract(value, '$[0]') AND r.at_ns < json_extract(value, '$[1]'))"
@@ -34,7 +34,7 @@ _GROUP: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which records; everything given must hold. Times are microseconds since 1970 UTC."""
+    """Which records; all conditions that are given must hold. Times are microseconds since 1970 UTC."""
 
     since_us: int | None = None
     until_us: int | None = None
@@ -50,25 +50,25 @@ class Query:
     """Records with a lower sequence number."""
     limit: int = MAX_PAGE
     newest: bool = False
-    """From the newest backwards instead of from the oldest on."""
+    """Newest first instead of oldest first."""
     skip: int = 0
-    """So many of those that fit are passed over first."""
+    """So many matching records are passed over first."""
     people: tuple[str, ...] | None = None
-    """Ids of users, as of the members of a group; may be tens of thousands. () finds nobody."""
+    """Ids of users, such as the members of a group; may be tens of thousands. () finds nobody."""
     groups: tuple[str, ...] = ()
-    """Ids of groups by which somebody passed: such records are found beside those of `people`."""
+    """Ids of groups by which access was granted: such records are found beside those of `people`."""
     success: bool | None = None
     codes: tuple[str, ...] = ()
     text: str = ""
     """Occurs in the name of the object, the actor's name or e-mail, the code, the type or the details.
-    Capital and small letters are the same; beyond ASCII as Python's `str.lower` has it."""
+    Upper and lower case are the same; beyond ASCII as in Python's `str.lower`."""
 
     correlation: str = ""
     """Shared by the events of one passage."""
 
     @property
     def small(self) -> str:
-        """The text in small letters."""
+        """The text in lower case."""
         return self.text.lower()
 
 
@@ -82,7 +82,7 @@ def event_types(query: Query) -> tuple[str, ...] | None:
 
 
 def conditions(query: Query) -> tuple[str, list[str]]:
-    """What follows `WHERE ...` of a record `r`, and its values. `says(needle, ...)` has to be known: `says` below."""
+    """SQL to append to the WHERE of a record `r`, and its values. The connection needs `says` (below) as a function."""
     where, values = "", []
     types = event_types(query)
     for column, wanted in (("door", query.doors or None), ("type", types), ("code", query.codes or None)):
@@ -111,17 +111,17 @@ def conditions(query: Query) -> tuple[str, list[str]]:
 
 
 def _pattern(small: str) -> str:
-    """For LIKE, which knows capital and small letters of ASCII only: the others may be anything here."""
+    """The pattern for LIKE, which ignores case in ASCII only: any other character matches anything here."""
     return "%" + "".join(f"\\{c}" if c in "%_\\" else c if c.isascii() else "%" for c in small) + "%"
 
 
 def says(small: str, *texts: str | None) -> bool:
-    """Whether one of the texts has this one in it; for SQL."""
+    """Whether `small` occurs in one of the texts; for SQL."""
     return any(text is not None and small in text.lower() for text in texts)
 
 
 def wanted(query: Query) -> Wanted:
-    """What the index can look up."""
+    """The conditions that the index can look up."""
     types = event_types(query)
     values = [("type", types)] if types is not None else []
     values += [(kind, given) for kind, given in (("door", query.doors), ("code", query.codes)) if given]
@@ -132,7 +132,7 @@ def wanted(query: Query) -> Wanted:
 
 
 def in_ranges(ranges: Sequence[tuple[int, int]]) -> tuple[str, list[int | str]]:
-    """That a record happened within one of these ranges of its boot's clock, and the values; nothing for none."""
+    """SQL for a record that happened within one of these ranges of its boot's clock, and its values; no ranges: all."""
     if not ranges:
         return "", []
     if len(ranges) > MOST_RANGES:

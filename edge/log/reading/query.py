@@ -1,8 +1,8 @@
 """Reading a log: in order for a sink, filtered for people; live, dead or copied.
 
-One rule: every page is a transaction of its own, at most `MAX_PAGE` records long, and looks at no
-more than about `MOST_READ` to find them, so a reader never holds the writer's WAL back, never grows
-with the log, and always answers soon.
+One rule: every page is a transaction of its own, has at most `MAX_PAGE` records and looks at no more than
+about `MOST_READ` to find them. So no reader keeps the WAL from being folded, memory does not grow with
+the log, and an answer always comes soon.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _SEQUENCES: Final = "SELECT r.seq FROM record r"
 class Page:
     """Some records. `next` is the `after` (or `before`, when newest first) of the next page; None at the end.
 
-    A page may be short, even empty, and not be the last: where little fits, looking goes on in the next.
+    A page may be short or even empty and not be the last: when few records match, the next page searches on.
     """
 
     records: list[Record]
     next: int | None
     skipped: int = 0
-    """How many fitted and were passed over, as `Query.skip` asked."""
+    """How many matching records were passed over, as `Query.skip` asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,9 @@ class _Piece:
     first: int
     last: int
     ranges: list[tuple[int, int]]
-    """Of the boot clock; none: whenever."""
+    """Of the boot clock; []: all of it."""
     sequences: list[int] | None = None
-    """Only these can fit."""
+    """Only these can match; None: any."""
 
     @property
     def size(self) -> int:
@@ -64,7 +64,7 @@ class _Piece:
         return self.last - self.first + 1 if self.sequences is None else len(self.sequences)
 
     def beyond(self, sequence: int, *, newest: bool) -> _Piece:
-        """What is left of it behind this sequence."""
+        """The rest of it behind this sequence number."""
         return replace(self, last=sequence - 1) if newest else replace(self, first=sequence + 1)
 
 
@@ -72,7 +72,7 @@ class LogReader:
     """A read-only look into a log file. For one thread; close it."""
 
     def __init__(self, path: Path, *, live: bool = False) -> None:
-        """Open; `live` in the process that writes it. Raises sqlite3.Error when there is no log to read."""
+        """Open; `live` in the process that writes the log. Raises sqlite3.Error when there is no log to read."""
         self._path = path
         self._db = schema.connect_read_only(path, live=live)
         self._db.create_function("says", -1, filters.says, deterministic=True)
@@ -86,13 +86,13 @@ class LogReader:
             raise
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self._drop_index()
         self._db.close()
 
     @property
     def epoch(self) -> str:
-        """Of the stream that goes on now."""
+        """The epoch of new records."""
         return self.epochs.now
 
     @property
@@ -101,7 +101,7 @@ class LogReader:
         return self._db
 
     def timeline(self) -> Timeline:
-        """What is known of the time now."""
+        """The clock's offsets of all boots, as the file has them now."""
         (rows,) = self._db.execute("SELECT ifnull(max(id), 0) FROM clock").fetchone()
         if rows != self._clock_rows:
             self._timeline, _ = load_timeline(self._db, schema.genesis(self.epochs.origin))
@@ -113,7 +113,7 @@ class LogReader:
         return dict(self._db.execute("SELECT sink, seq FROM cursor").fetchall())
 
     def modes(self) -> dict[str, str]:
-        """Door -> the state it takes up after a restart."""
+        """Door -> the mode that it takes up after a restart."""
         return dict(self._db.execute("SELECT door, state FROM mode").fetchall())
 
     def bounds(self) -> tuple[int, int]:
@@ -141,7 +141,7 @@ class LogReader:
             try:
                 return self._page(query, self._open_index().plan(wanted))
             except (sqlite3.Error, OSError, ValueError, TypeError, IndexError):
-                # no index, or a damaged one, whatever it says: the log itself has everything
+                # no index, or a damaged one: search the log itself
                 self._drop_index()
         return self._page(query, None)
 
@@ -168,7 +168,7 @@ class LogReader:
     def _pass_over(
         self, piece: _Piece, where: str, values: list[str], skip: int, *, newest: bool
     ) -> tuple[_Piece | None, int]:
-        """What is left of a piece behind the first so many that fit, and how many those were."""
+        """The rest of a piece behind its first `skip` matching records, and how many those were."""
         if skip == 0:
             return piece, 0
         passed = self._find(piece, where, values, skip, newest=newest, select=_SEQUENCES)
@@ -184,7 +184,7 @@ class LogReader:
         newest: bool,
         select: str = schema.SELECT_RECORD,
     ) -> list[Sequence[Any]]:
-        """The rows of a piece that fit."""
+        """The matching rows of a piece."""
         among, chosen = "", []
         if piece.sequences is not None:
             among, chosen = " AND r.seq IN (SELECT value FROM json_each(?))", [str(piece.sequences)]
@@ -217,28 +217,28 @@ class LogReader:
         """What the index leaves of a piece, in order."""
         assert self._index is not None, "there is a plan"  # noqa: S101 -- our own mistake
         made_of = self._index.last(number)
-        if made_of is None or made_of[0] > newest:  # of more than there is, like a backup that was put back
+        if made_of is None or made_of[0] > newest:  # made of records that are gone: an older copy was restored
             return [piece]
         row = self._db.execute("SELECT hash FROM record WHERE seq = ?", [made_of[0]]).fetchone()
-        if row is not None and row[0] != made_of[1]:  # of another history: it went on since then
+        if row is not None and row[0] != made_of[1]:  # made of other records: the log went on after a restore
             return [piece]
         if piece.ranges:
             first_ns, last_ns = self._index.happened(number, boot.boot)
             if not any(start <= last_ns and first_ns < end for start, end in piece.ranges):
                 return []
-        found = []
+        pieces = []
         look = self._index.look(number, plan)
         if look.sequences is not None:
-            within = [one for one in look.sequences if piece.first <= one <= piece.last]
+            within = [sequence for sequence in look.sequences if piece.first <= sequence <= piece.last]
             return [replace(piece, sequences=within)] if within else []
         for first, last in look.ranges:
             low, high = max(first, piece.first), min(last, piece.last)
             if low <= high:
-                found.append(replace(piece, first=low, last=high))
-        return found
+                pieces.append(replace(piece, first=low, last=high))
+        return pieces
 
     def _open_index(self) -> LogIndex:
-        """Follow the file: it is made, and made anew, while we read."""
+        """The index as it is now: it may be made, or made anew, while we read."""
         inode = lookup.place(self._path).stat().st_ino
         if self._index is not None and self._index.inode != inode:
             self._drop_index()
@@ -251,7 +251,7 @@ class LogReader:
             self._index = None
 
     def records(self, query: Query) -> Iterator[Record]:
-        """Everything the query asks for, up to `query.limit`, page by page."""
+        """All records that the query finds, up to `query.limit`, page by page."""
         left = query.limit
         while left > 0:
             page = self.page(replace(query, limit=min(left, MAX_PAGE)))
@@ -265,14 +265,14 @@ class LogReader:
     # --- rows to records ---
 
     def _records(self, rows: Sequence[Sequence[Any]], before: Sequence[Any] | None) -> list[Record]:
-        timeline, found = self.timeline(), []
+        timeline, records = self.timeline(), []
         last = before
         for row in rows:
             prev = last[-1] if last is not None and last[0] == row[0] - 1 else self._hash_before(row[0])
             time_us, quality = timeline.time(row[1], row[2])
             recorded_us, _ = timeline.time(row[1], row[3])
             event = schema.event_of(row)
-            found.append(
+            records.append(
                 Record(
                     row[0],
                     event,
@@ -287,10 +287,10 @@ class LogReader:
                 )
             )
             last = row
-        return found
+        return records
 
     def _hash_before(self, sequence: int) -> bytes:
-        """The hash that the record of this sequence follows."""
+        """The hash that the record of this sequence number is chained to; empty when it is lost."""
         if sequence == 1:
             return schema.genesis(self.epochs.origin)
         row = self._db.execute("SELECT hash FROM record WHERE seq = ?", [sequence - 1]).fetchone()

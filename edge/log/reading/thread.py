@@ -1,6 +1,6 @@
 """Reading a log while its writer writes: in one thread of its own.
 
-One rule: whoever reads never keeps the writer waiting, and hears an OSError when the file cannot be read.
+One rule: a reader never keeps the writer waiting, and gets an OSError when the file cannot be read.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from edge.log.reading.query import LogReader
 
 State: TypeAlias = tuple[str, bool]
-"""The epoch of the file, and whether this process writes it: a connection is good for one of them."""
+"""The epoch of the file, and whether this process writes it. When either changes, a new connection is needed."""
 _T = TypeVar("_T")
 
 
 class LogUnavailableError(OSError):
-    """The log cannot be read now, or has too much waiting to take a command; try again later."""
+    """The log cannot be read now, or too much waits for it to take a command; try again later."""
 
 
 class Reading:
@@ -36,22 +36,22 @@ class Reading:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="log-reader")
         self._reader: tuple[State, LogReader] | None = None
 
-    async def look(self, state: State, what: Callable[[LogReader], _T]) -> _T:
-        """Do `what` in the reader's thread. Raises LogUnavailableError."""
+    async def look(self, state: State, ask: Callable[[LogReader], _T]) -> _T:
+        """Call `ask` in the reader's thread. Raises LogUnavailableError."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, self._look, state, what)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._look, state, ask)
         except (sqlite3.Error, OSError) as error:
             raise LogUnavailableError(str(error)) from error
 
     async def close(self, within_s: float) -> None:
-        """Let the file go; a reader that hangs on the disk must not keep the writer from finishing."""
+        """Close the file, waiting at most `within_s`: a reader that hangs on the disk must not hold up the writer."""
         closing = asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
         done, _ = await asyncio.wait({closing}, timeout=within_s)  # not `wait_for`, which would cancel it
-        for one in done:
-            one.result()
+        for future in done:
+            future.result()
 
-    def _look(self, state: State, what: Callable[[LogReader], _T]) -> _T:
+    def _look(self, state: State, ask: Callable[[LogReader], _T]) -> _T:
         from edge.log.reading.query import LogReader  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
 
         if self._reader is not None and self._reader[0] != state:
@@ -59,13 +59,13 @@ class Reading:
         if self._reader is None:
             self._reader = (state, LogReader(self._path, live=state[1]))
         try:
-            found = what(self._reader[1])
+            answer = ask(self._reader[1])
         except sqlite3.Error:
             self._close()
             raise
         if not state[1] or isinstance(self._reader[1].db, Frozen):  # or the writer would find the WAL's index read-only
             self._close()
-        return found
+        return answer
 
     def _close(self) -> None:
         if self._reader is not None:

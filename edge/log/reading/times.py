@@ -1,8 +1,8 @@
 """When a record happened: boot-clock nanoseconds plus the best offset known for that boot.
 
 One rule: of a boot's offsets only those of its best quality count; among them the latest at or
-before the record, else the earliest after it. So a record written before the network told the
-time is dated by what was learnt later in the same boot, and no row is ever rewritten.
+before the record, else the earliest after it. So a record written before the clock was synced
+is dated by the offset of the later sync in the same boot, and no row is ever rewritten.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SAME_WITHIN_US: Final = 1_000
-"""Two offsets nearer than this are one."""
+"""Two offsets nearer than this are the same."""
 _RANK: Final = {ClockQuality.UNSYNCED: 0, ClockQuality.RTC: 1, ClockQuality.SYNCED: 2}
 _BEFORE_ALL: Final = -(2**62)
 _AFTER_ALL: Final = 2**62
@@ -50,16 +50,16 @@ class Timeline:
     """All offsets of all boots in one log. Owned by one thread."""
 
     def __init__(self) -> None:
-        """Know nothing."""
+        """Without any offset."""
         self._best: dict[str, list[Offset]] = {}
         self._last: dict[str, Offset] = {}
 
     def last(self, boot: str) -> Offset | None:
-        """What was learnt last of this boot."""
+        """The offset of this boot that was added last."""
         return self._last.get(boot)
 
     def add(self, boot: str, offset: Offset) -> None:
-        """Learn an offset."""
+        """Add an offset; one of a lower quality than the boot's best changes no times."""
         self._last[boot] = offset
         best = self._best.get(boot)
         if best is None or _RANK[offset.quality] > _RANK[best[0].quality]:
@@ -68,7 +68,7 @@ class Timeline:
             insort(best, offset)
 
     def time(self, boot: str, at_ns: int) -> tuple[int, ClockQuality]:
-        """Microseconds since 1970 UTC and how far to trust them; a boot nobody dated starts in 1970."""
+        """Microseconds since 1970 UTC and their quality; a boot without any offset starts in 1970."""
         best = self._best.get(boot)
         if best is None:
             return at_ns // 1_000, ClockQuality.UNSYNCED
@@ -92,17 +92,17 @@ class Timeline:
 
         The inverse of `time`: floor(at / 1000) + offset >= since is at >= (since - offset) * 1000.
         """
-        found: list[tuple[int, int]] = []
+        ranges: list[tuple[int, int]] = []
         for span in self.spans(boot):
             first = span.from_ns if since_us is None else max(span.from_ns, (since_us - span.offset_us) * 1_000)
             end = span.to_ns if until_us is None else min(span.to_ns, (until_us - span.offset_us) * 1_000)
             if first >= end:
                 continue
             first, end = max(first, _BEFORE_ALL), min(end, _AFTER_ALL)
-            if found and found[-1][1] == first:  # a step of the clock parts nothing that is wanted on both sides
-                first = found.pop()[0]
-            found.append((first, end))
-        return found
+            if ranges and ranges[-1][1] == first:  # wanted on both sides of a clock step: one range
+                first = ranges.pop()[0]
+            ranges.append((first, end))
+        return ranges
 
 
 def load_timeline(db: sqlite3.Connection, start: bytes) -> tuple[Timeline, bytes]:

@@ -1,6 +1,6 @@
-"""All of what a query finds, page by page with breaths in between, for work that has time.
+"""All records that a query finds, page by page with pauses in between, for background work.
 
-One rule: it is for a thread of its own, and what goes wrong with the file is an OSError.
+One rule: it runs in a thread of its own, and reports any fault of the file as an OSError.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from edge.model.messages import Record
 
 PAGE: Final = 100
-"""Records between two breaths: some milliseconds of the interpreter."""
+"""Records between two pauses: some milliseconds of the interpreter."""
 
 
 class WalkStoppedError(OSError):
-    """`breathe` said that it is enough."""
+    """`breathe` returned False."""
 
 
 def walk(path: Path, query: Query, breathe: Callable[[], bool]) -> Iterator[Record]:
-    """Every record, oldest first, of a log that is being written; `query.limit` does not count.
+    """Every record that the query finds, oldest first, in a log that is being written; `query.limit` is ignored.
 
     `breathe` is called after every page; once it returns False, WalkStoppedError is raised.
     """
