@@ -115,7 +115,7 @@ LONG = {
     "edge/access/elevators.py": "drives every elevator; its permits, timers and wires are one state",
     "edge/model/messages.py": "all nouns, each with its meaning",
     "edge/settings/controller.py": "a configuration as values, and how two of them differ",
-    "edge/doors/runner.py": "drives every door; its inbox, timers and wires are one state",
+    "edge/doors/runner.py": "drives every door: what may call whom while a door is stepped, in one place",
     "drivers/osdp/device.py": "one conversation with its answers, refusals and setbacks",
     "drivers/osdp/messages.py": "the messages of a standard, one after the other",
     "drivers/gpio/driver.py": "the promise of a driver, method by method",

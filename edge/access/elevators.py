@@ -37,9 +37,8 @@ if TYPE_CHECKING:
 
     from edge.access.elevator_rules import Permit, Ride
     from edge.directory.directory import Elevator
-    from edge.doors.runner import Wires
     from edge.model.messages import Json
-    from edge.model.ports import Journal
+    from edge.model.ports import Journal, Wires
     from edge.settings.controller import ElevatorSettings
 
 LOG: Final = logging.getLogger(__name__)

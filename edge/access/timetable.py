@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.access.credentials import running_access
 from edge.directory.directory import Directory
+from edge.doors.memory import memory_of, schedule_memory
 from edge.doors.progress import Moment, Progress, arrive, desired, events, remembered, restored, waits
-from edge.doors.runner import memory_of, schedule_memory
 from edge.model.messages import Actor, ClockQuality, ScheduleSays
 from edge.model.schedule import EPOCH, next_change
 

@@ -26,7 +26,8 @@ from edge.daemon.remembering import LOCKS, Remembering
 from edge.daemon.service import Service, Simulator
 from edge.daemon.status import all_doors, controller_facts, door_facts, driver_facts
 from edge.doors.driver_supervisor import open_all
-from edge.doors.runner import Runner, schedule_memory
+from edge.doors.memory import schedule_memory
+from edge.doors.runner import Runner
 from edge.log.log import Log, LogOptions
 from edge.model.cloudevents import Identity, cloudevent
 from edge.model.event_types import (
@@ -139,15 +140,15 @@ class Daemon:
     # --- wires ----------------------------------------------------------------------------------
 
     def apply(self, driver: str, outputs: Mapping[str, bool]) -> bool:
-        """See `edge.doors.runner.Wires`."""
+        """See `edge.model.ports.Wires`."""
         return self.supervisors[driver].apply(outputs)
 
     def level(self, point: str) -> bool | None:
-        """See `edge.doors.runner.Wires`."""
+        """See `edge.model.ports.Wires`."""
         return self.supervisors[self._drivers[point]].level(point)
 
     def driver_of(self, point: str) -> str:
-        """See `edge.doors.runner.Wires`."""
+        """See `edge.model.ports.Wires`."""
         return self._drivers[point]
 
     def take(self, signal: Signal) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from edge import __version__
 from edge.daemon.page_rights import MEMORY
-from edge.doors.runner import SITE, memory_of
+from edge.doors.memory import memory_of
+from edge.doors.signals import SITE
 from edge.log.log import LogUnavailableError
 from edge.log.reading.filters import Query
 from edge.model.event_types import CONTROLLER_FAULT, GATEWAY_UPDATE, LOGIN_CREATE, LOGIN_DESTROY

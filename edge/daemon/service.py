@@ -17,7 +17,7 @@ from edge.commands.shape import RefusedError, judge_lasting, left_s
 from edge.daemon.restored import begin_anew
 from edge.daemon.stored import with_disk
 from edge.directory.directory import Directory
-from edge.doors.runner import SITE
+from edge.doors.signals import SITE
 from edge.log.log import LogUnavailableError
 from edge.model.event_types import CONTROLLER_FAULT
 from edge.model.messages import SYSTEM, Actor, CommandName, Event, Subject

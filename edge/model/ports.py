@@ -86,6 +86,19 @@ class StandingLights(Protocol):
         """Show it at this reader from now on, between answers; forgotten when the line is lost. Never raises."""
 
 
+class Wires(Protocol):
+    """Every driver's points, as doors and elevators see them."""
+
+    def apply(self, driver: str, outputs: Mapping[str, bool]) -> bool:
+        """Drive outputs of one driver; False: it did not take them. What is lost is repeated after its `Back`."""
+
+    def level(self, point: str) -> bool | None:
+        """An input read now."""
+
+    def driver_of(self, point: str) -> str:
+        """The name of the driver that carries a point."""
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """Whether a command id is new; if not, the answer that was given the first time, if any."""

@@ -11,9 +11,9 @@ import pytest
 from edge.access import timetable
 from edge.access.timetable import Timetable
 from edge.directory.directory import Directory, DoorAccess
+from edge.doors.memory import schedule_memory
 from edge.doors.modes import Mode
 from edge.doors.rules import step
-from edge.doors.runner import schedule_memory
 from edge.doors.state import Door
 from edge.model.messages import Actor, ClockQuality, Command, CommandName, Event, Restore, ScheduleSays
 from edge.model.policy import DoorPolicy

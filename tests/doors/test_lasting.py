@@ -392,7 +392,7 @@ class Lives:
 
     def first(self, *, for_s: float | None, lasts_s: float, wall_s: float = 1e9) -> None:
         async def script(shell: Shell) -> None:
-            shell.runner._wall_us = lambda: round(wall_s * 1e6)
+            shell.wall_us = lambda: round(wall_s * 1e6)
             shell.ask("hold_unlocked", for_s=for_s)
             await asyncio.sleep(lasts_s)
             self.memory = dict(shell.modes)
@@ -406,7 +406,7 @@ class Lives:
         async def script(shell: Shell) -> None:
             began_s = shell.loop.time()
             wall = {"s": wall_s}
-            shell.runner._wall_us = lambda: round((wall["s"] + shell.loop.time() - began_s) * 1e6)
+            shell.wall_us = lambda: round((wall["s"] + shell.loop.time() - began_s) * 1e6)
             shell.runner.restore({key: json.dumps(one) for key, one in self.memory.items()})
             if synced_s is not None:
                 wall["s"] = synced_s

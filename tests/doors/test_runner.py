@@ -51,11 +51,24 @@ class Bench:
         points = dict.fromkeys([*inputs, "lock", "buzzer"], "wire")
         doors = {key: DoorSettings(key, key, DoorPolicy(**policy), points, inputs) for key in ("front", "back")}
         site = {role: one for role, one in (timing or {}).items() if role == "release"}
-        self.runner = Runner(doors, site, wires=self, journal=self, now_ns=loop.now_ns, run="r")  # type: ignore[arg-type]
+        self.wall_us: Callable[[], int] = lambda: 0
+        """The calendar; it may be replaced."""
+        self.runner = Runner(
+            doors,
+            site,
+            wires=self,
+            journal=self,  # type: ignore[arg-type]
+            now_ns=loop.now_ns,
+            run="r",
+            wall_us=self._calendar,
+        )
         self.runner.start()
         for key in doors:
             self.see(key, "contact", False, initial=True)
         self.driven.clear()
+
+    def _calendar(self) -> int:
+        return self.wall_us()
 
     # wires
     def apply(self, driver: str, outputs: Mapping[str, bool]) -> bool:

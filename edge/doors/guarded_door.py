@@ -1,0 +1,109 @@
+"""One door on its way through time: its state, the wires it drives and the timer of its next deadline.
+
+One rule: a wire is told once what it is to be; what its driver lost is told again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from edge.doors import rules
+from edge.doors.state import Door, Occupied, occupied, outputs
+from edge.model.messages import NS_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from edge.model.messages import Shown
+    from edge.model.ports import Wires
+    from edge.settings.controller import DoorSettings
+
+FACETS: Final = ("mode", "contact", "lock", "alarm")
+
+
+@dataclass(slots=True)
+class GuardedDoor:
+    """One door and what is known of it beside its state."""
+
+    settings: DoorSettings
+    door: Door
+    wired: dict[str, bool] = field(default_factory=dict)
+    """What each output point was last told."""
+    since_ns: dict[str, int] = field(default_factory=dict)
+    """Since when each facet is what it is."""
+    shown: Shown | None = None
+    """What its reader was last told to show."""
+    timer: asyncio.TimerHandle | None = None
+    due_ns: int | None = None
+
+    @property
+    def id(self) -> str:
+        """The door's."""
+        return self.door.id
+
+    @property
+    def group(self) -> str | None:
+        """The name of its interlock group."""
+        return self.settings.policy.interlock
+
+    @property
+    def occupied(self) -> Occupied:
+        """What it is to the others of its interlock group."""
+        return occupied(self.door, has_contact=self.settings.policy.has_contact)
+
+    def drive(self, wires: Wires, *, siren: bool) -> bool:
+        """Put the wires right; False when nobody could tell the lock. `siren`: its buzzer sounds for others, too."""
+        wanted = outputs(self.door)
+        changed: dict[str, dict[str, bool]] = {}
+        for role, value in (("lock", wanted.released), ("buzzer", wanted.buzzer or siren)):
+            driver = self.settings.points.get(role)
+            point = f"{self.id}.{role}"
+            if driver is not None and self.wired.get(point) is not value:
+                self.wired[point] = value
+                changed.setdefault(driver, {})[point] = value
+        taken = True
+        for driver, values in changed.items():
+            if not wires.apply(driver, values) and f"{self.id}.lock" in values:
+                taken = False
+        return taken
+
+    def returned(self, points: Iterable[str]) -> None:
+        """These are there again: their hardware has forgotten what it was told."""
+        for point in points:
+            self.wired.pop(point, None)
+        self.shown = None
+
+    def note(self, old: Door, now_ns: int) -> None:
+        """Remember since when its facets are what they are."""
+        for facet in FACETS:
+            if facet not in self.since_ns or getattr(self.door, facet) != getattr(old, facet):
+                self.since_ns[facet] = now_ns
+
+    def arm(self, now_ns: int, due: Callable[[GuardedDoor], None], at_least_ns: int = 0) -> None:
+        """Call `due` at its next deadline, and not before `at_least_ns` from now."""
+        due_ns = rules.next_deadline(self.door, self.settings.policy)
+        if due_ns is not None:
+            due_ns = max(due_ns, now_ns + at_least_ns)
+        if due_ns == self.due_ns and self.timer is not None:
+            return
+        self.disarm()
+        self.due_ns = due_ns
+        if due_ns is not None:
+            self.call_in(max(0, due_ns - now_ns), due)
+
+    def call_in(self, delay_ns: int, due: Callable[[GuardedDoor], None]) -> None:
+        """Call `due` so much later, whatever its deadlines are."""
+
+        def over() -> None:
+            self.timer = self.due_ns = None
+            due(self)
+
+        self.timer = asyncio.get_running_loop().call_later(delay_ns / NS_PER_S, over)
+
+    def disarm(self) -> None:
+        """No timer runs any more."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

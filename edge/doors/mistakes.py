@@ -1,0 +1,45 @@
+"""Mistakes of our own, as records: what should never happen, once for each kind.
+
+One rule: recording one fails for nobody.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from edge.model.event_types import CONTROLLER_FAULT
+from edge.model.messages import SYSTEM, Event
+
+if TYPE_CHECKING:
+    from edge.model.event_types import CONTROLLER_FAULT
+from edge.model.messages import Subject
+    from edge.model.ports import Journal
+
+
+class Mistakes:
+    """Which there were in this run."""
+
+    def __init__(self, journal: Journal) -> None:
+        """None yet."""
+        self._journal = journal
+        self._known: set[tuple[str, str]] = set()  # bounded: by the doors and the kinds of exceptions
+
+    def record(self, error: Exception, subject: Subject, door: str | None, at_ns: int) -> Event:
+        """One was made; the first of its kind at this subject is recorded. Returns the event."""
+        event = Event(
+            CONTROLLER_FAULT,
+            at_ns,
+            subject,
+            SYSTEM,
+            success=False,
+            code="internal_error",
+            door=door,
+            details={"reason": repr(error)[:500]},
+        )
+        kind = (subject.id, type(error).__name__)
+        if kind not in self._known:
+            self._known.add(kind)
+            with suppress(Exception):
+                self._journal.append([event])
+        return event

@@ -1,0 +1,188 @@
+"""What drivers report becomes what doors are told: levels are settled, lost lines are named once.
+
+One rule: what comes of a point that is lost was on its way when the line went, and does not count.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from edge.doors.debounce import Debouncer, Settled, Unstable
+from edge.doors.inputs import Inputs
+from edge.model.event_types import CONTROLLER_FAULT, CONTROLLER_FAULT_CLEARED
+from edge.model.messages import (
+    SYSTEM,
+    Back,
+    CardRead,
+    Confirmed,
+    ContactFault,
+    ContactMoved,
+    Event,
+    InputFault,
+    InputStirs,
+    InputUnstable,
+    Item,
+    KeysPressed,
+    Level,
+    LockConfirmed,
+    Lost,
+    Observed,
+    PointsBack,
+    PointsLost,
+    ReleaseInput,
+    RexPressed,
+    RexReleased,
+    Signal,
+    Subject,
+    TamperChanged,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edge.model.messages import Json
+    from edge.model.policy import Timing
+    from edge.model.ports import Journal, Wires
+
+STIRRING: Final = frozenset({"contact", "rex", "release"})
+"""Inputs whose first edge may matter before they have settled."""
+URGENT: Final = {"rex": frozenset({True, False}), "release": frozenset({True})}
+"""Levels of inputs that count even while the input is restless: whoever wants out is heard."""
+SITE: Final = "controller"
+"""Points of the controller itself, such as one release input for every door, carry this in front."""
+
+
+class Signals:
+    """The inputs of every door and of the site, and which points are lost."""
+
+    def __init__(
+        self,
+        wires: Wires,
+        journal: Journal,
+        now_ns: Callable[[], int],
+        deliver: Callable[[str, Item], None],
+        credential: Callable[[str, CardRead | KeysPressed], None],
+    ) -> None:
+        """`deliver` is called with a door's id, or `SITE` for every door, and what it is to be told.
+
+        `credential` is called with a door's id and what its reader saw.
+        """
+        self._wires, self._journal, self._now_ns = wires, journal, now_ns
+        self._deliver, self._credential = deliver, credential
+        self._inputs: dict[str, Inputs] = {}
+        self._lost: set[str] = set()
+        self._levels: dict[str, tuple[bool, int]] = {}
+
+    def watch(self, key: str, timing: Mapping[str, Timing]) -> None:
+        """Take in the inputs of this door, or of `SITE`, from now on."""
+        self._inputs[key] = Inputs(
+            {role: _debouncer(role, rule) for role, rule in timing.items()},
+            lambda role, report: self._settled(key, role, report),
+            lambda role: self._wires.level(f"{key}.{role}"),
+            self._now_ns,
+            lambda role, since_ns, until_ns: self._stirs(key, role, since_ns, until_ns),
+        )
+
+    def levels(self) -> dict[str, tuple[bool, int]]:
+        """Point -> the level its input settled at, and since when; what is lost is not in it."""
+        return {point: level for point, level in self._levels.items() if point not in self._lost}
+
+    @property
+    def released(self) -> bool:
+        """Whether the release input of the whole site was last seen released."""
+        return self._levels.get(f"{SITE}.release", (False, 0))[0]
+
+    def stop(self) -> None:
+        """Nothing settles any more."""
+        for inputs in self._inputs.values():
+            inputs.stop()
+
+    def handle(self, signal: Signal) -> None:
+        """One signal, completely."""
+        if isinstance(signal, Lost | Back):
+            self._line(signal)
+            return
+        if signal.point in self._lost:  # it was on its way when the line went; the return brings everything anew
+            return
+        key, _, role = signal.point.rpartition(".")
+        if isinstance(signal, Level):
+            self._inputs[key].feed(role, signal.asserted, signal.at_ns, initial=signal.initial, lost=signal.lost)
+        elif isinstance(signal, Confirmed):
+            if role == "lock":
+                self._deliver(key, LockConfirmed(signal.asserted, signal.at_ns))
+        elif isinstance(signal, InputFault):
+            self._input_fault(key, role, signal)
+        else:
+            self._credential(key, signal)
+
+    def _input_fault(self, key: str, role: str, signal: InputFault) -> None:
+        item: Item
+        inputs = self._inputs[key]
+        if role == "contact":
+            item = ContactFault(signal.reason, signal.at_ns)
+        else:
+            item = TamperChanged(signal.point, signal.reason is not None, signal.at_ns)
+        if signal.reason is not None:
+            inputs.forget(role)
+        elif (level := self._wires.level(signal.point)) is not None:
+            inputs.feed(role, level, signal.at_ns, initial=True)
+        self._deliver(key, item)
+
+    def _stirs(self, key: str, role: str, since_ns: int, until_ns: int) -> None:
+        if role in STIRRING:
+            self._deliver(key, InputStirs(role, since_ns, until_ns))
+
+    def _settled(self, key: str, role: str, report: Settled | Unstable) -> None:
+        point = f"{key}.{role}"
+        item: Item | None = None
+        if isinstance(report, Settled):
+            self._levels[point] = (report.level, report.at_ns)
+        if isinstance(report, Unstable):
+            item = InputUnstable(point, report.at_ns)
+        elif role == "contact":
+            observed = Observed.READ_BACK if report.read_back else Observed.EDGE
+            item = ContactMoved(report.level, report.at_ns, observed)
+        elif role == "rex":
+            item = RexPressed(report.at_ns, report.restless) if report.level else RexReleased(report.at_ns)
+            item = None if report.initial else item
+        elif role == "release":
+            item = ReleaseInput(report.level, report.at_ns)
+        else:
+            item = TamperChanged(point, report.level, report.at_ns)
+        if item is not None:
+            self._deliver(key, item)
+
+    def _line(self, signal: Lost | Back) -> None:
+        """R16: one fault when points go, one when they return, whatever the number of doors."""
+        lost = isinstance(signal, Lost)
+        points = {point for point in signal.points if (point in self._lost) != lost}
+        if not points:
+            return
+        touched = sorted({point.rpartition(".")[0] for point in points} & self._inputs.keys() - {SITE})
+        driver = self._wires.driver_of(next(iter(points)))
+        details: dict[str, Json] = {"points": [*sorted(points)]}
+        if isinstance(signal, Lost):
+            self._lost |= points
+            for point in points:
+                key, _, role = point.rpartition(".")
+                if key in self._inputs:  # not an elevator's
+                    self._inputs[key].forget(role)
+            details["reason"] = signal.reason
+        else:
+            self._lost -= points
+        kind = CONTROLLER_FAULT if lost else CONTROLLER_FAULT_CLEARED
+        door = touched[0] if len(touched) == 1 else None
+        self._journal.append(
+            [Event(kind, signal.at_ns, Subject("driver", driver, driver), SYSTEM, door=door, details=details)]
+        )
+        for key in touched:
+            mine = frozenset(point for point in points if point.startswith(f"{key}."))
+            if isinstance(signal, Lost):
+                contact, lock = f"{key}.contact" in mine, f"{key}.lock" in mine
+                self._deliver(key, PointsLost(mine, contact, lock, signal.reason, signal.at_ns))
+            else:
+                self._deliver(key, PointsBack(mine, signal.at_ns))
+
+
+def _debouncer(role: str, rule: Timing) -> Debouncer:
+    return Debouncer(rule.debounce_ms, rule.instability_ms, URGENT.get(role, frozenset()))
