@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from edge.alerts.rules import Notice
     from edge.model.cloudevents import Identity
-    from edge.settings.alert_policies import Policy
+    from edge.settings.alert_policies import AlertPolicy
 
 LATE_S: Final = 7 * 86_400
 """Further from the moment of sending a calendar cannot be trusted that says when it happened."""
@@ -115,7 +115,7 @@ class Mailer:
                 conversation.end()
 
 
-def recipients(notice: Notice, policy: Policy) -> tuple[str, ...]:
+def recipients(notice: Notice, policy: AlertPolicy) -> tuple[str, ...]:
     """Whom the policy names now: an address may have been put right since."""
     actions = policy.escalate_to if notice.kind is Kind.ESCALATED else policy.actions
     return actions.email or notice.to
@@ -123,7 +123,7 @@ def recipients(notice: Notice, policy: Policy) -> tuple[str, ...]:
 
 def mail(  # noqa: PLR0913, PLR0917 -- what a message is about, and what its reader has to know
     notice: Notice,
-    policy: Policy,
+    policy: AlertPolicy,
     identity: Identity,
     sender: str,
     left_out: int,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge.model.messages import Record
-    from edge.settings.alert_policies import Actions, Policies, Policy, Siren, Where
+    from edge.settings.alert_policies import Actions, AlertPolicy, Policies, Siren, Where
 
 MOST_ALERTS: Final = 200
 """Kept at once; the oldest makes room, escalated at once if it has not been yet."""
@@ -175,7 +175,7 @@ def dropped(state: State, channel: str, notice: str) -> State:
 
 
 def _happened(  # noqa: PLR0913, PLR0917 -- as `fold`
-    state: State, policies: Policies, policy: Policy, record: Record, now_ns: int, age_ns: int
+    state: State, policies: Policies, policy: AlertPolicy, record: Record, now_ns: int, age_ns: int
 ) -> State:
     event = record.event
     key = _key(policy.id, event.door or "")
@@ -206,7 +206,7 @@ def _happened(  # noqa: PLR0913, PLR0917 -- as `fold`
 
 
 def _told(  # noqa: PLR0913, PLR0917 -- a message has that many sides
-    state: State, key: str, alert: Alert, policy: Policy, now_ns: int, kind: Kind, age_ns: int
+    state: State, key: str, alert: Alert, policy: AlertPolicy, now_ns: int, kind: Kind, age_ns: int
 ) -> State:
     """Tell of an alert; it is now the one that was told last."""
     alert = replace(_sounded(alert, policy.actions.siren, now_ns - age_ns, now_ns), told_ns=now_ns, untold=0)
@@ -214,7 +214,7 @@ def _told(  # noqa: PLR0913, PLR0917 -- a message has that many sides
     return _notices(replace(state, alerts=others), key, alert, policy.actions, kind)
 
 
-def _escalated(state: State, key: str, policy: Policy, now_ns: int) -> State:
+def _escalated(state: State, key: str, policy: AlertPolicy, now_ns: int) -> State:
     """Its siren sounds from when it was due: after a power cut that may be long ago."""
     due_ns = _escalates_ns(state.alerts[key], policy)
     from_ns = now_ns if due_ns is None else min(due_ns, now_ns)
@@ -268,7 +268,7 @@ def _sounded(alert: Alert, siren: Siren | None, from_ns: int, now_ns: int) -> Al
     return replace(alert, sirens=(*others, (siren.door, until_ns)))
 
 
-def _escalates_ns(alert: Alert, policy: Policy) -> int | None:
+def _escalates_ns(alert: Alert, policy: AlertPolicy) -> int | None:
     if alert.acknowledged or alert.escalated or policy.escalate_after_s is None:
         return None
     return alert.raised_ns + round(policy.escalate_after_s * NS_PER_S)

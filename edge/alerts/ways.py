@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edge.alerts.rules import Notice
     from edge.model.cloudevents import Identity
     from edge.model.messages import Json
-    from edge.settings.alert_policies import Policy
+    from edge.settings.alert_policies import AlertPolicy
 
 TYPE: Final = "doorward.alert"
 
@@ -47,7 +47,7 @@ class Ways:
         self._publish, self._post, self._mailer = publish, post, mailer
         self._zone, self._now_us = zone, now_us
 
-    async def tell(self, channel: str, notice: Notice, policy: Policy, identity: Identity, left_out: int) -> None:
+    async def tell(self, channel: str, notice: Notice, policy: AlertPolicy, identity: Identity, left_out: int) -> None:
         """Returns when it was taken. Raises DeliveryError, and RefusedError where others may go meanwhile."""
         if channel == EMAIL and self._mailer is not None:
             from edge.alerts.mail import mail  # noqa: PLC0415 -- only where there is a server for it
@@ -70,7 +70,7 @@ class Ways:
             raise DeliveryError("there is no such way here", ours=True)
 
 
-def told(notice: Notice, policy: Policy, identity: Identity, left_out: int) -> dict[str, Json]:
+def told(notice: Notice, policy: AlertPolicy, identity: Identity, left_out: int) -> dict[str, Json]:
     """The JSON object of a message."""
     return {
         "specversion": "1.0",

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from edge.log.log import Log
     from edge.model.cloudevents import Identity
     from edge.model.messages import Actor, Json, Record
-    from edge.settings.cameras import Camera as Table
-    from edge.settings.cameras import Pictures
+    from edge.settings.cameras import CameraTable, PicturesTable
     from edge.system.clock import Clock
 
 LOG: Final = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ class _Camera:
     """One camera and what became of it."""
 
     id: str
-    table: Table
+    table: CameraTable
     fetcher: Fetcher
     waiting: asyncio.Queue[tuple[str, int, int]] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
     """Epoch, sequence, and when it happened."""
@@ -98,7 +97,7 @@ class _Camera:
 class Cameras:
     """The cameras of one controller."""
 
-    def __init__(self, host: Host, cameras: Mapping[str, Table], pictures: Pictures, beside: Path) -> None:
+    def __init__(self, host: Host, cameras: Mapping[str, CameraTable], pictures: PicturesTable, beside: Path) -> None:
         """Nothing happens before `start`. Pictures lie in a folder beside this file unless the settings name one."""
         self._host = host
         self._cameras = {name: _Camera(name, table, _fetcher(table)) for name, table in cameras.items()}
@@ -281,6 +280,6 @@ class Cameras:
         self._tasks.append(task)
 
 
-def _fetcher(table: Table) -> Fetcher:
+def _fetcher(table: CameraTable) -> Fetcher:
     at = Camera(table.url, table.username, table.password_file)
     return Fetcher(at, table.ca_file, tls_strict=table.tls_strict)

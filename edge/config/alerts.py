@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from edge.model.catalogue import matching
 from edge.model.problems import dotted, meant, shown
-from edge.settings.alert_policies import Actions, Policy, Siren
+from edge.settings.alert_policies import Actions, AlertPolicy, Siren
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from edge.model.problems import Report
-    from edge.settings.alerts import Alert, Ways
+    from edge.model.problems import ProblemReport
+    from edge.settings.alerts import ActionsTable, AlertTable
 
 
 def policy_of(  # noqa: PLR0913, PLR0917 -- an alert, and what else the document has
-    report: Report, name: str, table: Alert, doors: Mapping[str, object], mqtt: bool, smtp: bool
-) -> Policy:
+    report: ProblemReport, name: str, table: AlertTable, doors: Mapping[str, object], mqtt: bool, smtp: bool
+) -> AlertPolicy:
     """The policy; what is missing elsewhere in the document goes into the report. `doors` are the tables of doors."""
     key = dotted("alert", name)
     for door in table.doors:
@@ -35,7 +35,7 @@ def policy_of(  # noqa: PLR0913, PLR0917 -- an alert, and what else the document
         if table.escalate_to is not None:
             missing, there = there, missing
         report.add(dotted(key, missing), f"missing, expected beside {there}")
-    return Policy(
+    return AlertPolicy(
         name,
         table.name or name,
         matching(table.types),
@@ -53,7 +53,7 @@ def policy_of(  # noqa: PLR0913, PLR0917 -- an alert, and what else the document
 
 
 def _actions(  # noqa: PLR0913, PLR0917 -- as above
-    report: Report, key: str, table: Ways, doors: Mapping[str, object], mqtt: bool, smtp: bool
+    report: ProblemReport, key: str, table: ActionsTable, doors: Mapping[str, object], mqtt: bool, smtp: bool
 ) -> Actions:
     siren = None if table.siren is None else Siren(table.siren.door, table.siren.for_s)
     if not (table.mqtt or table.webhook or table.email or siren):

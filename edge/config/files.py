@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from edge.delivery.secrets import FOLDER
-from edge.model.problems import Problem, Report, dotted
+from edge.model.problems import Problem, ProblemReport, dotted
 from edge.settings import tables
 from edge.system.secret_files import exposed
 
@@ -39,7 +39,7 @@ def check_files(settings: Settings) -> tuple[Problem, ...]:
     Credentials are left out where systemd has not handed any over: outside the service they
     cannot be seen.
     """
-    report = Report(settings.file)
+    report = ProblemReport(settings.file)
     if settings.directory.file is not None:
         report.problems += _directory_problems(settings, settings.directory.file)
     keys = [key for key in settings.commands.keys if key.file.parent != tables.CREDENTIALS]
@@ -54,7 +54,7 @@ def check_files(settings: Settings) -> tuple[Problem, ...]:
 
 def check_page_files(settings: Settings) -> tuple[Problem, ...]:
     """Which files that doorweb needs cannot be read by whoever asks."""
-    report = Report(settings.file)
+    report = ProblemReport(settings.file)
     _unreadable(report, page_files(settings))
     return _for_whom(report)
 
@@ -96,7 +96,7 @@ def exposed_secrets(settings: Settings) -> dict[Path, str]:
 
 def exposed_problems(settings: Settings) -> tuple[Problem, ...]:
     """The same in words, with their keys."""
-    report = Report(settings.file)
+    report = ProblemReport(settings.file)
     keys = {file: key for key, file in {**secrets_of(settings), **page_files(settings)}.items()}
     for file, owner in exposed_secrets(settings).items():
         what = f'others than its reader may read "{file}" (mode {file.stat().st_mode & 0o777:04o})'
@@ -138,7 +138,7 @@ def _there(files: Mapping[str, Path | None]) -> dict[str, Path]:
     return {key: file for key, file in files.items() if file is not None}
 
 
-def _unreadable(report: Report, files: Mapping[str, Path]) -> None:
+def _unreadable(report: ProblemReport, files: Mapping[str, Path]) -> None:
     for key, file in files.items():
         if file.parent == tables.CREDENTIALS:
             continue
@@ -149,7 +149,7 @@ def _unreadable(report: Report, files: Mapping[str, Path]) -> None:
             report.add(key, f'found "{file}", {EXPECTED}: {error.strerror}')
 
 
-def _for_whom(report: Report) -> tuple[Problem, ...]:
+def _for_whom(report: ProblemReport) -> tuple[Problem, ...]:
     """The problems; one of permission says whose."""
     return tuple(
         replace(one, message=f"{one.message} for the user {_user()}") if one.message.endswith(DENIED) else one
@@ -169,7 +169,7 @@ def _directory_problems(settings: Settings, file: Path) -> list[Problem]:
     from edge.directory.document.reading import LARGEST, DirectoryError, read  # noqa: PLC0415 -- only where there is a directory
     from edge.directory.store import read_file  # noqa: PLC0415 -- as above
 
-    report = Report(settings.file)
+    report = ProblemReport(settings.file)
     try:
         read(read_file(file, LARGEST), file, ZoneInfo(settings.controller.time_zone), doors=settings.doors)
     except DirectoryError as error:

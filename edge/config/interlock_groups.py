@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from edge.directory.document.reading import LARGEST, DirectoryError, read
 from edge.directory.store import read_file
-from edge.model.problems import Problem, Report, dotted
+from edge.model.problems import Problem, ProblemReport, dotted
 from edge.model.schedule import overlap
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def overlap_warnings(settings: Settings, now: datetime) -> tuple[Problem, ...]:
         directory = read(read_file(file, LARGEST), file, ZoneInfo(settings.controller.time_zone), doors=settings.doors)
     except (DirectoryError, OSError):
         return ()
-    report = Report(settings.file)
+    report = ProblemReport(settings.file)
     for one, other in combinations(settings.doors.values(), 2):
         group, mine, theirs = one.policy.interlock, _schedule(directory, one.id), _schedule(directory, other.id)
         if group is None or group != other.policy.interlock or mine is None or theirs is None:

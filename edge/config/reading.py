@@ -22,11 +22,11 @@ from pydantic import BaseModel, ValidationError
 import drivers
 from edge.model.plain_text import text_of
 from edge.model.policy import DoorPolicy, Relock, Timing
-from edge.model.problems import ConfigError, Problem, Report, alternatives, dotted, meant, shown
+from edge.model.problems import ConfigError, Problem, ProblemReport, alternatives, dotted, meant, shown
 from edge.settings import tables
-from edge.settings.alerts import MOST_ALERTS, Alert, Integrations, Smtp
-from edge.settings.cameras import MOST_CAMERAS, Camera, Pictures
-from edge.settings.commands import CommandKey, Commands
+from edge.settings.alerts import MOST_ALERTS, AlertTable, IntegrationsTable, SmtpTable
+from edge.settings.cameras import MOST_CAMERAS, CameraTable, PicturesTable
+from edge.settings.commands import CommandKeyTable, CommandsTable
 from edge.settings.controller import (
     CommandSettings,
     DoorSettings,
@@ -37,15 +37,15 @@ from edge.settings.controller import (
     KeySettings,
     Settings,
 )
-from edge.settings.home_assistant import HomeAssistant
-from edge.settings.tables import Control, Controller, Directory, Log, Metrics, Mqtt
-from edge.settings.web import Web
+from edge.settings.home_assistant import HomeAssistantTable
+from edge.settings.tables import ControllerTable, ControlTable, DirectoryTable, LogTable, MetricsTable, MqttTable
+from edge.settings.web import WebTable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from edge.settings.alert_policies import Policy
-    from edge.settings.reports import Report as ScheduledReport
+    from edge.settings.alert_policies import AlertPolicy
+    from edge.settings.reports import ReportTable
 
 DEFAULT_PATH: Final = Path("/etc/doorward/doorward.toml")
 LARGEST_FILE: Final = 1 << 20
@@ -59,24 +59,24 @@ CONTROLLER: Final = "controller"
 """The part before the dot in the names of points that belong to no door."""
 
 _SECTIONS: Final[dict[str, type[tables.Table]]] = {
-    "controller": Controller,
-    "log": Log,
-    "mqtt": Mqtt,
-    "control": Control,
-    "commands": Commands,
-    "directory": Directory,
-    "integrations": Integrations,
-    "home_assistant": HomeAssistant,
-    "metrics": Metrics,
-    "pictures": Pictures,
-    "smtp": Smtp,
-    "web": Web,
+    "controller": ControllerTable,
+    "log": LogTable,
+    "mqtt": MqttTable,
+    "control": ControlTable,
+    "commands": CommandsTable,
+    "directory": DirectoryTable,
+    "integrations": IntegrationsTable,
+    "home_assistant": HomeAssistantTable,
+    "metrics": MetricsTable,
+    "pictures": PicturesTable,
+    "smtp": SmtpTable,
+    "web": WebTable,
 }
 _OPTIONAL: Final = frozenset({"mqtt", "smtp", "home_assistant"})
 """Sections that mean something by being there."""
 _LATER: Final = frozenset({"driver", "door"})
 """A controller runs without any: that is how it is installed, before anybody has said what is wired."""
-_POLICY: Final = frozenset(tables.Door.model_fields) & frozenset(DoorPolicy.__dataclass_fields__)
+_POLICY: Final = frozenset(tables.DoorTable.model_fields) & frozenset(DoorPolicy.__dataclass_fields__)
 _NAMED: Final = ("driver", "door", "elevator", "report", "alert", "camera")
 _Table = TypeVar("_Table", bound=BaseModel)
 
@@ -101,7 +101,7 @@ def content_of(path: Path) -> bytes:
 
 def settings_from(content: bytes, path: Path, without: Collection[str] = ()) -> Settings:
     """Check the content of the file at `path`, leaving out some sections. Raises ConfigError with every problem."""
-    report = Report(path)
+    report = ProblemReport(path)
     document = _document(content, report)
     if document is None:
         raise ConfigError(report.problems)
@@ -118,7 +118,7 @@ def kinds() -> frozenset[str]:
     return frozenset(found.name for found in pkgutil.iter_modules(drivers.__path__) if found.ispkg)
 
 
-def _document(content: bytes, report: Report) -> dict[str, Any] | None:
+def _document(content: bytes, report: ProblemReport) -> dict[str, Any] | None:
     try:
         text = text_of(content)
     except ValueError as error:
@@ -144,7 +144,7 @@ def _syntax(message: str) -> str:
 class _Reading:
     """One pass over a document; what it cannot use goes into the report and it goes on."""
 
-    def __init__(self, path: Path, document: dict[str, Any], report: Report) -> None:
+    def __init__(self, path: Path, document: dict[str, Any], report: ProblemReport) -> None:
         self.path, self.document, self.report = path, document, report
         self.places = {
             "folder": path.absolute().parent,
@@ -166,14 +166,14 @@ class _Reading:
         drivers_ = {
             name: self.driver(name, table) for name, table in self.named("driver", self.document.get("driver")).items()
         }
-        controller = cast("Controller | None", sections["controller"])
+        controller = cast("ControllerTable | None", sections["controller"])
         release, timing = self.release(controller)
         declared = self.named("door", self.document.get("door"))
         doors = {name: self.door(name, table) for name, table in declared.items()}
         self.groups()
         if "home_assistant" in self.document and "mqtt" not in self.document:
             self.report.add("home_assistant", "found without [mqtt], expected one as well: it is told by the broker")
-        commands = self.commands(cast("Commands | None", sections["commands"]), declared)
+        commands = self.commands(cast("CommandsTable | None", sections["commands"]), declared)
         elevators = self.elevators(declared)
         reports = self.reports()
         alerts = self.alerts(declared)
@@ -184,25 +184,25 @@ class _Reading:
         return Settings(
             file=self.path.absolute(),
             controller=controller,
-            log=cast("Log", sections["log"]),
-            mqtt=cast("Mqtt | None", sections.get("mqtt")),
-            control=cast("Control", sections["control"]),
+            log=cast("LogTable", sections["log"]),
+            mqtt=cast("MqttTable | None", sections.get("mqtt")),
+            control=cast("ControlTable", sections["control"]),
             commands=commands,
-            directory=cast("Directory", sections["directory"]),
-            web=cast("Web", sections["web"]),
+            directory=cast("DirectoryTable", sections["directory"]),
+            web=cast("WebTable", sections["web"]),
             drivers=MappingProxyType({n: self.with_points(n, d) for n, d in drivers_.items() if d}),
             doors=MappingProxyType({name: door for name, door in doors.items() if door}),
             elevators=MappingProxyType({name: elevator for name, elevator in elevators.items() if elevator}),
             release=release,
             release_timing=timing,
             reports=MappingProxyType({name: report for name, report in reports.items() if report}),
-            metrics=cast("Metrics", sections["metrics"]),
-            home_assistant=cast("HomeAssistant | None", sections.get("home_assistant")),
-            integrations=cast("Integrations", sections["integrations"]),
-            smtp=cast("Smtp | None", sections.get("smtp")),
+            metrics=cast("MetricsTable", sections["metrics"]),
+            home_assistant=cast("HomeAssistantTable | None", sections.get("home_assistant")),
+            integrations=cast("IntegrationsTable", sections["integrations"]),
+            smtp=cast("SmtpTable | None", sections.get("smtp")),
             alerts=MappingProxyType({name: policy for name, policy in alerts.items() if policy}),
             cameras=MappingProxyType({name: camera for name, camera in cameras.items() if camera}),
-            pictures=cast("Pictures", sections["pictures"]),
+            pictures=cast("PicturesTable", sections["pictures"]),
         )
 
     def section(self, name: str, model: type[_Table]) -> _Table | None:
@@ -239,7 +239,7 @@ class _Reading:
                 self.report.add(dotted(section, name), "found a name that the controller itself has, expected another")
         return value
 
-    def commands(self, commands: Commands | None, doors: Collection[str]) -> CommandSettings:
+    def commands(self, commands: CommandsTable | None, doors: Collection[str]) -> CommandSettings:
         if commands is None:
             return CommandSettings()
         keys = [KeySettings(f"commands.keys[{i}]", file.name, file) for i, file in enumerate(commands.keys)]
@@ -250,7 +250,7 @@ class _Reading:
         return CommandSettings(tuple(keys))
 
     def key(self, key: str, name: str, value: object, doors: Collection[str]) -> KeySettings | None:
-        table = self.table(key, CommandKey, value)
+        table = self.table(key, CommandKeyTable, value)
         if table is None:
             return None
         for i, door in enumerate(table.doors or ()):
@@ -281,18 +281,18 @@ class _Reading:
         points = MappingProxyType(self.points[name])
         return DriverSettings(name, driver.kind, driver.settings, points, driver.module)
 
-    def release(self, controller: Controller | None) -> tuple[str | None, Timing]:
+    def release(self, controller: ControllerTable | None) -> tuple[str | None, Timing]:
         timing = Timing()
         if controller is None or controller.release is None:
             return None, timing
         point = self.point("controller.release", f"{CONTROLLER}.release", "release", controller.release)
         if point is None:
             return None, timing
-        return point.driver, self.timing("controller.release", cast("tables.Input", point), timing)
+        return point.driver, self.timing("controller.release", cast("tables.InputTable", point), timing)
 
     def point(
-        self, key: str, name: str, role: str, wires: dict[str, Any], shape: type[tables.Point] | None = None
-    ) -> tables.Point | None:
+        self, key: str, name: str, role: str, wires: dict[str, Any], shape: type[tables.PointTable] | None = None
+    ) -> tables.PointTable | None:
         """Check one point with its role's and its driver's model, and note what hardware it takes."""
         shape = shape or tables.ROLES[role]
         common = self.table(key, shape, wires)
@@ -323,7 +323,7 @@ class _Reading:
             if other != key:
                 self.report.add(key, f'{address} of the driver "{driver}" is already used by {other}')
 
-    def timing(self, key: str, point: tables.Input, default: Timing) -> Timing:
+    def timing(self, key: str, point: tables.InputTable, default: Timing) -> Timing:
         debounce_ms = default.debounce_ms if point.debounce_ms is None else point.debounce_ms
         instability_ms = default.instability_ms if point.instability_ms is None else point.instability_ms
         if instability_ms < debounce_ms:
@@ -333,14 +333,14 @@ class _Reading:
 
     def door(self, name: str, value: object) -> DoorSettings | None:
         key = dotted("door", name)
-        door = self.table(key, tables.Door, value)
+        door = self.table(key, tables.DoorTable, value)
         raw = value if isinstance(value, dict) else {}
         points = {
             role: self.point(dotted(key, role), f"{name}.{role}", role, raw[role])
             for role in tables.ROLES
             if isinstance(raw.get(role), dict)
         }
-        inputs = {role: point for role, point in points.items() if isinstance(point, tables.Input)}
+        inputs = {role: point for role, point in points.items() if isinstance(point, tables.InputTable)}
         if door is None:
             for role, point in inputs.items():
                 if point.debounce_ms is not None and point.instability_ms is not None:  # wrong whatever the door has
@@ -349,11 +349,11 @@ class _Reading:
         if door.relock is Relock.CLOSED and door.contact is None:
             message = 'found "closed" at a door without a contact, expected one that says when it is closed'
             self.report.add(dotted(key, "relock"), message)
-        default = self.timing(key, tables.Input(driver=""), Timing(door.debounce_ms, door.instability_ms))
+        default = self.timing(key, tables.InputTable(driver=""), Timing(door.debounce_ms, door.instability_ms))
         timing = {role: self.timing(dotted(key, role), point, default) for role, point in inputs.items()}
         contact, rex = timing.get("contact", default), points.get("rex")
         chosen = {k: getattr(door, k) for k in _POLICY} | {
-            "rex_unlocks": rex.unlocks if isinstance(rex, tables.Rex) else True,
+            "rex_unlocks": rex.unlocks if isinstance(rex, tables.RexTable) else True,
             "rex_settle_ms": 2 * timing["rex"].debounce_ms if "rex" in timing else 0,  # it may bounce for as long again
             "has_contact": "contact" in points,
             "debounce_ms": contact.debounce_ms,
@@ -364,15 +364,15 @@ class _Reading:
             name, door.name or name, DoorPolicy(**chosen), MappingProxyType(carried), MappingProxyType(timing)
         )
 
-    def reports(self) -> dict[str, ScheduledReport | None]:
+    def reports(self) -> dict[str, ReportTable | None]:
         if "report" not in self.document:
             return {}
-        from edge.settings.reports import MOST_REPORTS, Report  # noqa: PLC0415 -- locks need not wait for what is not used
+        from edge.settings.reports import MOST_REPORTS, ReportTable  # noqa: PLC0415 -- locks need not wait for what is not used
 
         declared = self.named("report", self.document["report"], MOST_REPORTS)
-        return {name: self.table(dotted("report", name), Report, table) for name, table in declared.items()}
+        return {name: self.table(dotted("report", name), ReportTable, table) for name, table in declared.items()}
 
-    def alerts(self, doors: dict[str, Any]) -> dict[str, Policy | None]:
+    def alerts(self, doors: dict[str, Any]) -> dict[str, AlertPolicy | None]:
         if "alert" not in self.document:
             return {}
         return {
@@ -380,18 +380,18 @@ class _Reading:
             for name, own in self.named("alert", self.document["alert"], MOST_ALERTS).items()
         }
 
-    def alert(self, name: str, value: object, doors: dict[str, Any]) -> Policy | None:
+    def alert(self, name: str, value: object, doors: dict[str, Any]) -> AlertPolicy | None:
         from edge.config.alerts import policy_of  # noqa: PLC0415 -- as for reports
 
-        alert = self.table(dotted("alert", name), Alert, value)
+        alert = self.table(dotted("alert", name), AlertTable, value)
         has = self.document.keys()
         return None if alert is None else policy_of(self.report, name, alert, doors, "mqtt" in has, "smtp" in has)
 
-    def cameras(self, doors: Collection[str]) -> dict[str, Camera | None]:
+    def cameras(self, doors: Collection[str]) -> dict[str, CameraTable | None]:
         if "camera" not in self.document:
             return {}
         declared = self.named("camera", self.document["camera"], MOST_CAMERAS)
-        found = {name: self.table(dotted("camera", name), Camera, table) for name, table in declared.items()}
+        found = {name: self.table(dotted("camera", name), CameraTable, table) for name, table in declared.items()}
         for name, camera in found.items():
             for i, door in enumerate(camera.doors if camera else ()):
                 if door not in doors:
@@ -409,7 +409,7 @@ class _Reading:
 
     def elevator(self, name: str, value: object) -> ElevatorSettings | None:
         key = dotted("elevator", name)
-        elevator = self.table(key, tables.Elevator, value)
+        elevator = self.table(key, tables.ElevatorTable, value)
         raw = value if isinstance(value, dict) else {}
         reader = None
         if isinstance(raw.get("reader"), dict):
@@ -424,15 +424,15 @@ class _Reading:
         return ElevatorSettings(name, elevator.name or name, reader.driver, MappingProxyType(whole))
 
     def floor(self, key: str, name: str, value: object) -> FloorSettings | None:
-        floor = self.table(key, tables.Floor, value)
+        floor = self.table(key, tables.FloorTable, value)
         raw = value if isinstance(value, dict) else {}
         relay = button = timing = None
         if isinstance(raw.get("relay"), dict):
             relay = self.point(dotted(key, "relay"), f"{name}.lock", "lock", raw["relay"])
         if isinstance(raw.get("button"), dict):
-            button = self.point(dotted(key, "button"), f"{name}.rex", "rex", raw["button"], tables.Input)
+            button = self.point(dotted(key, "button"), f"{name}.rex", "rex", raw["button"], tables.InputTable)
         if button is not None:
-            timing = self.timing(dotted(key, "button"), cast("tables.Input", button), Timing())
+            timing = self.timing(dotted(key, "button"), cast("tables.InputTable", button), Timing())
         if floor is None or relay is None:
             return None
         return FloorSettings(relay.driver, None if button is None else button.driver, timing)

@@ -9,7 +9,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from edge.config.pi_header import concerns
-from edge.model.problems import Problem, Report
+from edge.model.problems import Problem, ProblemReport
 
 if TYPE_CHECKING:
     from edge.settings.controller import Settings
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def warnings(settings: Settings) -> tuple[Problem, ...]:
     """Everything worth a second look, in the order of the file."""
-    report = Report(settings.file)
+    report = ProblemReport(settings.file)
     if password_in_clear(settings):
         report.add(
             "mqtt.url",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from edge.delivery.webhook import Host, Poster
     from edge.directory.directory import Integration
     from edge.model.messages import Actor, Json, Record
-    from edge.settings.alerts import Integrations
+    from edge.settings.alerts import IntegrationsTable
 
 LOG: Final = logging.getLogger(__name__)
 PREFIX: Final = "integration."
@@ -196,7 +196,7 @@ class Deliveries:
         return {}
 
 
-def chosen(table: Integrations) -> tuple[Network, Options]:
+def chosen(table: IntegrationsTable) -> tuple[Network, Options]:
     """As the configuration wants it."""
     limits = Limits(table.warn_tries, table.warn_percent, table.disable_after_s, table.disable_tries)
     network = Network(Reach(table.allow_private, table.networks), table.ca_file, tls_strict=table.tls_strict)

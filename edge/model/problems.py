@@ -48,7 +48,7 @@ class ConfigError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-class Report:
+class ProblemReport:
     """Collects the problems of one file."""
 
     def __init__(self, file: Path) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edge.log.log import Log
     from edge.log.reading.query import Query
     from edge.model.messages import Json, Record
-    from edge.settings.reports import Report
+    from edge.settings.reports import ReportTable
     from edge.system.clock import Clock
 
 LOOK_S: Final = 30.0
@@ -59,7 +59,7 @@ class Host(Protocol):
 @dataclass(slots=True)
 class _Job:
     name: str
-    report: Report
+    report: ReportTable
     rhythm: Rhythm
     look_us: int = 0
     """When to look the next time."""
@@ -72,7 +72,9 @@ class _Job:
 class ReportRunner:
     """Belongs to one event loop."""
 
-    def __init__(self, host: Host, reports: Mapping[str, Report], zone: tzinfo, *, breath_s: float = BREATH_S) -> None:
+    def __init__(
+        self, host: Host, reports: Mapping[str, ReportTable], zone: tzinfo, *, breath_s: float = BREATH_S
+    ) -> None:
         """Nothing is touched before `run`."""
         self._host, self._exports, self._breath_s = host, Exports(host, host.directory), breath_s
         self._zone = zone

@@ -50,7 +50,7 @@ class Actions:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class AlertPolicy:
     """One `[alert.ID]`. Empty sets ask for nothing in particular."""
 
     id: str
@@ -84,11 +84,11 @@ class Where(Protocol):
         """Whether it was active when this happened; True if nobody can tell: better told in vain than not at all."""
 
 
-Policies: TypeAlias = dict[str, Policy]
+Policies: TypeAlias = dict[str, AlertPolicy]
 """By id."""
 
 
-def matches(policy: Policy, record: Record, where: Where) -> bool:
+def matches(policy: AlertPolicy, record: Record, where: Where) -> bool:
     """Whether a policy is about this record."""
     event = record.event
     if event.type not in policy.types or _of_an_alert(event):

@@ -62,7 +62,7 @@ Types: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_types)]
 Names: TypeAlias = tuple[Annotated[str, Field(min_length=1, max_length=64)], ...]
 
 
-class Integrations(Table):
+class IntegrationsTable(Table):
     """`[integrations]`: where records may be passed on to; the integrations themselves are in the directory."""
 
     allow_private: bool = Field(default=False, description="true or false")
@@ -77,7 +77,7 @@ class Integrations(Table):
     disable_tries: int = Field(default=1_000, ge=1, le=1_000_000, description="1 to 1000000 tries")
 
 
-class Smtp(Table):
+class SmtpTable(Table):
     """`[smtp]`: the server that takes e-mails."""
 
     host: Host = Field(description=HOST_EXPECTED)
@@ -104,7 +104,7 @@ class SirenTable(Table):
     for_s: float = Field(default=60.0, ge=SIREN_S[0], le=SIREN_S[1], description="1 to 600 seconds")
 
 
-class Ways(Table):
+class ActionsTable(Table):
     """Whom to tell, and how."""
 
     mqtt: bool = Field(default=False, description="true or false")
@@ -117,7 +117,7 @@ class Ways(Table):
     siren: SirenTable | None = Field(default=None, description='a table like { door = "front", for_s = 60 }')
 
 
-class Alert(Ways):
+class AlertTable(ActionsTable):
     """`[alert.ID]`: which records somebody should hear of at once, and how."""
 
     name: Name | None = Field(default=None, description="a name for people")
@@ -132,4 +132,4 @@ class Alert(Ways):
     escalate_after_s: float | None = Field(
         default=None, ge=ESCALATE_S[0], le=ESCALATE_S[1], description="1 to 86400 seconds"
     )
-    escalate_to: Ways | None = Field(default=None, description="a table with mqtt, webhook, email or siren")
+    escalate_to: ActionsTable | None = Field(default=None, description="a table with mqtt, webhook, email or siren")

@@ -49,7 +49,7 @@ Url: TypeAlias = Annotated[str, AfterValidator(_url)]
 Types: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_types)]
 
 
-class Camera(Table):
+class CameraTable(Table):
     """`[camera.ID]`: where a camera's picture comes from; its name is in the directory."""
 
     REFUSED: ClassVar = {
@@ -74,7 +74,7 @@ class Camera(Table):
         return value
 
 
-class Pictures(Table):
+class PicturesTable(Table):
     """`[pictures]`: of what there are pictures, where they are, and for how long."""
 
     folder: FilePath | None = Field(default=None, description="the path of a folder")

@@ -28,14 +28,14 @@ COMMANDS: Final = (
 """Everything that can be asked over MQTT."""
 
 
-class Commands(Table):
+class CommandsTable(Table):
     """`[commands]`: whose signature a command needs."""
 
     keys: tuple[FilePath, ...] = Field(default=(), strict=False, max_length=16, description="a list of up to 16 files")
     key: dict[str, Any] | None = Field(default=None, description="tables called [commands.key.NAME]")
 
 
-class CommandKey(Table):
+class CommandKeyTable(Table):
     """`[commands.key.NAME]`: a key that may not do everything."""
 
     file: FilePath = Field(description="the path of a file")

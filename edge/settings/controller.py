@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from edge.settings.cameras import Pictures
-from edge.settings.tables import Metrics
+from edge.settings.cameras import PicturesTable
+from edge.settings.tables import MetricsTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from edge.model.policy import DoorPolicy, Timing
     from edge.model.ports import Driver
-    from edge.settings.alert_policies import Policy
-    from edge.settings.alerts import Integrations, Smtp
-    from edge.settings.cameras import Camera
-    from edge.settings.home_assistant import HomeAssistant
-    from edge.settings.reports import Report
-    from edge.settings.tables import Control, Controller, Directory, Log, Mqtt
-    from edge.settings.web import Web
+    from edge.settings.alert_policies import AlertPolicy
+    from edge.settings.alerts import IntegrationsTable, SmtpTable
+    from edge.settings.cameras import CameraTable
+    from edge.settings.home_assistant import HomeAssistantTable
+    from edge.settings.reports import ReportTable
+    from edge.settings.tables import ControllerTable, ControlTable, DirectoryTable, LogTable, MqttTable
+    from edge.settings.web import WebTable
 
 
 class DriverPoints(Protocol):
@@ -134,13 +134,13 @@ class Settings:
     """A whole configuration that has been checked. All paths are absolute."""
 
     file: Path
-    controller: Controller
-    log: Log
-    mqtt: Mqtt | None
-    control: Control
+    controller: ControllerTable
+    log: LogTable
+    mqtt: MqttTable | None
+    control: ControlTable
     commands: CommandSettings
-    directory: Directory
-    web: Web
+    directory: DirectoryTable
+    web: WebTable
     """Of another program, the local page: no change of it is any to doord."""
     drivers: Mapping[str, DriverSettings]
     doors: Mapping[str, DoorSettings]
@@ -148,14 +148,14 @@ class Settings:
     release: str | None
     """The driver of the release input for all doors (point `controller.release`), if there is one."""
     release_timing: Timing
-    integrations: Integrations
-    reports: Mapping[str, Report] = field(default_factory=dict)
-    metrics: Metrics = field(default_factory=Metrics)
-    home_assistant: HomeAssistant | None = None
-    smtp: Smtp | None = None
-    alerts: Mapping[str, Policy] = field(default_factory=dict)
-    cameras: Mapping[str, Camera] = field(default_factory=dict)
-    pictures: Pictures = field(default_factory=Pictures)
+    integrations: IntegrationsTable
+    reports: Mapping[str, ReportTable] = field(default_factory=dict)
+    metrics: MetricsTable = field(default_factory=MetricsTable)
+    home_assistant: HomeAssistantTable | None = None
+    smtp: SmtpTable | None = None
+    alerts: Mapping[str, AlertPolicy] = field(default_factory=dict)
+    cameras: Mapping[str, CameraTable] = field(default_factory=dict)
+    pictures: PicturesTable = field(default_factory=PicturesTable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,15 +236,15 @@ def _may_join(door: DoorSettings, old: Settings) -> bool:
     return door.policy.interlock is None and all(getattr(module, "GROWS", False) for module in theirs)
 
 
-def _alerts(old: Mapping[str, Policy], new: Mapping[str, Policy]) -> list[str]:
+def _alerts(old: Mapping[str, AlertPolicy], new: Mapping[str, AlertPolicy]) -> list[str]:
     return [f"alert.{name}" for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
 
 
-def _reports(old: Mapping[str, Report], new: Mapping[str, Report]) -> list[str]:
+def _reports(old: Mapping[str, ReportTable], new: Mapping[str, ReportTable]) -> list[str]:
     return [f"report.{name}" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
 
 
-def _cameras(old: Mapping[str, Camera], new: Mapping[str, Camera]) -> list[str]:
+def _cameras(old: Mapping[str, CameraTable], new: Mapping[str, CameraTable]) -> list[str]:
     keys: list[str] = []
     for name in sorted(old.keys() | new.keys()):
         before, after, key = old.get(name), new.get(name), f"camera.{name}"

@@ -9,7 +9,7 @@ from pydantic import Field
 from edge.settings.tables import Table, Topic
 
 
-class HomeAssistant(Table):
+class HomeAssistantTable(Table):
     """`[home_assistant]`: tell it about the doors, at the broker of `[mqtt]`."""
 
     prefix: Topic = Field(default="homeassistant", description="an MQTT topic without wildcards")

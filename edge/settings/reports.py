@@ -41,7 +41,7 @@ def _list(what: str) -> Any:  # noqa: ANN401 -- as pydantic's Field has it
 Clock: TypeAlias = Annotated[time, BeforeValidator(_time)]
 
 
-class Report(Table):
+class ReportTable(Table):
     """`[report.NAME]`: when, where, and which records."""
 
     every: Literal["day", "week", "month"] = Field(description='"day", "week" or "month"')

@@ -82,7 +82,7 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
-class Controller(Table):
+class ControllerTable(Table):
     """`[controller]`: who this controller is."""
 
     id: Id = Field(description=f"the controller's id, {ID_EXPECTED}")
@@ -102,7 +102,7 @@ class Controller(Table):
         return value
 
 
-class Log(Table):
+class LogTable(Table):
     """`[log]`: where the records are and how long they stay."""
 
     path: FilePath = Field(default=Path("/var/lib/doorward/log.db"), description="the path of a file")
@@ -110,7 +110,7 @@ class Log(Table):
     max_mib: int = Field(default=1024, ge=16, le=1_048_576, description="16 to 1048576 MiB")
 
 
-class Mqtt(Table):
+class MqttTable(Table):
     """`[mqtt]`: the upstream broker."""
 
     PORTS: ClassVar = {"mqtt": 1883, "mqtts": 8883}
@@ -188,7 +188,7 @@ def _rest(parts: SplitResult) -> bool:
     return bool(parts.path.strip("/") or parts.query or parts.fragment)
 
 
-class Control(Table):
+class ControlTable(Table):
     """`[control]`: the socket for `doorctl`."""
 
     socket: FilePath = Field(default=Path("/run/doorward/doord.sock"), description="the path of a socket")
@@ -201,19 +201,19 @@ class Control(Table):
         return value
 
 
-class Directory(Table):
+class DirectoryTable(Table):
     """`[directory]`: who may pass; without a file it comes by command only."""
 
     file: FilePath | None = None
 
 
-class Metrics(Table):
+class MetricsTable(Table):
     """`[metrics]`: figures for Prometheus, in a file that node-exporter reads."""
 
     file: FilePath | None = None
 
 
-class Point(BaseModel):
+class PointTable(BaseModel):
     """What every point's table has; the other keys are its driver's."""
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
@@ -221,27 +221,27 @@ class Point(BaseModel):
     driver: str = Field(description="the name of a driver, as in [driver.NAME]")
 
 
-class Input(Point):
+class InputTable(PointTable):
     """A contact, release or tamper input: may have its own debounce."""
 
     debounce_ms: int | None = within(policy.DEBOUNCE_MS, "milliseconds", default=None)
     instability_ms: int | None = within(policy.INSTABILITY_MS, "milliseconds", default=None)
 
 
-class Rex(Input):
+class RexTable(InputTable):
     """A request-to-exit button."""
 
     unlocks: bool = Field(default=True, description="true or false")
 
 
-ROLES: Final[dict[str, type[Point]]] = {
-    "lock": Point,
-    "contact": Input,
-    "rex": Rex,
-    "release": Input,
-    "tamper": Input,
-    "buzzer": Point,
-    "reader": Point,
+ROLES: Final[dict[str, type[PointTable]]] = {
+    "lock": PointTable,
+    "contact": InputTable,
+    "rex": RexTable,
+    "release": InputTable,
+    "tamper": InputTable,
+    "buzzer": PointTable,
+    "reader": PointTable,
 }
 """Every point a door can have, with what its table has beside the driver's keys."""
 
@@ -249,7 +249,7 @@ _LOCK = 'every door needs one, like lock = { driver = "gpio", line = 17, unlocke
 _WIRES = 'a table like { driver = "gpio", ... }'
 
 
-class Door(Table):
+class DoorTable(Table):
     """`[door.ID]`: its points and its policy (`edge.model.policy` says what each key means)."""
 
     name: Name | None = Field(default=None, description="a name for people")
@@ -283,7 +283,7 @@ class Door(Table):
         return value
 
 
-class Floor(Table):
+class FloorTable(Table):
     """`[elevator.ID.floor.ID]`: its wires; released, the relay lets the floor be chosen."""
 
     relay: Wires = Field(
@@ -292,7 +292,7 @@ class Floor(Table):
     button: Wires | None = Field(default=None, description=_WIRES)
 
 
-class Elevator(Table):
+class ElevatorTable(Table):
     """`[elevator.ID]`: its reader and its floors; what people may do with them is in the directory."""
 
     name: Name | None = Field(default=None, description="a name for people")

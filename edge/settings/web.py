@@ -18,7 +18,7 @@ from edge.settings.tables import FilePath, Table, within
 HIGHEST_PORT: Final = 65_535
 
 
-class Web(Table):
+class WebTable(Table):
     """`[web]`: the local page, which a service of its own shows (`doorweb`)."""
 
     listen: str = Field(default="127.0.0.1:8443", description='"address:port", like "127.0.0.1:8443" or "[::]:8443"')

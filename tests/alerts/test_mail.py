@@ -24,7 +24,7 @@ from edge.alerts.mail import Mailer, Server, mail
 from edge.alerts.rules import Kind, Notice
 from edge.delivery.errors import DeliveryError, RefusedError
 from edge.model.cloudevents import Identity
-from edge.settings.alert_policies import Actions, Policy
+from edge.settings.alert_policies import Actions, AlertPolicy
 from tests.support.certificates import Authority
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HERE = Identity("lab", "test", "epoch-1")
-POLICY = Policy("forced", "Forced open", frozenset({"lock.forced_open"}))
+POLICY = AlertPolicy("forced", "Forced open", frozenset({"lock.forced_open"}))
 NOTICE = Notice(
     "forced-7-1",
     "forced-7",

@@ -26,7 +26,7 @@ from edge.alerts.rules import (
     taken,
 )
 from edge.model.messages import NS_PER_S, Actor, ClockQuality, Event, Record, Subject
-from edge.settings.alert_policies import Actions, Policy, Siren, matches
+from edge.settings.alert_policies import Actions, AlertPolicy, Siren, matches
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ADA = Actor("user", "ada", "Ada")
 QUIET_S, ESCALATE_S = 300, 900
-FORCED = Policy(
+FORCED = AlertPolicy(
     "forced",
     "Forced open",
     frozenset({"lock.forced_open"}),
@@ -66,7 +66,7 @@ def record(number: int, door: str | None = "front", kind: str = "lock.forced_ope
 class Desk:
     """Somebody who takes each message at once, and remembers when."""
 
-    def __init__(self, *policies: Policy) -> None:
+    def __init__(self, *policies: AlertPolicy) -> None:
         self.policies = {policy.id: policy for policy in policies}
         self.state = State()
         self.told: list[tuple[float, str, Notice]] = []
@@ -210,7 +210,7 @@ def test_an_answer_raises_no_alert() -> None:
     answer = Event(
         "integration.update", 1, Subject("integration", "alert.forced", "Forced"), ADA, details={"acknowledged": "x-1"}
     )
-    policy = Policy("int", "Integrations", frozenset({"integration.update"}))
+    policy = AlertPolicy("int", "Integrations", frozenset({"integration.update"}))
     assert not matches(policy, replace(record(1), event=answer), TOWN)
     assert matches(policy, replace(record(1), event=replace(answer, details={"disabled": [True, False]})), TOWN)
 
@@ -219,7 +219,7 @@ def test_a_message_that_was_given_up_raises_no_alert() -> None:
     event = Event(
         "integration.warn_due_to_error", 1, Subject("integration", "alert.x", "X"), details={"given_up": "x-1"}
     )
-    policy = Policy("int", "Integrations", frozenset({"integration.warn_due_to_error"}))
+    policy = AlertPolicy("int", "Integrations", frozenset({"integration.warn_due_to_error"}))
     assert not matches(policy, replace(record(1), event=event), TOWN)
     assert matches(policy, replace(record(1), event=replace(event, object=Subject("integration", "x", "X"))), TOWN)
 
@@ -245,7 +245,7 @@ STEPS = st.lists(
 
 
 def lived(
-    steps: list[tuple[str, str, int]], policy: Policy, restarts: bool
+    steps: list[tuple[str, str, int]], policy: AlertPolicy, restarts: bool
 ) -> tuple[Desk, dict[str, list[int]], dict[str, tuple[float, int]]]:
     """Go through the steps and a long time after them; what happened where, and what was answered when."""
     desk, seconds = Desk(policy), 0.0
@@ -379,7 +379,7 @@ def test_nobody_is_not_a_person() -> None:
 # --- over a restart -----------------------------------------------------------------------------------------
 
 
-def kept(state: State, then: FakeClock, now: FakeClock, policies: Sequence[Policy] = (FORCED,)) -> State | None:
+def kept(state: State, then: FakeClock, now: FakeClock, policies: Sequence[AlertPolicy] = (FORCED,)) -> State | None:
     return read(written(state, "hq/1", then), {policy.id: policy for policy in policies}, "hq/1", now)
 
 

@@ -17,7 +17,7 @@ from edge.alerts.ways import Ways
 from edge.delivery.errors import DeliveryError, RefusedError
 from edge.model.cloudevents import Identity
 from edge.model.messages import Actor
-from edge.settings.alert_policies import Actions, Policy, Siren
+from edge.settings.alert_policies import Actions, AlertPolicy, Siren
 from edge.socket.server import RequestError
 from tests.support import virtual
 from tests.support.clock import FakeClock
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tests.support.virtual import VirtualLoop
 
 ANN = Actor("operator", "uid:0", "root")
-FORCED = Policy(
+FORCED = AlertPolicy(
     "forced",
     "Forced open",
     frozenset({"lock.forced_open"}),
@@ -86,7 +86,9 @@ class Outside:
         return Ways(publish=self.publish, post=self.post)
 
 
-def runner(held: Journal, outside: Outside, *policies: Policy, modes: Mapping[str, str] | None = None) -> AlertRunner:
+def runner(
+    held: Journal, outside: Outside, *policies: AlertPolicy, modes: Mapping[str, str] | None = None
+) -> AlertRunner:
     own = AlertRunner(
         {policy.id: policy for policy in policies or (FORCED,)},
         log=held.log,
@@ -237,7 +239,7 @@ def test_a_message_that_is_refused_again_and_again_is_given_up_and_that_is_recor
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "REFUSED_S", (0.0, 0.0))
-    failures = Policy(
+    failures = AlertPolicy(
         "failures", "Failures", frozenset({"integration.warn_due_to_error"}), actions=Actions(webhook=("pager",))
     )
 

@@ -28,7 +28,7 @@ from paho.mqtt.properties import Properties
 from edge.log.log import Log, LogOptions
 from edge.model.cloudevents import CONTENT_TYPE, Identity, encode
 from edge.model.messages import Event, Subject
-from edge.settings.tables import Mqtt
+from edge.settings.tables import MqttTable
 from edge.system.clock import Clock
 from edge.upstream.messages import SINK, Options
 from edge.upstream.mqtt.link import MqttLink
@@ -160,7 +160,7 @@ class Conversation:
 
     def __init__(self, folder: Path, port: int, window: int) -> None:
         self.log = Log(folder / "log.db", "bench", Clock(), LogOptions(sinks=(SINK,)))
-        settings = Mqtt(url=f"mqtt://127.0.0.1:{port}", window=window)
+        settings = MqttTable(url=f"mqtt://127.0.0.1:{port}", window=window)
         self.upstream = Upstream(
             Options(settings.url, TOPIC, window=window),
             self.log,

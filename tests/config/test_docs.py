@@ -12,25 +12,25 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from edge.config.reading import MOST_ELEVATORS, MOST_FLOORS, kinds
-from edge.settings.alerts import MOST_ALERTS, Alert, Integrations, Smtp
-from edge.settings.cameras import MOST_CAMERAS, Camera, Pictures
-from edge.settings.commands import CommandKey, Commands
-from edge.settings.home_assistant import HomeAssistant
+from edge.settings.alerts import MOST_ALERTS, AlertTable, IntegrationsTable, SmtpTable
+from edge.settings.cameras import MOST_CAMERAS, CameraTable, PicturesTable
+from edge.settings.commands import CommandKeyTable, CommandsTable
+from edge.settings.home_assistant import HomeAssistantTable
 from edge.settings.tables import (
     ROLES,
-    Control,
-    Controller,
-    Directory,
-    Door,
-    Elevator,
-    Floor,
-    Input,
-    Log,
-    Mqtt,
-    Point,
-    Rex,
+    ControllerTable,
+    ControlTable,
+    DirectoryTable,
+    DoorTable,
+    ElevatorTable,
+    FloorTable,
+    InputTable,
+    LogTable,
+    MqttTable,
+    PointTable,
+    RexTable,
 )
-from edge.settings.web import Web
+from edge.settings.web import WebTable
 from tests.support.configs import GOOD, settings_of
 
 if TYPE_CHECKING:
@@ -40,23 +40,23 @@ if TYPE_CHECKING:
 PAGES = Path(__file__).parents[2] / "docs"
 PAGE = (PAGES / "configuration.md").read_text()
 SECTIONS = {
-    "`[controller]`": Controller,
-    "`[log]`": Log,
-    "`[mqtt]`": Mqtt,
-    "`[control]`": Control,
-    "`[directory]`": Directory,
-    "`[home_assistant]`": HomeAssistant,
-    "`[commands]`": Commands,
-    "`[commands.key.NAME]`": CommandKey,
-    "`[web]`": Web,
-    "`[integrations]`": Integrations,
-    "`[smtp]`": Smtp,
-    "`[alert.ID]`": Alert,
-    "`[camera.ID]`": Camera,
-    "`[pictures]`": Pictures,
-    "`[door.ID]`": Door,
+    "`[controller]`": ControllerTable,
+    "`[log]`": LogTable,
+    "`[mqtt]`": MqttTable,
+    "`[control]`": ControlTable,
+    "`[directory]`": DirectoryTable,
+    "`[home_assistant]`": HomeAssistantTable,
+    "`[commands]`": CommandsTable,
+    "`[commands.key.NAME]`": CommandKeyTable,
+    "`[web]`": WebTable,
+    "`[integrations]`": IntegrationsTable,
+    "`[smtp]`": SmtpTable,
+    "`[alert.ID]`": AlertTable,
+    "`[camera.ID]`": CameraTable,
+    "`[pictures]`": PicturesTable,
+    "`[door.ID]`": DoorTable,
 }
-POINTS = {"driver": Point, "debounce_ms": Input, "instability_ms": Input, "unlocks": Rex}
+POINTS = {"driver": PointTable, "debounce_ms": InputTable, "instability_ms": InputTable, "unlocks": RexTable}
 
 
 def rows(heading: str) -> dict[str, list[list[str]]]:
@@ -99,12 +99,12 @@ def check(field: FieldInfo, cells: list[str], default_cell: int) -> None:
 @pytest.mark.parametrize(("heading", "model"), [*SECTIONS.items()], ids=[m.__name__ for m in SECTIONS.values()])
 def test_every_key_of_every_section(heading: str, model: type[BaseModel]) -> None:
     written = rows(heading)
-    keys = {key: field for key, field in model.model_fields.items() if model is not Door or key not in ROLES}
+    keys = {key: field for key, field in model.model_fields.items() if model is not DoorTable or key not in ROLES}
     assert list(written) == list(keys)
     for key, field in keys.items():
         [cells] = written[key]
         assert cells[-1] in {"at once", "restart"}
-        if (model, key) != (Door, "name"):
+        if (model, key) != (DoorTable, "name"):
             check(field, cells, 2)
 
 
@@ -142,8 +142,8 @@ def test_every_point_and_its_keys() -> None:
 
 def test_every_key_of_elevators_and_their_floors() -> None:
     written = rows("`[elevator.ID]`")
-    assert list(written) == [*Elevator.model_fields, *Floor.model_fields]
-    for key, field in {**Elevator.model_fields, **Floor.model_fields}.items():
+    assert list(written) == [*ElevatorTable.model_fields, *FloorTable.model_fields]
+    for key, field in {**ElevatorTable.model_fields, **FloorTable.model_fields}.items():
         [cells] = written[key]
         needed = field.is_required() or key == "floor"
         assert cells[-2:] == ["must be given" if needed else "the id" if key == "name" else "none", "restart"]

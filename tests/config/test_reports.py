@@ -10,7 +10,7 @@ import pytest
 
 from edge.reports.searches import Filters
 from edge.settings.controller import difference
-from edge.settings.reports import FILTERS, MOST_REPORTS, Report
+from edge.settings.reports import FILTERS, MOST_REPORTS, ReportTable
 from tests.support.configs import GOOD, problems_of, settings_of
 
 REPORT = """
@@ -35,7 +35,7 @@ def test_the_page_has_every_key_and_a_good_example(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
     [chapter] = re.findall(r"^## `\[report.NAME\]`\n(.*?)^## ", page, re.DOTALL | re.MULTILINE)
     written = {match[1]: match[0] for match in re.finditer(r"^\| `(\w+)` \|.*\|$", chapter, re.MULTILINE)}
-    assert list(written) == [field.alias or key for key, field in Report.model_fields.items()]
+    assert list(written) == [field.alias or key for key, field in ReportTable.model_fields.items()]
     assert all(row.endswith("| restart |") for row in written.values())
     for key, default in (("at", '"06:00"'), ("folder", "reports`"), ("keep", "30"), ("every", "must be given")):
         assert f"{default} | restart |" in written[key]

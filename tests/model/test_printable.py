@@ -20,7 +20,7 @@ from edge.directory.building import built
 from edge.directory.document.reading import DirectoryError, read
 from edge.model.messages import Actor
 from edge.model.printable import in_json, is_whole, masked, spelt
-from edge.model.problems import Problem, Report, shown
+from edge.model.problems import Problem, ProblemReport, shown
 from edge.reports.file import write_csv
 from edge.socket.peers import Kind, Peer, RequestError, actor
 from tests.commands.test_parsing import HERE, RECORD, UNLOCK
@@ -70,7 +70,7 @@ def test_half_a_surrogate_pair_is_found_anywhere() -> None:
 
 
 def test_it_is_spelt_where_people_read_it() -> None:
-    report = Report(Path(f"/tmp/{EVIL[:12]}"))
+    report = ProblemReport(Path(f"/tmp/{EVIL[:12]}"))
     report.add(EVIL, EVIL)
     for text in (str(report.problems[0]), str(Problem(Path(EVIL.replace("\ud800", "")), "", ""))):
         assert not UNPRINTABLE.search(text)

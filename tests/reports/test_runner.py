@@ -15,7 +15,7 @@ from edge.model.cloudevents import Identity, cloudevent
 from edge.model.messages import SYSTEM, ClockQuality, Event
 from edge.reports import runner as report_runner
 from edge.reports.runner import ReportRunner
-from edge.settings.reports import Report
+from edge.settings.reports import ReportTable
 from tests.reports.test_searches import DIRECTORY
 from tests.support.clock import FakeClock
 from tests.support.logs import Journal, journal, opened
@@ -53,7 +53,7 @@ async def running(
     held: Journal, folder: Path, breath_s: float = 0.0, **words: Any
 ) -> AsyncIterator[asyncio.Task[None]]:
     words = {"every": "day", "folder": str(folder), **words}
-    report = Report.model_validate(words, context={"folder": folder})
+    report = ReportTable.model_validate(words, context={"folder": folder})
     host = Host(held.log, held.clock)
     runner = ReportRunner(host, {"doors": report}, ZoneInfo("Europe/Berlin"), breath_s=breath_s)
     task = asyncio.create_task(runner.run())

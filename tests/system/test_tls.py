@@ -16,9 +16,9 @@ from edge.cameras.pictures import _fetcher
 from edge.delivery.errors import DeliveryError
 from edge.delivery.integrations import chosen
 from edge.model.ports import LinkError, Will
-from edge.settings.alerts import Integrations
-from edge.settings.cameras import Camera as CameraTable
-from edge.settings.tables import Mqtt
+from edge.settings.alerts import IntegrationsTable
+from edge.settings.cameras import CameraTable
+from edge.settings.tables import MqttTable
 from edge.upstream.mqtt.link import MqttLink
 from tests.support.broker import Broker
 from tests.support.cameras import JPEG, Camera
@@ -58,7 +58,7 @@ def test_a_broker(old: Authority, tmp_path: Path, more: dict[str, bool]) -> None
 
     async def main(port: int) -> None:
         table = {"url": f"mqtts://127.0.0.1:{port}", "ca_file": str(old.ca), **more}
-        link = MqttLink(Mqtt.model_validate(table, context={"folder": tmp_path}), "strict", Silent())
+        link = MqttLink(MqttTable.model_validate(table, context={"folder": tmp_path}), "strict", Silent())
         try:
             await link.connect(Will("status", b"{}"))
         finally:
@@ -71,7 +71,7 @@ def test_a_broker(old: Authority, tmp_path: Path, more: dict[str, bool]) -> None
 @pytest.mark.parametrize("more", LAX)
 def test_what_records_are_delivered_to(old: Authority, tmp_path: Path, more: dict[str, bool]) -> None:
     async def main() -> None:
-        table = Integrations.model_validate(
+        table = IntegrationsTable.model_validate(
             {"allow_private": True, "ca_file": str(old.ca), **more}, context={"folder": tmp_path}
         )
         server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=serving(old))

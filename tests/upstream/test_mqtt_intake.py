@@ -16,7 +16,7 @@ from paho.mqtt.properties import Properties
 
 from edge.model.budget import Budget
 from edge.model.ports import Will
-from edge.settings.tables import Mqtt
+from edge.settings.tables import MqttTable
 from edge.upstream.mqtt.client import MAX_PACKET_BYTES
 from edge.upstream.mqtt.intake import (
     BYTES_A_SECOND,
@@ -175,7 +175,7 @@ async def hostile(sends: bytes) -> AsyncIterator[tuple[MqttLink, Hearer, bytearr
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     hearer = Hearer()
     async with server:
-        link = MqttLink(Mqtt(url=f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"), "link", hearer)
+        link = MqttLink(MqttTable(url=f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"), "link", hearer)
         try:
             await link.connect(Will("t", b""))
             yield link, hearer, heard

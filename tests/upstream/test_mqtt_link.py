@@ -16,7 +16,7 @@ from paho.mqtt import client as paho
 
 from edge.diagnosis.diagnose import diagnose
 from edge.model.ports import LinkError, Will
-from edge.settings.tables import Mqtt
+from edge.settings.tables import MqttTable
 from edge.upstream.messages import Options
 from edge.upstream.mqtt.link import MqttLink
 from edge.upstream.sync import Upstream
@@ -67,7 +67,7 @@ async def until(true: Callable[[], Any]) -> None:
 @contextlib.asynccontextmanager
 async def linked(port: int, name: str = "link", **settings: Any) -> AsyncIterator[tuple[MqttLink, Hearer]]:
     hearer = Hearer()
-    link = MqttLink(Mqtt(url=f"mqtt://127.0.0.1:{port}", **settings), name, hearer)
+    link = MqttLink(MqttTable(url=f"mqtt://127.0.0.1:{port}", **settings), name, hearer)
     try:
         await link.connect(Will(f"{TOPIC}/status", b'{"online": false}'))
         yield link, hearer
@@ -77,7 +77,7 @@ async def linked(port: int, name: str = "link", **settings: Any) -> AsyncIterato
 
 @contextlib.asynccontextmanager
 async def conversing(port: int, journal: FakeJournal, *, by_application: bool = False) -> AsyncIterator[Upstream]:
-    settings = Mqtt(url=f"mqtt://127.0.0.1:{port}")
+    settings = MqttTable(url=f"mqtt://127.0.0.1:{port}")
     desk = Desk(journal)
     upstream = Upstream(
         Options(settings.url, TOPIC, by_application=by_application),
@@ -293,7 +293,7 @@ def test_a_guarded_wire_carries_a_drain_and_large_messages(tmp_path: Path) -> No
     async def main(port: int) -> None:
         hearer = Hearer()
         table = {"url": f"mqtts://127.0.0.1:{port}", "ca_file": str(authority.ca)}
-        link = MqttLink(Mqtt.model_validate(table, context={"folder": tmp_path}), "guarded", hearer)
+        link = MqttLink(MqttTable.model_validate(table, context={"folder": tmp_path}), "guarded", hearer)
         await link.connect(Will(f"{TOPIC}/status", b"{}"))
         link.subscribe([f"{TOPIC}/commands", f"{TOPIC}/ack"])
         mids = [link.publish(f"{TOPIC}/ack", b"{}") for _ in range(3_000)]
@@ -319,7 +319,7 @@ def test_a_guarded_wire_carries_a_drain_and_large_messages(tmp_path: Path) -> No
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, table: dict[str, str], named: str) -> None:
     """Else it looks like a fault of the network."""
-    settings = Mqtt.model_validate(table, context={"folder": tmp_path})
+    settings = MqttTable.model_validate(table, context={"folder": tmp_path})
     said = f"{settings.url}: {tmp_path}/{named.format(folder=tmp_path)} cannot be read: No such file or directory"
 
     async def main() -> None:
@@ -350,10 +350,10 @@ HANGS = """
 import asyncio, socket, sys, time
 from edge.upstream.mqtt.link import MqttLink
 from edge.model.ports import Will
-from edge.settings.tables import Mqtt
+from edge.settings.tables import MqttTable
 socket.getaddrinfo = lambda *_a, **_k: time.sleep(600)
 async def main():
-    link = MqttLink(Mqtt(url="mqtt://broker.example.org"), "link", None)
+    link = MqttLink(MqttTable(url="mqtt://broker.example.org"), "link", None)
     task = asyncio.ensure_future(link.connect(Will("t", b"")))
     ticks = 0
     while ticks < 20:
@@ -391,7 +391,7 @@ def test_who_comes_too_late_leaves_no_connection_open(monkeypatch: pytest.Monkey
                     seen.append(client)
 
             monkeypatch.setattr(paho.Client, "connect", late)
-            link = MqttLink(Mqtt(url=f"mqtt://127.0.0.1:{port}"), "late", Hearer())
+            link = MqttLink(MqttTable(url=f"mqtt://127.0.0.1:{port}"), "late", Hearer())
             attempt = asyncio.ensure_future(link.connect(Will("t", b"")))
             await asyncio.sleep(0)
             attempt.cancel()

@@ -25,7 +25,7 @@ from edge.model.problems import dotted
 
 if TYPE_CHECKING:
     from edge.directory.document import tables
-    from edge.model.problems import Report
+    from edge.model.problems import ProblemReport
 
 SHORTEST_TOKEN: Final = 16
 """Bytes; a shorter secret could be guessed from its hash."""
@@ -48,7 +48,7 @@ class Numbered(NamedTuple):
 WRONG: Final = Numbered(None, "", None, b"")
 
 
-def number_of(report: Report, where: str, table: tables.Card) -> Numbered:
+def number_of(report: ProblemReport, where: str, table: tables.Card) -> Numbered:
     """Work out the number, and what the card sends; `WRONG` when a problem was reported."""
     if table.format in LAYOUTS:
         return _numbered(report, where, table)
@@ -71,7 +71,7 @@ def number_of(report: Report, where: str, table: tables.Card) -> Numbered:
     return Numbered(None, (value << (-bits % 8)).to_bytes(len(data)).hex(), bits, key(bits, value))
 
 
-def _numbered(report: Report, where: str, table: tables.Card) -> Numbered:
+def _numbered(report: ProblemReport, where: str, table: tables.Card) -> Numbered:
     """A number with a layout: a whole number beside its facility code, or both as they are printed."""
     facility, number = _written(table)
     shape = layout(table.format, facility)
@@ -114,7 +114,7 @@ def _whole(table: tables.Card) -> bytes | None:
     return printed(table.number)
 
 
-def _token(report: Report, where: str, table: tables.Card, data: bytes) -> Numbered:
+def _token(report: ProblemReport, where: str, table: tables.Card, data: bytes) -> Numbered:
     """A token comes in clear and is hashed, or as `sha256:` and its hash."""
     text = str(table.number)
     if text.startswith(HASHED) and len(text) == len(HASHED) + _SHA256_DIGITS:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from edge.directory.document import tables
-    from edge.model.problems import Report
+    from edge.model.problems import ProblemReport
     from edge.model.schedule import Schedule
     from edge.settings.tables import Table
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 class Entries:
     """Everything in a document so far, by id."""
 
-    def __init__(self, report: Report, zone: tzinfo) -> None:
+    def __init__(self, report: ProblemReport, zone: tzinfo) -> None:
         """Nothing so far."""
         self.report, self.zone = report, zone
         self.users: dict[str, User] = {}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edge.directory.document import tables
-    from edge.model.problems import Report
+    from edge.model.problems import ProblemReport
 
 _URL: Final = {
     "webhook": 'a url like "https://hooks.example.org/doors"',
@@ -27,7 +27,7 @@ _PLACE: Final = "{secret}"
 _SCHEMES: Final = {"webhook": ("https", "http"), "syslog": ("tls",)}
 
 
-def integration_of(report: Report, where: str, table: tables.Integration) -> Integration:
+def integration_of(report: ProblemReport, where: str, table: tables.Integration) -> Integration:
     """The entry as a value; what is wrong with it goes into the report."""
     found = Integration(
         table.id,

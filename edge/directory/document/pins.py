@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from edge.directory.directory import Member
-    from edge.model.problems import Report
+    from edge.model.problems import ProblemReport
 
 MOST_CLEAR: Final = 1000
 """PINs in clear that one document may bring; each takes a hash. Beyond it, bring `pin_hash`."""
@@ -26,7 +26,7 @@ MOST_RECIPES: Final = 4
 class Pins:
     """Works on `members` in place, which nobody else has yet."""
 
-    def __init__(self, report: Report, members: dict[str, Member], where: Mapping[str, str]) -> None:
+    def __init__(self, report: ProblemReport, members: dict[str, Member], where: Mapping[str, str]) -> None:
         """`where` tells where in the document each member is."""
         self._report, self._members, self._where = report, members, where
         self.alone: dict[Recipe, dict[bytes, str]] = {}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-    from edge.model.problems import Report
+    from edge.model.problems import ProblemReport
 
 
 def explained(table: type[Table], error: ValidationError) -> Iterator[tuple[str, str]]:
@@ -33,7 +33,7 @@ def explained(table: type[Table], error: ValidationError) -> Iterator[tuple[str,
             yield key, message
 
 
-def once(report: Report, where: str, ids: Collection[str]) -> tuple[str, ...]:
+def once(report: ProblemReport, where: str, ids: Collection[str]) -> tuple[str, ...]:
     """Sort a list in which everything should stand once; what stands twice is a problem."""
     found = tuple(sorted(set(ids)))
     if len(found) < len(ids):

@@ -20,7 +20,7 @@ from edge.directory.document.problems import explained
 from edge.directory.document.references import references
 from edge.model.plain_text import text_of
 from edge.model.printable import masked
-from edge.model.problems import ConfigError, Report, dotted, meant, shown
+from edge.model.problems import ConfigError, ProblemReport, dotted, meant, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
@@ -73,7 +73,7 @@ def reading(  # noqa: PLR0913 -- what a document is checked against, by name
     check, for a directory that has been accepted before). `above` is the version in force, which a
     new one has to exceed. Raises DirectoryError.
     """
-    build = _Reading(Report(source), zone, doors)
+    build = _Reading(ProblemReport(source), zone, doors)
     try:
         yield from build.entries(_text(document, build.report))
         build.version_above(above)
@@ -88,7 +88,7 @@ def reading(  # noqa: PLR0913 -- what a document is checked against, by name
 class _Reading:
     """One pass over a document; what it cannot use goes into the report and it goes on."""
 
-    def __init__(self, report: Report, zone: tzinfo, doors: Collection[str] | None) -> None:
+    def __init__(self, report: ProblemReport, zone: tzinfo, doors: Collection[str] | None) -> None:
         self.report, self.doors = report, doors
         self.found = Entries(report, zone)
         self.head: dict[str, Any] = {}
@@ -184,7 +184,7 @@ class _Reading:
         )
 
 
-def _text(document: bytes, report: Report) -> str:
+def _text(document: bytes, report: ProblemReport) -> str:
     if len(document) > LARGEST:
         report.add("", f"found more than {LARGEST} bytes, expected a directory")
         raise DirectoryError(report.problems)
@@ -195,9 +195,9 @@ def _text(document: bytes, report: Report) -> str:
         raise DirectoryError(report.problems) from None
 
 
-def _clean(report: Report) -> list[Problem]:
+def _clean(report: ProblemReport) -> list[Problem]:
     """The problems with text that any log and terminal takes; what stands in a document may be odd."""
-    clean = Report(report.file)
+    clean = ProblemReport(report.file)
     for one in report.problems[: MOST_PROBLEMS + 1]:
         clean.add(masked(one.key), masked(one.message))
     if len(report.problems) > MOST_PROBLEMS:

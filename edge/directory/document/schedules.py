@@ -16,12 +16,12 @@ from edge.model.schedule import DAY_MINUTES, Hours, Kind, Opening, Schedule, mom
 if TYPE_CHECKING:
     from datetime import date, tzinfo
 
-    from edge.model.problems import Report
+    from edge.model.problems import ProblemReport
 
 LONGEST_OPENING: Final = timedelta(days=366)
 
 
-def schedule_of(report: Report, where: str, table: tables.Schedule, zone: tzinfo) -> Schedule:
+def schedule_of(report: ProblemReport, where: str, table: tables.Schedule, zone: tzinfo) -> Schedule:
     """Work one out; problems go into the report."""
     if table.first_to_arrive and table.kind is not Kind.UNLOCK:
         report.add(dotted(where, "first_to_arrive"), 'found in an access schedule, expected kind "unlock"')
@@ -38,7 +38,7 @@ def schedule_of(report: Report, where: str, table: tables.Schedule, zone: tzinfo
     )
 
 
-def _weekly(report: Report, where: str, table: tables.Schedule) -> tuple[tuple[Hours, ...], ...]:
+def _weekly(report: ProblemReport, where: str, table: tables.Schedule) -> tuple[tuple[Hours, ...], ...]:
     weekly: list[list[Hours]] = [[] for _ in tables.DAYS]
     for index, part in enumerate(table.weekly):
         at = dotted(where, "weekly", index)
@@ -48,7 +48,7 @@ def _weekly(report: Report, where: str, table: tables.Schedule) -> tuple[tuple[H
     return tuple(_sorted(parts) for parts in weekly)
 
 
-def _exceptions(report: Report, where: str, table: tables.Schedule) -> dict[date, tuple[Hours, ...]]:
+def _exceptions(report: ProblemReport, where: str, table: tables.Schedule) -> dict[date, tuple[Hours, ...]]:
     found: dict[date, tuple[Hours, ...]] = {}
     most = tables.MOST_EXCEPTION_DAYS
     for index, one in enumerate(table.exceptions):
@@ -68,7 +68,7 @@ def _exceptions(report: Report, where: str, table: tables.Schedule) -> dict[date
     return found
 
 
-def _openings(report: Report, where: str, table: tables.Schedule, zone: tzinfo) -> tuple[Opening, ...]:
+def _openings(report: ProblemReport, where: str, table: tables.Schedule, zone: tzinfo) -> tuple[Opening, ...]:
     for index, one in enumerate(table.openings):
         start, end = moment(zone, one.start), moment(zone, one.end)
         if not start < end <= start + LONGEST_OPENING:
@@ -77,7 +77,7 @@ def _openings(report: Report, where: str, table: tables.Schedule, zone: tzinfo) 
     return tuple(Opening(one.start, one.end) for one in table.openings)
 
 
-def _hours(report: Report, where: str, part: tables.Part) -> Hours:
+def _hours(report: ProblemReport, where: str, part: tables.Part) -> Hours:
     if part.start >= DAY_MINUTES:
         report.add(dotted(where, "from"), 'found "24:00", expected "00:00" of the next day')
     return Hours(part.start, part.end if part.end > part.start else part.end + DAY_MINUTES)

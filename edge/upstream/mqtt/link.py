@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from paho.mqtt.reasoncodes import ReasonCode
 
     from edge.model.ports import Will
-    from edge.settings.tables import Mqtt
+    from edge.settings.tables import MqttTable
     from edge.upstream.mqtt.intake import Hearer
 
 CONNECT_S: Final = 15.0
@@ -42,7 +42,7 @@ HOUSEKEEPING_S: Final = 2.0
 class MqttLink:
     """`edge.model.ports.Link` over paho, MQTT 5."""
 
-    def __init__(self, settings: Mqtt, client_id: str, hearer: Hearer) -> None:
+    def __init__(self, settings: MqttTable, client_id: str, hearer: Hearer) -> None:
         """Nothing is sent before `connect`. Secrets are read then, each time."""
         self._settings = settings
         self._hearer = hearer

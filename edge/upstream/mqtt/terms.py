@@ -18,7 +18,7 @@ from edge.upstream.mqtt.client import MAX_PACKET_BYTES, ClosingSocket
 if TYPE_CHECKING:
     import ssl
 
-    from edge.settings.tables import Mqtt
+    from edge.settings.tables import MqttTable
 
 SESSION_S: Final = 86_400
 """How long the broker keeps commands for us; each is judged by its own expiry when it comes."""
@@ -45,7 +45,7 @@ def theirs(properties: Properties | None) -> Connected:
     )
 
 
-def tls(settings: Mqtt) -> ssl.SSLContext:
+def tls(settings: MqttTable) -> ssl.SSLContext:
     """The broker must prove its name; we prove ours where there is a certificate."""
     context = believing(settings.ca_file, strict=settings.tls_strict, system=False)
     context.sslsocket_class = ClosingSocket
@@ -55,7 +55,7 @@ def tls(settings: Mqtt) -> ssl.SSLContext:
     return context
 
 
-def password(settings: Mqtt) -> str | None:
+def password(settings: MqttTable) -> str | None:
     """Read anew at each connection."""
     if settings.password_file is None:
         return None
