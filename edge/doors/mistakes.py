@@ -12,8 +12,7 @@ from edge.model.event_types import CONTROLLER_FAULT
 from edge.model.messages import SYSTEM, Event
 
 if TYPE_CHECKING:
-    from edge.model.event_types import CONTROLLER_FAULT
-from edge.model.messages import Subject
+    from edge.model.messages import Subject
     from edge.model.ports import Journal
 
 
