@@ -407,7 +407,7 @@ def threads_count(monkeypatch: pytest.MonkeyPatch) -> None:
     def counted(work: Callable[[], None], _name: str) -> asyncio.Future[None]:
         return asyncio.get_running_loop().run_in_executor(None, work)
 
-    monkeypatch.setattr(camera_fetch, "aside", counted)
+    monkeypatch.setattr(camera_fetch, "in_background", counted)
 
 
 HANGS: dict[str, dict[str, Any]] = {

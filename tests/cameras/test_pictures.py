@@ -55,7 +55,7 @@ def cameras(monkeypatch: pytest.MonkeyPatch) -> Scripted:
         return await scripted.fetch(fetcher)
 
     monkeypatch.setattr(Fetcher, "fetch", fetch)
-    monkeypatch.setattr("edge.cameras.pictures.aside", counted)
+    monkeypatch.setattr("edge.cameras.pictures.in_background", counted)
     return scripted
 
 

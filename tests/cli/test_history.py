@@ -546,7 +546,9 @@ def test_a_count_is_a_whole_number_that_can_be_counted(doorctl: Doorctl, count: 
 
 
 def test_what_was_said_before_it_went_wrong_is_not_lost() -> None:
-    script = "import sys\nfrom edge import cli\ncli.main = lambda: sys.stdout.write('kept') and 1\ncli.run()"
+    script = (
+        "import sys\nfrom edge.cli import main as cli\ncli.main = lambda: sys.stdout.write('kept') and 1\ncli.run()"
+    )
     env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, check=False)
     assert (done.returncode, done.stdout) == (1, b"kept")

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from drivers.simulated import driver as simulated
+from drivers.simulated.points import POINTS, Settings
 from tests.support.gpio_bench import GpioBench
 from tests.support.modbus import ModbusBench, modbus_line
 
@@ -56,11 +57,11 @@ class SimulatedBench:
     """The bench of the simulated driver."""
 
     def __init__(self) -> None:
-        lock = simulated.POINTS["lock"]
+        lock = POINTS["lock"]
         points = {point: lock(resting="unlocked" if rest else "locked") for point, rest in OUTPUTS.items()}
-        points["front.buzzer"] = simulated.POINTS["buzzer"]()
-        points |= {point: simulated.POINTS[point.rpartition(".")[2]]() for point in INPUTS}
-        self.driver = simulated.create("bench", simulated.Settings(), points, self.now_ns)
+        points["front.buzzer"] = POINTS["buzzer"]()
+        points |= {point: POINTS[point.rpartition(".")[2]]() for point in INPUTS}
+        self.driver = simulated.create("bench", Settings(), points, self.now_ns)
 
     def now_ns(self) -> int:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
