@@ -7,7 +7,7 @@ Parity stands here because it guards the cable. Tests hold it against the layout
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from drivers.wiegand.pulses import Burst
 
 Cards: TypeAlias = Literal["auto", "26", "34", "35", "36", "37", "40", "48", "raw"]
-Keypad: TypeAlias = Literal["auto", "4bit", "8bit", "off"]
+Keypad: TypeAlias = Literal["auto", "4bit", "8bit", "26bit", "off"]
 
 FRAGMENT_BITS: Final = 3
 """A burst of up to so many bits is a spike on the cable."""
@@ -53,9 +53,9 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a keypad: a digit, `*` or `#`."""
+    """What was pressed on a keypad: a digit, `*` or `#`; or a whole PIN with its `#`."""
 
-    key: str
+    keys: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,9 @@ _AUTO: Final = frozenset({26, 34, 35, 37})
 """Lengths that are known by themselves; cards of the others come in many formats."""
 
 _KEYPADS: Final = MappingProxyType({4: ("auto", "4bit"), 8: ("auto", "8bit")})
+_PIN_BITS: Final = 26
+_PIN_DIGITS: Final = 4
+"""The least digits of a PIN; a number says nothing of zeros that it begins with."""
 _FAULTS: Final = MappingProxyType({"collision": Drop.COLLISION, "too_long": Drop.TOO_LONG, "torn": Drop.TORN})
 
 
@@ -117,6 +120,11 @@ def understand(burst: Burst, cards: Cards, keypad: Keypad) -> Card | Key | Drop:
         return Drop.FRAGMENT
     if burst.bits < RAW_BITS:
         return _key(burst, keypad)
+    pin = _whole_pin(burst) if keypad == "26bit" else None
+    return pin or _card(burst, cards)
+
+
+def _card(burst: Burst, cards: Cards) -> Card | Drop:
     known = cards == str(burst.bits) or (cards == "auto" and burst.bits in _AUTO)
     right = parity_is_right(burst.bits, burst.value) if known else None
     if right or cards == "raw":
@@ -126,6 +134,14 @@ def understand(burst: Burst, cards: Cards, keypad: Keypad) -> Card | Key | Drop:
         return Drop.LENGTH
     exchanged = burst.value ^ ((1 << burst.bits) - 1)
     return Drop.SWAPPED if parity_is_right(burst.bits, exchanged) else Drop.PARITY
+
+
+def _whole_pin(burst: Burst) -> Key | None:
+    """The PIN of a card of 26 bits whose facility code is 0; None for any other card, or one that was misread."""
+    if burst.bits != _PIN_BITS or not parity_is_right(burst.bits, burst.value):
+        return None
+    number = burst.value >> 1 & 0xFF_FFFF
+    return Key(f"{number:0{_PIN_DIGITS}}#") if number <= 0xFFFF else None  # noqa: PLR2004 -- facility 0
 
 
 def _key(burst: Burst, keypad: Keypad) -> Key | Drop:

@@ -42,7 +42,7 @@ class Reader(_Point):
     format: Cards = "auto"
     """Cards of 26, 34, 35 and 37 bits with right parity, those of one length alone, or whatever comes, unchecked."""
     keypad: Keypad = "auto"
-    """How many bits a key has."""
+    """How many bits a key has; `26bit` is a whole PIN, which comes as a card with facility code 0."""
     led: Line | None = Field(default=None, description=_LINE)
     beeper: Line | None = Field(default=None, description=_LINE)
     active: Polarity = "low"

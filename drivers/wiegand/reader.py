@@ -156,7 +156,7 @@ class Station:
             return []
         if isinstance(found, Key):
             self._counts["keys"] += 1
-            return [KeysPressed(self.point, found.key, burst.at_ns)]
+            return [KeysPressed(self.point, found.keys, burst.at_ns)]
         self._counts["cards"] += 1
         return [_card_read(self.point, found, burst)]
 

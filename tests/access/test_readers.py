@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from drivers.wiegand.frames import Key, understand
+from drivers.wiegand.pulses import Burst
 from edge.access.reader_state import AT_ONCE, MOST_WAITING
 from edge.access.readers import KEPT, REFUSALS_A_MINUTE, Readers
 from edge.access.timetable import Timetable
+from edge.directory import cards
 from edge.directory.pins import Recipe
 from edge.doors.runner import Runner
 from edge.model.catalogue import CATALOGUE
@@ -352,6 +355,24 @@ def test_an_own_pin_between_guesses_clears_nothing() -> None:
 
     house = play(script, front={"ask": "pin"})
     assert house.codes == ["wrong_pin"] * 4 + [None, "wrong_pin", "too_many_attempts"]
+
+
+def test_guessing_at_a_keypad_that_sends_pins_as_cards_has_the_limits_of_others() -> None:
+    """And no PIN is kept for enrolling, as a card would be."""
+    shape = cards.layout(cards.Format.WIEGAND26, 0)
+
+    async def script(house: House) -> None:
+        for pin in range(1000, 1100):
+            found = understand(Burst(26, cards.encode(shape, 0, pin), house.now_ns()), "26", "26bit")
+            assert isinstance(found, Key)
+            await house.type(found.keys)
+            await asyncio.sleep(1)
+
+    house = play(script, front={"ask": "card_or_pin", "wrong_pins": 3, "locked_out_s": 60})
+    assert house.codes[:4] == ["wrong_pin"] * 3 + ["too_many_attempts"]
+    assert house.codes.count("wrong_pin") <= 6
+    assert ("reader.tamper", "too_many_attempts") in house.told()
+    assert not house.readers.cards
 
 
 def test_a_right_pin_forgives_what_was_mistyped_with_the_same_card() -> None:

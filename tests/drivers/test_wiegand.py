@@ -278,6 +278,22 @@ def test_a_pin_typed_fast_is_so_many_keys() -> None:
     assert understood(pulses) == [Key(key) for key in "1234#"]
 
 
+@pytest.mark.parametrize(("number", "keys"), [(0, "0000#"), (42, "0042#"), (2580, "2580#"), (65_535, "65535#")])
+@pytest.mark.parametrize("format_", ["auto", "34", "raw"])
+def test_a_pin_that_comes_as_a_card_is_a_pin_where_the_reader_is_set_so(number: int, keys: str, format_: str) -> None:
+    """Whatever length its cards have."""
+    bits = bits_of(cards.encode(cards.layout(cards.Format.WIEGAND26, 0), 0, number), 26)
+    assert understood(train(bits), format_, "26bit") == [Key(keys)]
+    assert understood(train(bits)) == [card(bits)]
+
+
+def test_other_cards_at_such_a_reader_are_cards_and_misread_pins_are_nothing() -> None:
+    assert understood(train(KNOWN["h10301"]), keypad="26bit") == [card(KNOWN["h10301"])]
+    pin = bits_of(cards.encode(cards.layout(cards.Format.WIEGAND26, 0), 0, 2580), 26)
+    assert understood(train(pin[:-1] + "10"[int(pin[-1])]), keypad="26bit") == [Drop.PARITY]
+    assert understood(train(bits_of(7, 4)), keypad="26bit") == [Drop.LENGTH]
+
+
 # --- what an installer may write -----------------------------------------------------------------------
 
 

@@ -16,6 +16,8 @@ from tests.support.wiegand import KNOWN, MS, US, train
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from drivers.wiegand.frames import Keypad
+
 POINT = "front.reader"
 BOOT_NS = 7_000_000_000
 """How far the boot clock is ahead."""
@@ -25,13 +27,13 @@ S = 1_000 * MS
 class Bench:
     """A station, its wires, and a clock."""
 
-    def __init__(self, **settings: int) -> None:
+    def __init__(self, keypad: Keypad = "auto", **settings: int) -> None:
         self.waiting: list[Edge] = []
         self.held_low: list[str] = []
         self.listening = True
         self.sequence = 0
         self.ns = BOOT_NS
-        model = Reader(d0=5, d1=6)
+        model = Reader(d0=5, d1=6, keypad=keypad)
         self.station = Station(POINT, model, Settings(**settings), self, lambda ticks: ticks + BOOT_NS)
 
     def fileno(self) -> int:
@@ -99,6 +101,13 @@ def test_a_card_is_reported_after_the_gap_and_dated_by_its_last_pulse(bench: Ben
 
 def test_a_key_is_reported(bench: Bench) -> None:
     assert bench.reads("1011") == [KeysPressed(POINT, "#", bench.ns - 30 * MS)]
+    assert (bench.fact("keys"), bench.fact("cards")) == (1, 0)
+
+
+def test_a_pin_that_comes_as_a_card_is_reported_as_keys() -> None:
+    bench = Bench(keypad="26bit")
+    pin = "00000000000001010000101001"  # facility 0, number 2580
+    assert bench.reads(pin) == [KeysPressed(POINT, "2580#", bench.ns - 30 * MS)]
     assert (bench.fact("keys"), bench.fact("cards")) == (1, 0)
 
 
