@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from edge.cli.text import say, say_json
 from edge.client import sockets
 from edge.diagnosis.diagnose import diagnose
-from edge.diagnosis.findings import Finding, Severity
+from edge.diagnosis.findings import Finding, FindingSeverity
 
 if TYPE_CHECKING:
     import argparse
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edge.diagnosis.facts import Facts
 
 CONFIG: Final = Path("/etc/doorward/doorward.toml")
-MARKS: Final = {Severity.FAULT: "!!", Severity.WARNING: " !", Severity.NOTE: "  "}
+MARKS: Final = {FindingSeverity.FAULT: "!!", FindingSeverity.WARNING: " !", FindingSeverity.NOTE: "  "}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def verdict(facts: Facts, findings: tuple[Finding, ...]) -> int:
     """The exit code."""
-    if any(finding.severity is not Severity.NOTE for finding in findings):
+    if any(finding.severity is not FindingSeverity.NOTE for finding in findings):
         return 1
     told = (facts.daemon, facts.history, facts.service, facts.config)
     return 0 if any(part is not None for part in told) else 2

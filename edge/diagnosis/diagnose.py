@@ -9,13 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from edge.diagnosis.diagnose_consumers import diagnose_consumers
-from edge.diagnosis.findings import KINDS, Finding, Severity, finding
+from edge.diagnosis.findings import KINDS, Finding, FindingSeverity, finding
 from edge.system.secret_files import GROUP, exposed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edge.diagnosis.facts import Daemon, Device, Door, Driver, Facts, History, People, Upstream
+    from edge.diagnosis.facts import (
+        DaemonFacts,
+        DeviceFacts,
+        DoorFacts,
+        DriverFacts,
+        Facts,
+        HistoryFacts,
+        PeopleFacts,
+        UpstreamFacts,
+    )
 
 S_US: Final = 1_000_000
 HOUR_US: Final = 3_600 * S_US
@@ -60,7 +69,7 @@ _WHY_UNREACHED: Final = (
 LOW_NOW, LOW_SINCE_BOOT = 1 << 0, 1 << 16
 SLOWED_NOW: Final = 1 << 1 | 1 << 2 | 1 << 3
 """Bits of get_throttled (https://www.raspberrypi.com/documentation/computers/os.html#get_throttled)."""
-_ORDER: Final = (Severity.FAULT, Severity.WARNING, Severity.NOTE)
+_ORDER: Final = (FindingSeverity.FAULT, FindingSeverity.WARNING, FindingSeverity.NOTE)
 _KIND_ORDER: Final = {code: place for place, code in enumerate(KINDS)}
 
 
@@ -158,7 +167,7 @@ def _machine(facts: Facts) -> Iterator[Finding]:
         yield finding("DW-MEMORY-LOW", f"{facts.machine.available_bytes >> 20} MiB can still be had")
 
 
-def _history(history: History, path: str) -> Iterator[Finding]:
+def _history(history: HistoryFacts, path: str) -> Iterator[Finding]:
     if history.broken is not None:
         yield finding("DW-LOG-BROKEN", history.broken, about=path)
     if history.watchdog:
@@ -180,7 +189,7 @@ def _history(history: History, path: str) -> Iterator[Finding]:
                 yield finding(code, seen.format(count), about=about)
 
 
-def _running(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
+def _running(facts: Facts, daemon: DaemonFacts) -> Iterator[Finding]:
     if daemon.clock == "unsynced":
         yield finding("DW-CLOCK-UNSYNCED", f"clock: {daemon.clock}")
     elif daemon.clock == "rtc":
@@ -205,7 +214,7 @@ def _running(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
         yield from _door(facts.now_us, door, lost=lost)
 
 
-def _loaded(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
+def _loaded(facts: Facts, daemon: DaemonFacts) -> Iterator[Finding]:
     started_us = facts.now_us - daemon.uptime_s * S_US
     if daemon.config_refused:
         left_out = [f"without [{section}]" for section in daemon.left_out]
@@ -217,14 +226,14 @@ def _loaded(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
         yield finding("DW-CONFIG-TOUCHED", seen, about=facts.config or "FILE")
 
 
-def _people(people: People) -> Iterator[Finding]:
+def _people(people: PeopleFacts) -> Iterator[Finding]:
     if people.error is not None:
         yield finding("DW-DIRECTORY-REFUSED", people.error, f"version {people.version} stays in force")
     if people.readers and not people.cards and people.state == "ready":
         yield finding("DW-DIRECTORY-EMPTY", f"{people.readers} doors have a reader, and there are no cards")
 
 
-def _log(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
+def _log(facts: Facts, daemon: DaemonFacts) -> Iterator[Finding]:
     log = daemon.log
     waits = f"{log.waiting} events wait in memory"
     if log.writer == "stalled":
@@ -248,7 +257,7 @@ def _log(facts: Facts, daemon: Daemon) -> Iterator[Finding]:
         yield finding("DW-LOG-BIG", f"{log.bytes >> 20} of {facts.log_max_bytes >> 20} MiB")
 
 
-def _upstream(now_us: int, daemon: Daemon, upstream: Upstream) -> Iterator[Finding]:
+def _upstream(now_us: int, daemon: DaemonFacts, upstream: UpstreamFacts) -> Iterator[Finding]:
     error = upstream.last_error or "no reason given"
     words = error.lower()
     if upstream.state == "refused":
@@ -262,7 +271,7 @@ def _upstream(now_us: int, daemon: Daemon, upstream: Upstream) -> Iterator[Findi
         yield finding("DW-BACKLOG", f"{upstream.backlog} records after {upstream.cursor} are not acknowledged")
 
 
-def _flapping(daemon: Daemon, upstream: Upstream) -> Iterator[Finding]:
+def _flapping(daemon: DaemonFacts, upstream: UpstreamFacts) -> Iterator[Finding]:
     """A rate is judged in each of the states between which it alternates."""
     hours = daemon.uptime_s / 3_600
     if upstream.taken_over >= TAKEN_OVER:
@@ -273,7 +282,7 @@ def _flapping(daemon: Daemon, upstream: Upstream) -> Iterator[Finding]:
         yield finding("DW-BROKER-FLAPS", f"{upstream.last_hour} connections in the last hour")
 
 
-def _unreached(now_us: int, upstream: Upstream, words: str) -> Finding:
+def _unreached(now_us: int, upstream: UpstreamFacts, words: str) -> Finding:
     error = upstream.last_error or "no answer yet"
     for code, about, signs in _WHY_UNREACHED:
         if any(sign in words for sign in signs):
@@ -283,7 +292,7 @@ def _unreached(now_us: int, upstream: Upstream, words: str) -> Finding:
     return finding("DW-BROKER-OFFLINE", error, f"for {_span(now_us - upstream.since_us)}", about=upstream.url)
 
 
-def _driver(driver: Driver) -> Iterator[Finding]:
+def _driver(driver: DriverFacts) -> Iterator[Finding]:
     if driver.state == "lost":
         yield finding(_why_lost(driver.reason or ""), driver.reason or "no reason given", about=driver.name)
     if driver.stuck:
@@ -294,7 +303,7 @@ def _driver(driver: Driver) -> Iterator[Finding]:
         yield finding("DW-SIMULATED", "kind = simulated", about=driver.name)
 
 
-def _device(device: Device) -> Iterator[Finding]:
+def _device(device: DeviceFacts) -> Iterator[Finding]:
     about = f"{device.address} on {device.driver}"
     if device.state == "lost":
         yield finding("DW-READER-LOST", device.reason or "no reason given", about=about)
@@ -322,7 +331,7 @@ def _why_lost(reason: str) -> str:
     return "DW-DRIVER-LOST"
 
 
-def _door(now_us: int, door: Door, *, lost: bool) -> Iterator[Finding]:
+def _door(now_us: int, door: DoorFacts, *, lost: bool) -> Iterator[Finding]:
     mode_us, alarm_us = now_us - door.mode_since_us, now_us - door.alarm_since_us
     for mode, patience_us, code in (
         ("locked_down", FORGOTTEN_US, "DW-LOCKDOWN-FORGOTTEN"),

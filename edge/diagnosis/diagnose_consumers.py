@@ -12,7 +12,14 @@ from edge.diagnosis.findings import Finding, finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from edge.diagnosis.facts_consumers import Board, Camera, Consumers, Integration, Line, Pulses
+    from edge.diagnosis.facts_consumers import (
+        BoardFacts,
+        CameraFacts,
+        ConsumerFacts,
+        IntegrationFacts,
+        LineFacts,
+        PulseFacts,
+    )
 
 FAILED: Final = 3
 """Tries: one may fail by accident."""
@@ -29,7 +36,7 @@ DOUBTFUL: Final = 0.05
 """Of what a reader sent; somebody's card that is held badly does not make so many."""
 
 
-def diagnose_consumers(consumers: Consumers, now_us: int) -> Iterator[Finding]:
+def diagnose_consumers(consumers: ConsumerFacts, now_us: int) -> Iterator[Finding]:
     """Everything that can be said about them."""
     for part in consumers.failed:
         yield finding("DW-PART-FAILED", part.why, about=part.name)
@@ -52,7 +59,7 @@ def diagnose_consumers(consumers: Consumers, now_us: int) -> Iterator[Finding]:
         yield from _pulses(pulses)
 
 
-def _integration(one: Integration) -> Iterator[Finding]:
+def _integration(one: IntegrationFacts) -> Iterator[Finding]:
     error, waits = one.last_error or "no reason given", f"{one.backlog} records wait"
     if one.state == "disabled":
         yield finding("DW-INTEGRATION-DISABLED", error, about=one.id)
@@ -64,7 +71,7 @@ def _integration(one: Integration) -> Iterator[Finding]:
         yield finding("DW-INTEGRATION-BEHIND", waits, about=one.id)
 
 
-def _camera(camera: Camera) -> Iterator[Finding]:
+def _camera(camera: CameraFacts) -> Iterator[Finding]:
     if camera.error is not None:
         yield finding("DW-CAMERA-SILENT", camera.error, about=camera.id)
         yield from _form(camera.error, f"camera.{camera.id}")
@@ -80,7 +87,7 @@ def _form(error: str, section: str) -> Iterator[Finding]:
         yield finding("DW-CERTIFICATE-FORM", error, about=section)
 
 
-def _board(board: Board) -> Iterator[Finding]:
+def _board(board: BoardFacts) -> Iterator[Finding]:
     about = f"{board.unit} on {board.driver}"
     if board.state == "lost":
         yield finding("DW-BOARD-LOST", board.reason or "no reason given", about=about)
@@ -88,13 +95,13 @@ def _board(board: Board) -> Iterator[Finding]:
         yield finding("DW-BOARD-RESETS", f"its relays had to be set again {board.repairs} times", about=about)
 
 
-def _line(line: Line) -> Iterator[Finding]:
+def _line(line: LineFacts) -> Iterator[Finding]:
     if line.asked >= ENOUGH_ASKED and line.troubled > NOISY * line.asked:
         seen = f"{line.troubled} of {line.asked} questions had no readable answer"
         yield finding("DW-BOARD-NOISE", seen, about=line.driver)
 
 
-def _pulses(pulses: Pulses) -> Iterator[Finding]:
+def _pulses(pulses: PulseFacts) -> Iterator[Finding]:
     if pulses.swapped >= SWAPPED:
         seen = f"{pulses.swapped} cards or keys are right with D0 for D1"
         yield finding("DW-WIEGAND-SWAPPED", seen, about=pulses.point)

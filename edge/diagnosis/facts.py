@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from edge.diagnosis.facts_consumers import Consumers
+from edge.diagnosis.facts_consumers import ConsumerFacts
 
 Counts: TypeAlias = Mapping[str, int]
 LONGEST: Final = 1e12
@@ -20,7 +20,7 @@ NONE: Final[Counts] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class InputFacts:
     """One input point and the level it settled at."""
 
     asserted: bool
@@ -28,7 +28,7 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class DoorFacts:
     """One door as the daemon sees it."""
 
     id: str
@@ -39,12 +39,12 @@ class Door:
     fault: str | None
     mode_since_us: int
     alarm_since_us: int
-    rex: Input | None = None
+    rex: InputFacts | None = None
     contact_since_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Driver:
+class DriverFacts:
     """One driver as the daemon sees it."""
 
     name: str
@@ -56,7 +56,7 @@ class Driver:
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class DeviceFacts:
     """A reader or module on an OSDP line."""
 
     driver: str
@@ -74,7 +74,7 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
-class Upstream:
+class UpstreamFacts:
     """The conversation with the broker."""
 
     url: str
@@ -93,7 +93,7 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
-class LogHealth:
+class LogFacts:
     """The log as its writer sees it; see `edge.log.log.LogHealth`."""
 
     path: str
@@ -107,7 +107,7 @@ class LogHealth:
 
 
 @dataclass(frozen=True, slots=True)
-class People:
+class PeopleFacts:
     """Who may pass, in numbers."""
 
     version: int
@@ -120,29 +120,29 @@ class People:
 
 
 @dataclass(frozen=True, slots=True)
-class Daemon:
+class DaemonFacts:
     """A running daemon, by its own account."""
 
     version: str
     uptime_s: float
     clock: str
-    log: LogHealth
-    upstream: Upstream | None
-    drivers: tuple[Driver, ...]
-    doors: tuple[Door, ...]
-    people: People | None = None
-    devices: tuple[Device, ...] = ()
-    consumers: Consumers = field(default_factory=Consumers)
+    log: LogFacts
+    upstream: UpstreamFacts | None
+    drivers: tuple[DriverFacts, ...]
+    doors: tuple[DoorFacts, ...]
+    people: PeopleFacts | None = None
+    devices: tuple[DeviceFacts, ...] = ()
+    consumers: ConsumerFacts = field(default_factory=ConsumerFacts)
     config_refused: tuple[str, ...] = ()
     """What is wrong with the configuration file, while the one from before guards."""
     left_out: tuple[str, ...] = ()
     """Sections of that one which this version does not understand."""
 
     @classmethod
-    def from_json(cls, answer: Mapping[str, Any]) -> Daemon:
+    def from_json(cls, answer: Mapping[str, Any]) -> DaemonFacts:
         """From the answer to {"op": "facts"}. Raises KeyError, TypeError or ValueError for anything else."""
         inputs = {
-            point: Input(bool(found["asserted"]), at_us(found["since"]))
+            point: InputFacts(bool(found["asserted"]), at_us(found["since"]))
             for point, found in answer.get("inputs", {}).items()
         }
         return cls(
@@ -160,14 +160,14 @@ class Daemon:
                 if found["kind"] == "osdp"
                 for address, device in found.get("facts", {}).get("devices", {}).items()
             ),
-            consumers=Consumers.from_json(answer),
+            consumers=ConsumerFacts.from_json(answer),
             config_refused=tuple(map(str, answer.get("configuration", {}).get("refused", ()))),
             left_out=tuple(map(str, answer.get("configuration", {}).get("left_out", ()))),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceFacts:
     """What systemd says of doord.service."""
 
     active: str
@@ -179,7 +179,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Socket:
+class SocketFacts:
     """The control socket from outside."""
 
     path: str
@@ -190,7 +190,7 @@ class Socket:
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
+class DiskFacts:
     """The file system that holds the log."""
 
     path: str
@@ -199,7 +199,7 @@ class Disk:
 
 
 @dataclass(frozen=True, slots=True)
-class FileMode:
+class FileFacts:
     """A file whose permissions matter."""
 
     path: str
@@ -212,7 +212,7 @@ class FileMode:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class HistoryFacts:
     """What the log tells; counts are by door or driver."""
 
     clock_steps: int = 0
@@ -236,7 +236,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Boot:
+class BootFacts:
     """The firmware's configuration."""
 
     path: str
@@ -245,7 +245,7 @@ class Boot:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class MachineFacts:
     """The computer itself."""
 
     throttled: int | None = None
@@ -263,9 +263,9 @@ class Facts:
     now_us: int
     """Microseconds since 1970 UTC; for a copied log the time of its newest record."""
     tool_version: str
-    daemon: Daemon | None = None
-    socket: Socket | None = None
-    service: Service | None = None
+    daemon: DaemonFacts | None = None
+    socket: SocketFacts | None = None
+    service: ServiceFacts | None = None
     config: str | None = None
     config_problems: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
@@ -276,14 +276,14 @@ class Facts:
     """What the running daemon has otherwise than the file."""
     config_written_us: int | None = None
     """When the file was last written, by the calendar of then."""
-    files: tuple[FileMode, ...] = ()
-    disk: Disk | None = None
+    files: tuple[FileFacts, ...] = ()
+    disk: DiskFacts | None = None
     log_path: str | None = None
     log_missing: bool = False
     log_max_bytes: int | None = None
-    history: History | None = None
-    boot: Boot | None = None
-    machine: Machine = field(default_factory=Machine)
+    history: HistoryFacts | None = None
+    boot: BootFacts | None = None
+    machine: MachineFacts = field(default_factory=MachineFacts)
     unseen: tuple[str, ...] = ()
     """What could not be looked at, and why: where this diagnosis ends."""
 
@@ -293,9 +293,9 @@ def at_us(iso: str) -> int:
     return round(datetime.fromisoformat(iso).timestamp() * 1_000_000)
 
 
-def _log(found: Mapping[str, Any]) -> LogHealth:
+def _log(found: Mapping[str, Any]) -> LogFacts:
     took_ms = found["last_commit_ms"]
-    return LogHealth(
+    return LogFacts(
         path=str(found["path"]),
         waiting=int(found["waiting"]),
         bytes=int(found["bytes"]),
@@ -307,18 +307,18 @@ def _log(found: Mapping[str, Any]) -> LogHealth:
     )
 
 
-def _people(answer: Mapping[str, Any]) -> People | None:
+def _people(answer: Mapping[str, Any]) -> PeopleFacts | None:
     found = answer.get("directory")
     if found is None:
         return None
     readers = sum("reader" in door["points"] for door in answer["doors"].values())
-    return People(int(found["version"]), int(found["cards"]), str(found["state"]), _words(found["error"]), readers)
+    return PeopleFacts(int(found["version"]), int(found["cards"]), str(found["state"]), _words(found["error"]), readers)
 
 
-def _upstream(found: Mapping[str, Any] | None) -> Upstream | None:
+def _upstream(found: Mapping[str, Any] | None) -> UpstreamFacts | None:
     if found is None:
         return None
-    return Upstream(
+    return UpstreamFacts(
         url=str(found["url"]),
         state=str(found["state"]),
         since_us=at_us(found["since"]),
@@ -332,16 +332,16 @@ def _upstream(found: Mapping[str, Any] | None) -> Upstream | None:
     )
 
 
-def _driver(name: str, found: Mapping[str, Any]) -> Driver:
+def _driver(name: str, found: Mapping[str, Any]) -> DriverFacts:
     own = found.get("facts", {})
     stuck, lost = own.get("stuck", ()), own.get("lost_edges", 0)
     kind, state, reason = str(found["kind"]), str(found["state"]), _words(found["reason"])
-    return Driver(name, kind, state, reason, tuple(map(str, stuck)), int(lost))
+    return DriverFacts(name, kind, state, reason, tuple(map(str, stuck)), int(lost))
 
 
-def _device(driver: str, address: str, found: Mapping[str, Any]) -> Device:
+def _device(driver: str, address: str, found: Mapping[str, Any]) -> DeviceFacts:
     abilities, counts = found.get("abilities"), found.get("counts", {})
-    return Device(
+    return DeviceFacts(
         driver,
         str(address),
         str(found["state"]),
@@ -354,9 +354,9 @@ def _device(driver: str, address: str, found: Mapping[str, Any]) -> Device:
     )
 
 
-def _door(key: str, found: Mapping[str, Any], rex: Input | None) -> Door:
+def _door(key: str, found: Mapping[str, Any], rex: InputFacts | None) -> DoorFacts:
     since = found["since"]
-    return Door(
+    return DoorFacts(
         key,
         mode=str(found["mode"]),
         contact=str(found["contact"]),

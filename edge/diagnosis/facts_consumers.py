@@ -17,7 +17,7 @@ THROWN_AWAY: Final = ("fragments", "wrong_parity", "wrong_keys", "collisions", "
 
 
 @dataclass(frozen=True, slots=True)
-class Integration:
+class IntegrationFacts:
     """To whom records are passed on."""
 
     id: str
@@ -30,7 +30,7 @@ class Integration:
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class ChannelFacts:
     """A way by which messages about alerts leave: `mqtt`, `email`, `webhook ID`."""
 
     name: str
@@ -39,7 +39,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
+class AlertFacts:
     """One that nobody has acknowledged."""
 
     id: str
@@ -47,7 +47,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class CameraFacts:
     """One that doors have."""
 
     id: str
@@ -57,7 +57,7 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class BoardFacts:
     """A Modbus board."""
 
     driver: str
@@ -69,7 +69,7 @@ class Board:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LineFacts:
     """A Modbus line."""
 
     driver: str
@@ -79,7 +79,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Pulses:
+class PulseFacts:
     """A Wiegand reader."""
 
     point: str
@@ -91,7 +91,7 @@ class Pulses:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PartFacts:
     """A part that doors do without, ended by a fault."""
 
     name: str
@@ -99,20 +99,20 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Consumers:
+class ConsumerFacts:
     """All of them."""
 
-    integrations: tuple[Integration, ...] = ()
-    channels: tuple[Channel, ...] = ()
-    alerts: tuple[Alert, ...] = ()
-    cameras: tuple[Camera, ...] = ()
-    boards: tuple[Board, ...] = ()
-    lines: tuple[Line, ...] = ()
-    pulses: tuple[Pulses, ...] = ()
-    failed: tuple[Part, ...] = ()
+    integrations: tuple[IntegrationFacts, ...] = ()
+    channels: tuple[ChannelFacts, ...] = ()
+    alerts: tuple[AlertFacts, ...] = ()
+    cameras: tuple[CameraFacts, ...] = ()
+    boards: tuple[BoardFacts, ...] = ()
+    lines: tuple[LineFacts, ...] = ()
+    pulses: tuple[PulseFacts, ...] = ()
+    failed: tuple[PartFacts, ...] = ()
 
     @classmethod
-    def from_json(cls, answer: Mapping[str, Any]) -> Consumers:
+    def from_json(cls, answer: Mapping[str, Any]) -> ConsumerFacts:
         """From the answer to {"op": "facts"}. Raises KeyError, TypeError or ValueError for anything else."""
         alerts, drivers = answer.get("alerts", {}), answer["drivers"].items()
         errors = alerts.get("last_errors", {})
@@ -120,38 +120,40 @@ class Consumers:
         wiegand = [found.get("facts", {}) for _, found in drivers if found["kind"] == "wiegand"]
         return cls(
             tuple(_integration(key, found) for key, found in answer.get("integrations", {}).items()),
-            tuple(Channel(str(k), int(n), _words(errors.get(k))) for k, n in alerts.get("waiting", {}).items()),
-            tuple(Alert(str(one["alert"]), _us(one["raised"])) for one in alerts.get("open", ())),
+            tuple(ChannelFacts(str(k), int(n), _words(errors.get(k))) for k, n in alerts.get("waiting", {}).items()),
+            tuple(AlertFacts(str(one["alert"]), _us(one["raised"])) for one in alerts.get("open", ())),
             tuple(_camera(key, found) for key, found in answer.get("cameras", {}).items()),
             tuple(_board(name, unit, b) for name, facts in modbus for unit, b in facts.get("boards", {}).items()),
             tuple(_line(name, facts["line"]) for name, facts in modbus if "line" in facts),
             tuple(_pulses(point, one) for facts in wiegand for point, one in facts.get("readers", {}).items()),
-            tuple(Part(str(part), str(why)) for part, why in answer.get("failed_parts", {}).items()),
+            tuple(PartFacts(str(part), str(why)) for part, why in answer.get("failed_parts", {}).items()),
         )
 
 
-def _integration(key: str, found: Mapping[str, Any]) -> Integration:
+def _integration(key: str, found: Mapping[str, Any]) -> IntegrationFacts:
     failed = int(found["failed_of_latest"][0])
-    return Integration(str(key), str(found["state"]), int(found["backlog"]), failed, _words(found["last_error"]))
+    return IntegrationFacts(str(key), str(found["state"]), int(found["backlog"]), failed, _words(found["last_error"]))
 
 
-def _camera(key: str, found: Mapping[str, Any]) -> Camera:
-    return Camera(str(key), len(found["doors"]), int(found["dropped"]), _words(found["last_error"]))
+def _camera(key: str, found: Mapping[str, Any]) -> CameraFacts:
+    return CameraFacts(str(key), len(found["doors"]), int(found["dropped"]), _words(found["last_error"]))
 
 
-def _board(driver: str, unit: str, found: Mapping[str, Any]) -> Board:
-    return Board(driver, str(unit), str(found["state"]), _words(found["reason"]), int(found["repairs"]))
+def _board(driver: str, unit: str, found: Mapping[str, Any]) -> BoardFacts:
+    return BoardFacts(driver, str(unit), str(found["state"]), _words(found["reason"]), int(found["repairs"]))
 
 
-def _line(driver: str, counts: Mapping[str, Any]) -> Line:
-    return Line(driver, int(counts["asked"]), sum(int(counts[name]) for name in ("silent", "garbled")))
+def _line(driver: str, counts: Mapping[str, Any]) -> LineFacts:
+    return LineFacts(driver, int(counts["asked"]), sum(int(counts[name]) for name in ("silent", "garbled")))
 
 
-def _pulses(point: str, found: Mapping[str, Any]) -> Pulses:
+def _pulses(point: str, found: Mapping[str, Any]) -> PulseFacts:
     """A reader whose chip is not open has counted nothing."""
     counts = {name: int(found.get(name, 0)) for name in ("cards", "keys", "swapped", "other_lengths", *THROWN_AWAY)}
     thrown_away = sum(counts[name] for name in THROWN_AWAY)
-    return Pulses(str(point), counts["cards"] + counts["keys"], counts["swapped"], counts["other_lengths"], thrown_away)
+    return PulseFacts(
+        str(point), counts["cards"] + counts["keys"], counts["swapped"], counts["other_lengths"], thrown_away
+    )
 
 
 def _us(iso: str) -> int:

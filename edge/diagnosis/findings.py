@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Severity(StrEnum):
+class FindingSeverity(StrEnum):
     """`fault`: something does not work. `warning`: it will not, or is not safe. `note`: good to know."""
 
     NOTE = "note"
@@ -19,11 +19,11 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FindingKind:
     """One finding as such. `title` and `first_thing` may use {about}: the door, driver or file concerned."""
 
     code: str
-    severity: Severity
+    severity: FindingSeverity
     title: str
     likely_causes: tuple[str, ...]
     """The likeliest first."""
@@ -35,7 +35,7 @@ class Finding:
     """One thing that is wrong, or good to know."""
 
     code: str
-    severity: Severity
+    severity: FindingSeverity
     title: str
     likely_causes: tuple[str, ...]
     first_thing: str
@@ -43,66 +43,66 @@ class Finding:
     """What was seen, word for word or figure for figure."""
 
 
-_N, _W, _F = Severity.NOTE, Severity.WARNING, Severity.FAULT
+_N, _W, _F = FindingSeverity.NOTE, FindingSeverity.WARNING, FindingSeverity.FAULT
 
 _SERVICE: Final = (
-    Kind(
+    FindingKind(
         "DW-SERVICE-DEAD",
         _F,
         "doord is not running: no door is guarded",
         ("it was stopped by hand", "it failed at start", "it was never enabled", "another socket path is configured"),
         "systemctl status doord; then journalctl -u doord -b | tail -50",
     ),
-    Kind(
+    FindingKind(
         "DW-SERVICE-SILENT",
         _F,
         "doord runs but does not answer on its socket",
         ("it hangs, and the watchdog will restart it", "every place at the socket is taken: see docs/reliability.md"),
         "wait a minute and ask again; then journalctl -u doord -b",
     ),
-    Kind(
+    FindingKind(
         "DW-SERVICE-CONFIG",
         _F,
         "doord refused its configuration at the last start and was not started again",
         ("the file was edited and not checked, and none was in force before",),
         "doorctl check {about}; mend it; systemctl restart doord",
     ),
-    Kind(
+    FindingKind(
         "DW-SERVICE-WATCHDOG",
         _F,
         "systemd killed doord because it did not show that it was alive",
         ("the disk hung for minutes", "the computer is far too slow or its memory is full", "a fault in doord"),
         "journalctl -u doord -b for what came just before; doorctl diagnose again after a day",
     ),
-    Kind(
+    FindingKind(
         "DW-SERVICE-RESTARTS",
         _W,
         "doord has been restarted by systemd again and again",
         ("the computer loses power", "a fault in doord", "a driver's library crashes"),
         "journalctl -u doord for the last lines before each restart",
     ),
-    Kind(
+    FindingKind(
         "DW-SERVICE-DISABLED",
         _W,
         "doord will not start by itself after a power cut",
         ("systemctl enable was never called",),
         "systemctl enable doord",
     ),
-    Kind(
+    FindingKind(
         "DW-VERSION-MISMATCH",
         _W,
         "doorctl and the running doord are of different versions",
         ("an update was installed and doord not restarted", "two installations on one computer"),
         "systemctl restart doord at a quiet moment",
     ),
-    Kind(
+    FindingKind(
         "DW-SOCKET-PERMISSION",
         _W,
         "you may not talk to doord",
         ("you are not in the group doorward", "you joined it and have not logged in again"),
         "sudo doorctl diagnose, or usermod -aG doorward YOU and a new login",
     ),
-    Kind(
+    FindingKind(
         "DW-SOCKET-GROUP",
         _W,
         "the control socket does not belong to the group doorward",
@@ -112,35 +112,35 @@ _SERVICE: Final = (
 )
 
 _FILES: Final = (
-    Kind(
+    FindingKind(
         "DW-CONFIG-INVALID",
         _F,
         "the configuration {about} would be refused at the next start",
         ("it was edited and not checked",),
         "doorctl check {about}",
     ),
-    Kind(
+    FindingKind(
         "DW-DOOR-NONE",
         _W,
         "no door is configured: doord runs and guards nothing",
         ("Doorward was installed, and nobody has said yet how the door is wired",),
         "say in {about} what is wired ([driver.NAME], [door.NAME]; docs/installing.md); systemctl restart doord",
     ),
-    Kind(
+    FindingKind(
         "DW-CONFIG-DIFFERS",
         _W,
         "doord runs with something else than what {about} says",
         ("the file was edited and doord not restarted", "doord was started with another file"),
         "doorctl check {about}; systemctl restart doord at a quiet moment",
     ),
-    Kind(
+    FindingKind(
         "DW-CONFIG-TOUCHED",
         _N,
         "{about} was written after doord started; whether all of it was taken over cannot be told from here",
         ("it was edited and reloaded: then all is well", "it was edited and not reloaded"),
         "systemctl reload doord; journalctl -u doord names what needs a restart",
     ),
-    Kind(
+    FindingKind(
         "DW-CONFIG-KEPT",
         _F,
         "the configuration cannot be used: doors are guarded by the one that was in force before",
@@ -151,35 +151,35 @@ _FILES: Final = (
         ),
         "doorctl check {about}; mend it; systemctl reload doord",
     ),
-    Kind(
+    FindingKind(
         "DW-CONFIG-WRITABLE",
         _F,
         "everybody on this computer may rewrite {about}",
         ("copied with the wrong permissions",),
         "chmod 0640 {about}; chown root:doorward {about}",
     ),
-    Kind(
+    FindingKind(
         "DW-SECRET-READABLE",
         _W,
         "others than doord may read the secret {about}",
         ("copied with the wrong permissions", "it belongs to the group doorward, which may ask but not know secrets"),
         "chown doorward {about} (doorweb for the page's own); chmod 0400 {about}; then change the secret",
     ),
-    Kind(
+    FindingKind(
         "DW-FILE-UNREADABLE",
         _F,
         "doord cannot read a file that the configuration names",
         ("it belongs to somebody else", "it was moved or never copied here", "a folder above it is closed to doord"),
         "sudo doorctl check /etc/doorward/doorward.toml; then chown doorward FILE and chmod 0400 FILE",
     ),
-    Kind(
+    FindingKind(
         "DW-BOOT-STRICT-GPIOD",
         _W,
         "a relay keeps its level when doord is killed: dtparam=strict_gpiod is missing in {about}",
         ("the line was never added", "the card was set up anew"),
         "add dtparam=strict_gpiod under [all] in {about} and reboot",
     ),
-    Kind(
+    FindingKind(
         "DW-BOOT-LINE-LEVEL",
         _W,
         "relays are not held at rest from power-up until doord runs: gpio= lines are missing in {about}",
@@ -189,21 +189,21 @@ _FILES: Final = (
 )
 
 _CLOCK: Final = (
-    Kind(
+    FindingKind(
         "DW-CLOCK-UNSYNCED",
         _W,
         "nobody vouches for the time of day",
         ("no network or no NTP server", "NTP is blocked (UDP 123)", "chrony is used and nothing tells doord"),
         "timedatectl; for chrony see docs/log.md, Time",
     ),
-    Kind(
+    FindingKind(
         "DW-CLOCK-RTC",
         _N,
         "the time of day comes from the clock module alone; how far it has drifted cannot be told from here",
         ("no network or no NTP server", "NTP is blocked (UDP 123)"),
         "timedatectl; compare the time with a clock you trust",
     ),
-    Kind(
+    FindingKind(
         "DW-CLOCK-STEPS",
         _W,
         "the clock was set again and again in the last 24 hours",
@@ -213,84 +213,84 @@ _CLOCK: Final = (
 )
 
 _DISK: Final = (
-    Kind(
+    FindingKind(
         "DW-DISK-FULL",
         _F,
         "the disk with the log is full",
         ("something else fills it", "log.max_mib is larger than the card"),
         "df -h {about}; journalctl --vacuum-size=100M",
     ),
-    Kind(
+    FindingKind(
         "DW-DISK-LOW",
         _W,
         "the disk with the log is nearly full",
         ("something else fills it", "log.max_mib is larger than the card"),
         "df -h {about}; look for what grows",
     ),
-    Kind(
+    FindingKind(
         "DW-DISK-READONLY",
         _F,
         "the disk with the log takes no writes",
         ("the card is worn out and has locked itself", "the file system has errors"),
         "copy {about} away now; dmesg | grep -iE 'mmc|ext4'; then replace the card",
     ),
-    Kind(
+    FindingKind(
         "DW-DISK-SLOW",
         _W,
         "the disk takes seconds to write",
         ("the card is nearly worn out", "another program writes a lot", "undervoltage"),
         "dmesg | grep -i mmc; replace the card by an industrial one",
     ),
-    Kind(
+    FindingKind(
         "DW-LOG-STALLED",
         _F,
         "a write to the log has been hanging; events wait in memory",
         ("the card hangs", "a network disk is gone"),
         "dmesg | tail; do not cut the power while events wait",
     ),
-    Kind(
+    FindingKind(
         "DW-LOG-FAILED",
         _F,
         "the log cannot be written; events wait in memory",
         ("the disk is full or read-only", "the directory is missing or not doorward's"),
         "look at the error below; do not restart doord while events wait",
     ),
-    Kind(
+    FindingKind(
         "DW-LOG-DROPPED",
         _F,
         "events were lost: the log could not be written for too long",
         ("the disk was full, read-only or hanging",),
         "mend the disk; controller.gap in the history says what is missing",
     ),
-    Kind(
+    FindingKind(
         "DW-LOG-SET-ASIDE",
         _W,
         "a damaged log was set aside and a new one started",
         ("power was cut and the card lied about what it had written", "the card is worn out"),
         "keep {about} for the history; replace the card; fit a proper power supply",
     ),
-    Kind(
+    FindingKind(
         "DW-LOG-BROKEN",
         _F,
         "the log {about} is not as it was written",
         ("somebody changed it", "the card is damaged"),
         "doorctl log verify; copy the file away before anything else",
     ),
-    Kind(
+    FindingKind(
         "DW-LOG-MISSING",
         _F,
         "there is no log at {about}",
         ("doord never ran with this configuration", "the path is wrong", "the disk is not mounted"),
         "ls -l {about}; mount",
     ),
-    Kind(
+    FindingKind(
         "DW-LOG-GAP",
         _W,
         "records are missing in the last 30 days, and the log says so",
         ("the log reached max_mib while the upstream was away", "the disk could not be written for too long"),
         "doorctl events --type controller.gap; raise log.max_mib or mend the upstream",
     ),
-    Kind(
+    FindingKind(
         "DW-LOG-BIG",
         _W,
         "the log has nearly reached max_mib; what is not acknowledged will go next",
@@ -300,35 +300,35 @@ _DISK: Final = (
 )
 
 _BROKER: Final = (
-    Kind(
+    FindingKind(
         "DW-BROKER-NEVER",
         _F,
         "the broker has not been reached since doord started",
         ("wrong address or port in mqtt.url", "no network", "a firewall"),
         "ping the host of {about}; then look at the error below",
     ),
-    Kind(
+    FindingKind(
         "DW-BROKER-OFFLINE",
         _W,
         "the connection to the broker is down; records wait in the log",
         ("the network is down", "the broker is down", "a firewall"),
         "ip addr; ping the host of {about}",
     ),
-    Kind(
+    FindingKind(
         "DW-BROKER-NAME",
         _F,
         "the broker's name cannot be looked up",
         ("a typing error in mqtt.url", "no DNS server"),
         "getent hosts with the host of {about}; cat /etc/resolv.conf",
     ),
-    Kind(
+    FindingKind(
         "DW-BROKER-AUTH",
         _F,
         "the broker refuses us",
         ("wrong user name or password", "the account is disabled or its certificate has been revoked"),
         "compare mqtt.username and password_file with the broker's account",
     ),
-    Kind(
+    FindingKind(
         "DW-BROKER-TLS",
         _F,
         "the encrypted connection to the broker cannot be made",
@@ -340,7 +340,7 @@ _BROKER: Final = (
         ),
         "openssl s_client -connect HOST:PORT -CAfile CA_FILE; date",
     ),
-    Kind(
+    FindingKind(
         "DW-CERTIFICATE-FORM",
         _F,
         "the other side's certificate, or its authority's, has not the form that tls_strict of [{about}] wants",
@@ -351,42 +351,42 @@ _BROKER: Final = (
         "make them again as docs/mqtt.md shows (A certificate of the wrong form); "
         "until then tls_strict = false under [{about}]",
     ),
-    Kind(
+    FindingKind(
         "DW-BROKER-CLEAR",
         _W,
         "the password for the broker goes over the network without encryption",
         ("mqtt.url says mqtt://",),
         "set up TLS (docs/mqtt.md), write mqtts:// in {about}, and change the password",
     ),
-    Kind(
+    FindingKind(
         "DW-BROKER-REFUSES",
         _F,
         "the broker takes the connection but refuses our messages",
         ("its access list does not let us publish", "a quota is used up"),
         "compare the topic below with the broker's access list (config/ ships one)",
     ),
-    Kind(
+    FindingKind(
         "DW-BROKER-NO-SUBSCRIBER",
         _W,
         "nobody upstream takes our events; they wait in the log",
         ("the consumer is not running", "it subscribes to another prefix", "its session has expired"),
         "start the consumer, or compare its topic with mqtt.prefix",
     ),
-    Kind(
+    FindingKind(
         "DW-BROKER-FLAPS",
         _W,
         "the connection to the broker is lost again and again",
         ("poor Wi-Fi", "a second client with our id", "keepalive_s is longer than a firewall's patience"),
         "the broker's log says who closes; try keepalive_s = 15",
     ),
-    Kind(
+    FindingKind(
         "DW-BROKER-TWINS",
         _F,
         "another client connects to the broker as this controller, and each ends the other's connection",
         ("a copied SD card", "two controllers with one controller.id", "a second doord on this computer"),
         "give each controller an id of its own (controller.id); the broker's log shows both addresses",
     ),
-    Kind(
+    FindingKind(
         "DW-BACKLOG",
         _W,
         "many records wait for the upstream",
@@ -396,56 +396,56 @@ _BROKER: Final = (
 )
 
 _DRIVERS: Final = (
-    Kind(
+    FindingKind(
         "DW-DRIVER-LOST",
         _F,
         "the hardware of driver {about} does not answer",
         ("a cable or its power is off", "an adapter was unplugged"),
         "look at the cable and the power; doord tries again by itself",
     ),
-    Kind(
+    FindingKind(
         "DW-LINE-BUSY",
         _F,
         "driver {about} cannot have a line: somebody else holds it",
         ("an overlay in config.txt uses it (w1-gpio, a display)", "another program drives GPIO"),
         "gpioinfo shows who holds it; remove that overlay or program",
     ),
-    Kind(
+    FindingKind(
         "DW-DEVICE-PERMISSION",
         _F,
         "driver {about} may not open its device",
         ("the user doorward is not in the group gpio or dialout", "the udev rules are missing"),
         "run the installer again (sudo make install); then systemctl restart doord",
     ),
-    Kind(
+    FindingKind(
         "DW-CHIP-WRONG",
         _F,
         "the device of driver {about} does not exist on this computer",
         ("another Raspberry Pi model numbers its chips differently", "an adapter is not plugged in"),
         'gpiodetect; name the chip by its label, like chip = "pinctrl-rp1"',
     ),
-    Kind(
+    FindingKind(
         "DW-DRIVER-FLAPS",
         _W,
         "driver {about} was lost again and again in the last 24 hours",
         ("a loose contact", "undervoltage resets the adapter", "a bus without its terminator"),
         "doorctl events --type controller.fault; press every plug home",
     ),
-    Kind(
+    FindingKind(
         "DW-OUTPUT-STUCK",
         _F,
         "an output of driver {about} does not show the level it was told",
         ("a short circuit on the line", "the pin is damaged"),
         "unplug the relay board and measure the pin; use another line",
     ),
-    Kind(
+    FindingKind(
         "DW-EDGES-LOST",
         _W,
         "driver {about} missed edges and had to read levels back",
         ("an input chatters: a loose contact or a picked-up hum", "the computer is overloaded"),
         "look for a chattering input; shielded cable, a stronger pull-up",
     ),
-    Kind(
+    FindingKind(
         "DW-SIMULATED",
         _N,
         "driver {about} is simulated: no real door moves",
@@ -455,35 +455,35 @@ _DRIVERS: Final = (
 )
 
 _READERS: Final = (
-    Kind(
+    FindingKind(
         "DW-READER-LOST",
         _F,
         "the reader {about} does not answer",
         ("its cable or its power is off", "its address or speed is another one", "its key is another one"),
         "docs/osdp.md: look at cable, power, address, baud and key; doord tries again by itself",
     ),
-    Kind(
+    FindingKind(
         "DW-READER-NO-CRYPTO",
         _W,
         "the reader {about} cannot encrypt",
         ("an old model", "its secure channel is switched off by a configuration card"),
         "switch it on or replace the reader: whoever reaches its cable can copy cards and open the door",
     ),
-    Kind(
+    FindingKind(
         "DW-READER-INSECURE",
         _W,
         "the reader {about} is not spoken to in secret",
         ("install mode was left on", 'secure = "off" is configured'),
         "docs/osdp.md tells how a reader gets its key",
     ),
-    Kind(
+    FindingKind(
         "DW-READER-NOISE",
         _W,
         "the line to the reader {about} is bad",
         ("no terminators, or too many", "A and B are swapped or loose", "a long cable at a high speed"),
         "terminate both ends with 120 ohms, use a twisted pair, try a lower baud",
     ),
-    Kind(
+    FindingKind(
         "DW-READER-POWER",
         _W,
         "the reader {about} has too little power",
@@ -493,42 +493,42 @@ _READERS: Final = (
 )
 
 _WIRES: Final = (
-    Kind(
+    FindingKind(
         "DW-WIEGAND-SWAPPED",
         _F,
         "the data lines of {about} are exchanged: no card or key is understood",
         ("D0 and D1 (green and white) are on each other's terminal",),
         "exchange the two wires, or the two lines in the configuration",
     ),
-    Kind(
+    FindingKind(
         "DW-WIEGAND-FORMAT",
         _W,
         "{about} sends cards of a length that it is not set to",
         ("another format than configured", "a key fob or a card of somebody else's"),
         'doorctl cards; docs/wiegand.md lists the formats, format = "raw" takes any length',
     ),
-    Kind(
+    FindingKind(
         "DW-WIEGAND-NOISE",
         _W,
         "much of what {about} sends makes no sense",
         ("no common ground between reader and controller", "a long cable without a shield", "a weak supply"),
         "connect both grounds, shield the cable at one end, keep it away from lock cables",
     ),
-    Kind(
+    FindingKind(
         "DW-BOARD-LOST",
         _F,
         "the board {about} does not answer",
         ("its cable or its power is off", "its unit number, speed or parity is another one"),
         "docs/modbus.md: look at cable, power, unit, baud and parity; doord tries again by itself",
     ),
-    Kind(
+    FindingKind(
         "DW-BOARD-RESETS",
         _W,
         "the relays of the board {about} are not as they were left",
         ("it loses power when a lock switches", "another master writes to it"),
         "feed locks from a supply of their own; look who else is on the line",
     ),
-    Kind(
+    FindingKind(
         "DW-BOARD-NOISE",
         _W,
         "the line {about} is bad",
@@ -538,63 +538,63 @@ _WIRES: Final = (
 )
 
 _OUTLETS: Final = (
-    Kind(
+    FindingKind(
         "DW-PART-FAILED",
         _F,
         "{about} ended with a fault; doors go on without",
         ("a mistake in Doorward",),
         "systemctl restart doord begins it anew; report what journalctl -u doord says",
     ),
-    Kind(
+    FindingKind(
         "DW-INTEGRATION-DISABLED",
         _F,
         "nothing is passed on to {about} any more",
         ("its receiver refused or failed for long", "its address or its secret has changed"),
         "mend the receiver, then doorctl integration enable {about}: it goes on where it stopped",
     ),
-    Kind(
+    FindingKind(
         "DW-INTEGRATION-FAILING",
         _W,
         "{about} takes nothing now",
         ("its receiver is down", "a firewall", "its certificate is not believed", "its address is a private one"),
         "doorctl integration list; docs/integrations.md for what is refused and why",
     ),
-    Kind(
+    FindingKind(
         "DW-INTEGRATION-BEHIND",
         _W,
         "{about} takes records more slowly than they happen",
         ("its receiver is slow", "it was away for long and is catching up"),
         "doorctl integration list again in a minute: does the backlog fall?",
     ),
-    Kind(
+    FindingKind(
         "DW-ALERT-STUCK",
         _F,
         "alerts by {about} do not leave",
         ("the mail server, broker or receiver is away", "it refuses us", "[smtp] or the webhook is not configured"),
         "doorctl alerts shows the last error of each way; what waits leaves as soon as it can",
     ),
-    Kind(
+    FindingKind(
         "DW-ALERT-UNANSWERED",
         _N,
         "alerts are open that nobody has acknowledged",
         ("nobody looks after them", "somebody did and has not said so"),
         "doorctl alerts, then doorctl acknowledge ALERT",
     ),
-    Kind(
+    FindingKind(
         "DW-CAMERA-SILENT",
         _W,
         "the camera {about} gives no picture",
         ("it is off or has another address", "its password was changed", "the disk is full"),
         "doorctl camera try {about}",
     ),
-    Kind(
+    FindingKind(
         "DW-CAMERA-LATE",
         _W,
         "the camera {about} is too slow for the alarms at its doors",
         ("it takes long to answer", "its network is bad", "a door gives alarm after alarm"),
         "doorctl camera try {about}; ask it for a smaller picture",
     ),
-    Kind(
+    FindingKind(
         "DW-CAMERA-NO-DOOR",
         _W,
         "the camera {about} looks at no door",
@@ -604,14 +604,14 @@ _OUTLETS: Final = (
 )
 
 _PEOPLE: Final = (
-    Kind(
+    FindingKind(
         "DW-DIRECTORY-REFUSED",
         _F,
         "the latest directory of people and cards was refused",
         ("a slip in the document", "its version was not raised", "a door it names is not configured"),
         "doorctl check FILE names everything; correct it, raise its version, then doorctl reload",
     ),
-    Kind(
+    FindingKind(
         "DW-DIRECTORY-EMPTY",
         _N,
         "there are readers, and nobody who may pass",
@@ -621,98 +621,98 @@ _PEOPLE: Final = (
 )
 
 _DOORS: Final = (
-    Kind(
+    FindingKind(
         "DW-REX-STUCK",
         _W,
         "the exit button of {about} has been pressed for long",
         ("the button is jammed", "its cable is shorted", "active = is the wrong way round"),
         "doorctl test {about}; press and let go, and look whether it changes",
     ),
-    Kind(
+    FindingKind(
         "DW-CONTACT-FAULT",
         _F,
         "the wiring of an input of {about} is cut or shorted",
         ("a cable was damaged", "a terminating resistor is missing"),
         "measure the line at the controller's terminal",
     ),
-    Kind(
+    FindingKind(
         "DW-INPUT-UNSTABLE",
         _W,
         "an input of {about} was restless in the last 24 hours",
         ("a loose contact or magnet", "a door that rattles in the wind", "no pull-up"),
         "doorctl watch while somebody shakes the door; move the magnet nearer",
     ),
-    Kind(
+    FindingKind(
         "DW-CONTACT-SILENT",
         _W,
         "{about} is unlocked again and again but never seen to open",
         ("the contact is not connected or its magnet is gone", "closed = is shorted by a wire bridge"),
         "doorctl test {about}",
     ),
-    Kind(
+    FindingKind(
         "DW-TAMPER",
         _W,
         "a tamper switch of {about} is open",
         ("a cover is off", "the switch is not connected"),
         "close the cover; then ask who opened it",
     ),
-    Kind(
+    FindingKind(
         "DW-LOCKDOWN-FORGOTTEN",
         _W,
         "{about} has been locked down for over 12 hours",
         ("nobody cancelled it",),
         "if it is over: doorctl cancel-lock-down {about}",
     ),
-    Kind(
+    FindingKind(
         "DW-HOLD-FORGOTTEN",
         _W,
         "{about} has been held unlocked for over 12 hours",
         ("nobody locked it again", "a schedule keeps it unlocked"),
         "if nobody needs it: doorctl lock {about}",
     ),
-    Kind(
+    FindingKind(
         "DW-BLOCK-FORGOTTEN",
         _N,
         "{about} has been blocked for over 7 days",
         ("nobody unblocked it", "it is out of use"),
         "if it is in use: doorctl unblock {about}",
     ),
-    Kind(
+    FindingKind(
         "DW-RELEASE-ACTIVE",
         _W,
         "the release input holds {about} open",
         ("the fire panel has tripped or is being serviced", "its cable is cut", "active = is the wrong way round"),
         "ask at the fire panel before anything else",
     ),
-    Kind(
+    FindingKind(
         "DW-DOOR-FORCED",
         _F,
         "{about} was forced open and still stands open",
         ("somebody broke in", "a mechanical key was used", "the strike did not hold"),
         "go and look; close it",
     ),
-    Kind(
+    FindingKind(
         "DW-DOOR-HELD",
         _W,
         "{about} has been held open for over an hour",
         ("it is propped open", "the contact does not see it close"),
         "go and look; then doorctl test {about}",
     ),
-    Kind(
+    FindingKind(
         "DW-DOOR-OPEN",
         _N,
         "{about} has stood open for hours, and no alarm is meant to tell",
         ("it is held unlocked or released", "its held_open_s is 0 or very long", "the contact does not see it close"),
         "go and look; then doorctl test {about}",
     ),
-    Kind(
+    FindingKind(
         "DW-DOOR-UNKNOWN",
         _F,
         "nobody knows whether {about} is open",
         ("its driver is lost",),
         "mend the driver first",
     ),
-    Kind(
+    FindingKind(
         "DW-FORCED-OFTEN",
         _W,
         "{about} was forced open again and again in the last 24 hours",
@@ -727,35 +727,35 @@ _DOORS: Final = (
 )
 
 _MACHINE: Final = (
-    Kind(
+    FindingKind(
         "DW-POWER-LOW",
         _F,
         "the computer's supply voltage is too low now",
         ("a weak power supply or a long thin cable", "a lock is fed from the Pi's supply"),
         "use the official power supply; feed locks from their own",
     ),
-    Kind(
+    FindingKind(
         "DW-POWER-WAS-LOW",
         _W,
         "the supply voltage has been too low since the last boot",
         ("a weak power supply", "a lock without its diode pulls it down when it switches"),
         "use the official power supply; fit a diode across each lock",
     ),
-    Kind(
+    FindingKind(
         "DW-CPU-HOT",
         _W,
         "the computer is too hot and slows down",
         ("no airflow in the housing", "it stands in the sun"),
         "give it air or a heat sink",
     ),
-    Kind(
+    FindingKind(
         "DW-CPU-THROTTLED",
         _W,
         "the firmware slows the computer down",
         ("it is too hot inside its housing", "the power supply is weak"),
         "vcgencmd get_throttled; vcgencmd measure_temp; give it air",
     ),
-    Kind(
+    FindingKind(
         "DW-MEMORY-LOW",
         _W,
         "the computer has hardly any memory left",
@@ -764,7 +764,7 @@ _MACHINE: Final = (
     ),
 )
 
-KINDS: Final[dict[str, Kind]] = {
+KINDS: Final[dict[str, FindingKind]] = {
     kind.code: kind
     for group in (
         *(_SERVICE, _FILES, _CLOCK, _DISK, _BROKER, _OUTLETS),

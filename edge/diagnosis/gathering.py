@@ -20,7 +20,7 @@ from edge.client.connection import Client, Refused, Unreachable
 from edge.client.sources import DaemonSource, FileSource
 from edge.client.times import to_us
 from edge.diagnosis.boot import missing_lines
-from edge.diagnosis.facts import Boot, Daemon, Disk, Facts, FileMode, Socket, at_us
+from edge.diagnosis.facts import BootFacts, DaemonFacts, DiskFacts, Facts, FileFacts, SocketFacts, at_us
 from edge.diagnosis.history import history
 from edge.diagnosis.loaded import differences
 from edge.diagnosis.machine import SystemPaths, exists, look_at_machine
@@ -41,7 +41,7 @@ NOT_UNDERSTOOD: Final = (AttributeError, KeyError, TypeError, ValueError)
 
 
 @dataclass(slots=True)
-class Look:
+class Gathering:
     """One look around; every method adds to `seen`."""
 
     paths: SystemPaths
@@ -57,13 +57,13 @@ class Look:
         try:
             client = Client(path)
             answer = client.ask("facts")
-            self.seen["daemon"] = Daemon.from_json(answer)
+            self.seen["daemon"] = DaemonFacts.from_json(answer)
             self.running = answer
         except (Unreachable, Refused) as failure:
             state, error = _state(path, failure), str(failure)
         except NOT_UNDERSTOOD as failure:
             self.unseen.append(f"the daemon's account of itself: not understood ({failure!r}): another version?")
-        self.seen["socket"] = Socket(str(path), state, _group(path), error)
+        self.seen["socket"] = SocketFacts(str(path), state, _group(path), error)
         if state != "answers" and client is not None:
             client.close()
             client = None
@@ -131,7 +131,7 @@ class Look:
             self.unseen.append(f"the boot configuration: {error}")
             return
         missing, filters = missing_lines(wanted, text)
-        self.seen["boot"] = Boot(str(path), missing)
+        self.seen["boot"] = BootFacts(str(path), missing)
         if filters:
             named = ", ".join(f"[{name}]" for name in filters)
             self.unseen.append(f"the boot configuration: whether {named} in {path} applies to this computer")
@@ -215,12 +215,12 @@ class Look:
         except OSError as error:
             self.unseen.append(f"the disk: {error}")
             return
-        self.seen["disk"] = Disk(str(folder), found.f_bavail * found.f_frsize, bool(found.f_flag & os.ST_RDONLY))
+        self.seen["disk"] = DiskFacts(str(folder), found.f_bavail * found.f_frsize, bool(found.f_flag & os.ST_RDONLY))
 
 
 def look(socket: Path, config: Path, paths: SystemPaths | None = None) -> Facts:
     """Everything that can be seen on this computer."""
-    now = Look(paths or SystemPaths())
+    now = Gathering(paths or SystemPaths())
     now.seen["now_us"] = to_us(datetime.now(UTC))
     client = now.daemon(socket)
     try:
@@ -229,7 +229,7 @@ def look(socket: Path, config: Path, paths: SystemPaths | None = None) -> Facts:
         if settings is not None:
             now.loaded(config, settings)
             now.boot(settings)
-        daemon: Daemon | None = now.seen.get("daemon")
+        daemon: DaemonFacts | None = now.seen.get("daemon")
         if daemon is not None:
             now.log(Path(daemon.log.path), client)
         elif settings is not None:
@@ -243,7 +243,7 @@ def look(socket: Path, config: Path, paths: SystemPaths | None = None) -> Facts:
 
 def look_at_copy(log: Path) -> Facts:
     """Only a log file. Raises OSError when there is none."""
-    only = Look(SystemPaths())
+    only = Gathering(SystemPaths())
     only.copied(log)
     return only.facts()
 
@@ -273,9 +273,9 @@ def _group(path: Path) -> str | None:
         return None
 
 
-def _mode(path: Path, *, secret: bool) -> FileMode | None:
+def _mode(path: Path, *, secret: bool) -> FileFacts | None:
     try:
-        return FileMode(str(path), path.stat().st_mode & 0o777, secret, _group(path))
+        return FileFacts(str(path), path.stat().st_mode & 0o777, secret, _group(path))
     except OSError:  # systemd's credentials are nobody's to see
         return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.diagnosis.facts import History, at_us
+from edge.diagnosis.facts import HistoryFacts, at_us
 from edge.model.event_types import (
     CONTROLLER_CLOCK_ADJUSTED,
     CONTROLLER_FAULT,
@@ -43,7 +43,7 @@ TYPES: Final = (
 )
 
 
-def history(source: Source | None, now_us: int, broken: str | None) -> History:
+def history(source: Source | None, now_us: int, broken: str | None) -> HistoryFacts:
     """Count; without a source only what the chain says is known."""
     steps = slow = gaps = watchdog = 0
     unstable, forced, lost, unlocks = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
@@ -63,7 +63,7 @@ def history(source: Source | None, now_us: int, broken: str | None) -> History:
             opened.add(door)
         elif kind == LOCK_ACCESS_NOT_TAKEN and door not in opened and age_us < 7 * DAY_US:
             unlocks[door] += 1  # a door without a contact has none of these
-    return History(
+    return HistoryFacts(
         clock_steps=steps,
         slow_writes=slow,
         gaps=gaps,

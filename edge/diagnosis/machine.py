@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edge.diagnosis.facts import Machine
+from edge.diagnosis.facts import MachineFacts
 
 _AVAILABLE: Final = re.compile(r"^MemAvailable:\s+(\d{1,15}) kB$", re.MULTILINE)
 """What programs can still have without swapping (proc_meminfo(5))."""
@@ -32,12 +32,12 @@ class SystemPaths:
     """There when systemd runs (sd_booted(3))."""
 
 
-def look_at_machine(paths: SystemPaths) -> tuple[Machine, tuple[str, ...]]:
+def look_at_machine(paths: SystemPaths) -> tuple[MachineFacts, tuple[str, ...]]:
     """What the kernel tells, and sentences about what it does not."""
     throttled = next((bits for path in paths.throttled if (bits := _hex(path)) is not None), None)
     milli_c = number(_text(paths.temperature))
     available = _AVAILABLE.search(_text(paths.memory) or "")
-    machine = Machine(
+    machine = MachineFacts(
         throttled,
         None if milli_c is None else milli_c / 1_000,
         None if available is None else int(available[1]) << 10,

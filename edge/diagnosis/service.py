@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING, Final
 
-from edge.diagnosis.facts import Service
+from edge.diagnosis.facts import ServiceFacts
 from edge.diagnosis.machine import exists, number
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ PROPERTIES: Final = ("ActiveState", "UnitFileState", "Result", "NRestarts", "Exe
 """https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.systemd1.html"""
 
 
-def look_at_service(paths: SystemPaths) -> Service | str:
+def look_at_service(paths: SystemPaths) -> ServiceFacts | str:
     """The unit, or why nothing can be said of it."""
     if not exists(paths.systemd):
         return "systemd does not run here"
@@ -33,7 +33,7 @@ def look_at_service(paths: SystemPaths) -> Service | str:
     said = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     if said.get("LoadState") == "not-found":
         return "doord.service is not installed"
-    return Service(
+    return ServiceFacts(
         active=said.get("ActiveState", ""),
         enabled=said.get("UnitFileState", ""),
         result=said.get("Result", ""),

@@ -18,19 +18,29 @@ from edge.cli.diagnose import lines, looked_at, verdict
 from edge.diagnosis.diagnose import diagnose
 from edge.diagnosis.facts import (
     LONGEST,
-    Boot,
-    Daemon,
-    Device,
-    Disk,
-    Driver,
+    BootFacts,
+    DaemonFacts,
+    DeviceFacts,
+    DiskFacts,
+    DriverFacts,
     Facts,
-    FileMode,
-    Input,
-    Machine,
-    Service,
-    Socket,
+    FileFacts,
+    InputFacts,
+    MachineFacts,
+    ServiceFacts,
+    SocketFacts,
 )
-from edge.diagnosis.facts_consumers import THROWN_AWAY, Alert, Board, Camera, Channel, Integration, Line, Part, Pulses
+from edge.diagnosis.facts_consumers import (
+    THROWN_AWAY,
+    AlertFacts,
+    BoardFacts,
+    CameraFacts,
+    ChannelFacts,
+    IntegrationFacts,
+    LineFacts,
+    PartFacts,
+    PulseFacts,
+)
 from edge.diagnosis.findings import KINDS
 from tests.support import facts as make
 from tests.support.facts import HOUR_US, NOW_US, S_US, WELL
@@ -40,15 +50,15 @@ DEAD = "no daemon at /run/doorward/doord.sock: is doord running? systemctl statu
 OFFLINE = {"state": "offline", "since_us": NOW_US - 7 * HOUR_US}
 
 CASES: dict[str, Facts] = {
-    "DW-SERVICE-DEAD": make.with_socket("missing", DEAD, Service("inactive", "enabled")),
+    "DW-SERVICE-DEAD": make.with_socket("missing", DEAD, ServiceFacts("inactive", "enabled")),
     "DW-SERVICE-SILENT": make.with_socket("silent", "the daemon did not answer within 15 s"),
-    "DW-SERVICE-CONFIG": replace(WELL, service=Service("failed", "enabled", "exit-code", 0, 78)),
-    "DW-SERVICE-WATCHDOG": replace(WELL, service=Service("active", "enabled", "watchdog", 1)),
-    "DW-SERVICE-RESTARTS": replace(WELL, service=Service("active", "enabled", "success", 3)),
-    "DW-SERVICE-DISABLED": replace(WELL, service=Service("active", "disabled")),
+    "DW-SERVICE-CONFIG": replace(WELL, service=ServiceFacts("failed", "enabled", "exit-code", 0, 78)),
+    "DW-SERVICE-WATCHDOG": replace(WELL, service=ServiceFacts("active", "enabled", "watchdog", 1)),
+    "DW-SERVICE-RESTARTS": replace(WELL, service=ServiceFacts("active", "enabled", "success", 3)),
+    "DW-SERVICE-DISABLED": replace(WELL, service=ServiceFacts("active", "disabled")),
     "DW-VERSION-MISMATCH": replace(WELL, tool_version="0.2.0"),
     "DW-SOCKET-PERMISSION": make.with_socket("forbidden", "no permission for /run/doorward/doord.sock"),
-    "DW-SOCKET-GROUP": replace(WELL, socket=Socket("/run/doorward/doord.sock", "answers", "root")),
+    "DW-SOCKET-GROUP": replace(WELL, socket=SocketFacts("/run/doorward/doord.sock", "answers", "root")),
     "DW-CONFIG-INVALID": replace(WELL, config_problems=("doorward.toml: door.front.lock: missing", "one more")),
     "DW-CONFIG-DIFFERS": replace(
         WELL, config_differs=("door.back: the file has it, doord does not",), config_written_us=NOW_US - HOUR_US
@@ -59,33 +69,35 @@ CASES: dict[str, Facts] = {
     ),
     "DW-DOOR-NONE": make.with_daemon(doors=()),
     "DW-CONFIG-TOUCHED": replace(WELL, config_written_us=NOW_US - 24 * HOUR_US + 1),
-    "DW-CONFIG-WRITABLE": replace(WELL, files=(FileMode("/etc/doorward/doorward.toml", 0o666, False),)),
-    "DW-SECRET-READABLE": replace(WELL, files=(FileMode("/etc/doorward/mqtt.password", 0o640, True, "doorward"),)),
+    "DW-CONFIG-WRITABLE": replace(WELL, files=(FileFacts("/etc/doorward/doorward.toml", 0o666, False),)),
+    "DW-SECRET-READABLE": replace(WELL, files=(FileFacts("/etc/doorward/mqtt.password", 0o640, True, "doorward"),)),
     "DW-FILE-UNREADABLE": replace(
         WELL, unreadable=('doorward.toml: smtp.password_file: found "/etc/doorward/mail", expected a file',)
     ),
     "DW-BROKER-CLEAR": replace(WELL, password_in_clear=True),
-    "DW-BOOT-STRICT-GPIOD": replace(WELL, boot=Boot("/boot/firmware/config.txt", ("dtparam=strict_gpiod",))),
-    "DW-BOOT-LINE-LEVEL": replace(WELL, boot=Boot("/boot/firmware/config.txt", ("gpio=17=op,dl", "gpio=23=op,dl"))),
+    "DW-BOOT-STRICT-GPIOD": replace(WELL, boot=BootFacts("/boot/firmware/config.txt", ("dtparam=strict_gpiod",))),
+    "DW-BOOT-LINE-LEVEL": replace(
+        WELL, boot=BootFacts("/boot/firmware/config.txt", ("gpio=17=op,dl", "gpio=23=op,dl"))
+    ),
     "DW-READER-LOST": make.with_reader(state="lost", reason="no answer within 200 ms"),
     "DW-READER-NO-CRYPTO": make.with_reader(encrypts=False, secure="off"),
     "DW-READER-INSECURE": make.with_reader(secure="no session, install mode"),
     "DW-READER-NOISE": make.with_reader(asked=1_000, troubled=21),
     "DW-READER-POWER": make.with_reader(power_failure=True),
-    "DW-WIEGAND-SWAPPED": make.with_outlets(pulses=(Pulses("back.reader", 0, 2, 0, 0),)),
-    "DW-WIEGAND-FORMAT": make.with_outlets(pulses=(Pulses("back.reader", 500, 0, 3, 0),)),
-    "DW-WIEGAND-NOISE": make.with_outlets(pulses=(Pulses("back.reader", 300, 0, 0, 20),)),
-    "DW-BOARD-LOST": make.with_outlets(boards=(Board("bus", "3", "lost", "unit 3 does not answer", 0),)),
-    "DW-BOARD-RESETS": make.with_outlets(boards=(Board("bus", "3", "up", None, 3),)),
-    "DW-BOARD-NOISE": make.with_outlets(lines=(Line("bus", 1_000, 21),)),
+    "DW-WIEGAND-SWAPPED": make.with_outlets(pulses=(PulseFacts("back.reader", 0, 2, 0, 0),)),
+    "DW-WIEGAND-FORMAT": make.with_outlets(pulses=(PulseFacts("back.reader", 500, 0, 3, 0),)),
+    "DW-WIEGAND-NOISE": make.with_outlets(pulses=(PulseFacts("back.reader", 300, 0, 0, 20),)),
+    "DW-BOARD-LOST": make.with_outlets(boards=(BoardFacts("bus", "3", "lost", "unit 3 does not answer", 0),)),
+    "DW-BOARD-RESETS": make.with_outlets(boards=(BoardFacts("bus", "3", "up", None, 3),)),
+    "DW-BOARD-NOISE": make.with_outlets(lines=(LineFacts("bus", 1_000, 21),)),
     "DW-DIRECTORY-REFUSED": make.with_daemon(people=replace(make.PEOPLE, error="cards[3].number: found 7")),
     "DW-DIRECTORY-EMPTY": make.with_daemon(people=replace(make.PEOPLE, version=0, cards=0)),
     "DW-CLOCK-UNSYNCED": make.with_daemon(clock="unsynced"),
     "DW-CLOCK-RTC": make.with_daemon(clock="rtc"),
     "DW-CLOCK-STEPS": make.with_history(clock_steps=3),
-    "DW-DISK-FULL": replace(WELL, disk=Disk("/var/lib/doorward", 63 << 20, False)),
-    "DW-DISK-LOW": replace(WELL, disk=Disk("/var/lib/doorward", 64 << 20, False)),
-    "DW-DISK-READONLY": replace(WELL, disk=Disk("/var/lib/doorward", 8 << 30, True)),
+    "DW-DISK-FULL": replace(WELL, disk=DiskFacts("/var/lib/doorward", 63 << 20, False)),
+    "DW-DISK-LOW": replace(WELL, disk=DiskFacts("/var/lib/doorward", 64 << 20, False)),
+    "DW-DISK-READONLY": replace(WELL, disk=DiskFacts("/var/lib/doorward", 8 << 30, True)),
     "DW-DISK-SLOW": make.with_log(last_commit_ms=1_000.0),
     "DW-LOG-STALLED": make.with_log(writer="stalled", waiting=17),
     "DW-LOG-FAILED": make.with_log(writer="failed", error="OperationalError: disk I/O error", waiting=17),
@@ -120,19 +132,19 @@ CASES: dict[str, Facts] = {
     "DW-BROKER-TWINS": make.with_upstream(reconnects=150, taken_over=75),
     "DW-BROKER-FLAPS": make.with_upstream(reconnects=150),
     "DW-BACKLOG": make.with_upstream(backlog=1_000),
-    "DW-PART-FAILED": make.with_outlets(failed=(Part("alerts", "KeyError: 'forced'"),)),
+    "DW-PART-FAILED": make.with_outlets(failed=(PartFacts("alerts", "KeyError: 'forced'"),)),
     "DW-INTEGRATION-DISABLED": make.with_outlets(
-        integrations=(Integration("pager", "disabled", 40, 20, "1000 tries in a row failed: it answers 500"),)
+        integrations=(IntegrationFacts("pager", "disabled", 40, 20, "1000 tries in a row failed: it answers 500"),)
     ),
     "DW-INTEGRATION-FAILING": make.with_outlets(
-        integrations=(Integration("pager", "retrying", 40, 3, "pager.example.org: connection refused"),)
+        integrations=(IntegrationFacts("pager", "retrying", 40, 3, "pager.example.org: connection refused"),)
     ),
-    "DW-INTEGRATION-BEHIND": make.with_outlets(integrations=(Integration("pager", "ok", 1_000, 0, None),)),
-    "DW-ALERT-STUCK": make.with_outlets(channels=(Channel("email", 2, "mail.example.org: timed out"),)),
-    "DW-ALERT-UNANSWERED": make.with_outlets(alerts=(Alert("forced-7", NOW_US - 12 * HOUR_US),)),
-    "DW-CAMERA-SILENT": make.with_outlets(cameras=(Camera("hall", 1, 0, "10.0.0.9: the password is wrong"),)),
-    "DW-CAMERA-LATE": make.with_outlets(cameras=(Camera("hall", 1, 3, None),)),
-    "DW-CAMERA-NO-DOOR": make.with_outlets(cameras=(Camera("hall", 0, 0, None),)),
+    "DW-INTEGRATION-BEHIND": make.with_outlets(integrations=(IntegrationFacts("pager", "ok", 1_000, 0, None),)),
+    "DW-ALERT-STUCK": make.with_outlets(channels=(ChannelFacts("email", 2, "mail.example.org: timed out"),)),
+    "DW-ALERT-UNANSWERED": make.with_outlets(alerts=(AlertFacts("forced-7", NOW_US - 12 * HOUR_US),)),
+    "DW-CAMERA-SILENT": make.with_outlets(cameras=(CameraFacts("hall", 1, 0, "10.0.0.9: the password is wrong"),)),
+    "DW-CAMERA-LATE": make.with_outlets(cameras=(CameraFacts("hall", 1, 3, None),)),
+    "DW-CAMERA-NO-DOOR": make.with_outlets(cameras=(CameraFacts("hall", 0, 0, None),)),
     "DW-DRIVER-LOST": make.with_lost("gpiochip0 (pinctrl-bcm2711) has gone: look at its power and cable"),
     "DW-LINE-BUSY": make.with_lost("line 22 of gpiochip0 is held by 'w1-gpio': stop that program or overlay"),
     "DW-DEVICE-PERMISSION": make.with_lost("/dev/gpiochip0 may not be opened: put the user into the group gpio"),
@@ -141,7 +153,7 @@ CASES: dict[str, Facts] = {
     "DW-OUTPUT-STUCK": make.with_driver(stuck=("front.lock",)),
     "DW-EDGES-LOST": make.with_driver(lost_edges=100),
     "DW-SIMULATED": make.with_driver(kind="simulated"),
-    "DW-REX-STUCK": make.with_door(rex=Input(True, NOW_US - 300 * S_US)),
+    "DW-REX-STUCK": make.with_door(rex=InputFacts(True, NOW_US - 300 * S_US)),
     "DW-CONTACT-FAULT": make.with_door(contact="fault", fault="cut"),
     "DW-INPUT-UNSTABLE": make.with_history(unstable={"front.contact": 2}),
     "DW-CONTACT-SILENT": make.with_history(unlocks_unopened={"front": 10, "back": 9}),
@@ -155,11 +167,11 @@ CASES: dict[str, Facts] = {
     "DW-DOOR-OPEN": make.with_door(contact="open", contact_since_us=NOW_US - 4 * HOUR_US),
     "DW-DOOR-UNKNOWN": make.with_door(contact="unknown", fault="reader 3 does not answer"),
     "DW-FORCED-OFTEN": make.with_history(forced={"front": 3, "back": 2}),
-    "DW-POWER-LOW": replace(WELL, machine=Machine(0x50005, 51.0)),
-    "DW-POWER-WAS-LOW": replace(WELL, machine=Machine(0x50000, 51.0)),
-    "DW-CPU-HOT": replace(WELL, machine=Machine(0x8, 80.0)),
-    "DW-CPU-THROTTLED": replace(WELL, machine=Machine(0x8, 79.0)),
-    "DW-MEMORY-LOW": replace(WELL, machine=Machine(0, 51.0, (32 << 20) - 1)),
+    "DW-POWER-LOW": replace(WELL, machine=MachineFacts(0x50005, 51.0)),
+    "DW-POWER-WAS-LOW": replace(WELL, machine=MachineFacts(0x50000, 51.0)),
+    "DW-CPU-HOT": replace(WELL, machine=MachineFacts(0x8, 80.0)),
+    "DW-CPU-THROTTLED": replace(WELL, machine=MachineFacts(0x8, 79.0)),
+    "DW-MEMORY-LOW": replace(WELL, machine=MachineFacts(0, 51.0, (32 << 20) - 1)),
 }
 
 JUST_WELL: dict[str, Facts] = {
@@ -169,16 +181,16 @@ JUST_WELL: dict[str, Facts] = {
     "no upstream at all": make.with_daemon(upstream=None),
     "a lockdown of today": make.with_door(mode="locked_down", mode_since_us=NOW_US - 12 * HOUR_US + 1),
     "a door held open for a while": make.with_door(alarm="held_open", alarm_since_us=NOW_US - HOUR_US + 1),
-    "an exit button held for minutes": make.with_door(rex=Input(True, NOW_US - 299 * S_US)),
-    "an exit button long at rest": make.with_door(rex=Input(False, 0)),
+    "an exit button held for minutes": make.with_door(rex=InputFacts(True, NOW_US - 299 * S_US)),
+    "an exit button long at rest": make.with_door(rex=InputFacts(False, 0)),
     "two forced openings": make.with_history(forced={"front": 2}, lost={"gpio": 2}, clock_steps=2, slow_writes=2),
     "a big log that is acknowledged": replace(
         make.with_daemon(log=replace(make.LOG, bytes=1 << 30), upstream=replace(make.UPSTREAM, backlog=0))
     ),
     "few reconnects in a short life": make.with_daemon(uptime_s=600.0, upstream=replace(make.UPSTREAM, reconnects=5)),
     "many reconnects in a long life": make.with_upstream(reconnects=143),
-    "an unsigned public file": replace(WELL, files=(FileMode("/etc/doorward/doorward.toml", 0o644, False),)),
-    "a socket on a developer's computer": replace(WELL, service=None, socket=Socket("/tmp/s", "answers", "ann")),
+    "an unsigned public file": replace(WELL, files=(FileFacts("/etc/doorward/doorward.toml", 0o644, False),)),
+    "a socket on a developer's computer": replace(WELL, service=None, socket=SocketFacts("/tmp/s", "answers", "ann")),
     "a door that has stood open since lunch": make.with_door(contact="open", contact_since_us=NOW_US - 4 * HOUR_US + 1),
     "a door long open whose alarm says so already": make.with_door(
         contact="open", contact_since_us=0, alarm="held_open", alarm_since_us=NOW_US - HOUR_US + 1
@@ -186,15 +198,19 @@ JUST_WELL: dict[str, Facts] = {
     "a door that nobody has used for weeks": make.with_door(contact="closed", contact_since_us=0),
     "a configuration older than the daemon": replace(WELL, config_written_us=NOW_US - 24 * HOUR_US),
     "a file touched while nothing runs": replace(WELL, daemon=None, config_written_us=NOW_US),
-    "a computer that was slow once": replace(WELL, machine=Machine(0xE0000, 60.0)),
-    "little memory, but enough": replace(WELL, machine=Machine(0, 51.0, 32 << 20)),
-    "a receiver that failed twice": make.with_outlets(integrations=(Integration("pager", "retrying", 2, 2, "down"),)),
-    "a receiver that has just come back": make.with_outlets(integrations=(Integration("p", "ok", 999, 20, "down"),)),
-    "a mail that failed and left": make.with_outlets(channels=(Channel("email", 0, "timed out"),)),
-    "a mail on its way": make.with_outlets(channels=(Channel("email", 3, None),)),
-    "a line that was hardly used": make.with_outlets(lines=(Line("bus", 999, 999),)),
-    "a busy reader": make.with_outlets(pulses=(Pulses("back.reader", 10_000, 0, 0, 400),)),
-    "a warm computer": replace(WELL, machine=Machine(None, 79.9)),
+    "a computer that was slow once": replace(WELL, machine=MachineFacts(0xE0000, 60.0)),
+    "little memory, but enough": replace(WELL, machine=MachineFacts(0, 51.0, 32 << 20)),
+    "a receiver that failed twice": make.with_outlets(
+        integrations=(IntegrationFacts("pager", "retrying", 2, 2, "down"),)
+    ),
+    "a receiver that has just come back": make.with_outlets(
+        integrations=(IntegrationFacts("p", "ok", 999, 20, "down"),)
+    ),
+    "a mail that failed and left": make.with_outlets(channels=(ChannelFacts("email", 0, "timed out"),)),
+    "a mail on its way": make.with_outlets(channels=(ChannelFacts("email", 3, None),)),
+    "a line that was hardly used": make.with_outlets(lines=(LineFacts("bus", 999, 999),)),
+    "a busy reader": make.with_outlets(pulses=(PulseFacts("back.reader", 10_000, 0, 0, 400),)),
+    "a warm computer": replace(WELL, machine=MachineFacts(None, 79.9)),
 }
 
 
@@ -246,7 +262,7 @@ def test_a_healthy_controller_has_no_findings() -> None:
 
 
 def test_a_diagnosis_vouches_only_for_what_it_saw() -> None:
-    assert looked_at(replace(WELL, daemon=None, boot=None, machine=Machine())) == (
+    assert looked_at(replace(WELL, daemon=None, boot=None, machine=MachineFacts())) == (
         "the service",
         "the configuration",
         "the disk",
@@ -426,24 +442,24 @@ def test_the_daemons_own_account_is_understood() -> None:
         "directory": {"version": 7, "cards": 20, "state": "ready", "error": None, "users": 12},
         "inputs": {"front.rex": {"asserted": True, "since": "2026-11-22T21:57:02.5Z"}},
     }
-    rex = Input(True, NOW_US - S_US // 2)
-    assert Daemon.from_json(json.loads(json.dumps(answer))) == replace(
+    rex = InputFacts(True, NOW_US - S_US // 2)
+    assert DaemonFacts.from_json(json.loads(json.dumps(answer))) == replace(
         make.DAEMON,
         drivers=(
             replace(make.DRIVER, stuck=("front.lock",)),
-            Driver("line", "osdp", "online", None),
-            Driver("bus", "modbus", "online", None),
-            Driver("wires", "wiegand", "online", None),
+            DriverFacts("line", "osdp", "online", None),
+            DriverFacts("bus", "modbus", "online", None),
+            DriverFacts("wires", "wiegand", "online", None),
         ),
         doors=(replace(make.DOOR, rex=rex),),
         devices=(
             replace(make.READER, driver="line"),
-            Device("line", "6", "lost", "the port is not open", None, None),
+            DeviceFacts("line", "6", "lost", "the port is not open", None, None),
         ),
         consumers=replace(
             make.OUTLETS,
-            channels=(Channel("email", 3, "timed out"),),
-            pulses=(*make.OUTLETS.pulses, Pulses("side.reader", 0, 0, 0, 0)),
+            channels=(ChannelFacts("email", 3, "timed out"),),
+            pulses=(*make.OUTLETS.pulses, PulseFacts("side.reader", 0, 0, 0, 0)),
         ),
     )
 

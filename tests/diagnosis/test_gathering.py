@@ -17,7 +17,7 @@ import pytest
 from edge.client.connection import Client
 from edge.config.reading import load
 from edge.diagnosis.diagnose import diagnose
-from edge.diagnosis.facts import Machine, Service
+from edge.diagnosis.facts import MachineFacts, ServiceFacts
 from edge.diagnosis.gathering import look, look_at_copy
 from edge.diagnosis.loaded import differences
 from edge.diagnosis.machine import SystemPaths
@@ -239,7 +239,7 @@ def test_the_computer_is_read_from_the_kernels_files(tmp_path: Path, paths: Syst
     paths.temperature.write_text("81234\n")
     paths.memory.write_text("MemTotal:  948304 kB\nMemFree:  9000 kB\nMemAvailable:   20000 kB\n")
     facts = look(tmp_path / "doord.sock", tmp_path / "none.toml", paths)
-    assert facts.machine == Machine(0x50005, 81.234, 20_000 << 10)
+    assert facts.machine == MachineFacts(0x50005, 81.234, 20_000 << 10)
     assert {"DW-POWER-LOW", "DW-CPU-HOT"} <= codes(facts)
 
 
@@ -247,7 +247,7 @@ def test_the_computer_is_read_from_the_kernels_files(tmp_path: Path, paths: Syst
 def test_garbage_in_the_kernels_files_tells_nothing(tmp_path: Path, paths: SystemPaths, text: str) -> None:
     for path in (paths.throttled[0], paths.temperature, paths.memory):
         path.write_text(text, errors="surrogateescape")
-    assert look(tmp_path / "doord.sock", tmp_path / "none.toml", paths).machine == Machine()
+    assert look(tmp_path / "doord.sock", tmp_path / "none.toml", paths).machine == MachineFacts()
 
 
 def test_systemd_is_asked_where_it_runs(tmp_path: Path, paths: SystemPaths) -> None:
@@ -257,7 +257,7 @@ def test_systemd_is_asked_where_it_runs(tmp_path: Path, paths: SystemPaths) -> N
         "ExecMainStatus=78\\nLoadState=loaded\\n'",
     )
     facts = look(tmp_path / "doord.sock", tmp_path / "none.toml", paths)
-    assert facts.service == Service("failed", "disabled", "exit-code", 7, 78)
+    assert facts.service == ServiceFacts("failed", "disabled", "exit-code", 7, 78)
     assert {"DW-SERVICE-CONFIG", "DW-SERVICE-RESTARTS", "DW-SERVICE-DISABLED"} <= codes(facts)
 
 

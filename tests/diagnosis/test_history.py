@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edge.client.sources import Found
-from edge.diagnosis.facts import History, at_us
+from edge.diagnosis.facts import HistoryFacts, at_us
 from edge.diagnosis.history import MOST, PAGE, history
 from tests.support.control import pages, record
 
@@ -36,7 +36,7 @@ class Told:
         pass
 
 
-def told(*happened: tuple[str, float, str], **changes: Any) -> History:
+def told(*happened: tuple[str, float, str], **changes: Any) -> HistoryFacts:
     return history(Told(*happened, **changes), at_us(NOW.isoformat()), None)
 
 
@@ -85,4 +85,4 @@ def test_it_reads_a_bounded_number_of_records_and_only_what_it_counts() -> None:
 
 
 def test_without_a_source_only_the_chain_speaks() -> None:
-    assert history(None, 0, "record 7") == History(broken="record 7")
+    assert history(None, 0, "record 7") == HistoryFacts(broken="record 7")

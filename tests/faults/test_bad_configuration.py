@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from edge.client.connection import Client
 from edge.diagnosis.diagnose import diagnose
-from edge.diagnosis.facts import Daemon, Facts
+from edge.diagnosis.facts import DaemonFacts, Facts
 from tests.support.doord import ROOT, Doord
 from tests.support.house import write_config
 
@@ -49,7 +49,7 @@ def test_a_spoilt_file_leaves_no_door_unguarded(tmp_path: Path) -> None:
         (told,) = kinds(doord)
         assert told[0] == "controller.fault"
         assert "unlock_s: found 9000.0, expected 0.5 to 600 seconds" in str(told[1])
-        facts = Facts(now_us=0, tool_version=status["version"], daemon=Daemon.from_json(doord.ask("facts")))
+        facts = Facts(now_us=0, tool_version=status["version"], daemon=DaemonFacts.from_json(doord.ask("facts")))
         assert "DW-CONFIG-KEPT" in [one.code for one in diagnose(facts)]
         said = subprocess.run(
             [sys.executable, "-m", "edge.cli", "--socket", str(doord.socket), "status"],

@@ -6,61 +6,70 @@ from dataclasses import replace
 from typing import Any
 
 from edge.diagnosis.facts import (
-    Boot,
-    Daemon,
-    Device,
-    Disk,
-    Door,
-    Driver,
+    BootFacts,
+    DaemonFacts,
+    DeviceFacts,
+    DiskFacts,
+    DoorFacts,
+    DriverFacts,
     Facts,
-    FileMode,
-    History,
-    LogHealth,
-    Machine,
-    People,
-    Service,
-    Socket,
+    FileFacts,
+    HistoryFacts,
+    LogFacts,
+    MachineFacts,
+    PeopleFacts,
+    ServiceFacts,
+    SocketFacts,
+    UpstreamFacts,
 )
-from edge.diagnosis.facts import Upstream as Upstream_
-from edge.diagnosis.facts_consumers import Alert, Board, Camera, Channel, Consumers, Integration, Line, Pulses
+from edge.diagnosis.facts_consumers import (
+    AlertFacts,
+    BoardFacts,
+    CameraFacts,
+    ChannelFacts,
+    ConsumerFacts,
+    IntegrationFacts,
+    LineFacts,
+    PulseFacts,
+)
 
 NOW_US = 1_795_384_623_000_000  # 2026-11-22T21:57:03Z
 S_US = 1_000_000
 HOUR_US = 3_600 * S_US
 
-DOOR = Door(
+DOOR = DoorFacts(
     "front", "locked", "closed", "normal", None, None, NOW_US - HOUR_US, NOW_US - HOUR_US, None, NOW_US - HOUR_US
 )
-DRIVER = Driver("gpio", "gpio", "online", None)
-UPSTREAM = Upstream_("mqtts://broker.example.org:8883", "online", NOW_US - 20 * HOUR_US, 4_000, 3, 1, None)
-LOG = LogHealth("/var/lib/doorward/log.db", 0, 5 << 20, 0, 4.0, "ok", None, None)
-READER = Device("gpio", "5", "online", None, "own key", True, 100_000, 12)
-OUTLETS = Consumers(
-    (Integration("pager", "ok", 2, 1, None),),
-    (Channel("email", 0, None),),
-    (Alert("forced-7", NOW_US - HOUR_US),),
-    (Camera("hall", 1, 0, None),),
-    (Board("bus", "3", "up", None, 2),),
-    (Line("bus", 100_000, 12),),
-    (Pulses("back.reader", 500, 1, 2, 19),),
+DRIVER = DriverFacts("gpio", "gpio", "online", None)
+UPSTREAM = UpstreamFacts("mqtts://broker.example.org:8883", "online", NOW_US - 20 * HOUR_US, 4_000, 3, 1, None)
+LOG = LogFacts("/var/lib/doorward/log.db", 0, 5 << 20, 0, 4.0, "ok", None, None)
+READER = DeviceFacts("gpio", "5", "online", None, "own key", True, 100_000, 12)
+OUTLETS = ConsumerFacts(
+    (IntegrationFacts("pager", "ok", 2, 1, None),),
+    (ChannelFacts("email", 0, None),),
+    (AlertFacts("forced-7", NOW_US - HOUR_US),),
+    (CameraFacts("hall", 1, 0, None),),
+    (BoardFacts("bus", "3", "up", None, 2),),
+    (LineFacts("bus", 100_000, 12),),
+    (PulseFacts("back.reader", 500, 1, 2, 19),),
 )
-PEOPLE = People(7, 20, "ready", None, 1)
-DAEMON = Daemon("0.1.0", 24 * 3_600.0, "synced", LOG, UPSTREAM, (DRIVER,), (DOOR,), PEOPLE, (READER,), OUTLETS)
+PEOPLE = PeopleFacts(7, 20, "ready", None, 1)
+DAEMON = DaemonFacts("0.1.0", 24 * 3_600.0, "synced", LOG, UPSTREAM, (DRIVER,), (DOOR,), PEOPLE, (READER,), OUTLETS)
 WELL = Facts(
     NOW_US,
     "0.1.0",
     daemon=DAEMON,
-    socket=Socket("/run/doorward/doord.sock", "answers", "doorward"),
-    service=Service("active", "enabled"),
+    socket=SocketFacts("/run/doorward/doord.sock", "answers", "doorward"),
+    service=ServiceFacts("active", "enabled"),
     config="/etc/doorward/doorward.toml",
     config_written_us=NOW_US - 48 * HOUR_US,
-    files=(FileMode("/etc/doorward/doorward.toml", 0o640, False), FileMode("/etc/doorward/key", 0o640, True)),
-    disk=Disk("/var/lib/doorward", 8 << 30, False),
+    files=(FileFacts("/etc/doorward/doorward.toml", 0o640, False), FileFacts("/etc/doorward/key", 0o640, True)),
+    disk=DiskFacts("/var/lib/doorward", 8 << 30, False),
     log_path="/var/lib/doorward/log.db",
     log_max_bytes=1 << 30,
-    history=History(),
-    boot=Boot("/boot/firmware/config.txt", ()),
-    machine=Machine(0, 51.0, 400 << 20),
+    history=HistoryFacts(),
+    boot=BootFacts("/boot/firmware/config.txt", ()),
+    machine=MachineFacts(0, 51.0, 400 << 20),
 )
 
 
@@ -97,8 +106,10 @@ def with_log(**changes: Any) -> Facts:
 
 
 def with_history(**changes: Any) -> Facts:
-    return replace(WELL, history=History(**changes))
+    return replace(WELL, history=HistoryFacts(**changes))
 
 
-def with_socket(state: str, error: str | None = None, service: Service | None = WELL.service) -> Facts:
-    return replace(WELL, daemon=None, socket=Socket("/run/doorward/doord.sock", state, None, error), service=service)
+def with_socket(state: str, error: str | None = None, service: ServiceFacts | None = WELL.service) -> Facts:
+    return replace(
+        WELL, daemon=None, socket=SocketFacts("/run/doorward/doord.sock", state, None, error), service=service
+    )

@@ -14,8 +14,8 @@ from edge import __version__
 from edge.client.connection import Client
 from edge.client.sources import DaemonSource
 from edge.diagnosis.diagnose import diagnose
-from edge.diagnosis.facts import Daemon, Facts, at_us
-from edge.diagnosis.findings import Severity
+from edge.diagnosis.facts import DaemonFacts, Facts, at_us
+from edge.diagnosis.findings import FindingSeverity
 from edge.diagnosis.history import history
 from edge.diagnosis.machine import SystemPaths, look_at_machine
 from edge.model.printable import masked as visible
@@ -33,8 +33,8 @@ ELSEWHERE: Final = (
     "the service, the configuration, the disk, the hash chain and the boot configuration: doorctl diagnose on the "
     "controller looks at them"
 )
-SEVERITIES: Final = {Severity.FAULT: "Fault", Severity.WARNING: "Warning", Severity.NOTE: "Note"}
-TONES: Final = {Severity.FAULT: "alarm", Severity.WARNING: "warning", Severity.NOTE: "calm"}
+SEVERITIES: Final = {FindingSeverity.FAULT: "Fault", FindingSeverity.WARNING: "Warning", FindingSeverity.NOTE: "Note"}
+TONES: Final = {FindingSeverity.FAULT: "alarm", FindingSeverity.WARNING: "warning", FindingSeverity.NOTE: "calm"}
 
 
 def look(socket: Path) -> tuple[dict[str, Any], Facts]:
@@ -44,7 +44,7 @@ def look(socket: Path) -> tuple[dict[str, Any], Facts]:
         now_us = at_us(answer["clock"]["time"])
         machine, unseen = look_at_machine(SystemPaths())
         told = history(DaemonSource(client), now_us, None)
-    daemon = Daemon.from_json(answer)
+    daemon = DaemonFacts.from_json(answer)
     return answer, Facts(now_us, __version__, daemon, history=told, machine=machine, unseen=(*unseen, ELSEWHERE))
 
 
