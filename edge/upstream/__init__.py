@@ -1,6 +1,6 @@
-"""One conversation with a broker, over one link after another.
+"""The conversation with a broker, over one link after another.
 
-`sync` sends what the log has, hears what is acknowledged and tries again; `queue` says what goes next,
-`records` which record, `limits` what a broker takes. `retained` are the messages that the broker keeps. `mqtt/`
-is the link. Commands that arrive are handed on to `edge/commands/`.
+`sync` sends what the log has, takes acknowledgements and tries again; `queue` decides which message goes next,
+`records` which record, `limits` fits messages to the broker. `retained` are the messages that the broker keeps.
+`mqtt/` is the link. Commands that arrive are passed on to `edge/commands/`.
 """

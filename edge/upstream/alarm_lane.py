@@ -1,7 +1,7 @@
-"""The way of alarms upstream: a copy of each, ahead of any backlog, also of those from before.
+"""Alarms on their way upstream: a copy of each is published on `alarms`, ahead of any backlog on `events`.
 
-One rule: an alarm leaves this lane when the broker has taken its copy, or when somebody has its record on `events` and
-nobody wants the copy; then its own cursor moves.
+One rule: an alarm leaves this lane when the broker has delivered its copy, or when its record was delivered on
+`events` and nobody subscribes to `alarms`. Then the cursor of this lane moves.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ LOG: Final = logging.getLogger(__name__)
 SINK: Final = "mqtt-alarms"
 ALARM_TYPES: Final = tuple(sorted(row.type for row in CATALOGUE.values() if row.severity is Severity.ALARM))
 MAX_KNOWN: Final = 1_000
-"""Alarms kept here; more are read from the log again when all of these have left."""
+"""Alarms kept in memory; further ones are read from the log when all of these have left."""
 AGAIN_S: Final = 1.0
 MISTAKE_S: Final = 60.0
 
 
 class AlarmLane:
-    """Alarms that wait for a place, are under way, or came back, for one link."""
+    """Alarms that wait to be sent, are under way, or came back, over one link."""
 
     def __init__(self, log: Log, ready: Callable[[], None], retry_s: float) -> None:
-        """`ready` is called when there may be something to send; what came back is sent again after `retry_s`."""
+        """`ready` is called when there may be something to send; alarms that came back wait for `retry_s`."""
         self._log, self._ready, self._retry_s = log, ready, retry_s
         self._known: dict[int, Record] = {}
-        """All in this lane, by sequence."""
+        """All alarms in this lane, by sequence number."""
         self._waiting: list[int] = []
-        """A heap of sequences: the oldest goes first."""
+        """A heap of sequence numbers: the oldest alarm goes first."""
         self._back: dict[int, bool] = {}
-        """Sent, and refused (True) or heard by nobody."""
+        """Alarms that came back: refused by the broker (True), or without a subscriber (False)."""
         self._again: asyncio.TimerHandle | None = None
         self._highest = 0
         self._behind = False
         self._catching_up: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """A new link: whatever was not taken is read again."""
+        """A new link: every alarm after the cursor is read again."""
         self.stop()
         self._catching_up = asyncio.create_task(self._catch_up(), name="alarms")
 
@@ -64,7 +64,7 @@ class AlarmLane:
         self._behind, self._highest = False, 0
 
     def add(self, records: Sequence[Record]) -> None:
-        """Take the alarms out of what was committed just now."""
+        """Add the alarms among records that were just committed."""
         for record in records:
             if kind_of(record.event.type).severity is Severity.ALARM and record.sequence not in self._known:
                 if len(self._known) >= MAX_KNOWN:
@@ -74,20 +74,20 @@ class AlarmLane:
                 heapq.heappush(self._waiting, record.sequence)
 
     def next(self) -> Record | None:
-        """The alarm to send now."""
+        """Take the alarm to send now; None when none waits."""
         return self._known[heapq.heappop(self._waiting)] if self._waiting else None
 
     def taken(self, sequence: int) -> None:
-        """The broker has it, and gives it to somebody: then it will give those that came back, too."""
+        """The broker delivers this alarm to a subscriber: those that came back are sent again at once."""
         self._forget(sequence)
         self._retry()
         if self._behind and not self._known:
             self.start()
 
     def came_back(self, sequence: int, had: int, *, refused: bool) -> None:
-        """The broker refused it, or nobody heard it: it is sent again later, newer ones at once.
+        """The broker refused an alarm, or nobody subscribes: it is sent again later, newer ones are sent at once.
 
-        `had` is the record up to which somebody has all on `events`.
+        Up to record `had` everything was delivered on `events`.
         """
         if not refused and sequence <= had:
             self._forget(sequence)
@@ -97,14 +97,14 @@ class AlarmLane:
                 self._again = asyncio.get_running_loop().call_later(self._retry_s, self._retry)
 
     def not_wanted(self, had: int) -> None:
-        """Somebody hears events, and nobody heard these alarms: they do not subscribe to copies of what they have."""
+        """Drop alarms without a subscriber up to record `had`: their records were delivered on `events`."""
         if self._back:
-            for sequence in [one for one, refused in self._back.items() if one <= had and not refused]:
+            for sequence in [back for back, refused in self._back.items() if back <= had and not refused]:
                 del self._back[sequence]
                 self._forget(sequence)
 
     def somebody_came(self) -> None:
-        """Nobody heard events for a while, and somebody does now: perhaps alarms, too."""
+        """Events have a subscriber again, so alarms may have one too: send again those that came back."""
         self._retry()
 
     def _forget(self, sequence: int) -> None:
@@ -124,7 +124,7 @@ class AlarmLane:
             self._ready()
 
     async def _catch_up(self) -> None:
-        """Read the alarms from before, in order, a page at a time."""
+        """Read the alarms after the cursor, in order, a page at a time."""
         from edge.log.reading.query import Query  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
 
         after = self._log.cursor(SINK)
@@ -135,7 +135,7 @@ class AlarmLane:
             except LogUnavailableError:
                 await asyncio.sleep(AGAIN_S)
                 continue
-            except Exception:  # a mistake of ours: ending here would look as if all had been read
+            except Exception:  # our own mistake: ending here would look as if all had been read
                 LOG.exception("the alarms from before cannot be read")
                 await asyncio.sleep(MISTAKE_S)
                 continue

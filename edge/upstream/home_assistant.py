@@ -1,7 +1,7 @@
-"""Home Assistant: what its MQTT integration is told about this controller and its doors, one device a message.
+"""Home Assistant: MQTT discovery of this controller and its doors, one message for each device.
 
-One rule: nothing is published for it but these messages; its templates read what everybody can read, and write
-commands that everybody could write. Facts: https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
+One rule: nothing else is published for it. Its templates read the public topics and write ordinary commands.
+Format: https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from edge.settings.controller import DoorSettings, Settings
 
 CONTROLLER: Final = "controller"
-"""The controller among its doors, of which none may be called so."""
+"""The controller's name among the devices; no door may have this id."""
 BORN: Final = b"online"
 GONE: Final = b"offline"
-"""What Home Assistant says of itself when it starts, and when it stops."""
+"""Home Assistant's birth message and its will."""
 BIRTH_S: Final = 30.0
-"""It is believed that it started anew once in so many seconds: whoever may write there cannot keep us busy."""
+"""Further birth messages within this time are ignored, so that nobody can keep us busy with them."""
 MOST_STRAYS: Final = 2_000
-"""Messages about devices that are gone, to be taken back; of more the others wait for the next connection."""
+"""At most so many messages about devices that are gone are removed over one connection."""
 EXPIRES_S: Final = 15
-"""How long a command that releases a door is good for."""
+"""A command that releases a door expires after this time."""
 EVENTS: Final = tuple(
     row.type for row in CATALOGUE.values()
     if row.event_class is EventClass.ACCESS and not row.type.startswith("elevator.")
 )  # fmt: skip
-"""What happens at doors."""
+"""Event types of doors."""
 
 Part = dict[str, Any]
 
 
 def topic(settings: Settings, device: str) -> str:
-    """Where the message about a device stands; `device` is a door or CONTROLLER.
+    """The topic of a device's message; `device` is a door's id or CONTROLLER.
 
-    One level is the controller's id alone, which is all that a broker's access list can tell users by.
+    One level is the controller's id alone, so that a broker's access list can match it with a user.
     """
     chosen, who = settings.home_assistant, settings.controller
     assert chosen is not None  # noqa: S101 -- asked only where there is one
@@ -50,13 +50,13 @@ def topic(settings: Settings, device: str) -> str:
 
 
 def devices(settings: Settings) -> list[str]:
-    """What is announced: the controller, which the doors belong to, goes first."""
-    found = settings.home_assistant
-    return [CONTROLLER, *settings.doors] if found is not None and found.enabled else []
+    """The devices to announce; the controller first, which the doors refer to (`via_device`)."""
+    chosen = settings.home_assistant
+    return [CONTROLLER, *settings.doors] if chosen is not None and chosen.enabled else []
 
 
 def message(settings: Settings, device: str, version: str) -> bytes:
-    """Everything about one device."""
+    """The discovery message of one device."""
     who = settings.controller
     own = f"doorward_{who.site}_{who.id}"  # ids have no `_`: no two things are called the same
     shown: Part = {"manufacturer": "Doorward", "sw_version": version}
@@ -93,7 +93,7 @@ def _controller(settings: Settings) -> dict[str, Part]:
         },
         "clock": {
             "platform": "sensor", "name": "Clock", "device_class": "enum",
-            "options": [one.value for one in ClockQuality], "icon": "mdi:clock-check-outline",
+            "options": [quality.value for quality in ClockQuality], "icon": "mdi:clock-check-outline",
             **diagnostic, "value_template": "{{ value_json.clock }}",
         },
         "lockdown": _lock_down(settings, '"all": true'),
@@ -101,7 +101,7 @@ def _controller(settings: Settings) -> dict[str, Part]:
 
 
 def _door(settings: Settings, door: DoorSettings) -> dict[str, Part]:
-    """Every part that a door can have: one that this door has not is named alone, which removes it if it was there."""
+    """Every part that a door can have. A part that this door lacks has its platform only: that removes it."""
     state = {
         "state_topic": f"{_base(settings)}/doors/{door.id}/state",
         "availability": _availability(settings),
@@ -110,7 +110,7 @@ def _door(settings: Settings, door: DoorSettings) -> dict[str, Part]:
         **_lock(settings, door, state),
         "lockdown": _lock_down(settings, f'"door": "{door.id}"'),
         "mode": {
-            "platform": "sensor", "name": "Mode", "device_class": "enum", "options": [one.value for one in Mode],
+            "platform": "sensor", "name": "Mode", "device_class": "enum", "options": [mode.value for mode in Mode],
             "icon": "mdi:door", **state, "value_template": "{{ value_json.mode }}",
         },
         **_contact(door, state),
@@ -131,7 +131,7 @@ def _door(settings: Settings, door: DoorSettings) -> dict[str, Part]:
 
 
 def _contact(door: DoorSettings, state: Part) -> dict[str, Part]:
-    """A door without a contact says nothing of these."""
+    """The parts of the contact; removed for a door without a contact."""
     contact = "{{ {'open': 'ON', 'closed': 'OFF'}.get(value_json.contact, 'None') }}"
     parts: dict[str, Part] = {
         "contact": {"name": "Contact", "device_class": "door", "value_template": contact},
@@ -149,7 +149,7 @@ def _contact(door: DoorSettings, state: Part) -> dict[str, Part]:
 
 
 def _lock(settings: Settings, door: DoorSettings, state: Part) -> dict[str, Part]:
-    """Something to press; or where commands need a signature, which a template cannot make, something to look at."""
+    """A lock to operate; a sensor only, where commands need a signature, which a template cannot make."""
     chosen = settings.home_assistant
     assert chosen is not None  # noqa: S101 -- see `topic`
     if settings.commands.keys:
@@ -170,7 +170,7 @@ def _lock(settings: Settings, door: DoorSettings, state: Part) -> dict[str, Part
 
 
 def _lock_down(settings: Settings, target: str) -> Part:
-    """A button, where it is wanted. Its end is not offered: whoever ends a lockdown has to know why there was one."""
+    """A button for a lockdown, where configured. None to cancel it: that needs somebody who knows the reason for it."""
     chosen = settings.home_assistant
     assert chosen is not None  # noqa: S101 -- see `topic`
     if settings.commands.keys or not chosen.lockdown:
@@ -190,7 +190,7 @@ def _press(door: DoorSettings, *, holds: bool) -> str:
 
 
 def _command(name: str, target: str, end: str = "") -> str:
-    """A whole command, made in Home Assistant when somebody presses: new id, its time, and its end unless it locks."""
+    """The template of a command, filled in by Home Assistant: a new id, the time of issue, and `end` (its expiry)."""
     return (
         "{% set t = utcnow() %}"
         '{"id": "ha-{{ (t.timestamp() * 1000) | int }}-{{ range(100000) | random }}-{{ range(100000) | random }}", '
@@ -200,13 +200,13 @@ def _command(name: str, target: str, end: str = "") -> str:
 
 
 def _event(door: DoorSettings) -> str:
-    """Say what happens at this door now: what is told late, or again, is history and starts no automation."""
-    told = ", ".join(f"'{key}': value_json.data.{key}" for key in ("message", "success", "code", "cause"))
+    """The template of a door's event; replayed events are left out, so that they start no automation."""
+    fields = ", ".join(f"'{key}': value_json.data.{key}" for key in ("message", "success", "code", "cause"))
     who = "(value_json.data.actor or {}).get('name') or (value_json.data.actor or {}).get('id')"
     return (
         f"{{% if value_json.subject == 'doors/{door.id}' and value_json.type in {[*EVENTS]} "
         "and not value_json.data.replayed %}"
-        f"{{{{ {{'event_type': value_json.type, {told}, 'actor': {who}, 'time': value_json.time, "
+        f"{{{{ {{'event_type': value_json.type, {fields}, 'actor': {who}, 'time': value_json.time, "
         "'record': value_json.id} | to_json }}{% endif %}"
     )
 
@@ -226,36 +226,36 @@ def _on(condition: str) -> str:
 
 
 def _reason(state: Part, key: str) -> Part:
-    told = f"{{{{ {{'reason': value_json.{key}}} | to_json }}}}"
-    return {"json_attributes_topic": state["state_topic"], "json_attributes_template": told}
+    attributes = f"{{{{ {{'reason': value_json.{key}}} | to_json }}}}"
+    return {"json_attributes_topic": state["state_topic"], "json_attributes_template": attributes}
 
 
 class Announcer:
-    """What is still to be said to Home Assistant over the link that there is; `edge.upstream.messages.Guest`."""
+    """The discovery messages that are still to be sent over the present link; an `edge.upstream.messages.Guest`."""
 
     def __init__(self, settings: Callable[[], Settings], version: str) -> None:
-        """`settings` are those in force, with `[home_assistant]`."""
+        """`settings` returns the settings in force, which have `[home_assistant]`."""
         self._settings, self._version = settings, version
         chosen = settings().home_assistant
         assert chosen is not None  # noqa: S101 -- see `topic`
         self._birth = f"{chosen.prefix}/status"
         self._ours = topic(settings(), "").removesuffix("/config")
         self._due: dict[str, None] = {}
-        """Topics; a message is made when its turn comes."""
+        """Topics of messages to send, in order; the content is made when it is sent."""
         self._born_s = -BIRTH_S
 
     @property
     def topics(self) -> Iterable[str]:
-        """What to listen to: that it starts, and what the broker keeps of ours, which is all the memory there is."""
+        """Topics to subscribe to: the birth message, and our retained messages, to find devices that are gone."""
         return self._birth, f"{self._ours.rpartition('/')[0]}/+/config"
 
     def begin(self) -> None:
-        """Everything is to be said: the link is new, or the settings are."""
+        """Send everything: the link is new, or the settings changed."""
         wanted = [topic(self._settings(), device) for device in devices(self._settings())]
         self._due = {**dict.fromkeys(wanted), **self._due}
 
     def heard(self, incoming: Incoming, now_s: float) -> bool | None:
-        """Home Assistant started, and has subscribed (True); or the broker shows what it keeps (False); or neither."""
+        """True: Home Assistant started and has subscribed. False: a message of use. None: a message of no use."""
         if incoming.topic == self._birth:
             return self._heard_of_it(incoming.payload, now_s)
         if not incoming.topic.startswith(self._ours):
@@ -274,7 +274,7 @@ class Announcer:
         return True
 
     def next(self) -> tuple[str, bytes] | None:
-        """The next retained message: its topic and content; empty for a device that is gone."""
+        """Take the next retained message: its topic and content, empty for a device that is gone; None: no more."""
         if not self._due:
             return None
         where = next(iter(self._due))
@@ -287,7 +287,7 @@ class Announcer:
         return bool(there) and self._device(incoming.topic) is None
 
     def _device(self, where: str) -> str | None:
-        """What a topic is about, None when there is no such thing any more."""
+        """The device of a topic; None when it does not exist any more."""
         settings, name = self._settings(), where.removeprefix(self._ours).removesuffix("/config")
         chosen = settings.home_assistant
         there = chosen is not None and chosen.enabled and (name == CONTROLLER or name in settings.doors)

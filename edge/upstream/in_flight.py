@@ -1,7 +1,7 @@
-"""What is under way over one link after another, and what a broker may be hanging up on.
+"""Messages that the broker has not acknowledged yet, and which of them makes the broker end the connection.
 
-One rule: whatever was under way when a link went is suspected, and goes alone from then on until it is taken; what is
-alone again and again when the link goes is what the broker hangs up on, and is left out by its name.
+One rule: a message that was under way when a link was lost is a suspect. It is sent alone until it is acknowledged.
+When the link is lost `HANG_UPS` times while it is alone, it is the cause, and its topic is left out for a time.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ if TYPE_CHECKING:
     from edge.upstream.messages import Message
 
 HANG_UPS: Final = 3
-"""So often it was the only thing under way when the link went: then it was no accident."""
+"""The link was lost so often while the message was the only one under way: then it is the cause."""
 SOON_S: Final = 5.0
-"""A broker hangs up at once; a link that goes later went for another reason."""
+"""A broker hangs up at once; a link that is lost later is lost for another reason."""
 LEFT_OUT_S: Final = 3_600.0
-"""Then it is tried again."""
+"""After this time a message that was left out is tried again."""
 MOST_SUSPECTS: Final = 1_000
 RECORDS: Final = frozenset({Kind.EVENTS, Kind.ALARMS})
 
 
 class Flight:
-    """Messages that the broker has not answered yet. Times are the loop's."""
+    """Messages that the broker has not acknowledged yet. Times are the loop's, in seconds."""
 
     def __init__(self, window: int) -> None:
         """Nothing is under way."""
         self.window = window
         self.progress_s = 0.0
-        """When the broker last answered, or something was sent after a silence."""
+        """When the broker last acknowledged something, or the first message was sent while none was under way."""
         self._flying: dict[int, Message] = {}
         self._alone = False
-        """What is under way is under suspicion."""
+        """The message under way is a suspect: nothing else may be sent."""
         self._sent_s = 0.0
         self._held: Message | None = None
-        """Waits until it can go alone."""
+        """A suspect that waits until nothing else is under way."""
         self._refused: set[str] = set()
-        """What was refused over this link and is no record: some brokers answer and then hang up."""
+        """Messages other than records that were refused over this link: some brokers refuse and then hang up."""
         self._suspects: dict[str, int] = {}
-        """Hang-ups while it was alone, by what it is."""
+        """Name of a suspect -> how often the link was lost while it was alone."""
         self._left_out: dict[str, float] = {}
-        """Until when."""
+        """Name of a message -> the time until which it is left out."""
 
     def __len__(self) -> int:
         """How many are under way."""
@@ -54,31 +54,31 @@ class Flight:
 
     @property
     def room(self) -> bool:
-        """Another one may be sent."""
+        """Whether another message may be sent."""
         return len(self._flying) < self.window and not self._alone
 
     def kinds(self) -> Collection[Kind]:
-        """Of what is under way."""
+        """The kinds of the messages under way."""
         return {message.kind for message in self._flying.values()}
 
     def held(self) -> Message | None:
-        """Take what waited to go alone."""
+        """Take the suspect that waited to be sent alone."""
         held, self._held = self._held, None
         return held
 
     def may_go(self, message: Message) -> bool:
-        """Whether it may be sent now; else it is kept until everything else was answered."""
+        """Whether a message may be sent now; a suspect is held back until everything else is acknowledged."""
         if self._flying and _name(message) in self._suspects:
             self._held = message
             return False
         return True
 
     def hung_up_on(self, message: Message) -> bool:
-        """The broker ends the connection when it gets this, as far as can be told."""
+        """Whether the broker seems to end the connection when it gets this message."""
         return self._suspects.get(_name(message), 0) >= HANG_UPS
 
     def leave_out(self, message: Message) -> bool:
-        """Whether this is not sent at all: the broker hangs up on it, and it is no record."""
+        """Whether this message is not sent at all, because the broker hangs up on it; never a record."""
         name = _name(message)
         if message.kind in RECORDS or not self.hung_up_on(message):
             return False
@@ -90,8 +90,8 @@ class Flight:
         return False
 
     def send(self, link: Link, message: Message) -> None:
-        """Hand it over. LinkError when the link is gone: it counts as under way, and is sent over the next one."""
-        mid = 0  # which no message has
+        """Hand a message to the link. LinkError when that is lost: the message still counts as under way."""
+        mid = 0  # no packet identifier is 0
         try:
             mid = link.publish(
                 message.topic,
@@ -111,7 +111,7 @@ class Flight:
         self._alone = _name(message) in self._suspects
 
     def answered(self, mid: int, *, refused: bool) -> Message | None:
-        """The broker said something about it. If it took it, it does not hang up on it."""
+        """The broker acknowledged a message: return it, and clear it of suspicion unless it was refused."""
         self.progress_s = asyncio.get_running_loop().time()
         message = self._flying.pop(mid, None)
         if message is not None:
@@ -123,7 +123,7 @@ class Flight:
         return message
 
     def end(self) -> list[Message]:
-        """The link went: what was under way, and what waited, in order."""
+        """The link was lost: return what was under way and what was held back, in order."""
         flying = [self._flying[mid] for mid in sorted(self._flying)]
         soon = asyncio.get_running_loop().time() - self._sent_s <= SOON_S
         for message in flying[: MOST_SUSPECTS - len(self._suspects)]:

@@ -1,6 +1,6 @@
-"""What a conversation with the upstream is made of: its options, its messages, and who takes part.
+"""The parts of a conversation with the upstream: its options, its messages, and who takes part.
 
-One rule: a message may be forgotten at any moment; what must not be is in the log. See docs/mqtt.md.
+One rule: a message may be lost at any moment; what must not be lost is in the log. See docs/mqtt.md.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 SINK: Final = "mqtt"
 """The name of our cursor in the log."""
 MAX_TOPIC_BYTES: Final = 1_024
-"""Of a response topic; MQTT allows 65,535."""
+"""The longest response topic; MQTT allows 65,535 bytes."""
 SUCCESS: Final = 0x00
-"""The only good answer to a record. MQTT 5, 3.4.2.1: 0x10 is a success too, but nobody will ever get the message."""
+"""The only reason code that counts as delivered. 0x10 is a success too, but without a subscriber (MQTT 5, 3.4.2.1)."""
 FAILURE: Final = 0x80
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `[mqtt]` says about the conversation."""
+    """The part of `[mqtt]` that concerns the conversation."""
 
     url: str
     topic: str
-    """Everything is below it: `<prefix>/<site>/<controller>`."""
+    """All our topics are below this one: `<prefix>/<site>/<controller>`."""
     by_application: bool = False
     window: int = 20
 
     def below(self, name: str) -> str:
-        """A topic of ours."""
+        """One of our topics."""
         return f"{self.topic}/{name}"
 
     def may_answer_at(self, topic: str) -> bool:
-        """MQTT 5, 3.3.2.3.5: no wildcards. And nobody may make us write where our own words stand."""
+        """Whether a response topic is allowed: no wildcards (MQTT 5, 3.3.2.3.5), and none of our own topics."""
         if not topic or topic.startswith("$") or any(c in topic for c in "+#\0"):
             return False
         ours = topic.startswith(self.below("")) and not topic.startswith(self.below("replies/"))
@@ -51,13 +51,13 @@ class Options:
 
 
 class Host(Protocol):
-    """What the daemon lends."""
+    """What the conversation needs from the daemon."""
 
     def identity(self) -> Identity:
-        """Who we are; the epoch changes when a damaged log was set aside."""
+        """The controller and its stream; the epoch changes when a damaged log was set aside."""
 
     def online_status(self) -> dict[str, Json]:
-        """The retained `status`, but for what is known here."""
+        """The retained `status`, without the fields that this room adds."""
 
     def door_state(self, door: str) -> Json:
         """The retained state of a door."""
@@ -66,40 +66,40 @@ class Host(Protocol):
         """Whether the record happened more than 10 s ago, or before this boot."""
 
     def ordered(self, incoming: Incoming) -> None:
-        """Somebody sent a command."""
+        """A command arrived."""
 
-    def dropped(self, what: str) -> None:
-        """Something came on this topic that is of no use."""
+    def dropped(self, topic: str) -> None:
+        """A message on this topic was of no use; it is counted."""
 
     def upstream_leaves_out(self, topic: str, why: str) -> None:
-        """What belongs on this topic is not sent as it should be; said once for each."""
+        """Messages on this topic are cut or left out; called once for each topic."""
 
     def upstream_refuses(self, reason: str | None) -> None:
-        """The broker is there and refuses (a reason), or takes our messages again (None)."""
+        """The broker refuses messages (the reason), or takes all of them again (None)."""
 
 
 class Guest(Protocol):
-    """Somebody else's retained messages, on topics that are not below ours, said when nothing else waits but events."""
+    """Retained messages on topics outside ours, such as Home Assistant's; sent after all but events."""
 
     @property
     def topics(self) -> Iterable[str]:
-        """What else to listen to."""
+        """Further topics to subscribe to."""
 
     def begin(self) -> None:
-        """Everything is to be said: the link is new."""
+        """Send everything: the link is new."""
 
     def heard(self, incoming: Incoming, now_s: float) -> bool | None:
-        """A message on one of the topics; None when it is of no use.
+        """Take a message on one of the topics; None when it is of no use.
 
-        True when somebody has begun to listen to events. Seldom, whatever comes.
+        True when a subscriber to events has arrived; seldom, however many messages come.
         """
 
     def next(self) -> tuple[str, bytes] | None:
-        """Take the next message: its topic and content; None when everything is said."""
+        """Take the next message: its topic and content; None when everything is sent."""
 
 
 class Kind(StrEnum):
-    """What can be refused, each by itself."""
+    """Kinds of messages; a broker may refuse each one by itself."""
 
     CONNECTION = "connection"
     COMMANDS = "commands and ack"
@@ -124,18 +124,18 @@ class Message:
     content_type: str | None = None
     correlation: bytes | None = None
     sequence: int = 0
-    """Of the record it carries."""
+    """The number of the record it carries; 0: none."""
     door: str = ""
-    """Whose state it carries."""
+    """The door whose state it carries."""
     again: bool = False
     """Part of a replay: its acknowledgement moves no cursor."""
     record: Record | None = None
-    """What it was made of."""
+    """The record it was made from."""
     taken: asyncio.Future[None] | None = None
-    """Whoever waits for its acknowledgement."""
+    """Ends with the acknowledgement; awaited by the sender."""
 
     def settle(self, why: str | None) -> None:
-        """Tell whoever still waits: taken (None), or why perhaps not."""
+        """End `taken`: acknowledged (None), or the reason why it may not have been delivered."""
         if self.taken is None or self.taken.done():
             return
         if why is None:

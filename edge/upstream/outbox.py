@@ -1,4 +1,4 @@
-"""What of the log still has to be acknowledged upstream: a window over records in order.
+"""The records that still have to be acknowledged upstream: a window over the log, in order.
 
 One rule: the cursor moves only over records that were acknowledged without a gap.
 """
@@ -14,38 +14,38 @@ if TYPE_CHECKING:
     from edge.model.messages import Record
 
 MAX_WAITING: Final = 1_000
-"""Records read ahead of sending; more stay in the log until there is room."""
+"""Records read ahead of sending; the others stay in the log until there is room."""
 AHEAD: Final = 400
-"""With acknowledgements from the application: how far sending may run ahead of them."""
+"""Records that may be sent before the application has acknowledged the first of them."""
 
 
 class Outbox:
-    """One stream's way out. Numbers are sequence numbers; 0 is before the first record."""
+    """The window over one stream. Numbers are sequence numbers; 0 is before the first record."""
 
     def __init__(self, cursor: int, *, by_application: bool) -> None:
-        """`by_application`: only `acknowledged_through` moves the cursor, not what the broker took."""
+        """`by_application`: only `acknowledged_through` moves the cursor, not the broker's acknowledgement."""
         self.cursor = cursor
         self.by_application = by_application
         self.read_through = cursor
-        """The last record that was fed."""
+        """The last record that was added."""
         self.sent_through = cursor
         self._waiting: deque[Record] = deque()
         self._taken: set[int] = set()
         self._holes: dict[int, int] = {}
-        """First -> last of the numbers that were removed from the log before they were acknowledged."""
+        """First -> last number of records that were removed from the log before they were acknowledged."""
 
     @property
     def room(self) -> int:
-        """How many records may be fed."""
+        """How many records may be added."""
         return MAX_WAITING - len(self._waiting)
 
     @property
     def unacknowledged(self) -> int:
-        """How many records were sent and do not count as stored yet."""
+        """How many records were sent and are not acknowledged yet."""
         return self.sent_through - self.cursor
 
     def feed(self, records: Sequence[Record]) -> None:
-        """Add records that follow what was read; what does not follow, or has no room, is left in the log."""
+        """Add records behind those that were read before; without room they stay in the log."""
         for record in records:
             if record.sequence > self.read_through and self.room > 0:
                 if record.sequence > self.read_through + 1:
@@ -54,7 +54,7 @@ class Outbox:
                 self.read_through = record.sequence
 
     def follows(self, sequence: int) -> bool:
-        """Whether a record is the very next one and has room: then it need not be read from the disk."""
+        """Whether a record is the next one and there is room: then it need not be read from the disk."""
         return sequence == self.read_through + 1 and self.room > 0
 
     def next(self) -> Record | None:
@@ -67,7 +67,7 @@ class Outbox:
         return record
 
     def taken(self, sequence: int) -> bool:
-        """The broker has it; True when that moved the cursor."""
+        """The broker acknowledged a record; True when that moved the cursor."""
         if self.by_application or sequence <= self.cursor:
             return False
         self._taken.add(sequence)
@@ -91,7 +91,7 @@ class Outbox:
         self._holes.clear()
 
     def _move(self) -> None:
-        """Move the cursor over what is acknowledged, and over what is not there any more."""
+        """Move the cursor over records that are acknowledged or were removed from the log."""
         while True:
             following = self.cursor + 1
             if following in self._taken:

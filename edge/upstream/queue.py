@@ -1,6 +1,6 @@
-"""What of a conversation goes next: alarms, alerts, answers, states, the events in order, and only then a guest's.
+"""Which message goes next: alarms, alerts, replies, retained states, events in order, and last a guest's messages.
 
-One rule: an alarm waits for nothing but a place in the window.
+One rule: an alarm waits for nothing but room in the window.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 MAX_REPLIES: Final = 200
 MAX_REPLY_BYTES: Final = 1_048_576
-"""Of all answers that wait, with what they carry; of more the oldest are forgotten."""
+"""Of all replies that wait, correlation data included; above it the oldest are dropped."""
 GUEST_EVERY: Final = 20
-"""A guest waits for no more than so many records."""
+"""A guest's message waits for at most so many records."""
 
 
 class Queue:
@@ -36,36 +36,36 @@ class Queue:
         """`ready` is called when there may be something to send."""
         self._options, self._host = options, host
         self.alarms = AlarmLane(log, ready, NOBODY_S)
-        self._alerts: deque[Message] = deque()  # bounded: by those who wait for them
+        self._alerts: deque[Message] = deque()  # bounded by the callers, who await each
         self._replies: deque[Message] = deque(maxlen=MAX_REPLIES)
         self._states = states
         self._in_a_row = 0
         self.confirmed = True
-        """Somebody says what arrives; else no record may leave, for none would be known to have arrived."""
+        """Whether records are acknowledged at all. If not, none is sent: nobody would know that it arrived."""
         self.records = Records(log, ready, by_application=options.by_application)
 
     def begin(self) -> None:
-        """A fresh link: everything after the cursor is sent again, and every state."""
+        """A new link: every record after the cursor and every state is sent."""
         self.records.begin()
         self._states.begin()
         self.alarms.start()
 
     def end(self, flying: Sequence[Message]) -> None:
-        """No link: of what was under way, what is not in the log is kept for the next one."""
+        """The link is lost: of the messages under way, those that are not in the log are kept for the next link."""
         self.alarms.stop()
         for message in (*flying, *self._alerts):
-            message.settle("the link to the broker went")
+            message.settle("the link to the broker was lost")
         self._alerts.clear()
         self._replies.extendleft(m for m in reversed(flying) if m.kind is Kind.REPLIES)
         self.records.end(m.sequence for m in flying if m.again)
 
     def committed(self, records: Sequence[Record]) -> None:
-        """These are new in the log."""
+        """These records are new in the log."""
         self.alarms.add(records)
         self.records.committed(records)
 
     def reply(self, topic: str | None, payload: bytes, correlation: bytes | None) -> None:
-        """Answer a command; of too many answers the oldest are forgotten."""
+        """Reply to a command, on `replies` unless `topic` is allowed; of too many replies the oldest are dropped."""
         allowed = topic is not None and self._options.may_answer_at(topic)
         where = topic if topic is not None and allowed else self._options.below("replies")
         self._replies.append(Message(Kind.REPLIES, where, payload, correlation=correlation))
@@ -73,19 +73,19 @@ class Queue:
             self._replies.popleft()
 
     def alert(self, payload: bytes) -> asyncio.Future[None]:
-        """The future ends when somebody has it, with LinkError when it was perhaps not taken."""
+        """Send an alert. The future ends when it is delivered, with LinkError when that is not certain."""
         taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._alerts.append(Message(Kind.ALERTS, self._options.below("alerts"), payload, taken=taken))
         return taken
 
     def answered(self, message: Message, code: int) -> bool:
-        """The broker's word on one of them; True when it moved the cursor.
+        """Handle the broker's reason code for a message; True when that moved the cursor.
 
-        A success code that says `no matching subscribers` is no success for a record.
+        For a record the code `no matching subscribers` (0x10) is no success.
         """
         if message.kind is Kind.EVENTS:
             if code == SUCCESS:
-                return self._has(message)
+                return self._delivered(message)
             self.records.came_back(message.sequence, again=message.again)
         elif message.kind is Kind.ALARMS and code == SUCCESS:
             self.alarms.taken(message.sequence)
@@ -95,11 +95,11 @@ class Queue:
             message.settle(None if code == SUCCESS else f"nobody took it: reason 0x{code:02x}")
         return False
 
-    def _has(self, message: Message) -> bool:
-        """Somebody has a record; True when that moved the cursor."""
-        came = self.records.tries
+    def _delivered(self, message: Message) -> bool:
+        """A record was delivered; True when that moved the cursor."""
+        tried = self.records.tries
         moved = self.records.taken(message.sequence, again=message.again)
-        if came and not self.records.tries:
+        if tried and not self.records.tries:
             self.alarms.somebody_came()
         else:
             self.alarms.not_wanted(self.records.cursor)
@@ -117,9 +117,9 @@ class Queue:
         if (state := self._states.next(now_s)) is not None:
             return state
         self._in_a_row += 1
-        if self._in_a_row > GUEST_EVERY and (said := self._states.next_of_guest()) is not None:
+        if self._in_a_row > GUEST_EVERY and (message := self._states.next_of_guest()) is not None:
             self._in_a_row = 0
-            return said
+            return message
         record, again = (self.records.next(now_s) if self.confirmed else None) or (None, False)
         return self._states.next_of_guest() if record is None else self._carry(Kind.EVENTS, record, again=again)
 
@@ -132,14 +132,14 @@ class Queue:
         )
 
     def smaller(self, message: Message, most: int) -> bytes | None:
-        """A record's content without its details, and where that has more than so many bytes, as small as it gets."""
+        """A record's content without its details; cut further when that has more than `most` bytes. None: no record."""
         if message.record is None:
             return None
         replayed = message.again or self._host.is_late(message.record)
         return encode_cut(message.record, self._host.identity(), replayed=replayed, most=most)
 
     def cannot(self, message: Message) -> None:
-        """The broker takes it in no form: a record waits for another broker, everything else is forgotten."""
+        """The broker takes this message in no form: a record is tried again later, any other message is dropped."""
         if message.kind is Kind.EVENTS:
             self.records.came_back(message.sequence, again=message.again)
         elif message.kind is Kind.ALARMS:

@@ -1,6 +1,6 @@
-"""Numbers to be gone through, as ranges: the lowest first, each once however often it was added.
+"""A set of sequence numbers, kept as ranges and taken from the lowest on.
 
-One rule: nothing that was added is forgotten. Of too many ranges the nearest two become one.
+One rule: nothing that was added is lost. Of too many ranges the nearest two are merged, with the numbers in between.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ class Ranges:
     """A set of whole numbers, kept as few ranges."""
 
     def __init__(self, most: int) -> None:
-        """At most so many ranges; what lies between two of too many is added, too."""
+        """At most `most` ranges are kept."""
         self._most = most
         self._ranges: list[tuple[int, int]] = []
-        """First and last, in order, with a hole between any two."""
+        """First and last number of each, in order, never adjacent."""
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """Whether there are any."""
         return bool(self._ranges)
 
     @property
     def first(self) -> int:
-        """The lowest; only where there is any."""
+        """The lowest number; IndexError when there is none."""
         return self._ranges[0][0]
 
     def add(self, first: int, last: int) -> None:
@@ -41,9 +41,9 @@ class Ranges:
             self._ranges[near - 1 : near + 1] = [(self._ranges[near - 1][0], self._ranges[near][1])]
 
     def take(self) -> tuple[int, int]:
-        """Take the lowest range; only where there is any."""
+        """Take the lowest range: first and last; IndexError when there is none."""
         return self._ranges.pop(0)
 
     def clear(self) -> None:
-        """Forget all: they are of no use any more."""
+        """Remove all."""
         self._ranges.clear()

@@ -1,6 +1,6 @@
-"""The records of a conversation, in order: what comes next, what is read ahead, what is sent again.
+"""The records of a conversation, in order: which goes next, which are read ahead, which are sent again.
 
-One rule: the log is the only queue. Each link begins at the cursor, and what came back is read again.
+One rule: the log is the only queue. Each link begins at the cursor, and records that came back are read again.
 """
 
 from __future__ import annotations
@@ -23,38 +23,39 @@ if TYPE_CHECKING:
 NOBODY_S: Final = 30.0
 """How long to wait when nobody subscribes, or when the broker refuses a message."""
 STALL_S: Final = 20.0
-"""An application that acknowledges nothing for this long is sent to again; a link is given up."""
+"""When the application acknowledges nothing for this long, its records are sent again. When the broker
+acknowledges nothing for this long, the link is given up."""
 LONGEST_STALL_S: Final = 320.0
-"""An application that stays silent is sent to again after twice the time, each time, up to this."""
+"""While the application stays silent, the time until its records are sent again doubles up to this."""
 CHUNK: Final = 100
-"""Records read at once: larger ones keep the loop, and so an alarm, waiting longer, and drain no faster."""
+"""Records read at once. Larger chunks block the loop, and so an alarm, for longer, and send no faster."""
 GIVE_WAY_S: Final = 0.02
-"""A backlog stands still that long for events on their way to the disk: all threads share one interpreter, and a
-commit among a drain takes three times as long."""
+"""Sending of a backlog pauses this long for events on their way to the disk: all threads share one interpreter,
+and a commit takes three times as long while a backlog is sent."""
 IN_VAIN_S: Final = 0.2
-"""So long it stands still no more when that was not enough, for a slow disk or for events that never end."""
+"""After a pause in which the disk did not finish, sending does not pause again for this long."""
 MAX_REPLAYS: Final = 100
 """Ranges to send again that are kept apart."""
 
 
 class Records:
-    """What of one stream is still to be sent, over one link after another. Times are the loop's."""
+    """The records of one stream that are still to be sent, over one link after another. Times are the loop's."""
 
     def __init__(self, log: Log, ready: Callable[[], None], *, by_application: bool) -> None:
         """`ready` is called when there may be something to send; see `Outbox` for `by_application`."""
         self._log, self._ready, self._by_application = log, ready, by_application
         self.stream = ""
-        """Whose numbers these are; the log has another stream when a damaged one was set aside."""
+        """The stream that all numbers here belong to. It differs from the log's after a damaged log was set aside."""
         self._outbox = Outbox(0, by_application=by_application)
         self._reached = 0
-        """The highest record of this stream that may ever have been sent, by an earlier run of ours, too."""
+        """The highest record of this stream that may ever have been sent, also by an earlier run of doord."""
         self._delivered = 0
-        """The highest that was sent in its turn: a replay never overtakes a first delivery."""
+        """The highest record that was sent in order: a replay never overtakes a first delivery."""
         self.begins: dict[str, int] = {}
-        """The number with which each stream of the log begins, in order; nothing where there is but one."""
+        """Stream -> the number of its first record, in order; empty when the log has one stream only."""
         self._under_way = 0
         self._trying = False
-        """The last word was that nobody has it: one at a time until somebody has, so that they stay in order."""
+        """The last record was not delivered: send one at a time until one is, so that they stay in order."""
         self._replays = Ranges(MAX_REPLAYS)
         self._again: deque[Record] = deque()
         self._reading: asyncio.Task[None] | None = None
@@ -63,7 +64,7 @@ class Records:
         self._giving_way: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """A fresh link: everything after the cursor is sent again."""
+        """A new link: every record after the cursor is sent."""
         if self.stream != self._log.stream:
             self._reached = 0 if self.stream else self._log.committed
             self._delivered = self._log.cursor(SINK)
@@ -75,7 +76,7 @@ class Records:
         self._stored_s = asyncio.get_running_loop().time()
 
     def end(self, again: Iterable[int]) -> None:
-        """No link: what is left of a replay is kept for the next one, with what of it was under way (`again`)."""
+        """The link is lost: the rest of a replay is kept, with its records that were under way (`again`)."""
         self._go_on()
         if self._reading is not None:
             self._reading.cancel()
@@ -85,19 +86,19 @@ class Records:
             self._replays.add(sequence, sequence)
 
     def _put_back(self) -> None:
-        """What was read to be sent again is read again."""
+        """Put records that were read for a replay back into its ranges."""
         for record in self._again:
             self._replays.add(record.sequence, record.sequence)
         self._again.clear()
 
     def committed(self, records: Sequence[Record]) -> None:
-        """New ones need not be read from the disk when they follow what is here."""
+        """Add new records that follow directly: they need not be read from the disk."""
         for record in records:
             if self._outbox.follows(record.sequence):  # else it is read from the log when its turn comes
                 self._outbox.feed([record])
 
     def replay(self, first: int, last: int) -> bool:
-        """Send these again when nothing new waits; False when there are none."""
+        """Send these records again when no new one waits; False when there are none."""
         last = min(last, self._log.committed)
         if first <= last:
             self._put_back()
@@ -117,7 +118,7 @@ class Records:
         return (self._again.popleft(), True) if record is None else (record, False)
 
     def _gives_way(self, now_s: float) -> bool:
-        """What is on its way to the disk may be an alarm; what is there is late already."""
+        """Whether a backlog pauses for events on their way to the disk: an alarm may be among them."""
         behind = self._outbox.read_through < self._log.committed or self._again
         if not self._log.waiting or not behind or now_s < self._hurry_until_s:
             self._go_on()
@@ -135,27 +136,27 @@ class Records:
         self._hurry_until_s = asyncio.get_running_loop().time() + IN_VAIN_S
         self._ready()
 
-    # --- what became of them ---------------------------------------------------------------------------
+    # --- acknowledgements ------------------------------------------------------------------------------
 
     @property
     def cursor(self) -> int:
-        """Everything up to here is acknowledged."""
+        """The number up to which everything is acknowledged."""
         return self._outbox.cursor
 
     @property
     def tries(self) -> bool:
-        """Nobody had the last one; what is under way is an attempt."""
+        """The last record was not delivered; one at a time is tried."""
         return self._trying
 
     def taken(self, sequence: int, *, again: bool) -> bool:
-        """The broker has it; True when that moved the cursor."""
+        """A record was delivered; True when that moved the cursor."""
         self._under_way -= 1
         if not self._under_way:
             self._trying = False
         return not again and self._outbox.taken(sequence)
 
     def came_back(self, sequence: int, *, again: bool) -> None:
-        """The broker refused it, or nobody heard it: no more for a while; then again from the cursor."""
+        """The broker refused a record, or nobody subscribes: wait `NOBODY_S`, then send again from the cursor."""
         self._under_way -= 1
         self._trying = True
         if again:
@@ -168,17 +169,17 @@ class Records:
             loop.call_at(self._quiet_until_s, self._ready)
 
     def somebody_listens(self) -> None:
-        """It is worth while to send at once."""
+        """A subscriber arrived: end the wait."""
         self._quiet_until_s = 0.0
 
     def was_told(self, sequence: int) -> None:
-        """It left on one topic or another: an application may have it."""
+        """A record was sent on some topic: the application may have it."""
         self._reached = max(self._reached, sequence)
 
     def stored(self, stream: str, sequence: int) -> int | None:
-        """Up to where an application has everything that says so of a stream; None for what cannot be.
+        """The number up to which an application's acknowledgement of a stream counts; None when it cannot be true.
 
-        Nobody can have stored what never left. A stream that follows another one counts when that one is stored.
+        It cannot have what was never sent. A later stream counts only when the earlier one is acknowledged to its end.
         """
         begins = self.begins or {self.stream: 1}
         names = list(begins)
@@ -189,16 +190,16 @@ class Records:
         return min(sequence, begins[names[names.index(stream) + 1]] - 1)
 
     def stored_through(self, sequence: int) -> bool:
-        """The application has everything up to here; True when that moved the cursor."""
+        """The application has stored everything up to here; True when that moved the cursor."""
         moved = self._outbox.acknowledged_through(sequence)
         if moved:
             self._stored_s, self._patience_s = asyncio.get_running_loop().time(), STALL_S
         return moved
 
     def press(self, now_s: float) -> float | None:
-        """Send again what the application should have acknowledged by now, more and more patiently.
+        """Send again what the application should have acknowledged by now, at growing intervals.
 
-        Returns for how many seconds it acknowledged nothing, when that was too long.
+        Returns for how many seconds it acknowledged nothing; None when that is not too long.
         """
         if not self._outbox.unacknowledged:
             self._stored_s = now_s
@@ -210,13 +211,13 @@ class Records:
         return None
 
     def advance(self) -> None:
-        """Let the log know how far we are."""
+        """Store the cursor in the log."""
         self._log.advance(SINK, self._outbox.cursor)
 
     # --- reading ahead ---------------------------------------------------------------------------------
 
     def fetch(self) -> None:
-        """Read ahead what comes next, in another thread, where there is room."""
+        """Read the next records from the log, in its reader's thread, if there is room."""
         free = self._reading is None and self._giving_way is None
         if free and (self._is_behind() or self._may_replay()):
             self._reading = asyncio.create_task(self._read())
@@ -246,11 +247,13 @@ class Records:
             self._ready()
 
     async def _read_again(self, first: int, last: int) -> list[Record]:
-        """The first records of a range; the rest of it is kept, all of it when it could not be read."""
+        """Read the first records of a range; the rest of the range is kept, all of it when reading fails."""
         stream, left, through = self.stream, first, min(last, self._delivered)
         try:
             records = [r for r in await self._log.read(first - 1, CHUNK) if r.sequence <= through]
-            if not self._replays or self._replays.first > first:  # else what came back meanwhile goes before it
+            if (
+                not self._replays or self._replays.first > first
+            ):  # else a lower range came back meanwhile and goes first
                 left = (records[-1].sequence if len(records) == CHUNK else through) + 1
                 self._again.extend(records)
         finally:

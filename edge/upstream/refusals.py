@@ -1,8 +1,8 @@
-"""What the broker refuses: one fault from the first refusal until nothing is refused any more.
+"""The broker's refusals: one fault from the first refusal until nothing is refused any more.
 
-One rule: a refusal ends only when something of its kind was taken after it and some time has passed.
-Each end and each beginning is a record, and so a message: a broker that refuses every other message
-must not have us write for ever.
+One rule: a refusal ends only when a message of its kind was taken after it and `SETTLED_S` have passed.
+Each beginning and each end is recorded, and so is a message itself: a broker that refuses every other
+message must not cause endless records.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class _Refusal:
     reason: str
     at_s: float
     taken: bool = False
-    """Something of its kind was taken since."""
+    """A message of its kind was taken since."""
 
 
 class Refusals:
@@ -30,11 +30,11 @@ class Refusals:
 
     @property
     def reason(self) -> str | None:
-        """The oldest refusal that stands, for people."""
+        """The oldest refusal that has not ended, for people."""
         return next((refusal.reason for refusal in self._by_kind.values()), None)
 
     def refused(self, kind: str, reason: str, now_s: float) -> None:
-        """Something of this kind was refused now."""
+        """A message of this kind was refused now."""
         standing = self._by_kind.get(kind)
         if standing is None:
             self._by_kind[kind] = _Refusal(reason, now_s)
@@ -42,7 +42,7 @@ class Refusals:
             standing.at_s, standing.taken = now_s, False
 
     def taken(self, kind: str, now_s: float, *, at_once: bool = False) -> None:
-        """Something of this kind was taken now; `at_once` where it is not tried again soon."""
+        """A message of this kind was taken now; `at_once` ends its refusal without the delay, for rare messages."""
         standing = self._by_kind.get(kind)
         if standing is not None and at_once:
             del self._by_kind[kind]
@@ -51,7 +51,7 @@ class Refusals:
             self.settle(now_s)
 
     def settle(self, now_s: float) -> None:
-        """End what was taken again and has been quiet for long enough."""
+        """End refusals whose kind was taken since and that are old enough."""
         for kind, standing in list(self._by_kind.items()):
             if standing.taken and now_s - standing.at_s >= SETTLED_S:
                 del self._by_kind[kind]

@@ -1,6 +1,6 @@
-"""The retained messages of a conversation: our status, the state of each door, and what a guest has to say.
+"""The retained messages of a conversation: our status, the state of each door, and a guest's messages.
 
-One rule: only how things are now is ever said, once what made them so is on the disk; what was is in the log.
+One rule: only the present state is published, and only when the events that led to it are on the disk.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 STATUS_EVERY_S: Final = 60.0
 SAID: Final = "controller.states"
-"""Where the log keeps whose states the broker may keep; no door has a dot in its id."""
+"""The key among the log's modes for the doors whose states the broker may retain; no door's id has a dot."""
 AGAIN_S: Final = 1.0
-"""After so long the disk is asked again that had too much to do."""
+"""Pause before the log is asked again when too much waited for the disk."""
 
 
 class States:
-    """What is still to be said of how things are. Times are the loop's."""
+    """The retained messages that are still to be sent. Times are the loop's."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 -- whatever a status tells of
+    def __init__(  # noqa: PLR0913, PLR0917 -- all that a status reports
         self,
         options: Options,
         log: Log,
@@ -44,7 +44,7 @@ class States:
         witness: Witness,
         ready: Callable[[], None],
     ) -> None:
-        """Nothing is to be said before `begin`; `ready` is called when there is something."""
+        """Nothing is sent before `begin`; `ready` is called when there is something to send."""
         self._options, self._log, self._host, self._standing = options, log, host, standing
         self._doors, self._guest = tuple(doors), guest
         self._leaving = self._status_due = False
@@ -52,33 +52,33 @@ class States:
         self._status_s = 0.0
         self._witness, self._ready = witness, ready
         self._told_of = 0
-        """The newest record when our stream was said last."""
+        """The newest record when `stream` was sent last."""
         self._stream_due = False
         self._changed: dict[str, None] = {}
         """Doors whose change may not be on the disk yet."""
         self._waiting: asyncio.Task[None] | None = None
         self._said: set[str] = set()
-        """Doors whose state the broker may keep, also from before the last change of the configuration."""
+        """Doors whose state the broker may retain, also from before the last change of the configuration."""
         self._gone: dict[str, None] = {}
-        """Those among them that there are no more, and whose state is to be taken back over this link."""
+        """Doors among them that do not exist any more, whose retained state is to be removed over this link."""
         self._gone_due = guest is None
-        """With a guest not before the next status: whoever it described the door to has to forget it first."""
+        """Whether to remove them now. With a guest only after the next status, so that its message goes first."""
         self._dirty: dict[str, None] = {}
         self._stale: dict[str, None] = {}
         """Doors whose state was refused; it is sent again with the next status."""
         self._unsaid = False
-        """A message of the guest was refused: all are said again then, too."""
+        """A message of the guest was refused: with the next status all of them are sent again."""
 
     def remember(self, kept: str) -> None:
-        """Take up what the log keeps under `SAID`."""
+        """Take up the doors that the log keeps under `SAID`."""
         try:
-            found = json.loads(kept)
+            doors = json.loads(kept)
         except ValueError:
-            found = []
-        self._said = {door for door in found if isinstance(door, str)} if isinstance(found, list) else set()
+            doors = []
+        self._said = {door for door in doors if isinstance(door, str)} if isinstance(doors, list) else set()
 
     def doors_are(self, doors: Sequence[str]) -> None:
-        """There are these doors now; what is new is said, and that there are more."""
+        """These are the doors now; new ones are published, and the status."""
         new = [door for door in doors if door not in self._doors]
         self._doors = tuple(doors)
         self._status_due |= bool(new)
@@ -91,7 +91,7 @@ class States:
             self._log.append([], {SAID: json.dumps(sorted(said))})
 
     def begin(self) -> None:
-        """Everything is to be said: the link is new."""
+        """Send everything: the link is new."""
         self._gone = dict.fromkeys(sorted(self._said - set(self._doors)))
         self._gone_due = self._guest is None
         self._keep(self._said | set(self._doors))
@@ -103,11 +103,11 @@ class States:
 
     @property
     def status_due(self) -> bool:
-        """Our status is not what was said last."""
+        """Whether our status differs from what was sent last."""
         return self._status_due or self._standing_said != self._standing.state
 
     def leave(self) -> None:
-        """From now on our status is that we are gone."""
+        """From now on our status is offline."""
         self._leaving = self._status_due = self._stream_due = True
 
     def door_changed(self, door: str) -> None:
@@ -130,12 +130,12 @@ class States:
             self._ready()
 
     def guest_changed(self) -> None:
-        """The guest says everything again."""
+        """Send all the guest's messages again."""
         if self._guest is not None:
             self._guest.begin()
 
     def answered(self, message: Message, code: int) -> None:
-        """What was refused is said again, but not at once; of a door that is no more the broker keeps nothing now."""
+        """Handle a reason code: a refused message is sent again later; a removed door's state is removed now."""
         gone = message.door and message.door not in self._doors
         if code < FAILURE and gone:
             self._keep(self._said - {message.door})
@@ -145,8 +145,8 @@ class States:
                 self._stale[message.door] = None
 
     def tick(self, now_s: float) -> None:
-        """Now and then the status is said again, and with it what was refused."""
-        self._stream_due |= self._told_of != self._log.committed  # the witness of a later run is not far behind
+        """Every `STATUS_EVERY_S` send the status again, and with it what was refused."""
+        self._stream_due |= self._told_of != self._log.committed  # so that the broker's witness stays recent
         if now_s - self._status_s <= STATUS_EVERY_S:
             return
         self._status_due = self._gone_due = True
@@ -157,8 +157,8 @@ class States:
             self.guest_changed()
 
     def next(self, now_s: float) -> Message | None:
-        """Take the next message; None when everything is said."""
-        if self._stream_due:  # on a topic of its own: our will would take it back to how it was when we connected
+        """Take the next message; None when everything is sent."""
+        if self._stream_due:  # on a topic of its own: in the status our will would replace it by older values
             self._stream_due, self._told_of = False, self._log.committed
             return Message(Kind.STREAM, self._options.below("stream"), to_bytes(self._witness.facts()), retain=True)
         if self.status_due:
@@ -177,12 +177,12 @@ class States:
         return None
 
     def next_of_guest(self) -> Message | None:
-        """Take what the guest has to say next, which nothing else waits for."""
-        said = None if self._guest is None else self._guest.next()
-        return None if said is None else Message(Kind.GUEST, said[0], said[1], retain=True)
+        """Take the guest's next message; None when there is none."""
+        message = None if self._guest is None else self._guest.next()
+        return None if message is None else Message(Kind.GUEST, message[0], message[1], retain=True)
 
     def status(self, *, online: bool) -> bytes:
-        """Our own state; not online is also what the broker says of us when we can say nothing any more."""
+        """The content of `status`; with `online` false also that of our will."""
         status: dict[str, Json] = {
             "online": online,
             **self._host.online_status(),

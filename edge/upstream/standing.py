@@ -1,6 +1,6 @@
-"""How a conversation stands, for people: its state, why it is not better, and what the broker refuses.
+"""The state of a conversation, for people: online or why not, and what the broker refuses.
 
-One rule: whatever goes wrong is said once when it begins and once when it ends, not each time.
+One rule: a fault is reported once when it begins and once when it ends, not each time.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 HOUR_S: Final = 3_600.0
 MOST_LATEST: Final = 100
-"""Connections whose time is remembered."""
+"""Connections whose time is kept."""
 TAKEN_OVER: Final = "Session taken over"
-"""MQTT 5, 3.14.2.1, 0x8E, in paho's words: somebody else connected with our id."""
+"""Paho's text for 0x8E (MQTT 5, 3.14.2.1): another client connected with our id."""
 
 
 class Standing:
     """The state of one conversation."""
 
     def __init__(self, host: Host) -> None:
-        """Not decided yet; `host` hears of refusals."""
+        """Not connected yet; `host` is told of refusals."""
         self._host = host
         self.state, self.since_s = "connecting", 0.0
         self.last_error: str | None = None
         self.connections = self.taken_over = self.ignored_acks = 0
         self._latest_s: deque[float] = deque(maxlen=MOST_LATEST)
-        """When the latest connections were made."""
+        """Times of the latest connections, in the loop's seconds."""
         self._refusals = Refusals()
         self._told: str | None = None
-        """The refusal that the host knows of."""
+        """The refusal that the host was told of."""
 
     def facts(self) -> dict[str, Json]:
-        """What the status says of it."""
+        """The fields of the status that describe it."""
         refused = self._refusals.reason
         return {
             "state": "refused" if refused is not None and self.state == "online" else self.state,
@@ -55,7 +55,7 @@ class Standing:
         }
 
     def online(self) -> None:
-        """There is a link, and the broker lets us in."""
+        """A link is connected."""
         self.judge(Kind.CONNECTION, SUCCESS, "")
         self._become("online")
         self.last_error = None
@@ -67,7 +67,7 @@ class Standing:
         return sum(at_s > since_s for at_s in self._latest_s)
 
     def offline(self, error: LinkError) -> None:
-        """There is none, or it is gone."""
+        """The connection failed or was lost."""
         if self.state not in {"offline", "refused"} or str(error) != self.last_error:
             LOG.warning("offline: %s", error)
         self._become("refused" if error.refused else "offline")
@@ -77,7 +77,7 @@ class Standing:
             self.judge(Kind.CONNECTION, FAILURE, str(error))
 
     def heard(self, code: int) -> None:
-        """The broker's word on an event: it may have nobody to give it to."""
+        """The broker's reason code for an event, which may be that nobody subscribes."""
         if code == SUCCESS:
             if self.state == "no_subscriber":
                 self._become("online")
@@ -96,16 +96,16 @@ class Standing:
 
     @property
     def refuses(self) -> bool:
-        """Something was refused, and that has not ended yet."""
+        """Whether a refusal has not ended yet."""
         return self._refusals.reason is not None
 
     def note(self, message: Message, code: int, ours: str) -> None:
-        """One of our messages was refused or taken; an answer elsewhere than below `ours` may well be refused."""
+        """A message was refused or taken. A reply outside of our topics (`ours`) may be refused without a fault."""
         if message.kind is Kind.GUEST or message.topic.startswith(ours):
             self.judge(message.kind, code, f"the broker refuses {message.topic}: reason 0x{code:02x}")
 
     def judge(self, kind: Kind, code: int, why: str) -> None:
-        """Something was refused or taken."""
+        """A message of this kind was refused or taken."""
         now_s = asyncio.get_running_loop().time()
         if code >= FAILURE:
             self._refusals.refused(kind, why, now_s)
@@ -114,12 +114,12 @@ class Standing:
         self._tell()
 
     def tick(self, now_s: float) -> None:
-        """A refusal ends with time, too."""
+        """Let refusals end that are old enough."""
         self._refusals.settle(now_s)
         self._tell()
 
     def _tell(self) -> None:
-        """The host hears of the first refusal, and when there is none any more."""
+        """Tell the host of the first refusal, and when none is left."""
         reason = self._refusals.reason
         if (reason is None) != (self._told is None):
             LOG.warning("%s", reason or "the broker takes everything again")

@@ -1,7 +1,7 @@
-"""One conversation with the upstream: send what the log has, hear what is acknowledged, try again.
+"""One conversation with the upstream: send what the log has, take acknowledgements, try again.
 
-One rule: the log is the only queue. Whatever is in here may be forgotten at any moment; what was
-not acknowledged is read from the log and sent again. Alarms go first, always. See docs/mqtt.md.
+One rule: the log is the only queue. Everything in here may be lost at any moment; records that were
+not acknowledged are read from the log and sent again. Alarms always go first. See docs/mqtt.md.
 """
 
 from __future__ import annotations
@@ -62,23 +62,23 @@ class Upstream:
         self._limits = Limits(options, host, self._queue.smaller)
         self._flight = Flight(options.window)
         self._useful = False
-        """Something was acknowledged on this link: the next one is tried soon."""
+        """A message was acknowledged on this link: the next link is tried soon."""
         self._task: asyncio.Task[None] | None = None
         self._deafen = log.on_commit(self._committed)
 
     def start(self) -> asyncio.Task[None]:
-        """Talk from now on."""
+        """Connect and stay connected until `close`."""
         self._task = asyncio.create_task(self._run(), name="upstream")
         return self._task
 
     async def close(self, within_s: float) -> None:
-        """Give the last records a moment to leave, say that we go, and let go."""
+        """Send the last records and the offline status, for at most `within_s` seconds, and disconnect."""
         end_s = asyncio.get_running_loop().time() + within_s
         await self._until(lambda: not self._backlog(), end_s)
         self._states.leave()
         self._pump()
         await self._until(self._said_goodbye, end_s)
-        if self._link is not None and self._said_goodbye():  # else the will says it for us
+        if self._link is not None and self._said_goodbye():  # else the will does
             self._link.close()
         self._deafen()
         if self._task is not None:
@@ -89,27 +89,27 @@ class Upstream:
         return not self._states.status_due and Kind.STATUS not in self._flight.kinds()
 
     async def _until(self, done: Callable[[], bool], end_s: float) -> None:
-        """Look often, for the length of a stop only."""
+        """Wait until `done()` by polling, which is used during a stop only."""
         while self._link is not None and not done() and asyncio.get_running_loop().time() < end_s:  # noqa: ASYNC110 -- ^
             await asyncio.sleep(0.01)
 
     def door_changed(self, door: str) -> None:
-        """Its retained state is out of date; the newest state wins."""
+        """A door's retained state is out of date; the newest state is sent."""
         self._states.door_changed(door)
 
     def settings_changed(self, doors: Sequence[str]) -> None:
-        """These are the doors now; whatever the settings say elsewhere is said again."""
+        """These are the doors now; the guest's messages, which depend on the settings, are sent again."""
         self._states.doors_are(doors)
         self._states.guest_changed()
         self._pump()
 
     def reply(self, topic: str | None, payload: bytes, correlation: bytes | None) -> None:
-        """Answer a command; of too many answers the oldest are forgotten."""
+        """Reply to a command; of too many replies the oldest are dropped."""
         self._queue.reply(topic, payload, correlation)
         self._pump()
 
     async def alert(self, payload: bytes) -> None:
-        """Publish on `alerts`; returns when somebody has it. Raises LinkError when it was perhaps not taken."""
+        """Publish on `alerts`; returns when it is delivered. LinkError when that is not certain."""
         if not self._talking():
             raise LinkError("there is no link to the broker")
         taken = self._queue.alert(payload)
@@ -117,7 +117,7 @@ class Upstream:
         await taken
 
     def replay(self, first: int, last: int) -> None:
-        """Send these records again on `events`, when nothing new waits."""
+        """Send these records again on `events`, when no new one waits."""
         if self._queue.records.replay(first, last):
             self._pump()
 
@@ -135,7 +135,7 @@ class Upstream:
         }
 
     def acknowledged(self, answers: Sequence[tuple[int, int]]) -> None:
-        """Some PUBACKs: the numbers of messages and reason codes."""
+        """PUBACKs arrived: (packet identifier, reason code) of each."""
         moved = False
         for mid, code in answers:
             message = self._flight.answered(mid, refused=code >= FAILURE)
@@ -146,7 +146,7 @@ class Upstream:
         self._pump()
 
     def _answered(self, message: Message, code: int) -> bool:
-        """Judge one answer; True when it moved the cursor."""
+        """Handle one acknowledgement; True when it moved the cursor."""
         self._useful = True
         self._states.answered(message, code)
         if message.kind is Kind.STREAM and code >= FAILURE:
@@ -158,7 +158,7 @@ class Upstream:
         return self._queue.answered(message, code)
 
     def subscribed(self, code: int) -> None:
-        """The broker's answer to our subscriptions: the worst of its reason codes."""
+        """Our subscriptions were acknowledged, with this as the worst reason code."""
         topics = ", ".join(self._listens_to())
         self.standing.judge(Kind.COMMANDS, code, f"the broker does not let us read {topics}: reason 0x{code:02x}")
 
@@ -167,9 +167,9 @@ class Upstream:
         return [self.options.below("commands"), self.options.below("ack"), *also]
 
     def incoming(self, incoming: Incoming) -> None:
-        """A command, or an acknowledgement of the application."""
+        """A message arrived on one of our subscriptions."""
         if incoming.topic == self.options.below("commands"):
-            self._host.ordered(incoming)  # which takes it when its id is on the disk
+            self._host.ordered(incoming)  # the host acknowledges it when its id is on the disk
             return
         incoming.taken()
         if incoming.topic == self.options.below("ack"):
@@ -186,14 +186,14 @@ class Upstream:
         self._pump()
 
     def lost(self, reason: str) -> None:
-        """The link is gone."""
+        """The link is lost."""
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(reason)
 
     def _application_ack(self, incoming: Incoming) -> None:
-        said = None if incoming.retained else parse_ack(incoming.payload)
-        known = self.options.by_application and self._talking()
-        through = self._queue.records.stored(*said) if said is not None and known else None
+        ack = None if incoming.retained else parse_ack(incoming.payload)
+        expected = self.options.by_application and self._talking()
+        through = self._queue.records.stored(*ack) if ack is not None and expected else None
         if through is None:
             self.standing.ignored_acks += 1
             self._host.dropped("ack")
@@ -212,7 +212,7 @@ class Upstream:
             except LinkError as error:
                 self.standing.offline(error)
                 self._limits.refused(error.code)
-            except Exception as error:  # our own mistake: said in full, and the log waits for the next link
+            except Exception as error:  # our own mistake: logged in full; the next link tries again
                 LOG.exception("the conversation failed")
                 self.standing.offline(LinkError(f"internal error: {error!r}"))
             attempt = 1 if self._useful else attempt + 1
@@ -240,7 +240,7 @@ class Upstream:
                 if not self._lost.done():
                     self._tick()
             raise LinkError(self._lost.result())
-        finally:  # what is not in the log, answers and what is left of a replay, is kept for the next link
+        finally:  # replies and the rest of a replay are not in the log: they are kept for the next link
             self._link = None
             link.abandon()
             self._queue.end(self._flight.end())
@@ -258,7 +258,7 @@ class Upstream:
         self._pump()
 
     def _talking(self) -> bool:
-        """There is a link, and what it has told is about the log that is there now."""
+        """Whether there is a link that carries the log's present stream."""
         return self._link is not None and self._queue.records.stream == self._log.stream
 
     def _committed(self, records: Sequence[Record]) -> None:
@@ -275,15 +275,15 @@ class Upstream:
                 break
             if not self._send(message):
                 continue
-            if message.kind is Kind.ALARMS:  # it leaves before the next message is so much as made
+            if message.kind is Kind.ALARMS:  # send it before the next message is even made
                 asyncio.get_running_loop().call_soon(self._pump)
                 break
         if self._talking():
             self._queue.records.fetch()
 
     def _send(self, message: Message) -> bool:
-        """Send it as the broker takes it; False when it takes it in no form."""
-        assert self._link is not None  # noqa: S101 -- asked by `_pump`
+        """Send a message in a form that the broker takes; False when there is none."""
+        assert self._link is not None  # noqa: S101 -- checked by `_pump`
         fitting = self._limits.fit(message, self._flight)
         if fitting is None:
             self._queue.cannot(message)

@@ -1,6 +1,6 @@
-"""What the broker keeps of us is a witness: it shows a log that went back in time, and would use its numbers once more.
+"""The retained `stream` as a witness: it shows that an older copy of the log was restored and would reuse its numbers.
 
-One rule: nothing is sent before the witness was heard, or has nothing to say.
+One rule: no record is sent before the retained message was compared with the log, or there is none.
 """
 
 from __future__ import annotations
@@ -23,57 +23,57 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 WITNESS_S: Final = 1.0
-"""How long the broker's last word about us is waited for, once after each start."""
+"""How long to wait for the retained `stream`, once after each start."""
 RENEWAL_S: Final = 10.0
-"""How long a disk may take to begin another stream before the next link tries again."""
+"""How long the disk may take to begin a new epoch before the next link tries again."""
 MOST_STARTS: Final = 100
-"""Of the newest runs, also of what the log does not know any more: an older image may know them again."""
+"""Starts of the newest runs that are kept, also of runs that the log lost: an older copy may have them."""
 MOST_STREAMS: Final = 32
 LARGEST: Final = 65_536
 
 
 class Witness:
-    """What our retained `stream` says so that a later run of ours can be held against it."""
+    """The content of the retained `stream`, with which a later run compares its log."""
 
     def __init__(self, log: Log) -> None:
-        """Nothing was heard yet."""
+        """Nothing is known yet."""
         self._log = log
         self._last: tuple[int, str] = (0, "")
-        """The newest record: its number and its hash."""
+        """Number and hash of the newest record."""
         self._starts: list[tuple[int, str]] = []
-        """Of the newest runs in the log: the record with which each began."""
+        """Number and hash of the first record of each of the newest runs in the log."""
         self._known: list[tuple[int, str]] = []
-        """The same, of all runs that the broker knew of."""
+        """The same of the runs in the retained message."""
         self.begins: dict[str, int] = {}
-        """The number with which each stream of the log begins."""
+        """Stream -> the number of its first record in the log."""
         self._former: dict[str, list[Json]] = {}
-        """Of streams before this one: the newest record that was told of, as its number and its hash."""
+        """Former stream -> number and hash of its newest record that was published."""
         self._word: asyncio.Future[bytes] | None = None
         self.heard = False
         """Sending may begin."""
 
     def committed(self, records: Sequence[Record]) -> None:
-        """These are new in the log."""
+        """These records are new in the log."""
         self._last = records[-1].sequence, records[-1].hash
         self._starts += [(one.sequence, one.hash) for one in records if one.event.type == CONTROLLER_START]
         del self._starts[:-MOST_STARTS]
 
     def facts(self) -> dict[str, Json]:
-        """For the broker to keep."""
+        """The content for the broker to retain."""
         streams: dict[str, Json] = {**self._former, self._log.stream: [*self._last]}
         starts = dict.fromkeys([*self._known, *self._starts])
         return {"begins": {**self.begins}, "streams": streams, "starts": [[*one] for one in [*starts][-MOST_STARTS:]]}
 
     def told(self, payload: bytes) -> None:
-        """The broker shows what it keeps."""
+        """The retained message arrived."""
         if self._word is not None and not self._word.done():
             self._word.set_result(payload)
 
     async def hear(self, ask: Callable[[], None]) -> None:
-        """Wait for the broker's word, and begin another stream if it shows that this one's numbers were used.
+        """Wait for the retained message, and begin a new epoch if it shows that this one's numbers were used.
 
-        After each start it is asked for once; then only the log is followed.
-        LinkError when that cannot be done now. A log that cannot be read sends nothing, and is judged later.
+        This is done once after each start; after that only the log's own streams are followed.
+        LinkError when no new epoch can be written now. While the log cannot be read, nothing is compared.
         """
         if self.heard:
             await self._follow()
@@ -89,18 +89,18 @@ class Witness:
             return
         except TimeoutError:
             raise LinkError("the log went back in time, and cannot be written to say so") from None
-        except Exception:  # a mistake of ours: no reason never to send anything
-            LOG.exception("the log cannot be held against what the broker keeps")
+        except Exception:  # our own mistake must not stop sending for ever
+            LOG.exception("the log cannot be compared with what the broker keeps")
         self.heard = True
 
     async def _follow(self) -> None:
-        """The log may have begun another stream since it was looked at."""
+        """Read the log again if it has begun a new epoch since."""
         if self._log.stream not in self.begins:
             with suppress(LogUnavailableError):  # then nothing of it can be sent either
                 await self._look_back()
 
     async def _look_back(self) -> None:
-        """How the log stands, and how its runs began."""
+        """Read the newest record, the starts of runs and the streams from the log."""
         from edge.log.reading.query import Query  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
 
         found = await self._log.query(Query(types=(CONTROLLER_START,), newest=True, limit=MOST_STARTS))
@@ -110,7 +110,7 @@ class Witness:
         self.begins = await self._look_for_begins()
 
     async def _look_for_begins(self) -> dict[str, int]:
-        """With which number each stream of this log begins, by halves: one follows another after a step back."""
+        """Stream -> the number of its first record, by bisection."""
         controller, _, own = self._log.stream.rpartition("/")
         begins: dict[str, int] = {}
         at = 1
@@ -123,7 +123,7 @@ class Witness:
         return {**begins, self._log.stream: at}
 
     async def _behind(self, epoch: str, last: int) -> int:
-        """The number behind the last record of an epoch, of which this is one."""
+        """The number behind the last record of an epoch; record `last` belongs to it."""
         low, high = last + 1, self._log.committed + 1
         while low < high:
             middle = (low + high) // 2
@@ -150,7 +150,7 @@ class Witness:
         self._known = known[-MOST_STARTS:]
 
     async def _is_ours(self, used: object) -> bool:
-        """Whether the log has the record that was told of; one that was removed since may have been the same."""
+        """Whether the log has the published record; True also when it was removed since and may have been the same."""
         if not isinstance(used, list) or not _is_word(used):
             return True
         sequence, digest = int(used[0]), str(used[1])
@@ -160,7 +160,7 @@ class Witness:
         return not found or found[0].sequence != sequence or not digest or found[0].hash == digest
 
     def _after(self, known: Sequence[tuple[int, str]]) -> int | None:
-        """The last record before the first run that the broker's word knows nothing of; None: before this run."""
+        """The last record before the first run that the retained message does not have; None: before this run."""
         shared = [one[0] for one in self._starts if one in known]
         new = [one[0] for one in self._starts if one not in known and one[0] > max(shared, default=0)]
         return min(new) - 1 if shared and new else None
@@ -171,7 +171,7 @@ def _is_word(one: object) -> bool:
 
 
 def _word(payload: bytes) -> dict[str, Any]:
-    """Whoever may write there may say anything: at worst, another stream begins."""
+    """The retained message, {} when it is malformed. A forged one can do no more than begin a new epoch."""
     try:
         found = json.loads(payload) if len(payload) <= LARGEST else None
     except (ValueError, RecursionError):

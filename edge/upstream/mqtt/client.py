@@ -1,7 +1,7 @@
-"""Paho's client, in fewer and larger steps: reads ahead, takes in acknowledgements and messages itself, sends together.
+"""Paho's client made quicker: it reads ahead, parses acknowledgements and messages itself, and sends in batches.
 
-One rule: it uses what paho does not promise only where all of it is there, and leaves to paho whatever
-is not exactly what it knows; so another paho may be slower, and is right all the same.
+One rule: it uses paho's private names only where all of them exist, and leaves every other packet
+to paho. So with another version of paho it may be slower, but stays correct.
 """
 
 from __future__ import annotations
@@ -17,45 +17,45 @@ from edge.upstream.mqtt.publish import Publish, decode
 
 READ_BYTES: Final = 4_096
 MAX_PACKET_BYTES: Final = 256 * 1024
-"""The broker is told to keep larger packets to itself; the largest command has 64 KiB. One that sends them loses us."""
+"""The maximum packet size that we announce; the largest command has 64 KiB. A larger packet ends the connection."""
 SHORT_ACK: Final = b"\x40\x02"
-"""MQTT 5, 3.4.2.1: a PUBACK whose reason is Success may leave the reason out; then two bytes follow, the number."""
+"""The first two of four bytes of a PUBACK without reason code, which means Success (MQTT 5, 3.4.2.1)."""
 SHORT_ACK_BYTES: Final = 4
 DISCONNECT: Final = 0xE0
 NEEDED: Final = (
     *("_packet_read", "_in_packet", "_out_messages", "_inflight_messages", "_last_bytes_received"),
     "_handle_publish",
 )
-"""What of paho taking in acknowledgements and messages needs."""
+"""Private names of paho that parsing acknowledgements and messages needs."""
 
 
 class Client(paho.Client):
-    """Belongs to one thread once it is connected; the window, and so what waits here to be sent, is its owner's."""
+    """Belongs to one thread once it is connected. Its owner bounds how many messages wait in it."""
 
     def __init__(self, client_id: str) -> None:
         """Speaks MQTT 5, and connects once."""
         super().__init__(CallbackAPIVersion.VERSION2, client_id, protocol=paho.MQTTv5, reconnect_on_failure=False)
         self.manual_ack_set(True)
         self.suppress_exceptions = True  # an exception in a callback would end the link for ever
-        self.max_inflight_messages_set(0)  # the window is not paho's
+        self.max_inflight_messages_set(0)  # no limit: the owner keeps the window
         self.answers: list[tuple[int, int]] = []
-        """Numbers of messages and reason codes, in the order in which they came; its owner takes them out."""
+        """(packet identifier, reason code) of acknowledgements, in order of arrival; the owner takes them out."""
         self.messages: list[Publish] = []
-        """What came, in order; its owner takes them out, and calls `ack` for each."""
+        """Messages that arrived, in order; the owner takes them out, and calls `ack` for each."""
         self.why: str | None = None
-        """What the broker did that it must not."""
+        """How the broker violated the protocol."""
         self.packets_left = self.bytes_left = 0
-        """Of this turn: packets that answer nothing of ours, and bytes to ask the kernel for."""
+        """What may still be read in this turn: packets that are no acknowledgements, and bytes from the kernel."""
         self.ahead = b""
-        """Was read and not looked at."""
+        """Bytes that were read and not parsed yet."""
         self.behind = bytearray()
-        """Paho takes it for sent; `flush` sends it. At most a window of messages."""
+        """Bytes that paho takes for sent; `flush` sends them. At most a window of messages."""
         self._knows_paho = all(hasattr(self, name) for name in NEEDED) and hasattr(paho, "time_func")
 
     # --- reading ---------------------------------------------------------------------------------------
 
     def read(self, packets: int, size: int) -> MQTTErrorCode:
-        """Take in what is there: at most so many packets that answer nothing of ours, and bytes of the kernel's."""
+        """Read what has arrived: at most so many packets that are no acknowledgements, and so many bytes."""
         self.packets_left, self.bytes_left = packets, size
         result = self.loop_read()
         while result == MQTTErrorCode.MQTT_ERR_SUCCESS and self.packets_left > 0 and (self.ahead or self._guarded()):
@@ -67,7 +67,7 @@ class Client(paho.Client):
 
     @property
     def more(self) -> bool:
-        """Something was read that the socket will not report again."""
+        """Whether bytes wait here or in the TLS layer, which the socket does not report as readable."""
         return bool(self.ahead) or self._guarded()
 
     def _guarded(self) -> bool:
@@ -82,7 +82,7 @@ class Client(paho.Client):
         return data
 
     def _sock_recv(self, bufsize: int) -> bytes:
-        """Paho asks the kernel for one byte, one byte and two bytes for each acknowledgement, and for whole packets."""
+        """Serve paho's small reads (1, 1 and 2 bytes for each acknowledgement) from one large read."""
         if bufsize > MAX_PACKET_BYTES:
             self.why = f"a packet of {bufsize} bytes, where {MAX_PACKET_BYTES} were allowed"
             raise OSError(self.why)
@@ -91,7 +91,7 @@ class Client(paho.Client):
         return data
 
     def _packet_read(self) -> MQTTErrorCode:
-        """Paho makes three objects of every acknowledgement: a quarter of what a stored record costs on its way out."""
+        """Parse acknowledgements here: paho's three objects for each are a quarter of the cost of sending a record."""
         if not self._knows_paho:
             return super()._packet_read()
         if not self._in_packet["command"]:
@@ -100,7 +100,7 @@ class Client(paho.Client):
             except BlockingIOError:
                 return MQTTErrorCode.MQTT_ERR_AGAIN
             except OSError:
-                pass  # paho meets it again, and says so
+                pass  # paho meets the same error and reports it
             else:
                 if (self._take_short_acks() and not self.ahead) or self.packets_left <= 0:
                     return MQTTErrorCode.MQTT_ERR_AGAIN
@@ -111,7 +111,7 @@ class Client(paho.Client):
         return result
 
     def _handle_publish(self) -> MQTTErrorCode:
-        """Paho's own way costs five times as much, and more the more a sender puts in."""
+        """Parse a PUBLISH here: paho takes five times as long, and longer with every property of the sender."""
         if not self._knows_paho:
             return super()._handle_publish()
         try:
@@ -122,7 +122,7 @@ class Client(paho.Client):
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _take_short_acks(self) -> bool:
-        """Those at the beginning, up to the first that is torn, has a reason, or answers nothing of ours."""
+        """Take acknowledgements from the start of `ahead`, up to one that is incomplete, unknown or has a reason."""
         ahead, at = self.ahead, 0
         while ahead.startswith(SHORT_ACK, at) and len(ahead) >= at + SHORT_ACK_BYTES:
             mid = ahead[at + 2] << 8 | ahead[at + 3]
@@ -139,7 +139,7 @@ class Client(paho.Client):
     # --- sending ---------------------------------------------------------------------------------------
 
     def _sock_send(self, buf: bytes | bytearray) -> int:
-        """One call of the kernel for each message would cost more than the message. Paho gives whole packets."""
+        """Collect whole packets for `flush`: a system call for each would cost more than the message itself."""
         if buf[0] == DISCONNECT:  # paho closes the socket at once after this one
             if self.flush() != MQTTErrorCode.MQTT_ERR_SUCCESS or self.behind:
                 raise BlockingIOError
@@ -162,7 +162,7 @@ class Client(paho.Client):
 
 
 class ClosingSocket(ssl.SSLSocket):
-    """Closed when its handshake fails, where paho only forgets it."""
+    """A TLS socket that is closed when its handshake fails; paho only drops it."""
 
     def do_handshake(self, block: bool = False) -> None:
         """Raises OSError."""
@@ -174,7 +174,7 @@ class ClosingSocket(ssl.SSLSocket):
 
 
 class Packed(Properties):
-    """Properties that are put into bytes once, however often they are sent; not changed after that."""
+    """Properties that are encoded once, however often they are sent; they must not change after that."""
 
     _bytes: bytes | None = None
 

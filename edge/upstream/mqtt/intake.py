@@ -1,4 +1,4 @@
-"""What comes in over a link, and how much of it: doors have their turn whatever a broker sends.
+"""The limit on what is read over a link, so that doors have their turn whatever a broker sends.
 
 One rule: what is over the budget is not read. The kernel's buffer fills, TCP slows the broker down, and the
 broker keeps or drops the rest; nothing is dropped here.
@@ -25,33 +25,33 @@ if TYPE_CHECKING:
 
 PACKETS_A_SECOND: Final = 500
 PACKETS_AT_ONCE: Final = 200
-"""Packets that answer nothing of ours."""
+"""Packets other than acknowledgements of our messages."""
 BYTES_A_SECOND: Final = 1_048_576
 BYTES_AT_ONCE: Final = 524_288
 TURN_PACKETS: Final = 8
 TURN_BYTES: Final = 32_768
-"""In one turn of the loop; doors have theirs in between."""
+"""Read in one turn of the loop; doors have their turns in between."""
 KERNEL_BYTES: Final = 65_536
-"""Kept for us by the kernel: an acknowledgement waits behind no more than this in a flood."""
+"""The kernel's receive buffer: in a flood an acknowledgement waits behind no more than this."""
 MOST_BEHIND: Final = 1_048_576
-"""Bytes of ours that the broker does not take: from then on nothing is read from it either."""
+"""While more of our bytes than this wait to be sent, nothing is read from the broker either."""
 BEHIND_S: Final = 1.0
 
 
 class Hearer(Protocol):
-    """Who hears of a link; always called on the loop, never from inside paho."""
+    """The owner of a link; always called on the loop, never from inside paho."""
 
     def acknowledged(self, answers: Sequence[tuple[int, int]]) -> None:
-        """Some of our messages were answered: their numbers and the reason codes."""
+        """Messages of ours were acknowledged: (packet identifier, reason code) of each."""
 
     def subscribed(self, code: int) -> None:
-        """Our subscriptions were answered; the worst of the reason codes."""
+        """Our subscriptions were acknowledged, with this as the worst reason code."""
 
     def incoming(self, incoming: Incoming) -> None:
-        """A message came."""
+        """A message arrived."""
 
     def lost(self, reason: str) -> None:
-        """The link is gone."""
+        """The link is lost."""
 
 
 class Intake:
@@ -65,15 +65,15 @@ class Intake:
         check: Callable[[MQTTErrorCode], None],
         lose: Callable[[str], None],
     ) -> None:
-        """`check` is told how each read ended; `lose` that the broker broke a promise."""
+        """`check` gets the result of each read; `lose` is called when the broker violates the protocol."""
         self._client, self._loop, self._hearer, self._check, self._lose = client, loop, hearer, check, lose
         self._packets = Budget(PACKETS_A_SECOND, PACKETS_AT_ONCE)
         self._bytes = Budget(BYTES_A_SECOND, BYTES_AT_ONCE)
         self._fd: int | None = None
         self._pause: asyncio.Handle | None = None
-        """The socket is not read until then."""
+        """Ends the pause in which the socket is not read."""
         self._unanswered: set[int] = set()
-        """Numbers of the broker's messages that are not acknowledged yet; bounded by what we allow it."""
+        """Packet identifiers of messages that we have not acknowledged yet; at most `MOST_UNANSWERED`."""
 
     def start(self, sock: socket.socket) -> None:
         """Read from now on."""
@@ -82,7 +82,7 @@ class Intake:
         self._loop.add_reader(self._fd, self.read)
 
     def stop(self) -> None:
-        """Read no more, and acknowledge nothing."""
+        """Read no more, and acknowledge nothing more."""
         if self._pause is not None:
             self._pause.cancel()
         if self._fd is not None:
@@ -90,7 +90,7 @@ class Intake:
             self._fd = None
 
     def read(self) -> None:
-        """Take in what the budget allows; the rest stays where it is."""
+        """Read what the budget allows; the rest stays in the kernel."""
         client, now_s = self._client, self._loop.time()
         packets = min(TURN_PACKETS, int(self._packets.left(now_s)))
         size = min(TURN_BYTES, int(self._bytes.left(now_s)))
@@ -103,7 +103,7 @@ class Intake:
             self._rest(now_s)
 
     def _rest(self, now_s: float) -> None:
-        """Leave the socket alone for as long as the budget wants, or for a turn of the loop."""
+        """Pause reading until the budget allows more, or for a turn of the loop."""
         assert self._fd is not None  # noqa: S101 -- asked by `read`
         wait_s = 0.0
         if self._packets.left(now_s) < 1 or self._bytes.left(now_s) < READ_BYTES:  # rest until a whole turn is worth it
@@ -121,7 +121,7 @@ class Intake:
             self.read()
 
     def tell(self) -> None:
-        """Hand over what came, outside of paho."""
+        """Hand over what has arrived; called outside of paho."""
         if self._client.answers:
             answers, self._client.answers = self._client.answers, []
             self._hearer.acknowledged(answers)
@@ -131,7 +131,7 @@ class Intake:
                 self._hear(message)
 
     def _hear(self, message: Publish) -> None:
-        if self._fd is None:  # one before it ended the link; it comes again over the next
+        if self._fd is None:  # an earlier message ended the link; this one is sent again over the next
             return
         if message.qos:
             self._unanswered.add(message.mid)

@@ -1,7 +1,7 @@
 """One connection to one broker over paho, driven by the asyncio loop.
 
-One rule: a link lives once. It connects, carries messages, is lost, and a new one is made; so
-nothing is ever left in paho from before, and paho is given nothing while there is no connection.
+One rule: a link is used for one connection. After it is lost a new one is made, so paho holds no
+state from before and is given nothing while there is no connection.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class MqttLink:
     """`edge.model.ports.Link` over paho, MQTT 5."""
 
     def __init__(self, settings: MqttTable, client_id: str, hearer: Hearer) -> None:
-        """Nothing is sent before `connect`. Secrets are read then, each time."""
+        """Nothing is sent before `connect`, which also reads the secrets."""
         self._settings = settings
         self._hearer = hearer
         self._loop = asyncio.get_running_loop()
@@ -59,21 +59,21 @@ class MqttLink:
         self._intake = Intake(self._client, self._loop, hearer, self._check, self._lose)
         self._terms = Connected()
         self._looking: int | None = None
-        """The number of a subscription that nobody minds being refused."""
+        """The packet identifier of the subscription that may be refused."""
         self._fd: int | None = None
         self._ended = False
         self._last_words: str | None = None
-        """Why the broker ended it, if it said so."""
+        """The reason that the broker gave when it ended the connection."""
         self._housekeeper: asyncio.TimerHandle | None = None
         self._writing = self._waiting = False
-        """`_write` will be called; and that only when the kernel takes more."""
+        """`_writing`: a call of `_write` is due. `_waiting`: it comes when the kernel takes more."""
         self._properties: dict[str, Properties] = {}
 
     async def connect(self, will: Will) -> Connected:
-        """Connect and wait for the broker's word. Raises LinkError with a reason for people."""
+        """Connect and wait for the CONNACK. Raises LinkError with a reason for people."""
         try:
             async with asyncio.timeout(CONNECT_S):
-                # DNS, TCP and TLS block; CONNECT and all else is sent by the loop
+                # DNS, TCP and TLS block; CONNECT and all else are sent by the loop
                 await in_background(lambda: self._open(will), "mqtt-connect")
                 self._attach()
                 return await self._connack
@@ -87,12 +87,12 @@ class MqttLink:
             raise LinkError(f"{self._settings.url}: {error}") from None
 
     def subscribe(self, topics: Iterable[str]) -> None:
-        """Ask for these topics, QoS 1; retained messages keep their flag."""
-        options = SubscribeOptions(qos=1, retainAsPublished=True)  # also while we listen: a retained command is refused
+        """Subscribe to these topics with QoS 1; retained messages keep their flag."""
+        options = SubscribeOptions(qos=1, retainAsPublished=True)  # needed to refuse retained commands
         self._client.subscribe([(topic, options) for topic in topics])
 
     def look(self, topic: str) -> None:
-        """Ask for what is retained there; a broker that does not let us is no fault."""
+        """Subscribe to a topic for its retained message; a refusal is no fault."""
         _, self._looking = self._client.subscribe([(topic, SubscribeOptions(qos=1, retainAsPublished=True))])
 
     def publish(
@@ -104,9 +104,9 @@ class MqttLink:
         content_type: str | None = None,
         correlation: bytes | None = None,
     ) -> int:
-        """Hand one message over; its mid comes back with `acknowledged`. Raises LinkError when lost.
+        """Send one message; returns the packet identifier that `acknowledged` gets later. LinkError when lost.
 
-        It is retained, and of QoS 1, where the broker can do that; of QoS 0 it counts as acknowledged once it is sent.
+        Retaining and QoS 1 are used where the broker supports them; with QoS 0 it is acknowledged once it is sent.
         """
         retain &= self._terms.retains
         properties = self._message_properties(content_type, correlation)
@@ -116,15 +116,15 @@ class MqttLink:
         return info.mid
 
     def close(self) -> None:
-        """Say goodbye, so that no will is sent, and let go; what the broker has not answered it may not have read."""
+        """Disconnect, so that no will is sent. Messages without acknowledgement may not have arrived."""
         if self._fd is not None:
             self._client.loop_write()
             self._client.disconnect()
-            self._client.loop_write()  # where the kernel takes no more, the will says it for us
+            self._client.loop_write()  # if the kernel takes no more, the will is sent instead
         self.abandon()
 
     def abandon(self) -> None:
-        """Let go without a word: the link is dead or silent, and the broker shall send our will."""
+        """Close without DISCONNECT, so that the broker sends our will: the link is dead or silent."""
         self._ended = True
         self._detach()
         self._close_socket()
@@ -145,13 +145,13 @@ class MqttLink:
         client.will_set(will.topic, will.payload, qos=will.qos, retain=will.retain)
         client.connect_timeout = CONNECT_S / 2
         client.connect(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=ours())
-        if self._ended:  # nobody waited that long
+        if self._ended:  # the attempt was given up meanwhile
             self._close_socket()
 
     # --- the socket, on the loop ----------------------------------------------------------------------
 
     def _attach(self) -> None:
-        sock: Any = self._client.socket()  # of paho's own kind, which says less than it can
+        sock: Any = self._client.socket()  # paho's type for it lacks methods
         if sock is None:
             raise OSError("the connection was closed at once")
         self._fd = sock.fileno()
@@ -169,13 +169,13 @@ class MqttLink:
             self._fd = None
 
     def _closing(self, *_paho: object) -> None:
-        """Paho closes the socket by itself: its number must not be watched when it is given away again."""
+        """Paho closes the socket itself: stop watching its file descriptor before that is used again."""
         self._intake.stop()
         if self._fd is not None:
             self._loop.remove_writer(self._fd)
 
     def _want_write(self, *_paho: object) -> None:
-        """Paho has a message; whatever else is said until the loop comes round goes with it."""
+        """Paho has a message to send: it leaves in the loop's next turn, with all that follows until then."""
         if self._fd is not None and not self._writing:
             self._writing = True
             self._loop.call_soon(self._write)
@@ -195,7 +195,7 @@ class MqttLink:
         self._writing = self._waiting = left
 
     def _keep_house(self) -> None:
-        """Pings, and notices when none is answered."""
+        """Let paho send pings and notice a missing answer."""
         self._housekeeper = self._loop.call_later(HOUSEKEEPING_S, self._keep_house)
         self._check(self._client.loop_misc())
 
@@ -246,7 +246,7 @@ class MqttLink:
         self._client.answers.append((mid, reason.value))
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
-        """Of a paho in which not everything is where `Client` looks for it."""
+        """Called only with a version of paho in which `Client` does not parse messages itself."""
         properties = message.properties
         self._client.messages.append(
             Publish(
@@ -265,11 +265,11 @@ class MqttLink:
             return None
         if content_type is not None and correlation is None and content_type in self._properties:
             return self._properties[content_type]
-        made = Packed(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
+        properties = Packed(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
         if content_type is not None:
-            made.ContentType = content_type
+            properties.ContentType = content_type
         if correlation is not None:
-            made.CorrelationData = correlation
+            properties.CorrelationData = correlation
         elif content_type is not None:
-            self._properties[content_type] = made
-        return made
+            self._properties[content_type] = properties
+        return properties

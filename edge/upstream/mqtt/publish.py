@@ -1,6 +1,6 @@
-"""A PUBLISH packet from the broker: MQTT 5, 3.3. Paho makes objects of every property, 50,000 of which may come.
+"""Parses a PUBLISH packet (MQTT 5, 3.3). Paho makes an object of each property; a packet can have 50,000 of them.
 
-One rule: what a broker must never send is an error; what a sender may put in is skipped, and costs next to nothing.
+One rule: what a broker must never send is an error; properties that a sender may add are skipped at little cost.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import Final
 
 MOST_PROPERTIES: Final = 64
-"""Of more the rest is not looked at: none of ours need be among them."""
+"""Properties that are looked at; further ones are ignored."""
 RESPONSE_TOPIC, CORRELATION_DATA, TOPIC_ALIAS, USER_PROPERTY = 0x08, 0x09, 0x23, 0x26
 _FIXED: Final = {0x01: 1, 0x02: 4}
-"""Payload format, message expiry: their bytes."""
+"""Property -> its length in bytes: payload format indicator, message expiry interval."""
 _TEXT: Final = frozenset({0x03, RESPONSE_TOPIC, CORRELATION_DATA})
-"""Two bytes of length and so much."""
+"""Properties with a length in two bytes, then the content."""
 _SUBSCRIPTION: Final = 0x0B
 
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """What was sent to us."""
+    """A message that arrived."""
 
     topic: str
     payload: bytes
@@ -33,7 +33,7 @@ class Publish:
 
 
 def decode(first: int, body: bytes | bytearray) -> Publish:
-    """A packet whose first byte is `first`. ValueError when a broker must not send it."""
+    """Parse a packet whose first byte is `first`. ValueError when a broker must not send it."""
     qos = first >> 1 & 3
     if qos > 1:
         raise ValueError("a message of QoS 2, which was not asked for")
@@ -52,7 +52,7 @@ def decode(first: int, body: bytes | bytearray) -> Publish:
 
 
 def _properties(body: bytes | bytearray, at: int, end: int) -> tuple[str | None, bytes | None]:
-    """The response topic and the correlation data; a response topic that is no text is none."""
+    """The response topic (None also when it is not UTF-8) and the correlation data."""
     response: str | None = None
     correlation: bytes | None = None
     for _ in range(MOST_PROPERTIES):
@@ -73,7 +73,7 @@ def _properties(body: bytes | bytearray, at: int, end: int) -> tuple[str | None,
             at += 2 + int.from_bytes(body[at : at + 2])
         elif kind == _SUBSCRIPTION:
             _, at = _number(body, at)
-        else:  # also a topic alias, of which we allow none
+        else:  # also a topic alias: we announced that we take none
             raise ValueError(f"a message with the property 0x{kind:02x}")
         if at > end:
             raise ValueError("a malformed message")
@@ -88,7 +88,7 @@ def _text(value: bytes) -> str | None:
 
 
 def _number(body: bytes | bytearray, at: int) -> tuple[int, int]:
-    """A variable byte integer (1.5.5), and where it ends."""
+    """A variable byte integer (MQTT 5, 1.5.5), and the offset behind it."""
     value = shift = 0
     for _ in range(4):
         if at >= len(body):

@@ -1,4 +1,4 @@
-"""What we and a broker tell each other before anything else: our terms in CONNECT, its in CONNACK, and who it is.
+"""What both sides announce at the start: our limits in CONNECT, the broker's in CONNACK, and TLS and the password.
 
 One rule: what is announced is obeyed, by both sides (edge/upstream/mqtt/link.py).
 """
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from edge.settings.tables import MqttTable
 
 SESSION_S: Final = 86_400
-"""How long the broker keeps commands for us; each is judged by its own expiry when it comes."""
+"""How long the broker keeps commands for us; each command's own expiry decides when it arrives."""
 MOST_UNANSWERED: Final = 20
-"""Commands that the broker may send before the first of them is on the disk."""
+"""Our receive maximum: messages that the broker may send before the first of them is acknowledged."""
 
 
 def ours() -> Properties:
@@ -36,7 +36,7 @@ def ours() -> Properties:
 
 
 def theirs(properties: Properties | None) -> Connected:
-    """What the broker's CONNACK allows; what it does not say is as MQTT 5, 3.2.2.3 has it."""
+    """The limits in the broker's CONNACK, with the defaults of MQTT 5, 3.2.2.3."""
     return Connected(
         max(1, getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)),
         max(1, getattr(properties, "MaximumPacketSize", MAX_PACKET)),
@@ -46,7 +46,7 @@ def theirs(properties: Properties | None) -> Connected:
 
 
 def tls(settings: MqttTable) -> ssl.SSLContext:
-    """The broker must prove its name; we prove ours where there is a certificate."""
+    """The TLS context: the broker's certificate is verified, and ours is sent where there is one."""
     context = believing(settings.ca_file, strict=settings.tls_strict, system=False)
     context.sslsocket_class = ClosingSocket
     if settings.cert_file is not None:
@@ -56,7 +56,7 @@ def tls(settings: MqttTable) -> ssl.SSLContext:
 
 
 def password(settings: MqttTable) -> str | None:
-    """Read anew at each connection."""
+    """The password, read anew for each connection; None: none configured. OSError and ValueError of `secret_in`."""
     if settings.password_file is None:
         return None
     return secret_in(settings.password_file)
