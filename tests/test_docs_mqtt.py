@@ -16,6 +16,8 @@ from tests.support.broker import Broker
 from tests.support.house import write_config
 from tests.support.live import Live
 from tests.support.signatures import Pair
+from tests.support.states_page import COMMAND as RENEW
+from tests.support.states_page import written
 from tests.support.subscriber import Subscriber
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +33,10 @@ def test_every_code_of_a_refusal_is_explained_and_no_other() -> None:
     codes |= set(re.findall(r' reply\(.*code="(\w+)"', source)) | set(re.findall(r'"(\w+)" if unknown', source))
     explained = PAGE.partition("| code | why |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", explained, re.MULTILINE)) == codes
+
+
+def test_the_tables_of_states_are_written_from_the_code() -> None:
+    assert written(PAGE) == PAGE, f"renew it with: {RENEW}"
 
 
 def test_the_example_is_a_command_and_its_answer_an_answer() -> None:

@@ -55,6 +55,7 @@ CORE = [
     "settings.alert_policies",
     "doors.rules",
     "doors.state",
+    "doors.conditions",
     "doors.modes",
     "doors.debounce",
     "doors.progress",

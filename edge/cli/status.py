@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.text import ago, local, say, say_json, size, span, table
+from edge.client.conditions import conditions, words
 from edge.client.connection import Client
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def well(found: dict[str, Any]) -> bool:
     return (
         bool(doors)
         and all(driver["state"] == "online" for driver in found["drivers"].values())
-        and not any(door["alarm"] != "normal" or door["fault"] or door["tamper"] for door in doors)
+        and not any(map(conditions, doors))
         and (upstream is None or upstream["state"] in {"online", "connecting"})
         and found["log"]["writer"] == "ok"
         and not found["log"]["dropped"]
@@ -84,14 +85,20 @@ def config_lines(config: dict[str, Any]) -> list[str]:
 
 def door_note(door: dict[str, Any]) -> str:
     """What is special about a door, the worst first."""
-    notes = [door["alarm"].replace("_", " ").upper()] if door["alarm"] != "normal" else []
-    notes += [f"tamper: {door['tamper']}"] if door["tamper"] else []
-    notes += [f"fault: {door['fault']}"] if door["fault"] else []
-    notes += ["held-open warning"] if door["warning"] and door["alarm"] == "normal" else []
+    notes = [wrong(door)] if conditions(door) else []
     notes += [f"held until {local(door['held_until'])}"] if door.get("held_until") else []
     notes += ["locks when closed"] if door.get("locks_when_closed") else []
     notes += [f"waits for {door['waits_for']}"] if door.get("waits_for") else []
     notes += [f"locks in {door['unlocked_for_s']:.0f} s"] if door["unlocked_for_s"] is not None else []
+    return ", ".join(notes)
+
+
+def wrong(door: dict[str, Any]) -> str:
+    """What is wrong with a door, alarms in capitals; empty when nothing is."""
+    notes = []
+    for condition in conditions(door):
+        alarm = condition["severity"] == "alarm"
+        notes.append(words({**condition, "message": condition["message"].upper()} if alarm else condition))
     return ", ".join(notes)
 
 

@@ -11,8 +11,9 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Never
 
-from edge.cli.status import log_line, upstream_line
+from edge.cli.status import log_line, upstream_line, wrong
 from edge.cli.text import ago, local, say_json
+from edge.client.conditions import conditions
 from edge.client.connection import Client, Refused, Unreachable
 from edge.model.printable import spelt
 
@@ -145,9 +146,9 @@ def _rank(door: dict[str, Any]) -> int:
 
 
 def _kind(door: dict[str, Any]) -> str:
-    if door["alarm"] != "normal" or door["tamper"]:
-        return "alarm"
-    if door["fault"] or door["warning"] or door["mode"] in {"locked_down", "locked_open"}:
+    if found := conditions(door):
+        return "alarm" if found[0]["severity"] == "alarm" else "warning"
+    if door["mode"] == "locked_down":
         return "warning"
     return "open" if door["contact"] == "open" or door["lock"] == "unlocked" else ""
 
@@ -155,15 +156,14 @@ def _kind(door: dict[str, Any]) -> str:
 def _door(key: str, door: dict[str, Any], width: int, now: datetime) -> Text:
     kind = _kind(door)
     mark = {"alarm": "!!", "warning": " !"}.get(kind, "  ")
-    note = door["alarm"].replace("_", " ").upper() if door["alarm"] != "normal" else ""
-    note = note or ("tampered" if door["tamper"] else "fault" if door["fault"] else "")
-    note = note or ("close it!" if door["warning"] else ago(door["since"]["mode"], now))
+    note = wrong(door)
     name = spelt(key)
     name = name if len(name) <= NAME else f"{name[: NAME - 1]}~"
     if width >= NARROW:
+        note = note or ago(door["since"]["mode"], now)
         return _line(f"{mark} {name:<{NAME}} {door['mode']:<11} {door['contact']:<7} {note}", width, kind)
-    words = note if kind == "alarm" else f"{door['mode']} {door['contact']}"
-    return _line(f"{mark} {name:<{NAME}} {words}", width, kind)
+    note = note or f"{door['mode']} {door['contact']}"
+    return _line(f"{mark} {name:<{NAME}} {note}", width, kind)
 
 
 def _event(record: dict[str, Any], width: int) -> Text:

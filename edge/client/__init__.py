@@ -1,5 +1,5 @@
 """Asking a running doord: for the tool and the page alike.
 
 `connection` asks at the socket, `sockets` finds it, `sources` reads history from doord or from a file, `times`
-are times as people write them.
+are times as people write them, `conditions` puts into words what is wrong with a door.
 """

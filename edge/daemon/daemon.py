@@ -391,7 +391,7 @@ class Daemon:
     def door_state(self, door: str) -> Json:
         """The retained state of a door."""
         calendar, found = Calendar(self.clock), self.runner.door(door)
-        facts = door_facts(found, self.runner.since_ns(door), {}, calendar)
+        facts = door_facts(found, self.runner.since_ns(door), self.runner.conditions(door), {}, calendar)
         for passing in ("unlocked_for_s", "held_open_in_s", "points"):
             del facts[passing]
         return {"id": door, **facts, "sequence": self._last_of.get(door, 0)}

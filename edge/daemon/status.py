@@ -11,8 +11,9 @@ from edge import __version__
 from edge.model.messages import NS_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from edge.doors.conditions import Condition
     from edge.doors.driver_supervisor import DriverSupervisor
     from edge.doors.runner import Runner
     from edge.doors.state import Door
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
 
 
 def door_facts(
-    door: Door, since_ns: Mapping[str, int], points: Mapping[str, str], calendar: Calendar
+    door: Door,
+    since_ns: Mapping[str, int],
+    conditions: Sequence[Condition],
+    points: Mapping[str, str],
+    calendar: Calendar,
 ) -> dict[str, Json]:
-    """One door: its facets, since when, and what is counting down."""
+    """One door: its facets, since when, what is wrong with it, and what is counting down."""
     held_ns = door.opening.held_ns if door.opening else None
     return {
         "name": door.name,
@@ -37,12 +42,24 @@ def door_facts(
         "tamper": ", ".join(sorted(door.tamper)) or None,
         "fault": door.fault,
         "since": {facet: calendar.at(at_ns) for facet, at_ns in since_ns.items()},
+        "conditions": [condition_facts(condition, calendar) for condition in conditions],
         "held_until": None if door.hold_until_ns is None else calendar.at(door.hold_until_ns),
         "locks_when_closed": door.ajar,
         "unlocked_for_s": _left_s(door.access.until_ns if door.access else None, calendar.now_ns),
         "waits_for": door.interlocked_by if door.waits else None,
         "held_open_in_s": _left_s(held_ns, calendar.now_ns),
         "points": dict(points),
+    }
+
+
+def condition_facts(condition: Condition, calendar: Calendar) -> dict[str, Json]:
+    """One thing that is wrong with a door."""
+    return {
+        "code": condition.kind.code,
+        "severity": condition.kind.severity.value,
+        "since": calendar.at(condition.since_ns),
+        "message": condition.kind.words,
+        "detail": condition.detail or None,
     }
 
 
@@ -75,6 +92,6 @@ def controller_facts(settings: Settings, clock: Clock, started_ns: int) -> dict[
 def all_doors(runner: Runner, calendar: Calendar) -> dict[str, Json]:
     """Every door by id."""
     return {
-        key: door_facts(door, runner.since_ns(key), runner.settings(key).points, calendar)
+        key: door_facts(door, runner.since_ns(key), runner.conditions(key), runner.settings(key).points, calendar)
         for key, door in runner.doors.items()
     }

@@ -66,6 +66,16 @@ _WHY_UNREACHED: Final = (
     ("DW-BROKER-NAME", "", ("name or service", "name resolution", "no address associated")),
 )
 """What the last error of the upstream says in which words; the first row that fits."""
+OPENINGS: Final = frozenset({"forced_open", "held_open"})
+_CONDITIONS: Final = {
+    "forced_open": ("DW-DOOR-FORCED", 0),
+    "held_open": ("DW-DOOR-HELD", HOUR_US),
+    "held_open_warning": ("DW-DOOR-HELD", HOUR_US),
+    "tamper": ("DW-TAMPER", 0),
+    "contact_fault": ("DW-CONTACT-FAULT", 0),
+    "release_input": ("DW-RELEASE-ACTIVE", 0),
+}
+"""Conditions of doors that have a finding of their own, and how long it takes; the others share one, at once."""
 LOW_NOW, LOW_SINCE_BOOT = 1 << 0, 1 << 16
 SLOWED_NOW: Final = 1 << 1 | 1 << 2 | 1 << 3
 """Bits of get_throttled (https://www.raspberrypi.com/documentation/computers/os.html#get_throttled)."""
@@ -332,30 +342,33 @@ def _why_lost(reason: str) -> str:
 
 
 def _door(now_us: int, door: DoorFacts, *, lost: bool) -> Iterator[Finding]:
-    mode_us, alarm_us = now_us - door.mode_since_us, now_us - door.alarm_since_us
+    mode_us = now_us - door.mode_since_us
     for mode, patience_us, code in (
         ("locked_down", FORGOTTEN_US, "DW-LOCKDOWN-FORGOTTEN"),
         ("unlocked", FORGOTTEN_US, "DW-HOLD-FORGOTTEN"),
         ("blocked", BLOCKED_US, "DW-BLOCK-FORGOTTEN"),
-        ("locked_open", 0, "DW-RELEASE-ACTIVE"),
     ):
         if door.mode == mode and mode_us >= patience_us:
             yield finding(code, f"mode {mode} for {_span(mode_us)}", about=door.id)
-    if door.alarm == "forced_open":
-        yield finding("DW-DOOR-FORCED", f"forced open for {_span(alarm_us)}", about=door.id)
-    if door.alarm == "held_open" and alarm_us >= HOUR_US:
-        yield finding("DW-DOOR-HELD", f"held open for {_span(alarm_us)}", about=door.id)
+    yield from _conditions(now_us, door, lost=lost)
     open_us = None if door.contact_since_us is None else now_us - door.contact_since_us
-    if door.contact == "open" and door.alarm == "normal" and open_us is not None and open_us >= OPEN_US:
+    told = any(condition.code in OPENINGS for condition in door.conditions)
+    if door.contact == "open" and not told and open_us is not None and open_us >= OPEN_US:
         yield finding("DW-DOOR-OPEN", f"open for {_span(open_us)}", about=door.id)
-    if door.tamper:
-        yield finding("DW-TAMPER", door.tamper, about=door.id)
-    if door.contact == "fault":
-        yield finding("DW-CONTACT-FAULT", door.fault or "contact: fault", about=door.id)
-    if door.contact == "unknown" and door.fault and not lost:
-        yield finding("DW-DOOR-UNKNOWN", door.fault, about=door.id)
     if door.rex is not None and door.rex.asserted and now_us - door.rex.since_us >= REX_US:
         yield finding("DW-REX-STUCK", f"pressed for {_span(now_us - door.rex.since_us)}", about=door.id)
+
+
+def _conditions(now_us: int, door: DoorFacts, *, lost: bool) -> Iterator[Finding]:
+    """What is wrong with a door by doord's own account; `lost`: a driver is, and the finding about it says so."""
+    for condition in door.conditions:
+        code, patience_us = _CONDITIONS.get(condition.code, ("DW-DOOR-CONDITION", 0))
+        if condition.code == "fault" and door.contact == "unknown":
+            code = "DW-DOOR-UNKNOWN"
+        lasted_us = now_us - condition.since_us
+        if lasted_us >= patience_us and not (lost and condition.code == "fault"):
+            detail = f": {condition.detail}" if condition.detail else ""
+            yield finding(code, f"{condition.message} for {_span(lasted_us)}{detail}", about=door.id)
 
 
 def _span(us: int) -> str:

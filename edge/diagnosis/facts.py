@@ -11,6 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
+from edge.client.conditions import conditions
 from edge.diagnosis.facts_consumers import ConsumerFacts
 
 Counts: TypeAlias = Mapping[str, int]
@@ -28,19 +29,26 @@ class InputFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ConditionFacts:
+    """One thing that is wrong with a door (`edge.doors.conditions`)."""
+
+    code: str
+    message: str
+    detail: str | None
+    since_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class DoorFacts:
     """One door as the daemon sees it."""
 
     id: str
     mode: str
     contact: str
-    alarm: str
-    tamper: str | None
-    fault: str | None
     mode_since_us: int
-    alarm_since_us: int
     rex: InputFacts | None = None
     contact_since_us: int | None = None
+    conditions: tuple[ConditionFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,13 +368,13 @@ def _door(key: str, found: Mapping[str, Any], rex: InputFacts | None) -> DoorFac
         key,
         mode=str(found["mode"]),
         contact=str(found["contact"]),
-        alarm=str(found["alarm"]),
-        tamper=_words(found["tamper"]),
-        fault=_words(found["fault"]),
         mode_since_us=at_us(since["mode"]),
-        alarm_since_us=at_us(since["alarm"]),
         rex=rex,
         contact_since_us=at_us(since["contact"]),
+        conditions=tuple(
+            ConditionFacts(str(one["code"]), str(one["message"]), _words(one["detail"]), at_us(one["since"]))
+            for one in conditions(found)
+        ),
     )
 
 

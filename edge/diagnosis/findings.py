@@ -713,6 +713,13 @@ _DOORS: Final = (
         "mend the driver first",
     ),
     FindingKind(
+        "DW-DOOR-CONDITION",
+        _F,
+        "something is wrong with {about}",
+        ("a wire, a switch or the lock of this door is not as it should be",),
+        "doorctl test {about}",
+    ),
+    FindingKind(
         "DW-FORCED-OFTEN",
         _W,
         "{about} was forced open again and again in the last 24 hours",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from edge.doors import rules
+from edge.doors.conditions import Condition, conditions
 from edge.doors.state import Door, Occupied, occupied, outputs
 from edge.model.messages import NS_PER_S
 
@@ -33,6 +34,8 @@ class GuardedDoor:
     """What each output point was last told."""
     since_ns: dict[str, int] = field(default_factory=dict)
     """Since when each facet is what it is."""
+    conditions: tuple[Condition, ...] = ()
+    """What is wrong with it, the worst first."""
     shown: Shown | None = None
     """What its reader was last told to show."""
     timer: asyncio.TimerHandle | None = None
@@ -76,10 +79,11 @@ class GuardedDoor:
         self.shown = None
 
     def note(self, old: Door, now_ns: int) -> None:
-        """Remember since when its facets are what they are."""
+        """Remember since when its facets are what they are, and what is wrong with it."""
         for facet in FACETS:
             if facet not in self.since_ns or getattr(self.door, facet) != getattr(old, facet):
                 self.since_ns[facet] = now_ns
+        self.conditions = conditions(self.door, self.conditions, now_ns)
 
     def arm(self, now_ns: int, due: Callable[[GuardedDoor], None], at_least_ns: int = 0) -> None:
         """Call `due` at its next deadline, and not before `at_least_ns` from now."""

@@ -34,8 +34,9 @@ from edge.model.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from edge.doors.conditions import Condition
     from edge.model.messages import Actor, CardRead, Item, Json, KeysPressed, ScheduleSays, Shown, Signal
     from edge.model.policy import Timing
     from edge.model.ports import Journal, Wires
@@ -115,6 +116,10 @@ class Runner:
     def since_ns(self, door: str) -> Mapping[str, int]:
         """Since when `mode`, `contact`, `lock` and `alarm` are what they are."""
         return self._doors[door].since_ns
+
+    def conditions(self, door: str) -> Sequence[Condition]:
+        """What is wrong with it, the worst first."""
+        return self._doors[door].conditions
 
     def levels(self) -> Mapping[str, tuple[bool, int]]:
         """Point -> the level its input settled at, and since when; what is lost is not in it."""

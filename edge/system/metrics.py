@@ -143,6 +143,12 @@ def _doors(found: Mapping[str, Any]) -> Iterator[str]:
     yield from _family("door_mode", "gauge", "1 for the mode of a door.", modes)
     alarms = [({"door": key, "alarm": alarm}, one["alarm"] == alarm) for key, one in found.items() for alarm in ALARMS]
     yield from _family("door_alarm", "gauge", "1 for the alarm that stands.", alarms)
+    wrong = [
+        ({"door": key, "code": condition["code"], "severity": condition["severity"]}, 1)
+        for key, one in found.items()
+        for condition in one["conditions"]
+    ]
+    yield from _family("door_condition", "gauge", "1 for each thing that is wrong with a door.", wrong)
     for name, what, true in (
         ("door_open", "1 while the contact says so.", lambda one: one["contact"] == "open"),
         ("door_released", "1 while the lock is confirmed to be released.", lambda one: one["lock"] == "unlocked"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from edge.doors.conditions import KINDS
 from edge.doors.modes import Mode
 from edge.model.catalogue import CATALOGUE, EventClass
 from edge.model.cloudevents import to_bytes
@@ -35,6 +36,11 @@ EVENTS: Final = tuple(
     if row.event_class is EventClass.ACCESS and not row.type.startswith("elevator.")
 )  # fmt: skip
 """Event types of doors."""
+CONTACT: Final = "{{ {'open': 'ON', 'closed': 'OFF'}.get(value_json.contact, 'None') }}"
+NAMED: Final = {"forced_open": "forced", "held_open": "held"}
+"""Conditions whose sensors go by another name in Home Assistant, where people have built on it."""
+SHOWN_AS: Final = {"tamper": {"device_class": "tamper"}, "fault": {"entity_category": "diagnostic"}}
+"""What a sensor has otherwise than a plain problem."""
 
 Part = dict[str, Any]
 
@@ -106,6 +112,7 @@ def _door(settings: Settings, door: DoorSettings) -> dict[str, Part]:
         "state_topic": f"{_base(settings)}/doors/{door.id}/state",
         "availability": _availability(settings),
     }
+    has_contact = "contact" in door.points
     return {
         **_lock(settings, door, state),
         "lockdown": _lock_down(settings, f'"door": "{door.id}"'),
@@ -113,15 +120,11 @@ def _door(settings: Settings, door: DoorSettings) -> dict[str, Part]:
             "platform": "sensor", "name": "Mode", "device_class": "enum", "options": [mode.value for mode in Mode],
             "icon": "mdi:door", **state, "value_template": "{{ value_json.mode }}",
         },
-        **_contact(door, state),
-        "tamper": {
-            "platform": "binary_sensor", "name": "Tamper", "device_class": "tamper",
-            **state, "value_template": _on("value_json.tamper"), **_reason(state, "tamper"),
+        "contact": {
+            "platform": "binary_sensor",
+            **({"name": "Contact", "device_class": "door", **state, "value_template": CONTACT} if has_contact else {}),
         },
-        "fault": {
-            "platform": "binary_sensor", "name": "Fault", "device_class": "problem", "entity_category": "diagnostic",
-            **state, "value_template": _on("value_json.fault"), **_reason(state, "fault"),
-        },
+        **_conditions(door, state),
         "event": {
             "platform": "event", "name": "Event", "event_types": [*EVENTS], "icon": "mdi:history",
             "state_topic": f"{_base(settings)}/events", "availability": _availability(settings),
@@ -130,22 +133,21 @@ def _door(settings: Settings, door: DoorSettings) -> dict[str, Part]:
     }  # fmt: skip
 
 
-def _contact(door: DoorSettings, state: Part) -> dict[str, Part]:
-    """The parts of the contact; removed for a door without a contact."""
-    contact = "{{ {'open': 'ON', 'closed': 'OFF'}.get(value_json.contact, 'None') }}"
-    parts: dict[str, Part] = {
-        "contact": {"name": "Contact", "device_class": "door", "value_template": contact},
-        "forced": {
-            "name": "Forced open", "device_class": "problem",
-            "value_template": _on("value_json.alarm == 'forced_open'"),
-        },
-        "held": {
-            "name": "Held open", "device_class": "problem",
-            "value_template": _on("value_json.alarm == 'held_open'"),
-        },
-    }  # fmt: skip
-    has = "contact" in door.points
-    return {name: {"platform": "binary_sensor", **({**part, **state} if has else {})} for name, part in parts.items()}
+def _conditions(door: DoorSettings, state: Part) -> dict[str, Part]:
+    """A sensor for each thing that can be wrong with this door, with the reason as an attribute."""
+    parts: dict[str, Part] = {}
+    for code, kind in KINDS.items():
+        part: Part = {"platform": "binary_sensor"}
+        if kind.needs is None or kind.needs in door.points:
+            entry = f"value_json.conditions | selectattr('code', 'eq', '{code}')"
+            reason = f"{{{{ {{'reason': ({entry} | map(attribute='detail') | list + [none]) | first}} | to_json }}}}"
+            part |= {
+                "name": kind.words.capitalize(), "device_class": "problem", **SHOWN_AS.get(code, {}), **state,
+                "value_template": _on(f"{entry} | list"),
+                "json_attributes_topic": state["state_topic"], "json_attributes_template": reason,
+            }  # fmt: skip
+        parts[NAMED.get(code, code)] = part
+    return parts
 
 
 def _lock(settings: Settings, door: DoorSettings, state: Part) -> dict[str, Part]:
@@ -223,11 +225,6 @@ def _availability(settings: Settings) -> list[Part]:
 
 def _on(condition: str) -> str:
     return f"{{{{ 'ON' if {condition} else 'OFF' }}}}"
-
-
-def _reason(state: Part, key: str) -> Part:
-    attributes = f"{{{{ {{'reason': value_json.{key}}} | to_json }}}}"
-    return {"json_attributes_topic": state["state_topic"], "json_attributes_template": attributes}
 
 
 class Announcer:

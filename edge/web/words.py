@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from edge.client.conditions import conditions, words
 from edge.model.printable import masked as visible
 
 if TYPE_CHECKING:
@@ -25,9 +26,8 @@ MODES: Final = {
 }
 CONTACTS: Final = {"open": "Open", "closed": "Closed", "unknown": "Unknown", "fault": "Wiring fault"}
 LOCKS: Final = {"locked": "Locked", "unlocked": "Unlocked", "unknown": "Unknown"}
-ALARMS: Final = {"forced_open": "Forced open", "held_open": "Held open"}
 TONES: Final = {"alarm": "alarm", "warning": "warning", "info": "calm"}
-RESTRICTED: Final = frozenset({"locked_down", "locked_open", "blocked"})
+RESTRICTED: Final = frozenset({"locked_down", "blocked"})
 BADGES: Final = {"alarm": "Alarm", "warning": "Warning"}
 
 
@@ -53,13 +53,9 @@ class Words:
 
     def door(self, id_: str, door: Mapping[str, Any], today: datetime) -> dict[str, Any]:
         """One door; `says` is what changes while one looks."""
-        tone, headline, facet = _headline(door)
-        since = self.local(door["since"][facet])
-        notes = [
-            f"{what}: {visible(door[key])}"
-            for key, what in (("fault", "Fault"), ("tamper", "Tampered with"))
-            if door[key] is not None
-        ]
+        tone, headline, began = _headline(door)
+        since = self.local(began)
+        notes = [words(one) for place, one in enumerate(conditions(door)) if place or one["detail"]]
         return {
             "id": id_,
             "name": visible(door["name"]),
@@ -71,7 +67,7 @@ class Words:
                 "lock": LOCKS.get(door["lock"], visible(door["lock"])),
                 "contact": CONTACTS.get(door["contact"], visible(door["contact"])) if _has_contact(door) else "None",
                 "mode": MODES.get(door["mode"], visible(door["mode"])),
-                "note": "; ".join(notes),
+                "note": "; ".join(map(_sentence, notes)),
             },
         }
 
@@ -155,17 +151,20 @@ def _has_contact(door: Mapping[str, Any]) -> bool:
 
 
 def _headline(door: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Tone, the one thing to know, and the facet whose time says since when: the first that holds."""
-    mode, lock, alarm = door["mode"], door["lock"], door["alarm"]
+    """Tone, the one thing to know, and since when: the worst that is wrong, or the first that holds."""
+    for condition in conditions(door):
+        return TONES.get(condition["severity"], "warning"), _sentence(condition["message"]), condition["since"]
+    mode, lock = door["mode"], door["lock"]
     rows = (
-        (alarm != "normal", ("alarm", ALARMS.get(alarm, visible(alarm)), "alarm")),
-        (door["tamper"] is not None, ("alarm", "Tampered with", "lock")),
-        (door["fault"] is not None, ("warning", "Fault", "lock")),
-        (door["warning"], ("warning", "Open too long", "contact")),
         (mode in RESTRICTED, ("warning", MODES.get(mode, visible(mode)), "mode")),
         (door["contact"] == "open", ("calm", "Open", "contact")),
         (mode == "unlocked", ("calm", MODES["unlocked"], "mode")),
         (lock == "unknown", ("warning", "Unknown", "lock")),
         (True, ("calm", LOCKS.get(lock, visible(lock)), "lock")),
     )
-    return next(found for holds, found in rows if holds)
+    tone, headline, facet = next(row for holds, row in rows if holds)
+    return tone, headline, door["since"][facet]
+
+
+def _sentence(text: str) -> str:
+    return visible(text[:1].upper() + text[1:])

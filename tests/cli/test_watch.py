@@ -44,7 +44,7 @@ def many(count: int) -> dict[str, Any]:
     }
     for n, changes in special.items():
         if n < count:
-            doors[f"door-{n:02}"] |= changes
+            doors[f"door-{n:02}"] = door(name=f"Door {n}", **changes)
     return status(doors=doors)
 
 

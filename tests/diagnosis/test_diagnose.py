@@ -154,18 +154,19 @@ CASES: dict[str, Facts] = {
     "DW-EDGES-LOST": make.with_driver(lost_edges=100),
     "DW-SIMULATED": make.with_driver(kind="simulated"),
     "DW-REX-STUCK": make.with_door(rex=InputFacts(True, NOW_US - 300 * S_US)),
-    "DW-CONTACT-FAULT": make.with_door(contact="fault", fault="cut"),
+    "DW-CONTACT-FAULT": make.with_condition("contact_fault", contact="fault"),
     "DW-INPUT-UNSTABLE": make.with_history(unstable={"front.contact": 2}),
     "DW-CONTACT-SILENT": make.with_history(unlocks_unopened={"front": 10, "back": 9}),
-    "DW-TAMPER": make.with_door(tamper="front.tamper"),
+    "DW-TAMPER": make.with_condition("tamper", "front.tamper"),
     "DW-LOCKDOWN-FORGOTTEN": make.with_door(mode="locked_down", mode_since_us=NOW_US - 12 * HOUR_US),
     "DW-HOLD-FORGOTTEN": make.with_door(mode="unlocked", mode_since_us=NOW_US - 12 * HOUR_US),
     "DW-BLOCK-FORGOTTEN": make.with_door(mode="blocked", mode_since_us=NOW_US - 168 * HOUR_US),
-    "DW-RELEASE-ACTIVE": make.with_door(mode="locked_open", mode_since_us=NOW_US - 30 * S_US),
-    "DW-DOOR-FORCED": make.with_door(alarm="forced_open", alarm_since_us=NOW_US - 90 * S_US),
-    "DW-DOOR-HELD": make.with_door(alarm="held_open", alarm_since_us=NOW_US - HOUR_US),
+    "DW-RELEASE-ACTIVE": make.with_condition("release_input", lasted_us=30 * S_US, mode="locked_open"),
+    "DW-DOOR-FORCED": make.with_condition("forced_open", lasted_us=90 * S_US),
+    "DW-DOOR-HELD": make.with_condition("held_open", lasted_us=HOUR_US),
     "DW-DOOR-OPEN": make.with_door(contact="open", contact_since_us=NOW_US - 4 * HOUR_US),
-    "DW-DOOR-UNKNOWN": make.with_door(contact="unknown", fault="reader 3 does not answer"),
+    "DW-DOOR-UNKNOWN": make.with_condition("fault", "reader 3 does not answer", contact="unknown"),
+    "DW-DOOR-CONDITION": make.with_condition("fault", "line 17 of gpiochip0 is held by 'w1-gpio'"),
     "DW-FORCED-OFTEN": make.with_history(forced={"front": 3, "back": 2}),
     "DW-POWER-LOW": replace(WELL, machine=MachineFacts(0x50005, 51.0)),
     "DW-POWER-WAS-LOW": replace(WELL, machine=MachineFacts(0x50000, 51.0)),
@@ -180,7 +181,7 @@ JUST_WELL: dict[str, Facts] = {
     ),
     "no upstream at all": make.with_daemon(upstream=None),
     "a lockdown of today": make.with_door(mode="locked_down", mode_since_us=NOW_US - 12 * HOUR_US + 1),
-    "a door held open for a while": make.with_door(alarm="held_open", alarm_since_us=NOW_US - HOUR_US + 1),
+    "a door held open for a while": make.with_condition("held_open", lasted_us=HOUR_US - 1),
     "an exit button held for minutes": make.with_door(rex=InputFacts(True, NOW_US - 299 * S_US)),
     "an exit button long at rest": make.with_door(rex=InputFacts(False, 0)),
     "two forced openings": make.with_history(forced={"front": 2}, lost={"gpio": 2}, clock_steps=2, slow_writes=2),
@@ -192,8 +193,8 @@ JUST_WELL: dict[str, Facts] = {
     "an unsigned public file": replace(WELL, files=(FileFacts("/etc/doorward/doorward.toml", 0o644, False),)),
     "a socket on a developer's computer": replace(WELL, service=None, socket=SocketFacts("/tmp/s", "answers", "ann")),
     "a door that has stood open since lunch": make.with_door(contact="open", contact_since_us=NOW_US - 4 * HOUR_US + 1),
-    "a door long open whose alarm says so already": make.with_door(
-        contact="open", contact_since_us=0, alarm="held_open", alarm_since_us=NOW_US - HOUR_US + 1
+    "a door long open whose alarm says so already": make.with_condition(
+        "held_open", lasted_us=HOUR_US - 1, contact="open", contact_since_us=0
     ),
     "a door that nobody has used for weeks": make.with_door(contact="closed", contact_since_us=0),
     "a configuration older than the daemon": replace(WELL, config_written_us=NOW_US - 24 * HOUR_US),
@@ -292,14 +293,15 @@ def test_faults_come_before_warnings_and_notes() -> None:
     facts = make.with_daemon(
         clock="unsynced",
         drivers=(replace(make.DRIVER, kind="simulated"),),
-        doors=(replace(make.DOOR, alarm="forced_open"),),
+        doors=make.with_condition("forced_open").daemon.doors,
     )
     assert codes(facts) == ["DW-DOOR-FORCED", "DW-CLOCK-UNSYNCED", "DW-SIMULATED"]
 
 
 def test_one_lost_driver_is_not_told_once_for_each_of_its_doors() -> None:
     lost = replace(make.DRIVER, state="lost", reason="unplugged")
-    doors = tuple(replace(make.DOOR, id=f"d{n}", contact="unknown", fault="unplugged") for n in range(3))
+    [door] = make.with_condition("fault", "unplugged", contact="unknown").daemon.doors
+    doors = tuple(replace(door, id=f"d{n}") for n in range(3))
     assert codes(make.with_daemon(drivers=(lost,), doors=doors)) == ["DW-DRIVER-LOST"]
 
 

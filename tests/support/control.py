@@ -7,7 +7,12 @@ import json
 import socketserver
 import threading
 from copy import deepcopy
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
+
+from edge.daemon.status import condition_facts
+from edge.doors.conditions import conditions
+from edge.doors.state import Alarm, Contact, Door
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,6 +31,7 @@ DOOR: dict[str, Any] = {
     "tamper": None,
     "fault": None,
     "since": dict.fromkeys(("mode", "contact", "lock", "alarm"), SINCE),
+    "conditions": [],
     "unlocked_for_s": None,
     "held_open_in_s": None,
     "points": {"lock": "bench", "contact": "bench", "rex": "bench"},
@@ -87,7 +93,20 @@ def status(**changes: Any) -> dict[str, Any]:
 
 
 def door(**changes: Any) -> dict[str, Any]:
-    return deepcopy(DOOR) | changes
+    """A door of a status; what is wrong with it is found as doord finds it."""
+    one = deepcopy(DOOR) | changes
+    state = Door(
+        "front",
+        one["name"],
+        contact=Contact(one["contact"]),
+        alarm=Alarm(one["alarm"]),
+        warning=one["warning"],
+        tamper=frozenset({one["tamper"]} - {None}),
+        lost={"front.lock": one["fault"]} if one["fault"] else {},
+        release_input=one["mode"] == "locked_open",
+    )
+    calendar: Any = SimpleNamespace(at=lambda _at_ns: SINCE)
+    return {**one, "conditions": [condition_facts(condition, calendar) for condition in conditions(state, (), 0)]}
 
 
 def record(sequence: int, event: str = "lock.opened", **changes: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from edge.diagnosis.facts import (
     BootFacts,
+    ConditionFacts,
     DaemonFacts,
     DeviceFacts,
     DiskFacts,
@@ -32,14 +33,13 @@ from edge.diagnosis.facts_consumers import (
     LineFacts,
     PulseFacts,
 )
+from edge.doors.conditions import KINDS
 
 NOW_US = 1_795_384_623_000_000  # 2026-11-22T21:57:03Z
 S_US = 1_000_000
 HOUR_US = 3_600 * S_US
 
-DOOR = DoorFacts(
-    "front", "locked", "closed", "normal", None, None, NOW_US - HOUR_US, NOW_US - HOUR_US, None, NOW_US - HOUR_US
-)
+DOOR = DoorFacts("front", "locked", "closed", NOW_US - HOUR_US, None, NOW_US - HOUR_US)
 DRIVER = DriverFacts("gpio", "gpio", "online", None)
 UPSTREAM = UpstreamFacts("mqtts://broker.example.org:8883", "online", NOW_US - 20 * HOUR_US, 4_000, 3, 1, None)
 LOG = LogFacts("/var/lib/doorward/log.db", 0, 5 << 20, 0, 4.0, "ok", None, None)
@@ -79,6 +79,10 @@ def with_daemon(**changes: Any) -> Facts:
 
 def with_door(**changes: Any) -> Facts:
     return with_daemon(doors=(replace(DOOR, **changes),))
+
+
+def with_condition(code: str, detail: str | None = None, *, lasted_us: int = 180 * S_US, **changes: Any) -> Facts:
+    return with_door(conditions=(ConditionFacts(code, KINDS[code].words, detail, NOW_US - lasted_us),), **changes)
 
 
 def with_driver(**changes: Any) -> Facts:

@@ -160,7 +160,8 @@ def test_templates_show_what_happens_at_a_door(tmp_path: Path) -> None:
     async def script(house: House) -> None:
         rest = {
             "lock": "LOCKED", "locked": "OFF", "mode": "locked", "contact": "OFF", "forced": "OFF", "held": "OFF",
-            "tamper": "OFF", "fault": "OFF", "why": None,
+            "tamper": "OFF", "fault": "OFF", "why": None, "contact_fault": "OFF", "held_open_warning": "OFF",
+            "release_input": "OFF",
         }  # fmt: skip
         assert shown(house) == rest
         await house.ask("unlock")
