@@ -43,6 +43,7 @@ ROOMS = {
 
 CORE = [
     "model.messages",
+    "model.roles",
     "model.catalogue",
     "model.event_types",
     "model.ports",

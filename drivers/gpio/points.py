@@ -5,10 +5,11 @@ One rule: only wiring is said here (which line, which level means what); what a 
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from edge.model.roles import carried
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -104,7 +105,7 @@ class Contact(Input):
 
 
 class Button(Input):
-    """A request-to-exit button, a release input or a tamper switch; it asserts when it is active."""
+    """Every other input: a button, a switch or a loop; it asserts when it is active."""
 
     active: Polarity = "low"
 
@@ -117,9 +118,7 @@ class Button(Input):
 GROWS: Final = True
 """It takes more points while it runs (`edge.model.ports.Grows`)."""
 
-POINTS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
-    {"lock": Lock, "contact": Contact, "rex": Button, "release": Button, "tamper": Button, "buzzer": Buzzer}
-)
+POINTS: Final[Mapping[str, type[BaseModel]]] = carried(inputs=Button, lock=Lock, contact=Contact, buzzer=Buzzer)
 
 
 def addresses(point: BaseModel) -> Collection[str]:

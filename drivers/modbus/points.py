@@ -5,12 +5,12 @@ One rule: numbers are those on the wire, counted from 0; a manual's "relay 1" is
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from drivers.serial_port import PortPath, one_of
+from edge.model.roles import carried
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -194,7 +194,7 @@ class Contact(Input):
 
 
 class Button(Input):
-    """A request-to-exit button, a release input or a tamper switch; it asserts when it is active."""
+    """Every other input: a button, a switch or a loop; it asserts when it is active."""
 
     active: State = "on"
 
@@ -204,9 +204,7 @@ class Button(Input):
         return self.active == "on"
 
 
-POINTS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
-    {"lock": Lock, "contact": Contact, "rex": Button, "release": Button, "tamper": Button, "buzzer": Buzzer}
-)
+POINTS: Final[Mapping[str, type[BaseModel]]] = carried(inputs=Button, lock=Lock, contact=Contact, buzzer=Buzzer)
 
 
 def addresses(point: BaseModel) -> Collection[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os.path
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
@@ -15,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from drivers.osdp.messages import KEY_BYTES
 from drivers.osdp.secure import DEFAULT_KEY
 from drivers.serial_port import PortPath, one_of
+from edge.model.roles import carried
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -129,7 +129,7 @@ class Contact(Point):
 
 
 class Button(Point):
-    """A request-to-exit button or a release input on an input of the reader."""
+    """Every other input: a button, a switch or a loop on an input of the reader."""
 
     input: Number
     asserts: State = "active"
@@ -142,16 +142,8 @@ class Tamper(Point):
     asserts: State = "active"
 
 
-POINTS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
-    {
-        "lock": Lock,
-        "contact": Contact,
-        "rex": Button,
-        "release": Button,
-        "tamper": Tamper,
-        "buzzer": Buzzer,
-        "reader": Reader,
-    }
+POINTS: Final[Mapping[str, type[BaseModel]]] = carried(
+    inputs=Button, lock=Lock, contact=Contact, tamper=Tamper, buzzer=Buzzer, reader=Reader
 )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from drivers.simulated.points import Lock, Settings
 from edge.model.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost
+from edge.model.roles import CONTACT, INPUTS, LOCK, OUTPUTS, REX, SIM_ACTIONS, SWITCHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from edge.model.messages import Json, Shown
     from edge.model.ports import Emit
 
-__all__ = ["ACTIONS", "Simulated", "create"]
+__all__ = ["Simulated", "create"]
 
 PRESS_S: Final = 0.5
 """How long a finger stays on a button."""
@@ -32,12 +33,10 @@ BURST_MS: Final = (1.0, 20.0, 60_000.0)
 REMEMBERED: Final = 1000
 """Levels kept of each output; the oldest are forgotten."""
 CUT: Final = "cable cut"
-OUTPUTS: Final = frozenset({"lock", "buzzer"})
-LEAF: Final = frozenset({"lock", "contact"})
+LEAF: Final = frozenset({LOCK.name, CONTACT.name})
 """Whatever has one of these is a door and can be opened."""
 FLOOR: Final = "/"
 """Except a floor of an elevator: its points are called `lift/ground.lock` and `lift/ground.rex`."""
-ACTIONS: Final = ("open", "close", "rex", "release", "card", "pin", "bounce", "cut", "mend", "tamper")
 
 
 def create(name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]) -> Simulated:
@@ -154,7 +153,7 @@ class Simulated:
         """Do something to a door. Raises ValueError with a sentence for people.
 
         `open` and `close` move the leaf. `rex` presses the button for half a second, `rex on` and
-        `rex off` hold it and let it go. `tamper` and `release` change over, or take on and off.
+        `rex off` hold it and let it go. The other inputs, such as `tamper`, change over, or take on and off.
         `bounce MS` lets the contact chatter, `card N` or `card FACILITY:N` shows a card, `pin P` types a
         PIN with its `#`, `card N pin P` does both, `cut` and `mend` are the door's cable. The door
         `controller` has the release input for all doors; `lift` is the reader of an elevator, and `lift/ground` the
@@ -167,10 +166,10 @@ class Simulated:
             if argument is not None:
                 raise ValueError(f"{action} takes nothing after it")
             self._move(door, action)
-        elif action in {"rex", "tamper", "release"}:
+        elif action in SWITCHES:
             self._switch(self._point(door, action), action, argument)
         elif action == "bounce":
-            self._chatter(self._point(door, "contact"), _burst_ns(argument))
+            self._chatter(self._point(door, CONTACT.name), _burst_ns(argument))
         elif action == "card":
             card, _, pin = (argument or "").partition(" pin ")
             self._show(self._point(door, "reader"), card)
@@ -179,7 +178,7 @@ class Simulated:
         elif action == "pin":
             self._type(self._point(door, "reader"), argument)
         else:
-            raise ValueError(f'nothing is called "{action}", there are: {", ".join(ACTIONS)}')
+            raise ValueError(f'nothing is called "{action}", there are: {", ".join(SIM_ACTIONS)}')
 
     def history(self, point: str) -> tuple[tuple[int, bool], ...]:
         """Each level an output has shown, with its time in boot-clock nanoseconds, oldest first."""
@@ -208,7 +207,7 @@ class Simulated:
             leaf = action == "open"
             moves = self._leaves[door] != leaf
             self._leaves[door] = leaf
-            contact = f"{door}.contact"
+            contact = f"{door}.{CONTACT.name}"
             if contact in self._inputs:
                 self._show_level(contact, leaf)
                 if moves and self._emit is not None:
@@ -220,7 +219,7 @@ class Simulated:
         self._forget(point)
         if argument is not None:
             self._show_level(point, argument == "on")
-        elif action == "rex":
+        elif action == REX.name:
             self._show_level(point, True)
             self._later(point, PRESS_S, self._show_level, point, False)
         else:
@@ -276,7 +275,7 @@ class Simulated:
         outputs = {p: isinstance(m, Lock) and m.resting == "unlocked" for p, m in points.items() if _output(p)}
         self._resting |= outputs
         self._history |= {p: deque(maxlen=REMEMBERED) for p in outputs}
-        self._inputs |= {p: False for p in points if not _output(p) and _role(p) != "reader"}
+        self._inputs |= {p: False for p in points if _role(p) in INPUTS}
         self._leaves |= {_door(p): False for p in points if _role(p) in LEAF and FLOOR not in p}
 
     def _report(self, points: Collection[str]) -> None:

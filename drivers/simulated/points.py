@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edge.model.roles import carried
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -41,15 +43,7 @@ class Plain(_Table):
 GROWS: Final = True
 """It takes more points while it runs (`edge.model.ports.Grows`)."""
 
-POINTS: Final[Mapping[str, type[BaseModel]]] = {
-    "lock": Lock,
-    "contact": Plain,
-    "rex": Plain,
-    "release": Plain,
-    "tamper": Plain,
-    "buzzer": Plain,
-    "reader": Plain,
-}
+POINTS: Final[Mapping[str, type[BaseModel]]] = carried(inputs=Plain, lock=Lock, buzzer=Plain, reader=Plain)
 
 
 def addresses(_point: BaseModel) -> Collection[str]:

@@ -5,7 +5,6 @@ One rule: only wiring is said here; what a card may open is not.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from drivers.gpio import points as gpio_points
 from drivers.gpio.points import Line, Polarity  # noqa: TC001 -- pydantic needs it to run
 from drivers.wiegand.frames import Cards, Keypad  # noqa: TC001 -- as above
+from edge.model.roles import carried
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -73,7 +73,7 @@ class Buzzer(gpio_points.Buzzer):
     active: Polarity = "low"
 
 
-POINTS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType({"reader": Reader, "buzzer": Buzzer})
+POINTS: Final[Mapping[str, type[BaseModel]]] = carried(reader=Reader, buzzer=Buzzer)
 
 
 def addresses(point: BaseModel) -> Collection[str]:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from edge.access.elevator_rules import begun, given_until_ns, joined, offered, pressed
-from edge.doors.debounce import Debouncer, Settled, Unstable
+from edge.doors.debounce import Debouncer, Unstable
 from edge.doors.inputs import Inputs
 from edge.model.event_types import CONTROLLER_FAULT, CONTROLLER_INPUT_TAMPER, CONTROLLER_INPUT_UNSTABLE, READER_TAMPER
 from edge.model.messages import (
@@ -28,6 +28,7 @@ from edge.model.messages import (
     KeysPressed,
     Level,
     Lost,
+    Settled,
     Signal,
     Subject,
 )

@@ -24,7 +24,7 @@ from edge.access.reader_state import Reader, alarm
 from edge.directory.directory import Directory
 from edge.model.event_types import CONTROLLER_FAULT
 from edge.model.messages import NS_PER_S, SYSTEM, CardRead, Event, Subject
-from edge.model.tally import Tally
+from edge.system.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 -- it has no public name
 
 CONFIG: Final = "/etc/doorward/doorward.toml"
-ACTIONS: Final = ("open", "close", "rex", "release", "card", "pin", "bounce", "cut", "mend", "tamper")
 
 
 class _Help(argparse.HelpFormatter):
@@ -231,8 +230,10 @@ def _acknowledge(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> N
 
 
 def _sim(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
+    from edge.model.roles import SIM_ACTIONS  # noqa: PLC0415 -- the other commands need not wait for it
+
     made.add_argument("door", metavar="DOOR")
-    made.add_argument("action", choices=ACTIONS)
+    made.add_argument("action", choices=SIM_ACTIONS)
     made.add_argument("argument", nargs="*", help="card N, card N pin P, pin P, rex on, tamper off ...")
 
 

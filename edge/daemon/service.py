@@ -21,12 +21,12 @@ from edge.doors.signals import SITE
 from edge.log.log import LogUnavailableError
 from edge.model.event_types import CONTROLLER_FAULT
 from edge.model.messages import SYSTEM, Actor, CommandName, Event, Subject
-from edge.model.tally import Tally
 from edge.reports.exports import Exports
 from edge.reports.search_words import UnknownGroupError
 from edge.reports.searches import Asked
 from edge.socket.allowances import Allowances
 from edge.socket.server import LONGEST_LOGIN, WEB, RequestError
+from edge.system.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping

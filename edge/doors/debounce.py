@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from edge.model.messages import Settled
+
 NS_PER_MS: Final = 1_000_000
 EDGES: Final = 300
 """More edges in a row than this, faster than one in `EDGE_NS`, are unrest, however quiet it seems in between."""
@@ -19,20 +21,6 @@ CHANGES: Final = 30
 """So are more settled changes in a row than this, faster than one in `CHANGE_NS`."""
 CHANGE_NS: Final = 500 * NS_PER_MS
 """A turnstile that lets somebody pass every second stays below it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The input has taken another level; `at_ns` is the first edge of the change."""
-
-    level: bool
-    at_ns: int
-    read_back: bool = False
-    """The level was read, not learnt from an edge: edges were lost, or the unrest did not end."""
-    initial: bool = False
-    """The level found at start or on return of the line."""
-    restless: bool = False
-    """The input has been reported as unstable and has not been quiet since."""
 
 
 @dataclass(frozen=True, slots=True)

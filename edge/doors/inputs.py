@@ -13,7 +13,8 @@ from edge.model.messages import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from edge.doors.debounce import Debouncer, Settled, Unstable
+    from edge.doors.debounce import Debouncer, Unstable
+    from edge.model.messages import Settled
 
     Report: TypeAlias = Settled | Unstable
 

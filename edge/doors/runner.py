@@ -94,7 +94,7 @@ class Runner:
         self.on_credential: Callable[[str, CardRead | KeysPressed], None] | None = None
         """Called with a door's id and what its reader saw."""
         self._run = run
-        self._signals = Signals(wires, journal, now_ns, self._tell, self._credential)
+        self._signals = Signals(wires, journal, now_ns, self._tell, self._credential, self.mistake)
         self._signals.watch(SITE, site)
         self._doors = {key: self._guarded(settings) for key, settings in doors.items()}
 

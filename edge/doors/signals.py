@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from edge.doors.debounce import Debouncer, Settled, Unstable
+from edge.doors.debounce import Debouncer, Unstable
 from edge.doors.inputs import Inputs
 from edge.model.event_types import CONTROLLER_FAULT, CONTROLLER_FAULT_CLEARED
 from edge.model.messages import (
@@ -15,8 +15,6 @@ from edge.model.messages import (
     Back,
     CardRead,
     Confirmed,
-    ContactFault,
-    ContactMoved,
     Event,
     InputFault,
     InputStirs,
@@ -26,16 +24,13 @@ from edge.model.messages import (
     Level,
     LockConfirmed,
     Lost,
-    Observed,
     PointsBack,
     PointsLost,
-    ReleaseInput,
-    RexPressed,
-    RexReleased,
+    Settled,
     Signal,
     Subject,
-    TamperChanged,
 )
+from edge.model.roles import CONTACT, LOCK, RELEASE, ROLES, UnknownRoleError, told, told_broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,10 +39,6 @@ if TYPE_CHECKING:
     from edge.model.policy import Timing
     from edge.model.ports import Journal, Wires
 
-STIRRING: Final = frozenset({"contact", "rex", "release"})
-"""Inputs whose first edge may matter before they have settled."""
-URGENT: Final = {"rex": frozenset({True, False}), "release": frozenset({True})}
-"""Levels of inputs that count even while the input is restless: whoever wants out is heard."""
 SITE: Final = "controller"
 """Points of the controller itself, such as one release input for every door, carry this in front."""
 
@@ -55,20 +46,22 @@ SITE: Final = "controller"
 class Signals:
     """The inputs of every door and of the site, and which points are lost."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- what it is lent, one by one
         self,
         wires: Wires,
         journal: Journal,
         now_ns: Callable[[], int],
         deliver: Callable[[str, Item], None],
         credential: Callable[[str, CardRead | KeysPressed], None],
+        mistake: Callable[[Exception], None],
     ) -> None:
         """`deliver` is called with a door's id, or `SITE` for every door, and what it is to be told.
 
-        `credential` is called with a door's id and what its reader saw.
+        `credential` is called with a door's id and what its reader saw, `mistake` with one of our own.
         """
         self._wires, self._journal, self._now_ns = wires, journal, now_ns
         self._deliver, self._credential = deliver, credential
+        self._mistake = mistake
         self._inputs: dict[str, Inputs] = {}
         self._lost: set[str] = set()
         self._levels: dict[str, tuple[bool, int]] = {}
@@ -90,7 +83,7 @@ class Signals:
     @property
     def released(self) -> bool:
         """Whether the release input of the whole site was last seen released."""
-        return self._levels.get(f"{SITE}.release", (False, 0))[0]
+        return self._levels.get(f"{SITE}.{RELEASE.name}", (False, 0))[0]
 
     def stop(self) -> None:
         """Nothing settles any more."""
@@ -108,7 +101,7 @@ class Signals:
         if isinstance(signal, Level):
             self._inputs[key].feed(role, signal.asserted, signal.at_ns, initial=signal.initial, lost=signal.lost)
         elif isinstance(signal, Confirmed):
-            if role == "lock":
+            if role == LOCK.name:
                 self._deliver(key, LockConfirmed(signal.asserted, signal.at_ns))
         elif isinstance(signal, InputFault):
             self._input_fault(key, role, signal)
@@ -116,12 +109,7 @@ class Signals:
             self._credential(key, signal)
 
     def _input_fault(self, key: str, role: str, signal: InputFault) -> None:
-        item: Item
-        inputs = self._inputs[key]
-        if role == "contact":
-            item = ContactFault(signal.reason, signal.at_ns)
-        else:
-            item = TamperChanged(signal.point, signal.reason is not None, signal.at_ns)
+        item, inputs = told_broken(signal), self._inputs[key]
         if signal.reason is not None:
             inputs.forget(role)
         elif (level := self._wires.level(signal.point)) is not None:
@@ -129,26 +117,21 @@ class Signals:
         self._deliver(key, item)
 
     def _stirs(self, key: str, role: str, since_ns: int, until_ns: int) -> None:
-        if role in STIRRING:
+        if role in ROLES and ROLES[role].stirs:
             self._deliver(key, InputStirs(role, since_ns, until_ns))
 
     def _settled(self, key: str, role: str, report: Settled | Unstable) -> None:
         point = f"{key}.{role}"
-        item: Item | None = None
+        item: Item | None
         if isinstance(report, Settled):
             self._levels[point] = (report.level, report.at_ns)
-        if isinstance(report, Unstable):
-            item = InputUnstable(point, report.at_ns)
-        elif role == "contact":
-            observed = Observed.READ_BACK if report.read_back else Observed.EDGE
-            item = ContactMoved(report.level, report.at_ns, observed)
-        elif role == "rex":
-            item = RexPressed(report.at_ns, report.restless) if report.level else RexReleased(report.at_ns)
-            item = None if report.initial else item
-        elif role == "release":
-            item = ReleaseInput(report.level, report.at_ns)
+            try:
+                item = told(point, report)
+            except UnknownRoleError as error:  # the other inputs that settle now are heard all the same
+                self._mistake(error)
+                return
         else:
-            item = TamperChanged(point, report.level, report.at_ns)
+            item = InputUnstable(point, report.at_ns)
         if item is not None:
             self._deliver(key, item)
 
@@ -178,11 +161,12 @@ class Signals:
         for key in touched:
             mine = frozenset(point for point in points if point.startswith(f"{key}."))
             if isinstance(signal, Lost):
-                contact, lock = f"{key}.contact" in mine, f"{key}.lock" in mine
+                contact, lock = f"{key}.{CONTACT.name}" in mine, f"{key}.{LOCK.name}" in mine
                 self._deliver(key, PointsLost(mine, contact, lock, signal.reason, signal.at_ns))
             else:
                 self._deliver(key, PointsBack(mine, signal.at_ns))
 
 
 def _debouncer(role: str, rule: Timing) -> Debouncer:
-    return Debouncer(rule.debounce_ms, rule.instability_ms, URGENT.get(role, frozenset()))
+    known = ROLES.get(role)
+    return Debouncer(rule.debounce_ms, rule.instability_ms, known.urgent if known else frozenset())

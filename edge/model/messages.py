@@ -51,6 +51,7 @@ __all__ = [
     "RexPressed",
     "RexReleased",
     "ScheduleSays",
+    "Settled",
     "Shown",
     "Signal",
     "Subject",
@@ -131,6 +132,20 @@ class KeysPressed:
 
 
 Signal: TypeAlias = Level | InputFault | Confirmed | Lost | Back | CardRead | KeysPressed
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A debounced input has taken another level; `at_ns` is the first edge of the change (R17)."""
+
+    level: bool
+    at_ns: int
+    read_back: bool = False
+    """The level was read, not learnt from an edge: edges were lost, or the unrest did not end."""
+    initial: bool = False
+    """The level found at start or on return of the line."""
+    restless: bool = False
+    """The input has been reported as unstable and has not been quiet since."""
 
 
 # --- what a door takes in: settled signals, commands; a deadline is no item at all ------------

@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from edge.cli.commands import ACTIONS, COMMANDS, parser
+from edge.cli.commands import COMMANDS, parser
 from edge.cli.main import main
 from edge.client import sockets
+from edge.model.roles import SIM_ACTIONS
 from tests.support.cli import Doorctl
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
 from tests.support.golden import check_golden
@@ -185,10 +186,10 @@ def test_wrong_usage_exits_2_and_asks_nothing(doorctl: Doorctl, words: list[str]
 
 def test_sim_moves_simulated_hardware(doorctl: Doorctl) -> None:
     with FakeDaemon(doorctl.socket, sim={}) as daemon:
-        for action in ACTIONS:
+        for action in SIM_ACTIONS:
             assert doorctl("sim", "front", action).code == 0
         assert doorctl("sim", "front", "card", "12:345", "--json").json == {}
-    assert daemon.asked[0] == {"op": "sim", "door": "front", "action": ACTIONS[0], "argument": None}
+    assert daemon.asked[0] == {"op": "sim", "door": "front", "action": SIM_ACTIONS[0], "argument": None}
     assert daemon.asked[-1]["argument"] == "12:345"
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.doors.debounce import Debouncer, Report, Settled, Unstable
+from edge.doors.debounce import Debouncer, Report, Unstable
+from edge.model.messages import Settled
 
 MS = 1_000_000
 Edges = list[tuple[int, bool]]

@@ -148,6 +148,21 @@ def test_after_the_stop_nothing_is_driven_and_a_command_is_refused() -> None:
 # --- mistakes --------------------
 
 
+def test_an_input_of_an_unknown_role_is_a_fault_that_is_said_and_no_alarm() -> None:
+    async def script(bench: Bench) -> None:
+        bench.see("front", "window", True)
+        bench.see("front", "contact", True, ago_ms=-1)
+        bench.runner.take(InputFault("front.window", "cut", bench.loop.now_ns()))
+        await asyncio.sleep(3)
+
+    bench = play(script, timing={"window": Timing()})
+    [fault] = [event for event in bench.events if event.type == "controller.fault"]
+    assert fault.code == "internal_error"
+    assert 'no point has the role "window"' in str(fault.details["reason"])
+    assert bench.runner.doors["front"].tamper == frozenset()
+    assert bench.types() == ["lock.opened", "lock.forced_open"], "the contact, which settles with it, is heard"
+
+
 def test_a_mistake_in_the_rules_stays_at_its_door_is_recorded_once_and_locks_in_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

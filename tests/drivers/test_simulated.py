@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drivers.simulated.driver import ACTIONS, PRESS_S, REMEMBERED, Simulated, create
+from drivers.simulated.driver import PRESS_S, REMEMBERED, Simulated, create
 from drivers.simulated.points import POINTS as MODELS
 from drivers.simulated.points import Settings
 from edge.model.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost, Signal
+from edge.model.roles import INPUTS, ROLES, SIM_ACTIONS, SWITCHES
 from tests.support import virtual
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-
-NAMES = ("lock", "contact", "rex", "release", "tamper", "buzzer", "reader")
 
 
 class Seat:
     """A simulated driver in virtual time."""
 
     def __init__(self, loop: virtual.VirtualLoop, **settings: float) -> None:
-        points: dict[str, Any] = {f"front.{role}": MODELS[role]() for role in NAMES if role != "lock"}
+        points: dict[str, Any] = {f"front.{role}": MODELS[role]() for role in ROLES if role != "lock"}
         points["front.lock"] = MODELS["lock"](resting="locked")
         points |= {"back.lock": MODELS["lock"](resting="unlocked"), "back.contact": MODELS["contact"]()}
         points["controller.release"] = MODELS["release"]()
@@ -117,7 +116,7 @@ def test_a_stuck_button_stays_pressed() -> None:
     assert play(scene).edges() == [("front.rex", True)]
 
 
-@pytest.mark.parametrize("action", ["tamper", "release"])
+@pytest.mark.parametrize("action", [name for name in SWITCHES if name != "rex"])
 def test_a_switch_changes_over_or_takes_on_and_off(action: str) -> None:
     async def scene(seat: Seat) -> None:
         for argument in (None, None, "on", "on", "off"):
@@ -153,7 +152,7 @@ def test_behind_a_cut_cable_nothing_is_seen_and_nothing_is_driven() -> None:
 
 
 def test_a_mended_cable_brings_back_what_is_there_now() -> None:
-    mine = {f"front.{role}" for role in NAMES}
+    mine = {f"front.{role}" for role in ROLES}
 
     async def scene(seat: Seat) -> None:
         seat.signals.clear()
@@ -167,7 +166,7 @@ def test_a_mended_cable_brings_back_what_is_there_now() -> None:
     assert isinstance(back, Back)
     assert lost.points == back.points == mine
     first = {s.point: s.asserted for s in levels if isinstance(s, Level) and s.initial}
-    assert first == {"front.contact": True, "front.rex": False, "front.release": False, "front.tamper": False}
+    assert first == {f"front.{name}": name == "contact" for name in INPUTS}
     assert len(levels) == len(first)
 
 
@@ -246,7 +245,7 @@ def test_what_a_reader_says_is_remembered() -> None:
     ("door", "action", "argument", "says"),
     [
         ("cellar", "open", None, 'no door "cellar" here, there are: back, controller, front'),
-        ("front", "kick", None, f'nothing is called "kick", there are: {", ".join(ACTIONS)}'),
+        ("front", "kick", None, f'nothing is called "kick", there are: {", ".join(SIM_ACTIONS)}'),
         ("front", "open", "wide", "open takes nothing after it"),
         ("front", "rex", "twice", 'rex takes "on", "off" or nothing after it, not "twice"'),
         ("front", "bounce", "-1", 'bounce takes 1 to 60000 milliseconds after it, not "-1"'),

@@ -1,0 +1,229 @@
+"""What a point of a door can be: one row for each role, with everything that is said of it anywhere.
+
+One rule: the configuration, the drivers, the displays, the wiring check and the docs take a role from its row; a role
+that has none is a mistake, and is never taken for another. A point is named `<door>.<role>`, like `front.contact`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+
+from edge.model.messages import (
+    ContactFault,
+    ContactMoved,
+    InputFault,
+    Observed,
+    ReleaseInput,
+    RexPressed,
+    RexReleased,
+    Settled,
+    TamperChanged,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edge.model.messages import Item
+
+    Becomes: TypeAlias = Callable[[str, Settled], Item | None]
+    Broken: TypeAlias = Callable[[InputFault], Item]
+
+_Model = TypeVar("_Model")
+
+
+class UnknownRoleError(LookupError):
+    """A point has a role that is not in the table: a mistake of our own."""
+
+    def __init__(self, role: str) -> None:
+        """`role` is what was asked for."""
+        super().__init__(f'no point has the role "{role}"; edge/model/roles.py has {", ".join(ROLES)}')
+
+
+class Kind(StrEnum):
+    """Which way a point goes."""
+
+    OUTPUT = "output"
+    INPUT = "input"
+    READER = "reader"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One step of the wiring check: what somebody at the door does, and what is then to be seen."""
+
+    todo: str
+    expected: str
+    """One of the role's words; with `counts`, what is to come once more."""
+    counts: bool = False
+    """Passed by a new press or card, not by a state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One row. `asserted` is the logical level that drivers report; polarity is theirs."""
+
+    name: str
+    """Its key in `[door.ID]`, and what follows the dot in the name of a point."""
+    kind: Kind
+    what: str
+    """What it is, for the docs."""
+    asserted: str
+    """What an asserted level means, for the docs."""
+    words: tuple[str, str]
+    """What is shown while it is not asserted, and while it is."""
+    needed: bool = False
+    """No door without it."""
+    becomes: Becomes | None = None
+    """What the door's rules are told when the input has settled; every input has one. None from it: nothing."""
+    broken: Broken | None = None
+    """What they are told when its supervised wiring is cut or shorted, and when it is well again; outputs have none."""
+    stirs: bool = False
+    """Its first edge may matter to the rules before it has settled."""
+    urgent: frozenset[bool] = frozenset()
+    """Levels that count even while the input is restless: whoever wants out is heard."""
+    checks: tuple[Check, ...] = ()
+    """Its steps of the wiring check; the lock's are the check's own."""
+
+
+def _contact(_point: str, report: Settled) -> Item:
+    return ContactMoved(report.level, report.at_ns, Observed.READ_BACK if report.read_back else Observed.EDGE)
+
+
+def _rex(_point: str, report: Settled) -> Item | None:
+    if report.initial:
+        return None
+    return RexPressed(report.at_ns, report.restless) if report.level else RexReleased(report.at_ns)
+
+
+def _release(_point: str, report: Settled) -> Item:
+    return ReleaseInput(report.level, report.at_ns)
+
+
+def _tamper(point: str, report: Settled) -> Item:
+    return TamperChanged(point, report.level, report.at_ns)
+
+
+def _contact_broken(signal: InputFault) -> Item:
+    return ContactFault(signal.reason, signal.at_ns)
+
+
+def _broken(signal: InputFault) -> Item:
+    """Whoever cuts a cable tampers with it, whatever hangs on it."""
+    return TamperChanged(signal.point, signal.reason is not None, signal.at_ns)
+
+
+LOCK: Final = Role(
+    "lock", Kind.OUTPUT, "the strike, magnet or bolt", "it is released", ("locked", "unlocked"), needed=True
+)
+CONTACT: Final = Role(
+    "contact",
+    Kind.INPUT,
+    "the door contact; without it nothing is known of openings",
+    "the door is open",
+    ("closed", "open"),
+    becomes=_contact,
+    broken=_contact_broken,
+    stirs=True,
+    checks=(
+        Check("close the door", "closed"),
+        Check("open the door", "open"),
+        Check("close the door again", "closed"),
+    ),
+)
+REX: Final = Role(
+    "rex",
+    Kind.INPUT,
+    "the request-to-exit button or motion sensor",
+    "it is pressed, or sees somebody",
+    ("not pressed", "pressed"),
+    becomes=_rex,
+    broken=_broken,
+    stirs=True,
+    urgent=frozenset({True, False}),
+    checks=(
+        Check("leave the exit button alone", "not pressed"),
+        Check("press the exit button once", "a press", counts=True),
+    ),
+)
+RELEASE: Final = Role(
+    "release",
+    Kind.INPUT,
+    "a release input of this door alone",
+    "the fire panel releases the door",
+    ("at rest", "on"),
+    becomes=_release,
+    broken=_broken,
+    stirs=True,
+    urgent=frozenset({True}),
+    checks=(Check("leave the fire panel at rest", "at rest"),),
+)
+TAMPER: Final = Role(
+    "tamper",
+    Kind.INPUT,
+    "a tamper switch",
+    "the housing is open",
+    ("at rest", "open"),
+    becomes=_tamper,
+    broken=_broken,
+    checks=(Check("close the housing", "at rest"),),
+)
+BUZZER: Final = Role("buzzer", Kind.OUTPUT, "sounds the held-open warning", "it sounds", ("silent", "sounding"))
+READER: Final = Role(
+    "reader",
+    Kind.READER,
+    "a card reader, for drivers that have one",
+    "",
+    ("", ""),
+    broken=_broken,
+    checks=(Check("hold any card to the reader", "a card", counts=True),),
+)
+
+ROLES: Final[Mapping[str, Role]] = MappingProxyType(
+    {role.name: role for role in (LOCK, CONTACT, REX, RELEASE, TAMPER, BUZZER, READER)}
+)
+"""Every role by its name, in the order in which it is written down."""
+INPUTS: Final = tuple(role.name for role in ROLES.values() if role.kind is Kind.INPUT)
+OUTPUTS: Final = tuple(role.name for role in ROLES.values() if role.kind is Kind.OUTPUT)
+SWITCHES: Final = tuple(name for name in INPUTS if name != CONTACT.name)
+"""Inputs that a hand moves; the contact follows its leaf."""
+SIM_ACTIONS: Final = ("open", "close", *SWITCHES, "card", "pin", "bounce", "cut", "mend")
+"""What `doorctl sim` can do to a simulated door."""
+
+
+def role_of(point: str) -> Role:
+    """The row of a point, or of a role. Raises UnknownRoleError."""
+    name = point.rpartition(".")[2]
+    try:
+        return ROLES[name]
+    except KeyError:
+        raise UnknownRoleError(name) from None
+
+
+def told(point: str, report: Settled) -> Item | None:
+    """What the rules are told of an input that has settled. Raises UnknownRoleError for what is no input."""
+    becomes = role_of(point).becomes
+    if becomes is None:
+        raise UnknownRoleError(point)
+    return becomes(point, report)
+
+
+def told_broken(signal: InputFault) -> Item:
+    """What the rules are told of a cut or shorted wire. Raises UnknownRoleError for what has no supervised wiring."""
+    broken = role_of(signal.point).broken
+    if broken is None:
+        raise UnknownRoleError(signal.point)
+    return broken(signal)
+
+
+def carried(*, inputs: _Model | None = None, **own: _Model) -> Mapping[str, _Model]:
+    """Role -> its model, for a driver that carries the roles in `own`, and every other input as `inputs`.
+
+    Raises UnknownRoleError.
+    """
+    for name in own:
+        role_of(name)
+    models = own if inputs is None else {**dict.fromkeys(INPUTS, inputs), **own}
+    return MappingProxyType({name: models[name] for name in ROLES if name in models})
