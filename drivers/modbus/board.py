@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from drivers.modbus.duties import Coil, Dog, Duty, Span, Turn, spans
+from drivers.modbus.duties import Block, Coil, Duty, PendingQuestion, WatchdogRegister, spans
 from drivers.modbus.frames import Read, SetRegister
 from drivers.modbus.points import Input, Output
 from edge.model.messages import Back, Confirmed, Level, Lost
@@ -37,9 +37,9 @@ class Board:
     unit: int
     settings: Settings
     points: dict[str, Input | Output] = field(default_factory=dict)
-    dogs: list[Dog] = field(default_factory=list)
+    dogs: list[WatchdogRegister] = field(default_factory=list)
     coils: dict[str, Coil] = field(default_factory=dict)
-    spans: list[Span] = field(default_factory=list)
+    spans: list[Block] = field(default_factory=list)
     levels: dict[str, bool] = field(default_factory=dict)
     up: bool = False
     reason: str | None = None
@@ -64,19 +64,19 @@ class Board:
             self.up or self.probe_ns <= now_ns
         )
 
-    def turn(self, now_ns: int, *, reading: bool) -> Turn | None:
+    def turn(self, now_ns: int, *, reading: bool) -> PendingQuestion | None:
         """The next question to it, relays first."""
         dues = [(at_ns, duty) for at_ns, duty in self._dues(reading=reading) if at_ns <= now_ns]
         if not dues:
             return None
         urgent = [due for due in dues if isinstance(due[1], Coil)]
         _, duty = min(urgent or dues, key=lambda due: due[0])
-        return Turn(duty, self._question(duty))
+        return PendingQuestion(duty, self._question(duty))
 
-    def unfinished(self) -> Turn | None:
+    def unfinished(self) -> PendingQuestion | None:
         """The next relay that is not known to be as wanted, whenever it may be told."""
         coil = next((coil for coil in self.coils.values() if coil.urgent), None)
-        return None if coil is None else Turn(coil, self._question(coil))
+        return None if coil is None else PendingQuestion(coil, self._question(coil))
 
     def _dues(self, *, reading: bool) -> Iterable[tuple[int, Duty]]:
         """What wants to be done and when. While it is not up: only what has not been done, at the pace of a probe."""
@@ -95,9 +95,9 @@ class Board:
                 yield (span.due_ns if self.up else max(self.probe_ns, span.due_ns)), span
 
     def _question(self, duty: Duty) -> Question:
-        if isinstance(duty, Span):
+        if isinstance(duty, Block):
             return duty.read
-        if isinstance(duty, Dog):
+        if isinstance(duty, WatchdogRegister):
             return SetRegister(self.unit, duty.setting.holding, duty.setting.value)
         return duty.question()
 
@@ -124,7 +124,7 @@ class Board:
             coil.asked = False
         return [Confirmed(coil.point, coil.wanted is coil.model.on_when, now_ns) for coil in done]
 
-    def answered(self, turn: Turn, values: Values, now_ns: int) -> list[Signal]:
+    def answered(self, turn: PendingQuestion, values: Values, now_ns: int) -> list[Signal]:
         """The board did what it was asked."""
         duty = turn.duty
         duty.failures = self.failures = 0
@@ -135,10 +135,10 @@ class Board:
                 self._read_back(duty, now_ns)
             duty.told = told
             duty.due_ns = now_ns + REFRESH_NS
-        elif isinstance(duty, Dog):
+        elif isinstance(duty, WatchdogRegister):
             duty.written = True
             duty.due_ns = now_ns + (duty.setting.every_s or 0) * NS_PER_S
-        elif isinstance(duty, Span):
+        elif isinstance(duty, Block):
             if self.up and duty.inputs:
                 self.slowest_ns = max(self.slowest_ns, now_ns - duty.read_ns)
             duty.read_ns, duty.due_ns = now_ns, now_ns + duty.every_ns
@@ -149,7 +149,7 @@ class Board:
             signals += self._appear(now_ns)
         return signals
 
-    def failed(self, turn: Turn, reason: str, now_ns: int) -> list[Signal]:
+    def failed(self, turn: PendingQuestion, reason: str, now_ns: int) -> list[Signal]:
         """No answer, or the board refused; `reason` is for people."""
         duty = turn.duty
         duty.failures += 1
@@ -218,14 +218,14 @@ class Board:
         self.losses += 1
         return [Lost(frozenset(self.points), self.reason, now_ns)]
 
-    def _edges(self, span: Span, now_ns: int) -> list[Signal]:
+    def _edges(self, span: Block, now_ns: int) -> list[Signal]:
         if not self.up:
             return []
         changed = [(point, level) for point, level in self._levels(span) if self.levels[point] is not level]
         self.levels |= changed
         return [Level(point, level, now_ns) for point, level in changed]
 
-    def _levels(self, span: Span) -> list[tuple[str, bool]]:
+    def _levels(self, span: Block) -> list[tuple[str, bool]]:
         found = []
         for point, model in self.points.items():
             if not isinstance(model, Input) or model.table != span.read.table:
@@ -243,7 +243,7 @@ class Board:
             if span.offset(coil) is not None:
                 span.due_ns = min(span.due_ns, now_ns)
 
-    def _compare(self, span: Span, now_ns: int) -> list[Signal]:
+    def _compare(self, span: Block, now_ns: int) -> list[Signal]:
         """Relays that are not as they were told (the board lost its power, a hand on its buttons) are told again."""
         if (values := span.values) is None:
             return []
@@ -269,7 +269,7 @@ def boards(settings: Settings, points: Mapping[str, BaseModel]) -> dict[int, Boa
     """The boards that these points and watchdogs are on, by unit."""
     made: dict[int, Board] = {}
     for dog in settings.watchdog:
-        made.setdefault(dog.unit, Board(dog.unit, settings)).dogs.append(Dog(dog))
+        made.setdefault(dog.unit, Board(dog.unit, settings)).dogs.append(WatchdogRegister(dog))
     for point, model in points.items():
         if isinstance(model, Input | Output):
             board = made.setdefault(model.unit, Board(model.unit, settings))

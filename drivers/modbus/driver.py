@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from drivers.hand_on import hand_on
 from drivers.modbus.board import Board, boards
-from drivers.modbus.frames import Refused
+from drivers.modbus.frames import ExceptionReply
 from drivers.modbus.line import NS_PER_S, Line, NoAnswer
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from drivers.modbus.duties import Turn
+    from drivers.modbus.duties import PendingQuestion
     from drivers.modbus.points import Settings
     from edge.model.messages import Json, Signal
     from edge.model.ports import Emit
@@ -230,11 +230,11 @@ class _Worker:
             if self._listener is not None:
                 self._listener.loop.call_soon_threadsafe(self._fail, self._listener, failure)
 
-    def _put(self, board: Board, turn: Turn) -> bool:
+    def _put(self, board: Board, turn: PendingQuestion) -> bool:
         """Put a question; whether the board has answered as it should."""
         try:
             values = self.line.ask(turn.question)
-        except (NoAnswer, Refused) as error:
+        except (NoAnswer, ExceptionReply) as error:
             with self.changed:
                 self._post(board.failed(turn, str(error), self._now_ns()))
             return False
@@ -243,7 +243,7 @@ class _Worker:
             self._post([*board.answered(turn, values, now_ns), *board.confirmed(now_ns)])
         return True
 
-    def _next(self) -> tuple[Board, Turn] | None:
+    def _next(self) -> tuple[Board, PendingQuestion] | None:
         """Wait for the next question; None when it is time to end."""
         with self.changed:
             while self._ending_s is None:

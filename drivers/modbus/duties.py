@@ -1,6 +1,6 @@
 """What is wanted of a board, one thing each: a relay to be so, inputs to be read, a register to be written.
 
-One rule: they are plain notes; when one is due and what came of it is the board's business (`modbus_board`).
+One rule: they are plain notes; when one is due and what came of it is the board's business (`board`).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Coil:
 
 
 @dataclass(slots=True)
-class Span:
+class Block:
     """Entries of one table that are read together."""
 
     read: Read
@@ -88,7 +88,7 @@ class Span:
 
 
 @dataclass(slots=True)
-class Dog:
+class WatchdogRegister:
     """A register that has to be written."""
 
     setting: Watchdog
@@ -97,18 +97,18 @@ class Dog:
     failures: int = 0
 
 
-Duty: TypeAlias = Coil | Span | Dog
+Duty: TypeAlias = Coil | Block | WatchdogRegister
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PendingQuestion:
     """One question, and whose it is."""
 
     duty: Duty
     question: Question
 
 
-def spans(unit: int, points: Iterable[Input | Output], poll_ns: int) -> list[Span]:
+def spans(unit: int, points: Iterable[Input | Output], poll_ns: int) -> list[Block]:
     """What to read of a board, and how often: relays that only are read back more seldom than inputs."""
     entries: dict[str, dict[int, bool]] = {}
     for model in points:
@@ -129,8 +129,8 @@ def spans(unit: int, points: Iterable[Input | Output], poll_ns: int) -> list[Spa
     return found
 
 
-def _span(unit: int, table: str, run: list[int], numbers: Mapping[int, bool], poll_ns: int) -> Span:
+def _span(unit: int, table: str, run: list[int], numbers: Mapping[int, bool], poll_ns: int) -> Block:
     inputs = any(numbers[number] for number in run)
-    return Span(
+    return Block(
         Read(unit, table, run[0], run[-1] - run[0] + 1), poll_ns if inputs else max(READ_BACK_NS, poll_ns), inputs
     )

@@ -74,7 +74,7 @@ Question: TypeAlias = Read | SetCoil | SetRegister
 Values: TypeAlias = tuple[int, ...]
 
 
-class Refused(Exception):  # noqa: N818 -- it is an answer, and says what the board did
+class ExceptionReply(Exception):  # noqa: N818 -- it is an answer, and says what the board did
     """The board answered that it will not."""
 
     def __init__(self, code: int) -> None:
@@ -112,7 +112,7 @@ def encode(question: Question) -> bytes:
     return _FRAMER.buildFrame(_Flash(dev_id=unit, address=address, count=min(question.tenths, MOST_TENTHS)))
 
 
-class Hearing:
+class ReplyBuffer:
     """Bytes as they come, until they hold the answer to one question."""
 
     def __init__(self, question: Question, sent: bytes, *, echo: bool = False) -> None:
@@ -135,7 +135,7 @@ class Hearing:
         return self._heard.startswith(self._sent)
 
     def take(self, data: bytes) -> Values | None:
-        """The answer when it is whole; () to a write. Raises Refused when the board says no."""
+        """The answer when it is whole; () to a write. Raises ExceptionReply when the board says no."""
         self._heard += data
         for start in range(self._from if self.echoed else 0, len(self._heard) - SHORTEST + 1):
             frame = self._frame(start)
@@ -169,7 +169,7 @@ class Hearing:
     def _read(self, frame: bytes) -> Values | None:
         answer = _DECODER.decode(frame[1:-2])
         if isinstance(answer, ExceptionResponse):
-            raise Refused(answer.exception_code)
+            raise ExceptionReply(answer.exception_code)
         if answer is None:
             return None
         if not isinstance(self._question, Read):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from serial import PARITY_EVEN, PARITY_NONE, PARITY_ODD
 
-from drivers.modbus.frames import Hearing, Read, Refused, Values, encode
+from drivers.modbus.frames import ExceptionReply, Read, ReplyBuffer, Values, encode
 from drivers.serial_port import opened, write
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class NoAnswer(Exception):  # noqa: N818 -- says what happened
 
 
 @dataclass(slots=True)
-class Counts:
+class LineCounts:
     """What has been on the line."""
 
     asked: int = 0
@@ -63,7 +63,7 @@ class Line:
 
     def __init__(self, settings: Settings, now_ns: Callable[[], int]) -> None:
         """Open it for us alone. Raises OSError with a sentence that says what to do."""
-        self.counts = Counts()
+        self.counts = LineCounts()
         self._now_ns = now_ns
         self._timeout_ns = settings.timeout_ms * NS_PER_MS
         bits = 9 + (settings.parity != "none") + settings.stop_bits
@@ -77,17 +77,17 @@ class Line:
         self._poll.register(self._fd, select.POLLIN)
 
     def ask(self, question: Question) -> Values:
-        """Put a question and wait for its answer, () to a write. Raises NoAnswer, Refused, and OSError: no port."""
+        """Its answer, () to a write. Raises NoAnswer, ExceptionReply, and OSError when the port is gone."""
         frame = encode(question)
         self._discard()
         self._rest()
         write(self._fd, frame)
         self.counts.asked += 1
-        hearing = Hearing(question, frame, echo=self.counts.echoes)
+        hearing = ReplyBuffer(question, frame, echo=self.counts.echoes)
         deadline_ns = self._now_ns() + self._timeout_ns + len(frame) * self._byte_ns
         try:
             answer = self._await(hearing, deadline_ns)
-        except Refused:
+        except ExceptionReply:
             self.counts.refused += 1
             raise
         finally:
@@ -111,7 +111,7 @@ class Line:
         except OSError:
             return  # it had gone before
 
-    def _await(self, hearing: Hearing, deadline_ns: int) -> Values | None:
+    def _await(self, hearing: ReplyBuffer, deadline_ns: int) -> Values | None:
         while hearing.heard < MOST_HEARD:
             left_ns = deadline_ns - self._now_ns()
             if left_ns <= 0:

@@ -14,7 +14,7 @@ from drivers.osdp import frames, messages, secure
 from drivers.osdp.duties import Duties
 from drivers.osdp.frames import Frame
 from drivers.osdp.introduction import Introduction, UnfittingError, UnkeyedError
-from drivers.osdp.messages import Ability, Command, Message, Nak, Order, Refusal, Reply
+from drivers.osdp.messages import CommandCode, Function, Message, Nak, NakReason, OsdpCommand, ReplyCode
 from drivers.osdp.profile import (
     ANSWER_NS,
     BUSY_NS,
@@ -26,13 +26,13 @@ from drivers.osdp.profile import (
     REPEATS,
     SETBACK_NS,
     SHORTEST_NS,
+    DeviceReport,
     Happening,
     Heard,
     Offline,
     Online,
     Phase,
     Profile,
-    Report,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Question:
-    order: Order
+    order: OsdpCommand
     frame: Frame
     switch: str | None = None
     tries: int = 0
@@ -58,7 +58,7 @@ class Device:
     ) -> None:
         """`random` gives unpredictable bytes; `now_ns` starts the eight seconds."""
         self.profile = profile
-        self.report = Report()
+        self.report = DeviceReport()
         self.happenings: list[Happening] = []
         """Taken away by the panel after each turn."""
         self.wake_ns = now_ns
@@ -72,7 +72,7 @@ class Device:
         """Whether it is asked with CRC-16; False: with the one-byte checksum, because it knows nothing else."""
         self._sequence = 0
         self._question: _Question | None = None
-        self._session: secure.Session | None = None
+        self._session: secure.SecureSession | None = None
         self._proven = False
         """Whether it has ever shown our key: from then on the key is offered to nobody who calls himself so."""
         self._good_ns = now_ns
@@ -98,7 +98,7 @@ class Device:
         self.switches[switch].wanted = on
         self._hurry(now_ns)
 
-    def say(self, order: Order, now_ns: int) -> None:
+    def say(self, order: OsdpCommand, now_ns: int) -> None:
         """Queue a light or a sound; nothing is kept for a device that is not online."""
         if self.online:
             self._duties.say(order)
@@ -155,7 +155,7 @@ class Device:
         question = self._question
         if question is None:
             return False
-        if not frame.security and frame.code in {Reply.BUSY, Reply.NAK}:
+        if not frame.security and frame.code in {ReplyCode.BUSY, ReplyCode.NAK}:
             return self._excused(frame, question, now_ns)
         if frame.sequence != self._sequence:
             self.report.counts["stale"] += 1
@@ -278,19 +278,19 @@ class Device:
     def _excused(self, frame: Frame, question: _Question, now_ns: int) -> bool:
         """Take a BUSY or a NAK that nothing authenticates: it may delay or end a conversation, and no more."""
         reason = frame.data[0] if frame.data else 0
-        lost_count = frame.code == Reply.NAK and reason == Refusal.SEQUENCE
-        busy = frame.code == Reply.BUSY and frame.sequence == 0
+        lost_count = frame.code == ReplyCode.NAK and reason == NakReason.SEQUENCE
+        busy = frame.code == ReplyCode.BUSY and frame.sequence == 0
         if frame.sequence != self._sequence and not lost_count and not busy:
             self.report.counts["stale"] += 1
             return False
-        if frame.code == Reply.BUSY:
+        if frame.code == ReplyCode.BUSY:
             self.report.counts["busy"] += 1
             question.tries = 0
             self.wake_ns = now_ns + BUSY_NS
             self._judge(now_ns, "it says that it is busy, and nothing else")
-        elif reason == Refusal.CHECK and self._knows_no_crc(frame):
+        elif reason == NakReason.CHECK and self._knows_no_crc(frame):
             self._without_crc(question, now_ns)
-        elif self._session is not None and reason != Refusal.CHECK:
+        elif self._session is not None and reason != NakReason.CHECK:
             self.report.counts["refused"] += 1
             self._restart(now_ns, f"it ended the secure channel (NAK {reason})")
         else:
@@ -301,7 +301,7 @@ class Device:
 
     def _knows_no_crc(self, refusal: Frame) -> bool:
         """Whether a NAK 1 means that it cannot check a CRC: it has a checksum itself, and CRC was never claimed."""
-        able = self._working and self.report.abilities.level(Ability.CHECK) > 0
+        able = self._working and self.report.abilities.level(Function.CHECK) > 0
         return self.crc and not refusal.crc and self._session is None and not able
 
     def _without_crc(self, question: _Question, now_ns: int) -> None:
@@ -318,12 +318,12 @@ class Device:
         """Handle a NAK. A plain one leaves the question standing: repeat it, or count on."""
         self.report.counts["refused"] += 1
         phase = self._introduction.phase
-        if reason == Refusal.CHECK:
+        if reason == NakReason.CHECK:
             if plain and question.tries <= REPEATS:
                 self.wake_ns = now_ns  # our question was damaged on its way: once more
             else:
                 self._restart(now_ns, "our questions reach it damaged")
-        elif reason == Refusal.SEQUENCE:
+        elif reason == NakReason.SEQUENCE:
             self._restart(now_ns, "it has lost count")
         elif phase is Phase.ONLINE:
             self._refused_order(reason, question, now_ns, plain=plain)
@@ -339,9 +339,9 @@ class Device:
 
     def _refused_order(self, reason: int, question: _Question, now_ns: int, *, plain: bool) -> None:
         """Remember what it cannot do and go on."""
-        if plain and reason == Refusal.NEEDS_SECURITY:
+        if plain and reason == NakReason.NEEDS_SECURITY:
             self._lose(now_ns, 'it insists on a secure channel: see secure = "required"')
-        elif question.order.code is Command.POLL:
+        elif question.order.code is CommandCode.POLL:
             self._restart(now_ns, f"it refuses to be polled (NAK {reason})")
         else:
             if plain:

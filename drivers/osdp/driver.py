@@ -18,7 +18,7 @@ from drivers.osdp.facts import device_facts
 from drivers.osdp.line import Port
 from drivers.osdp.panel import Panel
 from drivers.osdp.points import Buzzer, Lock, Reader, Settings
-from drivers.osdp.stations import stations
+from drivers.osdp.units import units
 from edge.model.messages import Confirmed, Shown
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class OsdpDriver:
         self.points = frozenset(points)
         self._settings = settings
         self._now_ns = now_ns
-        self._stations = stations(points)
-        self._at = {point: station for station in self._stations.values() for point in station.points}
+        self._units = units(points)
+        self._at = {point: unit for unit in self._units.values() for point in unit.points}
         self._port: Port | None = None
         self._panel = Panel([], settings.baud)
         self._emit: Emit | None = None
@@ -65,8 +65,8 @@ class OsdpDriver:
         self.close()
         self._port = Port(self._settings.port, self._settings.baud, direction=self._settings.direction)
         devices = []
-        for station in self._stations.values():
-            device = station.begin(self._settings, os.urandom, self._now_ns())
+        for unit in self._units.values():
+            device = unit.begin(self._settings, os.urandom, self._now_ns())
             devices += [device] if device is not None else []
         self._panel = Panel(devices, self._settings.baud)
 
@@ -116,8 +116,8 @@ class OsdpDriver:
 
     def level(self, point: str) -> bool | None:
         """What the reader said last, at most two seconds ago; None while it does not answer."""
-        station = self._at.get(point)
-        return station.level(point) if station is not None and self._port is not None else None
+        unit = self._at.get(point)
+        return unit.level(point) if unit is not None and self._port is not None else None
 
     def close(self) -> None:
         """Let the port go. `run` has brought the relays to rest; what it could not reach expires by itself."""
@@ -128,11 +128,11 @@ class OsdpDriver:
     def describe(self) -> Mapping[str, Json]:
         """The line and every reader: who it is, whether it is trusted, and how well it is understood."""
         devices: dict[str, Json] = {}
-        for address, station in sorted(self._stations.items()):
-            facts: dict[str, Json] = {"state": "lost", "reason": station.fault or "the port is not open"}
-            if station.device is not None and self._port is not None:
-                facts = device_facts(station.device)
-            devices[str(address)] = {**facts, "points": [*sorted(station.points)]}
+        for address, unit in sorted(self._units.items()):
+            facts: dict[str, Json] = {"state": "lost", "reason": unit.fault or "the port is not open"}
+            if unit.device is not None and self._port is not None:
+                facts = device_facts(unit.device)
+            devices[str(address)] = {**facts, "points": [*sorted(unit.points)]}
         return {
             "port": self._settings.port,
             "baud": self._settings.baud,
@@ -145,9 +145,9 @@ class OsdpDriver:
 
     def answer(self, point: str, *, granted: bool) -> None:
         """Show at a reader what became of a card: green and one tone, or red and three. Never raises."""
-        station = self._at.get(point)
-        model = station.points[point] if station is not None else None
-        if station is None or station.device is None or not isinstance(model, Reader):
+        unit = self._at.get(point)
+        model = unit.points[point] if unit is not None else None
+        if unit is None or unit.device is None or not isinstance(model, Reader):
             return
         if granted:
             orders = (messages.light(model.reader, messages.Colour.GREEN, 2.0), messages.sound(model.reader, 0.2, 0, 1))
@@ -155,26 +155,26 @@ class OsdpDriver:
             blinking = messages.light(model.reader, messages.Colour.RED, 2.0, blink_s=0.2)
             orders = (blinking, messages.sound(model.reader, 0.1, 0.1, 3))
         for order in orders:
-            station.device.say(order, self._now_ns())
+            unit.device.say(order, self._now_ns())
         self._poke()
 
     def show(self, point: str, shown: Shown) -> None:
         """Show how the door stands: green unlocked, red locked, blinking red where no card helps. Never raises."""
-        station = self._at.get(point)
-        model = station.points[point] if station is not None else None
-        if station is None or station.device is None or not isinstance(model, Reader):
+        unit = self._at.get(point)
+        model = unit.points[point] if unit is not None else None
+        if unit is None or unit.device is None or not isinstance(model, Reader):
             return
         colour = messages.Colour.GREEN if shown is Shown.UNLOCKED else messages.Colour.RED
         blink_s = 0.5 if shown is Shown.REFUSING else 0.0
-        station.device.say(messages.standing(model.reader, colour, blink_s=blink_s), self._now_ns())
+        unit.device.say(messages.standing(model.reader, colour, blink_s=blink_s), self._now_ns())
         self._poke()
 
     # --- the line ------------------------------------------------------------------------------
 
     def _report_known(self) -> None:
         """At start: who cannot be spoken to, or was lost before the port was, is lost still."""
-        for station in self._stations.values():
-            for signal in station.known(self._now_ns()):
+        for unit in self._units.values():
+            for signal in unit.known(self._now_ns()):
                 hand_on(self.name, self._emit, signal)
 
     def _readable(self, port: Port) -> None:
@@ -199,7 +199,7 @@ class OsdpDriver:
         delay_s = max(0, turn.wake_ns - self._now_ns()) / 1e9
         self._timer = running.get_loop().call_later(delay_s, self._turn)
         for happening in self._panel.happenings():
-            for signal in self._stations[happening.address].tell(happening, self._now_ns()):
+            for signal in self._units[happening.address].tell(happening, self._now_ns()):
                 hand_on(self.name, self._emit, signal)
         if self._settled is not None and self._rested:
             self._settled.set()
@@ -224,7 +224,7 @@ class OsdpDriver:
 
     @property
     def _rested(self) -> bool:
-        devices = [station.device for station in self._stations.values() if station.device is not None]
+        devices = [unit.device for unit in self._units.values() if unit.device is not None]
         switches = [switch for device in devices if device.online for switch in device.switches.values()]
         return all(switch.told is switch.rest or not switch.able for switch in switches)
 
@@ -232,9 +232,9 @@ class OsdpDriver:
         if self._rested:
             return
         self._settled = asyncio.Event()
-        for station in self._stations.values():
-            if station.device is not None:
-                station.device.rest(self._now_ns())
+        for unit in self._units.values():
+            if unit.device is not None:
+                unit.device.rest(self._now_ns())
         self._poke()
         try:
             with suppress(TimeoutError):

@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from drivers.osdp import messages
-from drivers.osdp.messages import Ability, Command, Order
+from drivers.osdp.messages import CommandCode, Function, OsdpCommand
 from drivers.osdp.profile import QUEUE, STATUS_NS, TIMED_LEVELS, Profile, Switched, Unable
 from drivers.osdp.switches import Relay
 
@@ -26,18 +26,18 @@ class Duties:
         """Switches by the name of their point."""
         self.switches = dict(switches)
         self._profile = profile
-        self._queue: deque[Order] = deque(maxlen=QUEUE)  # full: the oldest light or sound is forgotten
-        self._status_ns: dict[Command, int] = {}
-        self._unknown: set[Command] = set()
+        self._queue: deque[OsdpCommand] = deque(maxlen=QUEUE)  # full: the oldest light or sound is forgotten
+        self._status_ns: dict[CommandCode, int] = {}
+        self._unknown: set[CommandCode] = set()
 
     def begin(self, now_ns: int, abilities: messages.Capabilities) -> None:
         """A conversation starts: nothing is known of the switches, statuses are due."""
-        level = abilities.level(Ability.OUTPUTS)
+        level = abilities.level(Function.OUTPUTS)
         for switch in self.switches.values():
             switch.forget()
             if isinstance(switch, Relay):
                 switch.timed = switch.timed and (level == 0 or level in TIMED_LEVELS)
-        wanted = {Command.ISTAT: self._profile.inputs, Command.LSTAT: self._profile.local}
+        wanted = {CommandCode.ISTAT: self._profile.inputs, CommandCode.LSTAT: self._profile.local}
         self._status_ns = {code: now_ns for code, wants in wanted.items() if wants and code not in self._unknown}
 
     def lose(self) -> None:
@@ -52,12 +52,12 @@ class Duties:
         """Whether somebody waits for something."""
         return bool(self._queue) or any(switch.due_ns() == 0 for switch in self.switches.values())
 
-    def say(self, order: Order) -> None:
+    def say(self, order: OsdpCommand) -> None:
         """Queue a light or a sound, unless the reader has none."""
         if order.code not in self._unknown:
             self._queue.append(order)
 
-    def next(self, now_ns: int) -> tuple[Order, str | None]:
+    def next(self, now_ns: int) -> tuple[OsdpCommand, str | None]:
         """The next order, and the switch it is for."""
         for name, switch in self.switches.items():
             due_ns = switch.due_ns()
@@ -68,7 +68,7 @@ class Duties:
         for code, due_ns in self._status_ns.items():
             if due_ns <= now_ns:
                 self._status_ns[code] = now_ns + STATUS_NS
-                return Order(code), None
+                return OsdpCommand(code), None
         return messages.POLL, None
 
     def accepted(self, name: str, now_ns: int) -> list[Switched]:
@@ -76,7 +76,7 @@ class Duties:
         news = self.switches[name].accepted(now_ns)
         return [] if news is None else [Switched(self._profile.address, name, news)]
 
-    def refused(self, order: Order, name: str | None, reason: int) -> list[Unable]:
+    def refused(self, order: OsdpCommand, name: str | None, reason: int) -> list[Unable]:
         """The reader does not do this: there may be another way to say it, else it is never asked again."""
         if name is None:
             self._unknown.add(order.code)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from drivers.osdp.messages import Ability
+from drivers.osdp.messages import Function
 from drivers.osdp.switches import Relay
 
 if TYPE_CHECKING:
@@ -69,5 +69,5 @@ def _trust(device: Device) -> str:
 
 
 def _abilities(functions: Mapping[int, tuple[int, int]]) -> dict[str, Json]:
-    names = {ability.value: ability.name.lower() for ability in Ability}
+    names = {ability.value: ability.name.lower() for ability in Function}
     return {names.get(code, str(code)): [level, units] for code, (level, units) in sorted(functions.items())}

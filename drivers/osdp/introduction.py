@@ -10,8 +10,8 @@ import hmac
 from typing import TYPE_CHECKING
 
 from drivers.osdp import messages, secure
-from drivers.osdp.messages import Command, Message, Order, Reply
-from drivers.osdp.profile import Phase, Profile, Report
+from drivers.osdp.messages import CommandCode, Message, OsdpCommand, ReplyCode
+from drivers.osdp.profile import DeviceReport, Phase, Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ class UnfittingError(Exception):
 class Introduction:
     """The way from a stranger to `Phase.ONLINE`."""
 
-    def __init__(self, profile: Profile, report: Report, random: Callable[[int], bytes]) -> None:
+    def __init__(self, profile: Profile, report: DeviceReport, random: Callable[[int], bytes]) -> None:
         """`random` gives unpredictable bytes; what is learned goes into the report."""
         self.phase = Phase.IDENTIFY
         self.default = False
@@ -53,7 +53,7 @@ class Introduction:
         """Identity and abilities are known, or the reader does not tell them: go on with trust."""
         self.phase = Phase.ONLINE if self._profile.security == "off" else Phase.CHALLENGE
 
-    def question(self) -> tuple[Order, bytes]:
+    def question(self) -> tuple[OsdpCommand, bytes]:
         """What is asked in this phase, and the security block that goes with it."""
         kind = 0 if self.default else 1
         match self.phase:
@@ -63,9 +63,9 @@ class Introduction:
                 return messages.CAPABILITIES, b""
             case Phase.CHALLENGE:
                 self._challenge = self._random(secure.RANDOM_BYTES)
-                return Order(Command.CHLNG, self._challenge), bytes((secure.CHALLENGE, kind))
+                return OsdpCommand(CommandCode.CHLNG, self._challenge), bytes((secure.CHALLENGE, kind))
             case Phase.PROVE if self._keys is not None:
-                return Order(Command.SCRYPT, self._keys.panel_cryptogram), bytes((secure.CRYPTOGRAM, kind))
+                return OsdpCommand(CommandCode.SCRYPT, self._keys.panel_cryptogram), bytes((secure.CRYPTOGRAM, kind))
             case Phase.HAND_OVER:
                 return messages.keyset(self._profile.key), b""
             case _:
@@ -75,16 +75,16 @@ class Introduction:
         """Whether an unauthenticated frame has the form of an answer in this phase; no other counts."""
         kind = frame.security[:1]
         if self.phase is Phase.CHALLENGE:
-            return frame.code == Reply.CCRYPT and kind == bytes((secure.CHALLENGED,))
+            return frame.code == ReplyCode.CCRYPT and kind == bytes((secure.CHALLENGED,))
         if self.phase is Phase.PROVE:
-            return frame.code == Reply.RMAC_I and kind == bytes((secure.FIRST_MAC,))
-        expected = {Phase.IDENTIFY: Reply.PDID, Phase.ABILITIES: Reply.PDCAP}
+            return frame.code == ReplyCode.RMAC_I and kind == bytes((secure.FIRST_MAC,))
+        expected = {Phase.IDENTIFY: ReplyCode.PDID, Phase.ABILITIES: ReplyCode.PDCAP}
         return not kind and frame.code == expected.get(self.phase, frame.code)
 
-    def take(self, message: Message) -> secure.Session | None:
+    def take(self, message: Message) -> secure.SecureSession | None:
         """Go one phase on; gives the session when it begins. Raises UnkeyedError and UnfittingError."""
         match self.phase, message:
-            case Phase.IDENTIFY, messages.Identity():
+            case Phase.IDENTIFY, messages.DeviceIdentity():
                 self._report.identity = message
                 self.phase = Phase.ABILITIES
             case Phase.ABILITIES, messages.Capabilities():
@@ -96,7 +96,7 @@ class Introduction:
                 if not hmac.compare_digest(message.mac, self._keys.first_mac):
                     raise UnkeyedError
                 self.phase = Phase.HAND_OVER if self.default else Phase.ONLINE
-                return secure.Session(self._keys)
+                return secure.SecureSession(self._keys)
             case _:
                 raise UnfittingError(f"it gave an answer that does not fit ({message})")
         return None

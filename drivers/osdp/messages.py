@@ -23,7 +23,7 @@ _SIGNS: Final = {0x0D: "#", 0x7F: "*"}
 """Enter and delete, as keypads send them; digits, `*` and `#` are ASCII."""
 
 
-class Command(IntEnum):
+class CommandCode(IntEnum):
     """Codes of commands."""
 
     POLL = 0x60
@@ -43,7 +43,7 @@ class Command(IntEnum):
     SCRYPT = 0x77
 
 
-class Reply(IntEnum):
+class ReplyCode(IntEnum):
     """Codes of replies."""
 
     ACK = 0x40
@@ -63,7 +63,7 @@ class Reply(IntEnum):
     BUSY = 0x79
 
 
-class Refusal(IntEnum):
+class NakReason(IntEnum):
     """Why a device answers NAK."""
 
     CHECK = 1
@@ -77,7 +77,7 @@ class Refusal(IntEnum):
     RECORD = 9
 
 
-class Ability(IntEnum):
+class Function(IntEnum):
     """Functions in a capability report."""
 
     CONTACTS = 1
@@ -92,7 +92,7 @@ class Ability(IntEnum):
     VERSION = 16
 
 
-class Output(IntEnum):
+class OutputAction(IntEnum):
     """What an output shall do."""
 
     OFF = 1
@@ -117,64 +117,64 @@ class Colour(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class OsdpCommand:
     """A command with its data."""
 
-    code: Command
+    code: CommandCode
     data: bytes = b""
 
 
-POLL: Final = Order(Command.POLL)
-IDENTIFY: Final = Order(Command.ID, b"\0")
-CAPABILITIES: Final = Order(Command.CAP, b"\0")
-LOCAL_STATUS: Final = Order(Command.LSTAT)
-INPUT_STATUS: Final = Order(Command.ISTAT)
-OUTPUT_STATUS: Final = Order(Command.OSTAT)
-READER_STATUS: Final = Order(Command.RSTAT)
+POLL: Final = OsdpCommand(CommandCode.POLL)
+IDENTIFY: Final = OsdpCommand(CommandCode.ID, b"\0")
+CAPABILITIES: Final = OsdpCommand(CommandCode.CAP, b"\0")
+LOCAL_STATUS: Final = OsdpCommand(CommandCode.LSTAT)
+INPUT_STATUS: Final = OsdpCommand(CommandCode.ISTAT)
+OUTPUT_STATUS: Final = OsdpCommand(CommandCode.OSTAT)
+READER_STATUS: Final = OsdpCommand(CommandCode.RSTAT)
 
 
-def output(number: int, what: Output, for_s: float = 0.0) -> Order:
+def output(number: int, what: OutputAction, for_s: float = 0.0) -> OsdpCommand:
     """Switch an output; `for_s` in seconds (tenths count) for the timed ones."""
-    return Order(Command.OUT, bytes((number, what)) + _tenths(for_s).to_bytes(2, "little"))
+    return OsdpCommand(CommandCode.OUT, bytes((number, what)) + _tenths(for_s).to_bytes(2, "little"))
 
 
-def light(reader: int, colour: Colour, for_s: float, *, blink_s: float = 0.0) -> Order:
+def light(reader: int, colour: Colour, for_s: float, *, blink_s: float = 0.0) -> OsdpCommand:
     """Show a colour for a time, then again what the light shows by itself; with `blink_s` it blinks."""
     on, off = (_tenths(blink_s), _tenths(blink_s)) if blink_s else (1, 0)
     timed = bytes((2, on, off, colour, Colour.NONE)) + _tenths(for_s).to_bytes(2, "little")
-    return Order(Command.LED, bytes((reader, 0)) + timed + bytes(5))
+    return OsdpCommand(CommandCode.LED, bytes((reader, 0)) + timed + bytes(5))
 
 
-def standing(reader: int, colour: Colour, *, blink_s: float = 0.0) -> Order:
+def standing(reader: int, colour: Colour, *, blink_s: float = 0.0) -> OsdpCommand:
     """Show a colour from now on, between what is shown for a time."""
     on, off = (_tenths(blink_s), _tenths(blink_s)) if blink_s else (1, 0)
-    return Order(Command.LED, bytes((reader, 0)) + bytes(7) + bytes((1, on, off, colour, Colour.NONE)))
+    return OsdpCommand(CommandCode.LED, bytes((reader, 0)) + bytes(7) + bytes((1, on, off, colour, Colour.NONE)))
 
 
-def sound(reader: int, on_s: float, off_s: float, times: int) -> Order:
+def sound(reader: int, on_s: float, off_s: float, times: int) -> OsdpCommand:
     """Sound so many times."""
-    return Order(Command.BUZ, bytes((reader, 2, _tenths(on_s), _tenths(off_s), times)))
+    return OsdpCommand(CommandCode.BUZ, bytes((reader, 2, _tenths(on_s), _tenths(off_s), times)))
 
 
-def silence(reader: int) -> Order:
+def silence(reader: int) -> OsdpCommand:
     """End the sound."""
-    return Order(Command.BUZ, bytes((reader, 1, 0, 0, 0)))
+    return OsdpCommand(CommandCode.BUZ, bytes((reader, 1, 0, 0, 0)))
 
 
-def text(reader: int, line: str, for_s: float) -> Order:
+def text(reader: int, line: str, for_s: float) -> OsdpCommand:
     """Show up to 32 ASCII characters for a time of up to 25 s, at the top left, without wrapping."""
     shown = line.encode("ascii", "replace")[:LONGEST_TEXT]
-    return Order(Command.TEXT, bytes((reader, 3, max(1, min(int(for_s), 25)), 1, 1, len(shown))) + shown)
+    return OsdpCommand(CommandCode.TEXT, bytes((reader, 3, max(1, min(int(for_s), 25)), 1, 1, len(shown))) + shown)
 
 
-def communication(address: int, baud: int) -> Order:
+def communication(address: int, baud: int) -> OsdpCommand:
     """Give a device another address and speed."""
-    return Order(Command.COMSET, bytes((address,)) + baud.to_bytes(4, "little"))
+    return OsdpCommand(CommandCode.COMSET, bytes((address,)) + baud.to_bytes(4, "little"))
 
 
-def keyset(key: bytes) -> Order:
+def keyset(key: bytes) -> OsdpCommand:
     """Give a device a new secure channel base key (SCBK)."""
-    return Order(Command.KEYSET, bytes((1, KEY_BYTES)) + key)
+    return OsdpCommand(CommandCode.KEYSET, bytes((1, KEY_BYTES)) + key)
 
 
 def _tenths(seconds: float) -> int:
@@ -191,13 +191,13 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class Nak:
-    """Refused; `Refusal` names the usual reasons."""
+    """Refused; `NakReason` names the usual reasons."""
 
     reason: int
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class DeviceIdentity:
     """Who the device is."""
 
     vendor: str
@@ -214,7 +214,7 @@ class Capabilities:
 
     functions: Mapping[int, tuple[int, int]]
 
-    def level(self, ability: Ability) -> int:
+    def level(self, ability: Function) -> int:
         """How well it does it; 0 is not at all."""
         return self.functions.get(ability, (0, 0))[0]
 
@@ -249,7 +249,7 @@ class ReaderStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class CardData:
     """A card: bits from the most significant, padded on the right with zeros."""
 
     reader: int
@@ -259,7 +259,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class KeypadData:
     """Keys: digits, `*` and `#`; others are left out."""
 
     reader: int
@@ -306,14 +306,14 @@ class Unreadable:
 Message: TypeAlias = (
     Ack
     | Nak
-    | Identity
+    | DeviceIdentity
     | Capabilities
     | LocalStatus
     | InputStatus
     | OutputStatus
     | ReaderStatus
-    | Card
-    | Keys
+    | CardData
+    | KeypadData
     | Communication
     | Challenged
     | FirstMac
@@ -329,11 +329,11 @@ def parse(code: int, data: bytes) -> Message:
     return Unreadable(code, len(data)) if message is None else message
 
 
-def _identity(data: bytes) -> Identity | None:
+def _identity(data: bytes) -> DeviceIdentity | None:
     if len(data) != 12:  # noqa: PLR2004 -- the length of PDID
         return None
     firmware = ".".join(str(part) for part in data[9:12])
-    return Identity(data[:3].hex(), data[3], data[4], int.from_bytes(data[5:9], "little"), firmware)
+    return DeviceIdentity(data[:3].hex(), data[3], data[4], int.from_bytes(data[5:9], "little"), firmware)
 
 
 def _capabilities(data: bytes) -> Capabilities | None:
@@ -342,7 +342,7 @@ def _capabilities(data: bytes) -> Capabilities | None:
     return Capabilities({data[i]: (data[i + 1], data[i + 2]) for i in range(0, len(data), 3)})
 
 
-def _card(data: bytes) -> Card | None:
+def _card(data: bytes) -> CardData | None:
     if len(data) < 4:  # noqa: PLR2004 -- reader, format, count
         return None
     bits, content = int.from_bytes(data[2:4], "little"), data[4:]
@@ -350,38 +350,38 @@ def _card(data: bytes) -> Card | None:
     if not 0 < bits <= LONGEST_CARD or len(content) != size:
         return None
     cleared = int.from_bytes(content, "big") >> (size * 8 - bits) << (size * 8 - bits)
-    return Card(data[0], bits, cleared.to_bytes(size, "big"), "wiegand" if data[1] == 1 else "raw")
+    return CardData(data[0], bits, cleared.to_bytes(size, "big"), "wiegand" if data[1] == 1 else "raw")
 
 
-def _characters(data: bytes) -> Card | None:
+def _characters(data: bytes) -> CardData | None:
     """All characters that came, whatever their count says: some readers count wrongly, and the frame is whole."""
     characters = data[3:]
     if not 0 < 8 * len(characters) <= LONGEST_CARD:
         return None
-    return Card(data[0], 8 * len(characters), characters, "ascii")
+    return CardData(data[0], 8 * len(characters), characters, "ascii")
 
 
-def _keys(data: bytes) -> Keys | None:
+def _keys(data: bytes) -> KeypadData | None:
     if len(data) < 2 or data[1] != len(data) - 2:  # noqa: PLR2004 -- reader, count
         return None
     signs = (_SIGNS.get(byte, chr(byte)) for byte in data[2:])
-    return Keys(data[0], "".join(sign for sign in signs if sign in "0123456789*#"))
+    return KeypadData(data[0], "".join(sign for sign in signs if sign in "0123456789*#"))
 
 
 _READERS: Final[Mapping[int, Callable[[bytes], Message | None]]] = {
-    Reply.ACK: lambda data: None if data else Ack(),
-    Reply.NAK: lambda data: Nak(data[0]) if data else None,
-    Reply.PDID: _identity,
-    Reply.PDCAP: _capabilities,
-    Reply.LSTATR: lambda data: LocalStatus(data[0] != 0, data[1] != 0) if len(data) == 2 else None,  # noqa: PLR2004 -- two bytes
-    Reply.ISTATR: lambda data: InputStatus(data) if data else None,
-    Reply.OSTATR: lambda data: OutputStatus(data) if data else None,
-    Reply.RSTATR: lambda data: ReaderStatus(data) if data else None,
-    Reply.RAW: _card,
-    Reply.FMT: _characters,
-    Reply.KEYPAD: _keys,
-    Reply.COM: lambda data: Communication(data[0], int.from_bytes(data[1:], "little")) if len(data) == 5 else None,  # noqa: PLR2004 -- five bytes
-    Reply.CCRYPT: lambda data: Challenged(data[:8], data[8:16], data[16:]) if len(data) == 32 else None,  # noqa: PLR2004 -- 8 + 8 + 16
-    Reply.RMAC_I: lambda data: FirstMac(data) if len(data) == KEY_BYTES else None,
-    Reply.BUSY: lambda data: None if data else Busy(),
+    ReplyCode.ACK: lambda data: None if data else Ack(),
+    ReplyCode.NAK: lambda data: Nak(data[0]) if data else None,
+    ReplyCode.PDID: _identity,
+    ReplyCode.PDCAP: _capabilities,
+    ReplyCode.LSTATR: lambda data: LocalStatus(data[0] != 0, data[1] != 0) if len(data) == 2 else None,  # noqa: PLR2004 -- two bytes
+    ReplyCode.ISTATR: lambda data: InputStatus(data) if data else None,
+    ReplyCode.OSTATR: lambda data: OutputStatus(data) if data else None,
+    ReplyCode.RSTATR: lambda data: ReaderStatus(data) if data else None,
+    ReplyCode.RAW: _card,
+    ReplyCode.FMT: _characters,
+    ReplyCode.KEYPAD: _keys,
+    ReplyCode.COM: lambda data: Communication(data[0], int.from_bytes(data[1:], "little")) if len(data) == 5 else None,  # noqa: PLR2004 -- five bytes
+    ReplyCode.CCRYPT: lambda data: Challenged(data[:8], data[8:16], data[16:]) if len(data) == 32 else None,  # noqa: PLR2004 -- 8 + 8 + 16
+    ReplyCode.RMAC_I: lambda data: FirstMac(data) if len(data) == KEY_BYTES else None,
+    ReplyCode.BUSY: lambda data: None if data else Busy(),
 }

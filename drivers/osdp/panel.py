@@ -30,7 +30,7 @@ NEVER: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class NextStep:
     """What to do now: send these bytes (if any), and come back at the latest at `wake_ns`, or with bytes."""
 
     send: bytes
@@ -76,7 +76,7 @@ class Panel:
         taken, self._happenings = self._happenings, []
         return taken
 
-    def advance(self, now_ns: int, received: bytes = b"") -> Turn:
+    def advance(self, now_ns: int, received: bytes = b"") -> NextStep:
         """Take what came and do what is due."""
         if received:
             self._free_ns = now_ns + 2 * self._byte_ns  # let the other side's transmitter go
@@ -90,7 +90,7 @@ class Panel:
         if self._wait is None and now_ns >= self._free_ns:
             send = self._ask(now_ns)
         self._gather()
-        return Turn(send, self._wake_ns())
+        return NextStep(send, self._wake_ns())
 
     # --- listening -----------------------------------------------------------------------------
 

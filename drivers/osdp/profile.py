@@ -113,10 +113,10 @@ Happening: TypeAlias = Online | Offline | Heard | Switched | Unable
 
 
 @dataclass(slots=True)
-class Report:
+class DeviceReport:
     """What is known about a device, for diagnosis."""
 
-    identity: messages.Identity | None = None
+    identity: messages.DeviceIdentity | None = None
     abilities: messages.Capabilities = field(default_factory=lambda: messages.Capabilities({}))
     local: messages.LocalStatus | None = None
     reason: str = "not heard of yet"

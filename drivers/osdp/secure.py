@@ -60,7 +60,7 @@ class SessionKeys:
         return _ecb(self.mac2, _ecb(self.mac1, self.panel_cryptogram))
 
 
-class Session:
+class SecureSession:
     """One side of an established channel; the panel's, unless `device`."""
 
     def __init__(self, keys: SessionKeys, *, device: bool = False) -> None:
@@ -89,7 +89,7 @@ class Session:
             raise SecureError("the authentication code is wrong")
         if frame.security[0] == kinds[1]:
             data = self._decrypt(frame.data)
-        elif frame.data and frame.code != messages.Reply.NAK:
+        elif frame.data and frame.code != messages.ReplyCode.NAK:
             raise SecureError("data that is not encrypted")
         else:
             data = frame.data  # some devices authenticate a refusal but do not encrypt its reason

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from drivers.osdp import messages
-from drivers.osdp.messages import Order, Output
+from drivers.osdp.messages import OsdpCommand, OutputAction
 
 HOLD_S: Final = 5.0
 """How long a relay stays away from rest after the last word: longer than any disturbance that is not a cut."""
@@ -42,7 +42,7 @@ class Switch:
             return 0
         return self._renew_ns if self.wanted is not self.rest else None
 
-    def order(self) -> Order:
+    def order(self) -> OsdpCommand:
         """What to tell it; `accepted` or `refused` must follow before the next order."""
         self._sent = self.wanted
         return self._say(on=self.wanted)
@@ -67,7 +67,7 @@ class Switch:
         """The reader is lost: what was wanted is not, and it is asked afresh what it can do."""
         self.wanted, self.able, self._shown = self.rest, True, None
 
-    def _say(self, *, on: bool) -> Order:
+    def _say(self, *, on: bool) -> OsdpCommand:
         raise NotImplementedError
 
 
@@ -83,11 +83,11 @@ class Relay(Switch):
         self._founded = False
         self._founding = False
 
-    def order(self) -> Order:
+    def order(self) -> OsdpCommand:
         """Rest for good (a timed state may go on meanwhile), then the wanted state for a while."""
         self._founding = self.wanted is not self.rest and self.timed and not self._founded
         if self._founding:
-            return messages.output(self.number, Output.ON_LATER if self.rest else Output.OFF_LATER)
+            return messages.output(self.number, OutputAction.ON_LATER if self.rest else OutputAction.OFF_LATER)
         return super().order()
 
     def accepted(self, now_ns: int) -> bool | None:
@@ -108,10 +108,10 @@ class Relay(Switch):
         super().forget()
         self._founded = self._founding = False
 
-    def _say(self, *, on: bool) -> Order:
+    def _say(self, *, on: bool) -> OsdpCommand:
         if on is self.rest or not self.timed:
-            return messages.output(self.number, Output.ON if on else Output.OFF)
-        return messages.output(self.number, Output.ON_TIMED if on else Output.OFF_TIMED, HOLD_S)
+            return messages.output(self.number, OutputAction.ON if on else OutputAction.OFF)
+        return messages.output(self.number, OutputAction.ON_TIMED if on else OutputAction.OFF_TIMED, HOLD_S)
 
 
 class Sounder(Switch):
@@ -122,5 +122,5 @@ class Sounder(Switch):
         super().__init__(rest=False)
         self.reader = reader
 
-    def _say(self, *, on: bool) -> Order:
+    def _say(self, *, on: bool) -> OsdpCommand:
         return messages.sound(self.reader, *BEEP_S) if on else messages.silence(self.reader)

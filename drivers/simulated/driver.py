@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge.model.messages import Json, Shown
     from edge.model.ports import Emit
 
-__all__ = ["Simulated", "create"]
+__all__ = ["SimulatedDriver", "create"]
 
 PRESS_S: Final = 0.5
 """How long a finger stays on a button."""
@@ -39,12 +39,14 @@ FLOOR: Final = "/"
 """Except a floor of an elevator: its points are called `lift/ground.lock` and `lift/ground.rex`."""
 
 
-def create(name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]) -> Simulated:
+def create(
+    name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]
+) -> SimulatedDriver:
     """Make the driver; `points` by name, `front.lock`."""
-    return Simulated(name, settings, points, now_ns)
+    return SimulatedDriver(name, settings, points, now_ns)
 
 
-class Simulated:
+class SimulatedDriver:
     """The promise of `edge.model.ports.Driver`, and hands to move the doors with."""
 
     def __init__(

@@ -21,7 +21,7 @@ TONES_S: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 """When the beeper goes on, off, on ... for somebody who may not."""
 
 
-class Answers:
+class ReaderLights:
     """The light and the beeper of one reader."""
 
     def __init__(self, model: Reader, switch: Callable[[int, bool], None]) -> None:

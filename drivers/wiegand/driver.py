@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from drivers.gpio.wire import BootTime
 from drivers.hand_on import hand_on
-from drivers.wiegand.answer import Answers
+from drivers.wiegand.answer import ReaderLights
 from drivers.wiegand.points import Buzzer, Reader, Settings
-from drivers.wiegand.reader import Station
+from drivers.wiegand.reader import OpenReader
 from edge.model.messages import Confirmed, Shown
 
 if TYPE_CHECKING:
@@ -51,12 +51,12 @@ class WiegandDriver:
         self._settings = settings
         self._readers = {point: model for point, model in points.items() if isinstance(model, Reader)}
         self._buzzers = {point: model for point, model in points.items() if isinstance(model, Buzzer)}
-        self._answers = {point: Answers(model, self._switch) for point, model in self._readers.items()}
+        self._answers = {point: ReaderLights(model, self._switch) for point, model in self._readers.items()}
         self._now_ns = now_ns
         self._chip: Chip | None = None
         self._finder: ChipFinder | None = None
         self._time: BootTime | None = None
-        self._stations: dict[str, Station] = {}
+        self._open_readers: dict[str, OpenReader] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._sounding: dict[str, bool] = {}
         self._unconfirmed: set[str] = set()
@@ -82,7 +82,7 @@ class WiegandDriver:
         try:
             for point, model in self._readers.items():
                 wires = Pair(self._chip, model.d0, model.d1)
-                self._stations[point] = Station(point, model, self._settings, wires, self._time.at_ns)
+                self._open_readers[point] = OpenReader(point, model, self._settings, wires, self._time.at_ns)
         except OSError:
             self._release()
             raise
@@ -92,14 +92,14 @@ class WiegandDriver:
         if self._chip is None:
             raise OSError(errno.ENODEV, f"driver {self.name} is not open")
         loop = asyncio.get_running_loop()
-        stations = [*self._stations.values()]
+        readers = [*self._open_readers.values()]
         self._failed = loop.create_future()
         self._emit = emit
         try:
             for point in sorted(self._unconfirmed):
                 self._confirm(point)
-            for station in stations:
-                loop.add_reader(station.wires.fileno(), self._readable, station)
+            for reader in readers:
+                loop.add_reader(reader.wires.fileno(), self._readable, reader)
             while not (await asyncio.wait({self._failed}, timeout=LOOK_S))[0]:
                 self._look()
             self._failed.result()
@@ -108,7 +108,7 @@ class WiegandDriver:
             if not self._failed.cancel():
                 self._failed.exception()  # looked at, even when a cancellation came first
             self._failed = None
-            if stations == [*self._stations.values()]:  # not after `close`, which has let them go
+            if readers == [*self._open_readers.values()]:  # not after `close`, which has let them go
                 self._unlisten(loop)
 
     def apply(self, outputs: Mapping[str, bool]) -> None:
@@ -147,9 +147,9 @@ class WiegandDriver:
             facts = {"chip": chip.name, "label": chip.label}
         readers: dict[str, Json] = {}
         for point, model in self._readers.items():
-            station = self._stations.get(point)
+            reader = self._open_readers.get(point)
             closed: dict[str, Json] = {"d0": model.d0, "d1": model.d1, "trouble": "the chip is not open"}
-            readers[point] = closed if station is None else station.facts()
+            readers[point] = closed if reader is None else reader.facts()
         return {**facts, "readers": readers}
 
     # --- for people at the door ----------------------------------------------------------------
@@ -179,40 +179,40 @@ class WiegandDriver:
         self._unconfirmed.discard(point)
         self._send([Confirmed(point, self._sounding[point], self._now_ns())])
 
-    def _readable(self, station: Station) -> None:
+    def _readable(self, reader: OpenReader) -> None:
         try:
-            self._send(station.fetch(self._now_ns()))
+            self._send(reader.fetch(self._now_ns()))
         except OSError as error:
             self._fail(error)
             return
-        if station.point not in self._timers:
-            self._wait(station)
+        if reader.point not in self._timers:
+            self._wait(reader)
 
-    def _wait(self, station: Station) -> None:
+    def _wait(self, reader: OpenReader) -> None:
         """Look again when silence may have lasted long enough; edges that come meanwhile move nothing."""
-        due_ns = station.due_ns
-        if due_ns is not None and self._stations.get(station.point) is station:
+        due_ns = reader.due_ns
+        if due_ns is not None and self._open_readers.get(reader.point) is reader:
             delay_s = max(0, due_ns - self._now_ns()) / 1e9
-            self._timers[station.point] = asyncio.get_running_loop().call_later(delay_s, self._due, station)
+            self._timers[reader.point] = asyncio.get_running_loop().call_later(delay_s, self._due, reader)
 
-    def _due(self, station: Station) -> None:
-        del self._timers[station.point]
+    def _due(self, reader: OpenReader) -> None:
+        del self._timers[reader.point]
         try:
             now_ns = self._now_ns()  # first the time, then the edges: none that came before may be missing
-            self._send(station.fetch(now_ns))
-            self._send(station.silence(now_ns))
+            self._send(reader.fetch(now_ns))
+            self._send(reader.silence(now_ns))
         except OSError as error:
             self._fail(error)
             return
-        if station.point not in self._timers:
-            self._wait(station)
+        if reader.point not in self._timers:
+            self._wait(reader)
 
     def _look(self) -> None:
         if self._time is not None:
             self._time.sync()
-        for station in [*self._stations.values()]:
-            if self._stations.get(station.point) is station:  # the receiver of a signal may have closed us
-                self._send(station.second(self._now_ns()))
+        for reader in [*self._open_readers.values()]:
+            if self._open_readers.get(reader.point) is reader:  # the receiver of a signal may have closed us
+                self._send(reader.second(self._now_ns()))
 
     def _fail(self, error: OSError) -> None:
         """The chip has gone: hear nothing more, and let `run` say so."""
@@ -221,8 +221,8 @@ class WiegandDriver:
             self._failed.set_exception(error)
 
     def _unlisten(self, loop: asyncio.AbstractEventLoop) -> None:
-        for station in self._stations.values():
-            loop.remove_reader(station.wires.fileno())
+        for reader in self._open_readers.values():
+            loop.remove_reader(reader.wires.fileno())
         for timer in self._timers.values():
             timer.cancel()
         self._timers = {}
@@ -234,7 +234,7 @@ class WiegandDriver:
             answers.off()
         if self._emit is not None:
             self._unlisten(asyncio.get_running_loop())
-        self._stations = {}
+        self._open_readers = {}
         self._time = None
         chip, self._chip = self._chip, None
         if chip is not None:

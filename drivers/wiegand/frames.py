@@ -28,7 +28,7 @@ KEYS: Final = "0123456789*#"
 """What the values 0 to 11 mean, as HID's keypads have it."""
 
 
-class Drop(StrEnum):
+class DropReason(StrEnum):
     """Why a whole burst was thrown away, in the words of the facts."""
 
     FRAGMENT = "fragments"
@@ -44,7 +44,7 @@ class Drop(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class CardFrame:
     """A card: its bits, most significant first, padded on the right with zeros."""
 
     bits: int
@@ -52,7 +52,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class KeyFrame:
     """What was pressed on a keypad: a digit, `*` or `#`; or a whole PIN with its `#`."""
 
     keys: str = field(repr=False)
@@ -103,7 +103,9 @@ _KEYPADS: Final = MappingProxyType({4: ("auto", "4bit"), 8: ("auto", "8bit")})
 _PIN_BITS: Final = 26
 _PIN_DIGITS: Final = 4
 """The least digits of a PIN; a number says nothing of zeros that it begins with."""
-_FAULTS: Final = MappingProxyType({"collision": Drop.COLLISION, "too_long": Drop.TOO_LONG, "torn": Drop.TORN})
+_FAULTS: Final = MappingProxyType(
+    {"collision": DropReason.COLLISION, "too_long": DropReason.TOO_LONG, "torn": DropReason.TORN}
+)
 
 
 def parity_is_right(bits: int, value: int) -> bool | None:
@@ -112,48 +114,48 @@ def parity_is_right(bits: int, value: int) -> bool | None:
     return None if checks is None else all((value & c.mask).bit_count() & 1 == c.odd for c in checks)
 
 
-def understand(burst: Burst, cards: Cards, keypad: Keypad) -> Card | Key | Drop:
+def understand(burst: Burst, cards: Cards, keypad: Keypad) -> CardFrame | KeyFrame | DropReason:
     """What a burst is to a reader that is set so. Never raises."""
     if burst.fault is not None:
         return _FAULTS[burst.fault]
     if burst.bits <= FRAGMENT_BITS:
-        return Drop.FRAGMENT
+        return DropReason.FRAGMENT
     if burst.bits < RAW_BITS:
         return _key(burst, keypad)
     pin = _whole_pin(burst) if keypad == "26bit" else None
     return pin or _card(burst, cards)
 
 
-def _card(burst: Burst, cards: Cards) -> Card | Drop:
+def _card(burst: Burst, cards: Cards) -> CardFrame | DropReason:
     known = cards == str(burst.bits) or (cards == "auto" and burst.bits in _AUTO)
     right = parity_is_right(burst.bits, burst.value) if known else None
     if right or cards == "raw":
         size = (burst.bits + 7) // 8
-        return Card(burst.bits, (burst.value << (size * 8 - burst.bits)).to_bytes(size))
+        return CardFrame(burst.bits, (burst.value << (size * 8 - burst.bits)).to_bytes(size))
     if right is None:
-        return Drop.LENGTH
+        return DropReason.LENGTH
     exchanged = burst.value ^ ((1 << burst.bits) - 1)
-    return Drop.SWAPPED if parity_is_right(burst.bits, exchanged) else Drop.PARITY
+    return DropReason.SWAPPED if parity_is_right(burst.bits, exchanged) else DropReason.PARITY
 
 
-def _whole_pin(burst: Burst) -> Key | None:
+def _whole_pin(burst: Burst) -> KeyFrame | None:
     """The PIN of a card of 26 bits whose facility code is 0; None for any other card, or one that was misread."""
     if burst.bits != _PIN_BITS or not parity_is_right(burst.bits, burst.value):
         return None
     number = burst.value >> 1 & 0xFF_FFFF
-    return Key(f"{number:0{_PIN_DIGITS}}#") if number <= 0xFFFF else None  # noqa: PLR2004 -- facility 0
+    return KeyFrame(f"{number:0{_PIN_DIGITS}}#") if number <= 0xFFFF else None  # noqa: PLR2004 -- facility 0
 
 
-def _key(burst: Burst, keypad: Keypad) -> Key | Drop:
+def _key(burst: Burst, keypad: Keypad) -> KeyFrame | DropReason:
     """Four bits are the key; eight are its complement, which is the check, and the key.
 
     With D0 and D1 exchanged every key becomes another one, and 0 to 3 become values that no key has.
     """
     low, high = burst.value & 0xF, burst.value >> 4
     if keypad not in _KEYPADS.get(burst.bits, ()):
-        return Drop.LENGTH
+        return DropReason.LENGTH
     if burst.bits == 8 and high ^ low != 0xF:  # noqa: PLR2004 -- said above
-        return Drop.KEY
+        return DropReason.KEY
     if low >= len(KEYS):
-        return Drop.SWAPPED
-    return Key(KEYS[low])
+        return DropReason.SWAPPED
+    return KeyFrame(KEYS[low])

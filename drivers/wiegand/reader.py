@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Protocol
 
-from drivers.wiegand.frames import Card, Drop, Key, understand
+from drivers.wiegand.frames import CardFrame, DropReason, KeyFrame, understand
 from drivers.wiegand.pulses import Collector
 from edge.model.messages import Back, CardRead, KeysPressed, Lost
 
@@ -35,7 +35,7 @@ STALE: Final = "stale"
 SEQUENCE_MOD: Final = 1 << 32
 
 
-class Wires(Protocol):
+class ReaderLines(Protocol):
     """What a reader needs of its two lines; see `drivers.wiegand.lines.Pair`."""
 
     def fileno(self) -> int:
@@ -51,11 +51,11 @@ class Wires(Protocol):
         """Report edges or not."""
 
 
-class Station:
+class OpenReader:
     """A reader while the driver is open. Whatever it learns comes back as signals, for the caller to send."""
 
     def __init__(
-        self, point: str, model: Reader, settings: Settings, wires: Wires, at_ns: Callable[[int], int]
+        self, point: str, model: Reader, settings: Settings, wires: ReaderLines, at_ns: Callable[[int], int]
     ) -> None:
         """`at_ns` gives the boot clock for the ticks of an edge."""
         self.point = point
@@ -123,7 +123,7 @@ class Station:
 
     def facts(self) -> dict[str, Json]:
         """How well the reader is understood. No bits of any card."""
-        counts: dict[str, Json] = {name: self._counts[name] for name in ("cards", "keys", *Drop, STALE)}
+        counts: dict[str, Json] = {name: self._counts[name] for name in ("cards", "keys", *DropReason, STALE)}
         return {
             "d0": self._model.d0,
             "d1": self._model.d1,
@@ -145,7 +145,7 @@ class Station:
 
     def _understand(self, burst: Burst, now_ns: int) -> list[Signal]:
         found = understand(burst, self._model.format, self._model.keypad)
-        if isinstance(found, Drop):
+        if isinstance(found, DropReason):
             self._counts[found] += 1
             self._dropped_bits = burst.bits
             return []
@@ -154,7 +154,7 @@ class Station:
             return []
         if self.trouble is not None:
             return []
-        if isinstance(found, Key):
+        if isinstance(found, KeyFrame):
             self._counts["keys"] += 1
             return [KeysPressed(self.point, found.keys, burst.at_ns)]
         self._counts["cards"] += 1
@@ -173,5 +173,5 @@ class Station:
         return [] if known else [Lost(frozenset({self.point}), reason, now_ns)]
 
 
-def _card_read(point: str, card: Card, burst: Burst) -> CardRead:
+def _card_read(point: str, card: CardFrame, burst: Burst) -> CardRead:
     return CardRead(point, card.bits, card.data, burst.at_ns)

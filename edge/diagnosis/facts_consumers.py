@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 THROWN_AWAY: Final = ("fragments", "wrong_parity", "wrong_keys", "collisions", "too_long", "torn", "stale")
-"""Of a Wiegand reader, as `drivers.wiegand.frames.Drop` has them: bursts in which nothing could be believed."""
+"""Of a Wiegand reader, as `drivers.wiegand.frames.DropReason` has them: bursts in which nothing could be believed."""
 
 
 @dataclass(frozen=True, slots=True)

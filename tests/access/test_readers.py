@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drivers.wiegand.frames import Key, understand
+from drivers.wiegand.frames import KeyFrame, understand
 from drivers.wiegand.pulses import Burst
 from edge.access.reader_state import AT_ONCE, MOST_WAITING
 from edge.access.readers import KEPT, REFUSALS_A_MINUTE, Readers
@@ -364,7 +364,7 @@ def test_guessing_at_a_keypad_that_sends_pins_as_cards_has_the_limits_of_others(
     async def script(house: House) -> None:
         for pin in range(1000, 1100):
             found = understand(Burst(26, cards.encode(shape, 0, pin), house.now_ns()), "26", "26bit")
-            assert isinstance(found, Key)
+            assert isinstance(found, KeyFrame)
             await house.type(found.keys)
             await asyncio.sleep(1)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drivers.wiegand.frames import Drop
+from drivers.wiegand.frames import DropReason
 from drivers.wiegand.reader import STALE
 from edge.cli.diagnose import lines, looked_at, verdict
 from edge.diagnosis.diagnose import diagnose
@@ -467,7 +467,7 @@ def test_the_daemons_own_account_is_understood() -> None:
 
 
 def test_what_is_thrown_away_is_what_the_driver_says() -> None:
-    assert {*THROWN_AWAY, "swapped", "other_lengths"} == {*Drop, STALE}
+    assert {*THROWN_AWAY, "swapped", "other_lengths"} == {*DropReason, STALE}
 
 
 def test_an_end_by_the_watchdog_is_known_from_the_log_too() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pymodbus.framer import FramerRTU
 
-from drivers.modbus.frames import Hearing, Question, Read, Refused, SetCoil, SetRegister, encode
+from drivers.modbus.frames import ExceptionReply, Question, Read, ReplyBuffer, SetCoil, SetRegister, encode
 
 INPUTS = Read(unit=1, table="discrete", first=0, count=3)
 
@@ -17,7 +17,7 @@ def framed(body: str) -> bytes:
 
 
 def heard(question: Question, *pieces: bytes) -> list[object]:
-    hearing = Hearing(question, encode(question))
+    hearing = ReplyBuffer(question, encode(question))
     return [hearing.take(piece) for piece in pieces]
 
 
@@ -48,7 +48,7 @@ def test_registers_are_numbers() -> None:
 
 
 def test_an_answer_behind_noise_is_found_and_the_noise_counted() -> None:
-    hearing = Hearing(INPUTS, encode(INPUTS))
+    hearing = ReplyBuffer(INPUTS, encode(INPUTS))
     assert hearing.take(b"\x01\x02\x01\x00\xff\x01" + framed("01 02 01 05") + b"\x00") == (1, 0, 1)
     assert hearing.noise == 7
 
@@ -66,7 +66,7 @@ def test_an_answer_behind_noise_is_found_and_the_noise_counted() -> None:
     ],
 )
 def test_what_is_not_the_answer_is_noise(other: bytes) -> None:
-    hearing = Hearing(INPUTS, encode(INPUTS))
+    hearing = ReplyBuffer(INPUTS, encode(INPUTS))
     assert hearing.take(other) is None
     assert hearing.noise == len(other)
     assert hearing.take(framed("01 02 01 02")) == (0, 1, 0)
@@ -78,22 +78,24 @@ def test_a_write_is_answered_with_its_own_words_only() -> None:
 
 
 def test_a_refusal_says_why() -> None:
-    with pytest.raises(Refused, match=r"refuses: illegal data address \(2\)"):
+    with pytest.raises(ExceptionReply, match=r"refuses: illegal data address \(2\)"):
         heard(INPUTS, framed("01 82 02"))
-    with pytest.raises(Refused, match="its own"):
+    with pytest.raises(ExceptionReply, match="its own"):
         heard(SetCoil(1, 0, on=True), framed("01 85 63"))
 
 
 def test_behind_an_adapter_that_echoes_the_answer_to_a_write_is_the_second_one() -> None:
     question = SetCoil(1, 0, on=True)
     sent = encode(question)
-    hearing = Hearing(question, sent, echo=True)
+    hearing = ReplyBuffer(question, sent, echo=True)
     assert hearing.take(sent) is None
     assert hearing.take(sent) == ()
-    assert Hearing(question, sent, echo=True).take(b"\x00" + sent) == (), "and of one that has stopped it is the first"
+    assert ReplyBuffer(question, sent, echo=True).take(b"\x00" + sent) == (), (
+        "and of one that has stopped it is the first"
+    )
 
 
 def test_the_echo_of_a_read_is_no_answer_to_it_and_shows_that_there_is_one() -> None:
-    hearing = Hearing(INPUTS, encode(INPUTS))
+    hearing = ReplyBuffer(INPUTS, encode(INPUTS))
     assert hearing.take(encode(INPUTS)) is None
     assert hearing.echoed

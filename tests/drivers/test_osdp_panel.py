@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from drivers.osdp import secure
 from drivers.osdp.facts import device_facts
 from drivers.osdp.frames import Frame, Parser
-from drivers.osdp.messages import Card, Colour, Command, InputStatus, Keys, LocalStatus, Reply, light
+from drivers.osdp.messages import CardData, Colour, CommandCode, InputStatus, KeypadData, LocalStatus, ReplyCode, light
 from drivers.osdp.panel import Panel
 from drivers.osdp.profile import Offline, Online, Switched, Unable
 from drivers.osdp.switches import Relay, Sounder
 from tests.support.osdp_line import KEY, MS, Line, S, device, loss, noise
 from tests.support.osdp_pd import Reader
 
-HANDSHAKE = {Command.ID, Command.CAP, Command.CHLNG, Command.SCRYPT}
+HANDSHAKE = {CommandCode.ID, CommandCode.CAP, CommandCode.CHLNG, CommandCode.SCRYPT}
 SHOW_NS = 500 * MS
 
 
@@ -41,7 +41,7 @@ def test_a_reader_with_our_key_comes_online_and_its_card_arrives() -> None:
     assert one.report.identity.firmware == "1.2.3"
     reader.card(12345)
     line.run(S)
-    assert line.heard(Card) == [Card(0, 26, (12345 << 6).to_bytes(4, "big"), "wiegand")]
+    assert line.heard(CardData) == [CardData(0, 26, (12345 << 6).to_bytes(4, "big"), "wiegand")]
 
 
 def test_required_says_nothing_plain_but_what_leads_to_trust() -> None:
@@ -52,7 +52,9 @@ def test_required_says_nothing_plain_but_what_leads_to_trust() -> None:
     line.run(5 * S)
     plain = {code for _, code, _, block in reader.heard if block[:1] < bytes((secure.COMMAND,))}
     assert plain == HANDSHAKE
-    assert {Command.POLL, Command.OUT, Command.LED, Command.LSTAT, Command.ISTAT} <= {h[1] for h in reader.heard}
+    assert {CommandCode.POLL, CommandCode.OUT, CommandCode.LED, CommandCode.LSTAT, CommandCode.ISTAT} <= {
+        h[1] for h in reader.heard
+    }
 
 
 @pytest.mark.parametrize("key", [None, bytes(range(1, 17))])
@@ -63,17 +65,17 @@ def test_a_reader_without_our_key_is_refused_and_told_why(key: bytes | None) -> 
     line.run(20 * S)
     assert line.states() == ["offline"]
     assert "key" in one.report.reason
-    assert line.heard(Card) == []
-    assert Command.SCRYPT not in {code for _, code, _, _ in reader.heard}, "it was not given our proof either"
+    assert line.heard(CardData) == []
+    assert CommandCode.SCRYPT not in {code for _, code, _, _ in reader.heard}, "it was not given our proof either"
 
 
 def test_a_plain_reader_is_refused_and_its_cards_with_it() -> None:
-    one, reader = device(), Reader(1, refuses={Command.CHLNG: 5})
+    one, reader = device(), Reader(1, refuses={CommandCode.CHLNG: 5})
     line = Line([one], [reader])
     reader.card(1)
     line.run(20 * S)
     assert line.states() == ["offline"]
-    assert line.heard(Card) == []
+    assert line.heard(CardData) == []
 
 
 def test_a_card_thrown_in_by_somebody_on_the_cable_is_not_believed() -> None:
@@ -88,11 +90,11 @@ def test_a_card_thrown_in_by_somebody_on_the_cable_is_not_believed() -> None:
     line.wire = throw
     answer = reader.answer
     reader.answer = lambda frame, now_ns: (  # type: ignore[method-assign]  # somebody faster than the reader
-        b"".join(reader.plain(sequence, Reply.RAW, bytes((0, 1, 26, 0)) + bytes(4)) for sequence in (0, 1, 2, 3))
+        b"".join(reader.plain(sequence, ReplyCode.RAW, bytes((0, 1, 26, 0)) + bytes(4)) for sequence in (0, 1, 2, 3))
         + answer(frame, now_ns)
     )
     line.run(2 * S)
-    assert line.heard(Card) == []
+    assert line.heard(CardData) == []
     assert one.report.counts["mistrusted"] > 10
     assert one.online
 
@@ -105,9 +107,11 @@ def test_install_hands_the_key_over_and_trusts_only_that() -> None:
     assert not reader.install
     assert one.report.key_installed
     line.run(S)
-    assert len(line.heard(Card)) == 1
-    first_poll = next(at for at, (_, code, _, _) in enumerate(reader.heard) if code == Command.POLL)
-    assert [code for _, code, _, _ in reader.heard].index(Command.KEYSET) < first_poll, "no card under the default key"
+    assert len(line.heard(CardData)) == 1
+    first_poll = next(at for at, (_, code, _, _) in enumerate(reader.heard) if code == CommandCode.POLL)
+    assert [code for _, code, _, _ in reader.heard].index(CommandCode.KEYSET) < first_poll, (
+        "no card under the default key"
+    )
     later = Line([device()], [reader])
     settled(later)
     assert later.panel.devices[1].secured
@@ -116,7 +120,7 @@ def test_install_hands_the_key_over_and_trusts_only_that() -> None:
 def test_install_works_with_a_reader_that_has_the_key_already() -> None:
     one, reader = device(security="install"), Reader(1, key=KEY)
     settled(Line([one], [reader]))
-    assert Command.KEYSET not in {code for _, code, _, _ in reader.heard}
+    assert CommandCode.KEYSET not in {code for _, code, _, _ in reader.heard}
 
 
 def test_install_with_a_lost_word_still_ends_with_our_key() -> None:
@@ -138,7 +142,7 @@ def test_install_does_not_give_the_key_to_a_stranger_in_the_place_of_a_known_rea
     line.cut.clear()
     line.run(20 * S)
     assert stranger.key is None
-    assert Command.KEYSET not in {code for _, code, _, _ in stranger.heard}
+    assert CommandCode.KEYSET not in {code for _, code, _, _ in stranger.heard}
     assert not one.online
 
 
@@ -146,12 +150,12 @@ def test_required_never_uses_the_default_key() -> None:
     one, reader = device(), Reader(1, install=True)
     line = Line([one], [reader])
     line.run(12 * S)
-    assert {block[1] for _, code, _, block in reader.heard if code == Command.CHLNG} == {1}
+    assert {block[1] for _, code, _, block in reader.heard if code == CommandCode.CHLNG} == {1}
     assert line.states() == ["offline"]
 
 
 def test_a_reader_that_refuses_the_key_is_lost() -> None:
-    one, reader = device(security="install"), Reader(1, install=True, refuses={Command.KEYSET: 9})
+    one, reader = device(security="install"), Reader(1, install=True, refuses={CommandCode.KEYSET: 9})
     line = Line([one], [reader])
     line.run(3 * S)
     assert line.states() == ["offline"]
@@ -163,7 +167,7 @@ def test_off_is_plain() -> None:
     line = settled(Line([one], [reader]))
     reader.card(7)
     line.run(S)
-    assert len(line.heard(Card)) == 1
+    assert len(line.heard(CardData)) == 1
     assert not one.secured
     assert {block for _, _, _, block in reader.heard} == {b""}
 
@@ -191,7 +195,7 @@ def test_a_reader_that_knows_only_the_checksum_is_asked_with_it_after_its_first_
     assert device_facts(one)["check"] == "checksum"
     reader.card(7)
     line.run(S)
-    assert len(line.heard(Card)) == 1
+    assert len(line.heard(CardData)) == 1
     assert checks(line)[0], "the CRC is tried first"
     assert not any(checks(line)[1:])
     assert one.report.counts["restarted"] == 0
@@ -276,10 +280,10 @@ def test_one_flipped_bit_anywhere_costs_no_card_and_no_time(forgets: bool) -> No
         count = itertools.count()
         line.wire = lambda _, __, byte, c=count, h=hit: bytes((byte ^ (1 << h % 8 if next(c) == h // 8 else 0),))
         shown_ns = line.now_ns
-        line.until(lambda line=line: line.heard(Card), SHOW_NS)
+        line.until(lambda line=line: line.heard(CardData), SHOW_NS)
         worst_ns = max(worst_ns, line.now_ns - shown_ns)
         line.run(S)
-        assert len(line.heard(Card)) == 1, f"bit {hit}"
+        assert len(line.heard(CardData)) == 1, f"bit {hit}"
         assert line.states() == ["online"], f"bit {hit}"
     assert worst_ns < 300 * MS
 
@@ -290,7 +294,7 @@ def test_a_reader_that_repeats_its_answer_is_heard_once() -> None:
     for number in range(5):
         reader.card(number)
         line.run(S)
-    assert len(line.heard(Card)) == 5
+    assert len(line.heard(CardData)) == 5
     assert line.states() == ["online"]
 
 
@@ -308,7 +312,7 @@ def test_a_reader_that_lost_count_is_back_at_once() -> None:
     reader.reset()
     reader.card(9)
     took_ns = line.now_ns
-    line.until(lambda: line.heard(Card))
+    line.until(lambda: line.heard(CardData))
     assert line.now_ns - took_ns < 400 * MS
     assert line.states() == ["online"]
 
@@ -319,7 +323,7 @@ def test_a_busy_reader_is_asked_the_same_again() -> None:
     reader.busy = 5
     reader.card(3)
     line.run(2 * S)
-    assert len(line.heard(Card)) == 1
+    assert len(line.heard(CardData)) == 1
     assert one.report.counts["busy"] == 5
     assert one.report.counts["restarted"] == 0
 
@@ -344,7 +348,7 @@ def test_at_three_bytes_in_a_thousand_every_card_arrives_once(seed: int, forgets
     for number in range(38):
         line.at(S + number * SHOW_NS, lambda number=number: reader.card(number + 1))
     line.run(22 * S)
-    numbers = [int.from_bytes(card.data, "big") >> 6 for card in line.heard(Card)]
+    numbers = [int.from_bytes(card.data, "big") >> 6 for card in line.heard(CardData)]
     assert numbers == sorted(set(numbers))
     assert len(numbers) >= (37 if forgets else 38)
     assert line.states() == ["online"]
@@ -357,7 +361,7 @@ def test_bytes_that_vanish_cost_no_card_of_a_reader_that_repeats(seed: int) -> N
     for number in range(38):
         line.at(S + number * SHOW_NS, lambda number=number: reader.card(number + 1))
     line.run(22 * S)
-    assert len(line.heard(Card)) == 38
+    assert len(line.heard(CardData)) == 38
     assert line.states() == ["online"]
 
 
@@ -367,12 +371,12 @@ def test_no_noise_makes_a_card_or_stops_the_panel(seed: int, rate: float) -> Non
     one, reader = device(), Reader(1, key=KEY)
     line = Line([one], [reader], wire=noise(rate, seed))
     line.run(12 * S)
-    assert line.heard(Card) == []
+    assert line.heard(CardData) == []
     line.wire = lambda _, __, byte: bytes((byte,))
     line.until(lambda: one.online and one.secured)
     reader.card(1)
     line.run(2 * S)
-    assert len(line.heard(Card)) == 1
+    assert len(line.heard(CardData)) == 1
 
 
 @settings(max_examples=50, deadline=None)
@@ -397,7 +401,7 @@ def test_a_cut_shorter_than_eight_seconds_loses_nothing() -> None:
     line.cut.clear()
     line.run(2 * S)
     assert line.states() == ["online"]
-    assert len(line.heard(Card)) == 1
+    assert len(line.heard(CardData)) == 1
 
 
 @pytest.mark.parametrize("cut_s", [9.5, 20.0, 100.3])
@@ -434,8 +438,8 @@ def test_two_readers_share_a_line() -> None:
         for reader in readers:
             reader.card(number)
         line.run(SHOW_NS)
-    assert len(line.heard(Card)) == 20
-    shares = [sum(code == Command.POLL for _, code, _, _ in reader.heard) for reader in readers]
+    assert len(line.heard(CardData)) == 20
+    shares = [sum(code == CommandCode.POLL for _, code, _, _ in reader.heard) for reader in readers]
     assert abs(shares[0] - shares[1]) < 5
 
 
@@ -446,9 +450,9 @@ def test_lost_readers_do_not_starve_the_others() -> None:
     line = Line([device(address) for address in range(1, 11)], [Reader(1, key=KEY)])
     line.until(lambda: line.panel.devices[1].online)
     line.run(30 * S)
-    polls = [sum(code == Command.POLL for _, code, _, _ in each.readers[0].heard) for each in (alone, line)]
+    polls = [sum(code == CommandCode.POLL for _, code, _, _ in each.readers[0].heard) for each in (alone, line)]
     assert polls[1] > polls[0] / 2
-    times = [at for at, code, _, _ in line.readers[0].heard if code == Command.POLL]
+    times = [at for at, code, _, _ in line.readers[0].heard if code == CommandCode.POLL]
     assert max(b - a for a, b in itertools.pairwise(times[50:])) < 300 * MS
 
 
@@ -485,7 +489,7 @@ def test_a_transceiver_that_hears_itself_does_no_harm() -> None:
     settled(line)
     reader.card(5)
     line.run(S)
-    assert len(line.heard(Card)) == 1
+    assert len(line.heard(CardData)) == 1
     assert one.report.counts["repeated"] == 0
 
 
@@ -588,7 +592,7 @@ def test_a_reader_that_cannot_time_its_relay_is_told_for_good() -> None:
 
 
 def test_a_reader_without_relays_says_so_once_and_stays_online() -> None:
-    one, reader = device(switches={"lock": Relay(0, rest=False)}), Reader(1, key=KEY, refuses={Command.OUT: 3})
+    one, reader = device(switches={"lock": Relay(0, rest=False)}), Reader(1, key=KEY, refuses={CommandCode.OUT: 3})
     line = settled(Line([one], [reader]))
     line.run(20 * S)
     assert [h.switch for _, h in line.happenings if isinstance(h, Unable)] == ["lock"]
@@ -602,7 +606,7 @@ def test_the_sounder_sounds_as_long_as_it_is_wanted() -> None:
     line.run(10 * S)
     one.want("buzzer", line.now_ns, on=False)
     line.run(S)
-    told = [data[1] for _, code, data, _ in reader.heard if code == Command.BUZ]
+    told = [data[1] for _, code, data, _ in reader.heard if code == CommandCode.BUZ]
     assert told[0] == told[-1] == 1
     assert set(told[1:-1]) == {2}
     assert len(told) >= 6
@@ -622,19 +626,19 @@ def test_inputs_and_tamper_are_known_at_once_and_looked_at_again() -> None:
 
 
 def test_a_reader_without_inputs_is_not_asked_for_ever() -> None:
-    one, reader = device(inputs=True), Reader(1, key=KEY, refuses={Command.ISTAT: 3})
+    one, reader = device(inputs=True), Reader(1, key=KEY, refuses={CommandCode.ISTAT: 3})
     line = settled(Line([one], [reader]))
     line.run(20 * S)
-    assert sum(code == Command.ISTAT for _, code, _, _ in reader.heard) == 1
+    assert sum(code == CommandCode.ISTAT for _, code, _, _ in reader.heard) == 1
     assert line.states() == ["online"]
 
 
 def test_keys_arrive() -> None:
     one, reader = device(), Reader(1, key=KEY)
     line = settled(Line([one], [reader]))
-    reader.events.append((Reply.KEYPAD, b"\0\x0312\x0d"))
+    reader.events.append((ReplyCode.KEYPAD, b"\0\x0312\x0d"))
     line.run(S)
-    assert line.heard(Keys) == [Keys(0, "12#")]
+    assert line.heard(KeypadData) == [KeypadData(0, "12#")]
 
 
 def test_lights_wait_in_a_short_queue() -> None:
@@ -643,7 +647,7 @@ def test_lights_wait_in_a_short_queue() -> None:
     for second in range(1, 100):
         one.say(light(0, Colour.RED, second / 10), line.now_ns)
     line.run(2 * S)
-    times = [data[7] for _, code, data, _ in reader.heard if code == Command.LED]
+    times = [data[7] for _, code, data, _ in reader.heard if code == CommandCode.LED]
     assert times == [*range(92, 100)], "the latest stay"
 
 
@@ -654,7 +658,7 @@ def test_a_proof_that_fails_once_because_an_answer_was_late_is_no_wrong_key() ->
 
     def late(frame: Frame) -> bytes:
         answer = handshake(frame)
-        if frame.code == Command.CHLNG and next(failures) < 2:
+        if frame.code == CommandCode.CHLNG and next(failures) < 2:
             reader.keys = None  # it has begun another handshake meanwhile
         return answer
 

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from drivers.osdp import secure
 from drivers.osdp.frames import Frame, Parser
-from drivers.osdp.secure import SecureError, Session, SessionKeys
+from drivers.osdp.secure import SecureError, SecureSession, SessionKeys
 
 KEY = bytes.fromhex("000102030405060708090a0b0c0d0e0f")
 
 
-def pair(key: bytes = KEY) -> tuple[Session, Session]:
+def pair(key: bytes = KEY) -> tuple[SecureSession, SecureSession]:
     keys = SessionKeys.derive(key, b"panelrnd", b"readrnd!")
-    return Session(keys), Session(keys, device=True)
+    return SecureSession(keys), SecureSession(keys, device=True)
 
 
 def over_the_wire(frame: Frame) -> Frame:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drivers.simulated.driver import PRESS_S, REMEMBERED, Simulated, create
+from drivers.simulated.driver import PRESS_S, REMEMBERED, SimulatedDriver, create
 from drivers.simulated.points import POINTS as MODELS
 from drivers.simulated.points import Settings
 from edge.model.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost, Signal
@@ -26,7 +26,7 @@ class Seat:
         points["front.lock"] = MODELS["lock"](resting="locked")
         points |= {"back.lock": MODELS["lock"](resting="unlocked"), "back.contact": MODELS["contact"]()}
         points["controller.release"] = MODELS["release"]()
-        self.driver: Simulated = create("bench", Settings(**settings), points, loop.now_ns)
+        self.driver: SimulatedDriver = create("bench", Settings(**settings), points, loop.now_ns)
         self.signals: list[Signal] = []
         self.driver.open()
         self.task = asyncio.ensure_future(self.driver.run(self.signals.append))

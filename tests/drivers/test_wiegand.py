@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drivers.wiegand.frames import Card, Drop, Key, parity_is_right, understand
+from drivers.wiegand.frames import CardFrame, DropReason, KeyFrame, parity_is_right, understand
 from drivers.wiegand.points import POINTS, Settings, addresses
 from drivers.wiegand.pulses import MOST_BITS, Burst, Collector, Fault
 from edge.directory import cards
@@ -29,14 +29,16 @@ def collected(pulses: list[tuple[int, int]]) -> tuple[list[Burst], Collector]:
     return bursts + ([last] if last is not None else []), collector
 
 
-def understood(pulses: list[tuple[int, int]], cards_: Any = "auto", keypad: Any = "auto") -> list[Card | Key | Drop]:
+def understood(
+    pulses: list[tuple[int, int]], cards_: Any = "auto", keypad: Any = "auto"
+) -> list[CardFrame | KeyFrame | DropReason]:
     return [understand(burst, cards_, keypad) for burst in collected(pulses)[0]]
 
 
-def card(bits: str) -> Card:
+def card(bits: str) -> CardFrame:
     """What a reader's bits look like to the rest of Doorward."""
     size = (len(bits) + 7) // 8
-    return Card(len(bits), int(bits.ljust(size * 8, "0"), 2).to_bytes(size))
+    return CardFrame(len(bits), int(bits.ljust(size * 8, "0"), 2).to_bytes(size))
 
 
 # --- cards --------------------------------------------------------------------------------------
@@ -62,7 +64,7 @@ def test_known_cards_at_every_speed_that_readers_have(name: str, interval_ns: in
 )
 def test_what_is_printed_on_the_card_is_what_the_directory_finds(name: str, facility: int, number: str) -> None:
     [found] = understood(train(KNOWN[name]))
-    assert isinstance(found, Card)
+    assert isinstance(found, CardFrame)
     reading = cards.reading(CardRead("front.reader", found.bits, found.data, 0))
     assert (reading.facility, reading.number) == (facility, number)
 
@@ -92,7 +94,7 @@ def test_two_cards_in_a_row_are_two() -> None:
 def test_two_cards_without_a_pause_are_none() -> None:
     first = train(KNOWN["h10301"])
     second = train(KNOWN["h10306"], start_ns=first[-1][1] + GAP_NS - 1)
-    assert understood(first + second) == [Drop.LENGTH]
+    assert understood(first + second) == [DropReason.LENGTH]
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -102,23 +104,23 @@ def test_a_card_cut_anywhere_is_no_card(name: str) -> None:
     assert understood(whole, str(len(whole))) == [card(KNOWN[name])]
     for length in range(1, len(whole)):
         for part in (whole[:length], whole[-length:]):
-            assert isinstance(understood(part, str(len(whole)), "off")[0], Drop)
+            assert isinstance(understood(part, str(len(whole)), "off")[0], DropReason)
             [found] = understood(part, keypad="off")
-            assert not isinstance(found, Card) or found.bits in {shape.bits for shape in LAYOUTS}
+            assert not isinstance(found, CardFrame) or found.bits in {shape.bits for shape in LAYOUTS}
 
 
 def test_exchanged_wires_are_called_so() -> None:
     for bits in KNOWN.values():
         exchanged = [(1 - wire, at_ns) for wire, at_ns in train(bits)]
-        assert understood(exchanged) == [Drop.SWAPPED]
+        assert understood(exchanged) == [DropReason.SWAPPED]
 
 
 def test_raw_takes_every_length_and_looks_at_no_parity() -> None:
     for bits in ("1" * 9, "10" * 13, "01" * 16, "1" * 56, "10" * (MOST_BITS // 2)):
         assert understood(train(bits), "raw") == [card(bits)]
         assert understood(train(bits)) != [card(bits)]
-    assert understood(train("1" * 8), "raw", "off") == [Drop.LENGTH]
-    assert understood(train("1" * (MOST_BITS + 1)), "raw") == [Drop.TOO_LONG]
+    assert understood(train("1" * 8), "raw", "off") == [DropReason.LENGTH]
+    assert understood(train("1" * (MOST_BITS + 1)), "raw") == [DropReason.TOO_LONG]
 
 
 # --- parity, held against the layouts of edge.directory.cards ---------------------------------------------------
@@ -154,16 +156,16 @@ def test_every_valid_card_with_bounded_jitter_is_read(
 def test_one_wrong_bit_is_never_a_card(shape: cards.Layout, number: int, flipped: int) -> None:
     good = cards.encode(shape, 0, number % (1 << shape.number))
     bad = good ^ (1 << flipped % shape.bits)
-    assert not isinstance(understood(train(bits_of(bad, shape.bits)), str(shape.bits))[0], Card)
-    assert not isinstance(understood(train(bits_of(bad, shape.bits)))[0], Card)
+    assert not isinstance(understood(train(bits_of(bad, shape.bits)), str(shape.bits))[0], CardFrame)
+    assert not isinstance(understood(train(bits_of(bad, shape.bits)))[0], CardFrame)
 
 
 @pytest.mark.parametrize("shape", [shape for shape in LAYOUTS if shape.bits in cards.SHARED], ids=lambda s: str(s.bits))
 def test_lengths_that_many_formats_have_are_read_only_where_they_are_set(shape: cards.Layout) -> None:
     bits = bits_of(cards.encode(shape, 18, 54919), shape.bits)
     assert understood(train(bits), str(shape.bits)) == [card(bits)]
-    assert understood(train(bits)) == [Drop.LENGTH], "not with wrong parity, which would blame the cable"
-    assert understood(train(bits), "26") == [Drop.LENGTH]
+    assert understood(train(bits)) == [DropReason.LENGTH], "not with wrong parity, which would blame the cable"
+    assert understood(train(bits), "26") == [DropReason.LENGTH]
 
 
 # --- noise -----------------------------------------------------------------------------------------
@@ -182,18 +184,18 @@ def test_noise_never_raises_and_never_is_a_card_with_wrong_parity(
         at_ns += after_us * US
         noise.append((wire, at_ns))
     for found in understood(noise, cards_, keypad):
-        if isinstance(found, Card):
+        if isinstance(found, CardFrame):
             value = int.from_bytes(found.data) >> (-found.bits % 8)
             assert cards_ == "raw" or parity_is_right(found.bits, value) is True
             assert 9 <= found.bits <= MOST_BITS
             assert value < 1 << found.bits
-        elif isinstance(found, Key):
+        elif isinstance(found, KeyFrame):
             assert keypad != "off"
 
 
 @given(st.lists(st.integers(0, 1), min_size=1, max_size=3), st.integers(200, 29_999))
 def test_a_few_stray_bits_are_a_fragment(wires: list[int], apart_us: int) -> None:
-    assert understood([(wire, i * apart_us * US) for i, wire in enumerate(wires)], "raw") == [Drop.FRAGMENT]
+    assert understood([(wire, i * apart_us * US) for i, wire in enumerate(wires)], "raw") == [DropReason.FRAGMENT]
 
 
 def test_ringing_is_one_pulse_and_is_counted() -> None:
@@ -210,14 +212,14 @@ def test_both_wires_at_once_spoil_the_burst(apart_ns: int) -> None:
     pulses = train(KNOWN["h10301"])
     wire, at_ns = pulses[10]
     pulses.insert(11, (1 - wire, at_ns + apart_ns))
-    assert understood(pulses) == [Drop.COLLISION]
-    assert understood(pulses, "raw") == [Drop.COLLISION]
+    assert understood(pulses) == [DropReason.COLLISION]
+    assert understood(pulses, "raw") == [DropReason.COLLISION]
 
 
 def test_a_spoilt_burst_spoils_no_other() -> None:
     spoilt = [(0, 0), (1, 5 * US), *train("1" * 30, start_ns=MS)]
     good = train(KNOWN["h10306"], start_ns=200 * MS)
-    assert understood(spoilt + good) == [Drop.COLLISION, card(KNOWN["h10306"])]
+    assert understood(spoilt + good) == [DropReason.COLLISION, card(KNOWN["h10306"])]
 
 
 def test_edges_that_were_lost_spoil_what_they_may_belong_to_and_no_more() -> None:
@@ -249,15 +251,15 @@ def test_no_bits_in_what_may_be_printed() -> None:
 def test_keys(value: int, key: str) -> None:
     four, eight = bits_of(value, 4), bits_of((15 - value) << 4 | value, 8)
     for keypad in ("auto", "4bit"):
-        assert understood(train(four), keypad=keypad) == [Key(key)]
+        assert understood(train(four), keypad=keypad) == [KeyFrame(key)]
     for keypad in ("auto", "8bit"):
-        assert understood(train(eight), keypad=keypad) == [Key(key)]
+        assert understood(train(eight), keypad=keypad) == [KeyFrame(key)]
     for bits, keypad in ((four, "8bit"), (eight, "4bit"), (four, "off"), (eight, "off")):
-        assert understood(train(bits), keypad=keypad) == [Drop.LENGTH]
+        assert understood(train(bits), keypad=keypad) == [DropReason.LENGTH]
 
 
 def test_values_that_are_no_keys() -> None:
-    wrong = [byte for byte in range(256) if understood(train(bits_of(byte, 8))) == [Drop.KEY]]
+    wrong = [byte for byte in range(256) if understood(train(bits_of(byte, 8))) == [DropReason.KEY]]
     assert len(wrong) == 256 - 16
 
 
@@ -267,7 +269,7 @@ def test_exchanged_wires_of_a_keypad_are_seen(bits: int) -> None:
     for value in range(4):
         right = value if bits == 4 else (15 - value) << 4 | value
         exchanged = right ^ ((1 << bits) - 1)
-        assert understood(train(bits_of(exchanged, bits))) == [Drop.SWAPPED]
+        assert understood(train(bits_of(exchanged, bits))) == [DropReason.SWAPPED]
 
 
 def test_a_pin_typed_fast_is_so_many_keys() -> None:
@@ -275,7 +277,7 @@ def test_a_pin_typed_fast_is_so_many_keys() -> None:
     for value in (1, 2, 3, 4, 11):
         pulses += train(bits_of(value, 4), start_ns=at_ns)
         at_ns = pulses[-1][1] + GAP_NS
-    assert understood(pulses) == [Key(key) for key in "1234#"]
+    assert understood(pulses) == [KeyFrame(key) for key in "1234#"]
 
 
 @pytest.mark.parametrize(("number", "keys"), [(0, "0000#"), (42, "0042#"), (2580, "2580#"), (65_535, "65535#")])
@@ -283,15 +285,15 @@ def test_a_pin_typed_fast_is_so_many_keys() -> None:
 def test_a_pin_that_comes_as_a_card_is_a_pin_where_the_reader_is_set_so(number: int, keys: str, format_: str) -> None:
     """Whatever length its cards have."""
     bits = bits_of(cards.encode(cards.layout(cards.Format.WIEGAND26, 0), 0, number), 26)
-    assert understood(train(bits), format_, "26bit") == [Key(keys)]
+    assert understood(train(bits), format_, "26bit") == [KeyFrame(keys)]
     assert understood(train(bits)) == [card(bits)]
 
 
 def test_other_cards_at_such_a_reader_are_cards_and_misread_pins_are_nothing() -> None:
     assert understood(train(KNOWN["h10301"]), keypad="26bit") == [card(KNOWN["h10301"])]
     pin = bits_of(cards.encode(cards.layout(cards.Format.WIEGAND26, 0), 0, 2580), 26)
-    assert understood(train(pin[:-1] + "10"[int(pin[-1])]), keypad="26bit") == [Drop.PARITY]
-    assert understood(train(bits_of(7, 4)), keypad="26bit") == [Drop.LENGTH]
+    assert understood(train(pin[:-1] + "10"[int(pin[-1])]), keypad="26bit") == [DropReason.PARITY]
+    assert understood(train(bits_of(7, 4)), keypad="26bit") == [DropReason.LENGTH]
 
 
 # --- what an installer may write -----------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from drivers.wiegand.lines import Edge
 from drivers.wiegand.points import Reader, Settings
-from drivers.wiegand.reader import DEAF_S, MOST_EDGES, STALE_NS, STORM_EDGES, STUCK_S, Station
+from drivers.wiegand.reader import DEAF_S, MOST_EDGES, STALE_NS, STORM_EDGES, STUCK_S, OpenReader
 from edge.model.messages import Back, CardRead, KeysPressed, Lost, Signal
 from tests.support.wiegand import KNOWN, MS, US, train
 
@@ -25,7 +25,7 @@ S = 1_000 * MS
 
 
 class Bench:
-    """A station, its wires, and a clock."""
+    """A reader, its wires, and a clock."""
 
     def __init__(self, keypad: Keypad = "auto", **settings: int) -> None:
         self.waiting: list[Edge] = []
@@ -34,7 +34,7 @@ class Bench:
         self.sequence = 0
         self.ns = BOOT_NS
         model = Reader(d0=5, d1=6, keypad=keypad)
-        self.station = Station(POINT, model, Settings(**settings), self, lambda ticks: ticks + BOOT_NS)
+        self.reader = OpenReader(POINT, model, Settings(**settings), self, lambda ticks: ticks + BOOT_NS)
 
     def fileno(self) -> int:
         return -1
@@ -61,15 +61,15 @@ class Bench:
         return edges
 
     def fetch(self) -> list[Signal]:
-        return self.station.fetch(self.ns)
+        return self.reader.fetch(self.ns)
 
     def silence(self, for_ns: int = 30 * MS) -> list[Signal]:
         self.ns += for_ns
-        return self.station.silence(self.ns)
+        return self.reader.silence(self.ns)
 
     def second(self) -> list[Signal]:
         self.ns += S
-        return self.station.second(self.ns)
+        return self.reader.second(self.ns)
 
     def reads(self, bits: str) -> list[Signal]:
         """What comes of a card that is read well."""
@@ -77,7 +77,7 @@ class Bench:
         return [*self.fetch(), *self.silence()]
 
     def fact(self, name: str) -> object:
-        return self.station.facts()[name]
+        return self.reader.facts()[name]
 
 
 @pytest.fixture
@@ -89,13 +89,13 @@ def test_a_card_is_reported_after_the_gap_and_dated_by_its_last_pulse(bench: Ben
     bench.happen(train(KNOWN["h10301"]))
     last_ns = bench.ns
     assert bench.fetch() == []
-    assert bench.station.due_ns == last_ns + 30 * MS
+    assert bench.reader.due_ns == last_ns + 30 * MS
     assert bench.silence(29 * MS) == []
     [read] = bench.silence(1 * MS)
     assert isinstance(read, CardRead)
     assert (read.point, read.bits, read.at_ns) == (POINT, 26, last_ns)
     assert read.data.hex() == f"{int(KNOWN['h10301'], 2) << 6:08x}"
-    assert bench.station.due_ns is None
+    assert bench.reader.due_ns is None
     assert bench.fact("cards") == 1
 
 
@@ -143,7 +143,7 @@ def test_the_number_of_edges_may_begin_anew(bench: Bench) -> None:
     bench.sequence = (1 << 32) - 14
     bench.happen(train(KNOWN["h10301"]))
     bench.waiting = [Edge(e.ticks, e.sequence % (1 << 32), e.wire) for e in bench.waiting]
-    bench.station._sequence = (1 << 32) - 14
+    bench.reader._sequence = (1 << 32) - 14
     bench.fetch()
     assert len(bench.silence()) == 1
 
@@ -171,7 +171,7 @@ def test_what_is_dropped_is_counted_and_shows_no_bits(bench: Bench) -> None:
     wrong = good[:5] + "10"[int(good[5])] + good[6:]
     for bits in ("1", "111", wrong, "".join("10"[int(bit)] for bit in good), "1" * 30, "1111", "00010001"):
         assert bench.reads(bits) == []
-    facts = bench.station.facts()
+    facts = bench.reader.facts()
     assert {name: facts[name] for name in ("fragments", "wrong_parity", "swapped", "other_lengths", "wrong_keys")} == {
         "fragments": 2,
         "wrong_parity": 1,
@@ -188,7 +188,7 @@ def test_pulses_without_an_end_are_not_kept(bench: Bench) -> None:
         bench.happen(train("10" * 100, interval_ns=MS))
         bench.ns += MS
         assert bench.fetch() == []
-        assert len(bench.station._edges) <= MOST_EDGES
+        assert len(bench.reader._edges) <= MOST_EDGES
     assert bench.silence() == []
     assert bench.fact("too_long") == 1
     assert len(bench.reads(KNOWN["h10301"])) == 1
@@ -218,7 +218,7 @@ def test_a_storm_is_not_listened_to_until_it_is_over(bench: Bench) -> None:
     for _ in range(DEAF_S):
         assert bench.second() == []
     assert bench.second() == [Back(frozenset({POINT}), bench.ns)]
-    assert bench.station.trouble is None
+    assert bench.reader.trouble is None
     assert len(bench.reads(KNOWN["h10301"])) == 1
 
 

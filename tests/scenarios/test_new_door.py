@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from drivers.simulated.driver import Simulated
+from drivers.simulated.driver import SimulatedDriver
 from edge.socket.peers import RequestError
 from tests.support.broker import Broker
 from tests.support.doord import Doord
@@ -36,9 +36,9 @@ RELEASE = 'release = { driver = "bench" }'
 TAKEN = {"applied": ["door.back"], "needs_restart": [], "errors": []}
 
 
-def bench(house: House, name: str = "bench") -> Simulated:
+def bench(house: House, name: str = "bench") -> SimulatedDriver:
     driver = house.daemon.supervisors[name].driver
-    assert isinstance(driver, Simulated)
+    assert isinstance(driver, SimulatedDriver)
     return driver
 
 

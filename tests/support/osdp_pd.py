@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from drivers.osdp import secure
 from drivers.osdp.frames import Frame, Parser
-from drivers.osdp.messages import Command, Refusal, Reply
+from drivers.osdp.messages import CommandCode, NakReason, ReplyCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ class Reader:
         self.sequence = -1
         self.last = b""
         self.asked = b""
-        self.session: secure.Session | None = None
+        self.session: secure.SecureSession | None = None
         self.keys: secure.SessionKeys | None = None
         self.last_ns = 0
         self.randoms = 0
@@ -76,7 +76,7 @@ class Reader:
     def card(self, number: int, bits: int = 26) -> None:
         size = (bits + 7) // 8
         content = (number << (size * 8 - bits)).to_bytes(size, "big")
-        self.events.append((Reply.RAW, bytes((0, 1)) + bits.to_bytes(2, "little") + content))
+        self.events.append((ReplyCode.RAW, bytes((0, 1)) + bits.to_bytes(2, "little") + content))
 
     def reset(self) -> None:
         """Power off and on."""
@@ -104,7 +104,7 @@ class Reader:
     def answer(self, frame: Frame, now_ns: int) -> bytes:
         raw = frame.encode()
         if frame.crc and not self.crc:
-            return self.plain(frame.sequence, Reply.NAK, bytes((Refusal.CHECK,)))
+            return self.plain(frame.sequence, ReplyCode.NAK, bytes((NakReason.CHECK,)))
         if self.session is not None and now_ns - self.last_ns > 8 * S:
             self.session = None
         if frame.sequence == self.sequence and raw == self.asked and frame.sequence and not self.forgets:
@@ -115,10 +115,10 @@ class Reader:
         if frame.sequence == 0:
             self.session = None
         elif frame.sequence not in expected:
-            return self.plain(max(self.sequence, 0), Reply.NAK, bytes((Refusal.SEQUENCE,)))
+            return self.plain(max(self.sequence, 0), ReplyCode.NAK, bytes((NakReason.SEQUENCE,)))
         if self.busy:
             self.busy -= 1
-            return self.plain(0, Reply.BUSY)
+            return self.plain(0, ReplyCode.BUSY)
         self.sequence, self.asked, self.last_ns = frame.sequence, raw, now_ns
         self.last = self.work(frame, now_ns)
         return self.last
@@ -136,54 +136,54 @@ class Reader:
                 opened = None
             if opened is None:
                 self.session = None
-                return self.plain(frame.sequence, Reply.NAK, bytes((Refusal.NEEDS_SECURITY,)))
+                return self.plain(frame.sequence, ReplyCode.NAK, bytes((NakReason.NEEDS_SECURITY,)))
             data = opened
         self.heard.append((now_ns, frame.code, data, frame.security))
-        handshake = {Command.ID, Command.CAP, Command.CHLNG, Command.SCRYPT}
+        handshake = {CommandCode.ID, CommandCode.CAP, CommandCode.CHLNG, CommandCode.SCRYPT}
         if self.enforce and not sealed and frame.code not in handshake:
-            return self.plain(frame.sequence, Reply.NAK, bytes((Refusal.NEEDS_SECURITY,)))
+            return self.plain(frame.sequence, ReplyCode.NAK, bytes((NakReason.NEEDS_SECURITY,)))
         if frame.code in self.refuses:
-            code, reply = int(Reply.NAK), bytes((self.refuses[frame.code],))
-        elif frame.code in {Command.CHLNG, Command.SCRYPT}:
+            code, reply = int(ReplyCode.NAK), bytes((self.refuses[frame.code],))
+        elif frame.code in {CommandCode.CHLNG, CommandCode.SCRYPT}:
             return self.handshake(frame)
         else:
             code, reply = self.do(frame.code, data, now_ns)
         if self.session is not None and sealed:
             answer = self.session.seal(self.address, frame.sequence, code, reply).encode()
-            if frame.code == Command.KEYSET and code == Reply.ACK:
+            if frame.code == CommandCode.KEYSET and code == ReplyCode.ACK:
                 self.session, self.install = None, False
             return answer
         return self.plain(frame.sequence, code, reply)
 
     def handshake(self, frame: Frame) -> bytes:
         default = frame.security[1:2] == b"\0"
-        if frame.code == Command.CHLNG:
+        if frame.code == CommandCode.CHLNG:
             key = (secure.DEFAULT_KEY if self.install else None) if default else (self.key or bytes(16))
             if key is None:
-                return self.plain(frame.sequence, Reply.NAK, bytes((Refusal.NO_SECURITY,)))
+                return self.plain(frame.sequence, ReplyCode.NAK, bytes((NakReason.NO_SECURITY,)))
             self.randoms += 1
             random = self.randoms.to_bytes(8, "big")
             self.keys = secure.SessionKeys.derive(key, frame.data, random)
             block = bytes((secure.CHALLENGED, not default))
-            return self.plain(frame.sequence, Reply.CCRYPT, bytes(8) + random + self.keys.device_cryptogram, block)
+            return self.plain(frame.sequence, ReplyCode.CCRYPT, bytes(8) + random + self.keys.device_cryptogram, block)
         if self.keys is None or frame.data != self.keys.panel_cryptogram:
-            return self.plain(frame.sequence, Reply.NAK, bytes((Refusal.NO_SECURITY,)))
-        self.session = secure.Session(self.keys, device=True)
-        return self.plain(frame.sequence, Reply.RMAC_I, self.keys.first_mac, bytes((secure.FIRST_MAC, 1)))
+            return self.plain(frame.sequence, ReplyCode.NAK, bytes((NakReason.NO_SECURITY,)))
+        self.session = secure.SecureSession(self.keys, device=True)
+        return self.plain(frame.sequence, ReplyCode.RMAC_I, self.keys.first_mac, bytes((secure.FIRST_MAC, 1)))
 
     def do(self, code: int, data: bytes, now_ns: int) -> tuple[int, bytes]:
         answers: dict[int, Callable[[], tuple[int, bytes]]] = {
-            Command.POLL: lambda: self.events.popleft() if self.events else (Reply.ACK, b""),
-            Command.ID: lambda: (Reply.PDID, IDENTITY),
-            Command.CAP: lambda: (Reply.PDCAP, self.capabilities),
-            Command.LSTAT: lambda: (Reply.LSTATR, bytes((self.tamper, 0))),
-            Command.ISTAT: lambda: (Reply.ISTATR, bytes(self.inputs)),
-            Command.OSTAT: lambda: (Reply.OSTATR, bytes(relay.on(now_ns) for relay in self.relays)),
+            CommandCode.POLL: lambda: self.events.popleft() if self.events else (ReplyCode.ACK, b""),
+            CommandCode.ID: lambda: (ReplyCode.PDID, IDENTITY),
+            CommandCode.CAP: lambda: (ReplyCode.PDCAP, self.capabilities),
+            CommandCode.LSTAT: lambda: (ReplyCode.LSTATR, bytes((self.tamper, 0))),
+            CommandCode.ISTAT: lambda: (ReplyCode.ISTATR, bytes(self.inputs)),
+            CommandCode.OSTAT: lambda: (ReplyCode.OSTATR, bytes(relay.on(now_ns) for relay in self.relays)),
         }
         if code in answers:
             return answers[code]()
-        if code == Command.OUT:
+        if code == CommandCode.OUT:
             self.relays[data[0]].order(data[1], int.from_bytes(data[2:4], "little"), now_ns)
-        elif code == Command.KEYSET:
+        elif code == CommandCode.KEYSET:
             self.key = data[2:18]
-        return Reply.ACK, b""
+        return ReplyCode.ACK, b""

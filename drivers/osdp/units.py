@@ -28,7 +28,7 @@ TAMPERED: Final = 2
 """What an attached reader reports when somebody has opened it."""
 
 
-class Station:
+class OsdpUnit:
     """One address: its points, the device, and what was reported of them."""
 
     def __init__(self, address: int) -> None:
@@ -117,9 +117,9 @@ class Station:
 
     def _hear(self, message: messages.Message, now_ns: int) -> list[Signal]:
         match message:
-            case messages.Card(reader, bits, data, form):
+            case messages.CardData(reader, bits, data, form):
                 return [CardRead(point, bits, data, now_ns, form) for point in self._readers(reader)]
-            case messages.Keys(reader, keys):
+            case messages.KeypadData(reader, keys):
                 return [KeysPressed(point, keys, now_ns) for point in self._readers(reader)] if keys else []
             case messages.InputStatus(levels):
                 inputs = ((point, model, _input_of(model)) for point, model in self.points.items())
@@ -163,12 +163,12 @@ class Station:
         return [] if before is asserted else [Level(point, asserted, now_ns, initial=before is None)]
 
 
-def stations(points: Mapping[str, BaseModel]) -> dict[int, Station]:
+def units(points: Mapping[str, BaseModel]) -> dict[int, OsdpUnit]:
     """Sort points by address."""
-    found: dict[int, Station] = {}
+    found: dict[int, OsdpUnit] = {}
     for name, model in points.items():
         if isinstance(model, Point):
-            found.setdefault(model.address, Station(model.address)).points[name] = model
+            found.setdefault(model.address, OsdpUnit(model.address)).points[name] = model
     return found
 
 
