@@ -38,6 +38,8 @@ class Standing:
         self._latest_s: deque[float] = deque(maxlen=MOST_LATEST)
         """Times of the latest connections, in the loop's seconds."""
         self._refusals = Refusals()
+        self._has_twin = False
+        """A twin was noticed since this link was made; it is counted once a link."""
         self._told: str | None = None
         """The refusal that the host was told of."""
 
@@ -60,6 +62,7 @@ class Standing:
         self._become("online")
         self.last_error = None
         self.connections += 1
+        self._has_twin = False
         self._latest_s.append(asyncio.get_running_loop().time())
 
     def _last_hour(self) -> int:
@@ -71,10 +74,16 @@ class Standing:
         if self.state not in {"offline", "refused"} or str(error) != self.last_error:
             LOG.warning("offline: %s", error)
         self._become("refused" if error.refused else "offline")
-        self.taken_over += TAKEN_OVER in str(error)
+        if TAKEN_OVER in str(error):
+            self.has_twin()
         self.last_error = str(error)
         if error.refused:
             self.judge(Kind.CONNECTION, FAILURE, str(error))
+
+    def has_twin(self) -> None:
+        """Another process connects or publishes as this controller."""
+        self.taken_over += not self._has_twin
+        self._has_twin = True
 
     def heard(self, code: int) -> None:
         """The broker's reason code for an event, which may be that nobody subscribes."""

@@ -56,7 +56,7 @@ class Upstream:
         self._make_link, self._chance, self._guest = make_link, chance, guest
         self._link: Link | None = None
         self._lost: asyncio.Future[str] | None = None
-        self._witness = Witness(log)
+        self._witness = Witness(log, self.standing.has_twin)
         self._states = States(options, log, host, self.standing, doors, guest, self._witness, self._pump)
         self._queue = Queue(options, log, host, self._states, self._pump)
         self._limits = Limits(options, host, self._queue.smaller)

@@ -10,6 +10,7 @@ import json
 import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 from edge.log.log import LogUnavailableError
 from edge.model.event_types import CONTROLLER_START
@@ -35,9 +36,15 @@ LARGEST: Final = 65_536
 class Witness:
     """The content of the retained `stream`, with which a later run compares its log."""
 
-    def __init__(self, log: Log) -> None:
-        """Nothing is known yet."""
-        self._log = log
+    def __init__(self, log: Log, has_twin: Callable[[], None]) -> None:
+        """Nothing is known yet; `has_twin` is called when another process publishes as this controller."""
+        self._log, self._has_twin = log, has_twin
+        self._run = uuid4().hex
+        """A random id of this run of doord."""
+        self._count = 0
+        """How many messages this run has made."""
+        self._before: tuple[int, str] = (0, "")
+        """Count and run of the message that was retained at our start."""
         self._last: tuple[int, str] = (0, "")
         """Number and hash of the newest record."""
         self._starts: list[tuple[int, str]] = []
@@ -61,21 +68,32 @@ class Witness:
     def facts(self) -> dict[str, Json]:
         """The content for the broker to retain."""
         streams: dict[str, Json] = {**self._former, self._log.stream: [*self._last]}
-        starts = dict.fromkeys([*self._known, *self._starts])
-        return {"begins": {**self.begins}, "streams": streams, "starts": [[*one] for one in [*starts][-MOST_STARTS:]]}
+        starts = [*dict.fromkeys([*self._known, *self._starts])][-MOST_STARTS:]
+        self._count += 1
+        run: Json = [self._count, self._run]
+        return {"begins": {**self.begins}, "streams": streams, "starts": [[*one] for one in starts], "run": run}
 
     def told(self, payload: bytes) -> None:
         """The retained message arrived."""
         if self._word is not None and not self._word.done():
             self._word.set_result(payload)
+        elif self.heard and self._is_of_another(_run(_word(payload))):
+            self._has_twin()
+
+    def _is_of_another(self, run: tuple[int, str] | None) -> bool:
+        """Whether another run has published it since ours began. A broker that lost data may retain an older one."""
+        if run is None or run[1] == self._run:
+            return False
+        return run[1] != self._before[1] or run[0] > self._before[0]
 
     async def hear(self, ask: Callable[[], None]) -> None:
         """Wait for the retained message, and begin a new epoch if it shows that this one's numbers were used.
 
-        This is done once after each start; after that only the log's own streams are followed.
+        This is done once after each start; after that only the log's own streams are followed, and twins noticed.
         LinkError when no new epoch can be written now. While the log cannot be read, nothing is compared.
         """
         if self.heard:
+            ask()
             await self._follow()
             return
         self._word = asyncio.get_running_loop().create_future()
@@ -139,6 +157,7 @@ class Witness:
         streams = streams if isinstance(streams, dict) else {}
         starts = word.get("starts")
         known = [(one[0], one[1]) for one in starts if _is_word(one)] if isinstance(starts, list) else []
+        self._before = _run(word) or self._before
         used = streams.get(self._log.stream)
         if used is not None and not await self._is_ours(used):
             reason = f"the broker knows record {used[0]} of {self._log.stream}, and the log has another one, or none"
@@ -170,8 +189,14 @@ def _is_word(one: object) -> bool:
     return isinstance(one, list) and [type(part) for part in one] == [int, str] and 0 < one[0] < 2**53
 
 
+def _run(word: dict[str, Any]) -> tuple[int, str] | None:
+    """Count and run of a retained message; None when it has none, as from an older release."""
+    run = word.get("run")
+    return (run[0], run[1]) if isinstance(run, list) and _is_word(run) else None
+
+
 def _word(payload: bytes) -> dict[str, Any]:
-    """The retained message, {} when it is malformed. A forged one can do no more than begin a new epoch."""
+    """The retained message, {} when it is malformed. A forged one can begin a new epoch or suggest a twin, no more."""
     try:
         found = json.loads(payload) if len(payload) <= LARGEST else None
     except (ValueError, RecursionError):

@@ -13,10 +13,12 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from edge.diagnosis.diagnose import TAKEN_OVER
 from edge.log.log import Log, LogOptions
 from edge.model.messages import ClockQuality, Event, Subject
 from edge.system.clock import Clock
 from tests.support.broker import Broker, free_port
+from tests.support.cli import Doorctl
 from tests.support.doord import Doord
 from tests.support.house import write_config
 from tests.support.live import Live
@@ -80,6 +82,24 @@ def answered(upstream: Subscriber, number: str | None, count: int = 1) -> dict[s
 
     upstream.wait(came, f"answer {count} to {number}")
     return mine[-1]
+
+
+# --- somebody else with our id ---------------------------------------------------------------------------
+
+
+def test_two_controllers_with_one_id_are_named_by_each_though_the_broker_says_nothing(
+    tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Mosquitto ends the older connection without a reason."""
+    folders = tmp_path / "one", tmp_path / "other"
+    for folder in folders:
+        folder.mkdir()
+    with Doord(configured(folders[0], broker.port)) as one, Doord(configured(folders[1], broker.port)) as other:
+        for doord in (one, other):
+            until(lambda: doord.ask("status")["upstream"]["taken_over"] >= TAKEN_OVER, f"the other at {doord.config}")  # noqa: B023 -- called at once
+            findings = Doorctl(doord.socket, monkeypatch, capsys)("diagnose", "--json").json["findings"]
+            assert "DW-BROKER-TWINS" in {finding["code"] for finding in findings}
+    assert "taken over" not in (folders[0] / "doord.out").read_text()
 
 
 # --- what happens at doors -----------------------------------------------------------------------

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edge.model.ports import Incoming
 from edge.upstream.sync import TICK_S
 from edge.upstream.witness import RENEWAL_S, WITNESS_S
 from tests.support.journal import OPENED
-from tests.support.upstream import Talk, converse
+from tests.support.upstream import TOPIC, Talk, converse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,6 +146,85 @@ def test_nothing_is_sent_while_another_stream_cannot_be_begun() -> None:
         go.set()
         await asyncio.sleep(60)
         assert talk.cursor == 1
+
+    converse(script)
+
+
+# --- somebody else with our name -----------------------------------------------------------------------------
+
+
+def seen_by(talk: Talk) -> Any:
+    return talk.upstream.facts()["taken_over"]
+
+
+def test_another_run_that_speaks_as_we_do_while_we_live_is_counted_once_for_each_link() -> None:
+    """A broker may end our connection for another one with our id without a word."""
+    twin = first_life()
+
+    async def script(talk: Talk) -> None:
+        talk.journal.write([START], tell=False)
+        await talk.start()
+        for count in range(1, 4):
+            talk.net.kept = twin
+            talk.net.link.cut()
+            await asyncio.sleep(5)
+            talk.upstream.incoming(Incoming(f"{TOPIC}/stream", twin, retained=False))
+            assert seen_by(talk) == count
+            assert talk.upstream.facts()["connections"] == count + 1
+
+    converse(script)
+
+
+@pytest.mark.parametrize("of", ["this run", "the run before"])
+def test_what_we_have_said_ourselves_is_no_twin(of: str) -> None:
+    """Nor is what a run before ours had said, which a broker remembers that lost our words."""
+    before = first_life()
+
+    async def script(talk: Talk) -> None:
+        talk.net.kept = before
+        talk.journal.write([START], tell=False)
+        await talk.start()
+        for _ in range(3):
+            talk.net.kept = word_of(talk) if of == "this run" else before
+            talk.net.link.cut()
+            await asyncio.sleep(5)
+        assert seen_by(talk) == 0
+
+    converse(script)
+
+
+def test_a_run_before_ours_that_goes_on_is_a_twin() -> None:
+    """A copied card: the copy has heard of the original, which still lives."""
+    words: list[bytes] = []
+
+    async def original(talk: Talk) -> None:
+        await talk.start()
+        words.append(word_of(talk))
+        talk.journal.record(OPENED)
+        await asyncio.sleep(TICK_S)
+        words.append(word_of(talk))
+
+    converse(original)
+
+    async def copy(talk: Talk) -> None:
+        talk.net.kept = words[0]
+        await talk.start()
+        assert seen_by(talk) == 0
+        talk.net.kept = words[1]
+        talk.net.link.cut()
+        await asyncio.sleep(5)
+        assert seen_by(talk) == 1
+
+    converse(copy)
+
+
+@pytest.mark.parametrize("run", [None, 7, [], [7], ["x", 7], [7, 7], [True, "x"]])
+def test_a_run_that_says_nothing_of_itself_is_none(run: Any) -> None:
+    async def script(talk: Talk) -> None:
+        await talk.start()
+        for _ in range(3):
+            talk.upstream.incoming(Incoming(f"{TOPIC}/stream", json.dumps({"run": run}).encode(), retained=False))
+        assert seen_by(talk) == 0
 
     converse(script)
 
