@@ -1,4 +1,4 @@
-"""Who is told at once, and how.
+"""Alerts: who is notified at once of what happened, and how.
 
 `rules` decides from committed records what is an alert, what repeats it and when it escalates: values only.
 `runner` reads the log with a cursor of its own; `sender` has a task for each channel, and `ways` are the

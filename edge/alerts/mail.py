@@ -1,7 +1,7 @@
-"""Alerts by e-mail: one plain message for each, over TLS or not at all.
+"""Alerts by e-mail: one plain-text message for each, always over TLS.
 
-One rule: what stands in a record is data. It never makes a header, and a password never leaves for a
-server whose certificate was not verified. RFC 5321, 5322, 3207 (STARTTLS), 8314 (TLS from the start).
+One rule: what a record contains is data and never makes a header. A password is sent only to a server
+whose certificate was verified. RFC 5321, 5322, 3207 (STARTTLS), 8314 (TLS from the start).
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from edge.settings.alert_policies import AlertPolicy
 
 LATE_S: Final = 7 * 86_400
-"""Further from the moment of sending a calendar cannot be trusted that says when it happened."""
+"""If a record's time is further from the time of sending than this, the record was made with a wrong clock."""
 LONGEST_SUBJECT: Final = 150
 _PERMANENT: Final = 5
-"""RFC 5321, 4.2.1: a reply that begins so will be the same the next time."""
+"""First digit of a permanent failure (RFC 5321, 4.2.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What `[smtp]` says."""
+    """The mail server of `[smtp]`."""
 
     host: str
     port: int
@@ -56,19 +56,19 @@ class Server:
 
 
 class Mailer:
-    """Sends through one server, a connection for each message, in a thread that nobody waits for."""
+    """Sends through one server, with a connection for each message, in a background thread."""
 
     def __init__(self, server: Server) -> None:
-        """Connects when there is something to send."""
+        """Nothing is connected before `send`."""
         self.server = server
 
     async def send(self, message: EmailMessage) -> None:
-        """Returns when the server has taken it for at least one recipient.
+        """Return when the server has taken the message for at least one recipient.
 
-        Raises DeliveryError, and RefusedError where the server, or nobody at all, can take this message.
+        Raises DeliveryError; RefusedError when it is about this message or its recipients only.
         """
         try:
-            message.as_bytes()  # what the email package makes of some text is found out before anybody is bothered
+            message.as_bytes()  # the email package fails for some texts: find out before connecting
         except Exception as error:
             raise RefusedError(f"no e-mail can be made of it: {type(error).__name__}: {error}", final=True) from error
         host = self.server.host
@@ -85,7 +85,7 @@ class Mailer:
         except smtplib.SMTPRecipientsRefused as error:
             codes = ", ".join(f"{to}: {code}" for to, (code, _) in error.recipients.items())
             for_good = all(code // 100 == _PERMANENT for code, _ in error.recipients.values())
-            raise RefusedError(f"{host} takes none of the recipients ({codes})", final=for_good) from error
+            raise RefusedError(f"{host} refused all recipients ({codes})", final=for_good) from error
         except ssl.SSLCertVerificationError as error:
             raise DeliveryError(f"{host}: {why_refused(error)}") from error
         except OSError as error:  # SMTPException is one
@@ -110,18 +110,18 @@ class Mailer:
                 text = f"{server.host}: the conversation took longer than {WITHIN_S:.0f} s"
                 raise DeliveryError(text) from None
             raise
-        finally:  # a thread that nobody waits for any more is not left to the server's mercy
+        finally:  # let the thread end now, whatever the server does
             for conversation in begun:
                 conversation.end()
 
 
 def recipients(notice: Notice, policy: AlertPolicy) -> tuple[str, ...]:
-    """Whom the policy names now: an address may have been put right since."""
+    """The recipients that the policy names now: an address may have been corrected since; else those of the notice."""
     actions = policy.escalate_to if notice.kind is Kind.ESCALATED else policy.actions
     return actions.email or notice.to
 
 
-def mail(  # noqa: PLR0913, PLR0917 -- what a message is about, and what its reader has to know
+def mail(  # noqa: PLR0913, PLR0917 -- all that a message tells its reader
     notice: Notice,
     policy: AlertPolicy,
     identity: Identity,
@@ -132,10 +132,10 @@ def mail(  # noqa: PLR0913, PLR0917 -- what a message is about, and what its rea
 ) -> EmailMessage:
     """The message of a notice; the same notice has the same Message-ID, however often it is sent.
 
-    It is dated when it happened; if that is far from `now_us`, our calendar was wrong once, and the message is of now.
+    It is dated by the record; if that is more than `LATE_S` from `now_us` (microseconds since 1970), by `now_us`.
     """
     message = EmailMessage(policy=SMTP)
-    plain = headline(notice).replace("=?", "= ?")  # RFC 2047: else a name could be taken for encoded bytes, and be none
+    plain = headline(notice).replace("=?", "= ?")  # RFC 2047: a name must not look like an encoded word
     message["From"] = sender
     message["To"] = ", ".join(recipients(notice, policy))
     message["Subject"] = f"[{policy.severity}] {plain}"[:LONGEST_SUBJECT]
@@ -152,7 +152,7 @@ def mail(  # noqa: PLR0913, PLR0917 -- what a message is about, and what its rea
         f"Times:      {notice.count}",
     ]
     if left_out:
-        lines.append(f"Left out:   {left_out} earlier messages, for which there was no room")
+        lines.append(f"Left out:   {left_out} earlier messages, because too many waited")
     lines += ["", f"To answer it: doorctl acknowledge {notice.alert}", ""]
     message.set_content("\n".join(lines))
     return message

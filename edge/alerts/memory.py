@@ -1,6 +1,6 @@
-"""The state of alerts as text, for the log to keep, and back.
+"""The state of alerts as text that the log keeps, and back.
 
-One rule: durations go on over a restart as far as somebody knows how long it took; a siren does not.
+One rule: durations go on over a restart, as far as its length is known; sirens do not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NS_PER_US: Final = 1000
 
 
 def written(state: State, stream: str, clock: Clock) -> str:
-    """The state and when it was so."""
+    """The state and its time, as JSON."""
     return json.dumps(
         {
             "stream": stream,
@@ -29,7 +29,7 @@ def written(state: State, stream: str, clock: Clock) -> str:
             "wall_us": None if clock.quality() is ClockQuality.UNSYNCED else clock.wall_us(),
             "through": state.through,
             "alerts": {key: asdict(alert) for key, alert in state.alerts.items()},
-            "waiting": {channel: [asdict(one) for one in waiting] for channel, waiting in state.waiting.items()},
+            "waiting": {channel: [asdict(notice) for notice in queue] for channel, queue in state.waiting.items()},
             "left_out": dict(state.left_out),
         },
         ensure_ascii=False,
@@ -38,19 +38,19 @@ def written(state: State, stream: str, clock: Clock) -> str:
 
 
 def read(text: str, policies: Policies, stream: str, clock: Clock) -> State | None:
-    """The state again, as of now; None when there is none that makes sense.
+    """The state with its times moved to the present boot clock; None when the text is malformed or empty.
 
-    What belongs to policies that are no more is left out. In another stream everything is still to be looked at.
+    Alerts of policies that do not exist any more are left out. In another stream the log is read from the start.
     """
     try:
         memory = json.loads(text)
         by_ns = clock.now_ns() - memory["at_ns"] - _elapsed_ns(memory, clock)
-        alerts = {key: _alert(one, by_ns) for key, one in memory["alerts"].items()}
-        waiting = {c: tuple(_notice(one) for one in notices) for c, notices in memory["waiting"].items()}
+        alerts = {key: _alert(fields, by_ns) for key, fields in memory["alerts"].items()}
+        waiting = {c: tuple(_notice(fields) for fields in notices) for c, notices in memory["waiting"].items()}
         through, left_out = int(memory["through"]), {str(c): int(n) for c, n in memory["left_out"].items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    kept = {channel: tuple(one for one in notices if one.policy in policies) for channel, notices in waiting.items()}
+    kept = {channel: tuple(n for n in notices if n.policy in policies) for channel, notices in waiting.items()}
     return State(
         through if memory["stream"] == stream else 0,
         {key: alert for key, alert in alerts.items() if alert.policy in policies},
@@ -60,7 +60,7 @@ def read(text: str, policies: Policies, stream: str, clock: Clock) -> State | No
 
 
 def _elapsed_ns(memory: dict[str, Any], clock: Clock) -> int:
-    """How long ago that was: the boot clock knows of its own boot, the calendar of others if it can be trusted."""
+    """The time since the state was written: by the boot clock in the same boot, else by the calendar if it is set."""
     if memory["boot"] == clock.boot_id:
         return int(clock.now_ns() - memory["at_ns"])
     if memory["wall_us"] is None or clock.quality() is ClockQuality.UNSYNCED:
@@ -68,11 +68,11 @@ def _elapsed_ns(memory: dict[str, Any], clock: Clock) -> int:
     return max(0, clock.wall_us() - int(memory["wall_us"])) * _NS_PER_US
 
 
-def _alert(one: dict[str, Any], by_ns: int) -> Alert:
-    alert = Alert(**one)
+def _alert(fields: dict[str, Any], by_ns: int) -> Alert:
+    alert = Alert(**fields)
     times = {name: getattr(alert, name) + by_ns for name in ("raised_ns", "told_ns", "happened_ns")}
     return replace(alert, **times, sirens=())
 
 
-def _notice(one: dict[str, Any]) -> Notice:
-    return Notice(**{**one, "kind": Kind(one["kind"]), "to": tuple(one["to"])})
+def _notice(fields: dict[str, Any]) -> Notice:
+    return Notice(**{**fields, "kind": Kind(fields["kind"]), "to": tuple(fields["to"])})

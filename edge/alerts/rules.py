@@ -1,9 +1,9 @@
-"""Alerts: records that somebody should hear of now; told once, counted while they repeat, escalated unanswered.
+"""The rules of alerts: a record that matches a policy raises one, repetitions are counted, unanswered ones escalate.
 
-One rule: what has to be told is part of the state. An alert is open until it is acknowledged; there
+One rule: what has to be sent is part of the state. An alert is open until it is acknowledged; there
 is one for each policy and door. Between two messages about it lies at least `quiet_s`; an open one
-is escalated once, `escalate_after_s` after it was raised. After an acknowledgement, what repeats in
-the rest of the quiet time is told as a new alert at its end: nothing that happened stays untold.
+is escalated once, `escalate_after_s` after it was raised. What repeats between an acknowledgement and
+the end of the quiet time is sent as a new alert at that end, so that nothing goes unreported.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from edge.settings.alert_policies import Actions, AlertPolicy, Policies, Siren, Where
 
 MOST_ALERTS: Final = 200
-"""Kept at once; the oldest makes room, escalated at once if it has not been yet."""
+"""Alerts that are kept. Above this the oldest is dropped, and escalated before if that is still due."""
 MOST_WAITING: Final = 50
-"""Messages that wait for one channel; of more the oldest are left out, and the next one says how many."""
+"""Messages that wait for one channel. Above this the oldest are left out, and the next one says how many."""
 
 
 class Kind(StrEnum):
-    """Why something is told."""
+    """Why a message is sent."""
 
     RAISED = "raised"
     REPEATED = "repeated"
@@ -39,31 +39,32 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert, or the rest of the quiet time after one. Times are nanoseconds of the boot clock."""
+    """An open alert, or an acknowledged one in the rest of its quiet time. Times are nanoseconds of the boot clock."""
 
     id: str
     policy: str
     door: str
-    """Empty for what happened at no door."""
+    """Empty when the event is not of a door."""
     raised_ns: int
     told_ns: int
-    """When its latest message was, escalation aside: the quiet time runs from there."""
+    """Time of its latest message, escalations excluded; the quiet time begins here."""
     sequence: int
-    """The latest record."""
+    """Number of the latest record."""
     time_us: int
-    """When that happened."""
+    """Calendar time of the latest record."""
     message: str
     count: int = 1
+    """Records so far."""
     untold: int = 0
-    """Of these, how many since the latest message."""
+    """Records since the latest message."""
     told: int = 0
     """Messages so far."""
     acknowledged: bool = False
     escalated: bool = False
     happened_ns: int = 0
-    """When the latest record happened."""
+    """Time of the latest record's event."""
     sirens: tuple[tuple[str, int], ...] = ()
-    """Doors whose buzzer sounds, and until when."""
+    """(door whose buzzer sounds, end)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Notice:
     """A message that waits for its channel."""
 
     id: str
-    """The same whenever it is sent again."""
+    """Stays the same when it is sent again."""
     alert: str
     policy: str
     kind: Kind
@@ -84,9 +85,9 @@ class Notice:
 
 
 def headline(notice: Notice) -> str:
-    """What it is about, as one line that can be printed."""
-    what = {Kind.RAISED: "", Kind.REPEATED: "Again: ", Kind.ESCALATED: "Nobody has answered: "}[notice.kind]
-    return what + masked(notice.message, " ")
+    """The message as one printable line."""
+    why = {Kind.RAISED: "", Kind.REPEATED: "Again: ", Kind.ESCALATED: "Nobody has answered: "}[notice.kind]
+    return why + masked(notice.message, " ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +97,15 @@ class State:
     through: int = 0
     """The last record that was looked at."""
     alerts: Mapping[str, Alert] = field(default_factory=dict)
-    """By policy and door (`POLICY/DOOR`), the one that was told longest ago first."""
+    """`POLICY/DOOR` -> alert, the one with the oldest message first."""
     waiting: Mapping[str, tuple[Notice, ...]] = field(default_factory=dict)
-    """By channel, the oldest first; no channel without any."""
+    """Channel -> messages, the oldest first; no empty ones."""
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """By channel: messages for which there was no room, since the last one that was taken."""
+    """Channel -> messages that were left out since the channel last took one."""
 
 
-def fold(state: State, policies: Policies, record: Record, where: Where, now_ns: int, age_ns: int = 0) -> State:  # noqa: PLR0913, PLR0917 -- a step: what was, what happened, when
-    """Take in the next record, which happened `age_ns` ago. One that was looked at already changes nothing."""
+def fold(state: State, policies: Policies, record: Record, where: Where, now_ns: int, age_ns: int = 0) -> State:  # noqa: PLR0913, PLR0917 -- one step: state, record, time
+    """Apply the next record, which happened `age_ns` ago. A record that was looked at already changes nothing."""
     if record.sequence <= state.through:
         return state
     for policy in policies.values():
@@ -114,7 +115,7 @@ def fold(state: State, policies: Policies, record: Record, where: Where, now_ns:
 
 
 def due(state: State, policies: Policies, now_ns: int) -> State:
-    """Do what time has brought: escalations, and what repeated after an acknowledgement."""
+    """Apply what is due by time: escalations, ends of sirens and of quiet times."""
     for key, alert in [*state.alerts.items()]:
         policy = policies[alert.policy]
         if alert.acknowledged and now_ns >= alert.told_ns + policy.quiet_ns:
@@ -126,13 +127,13 @@ def due(state: State, policies: Policies, now_ns: int) -> State:
         elif (at_ns := _escalates_ns(alert, policy)) is not None and now_ns >= at_ns:
             state = _escalated(state, key, policy, now_ns)
         elif any(until_ns <= now_ns for _, until_ns in alert.sirens):
-            sirens = tuple(one for one in alert.sirens if one[1] > now_ns)
+            sirens = tuple((door, until_ns) for door, until_ns in alert.sirens if until_ns > now_ns)
             state = _with(state, key, replace(alert, sirens=sirens))
     return state
 
 
 def next_deadline(state: State, policies: Policies) -> int | None:
-    """When `due` has something to do next."""
+    """When `due` has to be called next; None: never."""
     deadlines = []
     for alert in state.alerts.values():
         policy = policies[alert.policy]
@@ -150,12 +151,12 @@ def sounding(state: State, now_ns: int) -> frozenset[str]:
 
 
 def found(state: State, alert_id: str) -> Alert | None:
-    """The open alert of this id."""
-    return next((one for one in state.alerts.values() if one.id == alert_id and not one.acknowledged), None)
+    """The open alert with this id; None when there is none."""
+    return next((alert for alert in state.alerts.values() if alert.id == alert_id and not alert.acknowledged), None)
 
 
 def acknowledged(state: State, alert: Alert) -> State:
-    """Somebody looks after it: it is silent, and what waits to be told of it is not told any more."""
+    """Somebody has acknowledged an alert: its sirens end, and its waiting messages are dropped."""
     own = replace(alert, acknowledged=True, sirens=(), count=0, untold=0)
     waiting = {channel: tuple(n for n in notices if n.alert != alert.id) for channel, notices in state.waiting.items()}
     state = _with(state, _key(alert.policy, alert.door), own)
@@ -163,14 +164,14 @@ def acknowledged(state: State, alert: Alert) -> State:
 
 
 def taken(state: State, channel: str, notice: str) -> State:
-    """A channel has taken a message, and has heard how many were left out."""
+    """A channel has taken a message, which also said how many were left out."""
     left_out = {c: n for c, n in state.left_out.items() if c != channel}
     return replace(dropped(state, channel, notice), left_out=left_out)
 
 
 def dropped(state: State, channel: str, notice: str) -> State:
-    """A message does not wait any more."""
-    left = tuple(one for one in state.waiting.get(channel, ()) if one.id != notice)
+    """Remove a waiting message."""
+    left = tuple(waiting for waiting in state.waiting.get(channel, ()) if waiting.id != notice)
     return replace(state, waiting={c: notices for c, notices in {**state.waiting, channel: left}.items() if notices})
 
 
@@ -205,17 +206,17 @@ def _happened(  # noqa: PLR0913, PLR0917 -- as `fold`
     return _told(state, key, alert, policy, now_ns, Kind.RAISED, age_ns)
 
 
-def _told(  # noqa: PLR0913, PLR0917 -- a message has that many sides
+def _told(  # noqa: PLR0913, PLR0917 -- all that a message depends on
     state: State, key: str, alert: Alert, policy: AlertPolicy, now_ns: int, kind: Kind, age_ns: int
 ) -> State:
-    """Tell of an alert; it is now the one that was told last."""
+    """Send messages about an alert, and move it to the end of the order."""
     alert = replace(_sounded(alert, policy.actions.siren, now_ns - age_ns, now_ns), told_ns=now_ns, untold=0)
     others = {k: v for k, v in state.alerts.items() if k != key}
     return _notices(replace(state, alerts=others), key, alert, policy.actions, kind)
 
 
 def _escalated(state: State, key: str, policy: AlertPolicy, now_ns: int) -> State:
-    """Its siren sounds from when it was due: after a power cut that may be long ago."""
+    """Escalate an alert. Its siren's time counts from when this was due, which after a power cut may be long ago."""
     due_ns = _escalates_ns(state.alerts[key], policy)
     from_ns = now_ns if due_ns is None else min(due_ns, now_ns)
     alert = replace(_sounded(state.alerts[key], policy.escalate_to.siren, from_ns, now_ns), escalated=True)
@@ -246,7 +247,7 @@ def _notices(state: State, key: str, alert: Alert, actions: Actions, kind: Kind)
 
 
 def _room(state: State, policies: Policies, now_ns: int) -> State:
-    """Forget an alert if there are too many: one that waits for nothing, else the oldest, which is escalated first."""
+    """Drop an alert if there are too many: one with nothing due, else the oldest, which is escalated first."""
     if len(state.alerts) < MOST_ALERTS:
         return state
     key = next((k for k, a in state.alerts.items() if a.acknowledged and not a.untold), None)
@@ -260,11 +261,11 @@ def _room(state: State, policies: Policies, now_ns: int) -> State:
 
 
 def _sounded(alert: Alert, siren: Siren | None, from_ns: int, now_ns: int) -> Alert:
-    """A siren sounds from when it happened: what is heard of too late makes no noise any more."""
+    """Add a siren. Its time counts from the event: a record that is read too late sounds none."""
     until_ns = 0 if siren is None else from_ns + round(siren.for_s * NS_PER_S)
     if siren is None or until_ns <= now_ns:
         return alert
-    others = tuple(one for one in alert.sirens if one[0] != siren.door)
+    others = tuple(other for other in alert.sirens if other[0] != siren.door)
     return replace(alert, sirens=(*others, (siren.door, until_ns)))
 
 

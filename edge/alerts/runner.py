@@ -1,7 +1,7 @@
-"""Drives alerts: reads the log with a cursor of its own, and keeps the state in it.
+"""Drives alerts: reads the log with a cursor of its own, and keeps the state of alerts there.
 
-One rule: what has to be told is in the log before the cursor passes the record it is about. So a
-message may come twice after a crash, and none is lost.
+One rule: a waiting message is in the log before the cursor passes its record. So after a crash a
+message may be sent twice, and none is lost.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 
 SINK: Final = "alerts"
 MODE: Final = "alerts.state"
-"""The mode row; no door has a dot in its id."""
+"""The state's row among the log's modes; no door's id has a dot."""
 RETRY_S: Final = (1.0, 60.0)
-"""Alerts are tried more often than records: somebody is waited for."""
+"""Bounds of the pause between tries; shorter than for records, as alerts are urgent."""
 _FOREIGN_NS: Final = 86_400 * NS_PER_S
-"""The age of what happened in another boot, as far as sirens are concerned."""
+"""The age that a record of another boot counts as, which sounds no siren."""
 
 
 class Host(Protocol):
-    """What the daemon lends."""
+    """What alerts need from the daemon."""
 
     def identity(self) -> Identity:
-        """Who we are."""
+        """The controller and its stream."""
 
     def sound(self, doors: frozenset[str]) -> None:
-        """The buzzers of these doors are to sound, and no others on behalf of alerts."""
+        """Let the buzzers of exactly these doors sound for alerts."""
 
 
 class AlertRunner:
@@ -71,7 +71,7 @@ class AlertRunner:
         self._log, self._clock, self._host, self._where = log, clock, host, where
         self._stream = ""
         self._fresh: list[Record] = []
-        """Committed just now, and next in turn: they need not be read from the disk."""
+        """Records that were just committed and follow directly: they need not be read from the disk."""
         self._news = asyncio.Event()
         self._sender = Sender(self, clock, chance, retry_s, self._news.set)
         self._main: asyncio.Task[None] | None = None
@@ -80,16 +80,16 @@ class AlertRunner:
     # --- for the daemon --------------------------------------------------------------------------------
 
     def start(self, modes: Mapping[str, str]) -> asyncio.Task[None]:
-        """The log is open, and this is what it remembers."""
+        """The log is open and has these modes."""
         self._stream = self._log.stream
         remembered = modes.get(MODE, "")
-        found = read(remembered, self.policies, self._stream, self._clock)
-        if found is None:
-            known = self._log.cursor(SINK) if remembered else 0  # alerts that are new here do not tell history as news
+        state = read(remembered, self.policies, self._stream, self._clock)
+        if state is None:
+            known = self._log.cursor(SINK) if remembered else 0  # newly configured alerts do not report history
             self.state = State(known or self._log.committed)
             self.keep()
         else:
-            self.state = found
+            self.state = state
         self._log.on_commit(self._committed)
         self._main = asyncio.create_task(self._run(), name="alerts")
         return self._main
@@ -103,7 +103,7 @@ class AlertRunner:
         self._host.sound(frozenset())
 
     def reload(self, policies: Policies, ways: Ways) -> None:
-        """Others are in force: what is open by a policy that is no more is closed without a word."""
+        """Other policies are in force: alerts of removed policies are closed without a message."""
         state, self.policies, self.ways = self.state, policies, ways
         kept = {c: tuple(n for n in notices if n.policy in policies) for c, notices in state.waiting.items()}
         alive = {key: alert for key, alert in state.alerts.items() if alert.policy in policies}
@@ -119,16 +119,16 @@ class AlertRunner:
         return {
             "open": [
                 {
-                    "alert": one.id,
-                    "policy": one.policy,
-                    "door": one.door or None,
-                    "message": one.message,
-                    "count": one.count,
-                    "raised": rfc3339(wall_us - (now_ns - one.raised_ns) // 1_000),
-                    "escalated": one.escalated,
+                    "alert": alert.id,
+                    "policy": alert.policy,
+                    "door": alert.door or None,
+                    "message": alert.message,
+                    "count": alert.count,
+                    "raised": rfc3339(wall_us - (now_ns - alert.raised_ns) // 1_000),
+                    "escalated": alert.escalated,
                 }
-                for one in self.state.alerts.values()
-                if not one.acknowledged
+                for alert in self.state.alerts.values()
+                if not alert.acknowledged
             ],
             "waiting": {channel: len(notices) for channel, notices in self.state.waiting.items()},
             "last_errors": dict(self._sender.last_errors),
@@ -141,25 +141,25 @@ class AlertRunner:
         return self._host.identity()
 
     def keep(self, *events: Event) -> None:
-        """Make the state durable with these events, and before the cursor that moves after it."""
+        """Store the state in one commit with these events, and before the cursor moves."""
         self._log.append(events, {MODE: written(self.state, self._stream, self._clock)})
 
-    # --- what is asked ----------------------------------------------------------------------------------
+    # --- requests ---------------------------------------------------------------------------------------
 
     @property
     def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
-        """What the control socket serves of this."""
+        """The operations that the control socket serves."""
         return {"alerts": self._list, "acknowledge": self._acknowledge}
 
     async def _list(self, _body: dict[str, Any], _actor: Actor) -> Json:
         return self.facts()
 
     async def _acknowledge(self, body: dict[str, Any], actor: Actor) -> Json:
-        """Record it and end it in one commit."""
+        """Acknowledge an alert: the event and the new state are one commit."""
         name = body.get("alert")
         alert = rules.found(self.state, name) if isinstance(name, str) else None
         if alert is None:
-            known = ", ".join(one.id for one in self.state.alerts.values() if not one.acknowledged) or "none"
+            known = ", ".join(open_.id for open_ in self.state.alerts.values() if not open_.acknowledged) or "none"
             raise RequestError("unknown_alert", f"no open alert {name!r}; there is {known}")
         self.state = rules.acknowledged(self.state, alert)
         subject = Subject("integration", f"alert.{alert.policy}", self.policies[alert.policy].name)
@@ -197,7 +197,7 @@ class AlertRunner:
                 await self._sleep()
 
     async def _read(self) -> bool:
-        """Take in what follows; True when there may be more."""
+        """Apply the next records; True when there may be more."""
         start = max(self.state.through, self._log.cursor(SINK))
         if start >= self._log.committed:
             return False
@@ -217,11 +217,11 @@ class AlertRunner:
             await asyncio.sleep(0)  # doors come first
         if stream != self._log.stream:
             return True
-        told = (before.alerts, before.waiting) != (self.state.alerts, self.state.waiting)
+        changed = (before.alerts, before.waiting) != (self.state.alerts, self.state.waiting)
         through = self.state.through if records else self._log.committed
-        if told:
+        if changed:
             self.keep()
-        if told or through - self._log.cursor(SINK) >= LAZY or not records:
+        if changed or through - self._log.cursor(SINK) >= LAZY or not records:
             self._log.advance(SINK, through)
         return True
 
@@ -238,7 +238,7 @@ class AlertRunner:
 
     async def _sleep(self) -> None:
         deadlines = (rules.next_deadline(self.state, self.policies), self._sender.deadline_ns())
-        next_ns = min((one for one in deadlines if one is not None), default=None)
+        next_ns = min((deadline for deadline in deadlines if deadline is not None), default=None)
         for_s = None if next_ns is None else max(0, next_ns - self._clock.now_ns()) / NS_PER_S
         try:
             async with asyncio.timeout(for_s):

@@ -1,7 +1,7 @@
-"""Messages about alerts on their way: a task for each channel that has something to send.
+"""Sends the messages about alerts: a task for each channel that has something to send.
 
-One rule: a message that is refused for its own sake, or for its recipients', keeps no other back. While
-a channel takes nothing at all its messages keep their order.
+One rule: a message that is refused for its content or its recipients holds up no other. While
+a channel takes nothing at all, its messages keep their order.
 """
 
 from __future__ import annotations
@@ -30,34 +30,35 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 REFUSED_S: Final = (10.0, 3_600.0)
-"""Between two tries of a message that was refused: somebody has to correct something first."""
+"""Bounds of the pause between tries of a refused message: somebody has to correct something first."""
 MOST_REFUSALS: Final = 24
-"""For good, of one message: some eight hours. A server may shut out who asks for somebody unknown again and again."""
+"""A message is given up after so many permanent refusals, in some eight hours: a server may block a client that
+keeps writing to unknown recipients."""
 
 
 class Outgoing(Protocol):
-    """What the runner lends."""
+    """What the sender needs from the runner."""
 
     state: State
     policies: Policies
     ways: Ways
 
     def identity(self) -> Identity:
-        """Who we are."""
+        """The controller and its stream."""
 
     def keep(self, *events: Event) -> None:
-        """Make the state durable, with these events."""
+        """Store the state in one commit with these events."""
 
 
 @dataclass(slots=True)
 class _Refusal:
     tries: int = 0
     again_ns: int = 0
-    """Not tried before."""
+    """The message is not tried before."""
 
 
 class Sender:
-    """Empties `waiting` of a outgoing's state."""
+    """Sends the waiting messages of the runner's state."""
 
     def __init__(
         self,
@@ -67,18 +68,18 @@ class Sender:
         retry_s: tuple[float, float],
         emptied: Callable[[], None],
     ) -> None:
-        """`retry_s` bounds the pause of a channel that takes nothing. `emptied`: a channel has nothing to send now."""
+        """`retry_s`: bounds of a failing channel's pause. `emptied` is called when a channel has nothing to send."""
         self.last_errors: dict[str, str] = {}
-        """By channel, for as long as something waits that was not taken."""
+        """Channel -> error, as long as a message waits that was not taken."""
         self._outgoing, self._clock, self._chance, self._retry_s, self._done = outgoing, clock, chance, retry_s, emptied
         self._refusals: dict[tuple[str, str], _Refusal] = {}
-        """By channel and message."""
+        """(channel, id of the message) -> refusal."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def send(self) -> None:
         """Send what waits and may be tried now."""
         waiting = self._outgoing.state.waiting
-        there = {(channel, one.id) for channel, notices in waiting.items() for one in notices}
+        there = {(channel, notice.id) for channel, notices in waiting.items() for notice in notices}
         self._refusals = {key: refusal for key, refusal in self._refusals.items() if key in there}
         self.last_errors = {channel: error for channel, error in self.last_errors.items() if channel in waiting}
         for channel in waiting:
@@ -87,35 +88,36 @@ class Sender:
                 task.add_done_callback(lambda done, channel=channel: self._emptied(channel, done))  # type: ignore[misc]  # bound now
 
     def forgive(self) -> None:
-        """Something was corrected, perhaps just what was wrong: what was refused is tried again at the next `send`."""
+        """The configuration changed, perhaps to correct a fault: refused messages are tried at the next `send`."""
         self._refusals.clear()
 
     def deadline_ns(self) -> int | None:
-        """When `send` has something to do next, as far as it is not at it."""
-        idle = (one.again_ns for (channel, _), one in self._refusals.items() if channel not in self._tasks)
+        """When `send` has to be called next for channels that are idle; None: not at all."""
+        idle = (refusal.again_ns for (channel, _), refusal in self._refusals.items() if channel not in self._tasks)
         return min(idle, default=None)
 
     async def close(self) -> None:
-        """Stop; what is under way counts as not taken."""
+        """Stop; messages under way count as not taken."""
         tasks = [*self._tasks.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _next(self, channel: str) -> Notice | None:
-        """The oldest of those that were refused least often, and not just now."""
+        """The message to try now: refused least often, then the oldest; None when none is due."""
         now_ns, never = self._clock.now_ns(), _Refusal()
         refusals = {
-            one: self._refusals.get((channel, one.id), never) for one in self._outgoing.state.waiting.get(channel, ())
+            notice: self._refusals.get((channel, notice.id), never)
+            for notice in self._outgoing.state.waiting.get(channel, ())
         }
-        ready = [one for one, refusal in refusals.items() if refusal.again_ns <= now_ns]
-        return min(ready, key=lambda one: refusals[one].tries, default=None)
+        ready = [notice for notice, refusal in refusals.items() if refusal.again_ns <= now_ns]
+        return min(ready, key=lambda notice: refusals[notice].tries, default=None)
 
     def _emptied(self, channel: str, task: asyncio.Task[None]) -> None:
         del self._tasks[channel]
         if task.cancelled():
             return
-        if task.exception() is not None:  # tried again with the next record, not at once for ever
+        if task.exception() is not None:  # tried again with the next record; at once would be an endless loop
             LOG.critical("%s ended", task.get_name(), exc_info=task.exception())
         else:
             self._done()
@@ -143,7 +145,7 @@ class Sender:
                 self._outgoing.keep()
 
     async def _tell(self, channel: str, notice: Notice) -> None:
-        """Raises DeliveryError, and nothing else: a mistake of ours ends no channel."""
+        """Raises DeliveryError only: our own mistake must not end the channel."""
         outgoing = self._outgoing
         try:
             policy, left_out = outgoing.policies[notice.policy], outgoing.state.left_out.get(channel, 0)
@@ -151,7 +153,7 @@ class Sender:
         except DeliveryError:
             raise
         except Exception as error:
-            LOG.exception("a mistake in telling of %s by %s", notice.id, channel)
+            LOG.exception("internal error in sending %s by %s", notice.id, channel)
             raise RefusedError(f"{type(error).__name__}: {error}", final=True) from error
 
     def _refused(self, channel: str, notice: Notice, error: RefusedError) -> None:
@@ -165,7 +167,7 @@ class Sender:
             self._give_up(channel, notice, error, refusal.tries)
 
     def _give_up(self, channel: str, notice: Notice, error: RefusedError, tries: int) -> None:
-        """Nobody gets this message: that is part of the history."""
+        """Give a message up, and record that."""
         LOG.error("%s was refused by %s %d times, and is given up: %s", notice.id, channel, tries, error)
         policy = self._outgoing.policies[notice.policy]
         details: dict[str, Json] = {"given_up": notice.alert, "way": channel, "reason": str(error), "tries": tries}

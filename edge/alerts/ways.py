@@ -1,6 +1,6 @@
-"""How messages about alerts leave: to the broker, to a webhook, by e-mail.
+"""The ways of an alert's messages: to the broker, to a webhook, by e-mail.
 
-One rule: a message is a CloudEvent, but none of the log: it tells of records and has no sequence number of its own.
+One rule: a message is a CloudEvent, but not a record of the log: it has no sequence number of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TYPE: Final = "doorward.alert"
 
 
 class Ways:
-    """The ways there are. One that is not there refuses, and its messages wait until it is."""
+    """The ways that are configured. Messages for a missing way wait until it is configured."""
 
     def __init__(
         self,
@@ -40,15 +40,16 @@ class Ways:
         zone: tzinfo = UTC,
         now_us: Callable[[], int | None] = lambda: None,
     ) -> None:
-        """`publish` to the topic `alerts`; `post` to an integration, by its id.
+        """`publish` sends to the topic `alerts`; `post` sends to an integration, by its id.
 
-        Both raise DeliveryError when the message was perhaps not taken. `zone` is the site's, `now_us` its calendar.
+        Both raise DeliveryError when it is not certain that the message was taken. `zone` is the site's; `now_us` is
+        the calendar time in microseconds since 1970, None while it is not known.
         """
         self._publish, self._post, self._mailer = publish, post, mailer
         self._zone, self._now_us = zone, now_us
 
     async def tell(self, channel: str, notice: Notice, policy: AlertPolicy, identity: Identity, left_out: int) -> None:
-        """Returns when it was taken. Raises DeliveryError, and RefusedError where others may go meanwhile."""
+        """Return when the message was taken. DeliveryError; RefusedError when it concerns this message only."""
         if channel == EMAIL and self._mailer is not None:
             from edge.alerts.mail import mail  # noqa: PLC0415 -- only where there is a server for it
 
@@ -67,7 +68,7 @@ class Ways:
             message = Message(f"{identity.epoch}-{notice.id}", body, title, "\n".join(lines), policy.severity)
             await self._post(channel.removeprefix(WEBHOOK), message)
         else:
-            raise DeliveryError("there is no such way here", ours=True)
+            raise DeliveryError(f"no way to send by {channel} is configured", ours=True)
 
 
 def told(notice: Notice, policy: AlertPolicy, identity: Identity, left_out: int) -> dict[str, Json]:

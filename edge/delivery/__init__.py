@@ -1,7 +1,7 @@
-"""One sink for each receiver: what was committed goes to it in order, until it has it.
+"""Records on their way to webhooks and syslog servers: one sink for each receiver, in order.
 
-`sink` reads the log with a cursor of its own and hands records to a receiver (`webhook`, `syslog_sink`); a
-failure is tried again there. `integrations` keeps a sink for each integration of the directory. `network`
+`sink` reads the log with a cursor of its own, hands records to a receiver (`webhook`, `syslog_sink`) and tries
+again after a failure. `integrations` keeps a sink for each integration of the directory. `network`
 connects only to addresses that `address` allows; `errors` says whose fault a failure is. Alerts and cameras use
 `network`, `errors` and `http_answer`.
 """

@@ -1,7 +1,7 @@
-"""Which addresses deliveries may go to: the Internet's, and of our own network only what the configuration names.
+"""Which addresses deliveries may go to: public ones, and private ones only if the configuration names them.
 
-One rule: what is judged is the address that will be connected to, never a name. Names change between
-two looks (DNS rebinding), and an address has many spellings: ::ffff:127.0.0.1 is 127.0.0.1.
+One rule: the address that will be connected to is checked, never a name. A name may resolve differently the
+next time (DNS rebinding), and an address has many spellings: ::ffff:127.0.0.1 is 127.0.0.1.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _IPV4: Final = 4
 _LAST_IS_IPV4: Final = tuple(ipaddress.IPv6Network(one) for one in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96"))
-"""NAT64 (RFC 6052, 8215), and the compatible addresses of RFC 4291, which are long out of use."""
+"""Prefixes whose last 32 bits are an IPv4 address: NAT64 (RFC 6052, 8215), IPv4-compatible (RFC 4291, deprecated)."""
 _SITE_LOCAL: Final = ipaddress.IPv6Network("fec0::/10")
 _THIS_HOST: Final = ipaddress.IPv4Network("0.0.0.0/8")
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What `[integrations]` says of addresses."""
+    """The addresses that `[integrations]` allows."""
 
     allow_private: bool = False
     networks: tuple[Network, ...] = ()
 
     def refusal(self, text: str) -> str | None:
-        """Why nothing is sent to this address, for people; None when it may be. ValueError when it is none."""
+        """Why nothing is sent to this address, for people; None: it is allowed. ValueError when it is no address."""
         address = ipaddress.ip_address(text.partition("%")[0])
-        for one in meant(address):
-            if reason := self._refusal(one):
+        for target in meant(address):
+            if reason := self._refusal(target):
                 return reason
         return None
 
     def _refusal(self, address: Address) -> str | None:
         if address.is_multicast or address.is_unspecified or address in _THIS_HOST or int(address) == 0xFFFFFFFF:  # noqa: PLR2004 -- the broadcast address
-            return f"{address} is no address of one computer"
+            return f"{address} is not the address of a single computer"
         if self.allow_private or any(address in network for network in self.networks) or is_public(address):
             return None
         return (
@@ -49,22 +49,22 @@ class Reach:
         )
 
     def refusal_of_any(self, addresses: Sequence[str]) -> str | None:
-        """Why a name with these addresses is refused: one that may not be is enough."""
+        """Why a name with these addresses is refused: because of the first that is not allowed. None: all are."""
         return next((reason for text in addresses if (reason := self.refusal(text))), None)
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the Internet's (IANA's special-purpose registries, as Python has them)."""
+    """Whether an address is public (IANA's special-purpose address registries, as Python has them)."""
     return address.is_global and not address.is_multicast and not address.is_reserved and address not in _SITE_LOCAL
 
 
 def is_own(text: str) -> bool:
-    """Whether an address is of our own network in all its meanings: plain http stays there."""
+    """Whether an address and all IPv4 addresses in it are private: plain http is allowed only there."""
     return not any(is_public(one) for one in meant(ipaddress.ip_address(text.partition("%")[0])))
 
 
 def meant(address: Address) -> tuple[Address, ...]:
-    """The address, and the IPv4 addresses that an IPv6 one stands for: a router may well follow either."""
+    """All addresses that packets to this one may reach: an IPv6 address may contain IPv4 addresses."""
     if isinstance(address, ipaddress.IPv4Address):
         return (address,)
     if address.ipv4_mapped is not None:

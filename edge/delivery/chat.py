@@ -1,6 +1,6 @@
-"""What a webhook is sent: the event itself, or a message as chats and phones want it.
+"""The body of a webhook: the event itself, or a message in the format of a chat or push service.
 
-One rule: what stands in a record is text. It mentions nobody, links nowhere and makes no header.
+One rule: what a record contains is plain text. It mentions nobody, makes no link and no header.
 
 Slack: https://docs.slack.dev/messaging/formatting-message-text (Mattermost and Rocket.Chat take the same);
 Discord: https://discord.com/developers/docs/resources/webhook; Teams: an Adaptive Card, as its workflows want it;
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from edge.model.messages import Json
 
 EVENTS: Final = "events"
-"""The CloudEvent, signed: for programs."""
+"""The signed CloudEvent, for programs."""
 FORMATS: Final = (EVENTS, "slack", "discord", "teams", "matrix", "ntfy")
 MOST_CHARACTERS: Final = 1_500
-"""Of a message; Discord takes 2000."""
+"""Longest message; Discord allows 2,000 characters."""
 _PRIORITY: Final = {Severity.ALARM: "5", Severity.WARNING: "4", Severity.INFO: "3"}
-"""ntfy: 5 rings until somebody looks."""
+"""ntfy's priorities: 3 is the default, 5 the highest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One thing to be told."""
+    """A message in all its forms."""
 
     id: str
-    """The same whenever it is sent again."""
+    """Stays the same when it is sent again."""
     body: bytes
     """The CloudEvent."""
     title: str = ""
@@ -45,18 +45,18 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message as one receiver wants it."""
+    """A message in a receiver's format: the parts of an HTTP request."""
 
     body: bytes
     content_type: str = "application/json"
     method: str = "POST"
     below: str = ""
-    """What is added to the path."""
+    """Appended to the path of the url."""
     headers: tuple[tuple[str, str], ...] = ()
 
 
 def letter(wanted: str, message: Message) -> Letter:
-    """In one of `FORMATS`."""
+    """The message in one of `FORMATS`."""
     if wanted == EVENTS:
         return Letter(message.body, CONTENT_TYPE, headers=(("X-Event-Id", message.id),))
     title, text = _plain(message.title).replace("\n", " "), _plain(message.text)
@@ -91,12 +91,12 @@ def _card(title: str, text: str) -> Json:
 
 
 def _plain(text: str) -> str:
-    """Lines of what can be printed."""
+    """The text with unprintable characters replaced, cut to `MOST_CHARACTERS`."""
     return "\n".join(masked(line, " ") for line in text.split("\n"))[:MOST_CHARACTERS]
 
 
 def _unmarked(text: str) -> str:
-    """Slack's own escapes, and nobody is mentioned in Mattermost."""
+    """Escaped for Slack, with mentions broken up for Mattermost."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return escaped.replace("@", "@\u200b")
 

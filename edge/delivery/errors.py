@@ -1,4 +1,4 @@
-"""Why something did not leave, and whose fault that is."""
+"""Why a delivery failed, and whose fault that is."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ LONGEST_REASON: Final = 300
 
 
 class DeliveryError(OSError):
-    """The receiver did not take it. The text is for people."""
+    """The receiver did not take a message. The text is for people."""
 
     def __init__(self, reason: str, *, ours: bool = False, final: bool = False, again_s: float = 0.0) -> None:
-        """`ours`: no fault of the receiver's; `final`: it said that it will never take anything again.
+        """`ours`: not the receiver's fault; `final`: the receiver will never take anything again.
 
-        `again_s`: it asked not to be tried before.
+        `again_s`: seconds after which the receiver asked to be tried again.
         """
         super().__init__(reason[:LONGEST_REASON])
         self.ours, self.final, self.again_s = ours, final, again_s
 
 
 class RefusedError(DeliveryError):
-    """This message was not taken, for its own sake or its recipients'; others may be. `final`: nor ever will be."""
+    """Only this message was refused, for its content or its recipients. `final`: it will never be taken."""

@@ -1,7 +1,7 @@
-"""How well a receiver does: an elevated error rate is said once, one that lasts ends the deliveries.
+"""The health of a receiver: a high error rate is recorded once, a lasting one disables the integration.
 
-One rule: what our own network or configuration is to blame for is counted, but disables nobody: a
-site without its line for a weekend finds every integration as it left it.
+One rule: failures of our own network or configuration count for the warning but never disable an
+integration: after a weekend without a line, a site finds all of them enabled.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ NS_PER_S: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When an error rate is worth a record, and when it is hopeless."""
+    """When an error rate is recorded, and when it disables an integration."""
 
     warn_tries: int = 20
-    """So many of the latest tries are looked at."""
+    """The error rate is that of so many latest tries."""
     warn_percent: float = 50.0
-    """So many of them failed: `integration.warn_due_to_error`."""
+    """From this error rate on: `integration.warn_due_to_error`."""
     disable_after_s: float = 24 * 3600.0
-    """No try succeeded for so long ..."""
+    """Without a success for so long: `integration.disable_due_to_error`."""
     disable_tries: int = 1000
-    """... or in so many tries, whichever comes first: `integration.disable_due_to_error`."""
+    """The same after so many failures in a row, whichever comes first."""
 
 
 class Verdict(StrEnum):
-    """What a failed try led to."""
+    """The consequence of a failed try."""
 
     GO_ON = "go_on"
     WARN = "warn"
@@ -43,18 +43,18 @@ class Health:
         """Nothing was tried yet."""
         self.limits = limits
         self.failed_in_a_row = 0
-        """Failures since the last success that are the receiver's own."""
+        """Failures since the last success that are the receiver's fault."""
         self.failing_ns = 0
-        """How long it has been failing; what our own network was to blame for does not count."""
+        """How long the receiver has been failing, without the times in which our own network failed."""
         self._failed_ns: int | None = None
-        """When the latest try failed, if that was the receiver's own."""
+        """When the latest try failed; None when that was our fault."""
         self._latest: deque[bool] = deque(maxlen=limits.warn_tries)
         self._failed = 0
         self._warned = False
 
     @property
     def errors(self) -> tuple[int, int]:
-        """How many of the latest tries failed, and how many are looked at."""
+        """How many of the latest tries failed, and how many tries those are."""
         return self._failed, len(self._latest)
 
     def succeeded(self) -> None:
@@ -65,7 +65,7 @@ class Health:
             self._warned = False
 
     def failed(self, now_ns: int, *, ours: bool = False, final: bool = False) -> Verdict:
-        """A try failed. `ours`: no fault of the receiver's; `final`: it said that it will never take anything again."""
+        """A try failed. `ours` and `final` as in `edge.delivery.errors.DeliveryError`."""
         self._note(failed=True)
         if final:
             return Verdict.DISABLE
@@ -81,7 +81,7 @@ class Health:
         return Verdict.GO_ON
 
     def _hopeless(self) -> bool:
-        """One failure, and another one a day later because nothing happened in between, are not hopeless."""
+        """Whether to disable; `warn_tries` failures at least, as two failures may be a quiet day apart."""
         limits = self.limits
         if self.failed_in_a_row >= limits.disable_tries:
             return True

@@ -1,6 +1,6 @@
-"""The head of an HTTP answer (RFC 9110, 9112) from somebody hostile: so many lines, none longer than a reader allows.
+"""Reads the head of an HTTP response (RFC 9110, 9112) from a server that may be hostile.
 
-One rule: whoever reads it has a deadline around it; how much is read is bounded here.
+One rule: the number of lines is bounded here, their length by the reader, and the time by the caller.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     import asyncio
 
 MOST_HEADERS: Final = 100
-"""Lines of them."""
+"""Header lines of one response."""
 MOST_INTERIM: Final = 5
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})(?: .*)?\r?\n", re.DOTALL)
 
 Headers: TypeAlias = "list[tuple[str, str]]"
-"""Names in small letters."""
+"""(name in lower case, value) of each."""
 
 
 async def status_of(reader: asyncio.StreamReader) -> int:
-    """The final status; its headers follow. Raises ValueError for what is no HTTP, OSError, EOFError."""
+    """Read up to the final status line; its headers follow. ValueError when it is no HTTP; OSError, EOFError."""
     for _ in range(MOST_INTERIM):
         line = await reader.readline()
         if not line:
             raise EOFError("the connection was closed without an answer")
-        found = _STATUS.fullmatch(line)
-        if found is None:
+        match = _STATUS.fullmatch(line)
+        if match is None:
             raise ValueError(f"{line[:40]!r}")
-        status = int(found[1])
+        status = int(match[1])
         if status >= HTTPStatus.OK:
             return status
         await headers_of(reader)
@@ -38,7 +38,7 @@ async def status_of(reader: asyncio.StreamReader) -> int:
 
 
 async def headers_of(reader: asyncio.StreamReader) -> Headers:
-    """The headers behind a status. Raises as `status_of`."""
+    """Read the headers after a status line. Raises as `status_of`."""
     headers: Headers = []
     for _ in range(MOST_HEADERS):
         line = (await reader.readline()).decode("latin-1")

@@ -1,6 +1,6 @@
-"""All sinks of the directory's integrations: one for each that has a kind, for as long as it is in the directory.
+"""The sinks of the directory's integrations: one for each integration with a kind, as long as the directory has it.
 
-One rule: what changes in the directory changes its own sink only; the others do not notice.
+One rule: a changed entry of the directory restarts its own sink only; the others go on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 PREFIX: Final = "integration."
-"""In front of an integration's id it names the cursor and the mode row; no door has a dot in its id."""
+"""This and an integration's id name its cursor and its row among the modes; no door's id has a dot."""
 
 
 class Deliveries:
@@ -56,28 +56,28 @@ class Deliveries:
         options: Options | None = None,
         zone: tzinfo = UTC,
     ) -> None:
-        """`retain_for` is told for which sinks the log has to keep records: not for disabled ones."""
+        """`retain_for` gets the sinks for which the log has to keep records: all but the disabled ones."""
         self._log, self._host, self._network, self._secrets = log, host, network, secrets
         self._chance, self._now_ns, self._retain_for = chance, now_ns, retain_for
         self._options, self._zone = options or Options(), zone
         self._memory: dict[str, str] | None = None
         self._wanted: Mapping[str, Integration] = {}
         self._known = False
-        """A directory has been seen: before that nobody can say that an integration is gone."""
+        """Whether `apply` was called: before that no integration counts as removed."""
         self._sinks: dict[str, Delivery] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     # --- for the daemon --------------------------------------------------------------------------------
 
     def start(self, modes: Mapping[str, str]) -> None:
-        """The log is open, and this is what it remembers: begin with what `apply` has brought so far."""
+        """The log is open and has these modes: begin with the integrations of the last `apply`."""
         self._memory = {key: text for key, text in modes.items() if key.startswith(PREFIX)}
         self._log.on_commit(self._committed)
         if self._known:
             self.apply(self._wanted)
 
     def apply(self, integrations: Mapping[str, Integration]) -> None:
-        """The directory in force has these; sinks begin, go on, change or end."""
+        """The directory in force has these integrations: start, restart and end sinks accordingly."""
         self._wanted, self._known = integrations, True
         if self._memory is None:
             return
@@ -94,14 +94,14 @@ class Deliveries:
         self._tell()
 
     def reload(self, network: Network, options: Options) -> None:
-        """Other settings are in force: every sink begins anew with them, at its cursor."""
+        """Other settings are in force: restart every sink with them, at its cursor."""
         self._network, self._options = network, options
         for name in [*self._sinks]:
             self._end(name)
         self.apply(self._wanted)
 
     async def close(self) -> None:
-        """End all; what is under way is sent again after a restart."""
+        """End all sinks; what is under way is sent again after a restart."""
         for name in [*self._sinks]:
             self._end(name)
         await asyncio.gather(*self._closing, return_exceptions=True)
@@ -115,11 +115,11 @@ class Deliveries:
 
     @property
     def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
-        """What the control socket serves of this."""
+        """The operations that the control socket serves."""
         return {"integrations": self._list, "enable_integration": self._enable}
 
     async def post(self, integration: str, message: Message) -> None:
-        """Send something that is no record to a webhook. Raises DeliveryError."""
+        """Send a message other than a record to a webhook. Raises DeliveryError."""
         entry = self._wanted.get(integration)
         if entry is None or entry.kind != "webhook":
             raise DeliveryError(f"the directory has no webhook {integration}", ours=True)
@@ -128,7 +128,7 @@ class Deliveries:
     # --- sinks -----------------------------------------------------------------------------------------
 
     def _begin(self, entry: Integration) -> None:
-        assert self._memory is not None  # noqa: S101 -- `apply` has looked
+        assert self._memory is not None  # noqa: S101 -- checked by `apply`
         sink = Delivery(
             f"{PREFIX}{entry.id}",
             Subject("integration", entry.id, entry.name),
@@ -150,7 +150,7 @@ class Deliveries:
         task.add_done_callback(self._closing.discard)
 
     def _forget(self, name: str) -> None:
-        """An integration of this name that comes later is a new one."""
+        """Clear the log's memory of an integration: one of this name that is added later is a new one."""
         assert self._memory is not None  # noqa: S101 -- as above
         key = f"{PREFIX}{name}"
         if self._memory[key] != "{}":
@@ -197,13 +197,13 @@ class Deliveries:
 
 
 def chosen(table: IntegrationsTable) -> tuple[Network, Options]:
-    """As the configuration wants it."""
+    """The network and the options that the configuration chooses."""
     limits = Limits(table.warn_tries, table.warn_percent, table.disable_after_s, table.disable_tries)
     network = Network(Reach(table.allow_private, table.networks), table.ca_file, tls_strict=table.tls_strict)
     return network, Options(limits)
 
 
 def mark(entry: Integration) -> str:
-    """What tells whether an entry has changed in a way that matters to a sink."""
-    what = repr((entry.kind, entry.url, entry.types, entry.secret, *([entry.format] if entry.format else [])))
-    return hashlib.sha256(what.encode()).hexdigest()[:16]
+    """A digest of all in an entry that matters to its sink."""
+    content = repr((entry.kind, entry.url, entry.types, entry.secret, *([entry.format] if entry.format else [])))
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -1,6 +1,6 @@
-"""One conversation with a mail server, bounded as a whole: a time, and so many bytes of what it says.
+"""One conversation with a mail server, with a limit on its time and on the bytes of all answers.
 
-One rule: no server can make us wait or remember for ever, whatever it says before or after it is known.
+One rule: no server can make us wait for ever or use memory without end, before or after TLS has verified it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
 
 STEP_S: Final = 15.0
-"""For each answer of the server; some let strangers wait on purpose."""
+"""Limit for each answer; some servers delay unknown clients on purpose."""
 WITHIN_S: Final = 60.0
-"""For all of it."""
+"""Limit for the whole conversation."""
 MOST_BYTES: Final = 64 * 1024
-"""Of all answers together."""
+"""Limit for all answers together."""
 
 
 class EndedError(OSError):
-    """It took too long, or the server said too much."""
+    """The conversation took too long, or the server sent too much."""
 
 
 class Conversation:
@@ -39,7 +39,7 @@ class Conversation:
         self._link: smtplib.SMTP | None = None
 
     def hold(self, message: EmailMessage, username: str | None, password: str | None) -> None:
-        """Send it. Raises OSError; SMTPException is one."""
+        """Send the message. Raises OSError, of which SMTPException is a subclass."""
         if self._tls == "tls":
             link: smtplib.SMTP = _TlsLink(self, self._host, self._port, timeout=STEP_S, context=self._context)
         else:
@@ -56,16 +56,16 @@ class Conversation:
             link.close()
 
     def end(self) -> None:
-        """Nobody waits for it any more: whatever it is at fails."""
+        """Give up: shut the connection down, so that the thread in `hold` fails."""
         self._ended = True
         link = self._link
         sock = None if link is None else link.sock
         if sock is not None:
-            with suppress(OSError):  # past the TLS, which belongs to the other thread
+            with suppress(OSError):  # the bare socket: TLS belongs to the other thread
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def heard(self, link: smtplib.SMTP, size: int) -> None:
-        """The server has said so many bytes more. Raises EndedError."""
+        """Count `size` more bytes from the server. Raises EndedError above the limit and after `end`."""
         self._link = link
         self._left -= size
         if self._ended:
@@ -75,7 +75,7 @@ class Conversation:
 
 
 class _Answers:
-    """What a link reads, with every line counted."""
+    """The answers that a link reads, with every line counted."""
 
     def __init__(self, link: smtplib.SMTP, conversation: Conversation) -> None:
         self._link, self._conversation = link, conversation
@@ -94,7 +94,7 @@ class _Answers:
 class _Bounded(smtplib.SMTP):
     def __init__(self, conversation: Conversation, host: str, port: int, **more: Any) -> None:  # noqa: ANN401 -- as there
         self._conversation = conversation
-        super().__init__(host, port, **more)  # speaks with the server already
+        super().__init__(host, port, **more)  # reads the server's greeting already
 
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None:
@@ -104,7 +104,7 @@ class _Bounded(smtplib.SMTP):
 
 
 class _Link(_Bounded):
-    """In clear until STARTTLS."""
+    """Plain text until STARTTLS."""
 
 
 class _TlsLink(_Bounded, smtplib.SMTP_SSL):
@@ -115,5 +115,5 @@ def _log_in(link: smtplib.SMTP, username: str, password: str) -> None:
     """Raises OSError."""
     try:
         link.login(username, password)
-    except ValueError:  # its text may hold a piece of the password
+    except ValueError:  # its text may contain a part of the password
         raise DeliveryError("the user name and the password for the mail server must be of ASCII characters") from None

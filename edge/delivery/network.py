@@ -1,7 +1,7 @@
-"""Connections of deliveries: a name is looked up, its addresses are judged, and the judged one is connected to.
+"""Connections of deliveries: a name is looked up, its addresses are checked, and a checked one is connected to.
 
-One rule: between judging an address and connecting to it no name is looked up again. Proxies of the
-environment are not asked, certificates are always verified.
+One rule: between the check of an address and the connection no name is looked up again. Proxies in the
+environment are ignored, certificates are always verified.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_ADDRESSES: Final = 4
-"""Of a name with more, the first ones are tried."""
+"""So many addresses of a name are tried, the first ones."""
 NAMES_S: Final = 5.0
-"""How long to look for a name: less than a receiver has, who is not to blame for it."""
+"""Limit for looking a name up. It is shorter than a receiver's limit, which must not be blamed for it."""
 NEXT_AFTER_S: Final = 3.0
-"""How long an address has before the next one is tried: half of the Internet's IPv6 is broken."""
+"""Limit for one address before the next is tried: IPv6 is often configured and broken."""
 LONGEST_LINE: Final = 8 * 1024
 _OURS: Final = frozenset({errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
-"""Nobody can be reached: no fault of this receiver's."""
+"""Nobody can be reached at all: not the receiver's fault."""
 
 Resolve: TypeAlias = "Callable[[str, int], Awaitable[list[str]]]"
 Streams: TypeAlias = "tuple[asyncio.StreamReader, asyncio.StreamWriter]"
 
 
 class Names:
-    """Looks names up, in threads that nobody waits for; each name once at a time, however many ask."""
+    """Looks names up in background threads; each name once at a time, however many ask for it."""
 
     def __init__(self) -> None:
         """Nothing is under way."""
         self._under_way: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
 
     async def __call__(self, host: str, port: int) -> list[str]:
-        """The addresses of a name, or of a number in any spelling. Raises OSError."""
+        """The addresses of a host name or of an address in any spelling. Raises OSError."""
         key = (host, port)
         work = self._under_way.get(key)
         if work is None:
@@ -56,69 +56,71 @@ class Names:
     def _done(self, key: tuple[str, int], work: asyncio.Task[list[str]]) -> None:
         del self._under_way[key]
         if not work.cancelled():
-            work.exception()  # whoever asked may have given up
+            work.exception()  # mark it as retrieved: the caller may have given up
 
 
 async def _look(host: str, port: int) -> list[str]:
-    found: list[str] = []
-    await in_background(lambda: found.extend(addresses(host, port)), "names")
-    return found
+    answers: list[str] = []
+    await in_background(lambda: answers.extend(addresses(host, port)), "names")
+    return answers
 
 
 def addresses(host: str, port: int) -> list[str]:
-    """As the system finds them; blocks. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(one[4][0]) for one in found))
+    """The addresses that the system finds, each once; blocks. Raises OSError."""
+    answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
 
 
 @dataclass(slots=True)
 class Network:
-    """What all deliveries of a controller share."""
+    """How all deliveries of a controller connect: allowed addresses, name lookup and TLS."""
 
     reach: Reach = field(default_factory=Reach)
     ca_file: Path | None = None
-    """Whom to believe beside the system's authorities."""
+    """Certificate authorities to trust in addition to the system's."""
     resolve: Resolve = field(default_factory=Names)
     tls_strict: bool = True
     _context: ssl.SSLContext | None = None
 
     async def connect(self, host: str, port: int, *, tls: bool) -> Streams:
-        """A connection to an address of this name that was judged. Raises DeliveryError."""
+        """A connection to a checked address of this name. Raises DeliveryError."""
         try:
             async with asyncio.timeout(NAMES_S):
-                found = await self.resolve(host, port)
+                candidates = await self.resolve(host, port)
         except TimeoutError:
             raise DeliveryError(f"{host} is not found: no name server answered in time", ours=True) from None
         except OSError as error:
             raise DeliveryError(f"{host} is not found: {error}", ours=_nobody(error)) from error
         except UnicodeError:
-            raise DeliveryError(f"{host} is no name of a host") from None
-        if reason := self.reach.refusal_of_any(found):
+            raise DeliveryError(f"{host} is no host name") from None
+        if reason := self.reach.refusal_of_any(candidates):
             raise DeliveryError(f"{host}: {reason}")
-        if not tls and not all(is_own(address) for address in found):
-            raise DeliveryError(f"{host} is on the Internet, where nothing is sent in clear: expected https")
+        if not tls and not all(is_own(address) for address in candidates):
+            raise DeliveryError(f"{host} is on the Internet, where nothing is sent unencrypted: expected https")
         context = await self.context() if tls else None
-        return await _first(found[:MOST_ADDRESSES], host, port, context)
+        return await _first(candidates[:MOST_ADDRESSES], host, port, context)
 
     async def context(self) -> ssl.SSLContext:
-        """How certificates are verified; the authorities are read once, aside: there are many. Raises DeliveryError."""
+        """The TLS context; the many authorities are read once, in a background thread. Raises DeliveryError."""
         if self._context is None:
-            made: list[ssl.SSLContext] = []
+            contexts: list[ssl.SSLContext] = []
             try:
-                await in_background(lambda: made.append(believing(self.ca_file, strict=self.tls_strict)), "authorities")
+                await in_background(
+                    lambda: contexts.append(believing(self.ca_file, strict=self.tls_strict)), "authorities"
+                )
             except (OSError, ValueError) as error:
                 raise DeliveryError(f"the authorities' certificates cannot be read: {error}", ours=True) from error
-            self._context = made[0]
+            self._context = contexts[0]
         return self._context
 
 
-async def _first(found: list[str], host: str, port: int, context: ssl.SSLContext | None) -> Streams:
-    """The first address that answers."""
+async def _first(candidates: list[str], host: str, port: int, context: ssl.SSLContext | None) -> Streams:
+    """A connection to the first address that answers. Raises DeliveryError."""
     name = host if context is not None else None
     error: OSError = OSError("it has no address")
-    for number, address in enumerate(found, 1):
+    for number, address in enumerate(candidates, 1):
         try:
-            async with asyncio.timeout(None if number == len(found) else NEXT_AFTER_S):
+            async with asyncio.timeout(None if number == len(candidates) else NEXT_AFTER_S):
                 return await asyncio.open_connection(
                     address, port, ssl=context, server_hostname=name, limit=LONGEST_LINE
                 )
@@ -126,7 +128,7 @@ async def _first(found: list[str], host: str, port: int, context: ssl.SSLContext
             raise DeliveryError(f"{host} at {address}: {why_refused(wrong)}") from wrong
         except OSError as wrong:  # TimeoutError too
             error = wrong
-    if error.errno is not None and error.errno > 0:  # asyncio's own words only tell the address once more
+    if error.errno is not None and error.errno > 0:  # asyncio's own text would only repeat the address
         reason = os.strerror(error.errno).lower()
     else:
         reason = error.strerror or str(error) or "no answer in time"

@@ -1,4 +1,4 @@
-"""What a delivery needs: a log to read from, and a receiver; each method with its promise."""
+"""What a delivery needs: a log to read from, and a receiver."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Journal(Protocol):
-    """As much of `edge.log.log.Log` as a sink uses."""
+    """The part of `edge.log.log.Log` that a sink uses."""
 
     stream: str
     committed: int
@@ -24,16 +24,16 @@ class Journal(Protocol):
 
 
 class Receiver(Protocol):
-    """Where records go."""
+    """A receiver of records."""
 
     batch: int
-    """How many it takes at once, at most."""
+    """The most records that it takes at once."""
 
     def wants(self, record: Record) -> bool:
-        """Whether this one is for it."""
+        """Whether the receiver wants this record."""
 
     async def send(self, records: Sequence[Record]) -> None:
-        """Returns when it has taken all of them; raises DeliveryError when it has perhaps not."""
+        """Return when the receiver has taken all of them. DeliveryError when that is not certain."""
 
     async def close(self) -> None:
-        """Nothing more is sent."""
+        """Release connections; nothing more is sent."""

@@ -1,6 +1,6 @@
 """The secrets that the directory names: a file in `secrets/` beside the configuration, or a systemd credential.
 
-One rule: a secret is read where it is used and stands nowhere else; the directory has only its name.
+One rule: a secret is read where it is used and stored nowhere else; the directory has only its name.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 NAME: Final = re.compile(r"[a-z0-9-]{1,63}")
 FOLDER: Final = "secrets"
 SHORTEST: Final = 16
-"""Bytes. RFC 2104, 3: keys shorter than the hash weaken it; this is what somebody can still type."""
+"""Bytes. Keys shorter than the hash (32 bytes) weaken an HMAC (RFC 2104, 3); 16 can still be typed by hand."""
 LONGEST: Final = 4096
 
 
 class SecretError(OSError):
-    """There is no such secret, or it is not usable; the text names the file."""
+    """The secret does not exist or cannot be used; the text names the file."""
 
 
 class Secrets:
-    """Where secrets are looked for."""
+    """The folders in which secrets are looked for."""
 
     def __init__(self, beside: Path, credentials: Path | None = None) -> None:
-        """`beside`: the folder of the configuration; `credentials`: where systemd puts the service's."""
+        """`beside`: the folder of the configuration; `credentials`: that of systemd's credentials, read first."""
         self._places = [beside / FOLDER] if credentials is None else [credentials, beside / FOLDER]
 
     def read(self, name: str) -> bytes:
         """The secret without a line end behind it; blocks. Raises SecretError."""
         if not NAME.fullmatch(name):
-            raise SecretError(f"{name!r} is no name of a secret: expected 1 to 63 of a-z, 0-9 and -")
+            raise SecretError(f"{name!r} cannot name a secret: expected 1 to 63 of a-z, 0-9 and -")
         for place in self._places:
             file = place / name
             try:

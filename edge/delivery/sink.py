@@ -1,11 +1,11 @@
-"""One sink's conversation: what was committed goes to one receiver, in order, until it has it.
+"""One sink: committed records go to one receiver, in order, and each is tried again until the receiver has it.
 
 One rule: the log is the only queue. A sink's cursor moves past a record when the receiver has taken
-it, or when the sink does not want it; what is in here may be forgotten at any moment.
+it or does not want it; everything in here may be lost at any moment.
 
-Strictly in order per sink, not only per door: a try fails nearly always for the receiver's sake and
-not for the record's, and one cursor says all there is to know after a restart. Sinks never wait
-for each other: each has a task of its own.
+The order is strict for the whole sink, not only for each door: a try nearly always fails because of the
+receiver, not of the record, and after a restart one cursor is enough. Sinks never wait for each other:
+each has a task of its own.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 CHUNK: Final = 100
-"""Records that wait in memory for one sink, at most; more are read from the log when these have left."""
+"""The most records that wait in memory for one sink; further ones are read from the log when these have left."""
 LAZY: Final = 64
-"""Records that nobody here wants move the cursor only every so many: a commit for each would wear out the card."""
+"""Unwanted records move the cursor once in so many: a commit for each would wear out the memory card."""
 RETRY_S: Final = (1.0, 300.0)
-"""The first and the longest bound of the pause before another try; it is random up to it (full jitter)."""
+"""The first and the longest bound of the pause before another try; it is random up to the bound (full jitter)."""
 OURS_S: Final = 60.0
-"""Where our own network is to blame, the longest: when it is back, what waits should leave soon."""
+"""The longest bound while our own network fails: when it is back, what waits should leave soon."""
 READ_AGAIN_S: Final = 5.0
-"""When the log cannot be read."""
+"""Pause when the log cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How patient a sink is."""
+    """The limits and the pauses of a sink."""
 
     limits: Limits = field(default_factory=Limits)
     retry_s: tuple[float, float] = RETRY_S
@@ -68,7 +68,7 @@ class Delivery:
         modes: Mapping[str, str] | None = None,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`sink` names cursor and mode row; `mark` is the digest of the entry, `modes` what the log remembers.
+        """`sink` names the cursor and the row among the log's `modes`; `mark` is the digest of the directory's entry.
 
         `modes` is kept up to date here if it is a dict; `changed` is called when this sink is disabled or enabled.
         """
@@ -78,7 +78,7 @@ class Delivery:
         self.last_error: str | None = None
         self.delivered = 0
         self.disabled = disabled_by(modes or {}, sink, mark)
-        """Why nothing is sent any more; None while all is well."""
+        """Why the sink is disabled; None: it is not."""
         self._memory, self._changed = modes, changed
         self._known = bool(_memory(modes or {}, sink))
         self._log, self._chance, self._now_ns = log, chance, now_ns
@@ -89,7 +89,7 @@ class Delivery:
         self._task: asyncio.Task[None] | None = None
         self._tries = 0
 
-    # --- for whoever owns it ---------------------------------------------------------------------------
+    # --- for the owner ---------------------------------------------------------------------------------
 
     @property
     def state(self) -> str:
@@ -116,14 +116,14 @@ class Delivery:
         return self._task
 
     async def close(self) -> None:
-        """Stop at once: what is under way is sent again after a restart."""
+        """Stop at once; what is under way is sent again after a restart."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.receiver.close()
 
     def enable(self, actor: Actor) -> bool:
-        """Take up a disabled sink again, from where it stopped; False when it was not disabled."""
+        """Enable a disabled sink, which goes on where it stopped; False when it was not disabled."""
         if self.disabled is None:
             return False
         self.disabled = None
@@ -135,7 +135,7 @@ class Delivery:
         return True
 
     def committed(self, records: Sequence[Record]) -> None:
-        """Records are on the disk: keep them if they follow and there is room; else they are read later."""
+        """New records are on the disk: keep them if they follow directly and there is room; else read them later."""
         follows = self._stream == self._log.stream and records[0].sequence == self._read_through + 1
         if follows and self.disabled is None and len(self._waiting) + len(records) <= CHUNK:
             self._take(records)
@@ -160,11 +160,11 @@ class Delivery:
 
     def _begin(self) -> None:
         self._stream = self._log.stream
-        if not self._known:  # who is new wants what comes, not years of history
+        if not self._known:  # a new receiver gets new records, not years of history
             self._log.advance(self.sink, self._log.committed)
             self._remember()
         elif _memory(self._memory or {}, self.sink).get("disabled") != self.disabled:
-            self._remember()  # its entry has changed since; should it change back, that is a new start too
+            self._remember()  # its entry has changed, which enables it; also if it changes back
         self._known = True
         self._rewind()
 
@@ -183,7 +183,7 @@ class Delivery:
             return
         if records:
             self._take(records)
-        else:  # retention removed what was there
+        else:  # retention has removed these records
             self._read_through = self._log.committed
             self._advance()
 
@@ -194,7 +194,7 @@ class Delivery:
             self._advance()
 
     def _advance(self) -> None:
-        """Everything before what still waits is done with."""
+        """Move the cursor to the record before the first that waits."""
         through = self._waiting[0].sequence - 1 if self._waiting else self._read_through
         self._log.advance(self.sink, through)
 
@@ -206,8 +206,8 @@ class Delivery:
         except DeliveryError as error:
             await self._failed(error)
             return
-        except Exception as error:  # a mistake of ours ends no sink: it is tried again, and said
-            LOG.exception("a mistake in delivering to %s", self.sink)
+        except Exception as error:  # our own mistake must not end the sink: log it and try again
+            LOG.exception("internal error in delivering to %s", self.sink)
             await self._failed(DeliveryError(f"{type(error).__name__}: {error}", ours=True))
             return
         self.health.succeeded()
@@ -228,7 +228,7 @@ class Delivery:
             LOG.warning("%s does not take records: %s", self.sink, error)
         self._tries += 1
         self.last_error = str(error)
-        final = error.final and not isinstance(error, RefusedError)  # that is about one record
+        final = error.final and not isinstance(error, RefusedError)  # which concerns one record only
         verdict = self.health.failed(self._now_ns(), ours=error.ours, final=final)
         if verdict is Verdict.WARN:
             failed, of = self.health.errors
@@ -259,7 +259,7 @@ class Delivery:
         self._changed()
 
     def _remember(self, *events: Event) -> None:
-        """Durable together with these events: whether it is disabled, and by which entry."""
+        """Store whether the sink is disabled, and the digest of its entry, in one commit with these events."""
         text = json.dumps({"disabled": self.disabled, "mark": self.mark})
         if isinstance(self._memory, dict):
             self._memory[self.sink] = text
@@ -267,23 +267,23 @@ class Delivery:
 
 
 def pause_s(tries: int, bounds_s: tuple[float, float], chance: random.Random) -> float:
-    """How long to wait after so many failures in a row: exponential with full jitter.
+    """The pause in seconds after so many failures in a row: exponential backoff with full jitter.
 
-    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ shows why all of the pause is random.
+    Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
     """
     first_s, longest_s = bounds_s
     return chance.uniform(0.0, min(longest_s, first_s * 2.0 ** min(tries - 1, 30)))
 
 
 def disabled_by(modes: Mapping[str, str], sink: str, mark: str) -> str | None:
-    """Why the log says that this sink is disabled; an entry that has changed since is tried again."""
+    """Why this sink is disabled according to the log; None: it is not, or its entry has changed since."""
     memory = _memory(modes, sink)
     why = memory.get("disabled")
     return why if isinstance(why, str) and memory.get("mark") == mark else None
 
 
 def _memory(modes: Mapping[str, str], sink: str) -> dict[str, Json]:
-    """What the log remembers of a sink; nothing for one that is new."""
+    """The log's memory of a sink; {} for a new one."""
     try:
         memory = json.loads(modes.get(sink, "{}"))
     except ValueError:

@@ -1,6 +1,6 @@
-"""A record as a syslog message: RFC 5424, framed by counting octets as RFC 5425 (4.3) and RFC 6587 (3.4.1) have it.
+"""A record as a syslog message (RFC 5424), with its length in front (RFC 5425, 4.3; RFC 6587, 3.4.1).
 
-One rule: whatever stands in a name, one record is one message of one line.
+One rule: one record is one message of one line, whatever characters a name contains.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ if TYPE_CHECKING:
 
 APP: Final = "doorward"
 SD_ID: Final = "doorward@32473"
-"""RFC 5424, 7.2.2 wants a private enterprise number behind the @; 32473 is the one for examples (RFC 5612)."""
+"""The number is a private enterprise number (RFC 5424, 7.2.2); 32473 is reserved for examples (RFC 5612)."""
 FACILITY: Final = {EventClass.ACCESS: 10, EventClass.AUDIT: 13}
 """RFC 5424, 6.2.1: security/authorization messages; log audit."""
 SEVERITY: Final = {Severity.ALARM: 1, Severity.WARNING: 4, Severity.INFO: 6}
 """Alert, warning, informational."""
 NOTICE: Final = 5
-"""For what would be informational, had it not been refused."""
+"""For informational types when `success` is false."""
 LONGEST_VALUE: Final = 512
 _BOM: Final = "\ufeff"
-"""RFC 5424, 6.4: it says that what follows is UTF-8."""
+"""Says that the text is UTF-8 (RFC 5424, 6.4)."""
 
 
 def frame(record: Record, identity: Identity) -> bytes:
-    """One message and its length in front."""
+    """A message with its length in front, as bytes."""
     content = line(record, identity).encode()
     return b"%d %b" % (len(content), content)
 
 
 def line(record: Record, identity: Identity) -> str:
-    """One message of RFC 5424."""
+    """A message of RFC 5424."""
     event = record.event
     head = f"<{priority(event)}>1 {rfc3339(record.time_us)} {identity.controller} {APP} - {event.type}"
     return f"{head} {_data(record, identity)} {_BOM}{masked(message(event))}"
 
 
 def priority(event: Event) -> int:
-    """Facility and severity, from the catalogue."""
+    """The PRI value (RFC 5424, 6.2.1): facility and severity, from the catalogue."""
     kind: EventType = kind_of(event.type)
     severity = SEVERITY[kind.severity]
     if not event.success:
@@ -71,12 +71,12 @@ def _data(record: Record, identity: Identity) -> str:
         "cause": event.cause,
         "correlation": event.correlation or None,
     }
-    told = " ".join(f'{name}="{_value(value)}"' for name, value in values.items() if value is not None)
+    parameters = " ".join(f'{name}="{_value(value)}"' for name, value in values.items() if value is not None)
     synced = int(record.clock is ClockQuality.SYNCED)
-    return f'[timeQuality tzKnown="1" isSynced="{synced}"][{SD_ID} {told}]'
+    return f'[timeQuality tzKnown="1" isSynced="{synced}"][{SD_ID} {parameters}]'
 
 
 def _value(text: str) -> str:
-    """RFC 5424, 6.3.3: three characters are escaped, and no others."""
+    """A parameter's value: only these three characters are escaped (RFC 5424, 6.3.3)."""
     plain = masked(text[:LONGEST_VALUE])
     return plain.replace("\\", "\\\\").replace('"', '\\"').replace("]", "\\]")

@@ -1,7 +1,7 @@
-"""Syslog over TLS (RFC 5425): one connection that is kept, on which records follow each other.
+"""Syslog over TLS (RFC 5425): all records go over one connection, which stays open.
 
-One rule: RFC 5425 has no acknowledgement. A record counts as taken when the receiver's machine has
-acknowledged its last byte (TCP); what the receiver loses after that, nobody notices.
+One rule: RFC 5425 has no acknowledgement. A record counts as taken when the receiver's kernel has
+acknowledged its last byte (TCP). A loss in the receiver after that goes unnoticed.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ PORT: Final = 6514
 """RFC 5425, 4.1."""
 TIMEOUT_S: Final = 10.0
 LOOK_S: Final = 0.01
-"""How often to look whether everything has been acknowledged; nobody tells."""
+"""Interval between two looks whether everything is acknowledged: the kernel does not report it."""
 
 
 class Syslog:
-    """One sink: see `edge.delivery.ports.Receiver`."""
+    """A syslog server, as an `edge.delivery.ports.Receiver`."""
 
     batch = 50
 
     def __init__(self, url: str, types: Collection[str], *, network: Network, host: Host) -> None:
-        """`types` are exact ones."""
+        """`types` are full event types, without wildcards."""
         parts = urlsplit(url)
         self._name, self._port = parts.hostname or "", parts.port or PORT
         self._types, self._network, self._host = types, network, host
         self._streams: Streams | None = None
 
     def wants(self, record: Record) -> bool:
-        """Whether its type is one of ours."""
+        """Whether the record's type is in `types`."""
         return record.event.type in self._types
 
     async def send(self, records: Sequence[Record]) -> None:
@@ -57,11 +57,11 @@ class Syslog:
         except TimeoutError:
             raise DeliveryError(f"{self._name} took nothing for {TIMEOUT_S:.0f} s") from None
         finally:
-            if not well:  # also when this is given up half-way: what follows must not follow half a message
+            if not well:  # also when cancelled: the next message must not follow half of one
                 self._hang_up()
 
     async def _write(self, content: bytes) -> None:
-        if self._streams is not None and self._streams[0].at_eof():  # it hung up while there was nothing to say
+        if self._streams is not None and self._streams[0].at_eof():  # it hung up while nothing was sent
             self._hang_up()
         if self._streams is None:
             self._streams = await self._network.connect(self._name, self._port, tls=True)
@@ -91,7 +91,7 @@ class Syslog:
 
 
 def _unacknowledged(writer: asyncio.StreamWriter) -> bool:
-    """Whether bytes wait here or are under way (SIOCOUTQ, tcp(7)). Raises OSError when the connection is gone."""
+    """Whether bytes wait here or are unacknowledged (SIOCOUTQ, tcp(7)). OSError when the connection is gone."""
     transport = writer.transport
     if transport.get_write_buffer_size():
         return True

@@ -1,7 +1,7 @@
-"""A webhook: each record as one signed HTTP POST, exactly the bytes that go upstream, or as a message for people.
+"""A webhook: each record as one HTTP POST, signed and with the same bytes as upstream, or as a message for people.
 
-One rule: only the status of the answer counts, and when it wants to be asked again. 2xx is taken; all else is sent
-again; a redirect is not followed, for nobody has judged where it leads. RFC 9110 and 9112; the signature is an HMAC
+One rule: only the status of the answer and its Retry-After count. After 2xx the record is taken, else it is sent
+again. Redirects are not followed: their target was not checked. RFC 9110 and 9112; the signature is an HMAC
 (RFC 2104) of the body with SHA-256.
 """
 
@@ -38,26 +38,26 @@ if TYPE_CHECKING:
     from edge.model.messages import Record
 
 TIMEOUT_S: Final = 10.0
-"""For one try, the name and the handshake included."""
+"""Limit for one try, including name lookup and handshakes."""
 REST_S: Final = 1.0
 REST_BYTES: Final = 4096
-"""So much of an answer's body is read, for so long, for the sake of good manners; it means nothing."""
+"""At most so much of an answer's body is read, for so long, so that the receiver sees no reset; it is ignored."""
 PLACE: Final = "{secret}"
-"""What stands in a url for the secret: chats have theirs in the address."""
+"""Placeholder for the secret in a url: chat services have theirs there."""
 LONGEST_AGAIN_S: Final = 3_600.0
-"""Nobody may hold records back for longer by asking to be tried later."""
+"""The longest Retry-After that is followed."""
 _ABOUT_THE_MESSAGE: Final = frozenset({400, 413, 414, 415, 422, 431})
-"""RFC 9110, 15.5: it will never take this one."""
+"""Status codes that concern the message itself, which will never be taken (RFC 9110, 15.5)."""
 _LATER: Final = frozenset({429, 503})
-"""RFC 6585, 4; RFC 9110, 15.6.4."""
+"""Status codes that may have a Retry-After (RFC 6585, 4; RFC 9110, 15.6.4)."""
 _IN_A_URL: Final = re.compile(rb"[!-~]+")
 
 
 class Host(Protocol):
-    """What the daemon lends."""
+    """What a receiver needs from the daemon."""
 
     def identity(self) -> Identity:
-        """Who we are."""
+        """The controller and its stream."""
 
     def is_late(self, record: Record) -> bool:
         """Whether the record happened more than 10 s ago, or before this boot."""
@@ -67,16 +67,16 @@ class Poster:
     """Posts messages to one url."""
 
     def __init__(self, url: str, secret: str, *, network: Network, secrets: Secrets, wanted: str = EVENTS) -> None:
-        """`secret` is the name of one, `wanted` one of `edge.delivery.chat.FORMATS`.
+        """`secret` is the secret's name, `wanted` one of `edge.delivery.chat.FORMATS`.
 
-        It stands in the url in the place of `{secret}`, or goes as a bearer token (RFC 6750); it signs events.
+        The secret replaces `{secret}` in the url, else it is sent as a bearer token (RFC 6750); it signs events.
         """
         self._url, self._secret_name, self._wanted = urlsplit(url), secret, wanted
         self._network, self._secrets = network, secrets
         self._secret: bytes | None = None
 
     async def post(self, message: Message) -> None:
-        """Returns when the receiver has taken it. Raises DeliveryError."""
+        """Return when the receiver has taken the message. Raises DeliveryError."""
         try:
             if self._secret is None:
                 self._secret = await self._read_secret()
@@ -85,22 +85,22 @@ class Poster:
         except TimeoutError:
             raise DeliveryError(f"{self._url.hostname} did not answer within {TIMEOUT_S:.0f} s") from None
         if status // 100 != 2:  # noqa: PLR2004 -- RFC 9110, 15.3: successful
-            self._secret = None  # it may have been changed on both sides
+            self._secret = None  # read it again: it may have been changed on both sides
             redirected = "; redirects are not followed" if status // 100 == 3 else ""  # noqa: PLR2004 -- as above
             text = f"{self._url.hostname} answered {status} {_phrase(status)}{redirected}"
             if status in _ABOUT_THE_MESSAGE:
                 raise RefusedError(text, final=True)
             again_s = retry_after_s(headers) if status in _LATER else None
-            ours = again_s is not None  # it is well, and says when
+            ours = again_s is not None  # a receiver that says when to try again does not count as failing
             raise DeliveryError(text, ours=ours, final=status == HTTPStatus.GONE, again_s=again_s or 0.0)
 
     async def _read_secret(self) -> bytes:
-        found: list[bytes] = []
+        secrets: list[bytes] = []
         try:
-            await in_background(lambda: found.append(self._secrets.read(self._secret_name)), "secret")
+            await in_background(lambda: secrets.append(self._secrets.read(self._secret_name)), "secret")
         except SecretError as error:
             raise DeliveryError(str(error), ours=True) from error
-        return found[0]
+        return secrets[0]
 
     def _request(self, sent: Letter, secret: bytes) -> bytes:
         url = self._url
@@ -113,7 +113,7 @@ class Poster:
         ]
         in_url = PLACE in target
         if (in_url or self._wanted != EVENTS) and not _IN_A_URL.fullmatch(secret):
-            raise DeliveryError(f"the secret {self._secret_name} has something in it that no url can have", ours=True)
+            raise DeliveryError(f"the secret {self._secret_name} has characters that a url cannot have", ours=True)
         if in_url:
             target = target.replace(PLACE, secret.decode("ascii"))
         elif self._wanted != EVENTS:
@@ -144,20 +144,20 @@ class Poster:
         else:
             return status, []
         finally:
-            writer.transport.abort()  # closing would wait for a receiver that does not
+            writer.transport.abort()  # closing would wait for a receiver that hangs
 
 
 class Webhook:
-    """One sink: see `edge.delivery.ports.Receiver`."""
+    """A webhook, as an `edge.delivery.ports.Receiver`."""
 
     batch = 1
 
     def __init__(self, poster: Poster, types: Collection[str], host: Host, zone: tzinfo = UTC) -> None:
-        """`types` are exact ones, `zone` is the site's."""
+        """`types` are full event types without wildcards; `zone` is the site's."""
         self._poster, self._types, self._host, self._zone = poster, types, host, zone
 
     def wants(self, record: Record) -> bool:
-        """Whether its type is one of ours."""
+        """Whether the record's type is in `types`."""
         return record.event.type in self._types
 
     async def send(self, records: Sequence[Record]) -> None:
@@ -171,22 +171,22 @@ class Webhook:
             await self._poster.post(Message(named, body, told(record.event), text, severity))
 
     async def close(self) -> None:
-        """Nothing stays open between two posts."""
+        """Nothing to do: no connection stays open between two posts."""
 
 
 def signature(secret: bytes, body: bytes) -> str:
-    """What stands in `X-Signature`."""
+    """The value of `X-Signature`."""
     return f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
 
 
 def retry_after_s(headers: Headers) -> float | None:
-    """How long to leave the receiver alone, if it says so (RFC 9110, 10.2.3)."""
-    found = dict(reversed(headers))
-    value = found.get("retry-after", "")
+    """The seconds of Retry-After, at most `LONGEST_AGAIN_S`; None without it (RFC 9110, 10.2.3)."""
+    by_name = dict(reversed(headers))
+    value = by_name.get("retry-after", "")
     if value.isascii() and value.isdigit():
         return min(float(value), LONGEST_AGAIN_S)
     try:  # by the receiver's own clock
-        wait = parsedate_to_datetime(value) - parsedate_to_datetime(found["date"])
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(by_name["date"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return min(max(0.0, wait.total_seconds()), LONGEST_AGAIN_S)

@@ -394,7 +394,7 @@ def test_in_clear_nothing_goes_to_the_internet() -> None:
     for address in ("1.1.1.1", "2606:4700:4700::1111"):
         network = Network(Reach(allow_private=True), resolve=to(address))
         told = refused(Settings("http://camera.example.org/"), network=network)
-        assert told == "camera.example.org is on the Internet, where nothing is sent in clear: expected https"
+        assert told == "camera.example.org is on the Internet, where nothing is sent unencrypted: expected https"
 
 
 # --- in time ------------------------------------------------------------------------------------------------

@@ -340,7 +340,7 @@ def test_a_mistake_in_a_receiver_ends_no_sink(caplog: pytest.LogCaptureFixture) 
         await delivery.close()
 
     virtual.run(main)
-    assert "a mistake in delivering to integration.pager" in caplog.text
+    assert "internal error in delivering to integration.pager" in caplog.text
 
 
 def test_a_receiver_that_is_gone_for_good_is_disabled_at_once() -> None:
