@@ -19,7 +19,7 @@ from drivers.osdp.line import Port
 from drivers.osdp.panel import Panel
 from drivers.osdp.points import Buzzer, Lock, Reader, Settings
 from drivers.osdp.units import units
-from edge.model.messages import Confirmed, Shown
+from edge.model.messages import Confirmed, ReaderDisplay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -158,14 +158,14 @@ class OsdpDriver:
             unit.device.say(order, self._now_ns())
         self._poke()
 
-    def show(self, point: str, shown: Shown) -> None:
+    def show(self, point: str, shown: ReaderDisplay) -> None:
         """Show how the door stands: green unlocked, red locked, blinking red where no card helps. Never raises."""
         unit = self._at.get(point)
         model = unit.points[point] if unit is not None else None
         if unit is None or unit.device is None or not isinstance(model, Reader):
             return
-        colour = messages.Colour.GREEN if shown is Shown.UNLOCKED else messages.Colour.RED
-        blink_s = 0.5 if shown is Shown.REFUSING else 0.0
+        colour = messages.Colour.GREEN if shown is ReaderDisplay.UNLOCKED else messages.Colour.RED
+        blink_s = 0.5 if shown is ReaderDisplay.REFUSING else 0.0
         unit.device.say(messages.standing(model.reader, colour, blink_s=blink_s), self._now_ns())
         self._poke()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from edge.model.messages import Json, Shown
+    from edge.model.messages import Json, ReaderDisplay
     from edge.model.ports import Emit
 
 __all__ = ["SimulatedDriver", "create"]
@@ -136,7 +136,7 @@ class SimulatedDriver:
         """Remember what a reader says: `describe` shows it."""
         self._answers[point] = "granted" if granted else "refused"
 
-    def show(self, point: str, shown: Shown) -> None:
+    def show(self, point: str, shown: ReaderDisplay) -> None:
         """Remember how a reader shows that its door stands: `describe` shows it."""
         self._lights[point] = shown.value
 

@@ -16,7 +16,7 @@ from drivers.hand_on import hand_on
 from drivers.wiegand.answer import ReaderLights
 from drivers.wiegand.points import Buzzer, Reader, Settings
 from drivers.wiegand.reader import OpenReader
-from edge.model.messages import Confirmed, Shown
+from edge.model.messages import Confirmed, ReaderDisplay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -159,10 +159,10 @@ class WiegandDriver:
         if self._emit is not None and point in self._answers:
             self._answers[point].show(granted=granted)
 
-    def show(self, point: str, shown: Shown) -> None:
+    def show(self, point: str, shown: ReaderDisplay) -> None:
         """Keep the light on while the door stands unlocked. Never raises."""
         if point in self._answers:
-            self._answers[point].stand(on=shown is Shown.UNLOCKED)
+            self._answers[point].stand(on=shown is ReaderDisplay.UNLOCKED)
 
     # --- the lines -----------------------------------------------------------------------------
 

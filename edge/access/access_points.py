@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from edge.access import decisions, elevator_rules
-from edge.access.credentials import AskPin, Code, Refused
+from edge.access.credentials import AccessRefused, AskPin, Code
 from edge.access.decisions import Granted
 from edge.access.elevator_rules import Permit
 from edge.directory.directory import Elevator
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from edge.access.anti_passback import Passback
     from edge.access.credentials import Now, Presented
     from edge.access.timetable import Timetable
-    from edge.directory.directory import Asking, Directory
-    from edge.directory.pins import Recipe
+    from edge.directory.directory import Directory, ReaderPolicy
+    from edge.directory.pins import HashParameters
     from edge.doors.runner import Runner
     from edge.model.messages import Actor, Event
     from edge.model.ports import Journal
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BY_THE_DOOR: Final = frozenset({Code.LOCKED_DOWN, Code.BLOCKED, Code.INTERLOCK})
 """Refusals that are the door's own: it records a refused `lock.unlock` as well (R10, R18)."""
 
-Answer: TypeAlias = Granted | Permit | AskPin | Refused
+Answer: TypeAlias = Granted | Permit | AskPin | AccessRefused
 
 
 class Floors(Protocol):
@@ -59,11 +59,16 @@ class AccessPoint(Protocol):
 
     id: str
 
-    def asking(self, directory: Directory) -> Asking:
+    def asking(self, directory: Directory) -> ReaderPolicy:
         """How its reader asks."""
 
     def decide(
-        self, directory: Directory, seen: Presented, now: Now, digests: Mapping[Recipe, bytes], passback: Passback
+        self,
+        directory: Directory,
+        seen: Presented,
+        now: Now,
+        digests: Mapping[HashParameters, bytes],
+        passback: Passback,
     ) -> Answer:
         """Decide; changes nothing."""
 
@@ -73,7 +78,7 @@ class AccessPoint(Protocol):
     def admit(self, directory: Directory, answer: Granted | Permit, events: list[Event]) -> bool:
         """Let somebody pass, and record it; whether that was done."""
 
-    def refuse(self, refused: Refused, events: list[Event]) -> None:
+    def refuse(self, refused: AccessRefused, events: list[Event]) -> None:
         """Record that somebody was refused."""
 
 
@@ -84,12 +89,17 @@ class DoorAccessPoint:
         """Stand behind the reader of this door."""
         self._host, self.id = host, door
 
-    def asking(self, directory: Directory) -> Asking:
+    def asking(self, directory: Directory) -> ReaderPolicy:
         """See `AccessPoint`."""
         return directory.access(self.id).asking
 
     def decide(
-        self, directory: Directory, seen: Presented, now: Now, digests: Mapping[Recipe, bytes], passback: Passback
+        self,
+        directory: Directory,
+        seen: Presented,
+        now: Now,
+        digests: Mapping[HashParameters, bytes],
+        passback: Passback,
     ) -> Answer:
         """See `AccessPoint`."""
         return decisions.decide(
@@ -114,7 +124,7 @@ class DoorAccessPoint:
             self._host.timetable.arrived(self.id, granted.actor)
         return done
 
-    def refuse(self, refused: Refused, events: list[Event]) -> None:
+    def refuse(self, refused: AccessRefused, events: list[Event]) -> None:
         """See `AccessPoint`."""
         if refused.code in BY_THE_DOOR and refused.actor is not None:
             self._unlock(refused.actor, events, None)
@@ -138,12 +148,17 @@ class ElevatorAccessPoint:
     def _elevator(self, directory: Directory) -> Elevator:
         return directory.elevators.get(self.id) or Elevator(self.id, self.id, {})
 
-    def asking(self, directory: Directory) -> Asking:
+    def asking(self, directory: Directory) -> ReaderPolicy:
         """See `AccessPoint`."""
         return self._elevator(directory).asking
 
     def decide(
-        self, directory: Directory, seen: Presented, now: Now, digests: Mapping[Recipe, bytes], _passback: object
+        self,
+        directory: Directory,
+        seen: Presented,
+        now: Now,
+        digests: Mapping[HashParameters, bytes],
+        _passback: object,
     ) -> Answer:
         """See `AccessPoint`."""
         return elevator_rules.permit(directory, self._elevator(directory), seen, now, digests)
@@ -160,6 +175,6 @@ class ElevatorAccessPoint:
             self._host.elevators.permitted(self._elevator(directory), answer, events[0])
         return isinstance(answer, Permit)
 
-    def refuse(self, _refused: Refused, events: list[Event]) -> None:
+    def refuse(self, _refused: AccessRefused, events: list[Event]) -> None:
         """See `AccessPoint`."""
         self._host.log.append(events)

@@ -19,8 +19,8 @@ from edge.model.schedule import active
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from edge.directory.directory import Asking, Card, Directory, Group, Member
-    from edge.directory.pins import Recipe
+    from edge.directory.directory import Card, Directory, Group, Member, ReaderPolicy
+    from edge.directory.pins import HashParameters
     from edge.doors.progress import Moment
     from edge.model.messages import Actor, CardRead, Json
 
@@ -74,7 +74,7 @@ class AskPin:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class AccessRefused:
     """May not pass."""
 
     code: Code
@@ -83,7 +83,7 @@ class Refused:
     details: Mapping[str, Json] = field(default_factory=dict)
 
 
-NO_DIGESTS: Final[Mapping[Recipe, bytes]] = MappingProxyType({})
+NO_DIGESTS: Final[Mapping[HashParameters, bytes]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,9 @@ class Person:
     member: Member
     card: Card | None
 
-    def refused(self, code: Code, **details: Json) -> Refused:
+    def refused(self, code: Code, **details: Json) -> AccessRefused:
         """The refusal of this person."""
-        return Refused(code, self.actor, self.member, details)
+        return AccessRefused(code, self.actor, self.member, details)
 
     def credential(self, presented: Presented) -> Ask:
         """What the grant rests on."""
@@ -106,17 +106,17 @@ class Person:
 
 
 def person(
-    directory: Directory, asking: Asking, presented: Presented, now: Now, digests: Mapping[Recipe, bytes]
-) -> Person | Refused:
+    directory: Directory, asking: ReaderPolicy, presented: Presented, now: Now, digests: Mapping[HashParameters, bytes]
+) -> Person | AccessRefused:
     """Find out who it is."""
     if presented.card is None:
         return _by_pin(directory, asking, presented, now, digests)
     card = directory.card(presented.card)
     if card is None:
-        return Refused(Code.UNKNOWN_CARD, details=_unknown(presented.card))
+        return AccessRefused(Code.UNKNOWN_CARD, details=_unknown(presented.card))
     member = directory.holder(card.id)
     if member is None:
-        return Refused(Code.CARD_INACTIVE, details={"reason": "nobody has this card"})
+        return AccessRefused(Code.CARD_INACTIVE, details={"reason": "nobody has this card"})
     who = Person(directory.user_of(member).actor, member, card)
     if not card.active:
         return who.refused(Code.CARD_INACTIVE)
@@ -127,7 +127,7 @@ def person(
 
 def entitled(
     directory: Directory, who: Person, now: Now, passes: Callable[[Group], bool]
-) -> tuple[Group, ...] | Refused:
+) -> tuple[Group, ...] | AccessRefused:
     """Find the groups by which a person may pass now: one at least."""
     member = who.member
     if not member.enabled:
@@ -146,8 +146,8 @@ def entitled(
 
 
 def proven(
-    asking: Asking, who: Person, presented: Presented, now: Now, digests: Mapping[Recipe, bytes]
-) -> AskPin | Refused | None:
+    asking: ReaderPolicy, who: Person, presented: Presented, now: Now, digests: Mapping[HashParameters, bytes]
+) -> AskPin | AccessRefused | None:
     """Whether the reader has seen all it asks for; None when it has."""
     if who.card is None or asking.ask in {Ask.CARD, Ask.CARD_OR_PIN}:
         return None
@@ -165,22 +165,22 @@ def proven(
 
 
 def _by_pin(
-    directory: Directory, asking: Asking, presented: Presented, now: Now, digests: Mapping[Recipe, bytes]
-) -> Person | Refused:
+    directory: Directory, asking: ReaderPolicy, presented: Presented, now: Now, digests: Mapping[HashParameters, bytes]
+) -> Person | AccessRefused:
     if asking.ask not in {Ask.PIN, Ask.CARD_OR_PIN} or presented.pin is None:
-        return Refused(Code.NO_ACCESS, details={"reason": "this reader takes no PIN alone"})
+        return AccessRefused(Code.NO_ACCESS, details={"reason": "this reader takes no PIN alone"})
     if now.locked_out:
-        return Refused(Code.TOO_MANY_ATTEMPTS)
+        return AccessRefused(Code.TOO_MANY_ATTEMPTS)
     for recipe, members in directory.alone.items():
         digest = _digest(recipe, presented.pin, digests)
         found = None if digest is None else members.get(digest)
         if found is not None:
             member = directory.members[found]
             return Person(directory.user_of(member).actor, member, None)
-    return Refused(Code.WRONG_PIN)
+    return AccessRefused(Code.WRONG_PIN)
 
 
-def _digest(recipe: Recipe, pin: str, digests: Mapping[Recipe, bytes]) -> bytes | None:
+def _digest(recipe: HashParameters, pin: str, digests: Mapping[HashParameters, bytes]) -> bytes | None:
     if not PIN.fullmatch(pin):
         return None
     return digests[recipe] if recipe in digests else recipe.digest(pin)

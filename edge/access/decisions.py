@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from edge.access.anti_passback import NOBODY, violates
-from edge.access.credentials import NO_DIGESTS, AskPin, Code, Person, Refused, entitled, person, proven
+from edge.access.credentials import NO_DIGESTS, AccessRefused, AskPin, Code, Person, entitled, person, proven
 from edge.directory.cards import reading
 from edge.directory.directory import Ask
 from edge.directory.pins import PIN
-from edge.doors.modes import TRANSITIONS, Trigger
-from edge.doors.modes import Refused as RefusedByMode
+from edge.doors.modes import TRANSITIONS, RefusedByMode, Trigger
 from edge.model.event_types import READER_ACCESS
 from edge.model.messages import Event
 
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
     from edge.access.anti_passback import Passback
     from edge.access.credentials import Now, Presented
-    from edge.directory.directory import Asking, Card, Directory, Group, Member
-    from edge.directory.pins import Recipe
+    from edge.directory.directory import Card, Directory, Group, Member, ReaderPolicy
+    from edge.directory.pins import HashParameters
     from edge.doors.state import Door
     from edge.model.messages import Actor, CardRead, Json, Subject
 
@@ -46,7 +45,7 @@ class Granted:
     """Should not have come this way (soft anti-passback)."""
 
 
-Decision: TypeAlias = Granted | AskPin | Refused
+Decision: TypeAlias = Granted | AskPin | AccessRefused
 
 
 def decide(  # noqa: PLR0913 -- everything a decision depends on, by name
@@ -56,7 +55,7 @@ def decide(  # noqa: PLR0913 -- everything a decision depends on, by name
     now: Now,
     *,
     passback: Passback = NOBODY,
-    digests: Mapping[Recipe, bytes] = NO_DIGESTS,
+    digests: Mapping[HashParameters, bytes] = NO_DIGESTS,
 ) -> Decision:
     """Decide at a door.
 
@@ -65,10 +64,10 @@ def decide(  # noqa: PLR0913 -- everything a decision depends on, by name
     """
     access = directory.access(door.id)
     who = person(directory, access.asking, presented, now, digests)
-    if isinstance(who, Refused):
+    if isinstance(who, AccessRefused):
         return who
     groups = entitled(directory, who, now, lambda one: door.id in one.doors)
-    if isinstance(groups, Refused):
+    if isinstance(groups, AccessRefused):
         return groups
     unproven = _closed(door, who) or proven(access.asking, who, presented, now, digests)
     if unproven is not None:
@@ -80,7 +79,7 @@ def decide(  # noqa: PLR0913 -- everything a decision depends on, by name
     return Granted(who.actor, who.member, groups[0], who.card, who.credential(presented), extended_s, wrong_way)
 
 
-def recipes(directory: Directory, asking: Asking, presented: Presented) -> tuple[Recipe, ...]:
+def recipes(directory: Directory, asking: ReaderPolicy, presented: Presented) -> tuple[HashParameters, ...]:
     """How the PIN will have to be hashed: mostly once, at most a handful of times, often not at all."""
     if presented.pin is None or not PIN.fullmatch(presented.pin):
         return ()
@@ -91,12 +90,12 @@ def recipes(directory: Directory, asking: Asking, presented: Presented) -> tuple
     return () if member is None or member.pin is None or asking.ask is not Ask.CARD_AND_PIN else (member.pin.recipe,)
 
 
-def lapsed(directory: Directory, read: CardRead) -> Refused:
+def lapsed(directory: Directory, read: CardRead) -> AccessRefused:
     """The refusal of a card whose PIN did not follow in time."""
     card = directory.card(read)
     member = None if card is None else directory.holder(card.id)
     actor = None if member is None else directory.user_of(member).actor
-    return Refused(Code.PIN_REQUIRED, actor, member, {"reason": "no PIN in time"})
+    return AccessRefused(Code.PIN_REQUIRED, actor, member, {"reason": "no PIN in time"})
 
 
 def events_of(  # noqa: PLR0913 -- what the caller knows beside the decision, by name
@@ -143,7 +142,7 @@ def events_of(  # noqa: PLR0913 -- what the caller knows beside the decision, by
     ]
 
 
-def _closed(door: Door, who: Person) -> Refused | None:
+def _closed(door: Door, who: Person) -> AccessRefused | None:
     """What the door itself says: the same as its rules will (R10, R11, R18)."""
     verdict = TRANSITIONS[door.mode, Trigger.ACCESS]
     if isinstance(verdict, RefusedByMode):

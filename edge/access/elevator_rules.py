@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from edge.access.credentials import NO_DIGESTS, AskPin, Refused, entitled, person, proven
+from edge.access.credentials import NO_DIGESTS, AccessRefused, AskPin, entitled, person, proven
 from edge.access.decisions import Granted, events_of
 from edge.model.event_types import ELEVATOR_PERMIT, ELEVATOR_PERMITTED
 from edge.model.messages import NS_PER_S, Event, Subject
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from edge.access.credentials import Now, Presented
     from edge.directory.directory import Directory, Elevator
-    from edge.directory.pins import Recipe
+    from edge.directory.pins import HashParameters
     from edge.model.messages import Json
 
 MOST_PERMITS: Final = 64
@@ -51,7 +51,7 @@ class Ride:
     """The floors that were chosen: each is recorded once."""
 
 
-Answer: TypeAlias = Permit | AskPin | Refused
+Answer: TypeAlias = Permit | AskPin | AccessRefused
 
 
 def permit(
@@ -59,14 +59,14 @@ def permit(
     elevator: Elevator,
     presented: Presented,
     now: Now,
-    digests: Mapping[Recipe, bytes] = NO_DIGESTS,
+    digests: Mapping[HashParameters, bytes] = NO_DIGESTS,
 ) -> Answer:
     """Decide which floors somebody may choose: those of all groups that hold now."""
     who = person(directory, elevator.asking, presented, now, digests)
-    if isinstance(who, Refused):
+    if isinstance(who, AccessRefused):
         return who
     groups = entitled(directory, who, now, lambda one: bool(one.stops.get(elevator.id)))
-    if isinstance(groups, Refused):
+    if isinstance(groups, AccessRefused):
         return groups
     unproven = proven(elevator.asking, who, presented, now, digests)
     if unproven is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from edge.model.messages import NS_PER_S
 
 if TYPE_CHECKING:
-    from edge.directory.directory import Asking
+    from edge.directory.directory import ReaderPolicy
 
 HOUR_NS: Final = 3600 * NS_PER_S
 MINUTE_NS: Final = 60 * NS_PER_S
@@ -42,7 +42,7 @@ class Guesses:
 
 
 @dataclass(frozen=True, slots=True)
-class TooMany:
+class TooManyGuesses:
     """Somebody ought to look at this reader."""
 
     reason: str
@@ -50,7 +50,7 @@ class TooMany:
     """0: it goes on reading."""
 
 
-def wrong_pin(guesses: Guesses, asking: Asking, card: str, now_ns: int) -> tuple[Guesses, TooMany | None]:
+def wrong_pin(guesses: Guesses, asking: ReaderPolicy, card: str, now_ns: int) -> tuple[Guesses, TooManyGuesses | None]:
     """Count a wrong PIN; the second value when that was one too many."""
     wrong = (*_since(guesses.wrong, now_ns - HOUR_NS), (now_ns, card))
     since_ns = max((now_ns - _ns(asking.wrong_pins_within_s), *guesses.lockouts[-1:]))
@@ -62,7 +62,7 @@ def wrong_pin(guesses: Guesses, asking: Asking, card: str, now_ns: int) -> tuple
     count = quick if quick >= asking.wrong_pins else len(wrong)
     guesses, for_s = _locked(guesses, asking, now_ns)
     guesses = replace(guesses, pins_until_ns=now_ns + _ns(for_s))
-    return guesses, TooMany(f"{count} wrong PINs within {within}", for_s)
+    return guesses, TooManyGuesses(f"{count} wrong PINs within {within}", for_s)
 
 
 def right_pin(guesses: Guesses, card: str) -> Guesses:
@@ -70,7 +70,9 @@ def right_pin(guesses: Guesses, card: str) -> Guesses:
     return replace(guesses, wrong=tuple(one for one in guesses.wrong if not card or one[1] != card))
 
 
-def unknown_card(guesses: Guesses, asking: Asking, card: str, now_ns: int) -> tuple[Guesses, TooMany | None]:
+def unknown_card(
+    guesses: Guesses, asking: ReaderPolicy, card: str, now_ns: int
+) -> tuple[Guesses, TooManyGuesses | None]:
     """Count a card that nobody has. The same one again is no other guess."""
     before = _since(guesses.unknown, now_ns - HOUR_NS)
     others = tuple(one for one in before if one[1] != card)
@@ -82,9 +84,9 @@ def unknown_card(guesses: Guesses, asking: Asking, card: str, now_ns: int) -> tu
     if asking.unknown_cards and quick >= asking.unknown_cards:
         guesses, for_s = _locked(replace(guesses, unknown=()), asking, now_ns)
         guesses = replace(guesses, cards_until_ns=now_ns + _ns(for_s))
-        return guesses, TooMany(f"{quick} unknown cards within a minute", for_s)
+        return guesses, TooManyGuesses(f"{quick} unknown cards within a minute", for_s)
     if len(unknown) >= MOST_CARDS:
-        return replace(guesses, unknown=()), TooMany(f"{MOST_CARDS} unknown cards within an hour", 0.0)
+        return replace(guesses, unknown=()), TooManyGuesses(f"{MOST_CARDS} unknown cards within an hour", 0.0)
     return guesses, None
 
 
@@ -98,7 +100,7 @@ def cards_locked(guesses: Guesses, now_ns: int) -> bool:
     return now_ns < guesses.cards_until_ns
 
 
-def _locked(guesses: Guesses, asking: Asking, now_ns: int) -> tuple[Guesses, float]:
+def _locked(guesses: Guesses, asking: ReaderPolicy, now_ns: int) -> tuple[Guesses, float]:
     """Begin a lock-out; how long it lasts, in seconds."""
     before = tuple(at_ns for at_ns in guesses.lockouts if at_ns > now_ns - HOUR_NS)
     longest_s = max(LONGEST_LOCKOUT_S, asking.locked_out_s)

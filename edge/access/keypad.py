@@ -14,7 +14,7 @@ from edge.model.messages import NS_PER_S, CardRead, KeysPressed
 
 if TYPE_CHECKING:
     from edge.access.decisions import Decision
-    from edge.directory.directory import Asking
+    from edge.directory.directory import ReaderPolicy
 
 MOST_KEYS: Final = 16
 """Keys of one entry that are kept; what is longer is wrong anyway."""
@@ -36,17 +36,17 @@ class Keypad:
 
 
 @dataclass(frozen=True, slots=True)
-class Lapsed:
+class PinNotGiven:
     """A card's PIN did not follow in time (`edge.access.decisions.lapsed`)."""
 
     card: CardRead
 
 
-Seen: TypeAlias = Presented | Lapsed
+Seen: TypeAlias = Presented | PinNotGiven
 
 
 def step(
-    keypad: Keypad, asking: Asking, item: CardRead | KeysPressed | None, now_ns: int
+    keypad: Keypad, asking: ReaderPolicy, item: CardRead | KeysPressed | None, now_ns: int
 ) -> tuple[Keypad, tuple[Seen, ...]]:
     """Take in what a reader saw, or the passing of time (None); decide about what comes out, in order.
 
@@ -54,7 +54,7 @@ def step(
     """
     seen: list[Seen] = []
     if keypad.waiting is not None and now_ns >= keypad.waits_until_ns:
-        seen.append(Lapsed(keypad.waiting))
+        seen.append(PinNotGiven(keypad.waiting))
         keypad = replace(keypad, waiting=None)
     if keypad.keys and now_ns >= keypad.keyed_until_ns:
         keypad = replace(keypad, keys="")
@@ -71,7 +71,7 @@ def step(
     return keypad, tuple(seen)
 
 
-def judged(keypad: Keypad, asking: Asking, presented: Presented, decision: Decision, now_ns: int) -> Keypad:
+def judged(keypad: Keypad, asking: ReaderPolicy, presented: Presented, decision: Decision, now_ns: int) -> Keypad:
     """Draw the consequence: wait for a PIN."""
     if isinstance(decision, AskPin):
         return replace(keypad, waiting=presented.card, waits_until_ns=now_ns + _ns(asking.pin_within_s))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edge.access import guesses
-from edge.access.credentials import Code, Refused
+from edge.access.credentials import AccessRefused, Code
 from edge.access.guesses import Guesses
 from edge.access.keypad import Keypad
 from edge.model.budget import Budget
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from edge.access.access_points import AccessPoint, Answer
     from edge.access.credentials import Presented
-    from edge.access.guesses import TooMany
-    from edge.access.keypad import Lapsed
-    from edge.directory.directory import Asking
+    from edge.access.guesses import TooManyGuesses
+    from edge.access.keypad import PinNotGiven
+    from edge.directory.directory import ReaderPolicy
     from edge.model.messages import Json
 
 MOST_WAITING: Final = 16
@@ -34,7 +34,7 @@ AT_ONCE: Final = 40.0
 """Cards and groups of keys of one reader, lasting and at once; more is dropped and counted. People manage a few."""
 REPEAT_NS: Final = 2 * NS_PER_S
 """A reader repeats a card that is held in front of it: reads of the same card that are no further apart are one."""
-Shown: TypeAlias = CardRead | KeysPressed
+Credential: TypeAlias = CardRead | KeysPressed
 
 
 @dataclass(slots=True)
@@ -50,8 +50,8 @@ class Reader:
     """The latest card, ..."""
     last_ns: int = 0
     """... and when it was read."""
-    inbox: deque[Shown] = field(default_factory=deque)
-    seen: deque[tuple[Presented | Lapsed, int]] = field(default_factory=deque)
+    inbox: deque[Credential] = field(default_factory=deque)
+    seen: deque[tuple[Presented | PinNotGiven, int]] = field(default_factory=deque)
     """With the time when it was shown."""
     hashing: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
@@ -59,7 +59,7 @@ class Reader:
     refused: int = 0
     unrecorded: int = 0
 
-    def repeated(self, shown: Shown) -> bool:
+    def repeated(self, shown: Credential) -> bool:
         """Whether it says again what it still has in front of it."""
         if isinstance(shown, KeysPressed):
             return False
@@ -68,17 +68,17 @@ class Reader:
         self.last, self.last_ns = card, shown.at_ns
         return again
 
-    def accept(self, shown: Shown, now_ns: int) -> bool:
+    def accept(self, shown: Credential, now_ns: int) -> bool:
         """Let it wait for its turn, unless that is too much."""
         if len(self.inbox) >= MOST_WAITING or not self.budget.take(now_ns / NS_PER_S):
             return False
         self.inbox.append(shown)
         return True
 
-    def count(self, answer: Answer, seen: Presented, asking: Asking, now_ns: int) -> TooMany | None:
+    def count(self, answer: Answer, seen: Presented, asking: ReaderPolicy, now_ns: int) -> TooManyGuesses | None:
         """Count what may have been a guess, and forgive what was none."""
         card, too_many = _identity(seen.card), None
-        if not isinstance(answer, Refused):
+        if not isinstance(answer, AccessRefused):
             if seen.pin is not None:
                 self.guesses = guesses.right_pin(self.guesses, card)
         elif answer.code is Code.WRONG_PIN:
@@ -93,7 +93,7 @@ def _identity(card: CardRead | None) -> str:
     return "" if card is None else f"{card.bits}:{card.data.hex()}"
 
 
-def alarm(refused: Event, too_many: TooMany) -> Event:
+def alarm(refused: Event, too_many: TooManyGuesses) -> Event:
     """Somebody tries cards or PINs at a reader (`refused` is the record of the last one)."""
     details: dict[str, Json] = {"reason": too_many.reason, "locked_out_s": too_many.locked_out_s}
     return Event(

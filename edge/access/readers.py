@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 from edge.access import access_points, decisions, guesses, keypad
 from edge.access.access_points import DoorAccessPoint, ElevatorAccessPoint
 from edge.access.anti_passback import NOBODY, passed, pruned
-from edge.access.credentials import AskPin, Code, Now, Presented, Refused
+from edge.access.credentials import AccessRefused, AskPin, Code, Now, Presented
 from edge.access.decisions import Granted
 from edge.access.elevator_rules import Permit
-from edge.access.keypad import Lapsed
+from edge.access.keypad import PinNotGiven
 from edge.access.reader_state import Reader, alarm
 from edge.directory.directory import Directory
 from edge.model.event_types import CONTROLLER_FAULT
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from edge.access.access_points import AccessPoint, Answer
-    from edge.access.guesses import TooMany
-    from edge.access.reader_state import Shown
-    from edge.directory.pins import Recipe
+    from edge.access.guesses import TooManyGuesses
+    from edge.access.reader_state import Credential
+    from edge.directory.pins import HashParameters
     from edge.model.messages import Json
 
 KEPT: Final = 50
 """Cards remembered for enrolling; in memory only."""
 REFUSALS_A_MINUTE: Final = 30
 """More refusals at one reader are answered, and counted in the next one that is recorded."""
-UNCHECKED: Final = Refused(Code.PIN_REQUIRED, details={"reason": "the PIN could not be checked"})
-TOO_MANY: Final = Refused(Code.TOO_MANY_ATTEMPTS, details={"reason": "too many unknown cards"})
-NOT_LOADED: Final = Refused(Code.UNKNOWN_CARD, details={"reason": "the directory is not loaded yet"})
+UNCHECKED: Final = AccessRefused(Code.PIN_REQUIRED, details={"reason": "the PIN could not be checked"})
+TOO_MANY: Final = AccessRefused(Code.TOO_MANY_ATTEMPTS, details={"reason": "too many unknown cards"})
+NOT_LOADED: Final = AccessRefused(Code.UNKNOWN_CARD, details={"reason": "the directory is not loaded yet"})
 MINUTE_NS: Final = 60 * NS_PER_S
 
 
@@ -89,7 +89,7 @@ class Readers:
         self._directory, self._loaded = directory, True
         self._passback = pruned(self._passback, directory)
 
-    def take(self, place: str, shown: Shown) -> None:
+    def take(self, place: str, shown: Credential) -> None:
         """Take in what the reader of a door or an elevator saw."""
         reader = self._readers.get(shown.point)
         if reader is None:
@@ -138,13 +138,13 @@ class Readers:
                 self._arm(reader)
                 return
 
-    def _step(self, reader: Reader, shown: Shown | None, at_ns: int) -> None:
+    def _step(self, reader: Reader, shown: Credential | None, at_ns: int) -> None:
         asking = reader.place.asking(self._directory)
         reader.keypad, seen = keypad.step(reader.keypad, asking, shown, self._host.now_ns())
         reader.seen += [(one, at_ns) for one in seen]
 
-    def _judge(self, reader: Reader, seen: Presented | Lapsed, at_ns: int) -> None:
-        if isinstance(seen, Lapsed):
+    def _judge(self, reader: Reader, seen: Presented | PinNotGiven, at_ns: int) -> None:
+        if isinstance(seen, PinNotGiven):
             refused = decisions.lapsed(self._directory, seen.card)
             self._carry_out(reader, refused, Presented(seen.card, pin=""), at_ns)  # noted when its PIN was asked for
             return
@@ -156,7 +156,7 @@ class Readers:
         else:
             self._decide(reader, seen, at_ns, {})
 
-    async def _hash(self, reader: Reader, seen: Presented, recipes: tuple[Recipe, ...], at_ns: int) -> None:
+    async def _hash(self, reader: Reader, seen: Presented, recipes: tuple[HashParameters, ...], at_ns: int) -> None:
         if self._hasher is None:
             self._hasher = ThreadPoolExecutor(1, thread_name_prefix="pins")
         loop, digests = asyncio.get_running_loop(), {}
@@ -178,7 +178,7 @@ class Readers:
             except Exception as error:  # noqa: BLE001 -- our own mistake
                 self._host.runner.mistake(error)
 
-    def _decide(self, reader: Reader, seen: Presented, at_ns: int, digests: Mapping[Recipe, bytes]) -> None:
+    def _decide(self, reader: Reader, seen: Presented, at_ns: int, digests: Mapping[HashParameters, bytes]) -> None:
         now_ns, timetable = self._host.now_ns(), self._host.timetable
         now = Now(timetable.moment(), now_ns, timetable.running_access, guesses.pins_locked(reader.guesses, now_ns))
         place, directory = reader.place, self._directory
@@ -193,7 +193,7 @@ class Readers:
         self._carry_out(reader, answer, seen, at_ns, too_many)
 
     def _carry_out(
-        self, reader: Reader, answer: Answer, seen: Presented, at_ns: int, too_many: TooMany | None = None
+        self, reader: Reader, answer: Answer, seen: Presented, at_ns: int, too_many: TooManyGuesses | None = None
     ) -> None:
         self._note(reader, answer, seen, at_ns)
         if isinstance(answer, AskPin):
@@ -201,7 +201,7 @@ class Readers:
         events = reader.place.events(self._directory, answer, seen, at_ns)
         if too_many is not None:
             self._host.log.append([alarm(events[0], too_many)])
-        if isinstance(answer, Refused):
+        if isinstance(answer, AccessRefused):
             done = False
             self._refuse(reader, answer, events)
         else:
@@ -214,11 +214,11 @@ class Readers:
         """Keep a card for whoever enrols it: once, also when its PIN is still to come."""
         if seen.card is None or seen.pin is not None:
             return
-        code = answer.code.value if isinstance(answer, Refused) else None
+        code = answer.code.value if isinstance(answer, AccessRefused) else None
         member = answer.granted.member if isinstance(answer, Permit) else answer.member
         self.cards.append(SeenCard(at_ns, reader.place.id, seen.card, code, None if member is None else member.id))
 
-    def _refuse(self, reader: Reader, refused: Refused, events: list[Event]) -> None:
+    def _refuse(self, reader: Reader, refused: AccessRefused, events: list[Event]) -> None:
         now_ns = self._host.now_ns()
         if now_ns - reader.window_ns > MINUTE_NS:
             reader.window_ns, reader.refused = now_ns, 0

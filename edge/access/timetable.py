@@ -46,7 +46,7 @@ class Doors(Protocol):
         """Record a mistake of our own."""
 
 
-class Calendar(Protocol):
+class LocalClock(Protocol):
     """`edge.system.clock.Clock` as it is needed here."""
 
     def now_ns(self) -> int:
@@ -59,7 +59,7 @@ class Calendar(Protocol):
 class Timetable:
     """All doors' unlock schedules. Every method is called on the loop and returns at once."""
 
-    def __init__(self, doors: Doors, clock: Calendar, quality: ClockQuality) -> None:
+    def __init__(self, doors: Doors, clock: LocalClock, quality: ClockQuality) -> None:
         """Nothing is scheduled before `restore` and `directory`."""
         self._doors, self._clock = doors, clock
         self._quality = quality

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from edge.directory.directory import Directory
     from edge.doors.driver_supervisor import DriverSupervisor
-    from edge.model.messages import Json, Record, Shown, Signal
+    from edge.model.messages import Json, ReaderDisplay, Record, Signal
     from edge.model.ports import Incoming
     from edge.settings.controller import Settings
     from edge.settings.door_changes import Locks
@@ -161,7 +161,7 @@ class Daemon:
         else:
             self.runner.take(signal)
 
-    def _show(self, door: str, shown: Shown) -> None:
+    def _show(self, door: str, shown: ReaderDisplay) -> None:
         point = f"{door}.reader"
         if point in self._drivers:
             self.supervisors[self._drivers[point]].show(point, shown)

@@ -114,7 +114,7 @@ _HEXADECIMAL: Final = re.compile(r"0x(?:[0-9a-f]{6}|[0-9a-f]{8})|(?=.*[a-f])(?:[
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class CardNumber:
     """What a read means to people."""
 
     format: Format
@@ -200,11 +200,11 @@ def keys_of(read: CardRead) -> tuple[bytes, ...]:
     return key(read.bits, value), token_key(hashlib.sha256(read.data[: read.bits // 8]).digest())
 
 
-def reading(read: CardRead) -> Reading:
+def reading(read: CardRead) -> CardNumber:
     """What a read means, for enrolling and for records (`shown`). Never raises."""
     value = value_of(read)
     if value is None:
-        return Reading(Format.RAW, None, read.data[: MOST_BITS // 8].hex())
+        return CardNumber(Format.RAW, None, read.data[: MOST_BITS // 8].hex())
     for card_format, shapes in LAYOUTS.items():
         shape = shapes[0]
         if shape.bits != read.bits or not parity_is_right(shape, value):
@@ -212,9 +212,9 @@ def reading(read: CardRead) -> Reading:
         number = value >> shape.tail & ((1 << shape.number) - 1)
         facility = value >> (shape.tail + shape.number + shape.gap) & ((1 << shape.facility) - 1)
         if encode(shape, facility, number) == value:
-            return Reading(card_format, facility, f"{number:0{shape.digits}d}")
+            return CardNumber(card_format, facility, f"{number:0{shape.digits}d}")
     parity = read.bits in SHARED or all(shapes[0].bits != read.bits for shapes in LAYOUTS.values())
-    return Reading(Format.RAW, None, f"{_left(read.bits, value):0{(read.bits + 7) // 8 * 2}x}", parity=parity)
+    return CardNumber(Format.RAW, None, f"{_left(read.bits, value):0{(read.bits + 7) // 8 * 2}x}", parity=parity)
 
 
 def _left(bits: int, value: int) -> int:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from edge.directory.cards import Format, Reading, keys_of
+from edge.directory.cards import CardNumber, Format, keys_of
 from edge.model.messages import Actor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from edge.directory.pins import PinHash, Recipe
+    from edge.directory.pins import HashParameters, PinHash
     from edge.model.messages import CardRead
     from edge.model.schedule import Schedule
 
@@ -68,7 +68,7 @@ class Card:
     @property
     def shown(self) -> str:
         """Its last digits, for records."""
-        return "…" if self.token else Reading(self.format, self.facility, self.number).shown
+        return "…" if self.token else CardNumber(self.format, self.facility, self.number).shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class ReaderPolicy:
     """How a reader asks, and how much it takes."""
 
     ask: Ask = Ask.CARD
@@ -137,7 +137,7 @@ class DoorAccess:
     """What the directory says of a door."""
 
     id: str
-    asking: Asking = field(default_factory=Asking)
+    asking: ReaderPolicy = field(default_factory=ReaderPolicy)
     schedule: str | None = None
     extended_unlock_s: float = 20.0
     anti_passback: AntiPassback | None = None
@@ -158,7 +158,7 @@ class Elevator:
     id: str
     name: str
     floors: Mapping[str, Floor]
-    asking: Asking = field(default_factory=Asking)
+    asking: ReaderPolicy = field(default_factory=ReaderPolicy)
     permit_s: float = 10.0
     extended_permit_s: float = 20.0
 
@@ -207,8 +207,8 @@ class Directory:
     """What a card sends -> card."""
     holders: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     """Card -> member."""
-    alone: Mapping[Recipe, Mapping[bytes, str]] = field(default_factory=dict, compare=False, repr=False)
-    """Recipe -> digest -> member, for PINs that work without a card. A handful of recipes."""
+    alone: Mapping[HashParameters, Mapping[bytes, str]] = field(default_factory=dict, compare=False, repr=False)
+    """Parameters -> digest -> member, for PINs that work without a card. A handful of parameters."""
 
     def card(self, read: CardRead) -> Card | None:
         """The card that was read, or None. Never raises."""

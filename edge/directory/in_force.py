@@ -18,7 +18,7 @@ from edge.directory.building import built
 from edge.directory.directory import Directory
 from edge.directory.document.reading import LARGEST, DirectoryError
 from edge.directory.document.writing import written
-from edge.directory.store import DirectoryStore, Stored, digest_of, is_digest_of, read_file
+from edge.directory.store import DirectoryStore, StoredDirectory, digest_of, is_digest_of, read_file
 from edge.model.event_types import CONTROLLER_FAULT, CONTROLLER_FAULT_CLEARED
 from edge.model.messages import SYSTEM, Actor, Event, Subject
 from edge.model.problems import Problem
@@ -71,7 +71,7 @@ class LiveDirectory:
         self._recorder = DirectoryAudit(log)
         self._audit: asyncio.Task[None] | None = None
         self._putting_right: asyncio.Task[None] | None = None
-        self._about: Stored | None = None
+        self._about: StoredDirectory | None = None
         """About the directory in force, without its document."""
         self._kept: Directory | None = None
         """The directory on the disk, from which changes are counted. None while nobody can tell."""
@@ -166,7 +166,7 @@ class LiveDirectory:
         if not stored.audited:
             self._record(await self._previous(stored), directory, stored.actor)
 
-    async def _previous(self, stored: Stored) -> Directory:
+    async def _previous(self, stored: StoredDirectory) -> Directory:
         """What was before: nothing where it cannot be used, as when it was replaced."""
         if stored.previous is None:
             return Directory()
@@ -176,7 +176,7 @@ class LiveDirectory:
             LOG.warning("the directory before the stored one cannot be used: %s", error.problems[0])
             return Directory()
 
-    async def _keep(self, directory: Directory, about: Stored) -> None:
+    async def _keep(self, directory: Directory, about: StoredDirectory) -> None:
         """Store it, then put it in force, then record what changed. Raises OSError, and nothing has changed."""
         if self._kept is None:
             raise OSError("the stored directory cannot be read, so nobody can tell which one is newer")
@@ -248,7 +248,7 @@ class LiveDirectory:
         above = None if self._about is None else self.in_force.version
         directory = await built(document, source, self._zone, doors=self._doors(), above=above)
         digest = await asyncio.to_thread(digest_of, document)
-        about = Stored(directory.version, b"", digest, source.name, actor, self._wall_us())
+        about = StoredDirectory(directory.version, b"", digest, source.name, actor, self._wall_us())
         try:
             if not (starting and self._is_recording()):  # from before this start, which may take its time
                 await self._keep(directory, about)
@@ -267,7 +267,7 @@ class LiveDirectory:
         if self._is_recording():
             raise OSError(f"the changes of version {self.in_force.version} are still being recorded; try again later")
 
-    def _put_in_force(self, directory: Directory, about: Stored) -> None:
+    def _put_in_force(self, directory: Directory, about: StoredDirectory) -> None:
         self.in_force, self._about = directory, about
         LOG.info("directory version %d is in force: %d cards", directory.version, len(directory.cards))
         for listener in self.listeners:

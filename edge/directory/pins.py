@@ -30,7 +30,7 @@ HASH_EXPECTED: Final = "scrypt$ln=14,r=8,p=1$SALT$DIGEST, both in base64 without
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class HashParameters:
     """How a PIN is hashed. PINs that share one can be looked up with one hash."""
 
     salt: bytes = field(repr=False)
@@ -55,7 +55,7 @@ class Recipe:
 class PinHash:
     """A PIN as it is kept."""
 
-    recipe: Recipe
+    recipe: HashParameters
     digest: bytes = field(repr=False)
 
     def is_of(self, digest: bytes) -> bool:
@@ -72,7 +72,7 @@ class PinHash:
 
 def hashed(pin: str, salt: bytes) -> PinHash:
     """Hash a PIN that has arrived in clear. Slow."""
-    recipe = Recipe(salt)
+    recipe = HashParameters(salt)
     return PinHash(recipe, recipe.digest(pin))
 
 
@@ -84,7 +84,7 @@ def parse(text: str) -> PinHash:
     log2_n, r, p = (int(found[name]) for name in ("ln", "r", "p"))
     if log2_n not in _LOG2_N or r not in _R or p not in _P or 128 * r << log2_n > _MAX_BYTES:
         raise ValueError("expected ln 10 to 17, r 1 to 16, p 1 to 4 and at most 64 MiB of memory")
-    return PinHash(Recipe(_bytes(found["salt"]), log2_n, r, p), _bytes(found["digest"]))
+    return PinHash(HashParameters(_bytes(found["salt"]), log2_n, r, p), _bytes(found["digest"]))
 
 
 def _base64(value: bytes) -> str:

@@ -47,7 +47,7 @@ class StoreError(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredDirectory:
     """What is in force, and what was before it where that has not been recorded yet."""
 
     version: int
@@ -69,7 +69,7 @@ class DirectoryStore:
         """Nothing is touched yet."""
         self.path = path
 
-    def load(self, wall_us: int) -> tuple[Stored | None, Path | None]:
+    def load(self, wall_us: int) -> tuple[StoredDirectory | None, Path | None]:
         """What is stored, and where a damaged file was moved. Raises OSError when nobody can tell."""
         try:
             with closing(self._open_to_read()) as db:
@@ -80,7 +80,7 @@ class DirectoryStore:
                 raise StoreError(str(error)) from error
             return None, set_aside(self.path, wall_us)
 
-    def replace(self, new: Stored, pieces: Iterable[str]) -> None:
+    def replace(self, new: StoredDirectory, pieces: Iterable[str]) -> None:
         """Put a directory in the place of the one that is stored, which becomes its previous one. Raises OSError."""
         packer = zlib.compressobj()
         packed = b"".join([*(packer.compress(piece.encode()) for piece in pieces), packer.flush()])
@@ -155,10 +155,10 @@ def is_digest_of(digest: str, document: bytes) -> bool:
     return kept.is_of(kept.recipe.digest(hashlib.sha256(document).hexdigest()))
 
 
-def _stored(row: tuple[Any, ...]) -> Stored:
+def _stored(row: tuple[Any, ...]) -> StoredDirectory:
     _, version, document, digest, source, actor, at_us, previous, audited = row
     kind, actor_id, name, email = json.loads(actor)
-    return Stored(
+    return StoredDirectory(
         version,
         zlib.decompress(document),
         digest,

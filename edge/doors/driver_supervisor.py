@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from edge.model.messages import Json, Shown
+    from edge.model.messages import Json, ReaderDisplay
     from edge.model.ports import Driver, Emit
     from edge.settings.controller import DriverSettings
 
@@ -117,7 +117,7 @@ class DriverSupervisor:
         except Exception as error:  # noqa: BLE001 -- whatever it is, the door goes on
             self._broke(error)
 
-    def show(self, point: str, shown: Shown) -> None:
+    def show(self, point: str, shown: ReaderDisplay) -> None:
         """Show at a reader how its door stands, where the driver can."""
         if not self.online or not isinstance(self.driver, StandingLights):
             return
@@ -201,13 +201,13 @@ def open_all(drivers: Mapping[str, DriverSettings], now_ns: Callable[[], int]) -
             driver = settings.create(now_ns)
         except Exception as error:  # a library that is missing or broken: the doors on other drivers are guarded
             LOG.exception("driver %s cannot be made", name)
-            driver = Unmade(name, frozenset(settings.points), f"cannot be made: {error!r}")
+            driver = BrokenDriver(name, frozenset(settings.points), f"cannot be made: {error!r}")
         supervisors[name] = DriverSupervisor(driver, settings.kind, now_ns)
         supervisors[name].open()  # before the library of the next one is loaded
     return supervisors
 
 
-class Unmade:
+class BrokenDriver:
     """Stands where a driver could not even be made: its points are lost until doord is started again."""
 
     def __init__(self, name: str, points: frozenset[str], reason: str) -> None:

@@ -17,7 +17,7 @@ from edge.model.messages import NS_PER_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from edge.model.messages import Shown
+    from edge.model.messages import ReaderDisplay
     from edge.model.ports import Wires
     from edge.settings.controller import DoorSettings
 
@@ -36,7 +36,7 @@ class GuardedDoor:
     """Since when each facet is what it is."""
     conditions: tuple[Condition, ...] = ()
     """What is wrong with it, the worst first."""
-    shown: Shown | None = None
+    shown: ReaderDisplay | None = None
     """What its reader was last told to show."""
     timer: asyncio.TimerHandle | None = None
     due_ns: int | None = None

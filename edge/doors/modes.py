@@ -39,14 +39,14 @@ class Trigger(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class To:
+class NewMode:
     """The trigger is obeyed; a door without other layers is then in this mode."""
 
     mode: Mode
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedByMode:
     """The trigger is refused; the record carries this code."""
 
     code: str
@@ -55,12 +55,12 @@ class Refused:
 RECORDED: Final = None
 """The trigger is granted and recorded, and changes nothing."""
 
-Verdict = To | Refused | None
+Verdict = NewMode | RefusedByMode | None
 
 
 def _table() -> dict[tuple[Mode, Trigger], Verdict]:
-    locked, accessed, unlocked, blocked, down, released = (To(m) for m in Mode)
-    no_block, no_down = Refused("blocked"), Refused("locked_down")
+    locked, accessed, unlocked, blocked, down, released = (NewMode(m) for m in Mode)
+    no_block, no_down = RefusedByMode("blocked"), RefusedByMode("locked_down")
     t = Trigger
     rows: dict[Trigger, tuple[Verdict, ...]] = {
         #               locked    accessed  unlocked  blocked   locked_down  locked_open

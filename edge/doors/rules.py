@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.doors.modes import RECORDED, STANDS_OPEN, TRANSITIONS, Refused, Trigger
+from edge.doors.modes import RECORDED, STANDS_OPEN, TRANSITIONS, RefusedByMode, Trigger
 from edge.doors.state import (
     NEVER,
     OUTDATED,
@@ -298,7 +298,7 @@ def _unlock(turn: _Turn, trigger: Trigger, item: Command, *, tell: bool = True) 
 def _refusal(turn: _Turn, trigger: Trigger) -> tuple[str, dict[str, Json]] | None:
     door, policy = turn.door, turn.policy
     verdict = TRANSITIONS[door.mode, trigger]
-    if isinstance(verdict, Refused):
+    if isinstance(verdict, RefusedByMode):
         return verdict.code, {}
     exits = trigger is Trigger.REX
     may_not = exits and not policy.rex_in_lockdown and not door.release_input

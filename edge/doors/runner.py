@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from edge.doors.conditions import Condition
-    from edge.model.messages import Actor, CardRead, Item, Json, KeysPressed, ScheduleSays, Shown, Signal
+    from edge.model.messages import Actor, CardRead, Item, Json, KeysPressed, ReaderDisplay, ScheduleSays, Signal
     from edge.model.policy import Timing
     from edge.model.ports import Journal, Wires
     from edge.settings.controller import DoorSettings
@@ -89,7 +89,7 @@ class Runner:
         self._sirens: frozenset[str] = frozenset()
         self.listeners: list[Callable[[str], None]] = []
         """Called with a door's id after anything about it changed."""
-        self.on_shown: Callable[[str, Shown], None] | None = None
+        self.on_shown: Callable[[str, ReaderDisplay], None] | None = None
         """Called with what the reader of a door is to show, whenever that changes and when the reader is back."""
         self.on_credential: Callable[[str, CardRead | KeysPressed], None] | None = None
         """Called with a door's id and what its reader saw."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from edge.doors.modes import STANDS_OPEN, Mode, Trigger
-from edge.model.messages import Actor, Event, Json, Observed, Outputs, Shown, Subject
+from edge.model.messages import Actor, Event, Json, Observed, Outputs, ReaderDisplay, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -232,11 +232,11 @@ def outputs(door: Door) -> Outputs:
     return Outputs(released=door.released, buzzer=door.warning and door.mode not in STANDS_OPEN)
 
 
-def shown(door: Door) -> Shown:
+def shown(door: Door) -> ReaderDisplay:
     """What its reader shows."""
     if door.mode in STANDS_OPEN:
-        return Shown.UNLOCKED
-    return Shown.REFUSING if door.locked_down or door.refuses_access else Shown.LOCKED
+        return ReaderDisplay.UNLOCKED
+    return ReaderDisplay.REFUSING if door.locked_down or door.refuses_access else ReaderDisplay.LOCKED
 
 
 def remembered(door: Door) -> dict[str, Json]:

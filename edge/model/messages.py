@@ -45,6 +45,7 @@ __all__ = [
     "Outputs",
     "PointsBack",
     "PointsLost",
+    "ReaderDisplay",
     "Record",
     "ReleaseInput",
     "Restore",
@@ -52,7 +53,6 @@ __all__ = [
     "RexReleased",
     "ScheduleSays",
     "Settled",
-    "Shown",
     "Signal",
     "Subject",
     "TamperChanged",
@@ -347,7 +347,7 @@ Item: TypeAlias = (
 # --- what is to be done ---------------------------------------------------------------------------
 
 
-class Shown(StrEnum):
+class ReaderDisplay(StrEnum):
     """What the reader of a door shows while nobody shows it a card."""
 
     LOCKED = "locked"

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
-from edge.model.messages import Event, Json, Record, Shown, Signal
+from edge.model.messages import Event, Json, ReaderDisplay, Record, Signal
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -82,7 +82,7 @@ class Lights(Protocol):
 class StandingLights(Protocol):
     """A driver whose readers can show how their door stands, without a card."""
 
-    def show(self, point: str, shown: Shown) -> None:
+    def show(self, point: str, shown: ReaderDisplay) -> None:
         """Show it at this reader from now on, between answers; forgotten when the line is lost. Never raises."""
 
 

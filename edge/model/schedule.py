@@ -28,7 +28,7 @@ _SCHEDULED_US: Final = (365 * _DAY_US, 8000 * 365 * _DAY_US)
 """From 1971 to some day after 9900; nothing is scheduled outside, where dates come to their end."""
 
 
-class Kind(StrEnum):
+class ScheduleKind(StrEnum):
     """What a schedule is for."""
 
     UNLOCK = "unlock"
@@ -46,7 +46,7 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class OneOffOpening:
     """A one-off opening; times without an offset are local, others absolute."""
 
     start: datetime
@@ -60,11 +60,11 @@ class Schedule:
     id: str
     name: str
     zone: tzinfo
-    kind: Kind = Kind.UNLOCK
+    kind: ScheduleKind = ScheduleKind.UNLOCK
     weekly: tuple[tuple[Hours, ...], ...] = ((),) * 7
     """The windows that begin on each day of the week, Monday first."""
     exceptions: Mapping[date, tuple[Hours, ...]] = field(default_factory=dict)
-    openings: tuple[Opening, ...] = ()
+    openings: tuple[OneOffOpening, ...] = ()
     first_to_arrive: bool = False
     """An unlock schedule waits for the first granted access of each window."""
     early_s: float = 0.0

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.access.anti_passback import NOBODY, Passback, passed, pruned, violates
-from edge.access.credentials import AskPin, Code, Presented, Refused, running_access
+from edge.access.credentials import AccessRefused, AskPin, Code, Presented, running_access
 from edge.access.decisions import Decision, Granted, decide, events_of, lapsed, recipes
 from edge.directory.directory import Ask, Directory
 from edge.doors.rules import step
@@ -27,7 +27,7 @@ LOST_CLOCK = ClockQuality.UNSYNCED
 
 
 def code(decision: Decision) -> str:
-    if isinstance(decision, Refused):
+    if isinstance(decision, AccessRefused):
         return decision.code.value
     return "granted" if isinstance(decision, Granted) else "ask"
 
@@ -223,7 +223,7 @@ def test_a_card_read_wrong_says_so() -> None:
     good = card(ADA)
     torn = CardRead(good.point, good.bits, bytes([good.data[0] ^ 64, *good.data[1:]]), 7)
     decision = decide(building(), door(), Presented(torn), now())
-    assert isinstance(decision, Refused)
+    assert isinstance(decision, AccessRefused)
     assert decision.details["reason"] == "wrong parity"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from edge.access.credentials import AskPin, Presented, Refused
+from edge.access.credentials import AccessRefused, AskPin, Presented
 from edge.access.elevator_rules import (
     LATE_NS,
     MOST_PERMITS,
@@ -38,7 +38,7 @@ def test_a_member_is_given_the_floors_of_all_groups_that_hold_now() -> None:
     assert given(BOB, both_groups).floors == ("0", "1", "2")
     assert given(BOB, both_groups, at=SUNDAY_NOON).floors == ("0", "2")
     refused = given(BOB, at=SUNDAY_NOON)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, AccessRefused)
     assert refused.code == "outside_schedule"
 
 

@@ -16,13 +16,13 @@ from edge.access.guesses import (
     unknown_card,
     wrong_pin,
 )
-from edge.directory.directory import Ask, Asking
+from edge.directory.directory import Ask, ReaderPolicy
 from edge.model.messages import NS_PER_S
 
-ASKING = Asking(Ask.PIN, wrong_pins=3, wrong_pins_within_s=60, locked_out_s=120)
+ASKING = ReaderPolicy(Ask.PIN, wrong_pins=3, wrong_pins_within_s=60, locked_out_s=120)
 
 
-def typed(times_s: list[float], asking: Asking = ASKING) -> tuple[Guesses, list[float]]:
+def typed(times_s: list[float], asking: ReaderPolicy = ASKING) -> tuple[Guesses, list[float]]:
     """Wrong PINs at these times; how long each lock-out lasts."""
     guesses, locked = Guesses(), []
     for at_s in times_s:
@@ -42,13 +42,13 @@ def test_so_many_within_a_time_lock_the_keypad(gap_s: float, locks: bool) -> Non
 
 
 def test_what_led_to_a_lock_out_does_not_lead_to_the_next_one() -> None:
-    asking = Asking(Ask.PIN, wrong_pins=3, wrong_pins_within_s=3600, locked_out_s=10)
+    asking = ReaderPolicy(Ask.PIN, wrong_pins=3, wrong_pins_within_s=3600, locked_out_s=10)
     assert typed([1, 2, 3, 20, 21], asking)[1] == [10]
     assert typed([1, 2, 3, 20, 21, 22], asking)[1] == [10, 20]
 
 
 def test_an_hour_has_a_limit_of_its_own() -> None:
-    asking = Asking(Ask.PIN, wrong_pins=3, wrong_pins_an_hour=4, locked_out_s=60)
+    asking = ReaderPolicy(Ask.PIN, wrong_pins=3, wrong_pins_an_hour=4, locked_out_s=60)
     assert typed([0, 1000, 2000, 3599], asking)[1] == [60]
     assert typed([0, 1000, 2000, 3601], asking)[1] == []
 
@@ -56,8 +56,8 @@ def test_an_hour_has_a_limit_of_its_own() -> None:
 def test_lock_outs_get_longer_and_short_again_after_an_hour_without() -> None:
     minute = [0.0, 1.0, 2.0]
     times = [start + at for start in (0, 300, 800, 1600, 2700, 8000) for at in minute]
-    assert typed(times, Asking(Ask.PIN, wrong_pins=3, wrong_pins_an_hour=1000))[1] == [60, 120, 240, 480, 900, 60]
-    longer = Asking(Ask.PIN, wrong_pins=3, wrong_pins_an_hour=1000, locked_out_s=3600)
+    assert typed(times, ReaderPolicy(Ask.PIN, wrong_pins=3, wrong_pins_an_hour=1000))[1] == [60, 120, 240, 480, 900, 60]
+    longer = ReaderPolicy(Ask.PIN, wrong_pins=3, wrong_pins_an_hour=1000, locked_out_s=3600)
     assert max(typed(times, longer)[1]) == 3600 > LONGEST_LOCKOUT_S
 
 
@@ -80,7 +80,7 @@ def test_many_unknown_cards_in_an_hour_raise_the_alarm_and_lock_nobody_out() -> 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(0, 4000)), max_size=60), st.integers(1, 5))
 def test_it_stays_small_and_shows_no_card(steps: list[tuple[str, bool, int]], limit: int) -> None:
-    asking, guesses, now_ns = Asking(Ask.PIN, wrong_pins=limit, wrong_pins_an_hour=limit + 3), Guesses(), 0
+    asking, guesses, now_ns = ReaderPolicy(Ask.PIN, wrong_pins=limit, wrong_pins_an_hour=limit + 3), Guesses(), 0
     for card, unknown, gap_s in steps:
         now_ns += gap_s * NS_PER_S
         count = unknown_card if unknown else wrong_pin

@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.access.credentials import AskPin, Presented, Refused
+from edge.access.credentials import AccessRefused, AskPin, Presented
 from edge.access.decisions import decide
-from edge.access.keypad import MOST_KEYS, Keypad, Lapsed, Seen, judged, next_deadline, step
-from edge.directory.directory import Ask, Asking
+from edge.access.keypad import MOST_KEYS, Keypad, PinNotGiven, Seen, judged, next_deadline, step
+from edge.directory.directory import Ask, ReaderPolicy
 from edge.model.messages import NS_PER_S, CardRead, KeysPressed
 from tests.support.people import ADA, building, card, door, now
 
-BOTH = Asking(Ask.CARD_AND_PIN, pin_within_s=10, wrong_pins=3, wrong_pins_within_s=60, locked_out_s=120)
+BOTH = ReaderPolicy(Ask.CARD_AND_PIN, pin_within_s=10, wrong_pins=3, wrong_pins_within_s=60, locked_out_s=120)
 
 
 class Reader:
     """A reader at `front`, with decisions made as the daemon makes them."""
 
-    def __init__(self, asking: Asking = BOTH) -> None:
+    def __init__(self, asking: ReaderPolicy = BOTH) -> None:
         self.asking, self.keypad, self.now_s = asking, Keypad(), 100.0
         self.directory = building(front={"ask": asking.ask.value})
 
@@ -29,11 +29,11 @@ class Reader:
         return [self._answer(one, now_ns) for one in seen]
 
     def _answer(self, one: Seen, now_ns: int) -> str:
-        if isinstance(one, Lapsed):
+        if isinstance(one, PinNotGiven):
             return "lapsed"
         decision = decide(self.directory, door(), one, now())
         self.keypad = judged(self.keypad, self.asking, one, decision, now_ns)
-        if isinstance(decision, Refused):
+        if isinstance(decision, AccessRefused):
             return decision.code.value
         return "ask" if isinstance(decision, AskPin) else "granted"
 
@@ -77,7 +77,7 @@ def test_clearing_forgets_keys_and_waiting_forgets_them_too() -> None:
     reader = Reader()
     reader.card()
     assert reader.keys("999*2580#") == ["granted"]
-    reader = Reader(Asking(Ask.CARD_OR_PIN))
+    reader = Reader(ReaderPolicy(Ask.CARD_OR_PIN))
     reader.keys("99")
     assert reader.wait(10) == []
     assert reader.keys("246810#") == ["granted"]
@@ -92,13 +92,13 @@ def test_another_card_takes_the_place_of_the_one_that_waits() -> None:
 
 @pytest.mark.parametrize("ask", [Ask.CARD, Ask.CARD_OR_PIN])
 def test_cards_that_need_no_pin_are_not_held_up(ask: Ask) -> None:
-    reader = Reader(Asking(ask, wrong_pins=1))
+    reader = Reader(ReaderPolicy(ask, wrong_pins=1))
     reader.keys("9999#")
     assert reader.card() == ["granted"]
 
 
 def test_a_reader_of_cards_does_not_listen_to_keys() -> None:
-    reader = Reader(Asking(Ask.CARD))
+    reader = Reader(ReaderPolicy(Ask.CARD))
     assert reader.keys("2580#") == []
     assert reader.keypad == Keypad()
 
@@ -114,7 +114,7 @@ signals = st.one_of(
 def test_whatever_comes_the_reader_stays_small(
     ask: Ask, items: list[tuple[CardRead | KeysPressed | None, int]]
 ) -> None:
-    reader = Reader(Asking(ask, wrong_pins=2))
+    reader = Reader(ReaderPolicy(ask, wrong_pins=2))
     for item, gap in items:
         reader.give(item)
         reader.now_s += gap

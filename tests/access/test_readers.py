@@ -14,7 +14,7 @@ from edge.access.reader_state import AT_ONCE, MOST_WAITING
 from edge.access.readers import KEPT, REFUSALS_A_MINUTE, Readers
 from edge.access.timetable import Timetable
 from edge.directory import cards
-from edge.directory.pins import Recipe
+from edge.directory.pins import HashParameters
 from edge.doors.runner import Runner
 from edge.model.catalogue import CATALOGUE
 from edge.model.messages import CardRead, CommandName, KeysPressed, Level, Subject
@@ -473,14 +473,14 @@ def test_another_card_in_between_makes_the_first_one_new() -> None:
 def test_the_next_card_is_read_after_a_hash_that_failed(
     monkeypatch: pytest.MonkeyPatch, error: Exception | type[Exception]
 ) -> None:
-    real, fails = Recipe.digest, list[Exception | type[Exception]]()
+    real, fails = HashParameters.digest, list[Exception | type[Exception]]()
 
-    def digest(self: Recipe, pin: str) -> bytes:
+    def digest(self: HashParameters, pin: str) -> bytes:
         if fails:
             raise fails.pop()
         return real(self, pin)
 
-    monkeypatch.setattr(Recipe, "digest", digest)
+    monkeypatch.setattr(HashParameters, "digest", digest)
 
     async def script(house: House) -> None:
         fails.append(error)

@@ -23,7 +23,7 @@ from edge.client.connection import Unreachable
 from edge.client.sources import DaemonSource, Found
 from edge.directory.directory import Directory, Group, Member, User
 from edge.directory.document.writing import written
-from edge.directory.store import DirectoryStore, Stored
+from edge.directory.store import DirectoryStore, StoredDirectory
 from edge.model.messages import SYSTEM
 from edge.model.printable import spelt
 from edge.reports.file import COLUMNS, write_csv
@@ -312,7 +312,9 @@ def loaded(*command: str) -> set[str]:
 
 def test_a_search_waits_for_nothing_that_it_does_not_need(doorctl: Doorctl, log: Path) -> None:
     directory = Directory(1, members={"m": Member("m", "u-1", groups=("all",))}, groups={"all": Group("all", "All")})
-    DirectoryStore(log.with_name("directory.db")).replace(Stored(1, b"", "", "", SYSTEM, 0), written(directory))
+    DirectoryStore(log.with_name("directory.db")).replace(
+        StoredDirectory(1, b"", "", "", SYSTEM, 0), written(directory)
+    )
     assert loaded("events", "--log", str(log), "--since", "2000-01-01", "--group", "all") == set()
     with FakeDaemon(doorctl.socket, events=pages([record(1)])):
         assert loaded("--socket", str(doorctl.socket), "events") == set()
@@ -359,13 +361,15 @@ def test_a_group_is_looked_up_in_the_directory_beside_the_log(doorctl: Doorctl, 
         },
         groups={"staff": Group("staff", "Everybody"), "board": Group("board", "Board")},
     )
-    DirectoryStore(log.with_name("directory.db")).replace(Stored(1, b"", "", "", SYSTEM, 0), written(directory))
+    DirectoryStore(log.with_name("directory.db")).replace(
+        StoredDirectory(1, b"", "", "", SYSTEM, 0), written(directory)
+    )
     words = ["events", "--log", str(log), "--json", "--since", "2020-01-01", "--group"]
     assert len(sequences(doorctl(*words, "everybody").out)) == 800
     assert doorctl(*words, "board").out == ""
     said = doorctl(*words, "stuff")
     assert (said.code, said.err) == (2, "doorctl: no group 'stuff'; expected one such as staff\n")
-    DirectoryStore(log.with_name("directory.db")).replace(Stored(2, b"", "", "", SYSTEM, 0), ['{"groups": 5}'])
+    DirectoryStore(log.with_name("directory.db")).replace(StoredDirectory(2, b"", "", "", SYSTEM, 0), ['{"groups": 5}'])
     assert "is damaged" in doorctl(*words, "staff").err
     log.with_name("directory.db").write_bytes(b"no database at all" * 100)
     assert doorctl(*words, "staff").code == 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from edge.doors.driver_supervisor import DriverSupervisor, open_all
-from edge.model.messages import Back, Lost, Shown
+from edge.model.messages import Back, Lost, ReaderDisplay
 from tests.support import virtual
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def test_a_driver_that_cancels_itself_is_lost_and_tried_again() -> None:
 
 def test_a_light_is_shown_where_the_driver_has_one_and_its_failure_is_a_loss() -> None:
     class Lit(Moody):
-        def show(self, point: str, shown: Shown) -> None:
+        def show(self, point: str, shown: ReaderDisplay) -> None:
             self._do("show")
             self.applied.append({f"{point} {shown}": True})
 
@@ -218,8 +218,8 @@ def test_a_light_is_shown_where_the_driver_has_one_and_its_failure_is_a_loss() -
 
     def script(supervisor: DriverSupervisor) -> None:
         for _ in range(3):
-            supervisor.show("front.reader", Shown.UNLOCKED)
+            supervisor.show("front.reader", ReaderDisplay.UNLOCKED)
 
     once(kept(driver, script))
     assert driver.applied == [{"front.reader unlocked": True}]
-    kept(Moody(), lambda supervisor: supervisor.show("front.reader", Shown.LOCKED))
+    kept(Moody(), lambda supervisor: supervisor.show("front.reader", ReaderDisplay.LOCKED))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.doors.modes import TRANSITIONS, Mode, Refused, To, Trigger
+from edge.doors.modes import TRANSITIONS, Mode, NewMode, RefusedByMode, Trigger
 from edge.doors.state import Contact, Lock, outputs, remembered
 from edge.model.messages import (
     NS_PER_S,
@@ -696,10 +696,10 @@ def _pull(bench: Bench, trigger: Trigger) -> None:
 def test_every_row_of_the_table_is_what_the_rules_do(mode: Mode, trigger: Trigger) -> None:
     bench, verdict = _in(mode), TRANSITIONS[mode, trigger]
     _pull(bench, trigger)
-    if isinstance(verdict, Refused):
+    if isinstance(verdict, RefusedByMode):
         assert [event.code for event in bench.events] == [verdict.code]
         assert bench.door.mode is mode
-    elif isinstance(verdict, To):
+    elif isinstance(verdict, NewMode):
         assert bench.door.mode is verdict.mode
         assert all(event.success for event in bench.events)
     else:

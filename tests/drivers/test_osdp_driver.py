@@ -13,7 +13,7 @@ import pytest
 from drivers.osdp import driver as osdp
 from drivers.osdp.frames import Parser
 from drivers.osdp.points import POINTS, Settings
-from edge.model.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost, Shown
+from edge.model.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost, ReaderDisplay
 from tests.support.harness import Seen
 from tests.support.osdp_peripheral import Peripheral
 from tests.support.osdp_relay import Cable
@@ -132,7 +132,7 @@ def test_a_door_on_a_reader(keys: Path, baud: int | None) -> None:
                     ),
                 )
                 await again(
-                    lambda: driver.show("front.reader", Shown.UNLOCKED),
+                    lambda: driver.show("front.reader", ReaderDisplay.UNLOCKED),
                     lambda: last(reader, LED, temporary=False, control_code=1, on_color=2),
                 )
                 await again(

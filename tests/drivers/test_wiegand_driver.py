@@ -13,7 +13,7 @@ import pytest
 from drivers.wiegand import driver, lines
 from drivers.wiegand.lines import Edge
 from drivers.wiegand.points import POINTS, Settings
-from edge.model.messages import CardRead, Confirmed, Lost, Shown, Signal
+from edge.model.messages import CardRead, Confirmed, Lost, ReaderDisplay, Signal
 from tests.support import virtual
 from tests.support.wiegand import KNOWN, MS, train
 
@@ -214,7 +214,11 @@ def test_the_light_is_on_while_the_door_stands_unlocked_and_off_at_the_end(bench
         it.driver.open()
         run = asyncio.ensure_future(it.driver.run(it.emit))
         await asyncio.sleep(0.01)
-        for shown, on in ((Shown.UNLOCKED, True), (Shown.REFUSING, False), (Shown.UNLOCKED, True)):
+        for shown, on in (
+            (ReaderDisplay.UNLOCKED, True),
+            (ReaderDisplay.REFUSING, False),
+            (ReaderDisplay.UNLOCKED, True),
+        ):
             it.driver.show(READER, shown)
             assert it.chip.told[-1] == (7, on)
         it.driver.answer(READER, granted=True)
@@ -224,11 +228,11 @@ def test_the_light_is_on_while_the_door_stands_unlocked_and_off_at_the_end(bench
         await asyncio.sleep(2)
         assert (7, False) not in it.chip.told[-6:]
         it.driver.answer(READER, granted=True)
-        it.driver.show(READER, Shown.LOCKED)
+        it.driver.show(READER, ReaderDisplay.LOCKED)
         assert it.chip.told[-1] == (7, True), "an answer is shown to its end"
         await asyncio.sleep(2)
         assert it.chip.told[-1] == (7, False)
-        it.driver.show(READER, Shown.UNLOCKED)
+        it.driver.show(READER, ReaderDisplay.UNLOCKED)
         run.cancel()
         await asyncio.gather(run, return_exceptions=True)
         assert [on for line, on in it.chip.told if line == 7][-1] is False

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.model.schedule import DAY_MINUTES, Hours, Opening, Schedule, active, next_change, overlap, window
+from edge.model.schedule import DAY_MINUTES, Hours, OneOffOpening, Schedule, active, next_change, overlap, window
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"]
@@ -131,7 +131,7 @@ days_2026 = st.one_of(
     st.sampled_from([date(2026, 3, 29), date(2026, 10, 25), date(2026, 3, 8), date(2026, 11, 1), date(2026, 4, 5)]),
 )
 openings = st.builds(
-    lambda day, start, length: Opening(
+    lambda day, start, length: OneOffOpening(
         datetime.combine(day, time(), None) + timedelta(minutes=start),
         datetime.combine(day, time(), None) + timedelta(minutes=start + length),
     ),
@@ -196,7 +196,7 @@ def test_a_window_that_ends_where_the_clock_goes_back_to_ends_there(zone: str, d
 @pytest.mark.parametrize("days", [1, 24, 25, 26, 60, 400])
 def test_a_one_off_opening_is_found_however_far_ahead(days: int) -> None:
     start = berlin("2026-01-15T09:30").replace(tzinfo=None) + timedelta(days=days)
-    plan = schedule(openings=(Opening(start, start + timedelta(minutes=5)),))
+    plan = schedule(openings=(OneOffOpening(start, start + timedelta(minutes=5)),))
     found = next_change(plan, berlin("2026-01-15T09:30"))
     assert found == start.replace(tzinfo=BERLIN)
     assert next_change(plan, found) == found + timedelta(minutes=5)
@@ -214,7 +214,7 @@ def test_a_one_off_opening_is_found_however_far_ahead(days: int) -> None:
 )
 def test_a_time_that_does_not_exist_is_the_jump_to_the_second(zone: str, start: str, jump: str) -> None:
     begin = datetime.fromisoformat(start)
-    plan = schedule(zone, openings=(Opening(begin, begin + timedelta(days=2)),))
+    plan = schedule(zone, openings=(OneOffOpening(begin, begin + timedelta(days=2)),))
     moment = datetime.fromisoformat(jump).replace(tzinfo=UTC)
     assert not active(plan, moment - timedelta(seconds=1))
     assert active(plan, moment)
@@ -232,8 +232,8 @@ def test_an_exception_replaces_what_would_begin_that_day_and_no_more() -> None:
 
 
 def test_an_opening_counts_on_a_holiday_too_and_may_be_absolute() -> None:
-    absolute = Opening(datetime(2026, 12, 25, 18, tzinfo=UTC), datetime(2026, 12, 25, 20, tzinfo=UTC))
-    local = Opening(*map(datetime.fromisoformat, ("2026-12-25T09:00", "2026-12-25T10:00")))
+    absolute = OneOffOpening(datetime(2026, 12, 25, 18, tzinfo=UTC), datetime(2026, 12, 25, 20, tzinfo=UTC))
+    local = OneOffOpening(*map(datetime.fromisoformat, ("2026-12-25T09:00", "2026-12-25T10:00")))
     plan = schedule(exceptions={date(2026, 12, 25): ()}, openings=(absolute, local))
     assert active(plan, berlin("2026-12-25T19:00"))
     assert not active(plan, berlin("2026-12-25T21:00"))

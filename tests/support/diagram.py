@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from edge.doors.modes import TRANSITIONS, Mode, Refused, To
+from edge.doors.modes import TRANSITIONS, Mode, NewMode, RefusedByMode
 
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 BEGIN, END = "<!-- drawn from edge/doors/modes.py: python -m tests.support.diagram -->\n", "<!-- end -->\n"
@@ -15,9 +15,9 @@ def mermaid() -> str:
     arrows: dict[tuple[Mode, Mode], list[str]] = defaultdict(list)
     refused: dict[Mode, list[str]] = defaultdict(list)
     for (mode, trigger), verdict in TRANSITIONS.items():
-        if isinstance(verdict, To) and verdict.mode is not mode:
+        if isinstance(verdict, NewMode) and verdict.mode is not mode:
             arrows[mode, verdict.mode].append(trigger.value)
-        elif isinstance(verdict, Refused):
+        elif isinstance(verdict, RefusedByMode):
             refused[mode].append(trigger.value)
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> locked"]
     lines += [f"    {a.value} --> {b.value}: {', '.join(names)}" for (a, b), names in arrows.items()]

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from edge.directory.document.reading import read
-from edge.directory.pins import PinHash, Recipe, parse
+from edge.directory.pins import HashParameters, PinHash, parse
 
 if TYPE_CHECKING:
     from edge.directory.directory import Directory
@@ -20,11 +20,11 @@ SOURCE = Path("directory.json")
 BERLIN = ZoneInfo("Europe/Berlin")
 DOORS = ("front", "back", "garage")
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-CHEAP = Recipe(b"a salt for tests", 10, 1, 1)
+CHEAP = HashParameters(b"a salt for tests", 10, 1, 1)
 """A recipe that takes microseconds: tests hash many PINs."""
 
 
-def cheap(pin: str, recipe: Recipe = CHEAP) -> str:
+def cheap(pin: str, recipe: HashParameters = CHEAP) -> str:
     return PinHash(recipe, recipe.digest(pin)).text
 
 

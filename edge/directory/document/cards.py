@@ -48,7 +48,7 @@ class Numbered(NamedTuple):
 WRONG: Final = Numbered(None, "", None, b"")
 
 
-def number_of(report: ProblemReport, where: str, table: tables.Card) -> Numbered:
+def number_of(report: ProblemReport, where: str, table: tables.CardEntry) -> Numbered:
     """Work out the number, and what the card sends; `WRONG` when a problem was reported."""
     if table.format in LAYOUTS:
         return _numbered(report, where, table)
@@ -71,7 +71,7 @@ def number_of(report: ProblemReport, where: str, table: tables.Card) -> Numbered
     return Numbered(None, (value << (-bits % 8)).to_bytes(len(data)).hex(), bits, key(bits, value))
 
 
-def _numbered(report: ProblemReport, where: str, table: tables.Card) -> Numbered:
+def _numbered(report: ProblemReport, where: str, table: tables.CardEntry) -> Numbered:
     """A number with a layout: a whole number beside its facility code, or both as they are printed."""
     facility, number = _written(table)
     shape = layout(table.format, facility)
@@ -96,7 +96,7 @@ def _numbered(report: ProblemReport, where: str, table: tables.Card) -> Numbered
     return WRONG
 
 
-def _written(table: tables.Card) -> tuple[int | None, int | None]:
+def _written(table: tables.CardEntry) -> tuple[int | None, int | None]:
     """Facility code and number; the number is None when it is neither a number nor printed so."""
     if isinstance(table.number, int):
         return table.facility, table.number
@@ -107,14 +107,14 @@ def _written(table: tables.Card) -> tuple[int | None, int | None]:
     return pair(table.number) or (None, None)
 
 
-def _whole(table: tables.Card) -> bytes | None:
+def _whole(table: tables.CardEntry) -> bytes | None:
     """A number that is printed in whole, where a format is known for that."""
     if table.format not in PRINTED or not isinstance(table.number, str):
         return None
     return printed(table.number)
 
 
-def _token(report: ProblemReport, where: str, table: tables.Card, data: bytes) -> Numbered:
+def _token(report: ProblemReport, where: str, table: tables.CardEntry, data: bytes) -> Numbered:
     """A token comes in clear and is hashed, or as `sha256:` and its hash."""
     text = str(table.number)
     if text.startswith(HASHED) and len(text) == len(HASHED) + _SHA256_DIGITS:

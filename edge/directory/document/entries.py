@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from edge.directory import pins
 from edge.directory.directory import (
     AntiPassback,
-    Asking,
     Camera,
     Card,
     DoorAccess,
@@ -19,6 +18,7 @@ from edge.directory.directory import (
     Group,
     Integration,
     Member,
+    ReaderPolicy,
     User,
 )
 from edge.directory.document.cards import number_of
@@ -82,10 +82,10 @@ class Entries:
 
     # --- one entry ---------------------------------------------------------------------------------
 
-    def _users(self, _where: str, table: tables.User) -> User:
+    def _users(self, _where: str, table: tables.UserEntry) -> User:
         return User(table.id, table.name, table.email)
 
-    def _members(self, where: str, table: tables.Member) -> Member:
+    def _members(self, where: str, table: tables.MemberEntry) -> Member:
         if table.pin is not None and table.pin_hash is not None:
             self.report.add(dotted(where, "pin_hash"), "found beside pin, expected only one of them")
         elif table.pin is not None:
@@ -117,7 +117,7 @@ class Entries:
             self._once(dotted(where, "groups"), table.groups),
         )
 
-    def _cards(self, where: str, table: tables.Card) -> Card:
+    def _cards(self, where: str, table: tables.CardEntry) -> Card:
         facility, number, bits, own = number_of(self.report, where, table)
         if own:
             other = self.by_key.setdefault(own, table.id)
@@ -126,7 +126,7 @@ class Entries:
                 self.report.add(dotted(where, "number"), f"found the number of {of} ({other}), expected another")
         return Card(table.id, table.format, facility, number, bits, table.state == "active", table.user, own)
 
-    def _groups(self, where: str, table: tables.Group) -> Group:
+    def _groups(self, where: str, table: tables.GroupEntry) -> Group:
         stops: dict[str, frozenset[str]] = {}
         for index, stop in enumerate(table.stops):
             at = dotted(where, "stops", index)
@@ -137,15 +137,15 @@ class Entries:
             table.id, table.name, frozenset(self._once(dotted(where, "doors"), table.doors)), stops, table.schedule
         )
 
-    def _schedules(self, where: str, table: tables.Schedule) -> Schedule:
+    def _schedules(self, where: str, table: tables.ScheduleEntry) -> Schedule:
         return schedule_of(self.report, where, table, self.zone)
 
-    def _doors(self, _where: str, table: tables.Door) -> DoorAccess:
+    def _doors(self, _where: str, table: tables.DoorEntry) -> DoorAccess:
         pair = table.anti_passback
         back = None if pair is None else AntiPassback(pair.exit, pair.mode == "hard", pair.forget_after_s)
         return DoorAccess(table.id, _asking(table), table.schedule, table.extended_unlock_s, back)
 
-    def _elevators(self, where: str, table: tables.Elevator) -> Elevator:
+    def _elevators(self, where: str, table: tables.ElevatorEntry) -> Elevator:
         floors: dict[str, Floor] = {}
         for index, floor in enumerate(table.floors):
             if floor.id in floors:
@@ -154,10 +154,10 @@ class Entries:
             floors[floor.id] = Floor(floor.id, floor.name)
         return Elevator(table.id, table.name, floors, _asking(table), table.permit_s, table.extended_permit_s)
 
-    def _cameras(self, where: str, table: tables.Camera) -> Camera:
+    def _cameras(self, where: str, table: tables.CameraEntry) -> Camera:
         return Camera(table.id, table.name, frozenset(self._once(dotted(where, "doors"), table.doors)))
 
-    def _integrations(self, where: str, table: tables.Integration) -> Integration:
+    def _integrations(self, where: str, table: tables.IntegrationEntry) -> Integration:
         return integration_of(self.report, where, table)
 
     # --- parts of entries ----------------------------------------------------------------------------
@@ -169,8 +169,8 @@ class Entries:
         return once(self.report, where, ids)
 
 
-def _asking(table: tables.Asking) -> Asking:
-    return Asking(
+def _asking(table: tables.ReaderEntry) -> ReaderPolicy:
+    return ReaderPolicy(
         table.ask,
         table.pin_within_s,
         table.wrong_pins,

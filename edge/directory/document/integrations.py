@@ -27,7 +27,7 @@ _PLACE: Final = "{secret}"
 _SCHEMES: Final = {"webhook": ("https", "http"), "syslog": ("tls",)}
 
 
-def integration_of(report: ProblemReport, where: str, table: tables.Integration) -> Integration:
+def integration_of(report: ProblemReport, where: str, table: tables.IntegrationEntry) -> Integration:
     """The entry as a value; what is wrong with it goes into the report."""
     found = Integration(
         table.id,

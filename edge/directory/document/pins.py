@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from edge.directory.pins import SALT_BYTES, PinHash, Recipe, hashed
+from edge.directory.pins import SALT_BYTES, HashParameters, PinHash, hashed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +29,7 @@ class Pins:
     def __init__(self, report: ProblemReport, members: dict[str, Member], where: Mapping[str, str]) -> None:
         """`where` tells where in the document each member is."""
         self._report, self._members, self._where = report, members, where
-        self.alone: dict[Recipe, dict[bytes, str]] = {}
+        self.alone: dict[HashParameters, dict[bytes, str]] = {}
 
     def hashing(self, clear: dict[str, str], salt: Callable[[int], bytes]) -> Iterator[None]:
         """Hash the clear PINs (member -> PIN), which are forgotten one by one."""
@@ -39,7 +39,7 @@ class Pins:
             )
             clear.clear()
         shared = next((m.pin.recipe for m in self._members.values() if m.pin_alone and m.pin is not None), None)
-        shared = shared or Recipe(salt(SALT_BYTES))
+        shared = shared or HashParameters(salt(SALT_BYTES))
         while clear:
             member_id, pin = clear.popitem()
             member = self._members[member_id]

@@ -116,9 +116,9 @@ class _Reading:
             if count % SLICE == 0:
                 yield
         try:
-            tables.Head.model_validate(self.head)
+            tables.DocumentHead.model_validate(self.head)
         except ValidationError as error:
-            self.report.problems += [self.problem("", one) for one in explained(tables.Head, error)]
+            self.report.problems += [self.problem("", one) for one in explained(tables.DocumentHead, error)]
 
     def entry(self, key: str, index: int | None, where: str, value: object) -> None:
         if key in tables.HEAD:

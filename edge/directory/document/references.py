@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge.model.problems import dotted, meant, shown
-from edge.model.schedule import Kind
+from edge.model.schedule import ScheduleKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -40,7 +40,7 @@ def references(found: Entries, doors: Collection[str] | None) -> Iterator[None]:
     for door in found.doors.values():
         where = found.where[f"doors.{door.id}"]
         check.door(where, "id", door.id)
-        check.schedule(where, door.schedule, Kind.UNLOCK)
+        check.schedule(where, door.schedule, ScheduleKind.UNLOCK)
         if door.anti_passback is not None:
             check.door(where, "anti_passback.exit", door.anti_passback.exit)
             if door.anti_passback.exit == door.id:
@@ -72,7 +72,7 @@ class _References:
             expected = meant(door, self.doors) if self.doors else "expected none: no door is configured"
             self.add(where, name, f"found {shown(door)}, which is no door of the configuration, {expected}")
 
-    def schedule(self, where: str, schedule: str | None, kind: Kind) -> None:
+    def schedule(self, where: str, schedule: str | None, kind: ScheduleKind) -> None:
         if self.there(where, "schedule", "schedules", schedule) and schedule is not None:
             own = self.found.schedules[schedule].kind
             if own is not kind:
@@ -99,7 +99,7 @@ class _References:
         where = self.found.where[f"groups.{group.id}"]
         for door in sorted(group.doors):
             self.door(where, "doors", door)
-        self.schedule(where, group.schedule, Kind.ACCESS)
+        self.schedule(where, group.schedule, ScheduleKind.ACCESS)
         for index, (elevator, floors) in enumerate(group.stops.items()):
             at = dotted(where, "stops", index)
             if self.there(at, "elevator", "elevators", elevator):

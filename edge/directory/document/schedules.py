@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from edge.directory.document import tables
 from edge.directory.document.problems import once
 from edge.model.problems import dotted, shown
-from edge.model.schedule import DAY_MINUTES, Hours, Kind, Opening, Schedule, moment
+from edge.model.schedule import DAY_MINUTES, Hours, OneOffOpening, Schedule, ScheduleKind, moment
 
 if TYPE_CHECKING:
     from datetime import date, tzinfo
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 LONGEST_OPENING: Final = timedelta(days=366)
 
 
-def schedule_of(report: ProblemReport, where: str, table: tables.Schedule, zone: tzinfo) -> Schedule:
+def schedule_of(report: ProblemReport, where: str, table: tables.ScheduleEntry, zone: tzinfo) -> Schedule:
     """Work one out; problems go into the report."""
-    if table.first_to_arrive and table.kind is not Kind.UNLOCK:
+    if table.first_to_arrive and table.kind is not ScheduleKind.UNLOCK:
         report.add(dotted(where, "first_to_arrive"), 'found in an access schedule, expected kind "unlock"')
     return Schedule(
         table.id,
@@ -38,7 +38,7 @@ def schedule_of(report: ProblemReport, where: str, table: tables.Schedule, zone:
     )
 
 
-def _weekly(report: ProblemReport, where: str, table: tables.Schedule) -> tuple[tuple[Hours, ...], ...]:
+def _weekly(report: ProblemReport, where: str, table: tables.ScheduleEntry) -> tuple[tuple[Hours, ...], ...]:
     weekly: list[list[Hours]] = [[] for _ in tables.DAYS]
     for index, part in enumerate(table.weekly):
         at = dotted(where, "weekly", index)
@@ -48,7 +48,7 @@ def _weekly(report: ProblemReport, where: str, table: tables.Schedule) -> tuple[
     return tuple(_sorted(parts) for parts in weekly)
 
 
-def _exceptions(report: ProblemReport, where: str, table: tables.Schedule) -> dict[date, tuple[Hours, ...]]:
+def _exceptions(report: ProblemReport, where: str, table: tables.ScheduleEntry) -> dict[date, tuple[Hours, ...]]:
     found: dict[date, tuple[Hours, ...]] = {}
     most = tables.MOST_EXCEPTION_DAYS
     for index, one in enumerate(table.exceptions):
@@ -68,16 +68,18 @@ def _exceptions(report: ProblemReport, where: str, table: tables.Schedule) -> di
     return found
 
 
-def _openings(report: ProblemReport, where: str, table: tables.Schedule, zone: tzinfo) -> tuple[Opening, ...]:
+def _openings(
+    report: ProblemReport, where: str, table: tables.ScheduleEntry, zone: tzinfo
+) -> tuple[OneOffOpening, ...]:
     for index, one in enumerate(table.openings):
         start, end = moment(zone, one.start), moment(zone, one.end)
         if not start < end <= start + LONGEST_OPENING:
             to = dotted(where, "openings", index, "to")
             report.add(to, "found a time that does not fit from, expected one after it, within a year")
-    return tuple(Opening(one.start, one.end) for one in table.openings)
+    return tuple(OneOffOpening(one.start, one.end) for one in table.openings)
 
 
-def _hours(report: ProblemReport, where: str, part: tables.Part) -> Hours:
+def _hours(report: ProblemReport, where: str, part: tables.DayPart) -> Hours:
     if part.start >= DAY_MINUTES:
         report.add(dotted(where, "from"), 'found "24:00", expected "00:00" of the next day')
     return Hours(part.start, part.end if part.end > part.start else part.end + DAY_MINUTES)

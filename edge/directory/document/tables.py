@@ -16,7 +16,7 @@ from edge.directory.directory import Ask
 from edge.directory.pins import PIN, PIN_EXPECTED
 from edge.model.policy import UNLOCK_S
 from edge.model.problems import shown
-from edge.model.schedule import DAY_MINUTES, EARLY_S, Kind
+from edge.model.schedule import DAY_MINUTES, EARLY_S, ScheduleKind
 from edge.settings.tables import Table
 
 ID: Final = "^[A-Za-z0-9_.:@-]{1,64}$"
@@ -113,7 +113,7 @@ def _within(low: float, high: float, unit: str, default: float) -> Any:  # noqa:
     return Field(default, ge=low, le=high, description=f"{low:g} to {high:g} {unit}")
 
 
-class User(Table):
+class UserEntry(Table):
     """A person."""
 
     id: Id
@@ -121,7 +121,7 @@ class User(Table):
     email: Email | None = Field(None, description="an e-mail address")
 
 
-class Member(Table):
+class MemberEntry(Table):
     """What a person may do here: a user may be a member more than once."""
 
     id: Id
@@ -143,7 +143,7 @@ class Member(Table):
     groups: tuple[Id, ...] = Field((), max_length=MOST_OF_MEMBER, strict=False, description="a list of ids of groups")
 
 
-class Card(Table):
+class CardEntry(Table):
     """A card, key fob or phone; `number` is decimal, hexadecimal for raw and token, or as it is printed."""
 
     id: Id
@@ -158,31 +158,33 @@ class Card(Table):
     user: Id | None = Field(None, description="the id of a user")
 
 
-class Stop(Table):
+class ElevatorFloors(Table):
     """Floors of an elevator."""
 
     elevator: Id = Field(description="the id of an elevator")
     floors: tuple[Id, ...] = Field(max_length=MOST_FLOORS, strict=False, description="a list of ids of floors")
 
 
-class Group(Table):
+class GroupEntry(Table):
     """Doors and floors that its members may pass, always or by a schedule."""
 
     id: Id
     name: Name
     doors: tuple[DoorId, ...] = Field((), max_length=MOST_DOORS, strict=False, description="a list of ids of doors")
-    stops: tuple[Stop, ...] = Field((), max_length=64, strict=False, description="a list of { elevator, floors }")
+    stops: tuple[ElevatorFloors, ...] = Field(
+        (), max_length=64, strict=False, description="a list of { elevator, floors }"
+    )
     schedule: Id | None = Field(None, description="the id of a schedule")
 
 
-class Part(Table):
+class DayPart(Table):
     """A part of a day; one that ends at or before its start ends on the next day."""
 
     start: Clock = Field(alias="from", description=_CLOCK)
     end: Clock = Field(alias="to", description=_CLOCK)
 
 
-class Weekly(Part):
+class WeeklyPart(DayPart):
     """A part of some days of every week."""
 
     days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(
@@ -195,32 +197,34 @@ class ExceptionDays(Table):
 
     date: Day
     until: Day | None = None
-    windows: tuple[Part, ...] = Field((), max_length=8, strict=False, description="a list of { from, to }")
+    windows: tuple[DayPart, ...] = Field((), max_length=8, strict=False, description="a list of { from, to }")
 
 
-class Opening(Table):
+class OpeningEntry(Table):
     """Once."""
 
     start: Time = Field(alias="from", description=_TIME)
     end: Time = Field(alias="to", description=_TIME)
 
 
-class Schedule(Table):
+class ScheduleEntry(Table):
     """When doors stand unlocked, or groups may pass."""
 
     id: Id
     name: Name
-    kind: Kind = Field(strict=False)
-    weekly: tuple[Weekly, ...] = Field((), max_length=MOST_WINDOWS, strict=False, description="a list of windows")
+    kind: ScheduleKind = Field(strict=False)
+    weekly: tuple[WeeklyPart, ...] = Field((), max_length=MOST_WINDOWS, strict=False, description="a list of windows")
     exceptions: tuple[ExceptionDays, ...] = Field(
         (), max_length=MOST_EXCEPTIONS, strict=False, description="a list of exceptions"
     )
-    openings: tuple[Opening, ...] = Field((), max_length=MOST_OPENINGS, strict=False, description="a list of openings")
+    openings: tuple[OpeningEntry, ...] = Field(
+        (), max_length=MOST_OPENINGS, strict=False, description="a list of openings"
+    )
     first_to_arrive: bool = Field(False, description="true or false")
     early_s: float = _within(*EARLY_S, "seconds", 0.0)
 
 
-class Asking(Table):
+class ReaderEntry(Table):
     """How a reader asks, and how much it takes."""
 
     ask: Ask = Field(Ask.CARD, strict=False)
@@ -232,7 +236,7 @@ class Asking(Table):
     unknown_cards: int = Field(20, ge=0, le=100, description="0 to 100 unknown cards")
 
 
-class AntiPassback(Table):
+class AntiPassbackEntry(Table):
     """The way out that belongs to this door as the way in."""
 
     exit: DoorId = Field(description="the id of another door")
@@ -240,33 +244,33 @@ class AntiPassback(Table):
     forget_after_s: float | None = Field(None, ge=1, le=7 * 86400, description="1 to 604800 seconds")
 
 
-class Door(Asking):
+class DoorEntry(ReaderEntry):
     """What a door's people need to know of it; its wires and times are in the configuration."""
 
     id: DoorId
     schedule: Id | None = Field(None, description="the id of a schedule")
     extended_unlock_s: float = _within(*UNLOCK_S, "seconds", 20.0)
-    anti_passback: AntiPassback | None = Field(None, description="a table { exit, mode }")
+    anti_passback: AntiPassbackEntry | None = Field(None, description="a table { exit, mode }")
 
 
-class Floor(Table):
+class FloorEntry(Table):
     """A floor; the relay that allows it is in the configuration, under the same id."""
 
     id: Id
     name: Name
 
 
-class Elevator(Asking):
+class ElevatorEntry(ReaderEntry):
     """A reader in a cabin, and the floors it can allow; its wires are in the configuration, under the same id."""
 
     id: Id
     name: Name
     permit_s: float = _within(*UNLOCK_S, "seconds", 10.0)
     extended_permit_s: float = _within(*UNLOCK_S, "seconds", 20.0)
-    floors: tuple[Floor, ...] = Field((), max_length=MOST_FLOORS, strict=False, description="a list of floors")
+    floors: tuple[FloorEntry, ...] = Field((), max_length=MOST_FLOORS, strict=False, description="a list of floors")
 
 
-class Camera(Table):
+class CameraEntry(Table):
     """A camera that looks at doors."""
 
     id: Id
@@ -274,7 +278,7 @@ class Camera(Table):
     doors: tuple[DoorId, ...] = Field((), max_length=MOST_DOORS, strict=False, description="a list of ids of doors")
 
 
-class Integration(Table):
+class IntegrationEntry(Table):
     """Another system that is connected; records are passed on to one that has a kind."""
 
     id: Id
@@ -288,32 +292,32 @@ class Integration(Table):
     format: Literal["events", "slack", "discord", "teams", "matrix", "ntfy"] | None = None
 
 
-class Head(Table):
+class DocumentHead(Table):
     """What is no list."""
 
     schema_: str | None = Field(None, alias="$schema", max_length=200, description="the name of this document's schema")
     version: int = Field(ge=0, le=2**53 - 1, description="a whole number that grows with each document")
 
 
-class Document(Head):
+class Document(DocumentHead):
     """The whole directory of one controller. It is taken over as a whole, or refused with all that is wrong."""
 
-    users: tuple[User, ...] = Field((), max_length=1_000_000)
-    members: tuple[Member, ...] = Field((), max_length=1_000_000)
-    cards: tuple[Card, ...] = Field((), max_length=1_000_000)
-    groups: tuple[Group, ...] = Field((), max_length=10_000)
-    schedules: tuple[Schedule, ...] = Field((), max_length=1_000)
-    doors: tuple[Door, ...] = Field((), max_length=MOST_DOORS)
-    elevators: tuple[Elevator, ...] = Field((), max_length=64)
-    cameras: tuple[Camera, ...] = Field((), max_length=10_000)
-    integrations: tuple[Integration, ...] = Field((), max_length=1_000)
+    users: tuple[UserEntry, ...] = Field((), max_length=1_000_000)
+    members: tuple[MemberEntry, ...] = Field((), max_length=1_000_000)
+    cards: tuple[CardEntry, ...] = Field((), max_length=1_000_000)
+    groups: tuple[GroupEntry, ...] = Field((), max_length=10_000)
+    schedules: tuple[ScheduleEntry, ...] = Field((), max_length=1_000)
+    doors: tuple[DoorEntry, ...] = Field((), max_length=MOST_DOORS)
+    elevators: tuple[ElevatorEntry, ...] = Field((), max_length=64)
+    cameras: tuple[CameraEntry, ...] = Field((), max_length=10_000)
+    integrations: tuple[IntegrationEntry, ...] = Field((), max_length=1_000)
 
 
-HEAD: Final = frozenset(field.alias or name for name, field in Head.model_fields.items())
+HEAD: Final = frozenset(field.alias or name for name, field in DocumentHead.model_fields.items())
 SECTIONS: Final[dict[str, tuple[type[Table], int]]] = {
     name: (get_args(field.annotation)[0], next(m.max_length for m in field.metadata if hasattr(m, "max_length")))
     for name, field in Document.model_fields.items()
-    if name not in Head.model_fields
+    if name not in DocumentHead.model_fields
 }
 """Each list of the document: its entries and how many there may be."""
 

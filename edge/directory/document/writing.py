@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from edge.directory.directory import (
-        Asking,
         Camera,
         Card,
         Directory,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
         Group,
         Integration,
         Member,
+        ReaderPolicy,
         User,
     )
     from edge.model.schedule import Hours, Schedule
@@ -160,7 +160,7 @@ def integration(value: Integration) -> dict[str, Any]:
     return {**asdict(value), "types": [*value.types]}
 
 
-def _asking(value: Asking) -> dict[str, Any]:
+def _asking(value: ReaderPolicy) -> dict[str, Any]:
     return {**asdict(value), "ask": value.ask.value}
 
 
