@@ -18,6 +18,7 @@ import pytest
 from edge.config.reading import load
 from edge.directory.document.reading import read
 from edge.log.verify import verify
+from edge.model.roles import INPUTS
 from tests.support.configs import settings_of
 from tests.support.directories import BERLIN
 from tests.support.doord import ROOT, Doord
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 PAGE = (ROOT / "docs" / "installing.md").read_text()
 DRAWINGS = sorted((ROOT / "docs").glob("wiring-*.svg"))
-POINT = re.compile(r"\b(lock|contact|rex|release|tamper) = (\{ driver = \"gpio\"[^}]*\})")
+POINT = re.compile(rf"\b({'|'.join(INPUTS)}) = (\{{ driver = \"gpio\"[^}}]*\}})")
 HEAD = """
 [controller]
 id = "hq"
@@ -50,7 +51,7 @@ def blocks(kind: str, text: str) -> list[str]:
 
 def test_every_input_of_the_tables_is_configuration(tmp_path: Path) -> None:
     points = POINT.findall(PAGE)
-    assert {name for name, _ in points} == {"contact", "rex", "release", "tamper"}
+    assert {name for name, _ in points} == {*INPUTS}, "docs/installing.md has a row for each input"
     for name, wires in points:
         assert settings_of(tmp_path, f"{HEAD}{LOCK}{name} = {wires}\n")
 

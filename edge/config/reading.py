@@ -23,6 +23,7 @@ import drivers
 from edge.model.plain_text import text_of
 from edge.model.policy import DoorPolicy, Relock, Timing
 from edge.model.problems import ConfigError, Problem, ProblemReport, alternatives, dotted, meant, shown
+from edge.model.roles import CONTACT, LOCK, READER, RELEASE, REX
 from edge.settings import tables
 from edge.settings.alerts import MOST_ALERTS, AlertTable, IntegrationsTable, SmtpTable
 from edge.settings.cameras import MOST_CAMERAS, CameraTable, PicturesTable
@@ -37,6 +38,7 @@ from edge.settings.controller import (
     KeySettings,
     Settings,
 )
+from edge.settings.door_tables import POINTS, DoorTable, ElevatorTable, FloorTable, InputTable, PointTable, RexTable
 from edge.settings.home_assistant import HomeAssistantTable
 from edge.settings.tables import ControllerTable, ControlTable, DirectoryTable, LogTable, MetricsTable, MqttTable
 from edge.settings.web import WebTable
@@ -76,7 +78,7 @@ _OPTIONAL: Final = frozenset({"mqtt", "smtp", "home_assistant"})
 """Sections that mean something by being there."""
 _LATER: Final = frozenset({"driver", "door"})
 """A controller runs without any: that is how it is installed, before anybody has said what is wired."""
-_POLICY: Final = frozenset(tables.DoorTable.model_fields) & frozenset(DoorPolicy.__dataclass_fields__)
+_POLICY: Final = frozenset(DoorTable.model_fields) & frozenset(DoorPolicy.__dataclass_fields__)
 _NAMED: Final = ("driver", "door", "elevator", "report", "alert", "camera")
 _Table = TypeVar("_Table", bound=BaseModel)
 
@@ -285,16 +287,16 @@ class _Reading:
         timing = Timing()
         if controller is None or controller.release is None:
             return None, timing
-        point = self.point("controller.release", f"{CONTROLLER}.release", "release", controller.release)
+        point = self.point("controller.release", f"{CONTROLLER}.{RELEASE.name}", RELEASE.name, controller.release)
         if point is None:
             return None, timing
-        return point.driver, self.timing("controller.release", cast("tables.InputTable", point), timing)
+        return point.driver, self.timing("controller.release", cast("InputTable", point), timing)
 
     def point(
-        self, key: str, name: str, role: str, wires: dict[str, Any], shape: type[tables.PointTable] | None = None
-    ) -> tables.PointTable | None:
+        self, key: str, name: str, role: str, wires: dict[str, Any], shape: type[PointTable] | None = None
+    ) -> PointTable | None:
         """Check one point with its role's and its driver's model, and note what hardware it takes."""
-        shape = shape or tables.ROLES[role]
+        shape = shape or POINTS[role]
         common = self.table(key, shape, wires)
         driver = wires.get("driver")
         if not isinstance(driver, str):
@@ -323,7 +325,7 @@ class _Reading:
             if other != key:
                 self.report.add(key, f'{address} of the driver "{driver}" is already used by {other}')
 
-    def timing(self, key: str, point: tables.InputTable, default: Timing) -> Timing:
+    def timing(self, key: str, point: InputTable, default: Timing) -> Timing:
         debounce_ms = default.debounce_ms if point.debounce_ms is None else point.debounce_ms
         instability_ms = default.instability_ms if point.instability_ms is None else point.instability_ms
         if instability_ms < debounce_ms:
@@ -333,29 +335,30 @@ class _Reading:
 
     def door(self, name: str, value: object) -> DoorSettings | None:
         key = dotted("door", name)
-        door = self.table(key, tables.DoorTable, value)
+        door = self.table(key, DoorTable, value)
         raw = value if isinstance(value, dict) else {}
         points = {
             role: self.point(dotted(key, role), f"{name}.{role}", role, raw[role])
-            for role in tables.ROLES
+            for role in POINTS
             if isinstance(raw.get(role), dict)
         }
-        inputs = {role: point for role, point in points.items() if isinstance(point, tables.InputTable)}
+        inputs = {role: point for role, point in points.items() if isinstance(point, InputTable)}
         if door is None:
             for role, point in inputs.items():
                 if point.debounce_ms is not None and point.instability_ms is not None:  # wrong whatever the door has
                     self.timing(dotted(key, role), point, Timing())
             return None
-        if door.relock is Relock.CLOSED and door.contact is None:
+        if door.relock is Relock.CLOSED and CONTACT.name not in raw:
             message = 'found "closed" at a door without a contact, expected one that says when it is closed'
             self.report.add(dotted(key, "relock"), message)
-        default = self.timing(key, tables.InputTable(driver=""), Timing(door.debounce_ms, door.instability_ms))
+        default = self.timing(key, InputTable(driver=""), Timing(door.debounce_ms, door.instability_ms))
         timing = {role: self.timing(dotted(key, role), point, default) for role, point in inputs.items()}
-        contact, rex = timing.get("contact", default), points.get("rex")
+        contact, rex = timing.get(CONTACT.name, default), points.get(REX.name)
         chosen = {k: getattr(door, k) for k in _POLICY} | {
-            "rex_unlocks": rex.unlocks if isinstance(rex, tables.RexTable) else True,
-            "rex_settle_ms": 2 * timing["rex"].debounce_ms if "rex" in timing else 0,  # it may bounce for as long again
-            "has_contact": "contact" in points,
+            "rex_unlocks": rex.unlocks if isinstance(rex, RexTable) else True,
+            # it may bounce for as long again
+            "rex_settle_ms": 2 * timing[REX.name].debounce_ms if REX.name in timing else 0,
+            "has_contact": CONTACT.name in points,
             "debounce_ms": contact.debounce_ms,
             "instability_ms": contact.instability_ms,
         }
@@ -409,11 +412,11 @@ class _Reading:
 
     def elevator(self, name: str, value: object) -> ElevatorSettings | None:
         key = dotted("elevator", name)
-        elevator = self.table(key, tables.ElevatorTable, value)
+        elevator = self.table(key, ElevatorTable, value)
         raw = value if isinstance(value, dict) else {}
         reader = None
         if isinstance(raw.get("reader"), dict):
-            reader = self.point(dotted(key, "reader"), f"{name}.reader", "reader", raw["reader"])
+            reader = self.point(dotted(key, "reader"), f"{name}.{READER.name}", READER.name, raw["reader"])
         floors: dict[str, FloorSettings | None] = {}
         if isinstance(value, dict) and isinstance(raw.get("floor", {}), dict):
             declared = self.named(dotted(key, "floor"), raw.get("floor"), MOST_FLOORS)
@@ -424,15 +427,15 @@ class _Reading:
         return ElevatorSettings(name, elevator.name or name, reader.driver, MappingProxyType(whole))
 
     def floor(self, key: str, name: str, value: object) -> FloorSettings | None:
-        floor = self.table(key, tables.FloorTable, value)
+        floor = self.table(key, FloorTable, value)
         raw = value if isinstance(value, dict) else {}
         relay = button = timing = None
         if isinstance(raw.get("relay"), dict):
-            relay = self.point(dotted(key, "relay"), f"{name}.lock", "lock", raw["relay"])
+            relay = self.point(dotted(key, "relay"), f"{name}.{LOCK.name}", LOCK.name, raw["relay"])
         if isinstance(raw.get("button"), dict):
-            button = self.point(dotted(key, "button"), f"{name}.rex", "rex", raw["button"], tables.InputTable)
+            button = self.point(dotted(key, "button"), f"{name}.{REX.name}", REX.name, raw["button"], InputTable)
         if button is not None:
-            timing = self.timing(dotted(key, "button"), cast("tables.InputTable", button), Timing())
+            timing = self.timing(dotted(key, "button"), cast("InputTable", button), Timing())
         if floor is None or relay is None:
             return None
         return FloorSettings(relay.driver, None if button is None else button.driver, timing)

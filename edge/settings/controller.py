@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
+from edge.model.roles import LOCK, READER, REX
 from edge.settings.cameras import PicturesTable
 from edge.settings.tables import MetricsTable
 
@@ -98,15 +99,15 @@ class ElevatorSettings:
     @property
     def reader_point(self) -> str:
         """The name of its reader's point."""
-        return f"{self.id}.reader"
+        return f"{self.id}.{READER.name}"
 
     def relay_point(self, floor: str) -> str:
         """The name of a relay's point."""
-        return f"{self.id}/{floor}.lock"
+        return f"{self.id}/{floor}.{LOCK.name}"
 
     def button_point(self, floor: str) -> str:
         """The name of a button's point."""
-        return f"{self.id}/{floor}.rex"
+        return f"{self.id}/{floor}.{REX.name}"
 
 
 @dataclass(frozen=True, slots=True)

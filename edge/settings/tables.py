@@ -15,8 +15,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from edge.model import policy
-from edge.model.policy import HeldOpenFrom, Relock
 from edge.model.problems import shown
 from edge.settings.home_folder import expanded
 from edge.settings.host_names import is_host
@@ -211,90 +209,3 @@ class MetricsTable(Table):
     """`[metrics]`: figures for Prometheus, in a file that node-exporter reads."""
 
     file: FilePath | None = None
-
-
-class PointTable(BaseModel):
-    """What every point's table has; the other keys are its driver's."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
-
-    driver: str = Field(description="the name of a driver, as in [driver.NAME]")
-
-
-class InputTable(PointTable):
-    """A contact, release or tamper input: may have its own debounce."""
-
-    debounce_ms: int | None = within(policy.DEBOUNCE_MS, "milliseconds", default=None)
-    instability_ms: int | None = within(policy.INSTABILITY_MS, "milliseconds", default=None)
-
-
-class RexTable(InputTable):
-    """A request-to-exit button."""
-
-    unlocks: bool = Field(default=True, description="true or false")
-
-
-ROLES: Final[dict[str, type[PointTable]]] = {
-    "lock": PointTable,
-    "contact": InputTable,
-    "rex": RexTable,
-    "release": InputTable,
-    "tamper": InputTable,
-    "buzzer": PointTable,
-    "reader": PointTable,
-}
-"""Every point a door can have, with what its table has beside the driver's keys."""
-
-_LOCK = 'every door needs one, like lock = { driver = "gpio", line = 17, unlocked = "high", resting = "locked" }'
-_WIRES = 'a table like { driver = "gpio", ... }'
-
-
-class DoorTable(Table):
-    """`[door.ID]`: its points and its policy (`edge.model.policy` says what each key means)."""
-
-    name: Name | None = Field(default=None, description="a name for people")
-    lock: Wires = Field(description=f"a lock: {_LOCK}")
-    contact: Wires | None = Field(default=None, description=_WIRES)
-    rex: Wires | None = Field(default=None, description=_WIRES)
-    release: Wires | None = Field(default=None, description=_WIRES)
-    tamper: Wires | None = Field(default=None, description=_WIRES)
-    buzzer: Wires | None = Field(default=None, description=_WIRES)
-    reader: Wires | None = Field(default=None, description=_WIRES)
-    unlock_s: float = within(policy.UNLOCK_S, "seconds", default=5.0)
-    relock: Relock = Field(default=Relock.CLOSE, strict=False)
-    relock_delay_s: float = within(policy.RELOCK_DELAY_S, "seconds", default=0.0)
-    held_open_s: float = within(policy.HELD_OPEN_S, "seconds", default=30.0)
-    held_open_from: HeldOpenFrom = Field(default=HeldOpenFrom.UNLOCK, strict=False)
-    held_open_warning_s: float = Field(default=0.0, ge=0, description="0 (none) to less than held_open_s")
-    rex_shunt_s: float = within(policy.REX_SHUNT_S, "seconds", default=5.0)
-    rex_grace_ms: int = within(policy.REX_GRACE_MS, "milliseconds", default=0)
-    rex_level_s: float = within(policy.REX_LEVEL_S, "seconds", default=0.0)
-    rex_in_lockdown: bool = Field(default=True, description="true or false")
-    rex_in_interlock: bool = Field(default=True, description="true or false")
-    debounce_ms: int = within(policy.DEBOUNCE_MS, "milliseconds", default=30)
-    instability_ms: int = within(policy.INSTABILITY_MS, "milliseconds", default=1000)
-    interlock: Name | None = Field(default=None, description="the name of a group of doors")
-
-    @field_validator("held_open_warning_s")
-    @classmethod
-    def _before_the_alarm(cls, value: float, info: ValidationInfo) -> float:
-        if (held_open_s := info.data.get("held_open_s")) is not None and value >= held_open_s:
-            raise ValueError(f"found {value:g}, expected less than held_open_s, which is {held_open_s:g} seconds")
-        return value
-
-
-class FloorTable(Table):
-    """`[elevator.ID.floor.ID]`: its wires; released, the relay lets the floor be chosen."""
-
-    relay: Wires = Field(
-        description='a table like a lock\'s: { driver = "gpio", line = 5, unlocked = "high", resting = "locked" }'
-    )
-    button: Wires | None = Field(default=None, description=_WIRES)
-
-
-class ElevatorTable(Table):
-    """`[elevator.ID]`: its reader and its floors; what people may do with them is in the directory."""
-
-    name: Name | None = Field(default=None, description="a name for people")
-    reader: Wires = Field(description=_WIRES)
-    floor: dict[str, Any] = Field(default={}, description="tables called [elevator.NAME.floor.NAME]")

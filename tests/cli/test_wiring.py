@@ -14,6 +14,7 @@ import pytest
 from edge.cli.main import main
 from edge.cli.wiring import check as wiring
 from edge.cli.wiring.offline import OfflineDoor
+from edge.model.roles import ROLES, SWITCHES
 from tests.support.cli import Doorctl
 from tests.support.control import FakeDaemon, door, status
 from tests.support.golden import check_golden
@@ -31,6 +32,7 @@ class Building:
         "rex": [(0, False)],
         "pressed": [(3 * n, n) for n in range(100)],
         "lock": [(0, "locked")],
+        "points": [(0, ("lock", "contact", "rex", "tamper", "reader"))],
         "tamper": [(0, None)],
         "cards": [(5 * n, n) for n in range(60)],
     }
@@ -39,15 +41,23 @@ class Building:
         self.clock, self.story = clock, {**self.STORY, **story}
         self.refuses: str | None = None
         self.stuck = False
+        self.broken: tuple[str, ...] = ()
 
     def shows(self, role: str) -> Any:
-        return [what for since, what in self.story[role] if since <= self.clock[0]][-1]
+        """What has no story changes over every second."""
+        story = self.story.get(role) or [(n, n % 2 == 1) for n in range(300)]
+        return [what for since, what in story if since <= self.clock[0]][-1]
 
     def facts(self, _ask: object = None) -> dict[str, Any]:
         seen = door(**{role: self.shows(role) for role in ("contact", "lock", "tamper")})
-        seen["points"] = dict.fromkeys(("lock", "contact", "rex", "tamper", "reader"), "bench")
-        rex = {"asserted": self.shows("rex"), "since": "2026-11-22T21:57:03Z", "at_ns": self.shows("pressed")}
-        return status(doors={"front": seen}) | {"inputs": {"front.rex": rex}}
+        seen["points"] = dict.fromkeys(self.shows("points"), "bench")
+        levels = {role: bool(self.shows(role)) for role in SWITCHES if role in seen["points"]}
+        levels |= dict.fromkeys(self.broken, False)
+        inputs = {
+            f"front.{role}": {"asserted": level, "since": "2026-11-22T21:57:03Z", "at_ns": self.shows("pressed")}
+            for role, level in levels.items()
+        }
+        return status(doors={"front": seen}) | {"inputs": inputs}
 
     def command(self, ask: dict[str, Any]) -> dict[str, Any]:
         assert ask == {"op": "command", "command": "unlock", "door": "front", "for_s": 3.0}
@@ -109,6 +119,23 @@ def test_json_is_one_document_and_the_guide_speaks_beside_it(doorctl: Doorctl, c
         "tamper": [True],
     }
     assert "press the exit button once" in said.err
+
+
+@pytest.mark.parametrize("role", [name for name in ROLES if name != "buzzer"])
+def test_every_point_can_be_tried(doorctl: Doorctl, clock: list[float], role: str) -> None:
+    with Building(clock, points=[(0, ("lock", role))]).daemon(doorctl.socket):
+        said = doorctl("test", "front", "--yes", "--json")
+    steps = 1 if role == "lock" else len(ROLES[role].checks)
+    assert verdicts(said.json["steps"])[role] == [True] * steps
+
+
+def test_a_cut_wire_is_told_from_an_input_at_rest(doorctl: Doorctl, clock: list[float]) -> None:
+    building = Building(clock, tamper=[(0, "front.rex")])
+    building.broken = ("rex",)
+    with building.daemon(doorctl.socket):
+        said = doorctl("test", "front", "--yes", "--json", "--wait", "6")
+    failed = [step["seen"] for step in said.json["steps"] if step["role"] == "rex" and not step["passed"]]
+    assert failed == ["fault"]
 
 
 @pytest.mark.parametrize(

@@ -12,28 +12,25 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from edge.config.reading import MOST_ELEVATORS, MOST_FLOORS, kinds
+from edge.model.roles import INPUTS, ROLES, Role
 from edge.settings.alerts import MOST_ALERTS, AlertTable, IntegrationsTable, SmtpTable
 from edge.settings.cameras import MOST_CAMERAS, CameraTable, PicturesTable
 from edge.settings.commands import CommandKeyTable, CommandsTable
+from edge.settings.door_tables import POINTS, DoorTable, ElevatorTable, FloorTable, InputTable, PointTable, RexTable
 from edge.settings.home_assistant import HomeAssistantTable
 from edge.settings.tables import (
-    ROLES,
     ControllerTable,
     ControlTable,
     DirectoryTable,
-    DoorTable,
-    ElevatorTable,
-    FloorTable,
-    InputTable,
     LogTable,
     MqttTable,
-    PointTable,
-    RexTable,
 )
 from edge.settings.web import WebTable
 from tests.support.configs import GOOD, settings_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
@@ -56,7 +53,7 @@ SECTIONS = {
     "`[pictures]`": PicturesTable,
     "`[door.ID]`": DoorTable,
 }
-POINTS = {"driver": PointTable, "debounce_ms": InputTable, "instability_ms": InputTable, "unlocks": RexTable}
+KEYS = {"driver": PointTable, "debounce_ms": InputTable, "instability_ms": InputTable, "unlocks": RexTable}
 
 
 def rows(heading: str) -> dict[str, list[list[str]]]:
@@ -87,6 +84,14 @@ def said(field: FieldInfo) -> tuple[str, list[str]]:
     return text, [
         f"{limit:.10g}" for m in field.metadata for a in ("ge", "le") if (limit := getattr(m, a, None)) is not None
     ]
+
+
+def meant(cell: str, roles: Collection[str]) -> set[str]:
+    """The roles that a cell of the column "points" names: some, all, every input, every input but one."""
+    if cell == "all":
+        return {*roles}
+    every = {*INPUTS} if "every input" in cell else set[str]()
+    return (every | {*re.findall(r"`(\w+)`", cell)}) - {*re.findall(r"but `(\w+)`", cell)}
 
 
 def check(field: FieldInfo, cells: list[str], default_cell: int) -> None:
@@ -125,19 +130,27 @@ def test_every_key_of_every_driver(kind: str) -> None:
         for key, field in fields.items():
             default, _ = said(field)
             assert default in written[key][0][-1], f"{role}.{key}"
+    for key, [cells] in written.items():
+        assert meant(cells[1], points) == {role for role, fields in points.items() if key in fields}, key
+
+
+@pytest.mark.parametrize("role", ROLES.values(), ids=ROLES)
+def test_every_point_is_told_as_its_row_in_the_table_of_roles_has_it(role: Role) -> None:
+    """What docs/configuration.md, section Points, has to say of it."""
+    row = f"| `{role.name}` | {role.what} | {role.kind} | {role.asserted} | {'yes' if role.needed else 'no'} |"
+    assert row.replace("|  |", "| |") in PAGE.splitlines()
 
 
 def test_every_point_and_its_keys() -> None:
     written = rows("Points")
-    assert set(written) == {*ROLES, *POINTS}
-    assert set(POINTS) == {key for model in ROLES.values() for key in model.model_fields}
-    for key, model in POINTS.items():
+    assert set(written) == {*ROLES, *KEYS}
+    assert set(KEYS) == {key for model in POINTS.values() for key in model.model_fields}
+    for key, model in KEYS.items():
         field = model.model_fields[key]
         [cells] = written[key]
         if key in {"driver", "unlocks"}:
             check(field, cells, 3)
-        roles = {role for role, has in ROLES.items() if key in has.model_fields}
-        assert cells[1] == "all" or set(re.findall(r"\w+", cells[1])) == roles
+        assert meant(cells[1], ROLES) == {role for role, has in POINTS.items() if key in has.model_fields}
 
 
 def test_every_key_of_elevators_and_their_floors() -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from drivers.gpio.points import POINTS
 from edge.config.reading import MOST_ELEVATORS, MOST_FLOORS
 from edge.model.policy import Timing
+from edge.model.problems import alternatives
 from edge.settings.controller import FloorSettings, difference
 from tests.support.configs import GOOD, problems_of, settings_of
 
@@ -65,7 +67,7 @@ WRONG = [
     (
         'reader = { driver = "sim" }',
         'reader = { driver = "gp", line = 7 }',
-        'reader: the driver "gp" carries no reader, expected "buzzer", "contact", "lock", "release", "rex" or "tamper"',
+        f'reader: the driver "gp" carries no reader, expected {alternatives(sorted(POINTS))}',
     ),
     ('reader = { driver = "sim" }', 'reader = { driver = "smi" }', 'reader.driver: found "smi", did you mean "sim"?'),
     (

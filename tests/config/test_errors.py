@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.gpio.points import POINTS
 from edge.config.reading import LARGEST_FILE, MOST_DOORS, kinds, load
 from edge.model.problems import ConfigError, alternatives
 from tests.support.configs import GOOD, MQTT, problems_of, settings_of
@@ -112,7 +113,7 @@ DOOR_WRONG = [
     ('contact = { driver = "no" }', 'contact.driver: found "no", expected "gp" or "sim"'),
     (
         'reader = { driver = "gp", line = 5 }',
-        'reader: the driver "gp" carries no reader, expected "buzzer", "contact", "lock", "release", "rex" or "tamper"',
+        f'reader: the driver "gp" carries no reader, expected {alternatives(sorted(POINTS))}',
     ),
     ('contact = { driver = "gp" }', "contact.line: missing, expected a whole number from 0 to 511"),
     ('contact = { driver = "gp", line = "5" }', 'contact.line: found "5", expected a whole number from 0 to 511'),

@@ -11,6 +11,7 @@ import pytest
 from edge.config.files import check_files
 from edge.config.reading import kinds, load
 from edge.model.policy import DoorPolicy, HeldOpenFrom, Relock, Timing
+from edge.model.roles import ROLES
 from edge.settings.tables import CREDENTIALS
 from tests.support.configs import GOOD, MQTT, problems_of, settings_of
 
@@ -31,7 +32,7 @@ def test_every_driver_has_an_example_with_all_its_keys(kind: str) -> None:
     drivers = load(ROOT / "config" / f"example-{kind}.toml").drivers.values()
     [driver] = [one for one in drivers if one.kind == kind]  # one that carries no locks needs another beside it
     used = {point.rpartition(".")[2] for point in driver.points}
-    assert used == driver.module.POINTS.keys()
+    assert {driver.module.POINTS[role] for role in used} == {*driver.module.POINTS.values()}
     tables = tomllib.loads(text)
     points = [door.get(role, {}) for door in tables["door"].values() for role in used]
     written = {*tables["driver"][driver.name]}.union(*points, *[tables["controller"].get("release", {})])
@@ -39,7 +40,9 @@ def test_every_driver_has_an_example_with_all_its_keys(kind: str) -> None:
         assert {field.alias or name for name, field in model.model_fields.items()} <= written
 
 
-def test_the_simulated_example_has_an_elevator() -> None:
+def test_the_simulated_example_has_every_point_and_an_elevator() -> None:
+    [front] = load(ROOT / "config" / "example-simulated.toml").doors.values()
+    assert front.points.keys() == ROLES.keys()
     [lift] = load(ROOT / "config" / "example-simulated.toml").elevators.values()
     assert [*lift.floors] == ["ground", "roof"]
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from edge.config.reading import kinds
 from edge.model.messages import Confirmed, Level
-from edge.settings.tables import ROLES
+from edge.settings.door_tables import POINTS
 from tests.support.harness import BENCHES, INPUTS, OUTPUTS, running
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ def test_the_module_offers_what_the_configuration_asks_for(kind: str) -> None:
     assert issubclass(module.Settings, BaseModel)
     assert module.Settings.model_config["extra"] == "forbid"
     assert "kind" not in module.Settings.model_fields
-    assert module.POINTS.keys() <= ROLES.keys()
+    assert module.POINTS.keys() <= POINTS.keys()
     for role, model in module.POINTS.items():
         assert model.model_config["extra"] == "forbid"
-        assert not model.model_fields.keys() & ROLES[role].model_fields.keys(), "a key has one owner"
+        assert not model.model_fields.keys() & POINTS[role].model_fields.keys(), "a key has one owner"
     if "lock" in module.POINTS:
         assert module.POINTS["lock"].model_fields["resting"].is_required(), "the installer chooses"
 

@@ -17,13 +17,15 @@ from edge.cli.wiring.door import RELEASE_S
 from edge.cli.wiring.live import LiveDoor
 from edge.client.connection import Unreachable
 from edge.model.printable import spelt
+from edge.model.roles import ROLES, Kind
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from edge.cli.wiring.door import DoorUnderTest
+    from edge.model.roles import Role
 
 LOOK_EVERY_S: Final = 0.1
 CONFIRMS_WITHIN_S: Final = 2.0
@@ -70,19 +72,11 @@ def _door_under_test(arguments: argparse.Namespace) -> AbstractContextManager[Do
 
 
 def _steps(door: DoorUnderTest, guide: _Guide) -> Iterator[Step]:
-    roles = door.roles()
-    if "contact" in roles:
-        yield guide.for_level("contact", "closed", "close the door")
-        yield guide.for_level("contact", "open", "open the door")
-        yield guide.for_level("contact", "closed", "close the door again")
-    if "rex" in roles:
-        yield guide.for_level("rex", "not pressed", "leave the exit button alone")
-        yield guide.for_one_more("rex", "a press", "press the exit button once")
+    names = door.roles()
+    roles = [role for name, role in ROLES.items() if name in names]
+    yield from guide.each(role for role in roles if role.kind is Kind.INPUT)
     yield guide.for_lock()
-    if "reader" in roles:
-        yield guide.for_one_more("reader", "a card", "hold any card to the reader")
-    if "tamper" in roles:
-        yield guide.for_level("tamper", "at rest", "close the housing")
+    yield from guide.each(role for role in roles if role.kind is Kind.READER)
 
 
 class _Guide:
@@ -92,6 +86,13 @@ class _Guide:
         self._door_under_test, self._wait_s = door, arguments.wait
         self._json, self._yes = arguments.json, arguments.yes
         self._asks = sys.stdin.isatty()
+
+    def each(self, roles: Iterable[Role]) -> Iterator[Step]:
+        """The steps that the table of roles has for these."""
+        for role in roles:
+            for check in role.checks:
+                step = self.for_one_more if check.counts else self.for_level
+                yield step(role.name, check.expected, check.todo)
 
     def for_level(self, role: str, expected: str, what: str) -> Step:
         self._tell(f"{what}; the {role} should say: {expected}")

@@ -14,10 +14,10 @@ class DoorUnderTest(Protocol):
         """Which points the door has."""
 
     def seen(self) -> dict[str, str]:
-        """Role -> what is seen now: contact `open` or `closed`, rex `pressed` or `not pressed` ..."""
+        """Role -> what is seen now, in the words of `edge.model.roles`; `fault` where the wiring is cut or shorted."""
 
     def count(self, role: str) -> int:
-        """How often the exit button was pressed (`rex`), or a card was read (`reader`), since some beginning."""
+        """How often a button was pressed, or a card was read, since some beginning."""
 
     def release(self) -> str | None:
         """Release the lock for `RELEASE_S`; a sentence when it was refused."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 from edge.cli.wiring.door import RELEASE_S
 from edge.client.connection import Client, Refused, Unreachable
+from edge.model.roles import CONTACT, LOCK, ROLES, SWITCHES, Kind
 
 if TYPE_CHECKING:
     import argparse
@@ -18,8 +20,8 @@ class LiveDoor:
         """Raises Unreachable without a daemon, ValueError for a door it has not."""
         self._door = arguments.door
         self._client = Client(arguments.socket)
-        self._rex_ns: int | None = None
-        self._presses = 0
+        self._changed_ns: dict[str, int | None] = {}
+        self._presses: Counter[str] = Counter()
         self._cards: set[str] = set()
         try:
             facts = self._client.ask("facts")
@@ -46,22 +48,28 @@ class LiveDoor:
         """See DoorUnderTest."""
         facts = self._client.ask("facts")
         door = facts["doors"][self._door]
-        found = {"contact": door["contact"], "lock": door["lock"], "tamper": "open" if door["tamper"] else "at rest"}
-        rex = facts["inputs"].get(f"{self._door}.rex")
-        return found | ({"rex": "pressed" if rex["asserted"] else "not pressed"} if rex else {})
+        tampered = (door["tamper"] or "").split(", ")
+        found = {CONTACT.name: door["contact"], LOCK.name: door["lock"]}  # these know of a fault
+        for role in SWITCHES:
+            point = f"{self._door}.{role}"
+            if (level := facts["inputs"].get(point)) is not None:
+                broken = point in tampered and not level["asserted"]
+                found[role] = "fault" if broken else ROLES[role].words[level["asserted"]]
+        return found
 
     def count(self, role: str) -> int:
         """See DoorUnderTest. A press is a change of the button since the last look, so that a short one counts too."""
-        if role == "reader":
+        point = f"{self._door}.{role}"
+        if ROLES[role].kind is Kind.READER:
             cards = self._client.ask("cards")["cards"]
-            self._cards |= {one["at"] for one in cards if one["reader"] == f"{self._door}.reader"}
+            self._cards |= {one["at"] for one in cards if one["reader"] == point}
             return len(self._cards)
-        rex = self._client.ask("facts")["inputs"].get(f"{self._door}.rex")
-        changed_ns = rex["at_ns"] if rex else None
-        if changed_ns != self._rex_ns and self._rex_ns is not None:
-            self._presses += 1
-        self._rex_ns = changed_ns
-        return self._presses
+        seen = self._client.ask("facts")["inputs"].get(point)
+        changed_ns = seen["at_ns"] if seen else None
+        before_ns = self._changed_ns.get(role)
+        self._presses[role] += before_ns not in {None, changed_ns}
+        self._changed_ns[role] = changed_ns
+        return self._presses[role]
 
     def release(self) -> str | None:
         """See DoorUnderTest."""

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge.cli.wiring.door import RELEASE_S
 from edge.client.connection import Client, Unreachable
 from edge.model.messages import CardRead, Confirmed, Level
+from edge.model.roles import ROLES
 
 if TYPE_CHECKING:
     import argparse
@@ -21,13 +23,6 @@ if TYPE_CHECKING:
     from edge.model.ports import Driver
 
 CONFIG: Final = Path("/etc/doorward/doorward.toml")
-WORDS: Final = {
-    "contact": ("closed", "open"),
-    "rex": ("not pressed", "pressed"),
-    "release": ("at rest", "on"),
-    "tamper": ("at rest", "open"),
-    "lock": ("locked", "unlocked"),
-}
 
 
 class OfflineDoor:
@@ -52,7 +47,7 @@ class OfflineDoor:
         names = sorted(set(self._points.values()))
         self._drivers: dict[str, Driver] = {name: settings.drivers[name].create(now_ns) for name in names}
         self._levels: dict[str, bool] = {}
-        self._counts = {"rex": 0, "reader": 0}
+        self._counts: Counter[str] = Counter()
         self._tasks: list[asyncio.Future[None]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -80,7 +75,7 @@ class OfflineDoor:
 
     def seen(self) -> dict[str, str]:
         """See DoorUnderTest."""
-        return {role: WORDS[role][level] for role, level in self._levels.items() if role in WORDS}
+        return {role: ROLES[role].words[level] for role, level in self._levels.items()}
 
     def count(self, role: str) -> int:
         """See DoorUnderTest."""
@@ -124,9 +119,9 @@ class OfflineDoor:
         if door != self._door:
             return
         if isinstance(signal, CardRead):
-            self._counts["reader"] += 1
+            self._counts[role] += 1
             return
-        self._counts["rex"] += role == "rex" and signal.asserted and not getattr(signal, "initial", False)
+        self._counts[role] += signal.asserted and not getattr(signal, "initial", False)
         self._levels[role] = signal.asserted
 
 
