@@ -39,21 +39,6 @@ class Floors(Protocol):
         """Offer the floors, and record it behind what was shown."""
 
 
-class Host(Protocol):
-    """What the daemon lends."""
-
-    runner: Runner
-    timetable: Timetable
-
-    @property
-    def elevators(self) -> Floors:
-        """The elevators."""
-
-    @property
-    def log(self) -> Journal:
-        """Where what is not a door's own is recorded."""
-
-
 class AccessPoint(Protocol):
     """What stands behind a reader."""
 
@@ -85,9 +70,9 @@ class AccessPoint(Protocol):
 class DoorAccessPoint:
     """A door: what is granted is an unlock."""
 
-    def __init__(self, host: Host, door: str) -> None:
+    def __init__(self, door: str, runner: Runner, timetable: Timetable, log: Journal) -> None:
         """Stand behind the reader of this door."""
-        self._host, self.id = host, door
+        self.id, self._runner, self._timetable, self._log = door, runner, timetable, log
 
     def asking(self, directory: Directory) -> ReaderPolicy:
         """See `AccessPoint`."""
@@ -102,15 +87,13 @@ class DoorAccessPoint:
         passback: Passback,
     ) -> Answer:
         """See `AccessPoint`."""
-        return decisions.decide(
-            directory, self._host.runner.door(self.id), seen, now, passback=passback, digests=digests
-        )
+        return decisions.decide(directory, self._runner.door(self.id), seen, now, passback=passback, digests=digests)
 
     def events(self, _directory: Directory, answer: Answer, seen: Presented, at_ns: int) -> list[Event]:
         """See `AccessPoint`."""
         if isinstance(answer, Permit):
             return []
-        subject = Subject("reader", f"{self.id}.reader", f"{self._host.runner.door(self.id).name} reader")
+        subject = Subject("reader", f"{self.id}.reader", f"{self._runner.door(self.id).name} reader")
         return decisions.events_of(answer, seen, subject, at_ns, door=self.id)
 
     def admit(self, _directory: Directory, answer: Granted | Permit, events: list[Event]) -> bool:
@@ -118,10 +101,10 @@ class DoorAccessPoint:
         granted = answer.granted if isinstance(answer, Permit) else answer
         for_s = None
         if granted.extended_s is not None:
-            for_s = max(granted.extended_s, self._host.runner.settings(self.id).policy.unlock_s)
+            for_s = max(granted.extended_s, self._runner.settings(self.id).policy.unlock_s)
         done = self._unlock(granted.actor, events, for_s)
         if done:
-            self._host.timetable.arrived(self.id, granted.actor)
+            self._timetable.arrived(self.id, granted.actor)
         return done
 
     def refuse(self, refused: AccessRefused, events: list[Event]) -> None:
@@ -129,10 +112,10 @@ class DoorAccessPoint:
         if refused.code in BY_THE_DOOR and refused.actor is not None:
             self._unlock(refused.actor, events, None)
         else:
-            self._host.log.append(events)
+            self._log.append(events)
 
     def _unlock(self, actor: Actor, events: list[Event], for_s: float | None) -> bool:
-        outcomes = self._host.runner.command(
+        outcomes = self._runner.command(
             CommandName.UNLOCK, [self.id], command_id="card", actor=actor, for_s=for_s, shown=events[0]
         )
         return outcomes[self.id].done
@@ -141,9 +124,9 @@ class DoorAccessPoint:
 class ElevatorAccessPoint:
     """An elevator: what is granted are floors."""
 
-    def __init__(self, host: Host, elevator: str) -> None:
+    def __init__(self, elevator: str, floors: Floors, log: Journal) -> None:
         """Stand behind the reader of this elevator."""
-        self._host, self.id = host, elevator
+        self.id, self._floors, self._log = elevator, floors, log
 
     def _elevator(self, directory: Directory) -> Elevator:
         return directory.elevators.get(self.id) or Elevator(self.id, self.id, {})
@@ -172,9 +155,9 @@ class ElevatorAccessPoint:
     def admit(self, directory: Directory, answer: Granted | Permit, events: list[Event]) -> bool:
         """See `AccessPoint`."""
         if isinstance(answer, Permit):
-            self._host.elevators.permitted(self._elevator(directory), answer, events[0])
+            self._floors.permitted(self._elevator(directory), answer, events[0])
         return isinstance(answer, Permit)
 
     def refuse(self, _refused: AccessRefused, events: list[Event]) -> None:
         """See `AccessPoint`."""
-        self._host.log.append(events)
+        self._log.append(events)

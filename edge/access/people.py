@@ -47,10 +47,9 @@ class People:
         light: Callable[[str, bool], None],
     ) -> None:
         """Nobody may pass before `start` has found a directory."""
-        self.runner, self.log, self.elevators = runner, log, elevators
-        self._clock, self._light = clock, light
+        self._log, self._clock = log, clock
         self.timetable = Timetable(runner, clock, clock.quality())
-        self.readers = Readers(self)
+        self.readers = Readers(runner, self.timetable, elevators, log, now_ns=clock.now_ns, light=light)
         self.directory = LiveDirectory(
             settings.log.path.with_name("directory.db"),
             settings.directory.file,
@@ -68,7 +67,7 @@ class People:
         """Find the directory, and let people in from then on."""
         if self._clock.quality() is ClockQuality.UNSYNCED:
             with suppress(LogUnavailableError):
-                self.witnessed(await self.log.read(max(0, self.log.committed - LOOK_BACK), LOOK_BACK))
+                self.witnessed(await self._log.read(max(0, self._log.committed - LOOK_BACK), LOOK_BACK))
         await self.directory.start()
         self._changed(self.directory.in_force)
 
@@ -116,14 +115,6 @@ class People:
     def facts(self) -> dict[str, Json]:
         """For `doorctl status`."""
         return self.directory.facts()
-
-    def now_ns(self) -> int:
-        """See `edge.access.readers.Host`."""
-        return self._clock.now_ns()
-
-    def light(self, point: str, *, granted: bool) -> None:
-        """See `edge.access.readers.Host`."""
-        self._light(point, granted)
 
     def _changed(self, directory: Directory) -> None:
         self.readers.directory(directory)

@@ -11,9 +11,9 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from edge.access import access_points, decisions, guesses, keypad
+from edge.access import decisions, guesses, keypad
 from edge.access.access_points import DoorAccessPoint, ElevatorAccessPoint
 from edge.access.anti_passback import NOBODY, passed, pruned
 from edge.access.credentials import AccessRefused, AskPin, Code, Now, Presented
@@ -29,11 +29,14 @@ from edge.system.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from edge.access.access_points import AccessPoint, Answer
+    from edge.access.access_points import AccessPoint, Answer, Floors
     from edge.access.guesses import TooManyGuesses
     from edge.access.reader_state import Credential
+    from edge.access.timetable import Timetable
     from edge.directory.pins import HashParameters
+    from edge.doors.runner import Runner
     from edge.model.messages import Json
+    from edge.model.ports import Journal
 
 KEPT: Final = 50
 """Cards remembered for enrolling; in memory only."""
@@ -43,16 +46,6 @@ UNCHECKED: Final = AccessRefused(Code.PIN_REQUIRED, details={"reason": "the PIN 
 TOO_MANY: Final = AccessRefused(Code.TOO_MANY_ATTEMPTS, details={"reason": "too many unknown cards"})
 NOT_LOADED: Final = AccessRefused(Code.UNKNOWN_CARD, details={"reason": "the directory is not loaded yet"})
 MINUTE_NS: Final = 60 * NS_PER_S
-
-
-class Host(access_points.Host, Protocol):
-    """What the daemon lends."""
-
-    def now_ns(self) -> int:
-        """The boot clock."""
-
-    def light(self, point: str, *, granted: bool) -> None:
-        """Let a reader say what became of a card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +63,19 @@ class SeenCard:
 class Readers:
     """All readers of this controller. Every method is called on the loop and returns at once."""
 
-    def __init__(self, host: Host) -> None:
-        """Nobody may pass before `directory`."""
-        self._host = host
+    def __init__(  # noqa: PLR0913 -- each part has one owner
+        self,
+        runner: Runner,
+        timetable: Timetable,
+        elevators: Floors,
+        log: Journal,
+        *,
+        now_ns: Callable[[], int],
+        light: Callable[[str, bool], None],
+    ) -> None:
+        """Nobody may pass before `directory`. `light` lets the reader at a point say whether a card was granted."""
+        self._runner, self._timetable, self._elevators, self._log = runner, timetable, elevators, log
+        self._now_ns, self._light = now_ns, light
         self._directory = Directory()
         self._loaded = False
         self._readers: dict[str, Reader] = {}
@@ -93,24 +96,25 @@ class Readers:
         """Take in what the reader of a door or an elevator saw."""
         reader = self._readers.get(shown.point)
         if reader is None:
-            runner = self._host.runner
-            behind: AccessPoint = (
-                DoorAccessPoint(self._host, place) if place in runner.doors else ElevatorAccessPoint(self._host, place)
-            )
-            reader = self._readers[shown.point] = Reader(shown.point, behind)
+            reader = self._readers[shown.point] = Reader(shown.point, self._behind(place))
         if reader.repeated(shown):
             return
-        if not reader.accept(shown, self._host.now_ns()):
+        if not reader.accept(shown, self._now_ns()):
             self._tally.count(shown.point)
             return
         self._go_on(reader)
+
+    def _behind(self, place: str) -> AccessPoint:
+        if place in self._runner.doors:
+            return DoorAccessPoint(place, self._runner, self._timetable, self._log)
+        return ElevatorAccessPoint(place, self._elevators, self._log)
 
     def moved(self, door: str) -> None:
         """Something about a door changed: whoever was let in may have gone through."""
         members = self._passing.get(door)
         if members is None:
             return
-        state = self._host.runner.door(door)
+        state = self._runner.door(door)
         if state.opening is not None:
             self._passed(door, members)
         if state.opening is not None or (state.access is None and state.not_taken is None):
@@ -140,7 +144,7 @@ class Readers:
 
     def _step(self, reader: Reader, shown: Credential | None, at_ns: int) -> None:
         asking = reader.place.asking(self._directory)
-        reader.keypad, seen = keypad.step(reader.keypad, asking, shown, self._host.now_ns())
+        reader.keypad, seen = keypad.step(reader.keypad, asking, shown, self._now_ns())
         reader.seen += [(one, at_ns) for one in seen]
 
     def _judge(self, reader: Reader, seen: Presented | PinNotGiven, at_ns: int) -> None:
@@ -149,7 +153,7 @@ class Readers:
             self._carry_out(reader, refused, Presented(seen.card, pin=""), at_ns)  # noted when its PIN was asked for
             return
         recipes = decisions.recipes(self._directory, reader.place.asking(self._directory), seen)
-        if recipes and not guesses.pins_locked(reader.guesses, self._host.now_ns()):
+        if recipes and not guesses.pins_locked(reader.guesses, self._now_ns()):
             reader.hashing = asyncio.create_task(
                 self._hash(reader, seen, recipes, at_ns), name=f"PIN at {reader.point}"
             )
@@ -164,7 +168,7 @@ class Readers:
             for recipe in recipes:
                 digests[recipe] = await loop.run_in_executor(self._hasher, recipe.digest, seen.pin or "")
         except Exception as error:  # noqa: BLE001 -- no memory for a hash, perhaps
-            self._host.runner.mistake(error)
+            self._runner.mistake(error)
             self._next(reader, partial(self._carry_out, reader, UNCHECKED, seen, at_ns))
         else:
             self._next(reader, partial(self._decide, reader, seen, at_ns, digests))
@@ -176,10 +180,10 @@ class Readers:
             try:
                 step()
             except Exception as error:  # noqa: BLE001 -- our own mistake
-                self._host.runner.mistake(error)
+                self._runner.mistake(error)
 
     def _decide(self, reader: Reader, seen: Presented, at_ns: int, digests: Mapping[HashParameters, bytes]) -> None:
-        now_ns, timetable = self._host.now_ns(), self._host.timetable
+        now_ns, timetable = self._now_ns(), self._timetable
         now = Now(timetable.moment(), now_ns, timetable.running_access, guesses.pins_locked(reader.guesses, now_ns))
         place, directory = reader.place, self._directory
         answer: Answer = NOT_LOADED
@@ -200,7 +204,7 @@ class Readers:
             return
         events = reader.place.events(self._directory, answer, seen, at_ns)
         if too_many is not None:
-            self._host.log.append([alarm(events[0], too_many)])
+            self._log.append([alarm(events[0], too_many)])
         if isinstance(answer, AccessRefused):
             done = False
             self._refuse(reader, answer, events)
@@ -208,7 +212,7 @@ class Readers:
             done = reader.place.admit(self._directory, answer, events)
             if done and isinstance(answer, Granted):
                 self._admitted(reader.place.id, answer)
-        self._host.light(reader.point, granted=done)
+        self._light(reader.point, done)
 
     def _note(self, reader: Reader, answer: Answer, seen: Presented, at_ns: int) -> None:
         """Keep a card for whoever enrols it: once, also when its PIN is still to come."""
@@ -219,7 +223,7 @@ class Readers:
         self.cards.append(SeenCard(at_ns, reader.place.id, seen.card, code, None if member is None else member.id))
 
     def _refuse(self, reader: Reader, refused: AccessRefused, events: list[Event]) -> None:
-        now_ns = self._host.now_ns()
+        now_ns = self._now_ns()
         if now_ns - reader.window_ns > MINUTE_NS:
             reader.window_ns, reader.refused = now_ns, 0
         reader.refused += 1
@@ -232,19 +236,19 @@ class Readers:
         reader.place.refuse(refused, events)
 
     def _flooded(self, counts: Mapping[str, int]) -> None:
-        now_ns = self._host.now_ns()
+        now_ns = self._now_ns()
         for point, count in counts.items():
             details: dict[str, Json] = {"reason": f"{count} cards or keys were too many", "dropped": count}
             subject = Subject("reader", point, point)
-            self._host.log.append(
+            self._log.append(
                 [Event(CONTROLLER_FAULT, now_ns, subject, SYSTEM, success=False, code="flooded", details=details)]
             )
 
     def _admitted(self, door: str, granted: Granted) -> None:
-        state, member = self._host.runner.door(door), granted.member.id
+        state, member = self._runner.door(door), granted.member.id
         if self._directory.access(door).anti_passback is None and not self._is_exit(door):
             return
-        if self._host.runner.settings(door).policy.has_contact and state.access is not None and state.opening is None:
+        if self._runner.settings(door).policy.has_contact and state.access is not None and state.opening is None:
             self._passing.setdefault(door, set()).add(member)
         else:
             self._passed(door, {member})
@@ -255,7 +259,7 @@ class Readers:
 
     def _passed(self, door: str, members: set[str]) -> None:
         for member in members:
-            self._passback = passed(self._passback, self._directory, door, member, self._host.now_ns())
+            self._passback = passed(self._passback, self._directory, door, member, self._now_ns())
 
     def _arm(self, reader: Reader) -> None:
         if reader.timer is not None:
@@ -263,11 +267,11 @@ class Readers:
             reader.timer = None
         due_ns = keypad.next_deadline(reader.keypad)
         if due_ns is not None:
-            delay_s = max(0, due_ns - self._host.now_ns()) / NS_PER_S
+            delay_s = max(0, due_ns - self._now_ns()) / NS_PER_S
             reader.timer = asyncio.get_running_loop().call_later(delay_s, self._due, reader)
 
     def _due(self, reader: Reader) -> None:
         reader.timer = None
         if reader.hashing is None:
-            self._step(reader, None, self._host.now_ns())
+            self._step(reader, None, self._now_ns())
             self._go_on(reader)

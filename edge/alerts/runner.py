@@ -7,7 +7,7 @@ message may be sent twice, and none is lost.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.alerts import rules
 from edge.alerts.memory import read, written
@@ -40,16 +40,6 @@ _FOREIGN_NS: Final = 86_400 * NS_PER_S
 """The age that a record of another boot counts as, which sounds no siren."""
 
 
-class Host(Protocol):
-    """What alerts need from the daemon."""
-
-    def identity(self) -> Identity:
-        """The controller and its stream."""
-
-    def sound(self, doors: frozenset[str]) -> None:
-        """Let the buzzers of exactly these doors sound for alerts."""
-
-
 class AlertRunner:
     """The alerts of one controller."""
 
@@ -59,16 +49,18 @@ class AlertRunner:
         *,
         log: Journal,
         clock: Clock,
-        host: Host,
+        identity: Callable[[], Identity],
+        sound: Callable[[frozenset[str]], None],
         where: Where,
         ways: Ways,
         chance: random.Random,
         retry_s: tuple[float, float] = RETRY_S,
     ) -> None:
-        """Nothing happens before `start`."""
+        """Nothing happens before `start`. `sound` lets the buzzers of these doors sound, and no others for alerts."""
         self.policies, self.ways = policies, ways
         self.state = State()
-        self._log, self._clock, self._host, self._where = log, clock, host, where
+        self._log, self._clock, self._where = log, clock, where
+        self._identity, self._let_sound = identity, sound
         self._stream = ""
         self._fresh: list[Record] = []
         """Records that were just committed and follow directly: they need not be read from the disk."""
@@ -100,7 +92,7 @@ class AlertRunner:
             self._main.cancel()
             await asyncio.gather(self._main, return_exceptions=True)
         await self._sender.close()
-        self._host.sound(frozenset())
+        self._let_sound(frozenset())
 
     def reload(self, policies: Policies, ways: Ways) -> None:
         """Other policies are in force: alerts of removed policies are closed without a message."""
@@ -138,7 +130,7 @@ class AlertRunner:
 
     def identity(self) -> Identity:
         """See `edge.alerts.sender.Outgoing`."""
-        return self._host.identity()
+        return self._identity()
 
     def keep(self, *events: Event) -> None:
         """Store the state in one commit with these events, and before the cursor moves."""
@@ -234,7 +226,7 @@ class AlertRunner:
         now = rules.sounding(self.state, self._clock.now_ns())
         if now != self._sounding:
             self._sounding = now
-            self._host.sound(now)
+            self._let_sound(now)
 
     async def _sleep(self) -> None:
         deadlines = (rules.next_deadline(self.state, self.policies), self._sender.deadline_ns())

@@ -10,7 +10,7 @@ import asyncio
 import base64
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,19 +44,6 @@ SWEEP_EVERY_S: Final = 3600.0
 CHUNK: Final = 192 * 1024
 """Bytes of a picture in one answer: made into text in less than a millisecond; a multiple of 3."""
 MIB: Final = 1 << 20
-
-
-class Host(Protocol):
-    """What the daemon lends."""
-
-    log: Log
-    clock: Clock
-
-    def identity(self) -> Identity:
-        """Who we are."""
-
-    def directory(self) -> Directory:
-        """Who there is: it gives cameras their names, and further doors."""
 
 
 class _Model(BaseModel):
@@ -97,9 +84,22 @@ class _Camera:
 class Cameras:
     """The cameras of one controller."""
 
-    def __init__(self, host: Host, cameras: Mapping[str, CameraTable], pictures: PicturesTable, beside: Path) -> None:
-        """Nothing happens before `start`. Pictures lie in a folder beside this file unless the settings name one."""
-        self._host = host
+    def __init__(  # noqa: PLR0913 -- each part has one owner
+        self,
+        cameras: Mapping[str, CameraTable],
+        pictures: PicturesTable,
+        beside: Path,
+        *,
+        log: Log,
+        clock: Clock,
+        identity: Callable[[], Identity],
+        directory: Callable[[], Directory],
+    ) -> None:
+        """Nothing happens before `start`. Pictures lie in a folder beside this file unless the settings name one.
+
+        `directory` gives cameras their names, and further doors.
+        """
+        self._log, self._clock, self._identity, self._directory = log, clock, identity, directory
         self._cameras = {name: _Camera(name, table, _fetcher(table)) for name, table in cameras.items()}
         alarms = {row.type for row in CATALOGUE.values() if row.severity is Severity.ALARM}
         self._types = frozenset(alarms) | (matching(pictures.types) if pictures.types else frozenset())
@@ -114,7 +114,7 @@ class Cameras:
 
     def start(self) -> None:
         """The log is open."""
-        self._host.log.on_commit(self._committed)
+        self._log.on_commit(self._committed)
         self._spawn(self._sweep(), "pictures")
         for camera in self._cameras.values():
             self._spawn(self._serve(camera), f"camera {camera.id}")
@@ -155,14 +155,14 @@ class Cameras:
                 if record.event.door not in self._doors(camera):
                     continue
                 try:
-                    camera.waiting.put_nowait((self._host.identity().epoch, record.sequence, record.event.at_ns))
+                    camera.waiting.put_nowait((self._identity().epoch, record.sequence, record.event.at_ns))
                 except asyncio.QueueFull:
                     camera.dropped += 1
 
     async def _serve(self, camera: _Camera) -> None:
         while True:
             epoch, sequence, at_ns = await camera.waiting.get()
-            if self._host.clock.now_ns() - at_ns > PATIENCE_NS:  # the disk or the camera took too long
+            if self._clock.now_ns() - at_ns > PATIENCE_NS:  # the disk or the camera took too long
                 camera.dropped += 1
                 continue
             try:
@@ -177,7 +177,7 @@ class Cameras:
     async def _fetch(self, camera: _Camera) -> bytes:
         async with camera.busy:
             content = await camera.fetcher.fetch()
-        camera.last_us = self._host.clock.wall_us()
+        camera.last_us = self._clock.wall_us()
         return content
 
     async def _put(self, epoch: str, sequence: int, camera: str, content: bytes) -> None:
@@ -193,12 +193,12 @@ class Cameras:
             return
         kind = CONTROLLER_FAULT_CLEARED if error is None else CONTROLLER_FAULT
         details: dict[str, Json] = {} if error is None else {"reason": error}
-        self._host.log.append([Event(kind, self._host.clock.now_ns(), self._subject(camera), SYSTEM, details=details)])
+        self._log.append([Event(kind, self._clock.now_ns(), self._subject(camera), SYSTEM, details=details)])
 
     async def _sweep(self) -> None:
         """Remove what is too old; while nobody vouches for the calendar nothing is."""
         while True:
-            clock = self._host.clock
+            clock = self._clock
             now_us = None if clock.quality() is ClockQuality.UNSYNCED else clock.wall_us()
             try:
                 await in_background(lambda now_us=now_us: self._store.sweep(now_us), "pictures")  # type: ignore[misc]  # bound now
@@ -230,7 +230,7 @@ class Cameras:
 
     async def _of(self, body: dict[str, Any], _actor: Actor) -> Json:
         """The pictures of a record of this log."""
-        sequence, epoch = _OfRecord.model_validate(body).sequence, self._host.identity().epoch
+        sequence, epoch = _OfRecord.model_validate(body).sequence, self._identity().epoch
         found = await self._look(lambda: self._store.of(epoch, sequence))
         return {
             "pictures": [
@@ -246,7 +246,7 @@ class Cameras:
 
     async def _content(self, body: dict[str, Any], _actor: Actor) -> Json:
         """A part of a picture, from `offset` on."""
-        ask, epoch = _One.model_validate(body), self._host.identity().epoch
+        ask, epoch = _One.model_validate(body), self._identity().epoch
         content = await self._look(lambda: self._store.read(epoch, ask.sequence, ask.camera))
         if content is None:
             raise RequestError("not_found", "there is no such picture; it may have been removed for its age")
@@ -264,11 +264,11 @@ class Cameras:
     # --- who they are ---------------------------------------------------------------------------------------
 
     def _doors(self, camera: _Camera) -> frozenset[str]:
-        known = self._host.directory().cameras.get(camera.id)
+        known = self._directory().cameras.get(camera.id)
         return frozenset(camera.table.doors) | (frozenset() if known is None else known.doors)
 
     def _name(self, camera: str) -> str:
-        known = self._host.directory().cameras.get(camera)
+        known = self._directory().cameras.get(camera)
         return camera if known is None else known.name
 
     def _subject(self, camera: _Camera) -> Subject:

@@ -11,7 +11,7 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from edge.commands.entries import Allowance
 from edge.commands.parsing import Order, Receiver, Refusal, parse_command, reply
@@ -23,11 +23,11 @@ from edge.model.problems import ConfigError, Problem
 from edge.system.tasks import say_why
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from edge.access.people import People
     from edge.commands.parsing import Entry, Keyring
-    from edge.commands.refusals import Upstream
+    from edge.commands.refusals import WayBack
     from edge.commands.shape import Signer
     from edge.doors.runner import Runner
     from edge.log.log import Log
@@ -45,25 +45,6 @@ MOST_ARRIVALS: Final = 20
 """Of one command before its first answer; more are not answered."""
 
 
-class Host(Protocol):
-    """What the daemon lends."""
-
-    runner: Runner
-    people: People
-    log: Log
-    clock: Clock
-
-    @property
-    def upstream(self) -> Upstream | None:
-        """None without a broker."""
-
-    def controller(self) -> Subject:
-        """The controller itself."""
-
-    def status(self) -> Json:
-        """The whole status, the answer to `diagnose`."""
-
-
 @dataclass(slots=True)
 class _UnderWay:
     """A command between its arrival and its answer."""
@@ -77,15 +58,30 @@ class _UnderWay:
 class CommandIntake:
     """Takes messages of the `commands` topic."""
 
-    def __init__(self, host: Host, *, signatures_required: bool) -> None:
-        """Serves for as long as the host lives; a signature that is required is refused until there are keys."""
-        self._host = host
+    def __init__(  # noqa: PLR0913 -- each part has one owner
+        self,
+        controller: Subject,
+        *,
+        runner: Runner,
+        people: People,
+        log: Log,
+        clock: Clock,
+        way_back: Callable[[], WayBack | None],
+        status: Callable[[], Json],
+        signatures_required: bool,
+    ) -> None:
+        """A signature that is required is refused until there are keys.
+
+        There is no `way_back` without a broker; the whole `status` is the answer to `diagnose`.
+        """
+        self._controller, self._runner, self._people = controller, runner, people
+        self._log, self._clock, self._way_back, self._status = log, clock, way_back, status
         self._signatures_required = signatures_required
         self._keyring: Keyring | None = None
         self._bad_keys: tuple[str, ...] = ()
         self._under_way: dict[str, _UnderWay] = {}
         """By id."""
-        self._refusals = Refusals(host)
+        self._refusals = Refusals(controller, runner, log, clock, way_back)
         self._entries = Allowance()
 
     async def start(self, settings: Settings) -> None:
@@ -114,8 +110,8 @@ class CommandIntake:
         return before != (self._signatures_required, _signers(keyring))
 
     def _say(self, kind: str, key: str, reason: str | None) -> None:
-        at_ns, details = self._host.clock.now_ns(), {"reason": reason}
-        self._host.log.append([Event(kind, at_ns, Subject("key", key, key), SYSTEM, details=details)])
+        at_ns, details = self._clock.now_ns(), {"reason": reason}
+        self._log.append([Event(kind, at_ns, Subject("key", key, key), SYSTEM, details=details)])
 
     @property
     def unrecorded(self) -> int:
@@ -128,12 +124,11 @@ class CommandIntake:
 
     def ordered(self, incoming: Incoming) -> None:
         """A message came."""
-        host = self._host
         receiver = Receiver(
-            host.controller().id,
-            host.runner.doors,
-            host.clock.wall_us(),
-            host.clock.quality(),
+            self._controller.id,
+            self._runner.doors,
+            self._clock.wall_us(),
+            self._clock.quality(),
             self._signatures_required,
             self._keyring,
         )
@@ -168,7 +163,7 @@ class CommandIntake:
 
     async def _answer_to(self, order: Order) -> bytes | None:
         """Everything that the answer speaks of is on the disk when this returns."""
-        log = self._host.log
+        log = self._log
         no = order.late or self._too_many(order)
         try:
             admission = await log.admit(order.id, order.expires_us, content=order.content, only_look=no is not None)
@@ -184,7 +179,7 @@ class CommandIntake:
         else:
             answer = await self._first(order)
             log.settle(order.id, answer)
-        await durable(self._host.log)
+        await durable(self._log)
         return answer
 
     async def _first(self, order: Order) -> bytes:
@@ -196,20 +191,19 @@ class CommandIntake:
         return self._carry_out(order) if order.directory is None else await self._apply(order, order.directory)
 
     def _expired(self, order: Order) -> bool:
-        if order.expires_us is None or self._host.clock.quality() is ClockQuality.UNSYNCED:
+        if order.expires_us is None or self._clock.quality() is ClockQuality.UNSYNCED:
             return False  # who does not know the time cannot tell
-        return order.expires_us <= self._host.clock.wall_us()
+        return order.expires_us <= self._clock.wall_us()
 
     def _carry_out(self, order: Order) -> bytes:
-        host = self._host
         if order.name == "diagnose":
-            return reply(order.id, order.name, host.status())
-        if order.span is not None and host.upstream is not None:
-            host.upstream.replay(*order.span)
+            return reply(order.id, order.name, self._status())
+        if order.span is not None and (way_back := self._way_back()) is not None:
+            way_back.replay(*order.span)
             return reply(order.id, order.name, {})
         if order.entry is not None:
             return self._enter(order, order.entry)
-        outcomes = host.runner.command(
+        outcomes = self._runner.command(
             CommandName(order.name),
             order.doors,
             command_id=order.id,
@@ -224,7 +218,7 @@ class CommandIntake:
         return reply(order.id, order.name, dict(told), code=refused.code, text=refused.message)
 
     def _now_s(self) -> float:
-        return self._host.clock.now_ns() / 1e9
+        return self._clock.now_ns() / 1e9
 
     def _too_many(self, order: Order) -> Refusal | None:
         """Why it enters nothing at the moment. Its id stays free."""
@@ -238,15 +232,15 @@ class CommandIntake:
         """What nobody at a door can witness, in the words of whoever may say it."""
         self._entries.spend(order.signer, self._now_s())
         details = {**entry.details, **signed_by(order.signer)}
-        event = Event(entry.type, self._host.clock.now_ns(), entry.object, order.actor, "operator", details=details)
-        self._host.log.append([event])
+        event = Event(entry.type, self._clock.now_ns(), entry.object, order.actor, "operator", details=details)
+        self._log.append([event])
         return reply(order.id, order.name, {})
 
     async def _apply(self, order: Order, directory: Mapping[str, Json]) -> bytes:
         """Put a whole directory in force, or say everything that is wrong with it."""
         document = json.dumps(directory, ensure_ascii=False).encode()
         try:
-            applied = await self._host.people.directory.apply(document, Path(f"command {order.id}"), order.actor)
+            applied = await self._people.directory.apply(document, Path(f"command {order.id}"), order.actor)
         except ConfigError as error:
             problems: list[Json] = [f"{one.key}: {one.message}".removeprefix(": ") for one in error.problems]
             refusal = _refusal(order, "invalid_directory", str(problems[0]))

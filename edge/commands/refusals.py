@@ -26,6 +26,8 @@ from edge.model.messages import SYSTEM, Actor, CommandName, Event, Subject
 from edge.system.tasks import say_why
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.commands.parsing import Refusal
     from edge.commands.shape import Signer
     from edge.doors.runner import Runner
@@ -61,7 +63,7 @@ RECORDED_AS: Final = {
 }
 
 
-class Upstream(Protocol):
+class WayBack(Protocol):
     """The way back to whoever sent a command."""
 
     def reply(self, topic: str | None, payload: bytes, correlation: bytes | None) -> None:
@@ -71,27 +73,15 @@ class Upstream(Protocol):
         """Send these records again."""
 
 
-class Host(Protocol):
-    """What the daemon lends."""
-
-    runner: Runner
-    log: Log
-    clock: Clock
-
-    @property
-    def upstream(self) -> Upstream | None:
-        """None without a broker."""
-
-    def controller(self) -> Subject:
-        """The controller itself."""
-
-
 class Refusals:
     """What was refused, and how often."""
 
-    def __init__(self, host: Host) -> None:
-        """Nothing was."""
-        self._host = host
+    def __init__(
+        self, controller: Subject, runner: Runner, log: Log, clock: Clock, way_back: Callable[[], WayBack | None]
+    ) -> None:
+        """Nothing was. There is no `way_back` without a broker."""
+        self._controller, self._runner, self._log, self._clock = controller, runner, log, clock
+        self._way_back = way_back
         self._records = Budget(RECORDS_A_MINUTE / 60, RECORDS_AT_ONCE)
         self._answers = Budget(ANSWERS_A_SECOND, ANSWERS_AT_ONCE)
         self._unsaid: list[tuple[Incoming, bytes]] = []
@@ -106,7 +96,7 @@ class Refusals:
         """Enter it into the log, or count it."""
         if self._records.take(asyncio.get_running_loop().time()):
             LOG.warning("a command was refused: %s", refusal.code)
-            self._host.log.append([self._event(refusal)])
+            self._log.append([self._event(refusal)])
         else:
             self.unrecorded += 1
             self._commands += 1
@@ -133,14 +123,14 @@ class Refusals:
     async def _say(self) -> None:
         while self._unsaid:
             unsaid, self._unsaid = self._unsaid, []
-            await durable(self._host.log)
+            await durable(self._log)
             for incoming, answer in unsaid:
                 self.reply(incoming, answer)
 
     def reply(self, incoming: Incoming, answer: bytes | None) -> None:
         """Answer, where there is an answer; nothing of this command can be lost any more."""
-        if answer is not None and self._host.upstream is not None:
-            self._host.upstream.reply(incoming.response_topic, answer, incoming.correlation)
+        if answer is not None and (way_back := self._way_back()) is not None:
+            way_back.reply(incoming.response_topic, answer, incoming.correlation)
         incoming.taken()
 
     def dropped(self, what: str) -> None:
@@ -159,21 +149,20 @@ class Refusals:
         reason = f"{count} messages that nobody can use came within a minute"
         LOG.warning("%s: %s", reason, ", ".join(f"{what} {number}" for what, number in dropped.items()))
         details: dict[str, Json] = {"reason": reason, "messages": {**dropped}}
-        now_ns = self._host.clock.now_ns()
+        now_ns = self._clock.now_ns()
         event = Event(CONTROLLER_FAULT, now_ns, UPSTREAM, SYSTEM, success=False, code="flooded", details=details)
-        self._host.log.append([event])
+        self._log.append([event])
 
     def _event(self, refusal: Refusal) -> Event:
         """A refused command as what it would have been; one that makes no sense as a fault."""
-        host = self._host
         details: dict[str, Json] = {"command": refusal.name, "id": refusal.id, "reason": refusal.message}
         details |= signed_by(refusal.signer)
-        door = host.runner.doors.get(refusal.door or "")
+        door = self._runner.doors.get(refusal.door or "")
         known = RECORDED_AS.get(CommandName(refusal.name)) if refusal.name in set(CommandName) else None
         return Event(
             known or CONTROLLER_FAULT,
-            host.clock.now_ns(),
-            host.controller() if door is None else door.subject,
+            self._clock.now_ns(),
+            self._controller if door is None else door.subject,
             refusal.actor or SENDER,
             "operator" if known else None,
             success=False,

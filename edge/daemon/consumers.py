@@ -130,7 +130,15 @@ class Consumers:
         """Write the reports that are due."""
         with self._isolation.part("reports"):
             zone = ZoneInfo(self._host.settings.controller.time_zone)
-            await ReportRunner(self._host, self._host.settings.reports, zone).run()
+            host = self._host
+            await ReportRunner(
+                host.settings.reports,
+                zone,
+                log=host.log,
+                clock=host.clock,
+                directory=host.directory,
+                cloudevent=host.cloudevent,
+            ).run()
 
     def start(self, modes: Mapping[str, str]) -> None:
         """The log is open, and this is what it remembers."""
@@ -211,14 +219,6 @@ class Consumers:
 
     # --- what the parts ask ------------------------------------------------------------------------
 
-    def identity(self) -> Identity:
-        """See `edge.alerts.runner.Host`."""
-        return self._host.identity()
-
-    def sound(self, doors: frozenset[str]) -> None:
-        """See `edge.alerts.runner.Host`."""
-        self._host.runner.sound(doors)
-
     async def _publish(self, payload: bytes) -> None:
         if self._host.upstream is None:
             raise DeliveryError("there is no broker")
@@ -266,7 +266,8 @@ class Consumers:
             dict(self._host.settings.alerts),
             log=self._host.log,
             clock=self._host.clock,
-            host=self,
+            identity=self._host.identity,
+            sound=self._host.runner.sound,
             where=InDirectory(self._host.directory),
             ways=self._ways(),
             chance=random.Random(),  # noqa: S311 -- jitter keeps no secret
@@ -291,7 +292,15 @@ class Consumers:
         from edge.cameras.pictures import Cameras  # noqa: PLC0415 -- see above
 
         settings = self._host.settings
-        return Cameras(self._host, settings.cameras, settings.pictures, settings.log.path)
+        return Cameras(
+            settings.cameras,
+            settings.pictures,
+            settings.log.path,
+            log=self._host.log,
+            clock=self._host.clock,
+            identity=self._host.identity,
+            directory=self._host.directory,
+        )
 
     # --- requests ---------------------------------------------------------------------------------------
 

@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     from edge.directory.directory import Directory
     from edge.doors.driver_supervisor import DriverSupervisor
     from edge.model.messages import Json, ReaderDisplay, Record, Signal
-    from edge.model.ports import Incoming
     from edge.settings.controller import Settings
     from edge.settings.door_changes import Locks
     from edge.system.clock import Clock
@@ -131,7 +130,16 @@ class Daemon:
         self.unwritten = 0
         """Events that the disk did not take before the stop."""
         self._refused: str | None = None
-        self.intake = CommandIntake(self, signatures_required=bool(settings.commands.keys))
+        self.intake = CommandIntake(
+            self.controller(),
+            runner=self.runner,
+            people=self.people,
+            log=self.log,
+            clock=clock,
+            way_back=lambda: self.upstream,
+            status=self.status,
+            signatures_required=bool(settings.commands.keys),
+        )
         self.notifier = Notifier(monotonic_ns=clock.monotonic_ns)
         self._reloading = Reloading(self, source or ConfigSource(settings.file))
         self._tasks: list[asyncio.Task[None]] = []
@@ -283,7 +291,7 @@ class Daemon:
             if old.door_changed in self.runner.listeners:
                 self.runner.listeners.remove(old.door_changed)
             await old.close(FAREWELL_S)
-            self.upstream_refuses(None)  # what one broker refused says nothing about another
+            self.refuses(None)  # what one broker refused says nothing about another
         self.upstream = None
         self._start_upstream()
 
@@ -300,11 +308,14 @@ class Daemon:
         self.upstream = Upstream(
             options,
             self.log,
-            self,
             tuple(self.settings.doors),
             lambda upstream: MqttLink(chosen, client_id, upstream),
             random.Random(),  # noqa: S311 -- jitter keeps no secret
             self._home_assistant(),
+            origin=self,
+            retained=self,
+            inbound=self.intake,
+            faults=self,
         )
         self.runner.listeners.append(self.upstream.door_changed)
         self.upstream.start().add_done_callback(say_why)
@@ -400,22 +411,14 @@ class Daemon:
         """More than 10 s ago, or before this boot."""
         return record.boot != self.clock.boot_id or self.clock.now_ns() - record.event.at_ns > LATE_NS
 
-    def ordered(self, incoming: Incoming) -> None:
-        """A command from the broker."""
-        self.intake.ordered(incoming)
-
-    def dropped(self, what: str) -> None:
-        """Something came from the broker that is of no use."""
-        self.intake.dropped(what)
-
-    def upstream_leaves_out(self, topic: str, why: str) -> None:
+    def leaves_out(self, topic: str, why: str) -> None:
         """What belongs on this topic is not sent as it should be."""
         LOG.warning("%s: %s", topic, why)
         details: dict[str, Json] = {"reason": f"{topic}: {why}", "topic": topic}
         subject = Subject("upstream", "mqtt", "MQTT broker")
         self.log.append([Event(CONTROLLER_FAULT, self.clock.now_ns(), subject, SYSTEM, code="limit", details=details)])
 
-    def upstream_refuses(self, reason: str | None) -> None:
+    def refuses(self, reason: str | None) -> None:
         """One fault when the broker begins to refuse, one more record when it takes again."""
         if (reason is None) == (self._refused is None):
             return

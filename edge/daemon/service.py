@@ -153,7 +153,7 @@ class Service:
             "login": self._login,
             "log_restored": self._log_restored,
             **(more or {}),
-            "export": Exports(host, self._directory).serve,
+            "export": Exports(host.log, host.clock, self._directory).serve,
         }
 
     def _directory(self) -> Directory:

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from edge.delivery.chat import Message
     from edge.delivery.ports import Journal, Receiver
     from edge.delivery.secrets import Secrets
-    from edge.delivery.webhook import Host, Poster
+    from edge.delivery.webhook import Poster
     from edge.directory.directory import Integration
     from edge.model.messages import Actor, Json, Record
+    from edge.model.ports import Origin
     from edge.settings.alerts import IntegrationsTable
 
 LOG: Final = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class Deliveries:
     def __init__(  # noqa: PLR0913 -- each part has one owner
         self,
         log: Journal,
-        host: Host,
+        origin: Origin,
         *,
         network: Network,
         secrets: Secrets,
@@ -57,7 +58,7 @@ class Deliveries:
         zone: tzinfo = UTC,
     ) -> None:
         """`retain_for` gets the sinks for which the log has to keep records: all but the disabled ones."""
-        self._log, self._host, self._network, self._secrets = log, host, network, secrets
+        self._log, self._origin, self._network, self._secrets = log, origin, network, secrets
         self._chance, self._now_ns, self._retain_for = chance, now_ns, retain_for
         self._options, self._zone = options or Options(), zone
         self._memory: dict[str, str] | None = None
@@ -169,10 +170,10 @@ class Deliveries:
         if entry.kind == "syslog":
             from edge.delivery.syslog_sink import Syslog  # noqa: PLC0415 -- only where there is one
 
-            return Syslog(str(entry.url), types, network=self._network, host=self._host)
+            return Syslog(str(entry.url), types, network=self._network, origin=self._origin)
         from edge.delivery.webhook import Webhook  # noqa: PLC0415 -- as above
 
-        return Webhook(self._poster(entry), types, self._host, self._zone)
+        return Webhook(self._poster(entry), types, self._origin, self._zone)
 
     def _poster(self, entry: Integration) -> Poster:
         from edge.delivery.webhook import Poster  # noqa: PLC0415 -- as above

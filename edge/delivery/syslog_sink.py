@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from edge.delivery.network import Network, Streams
-    from edge.delivery.webhook import Host
     from edge.model.messages import Record
+    from edge.model.ports import Origin
 
 PORT: Final = 6514
 """RFC 5425, 4.1."""
@@ -35,11 +35,11 @@ class Syslog:
 
     batch = 50
 
-    def __init__(self, url: str, types: Collection[str], *, network: Network, host: Host) -> None:
+    def __init__(self, url: str, types: Collection[str], *, network: Network, origin: Origin) -> None:
         """`types` are full event types, without wildcards."""
         parts = urlsplit(url)
         self._name, self._port = parts.hostname or "", parts.port or PORT
-        self._types, self._network, self._host = types, network, host
+        self._types, self._network, self._origin = types, network, origin
         self._streams: Streams | None = None
 
     def wants(self, record: Record) -> bool:
@@ -48,7 +48,7 @@ class Syslog:
 
     async def send(self, records: Sequence[Record]) -> None:
         """See `edge.delivery.ports.Receiver`."""
-        content = b"".join(frame(record, self._host.identity()) for record in records)
+        content = b"".join(frame(record, self._origin.identity()) for record in records)
         well = False
         try:
             async with asyncio.timeout(TIMEOUT_S):

@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from edge.delivery.chat import EVENTS, Letter, Message, letter
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from edge.delivery.network import Network
     from edge.delivery.secrets import Secrets
-    from edge.model.cloudevents import Identity
     from edge.model.messages import Record
+    from edge.model.ports import Origin
 
 TIMEOUT_S: Final = 10.0
 """Limit for one try, including name lookup and handshakes."""
@@ -51,16 +51,6 @@ _ABOUT_THE_MESSAGE: Final = frozenset({400, 413, 414, 415, 422, 431})
 _LATER: Final = frozenset({429, 503})
 """Status codes that may have a Retry-After (RFC 6585, 4; RFC 9110, 15.6.4)."""
 _IN_A_URL: Final = re.compile(rb"[!-~]+")
-
-
-class Host(Protocol):
-    """What a receiver needs from the daemon."""
-
-    def identity(self) -> Identity:
-        """The controller and its stream."""
-
-    def is_late(self, record: Record) -> bool:
-        """Whether the record happened more than 10 s ago, or before this boot."""
 
 
 class Poster:
@@ -152,9 +142,9 @@ class Webhook:
 
     batch = 1
 
-    def __init__(self, poster: Poster, types: Collection[str], host: Host, zone: tzinfo = UTC) -> None:
+    def __init__(self, poster: Poster, types: Collection[str], origin: Origin, zone: tzinfo = UTC) -> None:
         """`types` are full event types without wildcards; `zone` is the site's."""
-        self._poster, self._types, self._host, self._zone = poster, types, host, zone
+        self._poster, self._types, self._origin, self._zone = poster, types, origin, zone
 
     def wants(self, record: Record) -> bool:
         """Whether the record's type is in `types`."""
@@ -163,8 +153,8 @@ class Webhook:
     async def send(self, records: Sequence[Record]) -> None:
         """See `edge.delivery.ports.Receiver`."""
         for record in records:
-            identity = self._host.identity()
-            body = encode(record, identity, replayed=self._host.is_late(record))
+            identity = self._origin.identity()
+            body = encode(record, identity, replayed=self._origin.is_late(record))
             text = f"{local(record.time_us, self._zone)}, {identity.controller} at {identity.site}"
             severity = CATALOGUE[record.event.type].severity
             named = record_id(record, identity)

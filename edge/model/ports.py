@@ -11,6 +11,8 @@ from edge.model.messages import Event, Json, ReaderDisplay, Record, Signal
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from edge.model.cloudevents import Identity
+
 Emit: TypeAlias = Callable[[Signal], None]
 RECEIVE_MAXIMUM: Final = 65_535
 MAX_PACKET: Final = 268_435_460
@@ -154,6 +156,16 @@ class Journal(Protocol):
 
     def settle(self, command_id: str, reply: bytes) -> None:
         """Keep the answer of an admitted command for its second arrival."""
+
+
+class Origin(Protocol):
+    """Whose records these are, for whoever puts them on a wire."""
+
+    def identity(self) -> Identity:
+        """Who we are; the epoch changes when a damaged log was set aside."""
+
+    def is_late(self, record: Record) -> bool:
+        """Whether the record happened more than 10 s ago, or before this boot."""
 
 
 class LinkError(OSError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -64,24 +64,12 @@ _ASK: Final[TypeAdapter[_Create | _Download | _Finished]] = TypeAdapter(
 )
 
 
-class Host(Protocol):
-    """What the daemon lends."""
-
-    @property
-    def log(self) -> Log:
-        """Where it is recorded."""
-
-    @property
-    def clock(self) -> Clock:
-        """When."""
-
-
 class Exports:
     """Records `event_export.create`, `event_export.download` (while it is open) and `event_export.finished`."""
 
-    def __init__(self, host: Host, directory: Callable[[], Directory]) -> None:
+    def __init__(self, log: Log, clock: Clock, directory: Callable[[], Directory]) -> None:
         """Nothing is open."""
-        self._host, self._directory = host, directory
+        self._log, self._clock, self._directory = log, clock, directory
         self._open: OrderedDict[str, tuple[Actor, Subject, dict[str, Json]]] = OrderedDict()
 
     async def serve(self, body: dict[str, Any], actor: Actor) -> Json:
@@ -92,7 +80,7 @@ class Exports:
                 members(self._directory(), ask.filters.group)
             except UnknownGroupError as error:
                 raise RequestError("unknown_group", str(error)) from None
-            through = self._host.log.committed
+            through = self._log.committed
             filters = shown(ask.filters) | ({} if ask.limit is None else {"limit": ask.limit})
             return {"export": self.create(ask.name, filters, actor), "through": through}
         known = self._open.get(ask.export)
@@ -125,11 +113,11 @@ class Exports:
     def _record(
         self, kind: str, subject: Subject, actor: Actor, details: dict[str, Json], code: str | None = None
     ) -> None:
-        at_ns = self._host.clock.now_ns()
+        at_ns = self._clock.now_ns()
         event = Event(
             kind, at_ns, subject, actor, success=code is None, code=code, correlation=subject.id, details=details
         )
-        self._host.log.append([event])
+        self._log.append([event])
 
 
 def shown(filters: Filters) -> dict[str, Json]:

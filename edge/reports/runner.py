@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from edge.model.messages import SYSTEM, ClockQuality
 from edge.reports.exports import Exports, shown
@@ -21,7 +21,7 @@ from edge.reports.search_words import UnknownGroupError
 from edge.reports.searches import Filters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import tzinfo
 
     from edge.directory.directory import Directory
@@ -36,24 +36,6 @@ LOOK_S: Final = 30.0
 AGAIN_US: Final = 3_600 * 1_000_000
 """A report that could not be written is tried again after this long."""
 BREATH_S: Final = 0.005
-
-
-class Host(Protocol):
-    """What the daemon lends. `cloudevent` is called in a thread."""
-
-    @property
-    def log(self) -> Log:
-        """The log that is being written."""
-
-    @property
-    def clock(self) -> Clock:
-        """Its calendar decides what is due."""
-
-    def directory(self) -> Directory:
-        """The one in force now."""
-
-    def cloudevent(self, record: Record) -> Json:
-        """A record as it looks on the wire."""
 
 
 @dataclass(slots=True)
@@ -72,11 +54,20 @@ class _Job:
 class ReportRunner:
     """Belongs to one event loop."""
 
-    def __init__(
-        self, host: Host, reports: Mapping[str, ReportTable], zone: tzinfo, *, breath_s: float = BREATH_S
+    def __init__(  # noqa: PLR0913 -- each part has one owner
+        self,
+        reports: Mapping[str, ReportTable],
+        zone: tzinfo,
+        *,
+        log: Log,
+        clock: Clock,
+        directory: Callable[[], Directory],
+        cloudevent: Callable[[Record], Json],
+        breath_s: float = BREATH_S,
     ) -> None:
-        """Nothing is touched before `run`."""
-        self._host, self._exports, self._breath_s = host, Exports(host, host.directory), breath_s
+        """Nothing is touched before `run`. `cloudevent` is called in a thread; the calendar says what is due."""
+        self._log, self._clock, self._directory, self._cloudevent = log, clock, directory, cloudevent
+        self._exports, self._breath_s = Exports(log, clock, directory), breath_s
         self._zone = zone
         self._jobs = [_Job(name, one, Rhythm(one.every, one.at, zone)) for name, one in reports.items()]
         self._stop = threading.Event()
@@ -85,7 +76,7 @@ class ReportRunner:
         """For ever: cancel it. A file under way is given up then, and its last whole one stays."""
         if not self._jobs:
             return
-        await self._host.log.opened()
+        await self._log.opened()
         threads = ThreadPoolExecutor(1, thread_name_prefix="reports")
         try:
             while True:
@@ -98,7 +89,7 @@ class ReportRunner:
 
     async def _look(self, threads: ThreadPoolExecutor, job: _Job) -> None:
         """Write what is due."""
-        clock = self._host.clock
+        clock = self._clock
         now_us = clock.wall_us()
         if clock.quality() is ClockQuality.UNSYNCED:
             return
@@ -121,12 +112,12 @@ class ReportRunner:
     async def _write(self, threads: ThreadPoolExecutor, job: _Job, due: Due) -> bool:
         """Write one report, and record what came of it; False when it has to be tried again."""
         file = job.report.folder / file_name(job.name, due, job.report.suffix)
-        through, filters = self._host.log.committed, _filters(job, due)
+        through, filters = self._log.committed, _filters(job, due)
         export = self._exports.create(file.name, shown(filters), SYSTEM)
         rows, code = 0, None
         also: dict[str, Json] = {}
         try:
-            query = replace(filters.query(self._host.directory()), before=through + 1)
+            query = replace(filters.query(self._directory()), before=through + 1)
             rows = await asyncio.get_running_loop().run_in_executor(threads, self._file, job, due, file, query)
             also = {"file": str(file)}
         except (OSError, UnknownGroupError) as error:
@@ -155,7 +146,7 @@ class ReportRunner:
 
     def _something(self, job: _Job, due: Due) -> bool:
         try:
-            query = _filters(job, due).query(self._host.directory())
+            query = _filters(job, due).query(self._directory())
         except UnknownGroupError:
             return True  # it is said where the report is written
         return next(self._walk(query), None) is not None
@@ -167,7 +158,7 @@ class ReportRunner:
 
     def _file(self, job: _Job, due: Due, file: Path, query: Query) -> int:
         zone = self._zone if job.report.format == "spreadsheet" else None
-        count = written(file, (self._host.cloudevent(record) for record in self._walk(query)), zone)  # type: ignore[misc]  # an object
+        count = written(file, (self._cloudevent(record) for record in self._walk(query)), zone)  # type: ignore[misc]  # an object
         job.wrote[file] = due.at_us
         for label in [label for label in self._there(job) if label <= due.label][: -job.report.keep]:
             old = job.report.folder / f"{job.name}-{label}.{job.report.suffix}"
@@ -178,7 +169,7 @@ class ReportRunner:
     def _walk(self, query: Query) -> Iterator[Record]:
         from edge.log.reading.walk import walk  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
 
-        return walk(Path(self._host.log.health().path), query, lambda: not self._stop.wait(self._breath_s))
+        return walk(Path(self._log.health().path), query, lambda: not self._stop.wait(self._breath_s))
 
 
 def _filters(job: _Job, due: Due) -> Filters:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.upstream.in_flight import Flight
-    from edge.upstream.messages import Host, Message, Options
+    from edge.upstream.messages import Message, Options
 
 HEADERS: Final = 32
 """Upper bound, in bytes, of a packet's overhead besides topic, content and properties (MQTT 5, 3.3)."""
@@ -32,9 +32,17 @@ MOST_TOLD: Final = 100
 class Limits:
     """The limits of one broker."""
 
-    def __init__(self, options: Options, host: Host, smaller: Callable[[Message, int], bytes | None]) -> None:
-        """`smaller` makes a record's content anew without details, in at most so many bytes if that is possible."""
-        self._options, self._host, self._smaller = options, host, smaller
+    def __init__(
+        self,
+        options: Options,
+        leaves_out: Callable[[str, str], None],
+        smaller: Callable[[Message, int], bytes | None],
+    ) -> None:
+        """`leaves_out` hears of a topic and why (`UpstreamFaults`).
+
+        `smaller` makes a record's content anew without details, in at most so many bytes if that is possible.
+        """
+        self._options, self._leaves_out, self._smaller = options, leaves_out, smaller
         self.terms = Connected()
         self.left_out: dict[str, str] = {}
         """Topic -> why messages there are cut or left out."""
@@ -58,7 +66,7 @@ class Limits:
         """Record that messages on a topic are cut or left out; only the first time."""
         if topic not in self.left_out and len(self.left_out) < MOST_TOLD:
             self.left_out[topic] = why
-            self._host.upstream_leaves_out(topic, why)
+            self._leaves_out(topic, why)
 
     def will(self, payload: bytes) -> Will:
         """Our will, without what the broker has refused in a will so far."""

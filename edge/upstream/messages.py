@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable
 
-    from edge.model.cloudevents import Identity
     from edge.model.messages import Json, Record
     from edge.model.ports import Incoming
 
@@ -50,11 +49,8 @@ class Options:
         return not ours and len(topic.encode()) <= MAX_TOPIC_BYTES
 
 
-class Host(Protocol):
-    """What the conversation needs from the daemon."""
-
-    def identity(self) -> Identity:
-        """The controller and its stream; the epoch changes when a damaged log was set aside."""
+class RetainedFacts(Protocol):
+    """What the retained messages say of this controller."""
 
     def online_status(self) -> dict[str, Json]:
         """The retained `status`, without the fields that this room adds."""
@@ -62,8 +58,9 @@ class Host(Protocol):
     def door_state(self, door: str) -> Json:
         """The retained state of a door."""
 
-    def is_late(self, record: Record) -> bool:
-        """Whether the record happened more than 10 s ago, or before this boot."""
+
+class Inbound(Protocol):
+    """Whoever takes what the broker sends."""
 
     def ordered(self, incoming: Incoming) -> None:
         """A command arrived."""
@@ -71,10 +68,14 @@ class Host(Protocol):
     def dropped(self, topic: str) -> None:
         """A message on this topic was of no use; it is counted."""
 
-    def upstream_leaves_out(self, topic: str, why: str) -> None:
+
+class UpstreamFaults(Protocol):
+    """Whoever records what is wrong with the broker."""
+
+    def leaves_out(self, topic: str, why: str) -> None:
         """Messages on this topic are cut or left out; called once for each topic."""
 
-    def upstream_refuses(self, reason: str | None) -> None:
+    def refuses(self, reason: str | None) -> None:
         """The broker refuses messages (the reason), or takes all of them again (None)."""
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from edge.log.log import Log
     from edge.model.messages import Record
-    from edge.upstream.messages import Host, Options
+    from edge.model.ports import Origin
+    from edge.upstream.messages import Options
     from edge.upstream.retained import States
 
 MAX_REPLIES: Final = 200
@@ -32,9 +33,9 @@ GUEST_EVERY: Final = 20
 class Queue:
     """Everything that may be sent, most urgent first."""
 
-    def __init__(self, options: Options, log: Log, host: Host, states: States, ready: Callable[[], None]) -> None:
+    def __init__(self, options: Options, log: Log, origin: Origin, states: States, ready: Callable[[], None]) -> None:
         """`ready` is called when there may be something to send."""
-        self._options, self._host = options, host
+        self._options, self._origin = options, origin
         self.alarms = AlarmLane(log, ready, NOBODY_S)
         self._alerts: deque[Message] = deque()  # bounded by the callers, who await each
         self._replies: deque[Message] = deque(maxlen=MAX_REPLIES)
@@ -124,7 +125,7 @@ class Queue:
         return self._states.next_of_guest() if record is None else self._carry(Kind.EVENTS, record, again=again)
 
     def _carry(self, kind: Kind, record: Record, *, again: bool = False) -> Message:
-        payload = encode(record, self._host.identity(), replayed=again or self._host.is_late(record))
+        payload = encode(record, self._origin.identity(), replayed=again or self._origin.is_late(record))
         self.records.was_told(record.sequence)
         topic = self._options.below(kind.value)
         return Message(
@@ -135,8 +136,8 @@ class Queue:
         """A record's content without its details; cut further when that has more than `most` bytes. None: no record."""
         if message.record is None:
             return None
-        replayed = message.again or self._host.is_late(message.record)
-        return encode_cut(message.record, self._host.identity(), replayed=replayed, most=most)
+        replayed = message.again or self._origin.is_late(message.record)
+        return encode_cut(message.record, self._origin.identity(), replayed=replayed, most=most)
 
     def cannot(self, message: Message) -> None:
         """The broker takes this message in no form: a record is tried again later, any other message is dropped."""

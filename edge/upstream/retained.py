@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from edge.log.log import Log
     from edge.model.messages import Json
-    from edge.upstream.messages import Guest, Host, Options
+    from edge.upstream.messages import Guest, Options, RetainedFacts
     from edge.upstream.standing import Standing
     from edge.upstream.witness import Witness
 
@@ -37,7 +37,7 @@ class States:
         self,
         options: Options,
         log: Log,
-        host: Host,
+        facts: RetainedFacts,
         standing: Standing,
         doors: Sequence[str],
         guest: Guest | None,
@@ -45,7 +45,7 @@ class States:
         ready: Callable[[], None],
     ) -> None:
         """Nothing is sent before `begin`; `ready` is called when there is something to send."""
-        self._options, self._log, self._host, self._standing = options, log, host, standing
+        self._options, self._log, self._facts, self._standing = options, log, facts, standing
         self._doors, self._guest = tuple(doors), guest
         self._leaving = self._status_due = False
         self._standing_said = ""
@@ -169,7 +169,7 @@ class States:
             door = next(iter(self._dirty))
             del self._dirty[door]
             self._keep(self._said | {door})
-            state = to_bytes(self._host.door_state(door))
+            state = to_bytes(self._facts.door_state(door))
             return Message(Kind.STATES, self._options.below(f"doors/{door}/state"), state, retain=True, door=door)
         if self._gone and self._gone_due:
             door, _ = self._gone.popitem()
@@ -185,7 +185,7 @@ class States:
         """The content of `status`; with `online` false also that of our will."""
         status: dict[str, Json] = {
             "online": online,
-            **self._host.online_status(),
+            **self._facts.online_status(),
             "stream": self._log.stream,
             "sequence": self._log.committed,
             "cursor": self._log.cursor(SINK),

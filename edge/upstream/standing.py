@@ -14,9 +14,11 @@ from edge.upstream.messages import FAILURE, SUCCESS, Kind
 from edge.upstream.refusals import Refusals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.model.messages import Json
     from edge.model.ports import LinkError
-    from edge.upstream.messages import Host, Message
+    from edge.upstream.messages import Message
 
 LOG: Final = logging.getLogger(__name__)
 HOUR_S: Final = 3_600.0
@@ -29,9 +31,9 @@ TAKEN_OVER: Final = "Session taken over"
 class Standing:
     """The state of one conversation."""
 
-    def __init__(self, host: Host) -> None:
-        """Not connected yet; `host` is told of refusals."""
-        self._host = host
+    def __init__(self, refuses: Callable[[str | None], None]) -> None:
+        """Not connected yet; `refuses` is called as `UpstreamFaults.refuses` is."""
+        self._refuses = refuses
         self.state, self.since_s = "connecting", 0.0
         self.last_error: str | None = None
         self.connections = self.taken_over = self.ignored_acks = 0
@@ -41,7 +43,7 @@ class Standing:
         self._has_twin = False
         """A twin was noticed since this link was made; it is counted once a link."""
         self._told: str | None = None
-        """The refusal that the host was told of."""
+        """The refusal that `refuses` was called with."""
 
     def facts(self) -> dict[str, Json]:
         """The fields of the status that describe it."""
@@ -128,9 +130,9 @@ class Standing:
         self._tell()
 
     def _tell(self) -> None:
-        """Tell the host of the first refusal, and when none is left."""
+        """Call `refuses` for the first refusal, and when none is left."""
         reason = self._refusals.reason
         if (reason is None) != (self._told is None):
             LOG.warning("%s", reason or "the broker takes everything again")
             self._told = reason
-            self._host.upstream_refuses(reason)
+            self._refuses(reason)

@@ -10,10 +10,10 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from edge.commands.parsing import parse_ack
-from edge.model.ports import Incoming, LinkError
+from edge.model.ports import LinkError
 from edge.upstream.in_flight import Flight
 from edge.upstream.limits import Limits
+from edge.upstream.listening import Listening
 from edge.upstream.messages import FAILURE, SINK, Kind
 from edge.upstream.queue import Queue
 from edge.upstream.records import STALL_S
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from edge.log.log import Log
     from edge.model.messages import Json, Record
-    from edge.model.ports import Link
-    from edge.upstream.messages import Guest, Host, Message, Options
+    from edge.model.ports import Incoming, Link, Origin
+    from edge.upstream.messages import Guest, Inbound, Message, Options, RetainedFacts, UpstreamFaults
 
 LOG: Final = logging.getLogger(__name__)
 RETRY_S: Final = (1.0, 60.0)
@@ -43,24 +43,36 @@ class Upstream:
         self,
         options: Options,
         log: Log,
-        host: Host,
         doors: Sequence[str],
         make_link: Callable[[Upstream], Link],
         chance: random.Random,
         guest: Guest | None = None,
+        *,
+        origin: Origin,
+        retained: RetainedFacts,
+        inbound: Inbound,
+        faults: UpstreamFaults,
     ) -> None:
         """`make_link` makes a new link that reports to this object; `chance` jitters the pauses."""
         self.options = options
-        self.standing = Standing(host)
-        self._log, self._host = log, host
-        self._make_link, self._chance, self._guest = make_link, chance, guest
+        self.standing = Standing(faults.refuses)
+        self._log, self._make_link, self._chance = log, make_link, chance
         self._link: Link | None = None
         self._lost: asyncio.Future[str] | None = None
         self._witness = Witness(log, self.standing.has_twin)
-        self._states = States(options, log, host, self.standing, doors, guest, self._witness, self._pump)
-        self._queue = Queue(options, log, host, self._states, self._pump)
-        self._limits = Limits(options, host, self._queue.smaller)
+        self._states = States(options, log, retained, self.standing, doors, guest, self._witness, self._pump)
+        self._queue = Queue(options, log, origin, self._states, self._pump)
+        self._limits = Limits(options, faults.leaves_out, self._queue.smaller)
         self._flight = Flight(options.window)
+        self._listening = Listening(
+            options,
+            inbound=inbound,
+            records=self._queue.records,
+            standing=self.standing,
+            witness=self._witness,
+            guest=guest,
+            talking=self._talking,
+        )
         self._useful = False
         """A message was acknowledged on this link: the next link is tried soon."""
         self._task: asyncio.Task[None] | None = None
@@ -159,47 +171,18 @@ class Upstream:
 
     def subscribed(self, code: int) -> None:
         """Our subscriptions were acknowledged, with this as the worst reason code."""
-        topics = ", ".join(self._listens_to())
+        topics = ", ".join(self._listening.topics)
         self.standing.judge(Kind.COMMANDS, code, f"the broker does not let us read {topics}: reason 0x{code:02x}")
-
-    def _listens_to(self) -> list[str]:
-        also = () if self._guest is None else self._guest.topics
-        return [self.options.below("commands"), self.options.below("ack"), *also]
 
     def incoming(self, incoming: Incoming) -> None:
         """A message arrived on one of our subscriptions."""
-        if incoming.topic == self.options.below("commands"):
-            self._host.ordered(incoming)  # the host acknowledges it when its id is on the disk
-            return
-        incoming.taken()
-        if incoming.topic == self.options.below("ack"):
-            self._application_ack(incoming)
-            return
-        if incoming.topic == self.options.below("stream"):
-            self._witness.told(incoming.payload)
-            return
-        heard = None if self._guest is None else self._guest.heard(incoming, asyncio.get_running_loop().time())
-        if heard is None:
-            self._host.dropped("other topics")
-        elif heard:
-            self._queue.records.somebody_listens()
-        self._pump()
+        if self._listening.heard(incoming):
+            self._pump()
 
     def lost(self, reason: str) -> None:
         """The link is lost."""
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(reason)
-
-    def _application_ack(self, incoming: Incoming) -> None:
-        ack = None if incoming.retained else parse_ack(incoming.payload)
-        expected = self.options.by_application and self._talking()
-        through = self._queue.records.stored(*ack) if ack is not None and expected else None
-        if through is None:
-            self.standing.ignored_acks += 1
-            self._host.dropped("ack")
-        elif self._queue.records.stored_through(through):
-            self._queue.records.advance()
-            self._pump()
 
     async def _run(self) -> None:
         await self._log.settled()
@@ -229,7 +212,7 @@ class Upstream:
             self._queue.confirmed = self._limits.confirms
             await self._witness.hear(lambda: link.look(self.options.below("stream")))
             self._queue.records.begins = self._witness.begins
-            link.subscribe(self._listens_to())
+            link.subscribe(self._listening.topics)
             self._link = link
             LOG.info("online at %s", self.options.url)
             self.standing.online()

@@ -45,10 +45,9 @@ class House:
         points = dict.fromkeys(["lock", "contact", "reader"], "wire")
         policy = DoorPolicy(unlock_s=5.0)
         wired = {key: DoorSettings(key, key, policy, points, {"contact": Timing()}) for key in ("front", "back")}
-        self.log = self.elevators = self
         self.runner = Runner(wired, {}, wires=self, journal=self, now_ns=loop.now_ns, run="r")  # type: ignore[arg-type]
         self.timetable = Timetable(self.runner, self.clock, self.clock.quality())
-        self.readers = Readers(self)  # type: ignore[arg-type]
+        self.readers = self.restarted()
         self.runner.on_credential = self.readers.take
         self.runner.listeners.append(self.readers.moved)
         self.runner.start()
@@ -61,11 +60,13 @@ class House:
         self.readers.directory(self.directory)
         self.timetable.directory(self.directory)
 
-    # what the daemon lends
-    def now_ns(self) -> int:
-        return self.loop.now_ns()
+    def restarted(self) -> Readers:
+        """Readers that remember nothing."""
+        now_ns = self.loop.now_ns
+        return Readers(self.runner, self.timetable, self, self, now_ns=now_ns, light=self.light)  # type: ignore[arg-type]
 
-    def light(self, point: str, *, granted: bool) -> None:
+    # what readers are given
+    def light(self, point: str, granted: bool) -> None:
         self.lights.append((point, granted))
 
     def append(self, events: Sequence[Event], _modes: Mapping[str, str] | None = None) -> None:
@@ -88,15 +89,15 @@ class House:
 
     # hands
     async def show(self, number: int, door: str = "front") -> None:
-        self.runner.take(replace(card(number), point=f"{door}.reader", at_ns=self.now_ns()))
+        self.runner.take(replace(card(number), point=f"{door}.reader", at_ns=self.loop.now_ns()))
         await asyncio.sleep(0)
 
     async def type(self, keys: str, door: str = "front") -> None:
-        self.runner.take(KeysPressed(f"{door}.reader", keys, self.now_ns()))
+        self.runner.take(KeysPressed(f"{door}.reader", keys, self.loop.now_ns()))
         await asyncio.sleep(0.01)  # the hash comes from a thread: virtual time waits for it
 
     async def move(self, opened: bool, door: str = "front") -> None:
-        self.runner.take(Level(f"{door}.contact", opened, self.now_ns()))
+        self.runner.take(Level(f"{door}.contact", opened, self.loop.now_ns()))
         await asyncio.sleep(0.1)
 
     def told(self) -> list[tuple[str, str | None]]:
@@ -169,7 +170,7 @@ def test_card_and_pin_with_another_reader_free_meanwhile() -> None:
         await house.show(ADA)
         assert house.events == []  # the PIN is still to come
         assert house.lights == []
-        house.runner.take(KeysPressed("front.reader", "2580#", house.now_ns()))
+        house.runner.take(KeysPressed("front.reader", "2580#", house.loop.now_ns()))
         await house.show(ADA, "back")  # not held up by the hash
         assert house.released["back.lock"]
         await asyncio.sleep(0.01)
@@ -206,9 +207,9 @@ def test_wrong_pins_lock_the_keypad_for_a_while() -> None:
 
 def test_what_is_shown_while_a_pin_is_hashed_waits_its_turn_and_is_bounded() -> None:
     async def script(house: House) -> None:
-        house.runner.take(KeysPressed("front.reader", "246810#", house.now_ns()))
+        house.runner.take(KeysPressed("front.reader", "246810#", house.loop.now_ns()))
         for number in range(MOST_WAITING + 5):
-            house.runner.take(replace(card(number), at_ns=house.now_ns()))
+            house.runner.take(replace(card(number), at_ns=house.loop.now_ns()))
         await asyncio.sleep(61)
 
     house = play(script, front={"ask": "card_or_pin"})
@@ -327,7 +328,7 @@ def test_an_elevator_offers_the_floors_of_all_groups_that_hold() -> None:
 
 def test_nobody_is_let_in_before_there_is_a_directory_nor_by_nonsense() -> None:
     async def script(house: House) -> None:
-        house.readers = Readers(house)  # type: ignore[arg-type]
+        house.readers = house.restarted()
         house.runner.on_credential = house.readers.take
         await house.show(ADA)
         house.runner.take(CardRead("front.reader", 900, b"", 1))
@@ -495,7 +496,7 @@ def test_the_next_card_is_read_after_a_hash_that_failed(
 def test_a_reader_that_floods_has_its_share_and_no_more() -> None:
     async def script(house: House) -> None:
         for number in range(5000):
-            house.runner.take(replace(card(number), at_ns=house.now_ns()))
+            house.runner.take(replace(card(number), at_ns=house.loop.now_ns()))
         await asyncio.sleep(60)
         assert len(house.events) < AT_ONCE + 5
         await house.show(ADA)

@@ -63,7 +63,7 @@ def event(number: int, event_type: str = "lock.opened") -> Event:
     )
 
 
-class Host:
+class Desk:
     """As little as the conversation needs."""
 
     def __init__(self, log: Log) -> None:
@@ -87,10 +87,10 @@ class Host:
     def dropped(self, what: str) -> None:
         raise AssertionError(what)
 
-    def upstream_leaves_out(self, topic: str, why: str) -> None:
+    def leaves_out(self, topic: str, why: str) -> None:
         raise AssertionError(topic, why)
 
-    def upstream_refuses(self, reason: str | None) -> None:
+    def refuses(self, reason: str | None) -> None:
         raise AssertionError(reason)
 
 
@@ -161,13 +161,17 @@ class Conversation:
     def __init__(self, folder: Path, port: int, window: int) -> None:
         self.log = Log(folder / "log.db", "bench", Clock(), LogOptions(sinks=(SINK,)))
         settings = MqttTable(url=f"mqtt://127.0.0.1:{port}", window=window)
+        desk = Desk(self.log)
         self.upstream = Upstream(
             Options(settings.url, TOPIC, window=window),
             self.log,
-            Host(self.log),
             (),
             lambda upstream: MqttLink(settings, "bench", upstream),
             random.Random(1),
+            origin=desk,
+            retained=desk,
+            inbound=desk,
+            faults=desk,
         )
 
     async def until(self, true: Callable[[], bool]) -> None:
@@ -195,7 +199,7 @@ async def fill(folder: Path, records: int) -> list[bytes]:
             await asyncio.sleep(0.001)
     while log.committed < records:  # noqa: ASYNC110 -- only fills
         await asyncio.sleep(0.01)
-    who = Host(log).identity()
+    who = Desk(log).identity()
     payloads: list[bytes] = []
     while len(payloads) < records:
         payloads += [encode(one, who, replayed=False) for one in await log.read(len(payloads), 5_000)]

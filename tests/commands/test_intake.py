@@ -48,14 +48,21 @@ class House:
     def __init__(self, held: Journal, clock: FakeClock) -> None:
         self.log, self.clock, self.held = held.log, clock, held
         self.runner: Any = self
-        self.upstream: Any = self
-        self.people: Any = None
         self.doors = {"front": Door()}
         self.asked: list[str] = []
         self.happened: list[str] = []
         self.said: list[dict[str, Any]] = []
         held.log.on_commit(lambda records: self.happened.extend(f"stored {r.event.type}" for r in records))
-        self.desk = CommandIntake(self, signatures_required=False)
+        self.desk = CommandIntake(
+            Subject("controller", "test", "Test"),
+            runner=self.runner,
+            people=None,  # type: ignore[arg-type]
+            log=self.log,
+            clock=clock,
+            way_back=lambda: self,
+            status=dict,
+            signatures_required=False,
+        )
 
     def command(self, name: str, doors: tuple[str, ...], **more: Any) -> dict[str, Outcome]:
         self.asked.append(str(name))
@@ -66,12 +73,6 @@ class House:
     def reply(self, _topic: str | None, payload: bytes, _correlation: bytes | None) -> None:
         self.happened.append("answered")
         self.said.append(json.loads(payload))
-
-    def controller(self) -> Subject:
-        return Subject("controller", "test", "Test")
-
-    def status(self) -> dict[str, Any]:
-        return {}
 
     def send(self, body: Mapping[str, Any]) -> None:
         payload = json.dumps(body).encode()
@@ -284,14 +285,14 @@ class Counting:
 
     def __init__(self, loop: VirtualLoop) -> None:
         self.log, self.clock, self.events = self, FakeClock(loop.now_ns), list[Event]()
-        self.runner: Any = self
         self.doors: dict[str, Any] = {}
 
     def append(self, events: list[Event]) -> None:
         self.events += events
 
-    def controller(self) -> Subject:
-        return Subject("controller", "test", "Test")
+    def refusals(self) -> Refusals:
+        controller = Subject("controller", "test", "Test")
+        return Refusals(controller, self, self, self.clock, lambda: None)  # type: ignore[arg-type]
 
 
 def test_a_flood_of_refusals_is_recorded_a_few_times_and_then_counted_once_a_minute(
@@ -301,7 +302,7 @@ def test_a_flood_of_refusals_is_recorded_a_few_times_and_then_counted_once_a_min
 
     async def main(loop: VirtualLoop) -> None:
         house = Counting(loop)
-        refusals = Refusals(house)  # type: ignore[arg-type]
+        refusals = house.refusals()
         answered = 0
         for _ in range(60 * minutes):
             for _ in range(a_second):
@@ -323,7 +324,7 @@ def test_a_flood_of_refusals_is_recorded_a_few_times_and_then_counted_once_a_min
 def test_a_few_useless_messages_are_nothing_to_write_down() -> None:
     async def main(loop: VirtualLoop) -> None:
         house = Counting(loop)
-        refusals = Refusals(house)  # type: ignore[arg-type]
+        refusals = house.refusals()
         for _ in range(60):
             refusals.dropped("ack")
             await asyncio.sleep(1)

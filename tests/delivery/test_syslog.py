@@ -203,7 +203,7 @@ async def collector(authority: Authority) -> AsyncIterator[tuple[Collector, Sysl
     server = await asyncio.start_server(held.serve, "127.0.0.1", 0, ssl=context)
     held.port = server.sockets[0].getsockname()[1]
     network = Network(Reach(allow_private=True), ca_file=authority.ca)
-    sink = Syslog(f"tls://127.0.0.1:{held.port}", CATALOGUE.keys(), network=network, host=Here())
+    sink = Syslog(f"tls://127.0.0.1:{held.port}", CATALOGUE.keys(), network=network, origin=Here())
     async with server:
         yield held, sink
         held._over.set()
@@ -299,7 +299,7 @@ def test_a_receiver_with_another_name_gets_nothing(authority: Authority) -> None
                 return ["127.0.0.1"]
 
             network = Network(Reach(allow_private=True), ca_file=authority.ca, resolve=here)
-            sink = Syslog(f"tls://logs.example.org:{server.port}", CATALOGUE.keys(), network=network, host=Here())
+            sink = Syslog(f"tls://logs.example.org:{server.port}", CATALOGUE.keys(), network=network, origin=Here())
             with pytest.raises(DeliveryError, match="mismatch"):
                 await sink.send(FakeJournal().write(["lock.opened"]))
             assert server.got == []

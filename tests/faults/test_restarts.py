@@ -139,10 +139,10 @@ class World:
         self.upstream = Upstream(
             Options("mqtt://broker", TOPIC, self.by_application, self.chance.choice([1, 20, 100])),
             self.card,  # type: ignore[arg-type]
-            desk,
             tuple(desk.states),
             lambda upstream: FakeLink(self.net, upstream),
             self.chance,
+            **desk.given(),
         )
         self.upstream.start()
 

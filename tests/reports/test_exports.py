@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,22 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from edge.log.log import Log
-    from edge.system.clock import Clock
 
 KIM, LEE = Actor("operator", "uid:1000", "kim"), Actor("operator", "uid:1001", "lee")
-
-
-@dataclass
-class Host:
-    log: Log
-    clock: Clock
 
 
 def with_desk(tmp_path: Path, use: Callable[[Exports, Journal], Awaitable[None]]) -> None:
     async def run() -> None:
         async with journal(tmp_path / "log.db") as held:
-            await use(Exports(Host(held.log, held.clock), lambda: DIRECTORY), held)
+            await use(Exports(held.log, held.clock, lambda: DIRECTORY), held)
 
     asyncio.run(run())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -24,23 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from edge.directory.directory import Directory
-    from edge.log.log import Log
-    from edge.model.messages import Json, Record
 
 HOUR = 3_600 * 1_000_000
-
-
-@dataclass
-class Host:
-    log: Log
-    clock: FakeClock
-
-    def directory(self) -> Directory:
-        return DIRECTORY
-
-    def cloudevent(self, record: Record) -> Json:
-        return cloudevent(record, Identity("hq", "lobby", "0123456789"), replayed=False)
 
 
 @pytest.fixture(autouse=True)
@@ -54,8 +38,15 @@ async def running(
 ) -> AsyncIterator[asyncio.Task[None]]:
     words = {"every": "day", "folder": str(folder), **words}
     report = ReportTable.model_validate(words, context={"folder": folder})
-    host = Host(held.log, held.clock)
-    runner = ReportRunner(host, {"doors": report}, ZoneInfo("Europe/Berlin"), breath_s=breath_s)
+    runner = ReportRunner(
+        {"doors": report},
+        ZoneInfo("Europe/Berlin"),
+        log=held.log,
+        clock=held.clock,
+        directory=lambda: DIRECTORY,
+        cloudevent=lambda record: cloudevent(record, Identity("hq", "lobby", "0123456789"), replayed=False),
+        breath_s=breath_s,
+    )
     task = asyncio.create_task(runner.run())
     try:
         yield task

@@ -164,7 +164,7 @@ async def upstream_tells(house: House) -> None:
             "actor": {"id": "ann"},
             "event": {"type": row.type, "object": {"type": "user", "id": "bob", "name": "Bob"}},
         }
-        house.daemon.ordered(Incoming("commands", json.dumps(command).encode(), retained=False))
+        house.daemon.intake.ordered(Incoming("commands", json.dumps(command).encode(), retained=False))
     await asyncio.sleep(1)
 
 

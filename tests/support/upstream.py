@@ -151,7 +151,7 @@ class Net:
 
 
 class Desk:
-    """The daemon's part: `edge.upstream.messages.Host`."""
+    """The daemon's part: everything that a conversation is given."""
 
     def __init__(self, journal: FakeJournal) -> None:
         self.journal = journal
@@ -160,6 +160,10 @@ class Desk:
         self.dropped_on: list[str] = []
         self.left_out: list[tuple[str, str]] = []
         self.states: dict[str, Json] = {"front": "closed", "back": "closed"}
+
+    def given(self) -> dict[str, Any]:
+        """What `Upstream` takes by name: this desk is all of it."""
+        return dict.fromkeys(("origin", "retained", "inbound", "faults"), self)
 
     def identity(self) -> Identity:
         return Identity("lab", "test", self.journal.stream.rpartition("/")[2])
@@ -179,10 +183,10 @@ class Desk:
     def dropped(self, what: str) -> None:
         self.dropped_on.append(what)
 
-    def upstream_leaves_out(self, topic: str, why: str) -> None:
+    def leaves_out(self, topic: str, why: str) -> None:
         self.left_out.append((topic.removeprefix(f"{TOPIC}/"), why))
 
-    def upstream_refuses(self, reason: str | None) -> None:
+    def refuses(self, reason: str | None) -> None:
         self.refusals.append(reason)
 
 
@@ -198,11 +202,11 @@ class Talk:
         self.upstream = Upstream(
             Options("mqtt://broker", TOPIC, by_application, window),
             self.journal,  # type: ignore[arg-type]
-            self.desk,
             tuple(self.desk.states),
             lambda upstream: FakeLink(self.net, upstream),
             random.Random(seed),
             guest,
+            **self.desk.given(),
         )
 
     @property

@@ -82,10 +82,10 @@ async def conversing(port: int, journal: FakeJournal, *, by_application: bool = 
     upstream = Upstream(
         Options(settings.url, TOPIC, by_application=by_application),
         journal,  # type: ignore[arg-type]
-        desk,
         tuple(desk.states),
         lambda hearer: MqttLink(settings, "conversation", hearer),
         random.Random(1),
+        **desk.given(),
     )
     upstream.start()
     try:

@@ -1,0 +1,75 @@
+"""Messages that arrive on our subscriptions: commands, the application's acknowledgements, `stream`, a guest's.
+
+One rule: a message of no use is counted, and acknowledged like every other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from edge.commands.parsing import parse_ack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.model.ports import Incoming
+    from edge.upstream.messages import Guest, Inbound, Options
+    from edge.upstream.records import Records
+    from edge.upstream.standing import Standing
+    from edge.upstream.witness import Witness
+
+
+class Listening:
+    """Hands each message to whoever needs it."""
+
+    def __init__(  # noqa: PLR0913 -- whoever may need a message
+        self,
+        options: Options,
+        *,
+        inbound: Inbound,
+        records: Records,
+        standing: Standing,
+        witness: Witness,
+        guest: Guest | None,
+        talking: Callable[[], bool],
+    ) -> None:
+        """`talking` says whether there is a link that carries the log's present stream."""
+        self._options, self._inbound, self._records, self._standing = options, inbound, records, standing
+        self._witness, self._guest, self._talking = witness, guest, talking
+
+    @property
+    def topics(self) -> list[str]:
+        """Our subscriptions."""
+        also = () if self._guest is None else self._guest.topics
+        return [self._options.below("commands"), self._options.below("ack"), *also]
+
+    def heard(self, incoming: Incoming) -> bool:
+        """A message arrived; returns whether there may be something to send now."""
+        if incoming.topic == self._options.below("commands"):
+            self._inbound.ordered(incoming)  # it acknowledges the message when its id is on the disk
+            return False
+        incoming.taken()
+        if incoming.topic == self._options.below("ack"):
+            return self._acknowledged(incoming)
+        if incoming.topic == self._options.below("stream"):
+            self._witness.told(incoming.payload)
+            return False
+        heard = None if self._guest is None else self._guest.heard(incoming, asyncio.get_running_loop().time())
+        if heard is None:
+            self._inbound.dropped("other topics")
+        elif heard:
+            self._records.somebody_listens()
+        return True
+
+    def _acknowledged(self, incoming: Incoming) -> bool:
+        ack = None if incoming.retained else parse_ack(incoming.payload)
+        expected = self._options.by_application and self._talking()
+        through = self._records.stored(*ack) if ack is not None and expected else None
+        if through is None:
+            self._standing.ignored_acks += 1
+            self._inbound.dropped("ack")
+        elif self._records.stored_through(through):
+            self._records.advance()
+            return True
+        return False
