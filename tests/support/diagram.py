@@ -1,14 +1,14 @@
-"""Draws the transition table of `edge.doors.modes` as Mermaid; run as a module, it renews the page."""
+"""Draws the transition table of `edge.doors.modes` as Mermaid in docs/rules.md: python -m tests.support.diagram"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
 
 from edge.doors.modes import TRANSITIONS, Mode, NewMode, RefusedByMode
+from tests.support.marked import DOCS, replaced
 
-PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
-BEGIN, END = "<!-- drawn from edge/doors/modes.py: python -m tests.support.diagram -->\n", "<!-- end -->\n"
+PAGE = DOCS / "rules.md"
+COMMAND = "python -m tests.support.diagram"
 
 
 def mermaid() -> str:
@@ -26,9 +26,7 @@ def mermaid() -> str:
 
 
 def drawn(page: str) -> str:
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return before + BEGIN + mermaid() + END + after
+    return replaced(page, "edge/doors/modes.py", COMMAND, mermaid())
 
 
 if __name__ == "__main__":
