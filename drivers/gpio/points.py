@@ -116,7 +116,7 @@ class Button(Input):
 
 
 GROWS: Final = True
-"""It takes more points while it runs (`edge.model.ports.Grows`)."""
+"""It takes more points while it runs (`edge.model.ports.Extensible`)."""
 
 POINTS: Final[Mapping[str, type[BaseModel]]] = carried(inputs=Button, lock=Lock, contact=Contact, buzzer=Buzzer)
 

@@ -41,7 +41,7 @@ class Plain(_Table):
 
 
 GROWS: Final = True
-"""It takes more points while it runs (`edge.model.ports.Grows`)."""
+"""It takes more points while it runs (`edge.model.ports.Extensible`)."""
 
 POINTS: Final[Mapping[str, type[BaseModel]]] = carried(inputs=Plain, lock=Lock, buzzer=Plain, reader=Plain)
 

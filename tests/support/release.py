@@ -1,6 +1,6 @@
 """What a release leaves on a disk: run as a module it makes such a folder from the code as it is.
 
-`python -m tests.support.release tests/fixtures/release-X.Y.Z` is run once, on the day of a release. The folder is
+`python -m tests.support.release tests/fixtures/release-<version>` is run once, on the day of a release. The folder is
 then kept as it is: later releases have to open it.
 """
 

@@ -1,1 +1,4 @@
-"""`doorctl test DOOR`: `check` guides through the wires, `live` asks doord, `offline` opens the drivers itself."""
+"""`doorctl test DOOR`: `check` guides through the wires of a `door`.
+
+`live` asks a running doord, `offline` opens the drivers itself.
+"""

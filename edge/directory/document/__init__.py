@@ -1,6 +1,6 @@
 """A directory as a document: how it is written down, read and checked.
 
-In: `json_pieces` reads a large document piece by piece, `tables` checks each entry, `entries` makes a value of
-it, `references` looks whether what it names is there; `reading` goes through all of it. Out: `writing` makes a
-document of a directory.
+In: `json_pieces` reads a large document piece by piece, `tables` checks each entry, `entries` makes a value of it,
+`references` looks whether what it names is there; `reading` goes through all of it. Out: `writing` makes a document
+of a directory. A key of an entry is in `tables` first.
 """
