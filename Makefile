@@ -31,12 +31,15 @@ test: setup ## all tests; PYTHON=3.13 chooses another Python
 hass: setup ## Home Assistant itself, which tests then ask
 	@$(BIN)/python -m tests.support.hass_make
 
-check: setup ## style, types, house rules
+# What must be written down when something is added: pages, schemas, a case or a scenario for each
+WRITTEN := tests/test_house.py tests/test_docs*.py tests/*/test_docs.py tests/diagnosis/test_diagnose.py tests/scenarios/test_catalogue.py
+
+check: setup ## style, types, house rules, and whether pages and schemas say what the code does
 	@sh systemd/packages test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_house.py
+	$(BIN)/python -m pytest -q $(WRITTEN)
 
 bench: setup ## speed, as ratios to a reference in the same run
 	@for bench in tests/benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python -m $$(echo $${bench%.py} | tr / .) || exit 1; done

@@ -8,12 +8,12 @@ import re
 from edge.model.catalogue import CATALOGUE
 from edge.model.cloudevents import Identity, cloudevent
 from edge.model.messages import ClockQuality, Event, Record, Subject
-from tests.support.events_page import PAGE, written
+from tests.support.events_page import COMMAND, PAGE, written
 
 
 def test_the_table_of_events_is_written_from_the_catalogue() -> None:
     page = PAGE.read_text()
-    assert page == written(page), "renew it with: python -m tests.support.events_page"
+    assert page == written(page), f"docs/events.md is behind edge/model/catalogue.py: renew it with {COMMAND}"
     assert all(f"| `{name}` |" in page for name in CATALOGUE)
 
 

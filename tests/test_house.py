@@ -314,7 +314,9 @@ def test_event_types_are_spelled_in_one_place() -> None:
 
 def test_every_event_type_has_a_constant_of_its_name() -> None:
     names = {name: value for name, value in vars(event_types).items() if name.isupper()}
-    assert names == {event_type.upper().replace(".", "_"): event_type for event_type in CATALOGUE}
+    assert names == {event_type.upper().replace(".", "_"): event_type for event_type in CATALOGUE}, (
+        "edge/model/event_types.py has a constant, edge/model/catalogue.py a row for each type"
+    )
 
 
 def test_files_stay_short() -> None:

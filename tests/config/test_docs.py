@@ -96,16 +96,18 @@ def meant(cell: str, roles: Collection[str]) -> set[str]:
 
 def check(field: FieldInfo, cells: list[str], default_cell: int) -> None:
     default, figures = said(field)
-    assert cells[default_cell].startswith(default)
+    assert cells[default_cell].startswith(default), (
+        f"docs/configuration.md: {cells} should say that the default is {default}"
+    )
     described = re.findall(r"\d+(?:\.\d+)?", cells[default_cell - 1])
-    assert described[: len(figures)] == figures
+    assert described[: len(figures)] == figures, f"docs/configuration.md: {cells} should give the range {figures}"
 
 
 @pytest.mark.parametrize(("heading", "model"), [*SECTIONS.items()], ids=[m.__name__ for m in SECTIONS.values()])
 def test_every_key_of_every_section(heading: str, model: type[BaseModel]) -> None:
     written = rows(heading)
     keys = {key: field for key, field in model.model_fields.items() if model is not DoorTable or key not in ROLES}
-    assert list(written) == list(keys)
+    assert list(written) == list(keys), f"docs/configuration.md, {heading}: a row for each key, in the order of {model}"
     for key, field in keys.items():
         [cells] = written[key]
         assert cells[-1] in {"at once", "restart"}
@@ -117,7 +119,7 @@ def test_every_key_of_every_section(heading: str, model: type[BaseModel]) -> Non
 def test_every_key_of_every_driver(kind: str) -> None:
     module = import_module(f"drivers.{kind}.points")
     written = rows(f'`kind = "{kind}"`')
-    assert written.keys() == module.Settings.model_fields.keys()
+    assert written.keys() == module.Settings.model_fields.keys(), f"docs/configuration.md: a row for each key of {kind}"
     for key, field in module.Settings.model_fields.items():
         check(field, written[key][0], 2)
     written = rows(f"Points of `{kind}`")
@@ -125,7 +127,9 @@ def test_every_key_of_every_driver(kind: str) -> None:
         role: {field.alias or key: field for key, field in model.model_fields.items()}
         for role, model in module.POINTS.items()
     }
-    assert written.keys() == {key for fields in points.values() for key in fields}
+    assert written.keys() == {key for fields in points.values() for key in fields}, (
+        f"docs/configuration.md, Points of `{kind}`: a row for each key"
+    )
     for role, fields in points.items():
         for key, field in fields.items():
             default, _ = said(field)
@@ -143,7 +147,7 @@ def test_every_point_is_told_as_its_row_in_the_table_of_roles_has_it(role: Role)
 
 def test_every_point_and_its_keys() -> None:
     written = rows("Points")
-    assert set(written) == {*ROLES, *KEYS}
+    assert set(written) == {*ROLES, *KEYS}, "docs/configuration.md, Points: a row for each role and each key"
     assert set(KEYS) == {key for model in POINTS.values() for key in model.model_fields}
     for key, model in KEYS.items():
         field = model.model_fields[key]
@@ -155,7 +159,10 @@ def test_every_point_and_its_keys() -> None:
 
 def test_every_key_of_elevators_and_their_floors() -> None:
     written = rows("`[elevator.ID]`")
-    assert list(written) == [*ElevatorTable.model_fields, *FloorTable.model_fields]
+    keys = [*ElevatorTable.model_fields, *FloorTable.model_fields]
+    assert list(written) == keys, (
+        "docs/configuration.md, `[elevator.ID]`: a row for each key, in the order of the tables"
+    )
     for key, field in {**ElevatorTable.model_fields, **FloorTable.model_fields}.items():
         [cells] = written[key]
         needed = field.is_required() or key == "floor"

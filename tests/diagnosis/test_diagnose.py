@@ -240,7 +240,7 @@ def test_a_link_that_was_there_once_was_reached_and_one_that_comes_and_goes_flap
 
 
 def test_every_finding_has_its_case() -> None:
-    assert CASES.keys() == KINDS.keys()
+    assert CASES.keys() == KINDS.keys(), "tests/diagnosis/test_diagnose.py: a case in CASES for each row of findings.py"
     assert len(KINDS) >= 20
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 from edge.access.credentials import Code
 from edge.directory.cards import Format
 from edge.directory.document.reading import read
-from edge.directory.document.tables import SECTIONS
-from tests.support.directories import BERLIN
+from edge.directory.document.tables import SECTIONS, schema
+from tests.support.directories import BERLIN, SHIPPED
 
 PAGE = (Path(__file__).parents[2] / "docs" / "directory.md").read_text()
 
@@ -34,9 +35,17 @@ def test_every_key_of_an_entry_is_explained(section: str) -> None:
     table, _ = SECTIONS[section]
     text = PAGE.split(f"### `{section}`")[1].split("\n#")[0]
     keys = {field.alias or name for name, field in table.model_fields.items()}
-    assert set(first_cells(text)) - set(Format) == keys
+    assert set(first_cells(text)) - set(Format) == keys, f"docs/directory.md, `{section}`: a row for each key"
 
 
 def test_every_format_and_every_code_is_explained() -> None:
     assert set(Format) <= set(first_cells(PAGE.split("### `cards`")[1].split("\n#")[0]))
     assert set(first_cells(PAGE.split("## Decisions")[1].split("\n#")[0])) == set(Code)
+
+
+def test_the_published_schema_is_what_the_tables_say() -> None:
+    text = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+    shipped = SHIPPED.with_name("directory.schema.json")
+    assert shipped.read_text() == text, f"{shipped.name}: renew it with python -m tests.support.directory_schema"
+    assert schema()["properties"].keys() >= SECTIONS.keys()
+    assert set(json.loads(SHIPPED.read_text())) <= set(schema()["properties"])

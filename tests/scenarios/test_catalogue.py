@@ -206,7 +206,7 @@ def test_it_is_produced(house: tuple[House, set[str]], event_type: str) -> None:
     if event_type in ELSEWHERE:
         assert event_type in (TESTS / ELSEWHERE[event_type]).read_text()
         return
-    assert event_type in house[1]
+    assert event_type in house[1], f"{event_type}: add a scenario that makes it, or name its test in ELSEWHERE"
 
 
 def test_who_brought_it_stands_in_every_change(house: tuple[House, set[str]]) -> None:
