@@ -364,7 +364,7 @@ def test_guessing_at_a_keypad_that_sends_pins_as_cards_has_the_limits_of_others(
 
     async def script(house: House) -> None:
         for pin in range(1000, 1100):
-            found = understand(Burst(26, cards.encode(shape, 0, pin), house.now_ns()), "26", "26bit")
+            found = understand(Burst(26, cards.encode(shape, 0, pin), house.loop.now_ns()), "26", "26bit")
             assert isinstance(found, KeyFrame)
             await house.type(found.keys)
             await asyncio.sleep(1)
