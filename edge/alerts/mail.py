@@ -16,8 +16,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
-from edge.alerts.rules import Kind, headline
-from edge.delivery.errors import DeliveryError, RefusedError
+from edge.alerts.rules import NoticeKind, headline
+from edge.delivery.errors import DeliveryError, DeliveryRefusedError
 from edge.delivery.mail_conversation import WITHIN_S, Conversation
 from edge.model.cloudevents import rfc3339
 from edge.model.local_time import local
@@ -41,7 +41,7 @@ _PERMANENT: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class MailServer:
     """The mail server of `[smtp]`."""
 
     host: str
@@ -58,19 +58,21 @@ class Server:
 class Mailer:
     """Sends through one server, with a connection for each message, in a background thread."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: MailServer) -> None:
         """Nothing is connected before `send`."""
         self.server = server
 
     async def send(self, message: EmailMessage) -> None:
         """Return when the server has taken the message for at least one recipient.
 
-        Raises DeliveryError; RefusedError when it is about this message or its recipients only.
+        Raises DeliveryError; DeliveryRefusedError when it is about this message or its recipients only.
         """
         try:
             message.as_bytes()  # the email package fails for some texts: find out before connecting
         except Exception as error:
-            raise RefusedError(f"no e-mail can be made of it: {type(error).__name__}: {error}", final=True) from error
+            raise DeliveryRefusedError(
+                f"no e-mail can be made of it: {type(error).__name__}: {error}", final=True
+            ) from error
         host = self.server.host
         try:
             await self._send(message)
@@ -80,12 +82,12 @@ class Mailer:
             reason = error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else ""
             text = f"{host} answered {error.smtp_code} {reason}"
             if isinstance(error, smtplib.SMTPDataError):
-                raise RefusedError(text, final=error.smtp_code // 100 == _PERMANENT) from error
+                raise DeliveryRefusedError(text, final=error.smtp_code // 100 == _PERMANENT) from error
             raise DeliveryError(text) from error
         except smtplib.SMTPRecipientsRefused as error:
             codes = ", ".join(f"{to}: {code}" for to, (code, _) in error.recipients.items())
             for_good = all(code // 100 == _PERMANENT for code, _ in error.recipients.values())
-            raise RefusedError(f"{host} refused all recipients ({codes})", final=for_good) from error
+            raise DeliveryRefusedError(f"{host} refused all recipients ({codes})", final=for_good) from error
         except ssl.SSLCertVerificationError as error:
             raise DeliveryError(f"{host}: {why_refused(error)}") from error
         except OSError as error:  # SMTPException is one
@@ -117,7 +119,7 @@ class Mailer:
 
 def recipients(notice: Notice, policy: AlertPolicy) -> tuple[str, ...]:
     """The recipients that the policy names now: an address may have been corrected since; else those of the notice."""
-    actions = policy.escalate_to if notice.kind is Kind.ESCALATED else policy.actions
+    actions = policy.escalate_to if notice.kind is NoticeKind.ESCALATED else policy.actions
     return actions.email or notice.to
 
 

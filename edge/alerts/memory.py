@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.alerts.rules import Alert, Kind, Notice, State
+from edge.alerts.rules import Alert, AlertState, Notice, NoticeKind
 from edge.model.messages import ClockQuality
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NS_PER_US: Final = 1000
 
 
-def written(state: State, stream: str, clock: Clock) -> str:
+def written(state: AlertState, stream: str, clock: Clock) -> str:
     """The state and its time, as JSON."""
     return json.dumps(
         {
@@ -37,7 +37,7 @@ def written(state: State, stream: str, clock: Clock) -> str:
     )
 
 
-def read(text: str, policies: Policies, stream: str, clock: Clock) -> State | None:
+def read(text: str, policies: Policies, stream: str, clock: Clock) -> AlertState | None:
     """The state with its times moved to the present boot clock; None when the text is malformed or empty.
 
     Alerts of policies that do not exist any more are left out. In another stream the log is read from the start.
@@ -51,7 +51,7 @@ def read(text: str, policies: Policies, stream: str, clock: Clock) -> State | No
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     kept = {channel: tuple(n for n in notices if n.policy in policies) for channel, notices in waiting.items()}
-    return State(
+    return AlertState(
         through if memory["stream"] == stream else 0,
         {key: alert for key, alert in alerts.items() if alert.policy in policies},
         {channel: notices for channel, notices in kept.items() if notices},
@@ -75,4 +75,4 @@ def _alert(fields: dict[str, Any], by_ns: int) -> Alert:
 
 
 def _notice(fields: dict[str, Any]) -> Notice:
-    return Notice(**{**fields, "kind": Kind(fields["kind"]), "to": tuple(fields["to"])})
+    return Notice(**{**fields, "kind": NoticeKind(fields["kind"]), "to": tuple(fields["to"])})

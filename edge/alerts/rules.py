@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge.model.messages import Record
-    from edge.settings.alert_policies import Actions, AlertPolicy, Policies, Siren, Where
+    from edge.settings.alert_policies import Actions, AlertPolicy, DirectoryView, Policies, Siren
 
 MOST_ALERTS: Final = 200
 """Alerts that are kept. Above this the oldest is dropped, and escalated before if that is still due."""
@@ -29,7 +29,7 @@ MOST_WAITING: Final = 50
 """Messages that wait for one channel. Above this the oldest are left out, and the next one says how many."""
 
 
-class Kind(StrEnum):
+class NoticeKind(StrEnum):
     """Why a message is sent."""
 
     RAISED = "raised"
@@ -75,7 +75,7 @@ class Notice:
     """Stays the same when it is sent again."""
     alert: str
     policy: str
-    kind: Kind
+    kind: NoticeKind
     door: str
     sequence: int
     time_us: int
@@ -86,12 +86,14 @@ class Notice:
 
 def headline(notice: Notice) -> str:
     """The message as one printable line."""
-    why = {Kind.RAISED: "", Kind.REPEATED: "Again: ", Kind.ESCALATED: "Nobody has answered: "}[notice.kind]
+    why = {NoticeKind.RAISED: "", NoticeKind.REPEATED: "Again: ", NoticeKind.ESCALATED: "Nobody has answered: "}[
+        notice.kind
+    ]
     return why + masked(notice.message, " ")
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class AlertState:
     """Everything that has to survive a restart."""
 
     through: int = 0
@@ -104,7 +106,9 @@ class State:
     """Channel -> messages that were left out since the channel last took one."""
 
 
-def fold(state: State, policies: Policies, record: Record, where: Where, now_ns: int, age_ns: int = 0) -> State:  # noqa: PLR0913, PLR0917 -- one step: state, record, time
+def fold(  # noqa: PLR0913, PLR0917 -- one step: state, record, time
+    state: AlertState, policies: Policies, record: Record, where: DirectoryView, now_ns: int, age_ns: int = 0
+) -> AlertState:
     """Apply the next record, which happened `age_ns` ago. A record that was looked at already changes nothing."""
     if record.sequence <= state.through:
         return state
@@ -114,14 +118,14 @@ def fold(state: State, policies: Policies, record: Record, where: Where, now_ns:
     return replace(state, through=record.sequence)
 
 
-def due(state: State, policies: Policies, now_ns: int) -> State:
+def due(state: AlertState, policies: Policies, now_ns: int) -> AlertState:
     """Apply what is due by time: escalations, ends of sirens and of quiet times."""
     for key, alert in [*state.alerts.items()]:
         policy = policies[alert.policy]
         if alert.acknowledged and now_ns >= alert.told_ns + policy.quiet_ns:
             if alert.untold:
                 again = replace(alert, acknowledged=False, escalated=False, raised_ns=now_ns, told=0)
-                state = _told(state, key, again, policy, now_ns, Kind.RAISED, now_ns - alert.happened_ns)
+                state = _told(state, key, again, policy, now_ns, NoticeKind.RAISED, now_ns - alert.happened_ns)
             else:
                 state = replace(state, alerts={k: v for k, v in state.alerts.items() if k != key})
         elif (at_ns := _escalates_ns(alert, policy)) is not None and now_ns >= at_ns:
@@ -132,7 +136,7 @@ def due(state: State, policies: Policies, now_ns: int) -> State:
     return state
 
 
-def next_deadline(state: State, policies: Policies) -> int | None:
+def next_deadline(state: AlertState, policies: Policies) -> int | None:
     """When `due` has to be called next; None: never."""
     deadlines = []
     for alert in state.alerts.values():
@@ -145,17 +149,17 @@ def next_deadline(state: State, policies: Policies) -> int | None:
     return min(deadlines, default=None)
 
 
-def sounding(state: State, now_ns: int) -> frozenset[str]:
+def sounding(state: AlertState, now_ns: int) -> frozenset[str]:
     """The doors whose buzzer should sound now."""
     return frozenset(door for alert in state.alerts.values() for door, until_ns in alert.sirens if now_ns < until_ns)
 
 
-def found(state: State, alert_id: str) -> Alert | None:
+def found(state: AlertState, alert_id: str) -> Alert | None:
     """The open alert with this id; None when there is none."""
     return next((alert for alert in state.alerts.values() if alert.id == alert_id and not alert.acknowledged), None)
 
 
-def acknowledged(state: State, alert: Alert) -> State:
+def acknowledged(state: AlertState, alert: Alert) -> AlertState:
     """Somebody has acknowledged an alert: its sirens end, and its waiting messages are dropped."""
     own = replace(alert, acknowledged=True, sirens=(), count=0, untold=0)
     waiting = {channel: tuple(n for n in notices if n.alert != alert.id) for channel, notices in state.waiting.items()}
@@ -163,21 +167,21 @@ def acknowledged(state: State, alert: Alert) -> State:
     return replace(state, waiting={channel: notices for channel, notices in waiting.items() if notices})
 
 
-def taken(state: State, channel: str, notice: str) -> State:
+def taken(state: AlertState, channel: str, notice: str) -> AlertState:
     """A channel has taken a message, which also said how many were left out."""
     left_out = {c: n for c, n in state.left_out.items() if c != channel}
     return replace(dropped(state, channel, notice), left_out=left_out)
 
 
-def dropped(state: State, channel: str, notice: str) -> State:
+def dropped(state: AlertState, channel: str, notice: str) -> AlertState:
     """Remove a waiting message."""
     left = tuple(waiting for waiting in state.waiting.get(channel, ()) if waiting.id != notice)
     return replace(state, waiting={c: notices for c, notices in {**state.waiting, channel: left}.items() if notices})
 
 
 def _happened(  # noqa: PLR0913, PLR0917 -- as `fold`
-    state: State, policies: Policies, policy: AlertPolicy, record: Record, now_ns: int, age_ns: int
-) -> State:
+    state: AlertState, policies: Policies, policy: AlertPolicy, record: Record, now_ns: int, age_ns: int
+) -> AlertState:
     event = record.event
     key = _key(policy.id, event.door or "")
     alert = state.alerts.get(key)
@@ -196,34 +200,34 @@ def _happened(  # noqa: PLR0913, PLR0917 -- as `fold`
         if now_ns < alert.told_ns + policy.quiet_ns:
             return _with(state, key, alert)
         if not alert.acknowledged:
-            return _told(state, key, alert, policy, now_ns, Kind.REPEATED, age_ns)
+            return _told(state, key, alert, policy, now_ns, NoticeKind.REPEATED, age_ns)
         alert = replace(alert, acknowledged=False, escalated=False, raised_ns=now_ns, told=0)
     else:
         state = _room(state, policies, now_ns)
         about = (record.sequence, record.time_us, message(event))
         alert = Alert(f"{policy.id}-{record.sequence}", policy.id, event.door or "", now_ns, now_ns, *about)
         alert = replace(alert, happened_ns=now_ns - age_ns)
-    return _told(state, key, alert, policy, now_ns, Kind.RAISED, age_ns)
+    return _told(state, key, alert, policy, now_ns, NoticeKind.RAISED, age_ns)
 
 
 def _told(  # noqa: PLR0913, PLR0917 -- all that a message depends on
-    state: State, key: str, alert: Alert, policy: AlertPolicy, now_ns: int, kind: Kind, age_ns: int
-) -> State:
+    state: AlertState, key: str, alert: Alert, policy: AlertPolicy, now_ns: int, kind: NoticeKind, age_ns: int
+) -> AlertState:
     """Send messages about an alert, and move it to the end of the order."""
     alert = replace(_sounded(alert, policy.actions.siren, now_ns - age_ns, now_ns), told_ns=now_ns, untold=0)
     others = {k: v for k, v in state.alerts.items() if k != key}
     return _notices(replace(state, alerts=others), key, alert, policy.actions, kind)
 
 
-def _escalated(state: State, key: str, policy: AlertPolicy, now_ns: int) -> State:
+def _escalated(state: AlertState, key: str, policy: AlertPolicy, now_ns: int) -> AlertState:
     """Escalate an alert. Its siren's time counts from when this was due, which after a power cut may be long ago."""
     due_ns = _escalates_ns(state.alerts[key], policy)
     from_ns = now_ns if due_ns is None else min(due_ns, now_ns)
     alert = replace(_sounded(state.alerts[key], policy.escalate_to.siren, from_ns, now_ns), escalated=True)
-    return _notices(state, key, alert, policy.escalate_to, Kind.ESCALATED)
+    return _notices(state, key, alert, policy.escalate_to, NoticeKind.ESCALATED)
 
 
-def _notices(state: State, key: str, alert: Alert, actions: Actions, kind: Kind) -> State:
+def _notices(state: AlertState, key: str, alert: Alert, actions: Actions, kind: NoticeKind) -> AlertState:
     waiting, left_out = dict(state.waiting), dict(state.left_out)
     number = alert.told + 1
     for channel, to in actions.channels():
@@ -246,7 +250,7 @@ def _notices(state: State, key: str, alert: Alert, actions: Actions, kind: Kind)
     return replace(_with(state, key, replace(alert, told=number)), waiting=waiting, left_out=left_out)
 
 
-def _room(state: State, policies: Policies, now_ns: int) -> State:
+def _room(state: AlertState, policies: Policies, now_ns: int) -> AlertState:
     """Drop an alert if there are too many: one with nothing due, else the oldest, which is escalated first."""
     if len(state.alerts) < MOST_ALERTS:
         return state
@@ -275,7 +279,7 @@ def _escalates_ns(alert: Alert, policy: AlertPolicy) -> int | None:
     return alert.raised_ns + round(policy.escalate_after_s * NS_PER_S)
 
 
-def _with(state: State, key: str, alert: Alert) -> State:
+def _with(state: AlertState, key: str, alert: Alert) -> AlertState:
     return replace(state, alerts={**state.alerts, key: alert})
 
 

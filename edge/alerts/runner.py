@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.alerts import rules
 from edge.alerts.memory import read, written
-from edge.alerts.rules import State
+from edge.alerts.rules import AlertState
 from edge.alerts.sender import Sender
 from edge.delivery.sink import CHUNK, LAZY, READ_AGAIN_S
 from edge.log.log import LogUnavailableError
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from edge.alerts.ways import Ways
-    from edge.delivery.ports import Journal
+    from edge.alerts.channels import Channels
+    from edge.delivery.ports import DeliveryLog
     from edge.model.cloudevents import Identity
     from edge.model.messages import Actor, Json, Record
-    from edge.settings.alert_policies import Policies, Where
+    from edge.settings.alert_policies import DirectoryView, Policies
     from edge.system.clock import Clock
 
 SINK: Final = "alerts"
@@ -47,18 +47,18 @@ class AlertRunner:
         self,
         policies: Policies,
         *,
-        log: Journal,
+        log: DeliveryLog,
         clock: Clock,
         identity: Callable[[], Identity],
         sound: Callable[[frozenset[str]], None],
-        where: Where,
-        ways: Ways,
+        where: DirectoryView,
+        channels: Channels,
         chance: random.Random,
         retry_s: tuple[float, float] = RETRY_S,
     ) -> None:
         """Nothing happens before `start`. `sound` lets the buzzers of these doors sound, and no others for alerts."""
-        self.policies, self.ways = policies, ways
-        self.state = State()
+        self.policies, self.channels = policies, channels
+        self.state = AlertState()
         self._log, self._clock, self._where = log, clock, where
         self._identity, self._let_sound = identity, sound
         self._stream = ""
@@ -78,7 +78,7 @@ class AlertRunner:
         state = read(remembered, self.policies, self._stream, self._clock)
         if state is None:
             known = self._log.cursor(SINK) if remembered else 0  # newly configured alerts do not report history
-            self.state = State(known or self._log.committed)
+            self.state = AlertState(known or self._log.committed)
             self.keep()
         else:
             self.state = state
@@ -94,13 +94,13 @@ class AlertRunner:
         await self._sender.close()
         self._let_sound(frozenset())
 
-    def reload(self, policies: Policies, ways: Ways) -> None:
+    def reload(self, policies: Policies, channels: Channels) -> None:
         """Other policies are in force: alerts of removed policies are closed without a message."""
-        state, self.policies, self.ways = self.state, policies, ways
+        state, self.policies, self.channels = self.state, policies, channels
         kept = {c: tuple(n for n in notices if n.policy in policies) for c, notices in state.waiting.items()}
         alive = {key: alert for key, alert in state.alerts.items() if alert.policy in policies}
         waiting = {channel: notices for channel, notices in kept.items() if notices}
-        self.state = State(state.through, alive, waiting, state.left_out)
+        self.state = AlertState(state.through, alive, waiting, state.left_out)
         self._sender.forgive()
         self.keep()
         self._news.set()
@@ -129,7 +129,7 @@ class AlertRunner:
     # --- for the sender ---------------------------------------------------------------------------------
 
     def identity(self) -> Identity:
-        """See `edge.alerts.sender.Outgoing`."""
+        """See `edge.alerts.sender.NoticeQueue`."""
         return self._identity()
 
     def keep(self, *events: Event) -> None:
@@ -176,7 +176,7 @@ class AlertRunner:
             self._news.clear()
             if self._stream != self._log.stream:  # a damaged log was set aside: its successor from the start
                 self._stream = self._log.stream
-                self.state = State(0, self.state.alerts, self.state.waiting, self.state.left_out)
+                self.state = AlertState(0, self.state.alerts, self.state.waiting, self.state.left_out)
                 self._fresh.clear()
             more = await self._read()
             before = self.state

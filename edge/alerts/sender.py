@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.alerts import rules
-from edge.delivery.errors import DeliveryError, RefusedError
+from edge.delivery.errors import DeliveryError, DeliveryRefusedError
 from edge.delivery.sink import pause_s
 from edge.model.event_types import INTEGRATION_WARN_DUE_TO_ERROR
 from edge.model.messages import NS_PER_S, SYSTEM, Event, Subject
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from edge.alerts.rules import Notice, State
-    from edge.alerts.ways import Ways
+    from edge.alerts.channels import Channels
+    from edge.alerts.rules import AlertState, Notice
     from edge.model.cloudevents import Identity
     from edge.model.messages import Json
     from edge.settings.alert_policies import Policies
@@ -36,12 +36,12 @@ MOST_REFUSALS: Final = 24
 keeps writing to unknown recipients."""
 
 
-class Outgoing(Protocol):
+class NoticeQueue(Protocol):
     """What the sender needs from the runner."""
 
-    state: State
+    state: AlertState
     policies: Policies
-    ways: Ways
+    channels: Channels
 
     def identity(self) -> Identity:
         """The controller and its stream."""
@@ -62,7 +62,7 @@ class Sender:
 
     def __init__(
         self,
-        outgoing: Outgoing,
+        outgoing: NoticeQueue,
         clock: Clock,
         chance: random.Random,
         retry_s: tuple[float, float],
@@ -127,7 +127,7 @@ class Sender:
         while (notice := self._next(channel)) is not None:
             try:
                 await self._tell(channel, notice)
-            except RefusedError as error:
+            except DeliveryRefusedError as error:
                 self._refused(channel, notice, error)
             except DeliveryError as error:
                 if not tries:
@@ -149,14 +149,14 @@ class Sender:
         outgoing = self._outgoing
         try:
             policy, left_out = outgoing.policies[notice.policy], outgoing.state.left_out.get(channel, 0)
-            await outgoing.ways.tell(channel, notice, policy, outgoing.identity(), left_out)
+            await outgoing.channels.tell(channel, notice, policy, outgoing.identity(), left_out)
         except DeliveryError:
             raise
         except Exception as error:
             LOG.exception("internal error in sending %s by %s", notice.id, channel)
-            raise RefusedError(f"{type(error).__name__}: {error}", final=True) from error
+            raise DeliveryRefusedError(f"{type(error).__name__}: {error}", final=True) from error
 
-    def _refused(self, channel: str, notice: Notice, error: RefusedError) -> None:
+    def _refused(self, channel: str, notice: Notice, error: DeliveryRefusedError) -> None:
         refusal = self._refusals.setdefault((channel, notice.id), _Refusal())
         refusal.tries += 1
         refusal.again_ns = self._clock.now_ns() + round(pause_s(refusal.tries, REFUSED_S, self._chance) * NS_PER_S)
@@ -166,7 +166,7 @@ class Sender:
         if error.final and refusal.tries >= MOST_REFUSALS and notice in self._outgoing.state.waiting.get(channel, ()):
             self._give_up(channel, notice, error, refusal.tries)
 
-    def _give_up(self, channel: str, notice: Notice, error: RefusedError, tries: int) -> None:
+    def _give_up(self, channel: str, notice: Notice, error: DeliveryRefusedError, tries: int) -> None:
         """Give a message up, and record that."""
         LOG.error("%s was refused by %s %d times, and is given up: %s", notice.id, channel, tries, error)
         policy = self._outgoing.policies[notice.policy]

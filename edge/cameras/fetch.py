@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from edge.cameras.auth import authorization, is_stale
-from edge.delivery.address import Reach
+from edge.delivery.address import AllowedAddresses
 from edge.delivery.errors import DeliveryError
 from edge.delivery.http_answer import headers_of, status_of
 from edge.delivery.network import Network
@@ -45,7 +45,7 @@ class CameraError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class PictureSource:
     """Where a picture comes from."""
 
     url: str = field(repr=False)
@@ -77,11 +77,16 @@ class Fetcher:
     """Fetches pictures of one camera."""
 
     def __init__(
-        self, camera: Camera, ca_file: Path | None = None, network: Network | None = None, *, tls_strict: bool = True
+        self,
+        camera: PictureSource,
+        ca_file: Path | None = None,
+        network: Network | None = None,
+        *,
+        tls_strict: bool = True,
     ) -> None:
         """Cameras are on our own network: the installer wrote the address, private ones are expected."""
         self._camera, self._url = camera, urlsplit(camera.url)
-        self._network = network or Network(Reach(allow_private=True), ca_file, tls_strict=tls_strict)
+        self._network = network or Network(AllowedAddresses(allow_private=True), ca_file, tls_strict=tls_strict)
 
     async def fetch(self) -> bytes:
         """A JPEG or PNG, by its first bytes. Raises CameraError."""

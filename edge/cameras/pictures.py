@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from edge.cameras.fetch import Camera, CameraError, Fetcher, picture_kind
+from edge.cameras.fetch import CameraError, Fetcher, PictureSource, picture_kind
 from edge.cameras.store import PictureStore
 from edge.model.catalogue import CATALOGUE, Severity, matching
 from edge.model.cloudevents import rfc3339
@@ -281,5 +281,5 @@ class Cameras:
 
 
 def _fetcher(table: CameraTable) -> Fetcher:
-    at = Camera(table.url, table.username, table.password_file)
+    at = PictureSource(table.url, table.username, table.password_file)
     return Fetcher(at, table.ca_file, tls_strict=table.tls_strict)

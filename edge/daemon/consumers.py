@@ -27,10 +27,10 @@ from edge.system.metrics_file import MetricsFile
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+    from edge.alerts.channels import Channels
     from edge.alerts.runner import AlertRunner
-    from edge.alerts.ways import Ways
     from edge.cameras.pictures import Cameras
-    from edge.delivery.chat import Message
+    from edge.delivery.chat import ChatMessage
     from edge.delivery.integrations import Deliveries
     from edge.directory.directory import Directory
     from edge.doors.runner import Runner
@@ -183,7 +183,7 @@ class Consumers:
             self._retain_for(self._retained)
         with self._isolation.part("alerts"):
             if self._alerts is not None and sections & {"alert", "smtp"}:
-                self._alerts.reload(dict(self._host.settings.alerts), self._ways())
+                self._alerts.reload(dict(self._host.settings.alerts), self._channels())
             elif "alert" in sections:
                 self._begin_alerts({})
             if "alert" in sections:
@@ -227,7 +227,7 @@ class Consumers:
         except LinkError as error:
             raise DeliveryError(str(error)) from error
 
-    async def _post(self, integration: str, message: Message) -> None:
+    async def _post(self, integration: str, message: ChatMessage) -> None:
         if self._deliveries is None:
             raise DeliveryError(f"the directory has no webhook {integration}", ours=True)
         await self._deliveries.post(integration, message)
@@ -259,8 +259,8 @@ class Consumers:
         )
 
     def _begin_alerts(self, modes: Mapping[str, str]) -> None:
+        from edge.alerts.directory_view import LiveDirectoryView  # noqa: PLC0415 -- see above
         from edge.alerts.runner import AlertRunner  # noqa: PLC0415 -- see above
-        from edge.alerts.where import InDirectory  # noqa: PLC0415 -- see above
 
         self._alerts = AlertRunner(
             dict(self._host.settings.alerts),
@@ -268,25 +268,25 @@ class Consumers:
             clock=self._host.clock,
             identity=self._host.identity,
             sound=self._host.runner.sound,
-            where=InDirectory(self._host.directory),
-            ways=self._ways(),
+            where=LiveDirectoryView(self._host.directory),
+            channels=self._channels(),
             chance=random.Random(),  # noqa: S311 -- jitter keeps no secret
         )
         self._isolation.watch("alerts", self._alerts.start(modes))
 
-    def _ways(self) -> Ways:
-        from edge.alerts.ways import Ways  # noqa: PLC0415 -- see above
+    def _channels(self) -> Channels:
+        from edge.alerts.channels import Channels  # noqa: PLC0415 -- see above
 
         zone, clock = ZoneInfo(self._host.settings.controller.time_zone), self._host.clock
         smtp = self._host.settings.smtp
         if smtp is None:
-            return Ways(publish=self._publish, post=self._post, zone=zone, now_us=clock.wall_us)
-        from edge.alerts.mail import Mailer, Server  # noqa: PLC0415 -- see above
+            return Channels(publish=self._publish, post=self._post, zone=zone, now_us=clock.wall_us)
+        from edge.alerts.mail import Mailer, MailServer  # noqa: PLC0415 -- see above
 
         signs_in = (smtp.username, smtp.password_file)
-        server = Server(smtp.host, smtp.port, smtp.sender, smtp.tls, *signs_in, smtp.ca_file, smtp.tls_strict)
+        server = MailServer(smtp.host, smtp.port, smtp.sender, smtp.tls, *signs_in, smtp.ca_file, smtp.tls_strict)
         mailer = Mailer(server)
-        return Ways(publish=self._publish, post=self._post, mailer=mailer, zone=zone, now_us=clock.wall_us)
+        return Channels(publish=self._publish, post=self._post, mailer=mailer, zone=zone, now_us=clock.wall_us)
 
     def _make_cameras(self) -> Cameras:
         from edge.cameras.pictures import Cameras  # noqa: PLC0415 -- see above

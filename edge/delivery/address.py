@@ -24,7 +24,7 @@ _THIS_HOST: Final = ipaddress.IPv4Network("0.0.0.0/8")
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class AllowedAddresses:
     """The addresses that `[integrations]` allows."""
 
     allow_private: bool = False

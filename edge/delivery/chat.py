@@ -31,7 +31,7 @@ _PRIORITY: Final = {Severity.ALARM: "5", Severity.WARNING: "4", Severity.INFO: "
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ChatMessage:
     """A message in all its forms."""
 
     id: str
@@ -44,7 +44,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class FormattedMessage:
     """A message in a receiver's format: the parts of an HTTP request."""
 
     body: bytes
@@ -55,24 +55,24 @@ class Letter:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-def letter(wanted: str, message: Message) -> Letter:
+def letter(wanted: str, message: ChatMessage) -> FormattedMessage:
     """The message in one of `FORMATS`."""
     if wanted == EVENTS:
-        return Letter(message.body, CONTENT_TYPE, headers=(("X-Event-Id", message.id),))
+        return FormattedMessage(message.body, CONTENT_TYPE, headers=(("X-Event-Id", message.id),))
     title, text = _plain(message.title).replace("\n", " "), _plain(message.text)
     both = f"{title}\n{text}"[:MOST_CHARACTERS]
     if wanted == "ntfy":
         encoded = base64.b64encode(title.encode()).decode("ascii")
         headers = (("Title", f"=?UTF-8?B?{encoded}?="), ("Priority", _PRIORITY[message.severity]))
-        return Letter(text.encode()[:4_000], "text/plain; charset=utf-8", headers=headers)
+        return FormattedMessage(text.encode()[:4_000], "text/plain; charset=utf-8", headers=headers)
     if wanted == "matrix":
-        return Letter(_json({"msgtype": "m.text", "body": both}), method="PUT", below=f"/{message.id}")
+        return FormattedMessage(_json({"msgtype": "m.text", "body": both}), method="PUT", below=f"/{message.id}")
     bodies: dict[str, Json] = {
         "slack": {"text": _unmarked(both)},
         "discord": {"content": both, "allowed_mentions": {"parse": []}},
         "teams": _card(title, text),
     }
-    return Letter(_json(bodies[wanted]))
+    return FormattedMessage(_json(bodies[wanted]))
 
 
 def _card(title: str, text: str) -> Json:

@@ -19,5 +19,5 @@ class DeliveryError(OSError):
         self.ours, self.final, self.again_s = ours, final, again_s
 
 
-class RefusedError(DeliveryError):
+class DeliveryRefusedError(DeliveryError):
     """Only this message was refused, for its content or its recipients. `final`: it will never be taken."""

@@ -15,7 +15,7 @@ NS_PER_S: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ErrorLimits:
     """When an error rate is recorded, and when it disables an integration."""
 
     warn_tries: int = 20
@@ -39,7 +39,7 @@ class Verdict(StrEnum):
 class Health:
     """The latest tries of one receiver. Times are nanoseconds of any clock that only goes forward."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ErrorLimits) -> None:
         """Nothing was tried yet."""
         self.limits = limits
         self.failed_in_a_row = 0

@@ -11,12 +11,12 @@ import logging
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.delivery.address import Reach
+from edge.delivery.address import AllowedAddresses
 from edge.delivery.chat import EVENTS
 from edge.delivery.errors import DeliveryError
-from edge.delivery.health import Limits
+from edge.delivery.health import ErrorLimits
 from edge.delivery.network import Network
-from edge.delivery.sink import Delivery, Options
+from edge.delivery.sink import Delivery, SinkOptions
 from edge.model.catalogue import matching
 from edge.model.messages import Subject
 from edge.socket.server import RequestError
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import tzinfo
 
-    from edge.delivery.chat import Message
-    from edge.delivery.ports import Journal, Receiver
+    from edge.delivery.chat import ChatMessage
+    from edge.delivery.ports import DeliveryLog, Receiver
     from edge.delivery.secrets import Secrets
     from edge.delivery.webhook import Poster
     from edge.directory.directory import Integration
@@ -46,7 +46,7 @@ class Deliveries:
 
     def __init__(  # noqa: PLR0913 -- each part has one owner
         self,
-        log: Journal,
+        log: DeliveryLog,
         origin: Origin,
         *,
         network: Network,
@@ -54,13 +54,13 @@ class Deliveries:
         chance: random.Random,
         now_ns: Callable[[], int],
         retain_for: Callable[[Sequence[str]], None] = lambda _sinks: None,
-        options: Options | None = None,
+        options: SinkOptions | None = None,
         zone: tzinfo = UTC,
     ) -> None:
         """`retain_for` gets the sinks for which the log has to keep records: all but the disabled ones."""
         self._log, self._origin, self._network, self._secrets = log, origin, network, secrets
         self._chance, self._now_ns, self._retain_for = chance, now_ns, retain_for
-        self._options, self._zone = options or Options(), zone
+        self._options, self._zone = options or SinkOptions(), zone
         self._memory: dict[str, str] | None = None
         self._wanted: Mapping[str, Integration] = {}
         self._known = False
@@ -94,7 +94,7 @@ class Deliveries:
                 self._begin(entry)
         self._tell()
 
-    def reload(self, network: Network, options: Options) -> None:
+    def reload(self, network: Network, options: SinkOptions) -> None:
         """Other settings are in force: restart every sink with them, at its cursor."""
         self._network, self._options = network, options
         for name in [*self._sinks]:
@@ -119,7 +119,7 @@ class Deliveries:
         """The operations that the control socket serves."""
         return {"integrations": self._list, "enable_integration": self._enable}
 
-    async def post(self, integration: str, message: Message) -> None:
+    async def post(self, integration: str, message: ChatMessage) -> None:
         """Send a message other than a record to a webhook. Raises DeliveryError."""
         entry = self._wanted.get(integration)
         if entry is None or entry.kind != "webhook":
@@ -197,11 +197,11 @@ class Deliveries:
         return {}
 
 
-def chosen(table: IntegrationsTable) -> tuple[Network, Options]:
+def chosen(table: IntegrationsTable) -> tuple[Network, SinkOptions]:
     """The network and the options that the configuration chooses."""
-    limits = Limits(table.warn_tries, table.warn_percent, table.disable_after_s, table.disable_tries)
-    network = Network(Reach(table.allow_private, table.networks), table.ca_file, tls_strict=table.tls_strict)
-    return network, Options(limits)
+    limits = ErrorLimits(table.warn_tries, table.warn_percent, table.disable_after_s, table.disable_tries)
+    network = Network(AllowedAddresses(table.allow_private, table.networks), table.ca_file, tls_strict=table.tls_strict)
+    return network, SinkOptions(limits)
 
 
 def mark(entry: Integration) -> str:

@@ -14,7 +14,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from edge.delivery.address import Reach, is_own
+from edge.delivery.address import AllowedAddresses, is_own
 from edge.delivery.errors import DeliveryError
 from edge.system.background import in_background
 from edge.system.tls import believing, why_refused
@@ -37,7 +37,7 @@ Resolve: TypeAlias = "Callable[[str, int], Awaitable[list[str]]]"
 Streams: TypeAlias = "tuple[asyncio.StreamReader, asyncio.StreamWriter]"
 
 
-class Names:
+class NameLookups:
     """Looks names up in background threads; each name once at a time, however many ask for it."""
 
     def __init__(self) -> None:
@@ -75,10 +75,10 @@ def addresses(host: str, port: int) -> list[str]:
 class Network:
     """How all deliveries of a controller connect: allowed addresses, name lookup and TLS."""
 
-    reach: Reach = field(default_factory=Reach)
+    reach: AllowedAddresses = field(default_factory=AllowedAddresses)
     ca_file: Path | None = None
     """Certificate authorities to trust in addition to the system's."""
-    resolve: Resolve = field(default_factory=Names)
+    resolve: Resolve = field(default_factory=NameLookups)
     tls_strict: bool = True
     _context: ssl.SSLContext | None = None
 

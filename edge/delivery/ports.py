@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from edge.model.messages import Event, Record
 
 
-class Journal(Protocol):
+class DeliveryLog(Protocol):
     """The part of `edge.log.log.Log` that a sink uses."""
 
     stream: str

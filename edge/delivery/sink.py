@@ -17,8 +17,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from edge.delivery.errors import DeliveryError, RefusedError
-from edge.delivery.health import NS_PER_S, Health, Limits, Verdict
+from edge.delivery.errors import DeliveryError, DeliveryRefusedError
+from edge.delivery.health import NS_PER_S, ErrorLimits, Health, Verdict
 from edge.log.log import LogUnavailableError
 from edge.model.event_types import INTEGRATION_DISABLE_DUE_TO_ERROR, INTEGRATION_UPDATE, INTEGRATION_WARN_DUE_TO_ERROR
 from edge.model.messages import SYSTEM, Event
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Mapping, Sequence
 
-    from edge.delivery.ports import Journal, Receiver
+    from edge.delivery.ports import DeliveryLog, Receiver
     from edge.model.messages import Actor, Json, Record, Subject
 
 LOG: Final = logging.getLogger(__name__)
@@ -44,10 +44,10 @@ READ_AGAIN_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SinkOptions:
     """The limits and the pauses of a sink."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: ErrorLimits = field(default_factory=ErrorLimits)
     retry_s: tuple[float, float] = RETRY_S
 
 
@@ -60,10 +60,10 @@ class Delivery:
         subject: Subject,
         receiver: Receiver,
         *,
-        log: Journal,
+        log: DeliveryLog,
         chance: random.Random,
         now_ns: Callable[[], int],
-        options: Options | None = None,
+        options: SinkOptions | None = None,
         mark: str = "",
         modes: Mapping[str, str] | None = None,
         changed: Callable[[], None] = lambda: None,
@@ -73,7 +73,7 @@ class Delivery:
         `modes` is kept up to date here if it is a dict; `changed` is called when this sink is disabled or enabled.
         """
         self.sink, self.subject, self.receiver, self.mark = sink, subject, receiver, mark
-        self.options = options or Options()
+        self.options = options or SinkOptions()
         self.health = Health(self.options.limits)
         self.last_error: str | None = None
         self.delivered = 0
@@ -228,7 +228,7 @@ class Delivery:
             LOG.warning("%s does not take records: %s", self.sink, error)
         self._tries += 1
         self.last_error = str(error)
-        final = error.final and not isinstance(error, RefusedError)  # which concerns one record only
+        final = error.final and not isinstance(error, DeliveryRefusedError)  # which concerns one record only
         verdict = self.health.failed(self._now_ns(), ours=error.ours, final=final)
         if verdict is Verdict.WARN:
             failed, of = self.health.errors

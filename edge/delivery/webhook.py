@@ -18,8 +18,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from edge.delivery.chat import EVENTS, Letter, Message, letter
-from edge.delivery.errors import DeliveryError, RefusedError
+from edge.delivery.chat import EVENTS, ChatMessage, FormattedMessage, letter
+from edge.delivery.errors import DeliveryError, DeliveryRefusedError
 from edge.delivery.http_answer import Headers, headers_of, status_of
 from edge.delivery.secrets import SecretError
 from edge.model.catalogue import CATALOGUE
@@ -65,7 +65,7 @@ class Poster:
         self._network, self._secrets = network, secrets
         self._secret: bytes | None = None
 
-    async def post(self, message: Message) -> None:
+    async def post(self, message: ChatMessage) -> None:
         """Return when the receiver has taken the message. Raises DeliveryError."""
         try:
             if self._secret is None:
@@ -79,7 +79,7 @@ class Poster:
             redirected = "; redirects are not followed" if status // 100 == 3 else ""  # noqa: PLR2004 -- as above
             text = f"{self._url.hostname} answered {status} {_phrase(status)}{redirected}"
             if status in _ABOUT_THE_MESSAGE:
-                raise RefusedError(text, final=True)
+                raise DeliveryRefusedError(text, final=True)
             again_s = retry_after_s(headers) if status in _LATER else None
             ours = again_s is not None  # a receiver that says when to try again does not count as failing
             raise DeliveryError(text, ours=ours, final=status == HTTPStatus.GONE, again_s=again_s or 0.0)
@@ -92,7 +92,7 @@ class Poster:
             raise DeliveryError(str(error), ours=True) from error
         return secrets[0]
 
-    def _request(self, sent: Letter, secret: bytes) -> bytes:
+    def _request(self, sent: FormattedMessage, secret: bytes) -> bytes:
         url = self._url
         target = (url.path or "/") + sent.below + (f"?{url.query}" if url.query else "")
         headers = [
@@ -158,7 +158,7 @@ class Webhook:
             text = f"{local(record.time_us, self._zone)}, {identity.controller} at {identity.site}"
             severity = CATALOGUE[record.event.type].severity
             named = record_id(record, identity)
-            await self._poster.post(Message(named, body, told(record.event), text, severity))
+            await self._poster.post(ChatMessage(named, body, told(record.event), text, severity))
 
     async def close(self) -> None:
         """Nothing to do: no connection stays open between two posts."""

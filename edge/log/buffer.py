@@ -51,14 +51,14 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Note:
+class ClockReading:
     """The calendar's offset from the boot clock, as the clock showed it."""
 
     offset: Offset
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Admit:
+class AdmitCommand:
     """A command id to remember."""
 
     command_id: str
@@ -73,7 +73,7 @@ class Admit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Settle:
+class SettleCommand:
     """The answer of a command."""
 
     command_id: str
@@ -81,13 +81,13 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mark:
+class Barrier:
     """Somebody waits until everything before this is on the disk."""
 
     answer: asyncio.Future[None]
 
 
-Entry: TypeAlias = Call | Gap | Note | Admit | Settle | Mark
+Entry: TypeAlias = Call | Gap | ClockReading | AdmitCommand | SettleCommand | Barrier
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class Buffer:
                 self._plain.append(call)
             self._ring()
 
-    def control(self, entry: Note | Admit | Settle | Mark) -> bool:
+    def control(self, entry: ClockReading | AdmitCommand | SettleCommand | Barrier) -> bool:
         """Add an entry that is no event; False when `MAX_CONTROL` of them wait already."""
         with self._lock:
             if self._control >= MAX_CONTROL:

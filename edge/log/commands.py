@@ -14,7 +14,7 @@ from edge.model.ports import Admission
 if TYPE_CHECKING:
     import sqlite3
 
-    from edge.log.buffer import Admit, Settle
+    from edge.log.buffer import AdmitCommand, SettleCommand
 
 TOKEN_BYTES: Final = 8
 """The first bytes of a command's `token` name the attempt; the rest is the digest of its content."""
@@ -30,7 +30,7 @@ _ANSWER_BYTES: Final = 4_096
 """The most that an answer takes above its own length: the unused rest of two pages."""
 
 
-class Commands:
+class CommandTables:
     """The tables `command` and `came` of an open log. For the writer's thread, inside its transactions.
 
     What it keeps in memory is valid from `load` on. Call `load` again after a failed transaction.
@@ -67,7 +67,7 @@ class Commands:
     def _has_too_many_answers(self) -> bool:
         return len(self._answers) > MOST_ANSWERS or self._answer_bytes > MOST_ANSWER_BYTES
 
-    def admit(self, db: sqlite3.Connection, entry: Admit) -> Admission:
+    def admit(self, db: sqlite3.Connection, entry: AdmitCommand) -> Admission:
         """Store an id. It is not first when it is known, or when ids with its expiry may have been forgotten."""
         row = db.execute("SELECT token, reply FROM command WHERE id = ?", [entry.command_id]).fetchone()
         if row is not None:
@@ -86,7 +86,7 @@ class Commands:
         self.trim(db)
         return Admission(first=True)
 
-    def settle(self, db: sqlite3.Connection, entry: Settle) -> None:
+    def settle(self, db: sqlite3.Connection, entry: SettleCommand) -> None:
         """Keep an answer; one that is too large for its share is not kept."""
         if len(entry.reply) > MOST_ANSWER_BYTES // 4:
             return

@@ -82,7 +82,7 @@ def refuse_read_only(folder: Path) -> None:
 
 
 @dataclass(slots=True)
-class Salvage:
+class Salvaged:
     """What must outlive a lost log: modes, so that a lockdown holds, and ids, so that no command runs twice."""
 
     modes: Mapping[str, str]
@@ -99,12 +99,12 @@ class Salvage:
         db.execute("COMMIT")
 
 
-def salvage(db: sqlite3.Connection | None, path: Path, modes: Mapping[str, str], before: Salvage | None) -> Salvage:
+def salvage(db: sqlite3.Connection | None, path: Path, modes: Mapping[str, str], before: Salvaged | None) -> Salvaged:
     """What can be read from a damaged or lost file, together with the known `modes` and what was saved `before`.
 
     `db`: the open connection to a file that is not at `path` any more; None: open `path`.
     """
-    saved = Salvage({**(before.modes if before else {}), **modes})
+    saved = Salvaged({**(before.modes if before else {}), **modes})
     if before is not None:
         saved.commands, saved.forgotten_us = before.commands, before.forgotten_us
     with suppress(sqlite3.Error, TypeError):
@@ -116,7 +116,7 @@ def salvage(db: sqlite3.Connection | None, path: Path, modes: Mapping[str, str],
     return saved
 
 
-def _read(db: sqlite3.Connection, saved: Salvage) -> None:
+def _read(db: sqlite3.Connection, saved: Salvaged) -> None:
     """Read as far as possible, the most important first; sqlite3.Error where it ends."""
     saved.modes = dict(db.execute("SELECT door, state FROM mode").fetchall()) | dict(saved.modes)
     saved.commands += db.execute("SELECT * FROM command LIMIT ?", [SALVAGE_COMMANDS]).fetchall()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.log.buffer import Buffer
-    from edge.log.options import Facts
+    from edge.log.options import WriterFacts
 
 STALLED_NS: Final = 2 * NS_PER_S
 """A commit under way for longer than this shows as `stalled`."""
@@ -39,7 +39,7 @@ class LogHealth:
     """Where a damaged database was moved, if this start had to."""
 
 
-def health_of(path: Path, facts: Facts, buffer: Buffer, now_ns: int, committed: int) -> LogHealth:
+def health_of(path: Path, facts: WriterFacts, buffer: Buffer, now_ns: int, committed: int) -> LogHealth:
     """The health, from the writer's facts and the buffer; `now_ns` is the boot clock's time."""
     busy_ns = facts.busy_since_ns
     writer = "ok"

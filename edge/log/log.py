@@ -13,15 +13,15 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from edge.log.buffer import Admit, Buffer, Call, Mark, Note, Settle
+from edge.log.buffer import AdmitCommand, Barrier, Buffer, Call, ClockReading, SettleCommand
 from edge.log.commands import TOKEN_BYTES
 from edge.log.file import LogInUseError
 from edge.log.health import LogHealth, health_of
 from edge.log.listeners import tell
-from edge.log.options import LogOptions, Renewal
-from edge.log.reading.thread import LogUnavailableError, Reading
+from edge.log.options import EpochRenewal, LogOptions
+from edge.log.reading.thread import LogUnavailableError, ReadingThread
 from edge.log.reading.times import Offset
-from edge.log.remembered import Memory
+from edge.log.remembered import LogMemory
 from edge.log.schema import storable
 from edge.log.store import Store
 from edge.log.writer import Writer
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.log.prepared import Prepared
-    from edge.log.reading.query import LogReader, Page, Query
+    from edge.log.reading.query import LogReader, Query, QueryPage
     from edge.model.messages import ClockQuality, Event, Record
     from edge.model.ports import Admission
     from edge.system.clock import Clock
@@ -56,7 +56,7 @@ class Log:
         controller = Subject("controller", controller_id, options.name or controller_id)
         self._writer = Writer(Store(path, controller, clock, options.connect), self._buffer, options, self)
         self._thread: threading.Thread | None = None
-        self._reading = Reading(path)
+        self._reading = ReadingThread(path)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._open, self._remembered, self._settled = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._closed = False
@@ -70,7 +70,7 @@ class Log:
         """The latest call of `append` that is on the disk and that listeners have been told of."""
         self._epoch = ""
         self._writable = False
-        self._memory = Memory()
+        self._memory = LogMemory()
         self._began_at = 0
         """Sequence number of the newest record from before this run."""
         self._renewed = asyncio.Event()
@@ -130,7 +130,7 @@ class Log:
         """Committed records above `after`. LogUnavailableError when the file cannot be read now."""
         return await self._read(lambda reader: reader.after(after, limit))
 
-    async def query(self, query: Query) -> Page:
+    async def query(self, query: Query) -> QueryPage:
         """One page of the records that a query finds. LogUnavailableError as for `read`."""
         return await self._read(lambda reader: reader.page(query))
 
@@ -166,13 +166,15 @@ class Log:
         if expires_us is not None:
             expires_us = max(-_FAR_US, min(expires_us, _FAR_US))
         attempt = secrets.token_bytes(TOKEN_BYTES)
-        if not self._buffer.control(Admit(storable(command_id), expires_us, attempt, content, answer, only_look)):
+        if not self._buffer.control(
+            AdmitCommand(storable(command_id), expires_us, attempt, content, answer, only_look)
+        ):
             raise LogUnavailableError("too many commands wait for the disk")
         return await answer
 
     def settle(self, command_id: str, reply: bytes) -> None:
         """Store the answer of an admitted command, for a second arrival of it; it is lost when too much waits."""
-        self._buffer.control(Settle(storable(command_id), reply))
+        self._buffer.control(SettleCommand(storable(command_id), reply))
 
     async def durable(self) -> None:
         """Return when everything that was handed over so far is on the disk and listeners were told of it.
@@ -183,7 +185,7 @@ class Log:
             return
         self._refuse_when_closed()
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self._buffer.control(Mark(answer)):
+        if not self._buffer.control(Barrier(answer)):
             raise LogUnavailableError("too much waits for the disk")
         await answer
 
@@ -199,7 +201,7 @@ class Log:
         await self._open.wait()
         before = self._epoch
         after = self._began_at if after is None else after
-        self._writer.renew(Renewal(before, reason, after, dict(self._cursors)))
+        self._writer.renew(EpochRenewal(before, reason, after, dict(self._cursors)))
         while self._epoch == before:
             self._renewed.clear()
             await self._renewed.wait()
@@ -223,7 +225,7 @@ class Log:
 
     def note_clock(self, at_ns: int, wall_us: int, quality: ClockQuality) -> None:
         """The calendar showed `wall_us` at `at_ns`: at start, after a step, when the quality changes."""
-        self._buffer.control(Note(Offset(at_ns, wall_us - at_ns // 1_000, quality)))
+        self._buffer.control(ClockReading(Offset(at_ns, wall_us - at_ns // 1_000, quality)))
 
     def health(self) -> LogHealth:
         """The log's health. Touches no disk."""
@@ -231,21 +233,21 @@ class Log:
 
     # --- from the writer's thread ---
 
-    def recalled_in_thread(self, memory: Memory | None) -> None:
-        """See `edge.log.options.Listener`."""
+    def recalled_in_thread(self, memory: LogMemory | None) -> None:
+        """See `edge.log.options.LogListener`."""
         if memory is not None:
             self._on_loop(self._recalled, memory)
 
     def failing_in_thread(self, error: Exception) -> None:
-        """See `edge.log.options.Listener`."""
+        """See `edge.log.options.LogListener`."""
         self._on_loop(self._failing, isinstance(error, LogInUseError))
 
     def opened_in_thread(self, store: Store) -> None:
-        """See `edge.log.options.Listener`."""
+        """See `edge.log.options.LogListener`."""
         self._on_loop(self._opened, store.epoch, store.head[0], dict(store.cursors), dict(store.modes))
 
     def committed_in_thread(self, store: Store, prepared: Prepared) -> None:
-        """See `edge.log.options.Listener`."""
+        """See `edge.log.options.LogListener`."""
         self._on_loop(self._deliver, store.records(prepared), prepared)
 
     def _on_loop(self, call: Callable[..., None], *values: object) -> None:
@@ -254,7 +256,7 @@ class Log:
             with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
                 loop.call_soon_threadsafe(call, *values)
 
-    def _recalled(self, memory: Memory) -> None:
+    def _recalled(self, memory: LogMemory) -> None:
         """Take up the modes, which were read before the writer has opened the file."""
         self._memory, self._modes = memory, dict(memory.modes)
         self._remembered.set()
@@ -294,5 +296,5 @@ class Log:
         for written in prepared.work.entries:
             if isinstance(written, Call):
                 self._told = max(self._told, written.number)
-            elif isinstance(written, Mark) and not written.answer.done():
+            elif isinstance(written, Barrier) and not written.answer.done():
                 written.answer.set_result(None)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.log.prepared import Prepared
-    from edge.log.remembered import Memory
+    from edge.log.remembered import LogMemory
     from edge.log.store import Store
 
 LAZY_S: Final = 1.0
@@ -43,7 +43,7 @@ class LogOptions:
 
 
 @dataclass(slots=True)
-class Facts:
+class WriterFacts:
     """The writer's state; other threads read it one field at a time."""
 
     oldest: int = 0
@@ -54,10 +54,10 @@ class Facts:
     set_aside: str | None = None
 
 
-class Listener(Protocol):
+class LogListener(Protocol):
     """Who is told by the writer. Each method is called in the writer's thread."""
 
-    def recalled_in_thread(self, memory: Memory | None) -> None:
+    def recalled_in_thread(self, memory: LogMemory | None) -> None:
         """What was read before the file is opened for writing; None: nothing could be read."""
 
     def failing_in_thread(self, error: Exception) -> None:
@@ -71,7 +71,7 @@ class Listener(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Renewal:
+class EpochRenewal:
     """A request for a new epoch."""
 
     epoch: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.log.buffer import Admit, Call, Gap, Work
+from edge.log.buffer import AdmitCommand, Call, Gap, Work
 from edge.log.schema import chained
 from edge.model.event_types import CONTROLLER_GAP, CONTROLLER_START
 from edge.model.messages import Event, Record, Subject
@@ -38,7 +38,7 @@ class Prepared:
     events: list[Event]
     rows: list[tuple[Any, ...]]
     modes: dict[str, tuple[int, str]]
-    answers: list[tuple[Admit, Admission]] = field(default_factory=list)
+    answers: list[tuple[AdmitCommand, Admission]] = field(default_factory=list)
     also: Callable[[sqlite3.Connection], None] | None = None
     """Further work inside the same transaction."""
 

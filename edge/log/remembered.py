@@ -26,7 +26,7 @@ LAST_RECORDS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class LogMemory:
     """The memory of a log and of the mark beside it, put together."""
 
     epoch: str = ""
@@ -43,22 +43,22 @@ class Memory:
     """The newest record that keeps the epoch when the log `went_back`."""
 
 
-def recall(path: Path) -> Memory | None:
+def recall(path: Path) -> LogMemory | None:
     """Read without waiting for the writer; None when neither log nor mark can be read. Never raises."""
     mark = read_mark(path)
     try:
         if not path.exists():
-            return Memory(modes={} if mark is None else mark.modes) if path.parent.is_dir() else None
+            return LogMemory(modes={} if mark is None else mark.modes) if path.parent.is_dir() else None
         with closing(connect_read_only(path)) as db, snapshot(db):
             memory = read_memory(db, mark)
     except (OSError, sqlite3.Error, TypeError):
-        return None if mark is None else Memory(modes=mark.modes)
+        return None if mark is None else LogMemory(modes=mark.modes)
     if memory.went_back is not None:
-        return Memory(modes=memory.modes)
+        return LogMemory(modes=memory.modes)
     return memory
 
 
-def read_memory(db: sqlite3.Connection, mark: Mark | None) -> Memory:
+def read_memory(db: sqlite3.Connection, mark: Mark | None) -> LogMemory:
     """The memory of an open log, completed by the mark. sqlite3.Error or TypeError when the file is no log."""
     epochs = load_epochs(db)
     head = _head(db, genesis(epochs.origin))
@@ -74,7 +74,7 @@ def read_memory(db: sqlite3.Connection, mark: Mark | None) -> Memory:
         }
     if why is not None:
         cursors = {sink: min(sequence, kept) for sink, sequence in cursors.items()}
-    return Memory(epochs.now, head, cursors, modes, stored, why, kept)
+    return LogMemory(epochs.now, head, cursors, modes, stored, why, kept)
 
 
 def _head(db: sqlite3.Connection, start: bytes) -> tuple[int, bytes]:

@@ -123,7 +123,7 @@ def connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
 
 
-class Frozen(sqlite3.Connection):
+class FrozenConnection(sqlite3.Connection):
     """A connection that sees the file as it was when it was opened: nobody writes it."""
 
 
@@ -136,7 +136,7 @@ def connect_read_only(path: Path, *, live: bool = False) -> sqlite3.Connection:
     of the WAL is made in memory (https://www.sqlite.org/wal.html#noshm).
     """
     if not live and not path.with_name(path.name + "-wal").exists():
-        return _reading(path, "&immutable=1", Frozen)
+        return _reading(path, "&immutable=1", FrozenConnection)
     connection = _reading(path, "", sqlite3.Connection)
     try:
         connection.execute("PRAGMA schema_version").fetchone()
@@ -144,7 +144,7 @@ def connect_read_only(path: Path, *, live: bool = False) -> sqlite3.Connection:
         connection.close()
         if not isinstance(error, sqlite3.OperationalError) or not _cannot_be_written(path.parent):
             raise
-        connection = _reading(path, "&vfs=unix-none", Frozen)
+        connection = _reading(path, "&vfs=unix-none", FrozenConnection)
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
     return connection
 

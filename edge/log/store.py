@@ -11,12 +11,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from edge.log import schema
-from edge.log.buffer import Admit, Call, Note, Settle, Work
-from edge.log.commands import Commands
+from edge.log.buffer import AdmitCommand, Call, ClockReading, SettleCommand, Work
+from edge.log.commands import CommandTables
 from edge.log.epochs import Epochs, load_epochs, renew
 from edge.log.file import (
     LogDamagedError,
-    Salvage,
+    Salvaged,
     WriterLock,
     discard,
     is_damage,
@@ -27,7 +27,7 @@ from edge.log.file import (
 from edge.log.mark import Mark, read_mark
 from edge.log.prepared import Prepared, chain, events_of
 from edge.log.reading.times import Offset, Timeline, load_timeline
-from edge.log.remembered import Memory, how_it_ended, read_memory
+from edge.log.remembered import LogMemory, how_it_ended, read_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,7 +51,7 @@ class Store:
         """Of the open file; another inode at `path` means that it was replaced."""
         self._boot = 0
         self._mode_numbers: dict[str, int] = {}
-        self._salvage: Salvage | None = None
+        self._salvage: Salvaged | None = None
         self.mark: Mark | None = None
         """The mark as read at the first opening, or newer from this process when the file was moved away."""
         self.epochs = Epochs("")
@@ -60,7 +60,7 @@ class Store:
         self._clock_hash = b""
         self.cursors: dict[str, int] = {}
         self.modes: dict[str, str] = {}
-        self.commands = Commands()
+        self.commands = CommandTables()
         self.ended: str | None = None
         """How the run before this one ended; None while there was none."""
         self.went_back: str | None = None
@@ -123,7 +123,7 @@ class Store:
         if self.ended is None:
             self.ended = how_it_ended(db, self.clock.boot_id)
 
-    def _write_memory(self, db: sqlite3.Connection, memory: Memory) -> None:
+    def _write_memory(self, db: sqlite3.Connection, memory: LogMemory) -> None:
         """Store what the mark added, and begin a new epoch when the log went back in time."""
 
         def write(db: sqlite3.Connection) -> None:
@@ -245,11 +245,11 @@ class Store:
         prepared.answers.clear()
         notes: list[tuple[Offset, bytes]] = []
         for entry in prepared.work.entries:
-            if isinstance(entry, Admit):
+            if isinstance(entry, AdmitCommand):
                 prepared.answers.append((entry, self.commands.admit(db, entry)))
-            elif isinstance(entry, Settle):
+            elif isinstance(entry, SettleCommand):
                 self.commands.settle(db, entry)
-            elif isinstance(entry, Note):
+            elif isinstance(entry, ClockReading):
                 self._note(db, boot, entry.offset, notes)
         return notes
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from edge.log.check import Check
 from edge.log.file import LogDamagedError, LogMovedError, is_damage
 from edge.log.mark import Marker
-from edge.log.options import Facts, Listener, LogOptions, Renewal
+from edge.log.options import EpochRenewal, LogListener, LogOptions, WriterFacts
 from edge.log.prepared import Prepared
 from edge.log.remembered import recall
 from edge.log.retention import TICK_S, Retention
@@ -40,9 +40,9 @@ LOG: Final = logging.getLogger(__name__)
 class Writer:
     """The log's one writer. `run` is the thread; everything else may be called from the loop."""
 
-    def __init__(self, store: Store, buffer: Buffer, options: LogOptions, listener: Listener) -> None:
+    def __init__(self, store: Store, buffer: Buffer, options: LogOptions, listener: LogListener) -> None:
         """`listener` is called in the thread."""
-        self.facts = Facts()
+        self.facts = WriterFacts()
         self._store, self._clock, self._buffer = store, store.clock, buffer
         self._options, self._listener = options, listener
         self._retention = Retention(store, options.sinks, options.retention_days, options.max_mib)
@@ -53,7 +53,7 @@ class Writer:
         self._check: Check | None = None
         self._checked = False
         self._damage: str | None = None
-        self._renewal: Renewal | None = None
+        self._renewal: EpochRenewal | None = None
         self._marker = Marker()
         self._suspected = False
         self._fresh = False
@@ -63,7 +63,7 @@ class Writer:
         """See `edge.log.log.Log.retain_for`."""
         self._retention.sinks = sinks
 
-    def renew(self, renewal: Renewal) -> None:
+    def renew(self, renewal: EpochRenewal) -> None:
         """Begin a new epoch before anything else is written."""
         self._renewal = renewal
         self._buffer.ring()
@@ -108,7 +108,7 @@ class Writer:
             return (is_damage(error) and self._set_aside(error)) or self._after_failure(error)
         return True
 
-    def _renew(self, renewal: Renewal) -> None:
+    def _renew(self, renewal: EpochRenewal) -> None:
         before = self._store.epoch
         if renewal.epoch == before:  # else an opening has renewed it already
             self._store.renew(renewal.after, renewal.cursors)

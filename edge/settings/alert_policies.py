@@ -74,7 +74,7 @@ class AlertPolicy:
         return round(self.quiet_s * NS_PER_S)
 
 
-class Where(Protocol):
+class DirectoryView(Protocol):
     """What the directory knows."""
 
     def groups_of(self, user: str) -> frozenset[str]:
@@ -88,7 +88,7 @@ Policies: TypeAlias = dict[str, AlertPolicy]
 """By id."""
 
 
-def matches(policy: AlertPolicy, record: Record, where: Where) -> bool:
+def matches(policy: AlertPolicy, record: Record, where: DirectoryView) -> bool:
     """Whether a policy is about this record."""
     event = record.event
     if event.type not in policy.types or _of_an_alert(event):

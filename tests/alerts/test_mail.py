@@ -20,9 +20,9 @@ with warnings.catch_warnings():
     from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from edge.alerts import mail as alert_mail
-from edge.alerts.mail import Mailer, Server, mail
-from edge.alerts.rules import Kind, Notice
-from edge.delivery.errors import DeliveryError, RefusedError
+from edge.alerts.mail import Mailer, MailServer, mail
+from edge.alerts.rules import Notice, NoticeKind
+from edge.delivery.errors import DeliveryError, DeliveryRefusedError
 from edge.model.cloudevents import Identity
 from edge.settings.alert_policies import Actions, AlertPolicy
 from tests.support.certificates import Authority
@@ -38,7 +38,7 @@ NOTICE = Notice(
     "forced-7-1",
     "forced-7",
     "forced",
-    Kind.RAISED,
+    NoticeKind.RAISED,
     "front",
     7,
     1_795_384_623_000_000,
@@ -119,8 +119,8 @@ async def box(context: ssl.SSLContext | None, *, login: bool = False) -> AsyncIt
         yield held
 
 
-def server(held: Box, authority: Authority) -> Server:
-    return Server("127.0.0.1", held.port, SENDER, ca_file=authority.ca)
+def server(held: Box, authority: Authority) -> MailServer:
+    return MailServer("127.0.0.1", held.port, SENDER, ca_file=authority.ca)
 
 
 def message(**changes: Any) -> EmailMessage:
@@ -196,7 +196,7 @@ def test_an_address_that_was_put_right_counts_for_what_waits() -> None:
         escalate_to=Actions(email=("boss@example.com",)),
     )
     assert mail(NOTICE, right, HERE, SENDER, 0)["To"] == "guard@example.com"
-    assert mail(replace(NOTICE, kind=Kind.ESCALATED), right, HERE, SENDER, 0)["To"] == "boss@example.com"
+    assert mail(replace(NOTICE, kind=NoticeKind.ESCALATED), right, HERE, SENDER, 0)["To"] == "boss@example.com"
     assert mail(NOTICE, POLICY, HERE, SENDER, 0)["To"] == "guard@example.org, chief@example.org"
 
 
@@ -259,20 +259,20 @@ def test_what_a_server_refuses_is_tried_again_by_whoever_asked(authority: Author
         async with box(serving(authority)) as held:
             for answer, for_good in (("451 Not now", False), ("554 Looks like spam", True)):
                 held.answer = answer
-                with pytest.raises(RefusedError, match=answer) as told:
+                with pytest.raises(DeliveryRefusedError, match=answer) as told:
                     await Mailer(server(held, authority)).send(message())
                 assert told.value.final is for_good
             held.answer, held.refused = "250 Taken", {"chief@example.org"}
             await Mailer(server(held, authority)).send(message())
             assert held.got[-1].rcpt_tos == ["guard@example.org"], "one of them is better than none"
             held.refused.add("guard@example.org")
-            with pytest.raises(RefusedError, match="refused all recipients") as refused:
+            with pytest.raises(DeliveryRefusedError, match="refused all recipients") as refused:
                 await Mailer(server(held, authority)).send(message())
             assert refused.value.final, "it will be the same the next time"
             port = held.port
         with pytest.raises(DeliveryError, match="refused") as away:
-            await Mailer(Server("127.0.0.1", port, SENDER, ca_file=authority.ca)).send(message())
-        assert not isinstance(away.value, RefusedError), "it is not for this message's sake"
+            await Mailer(MailServer("127.0.0.1", port, SENDER, ca_file=authority.ca)).send(message())
+        assert not isinstance(away.value, DeliveryRefusedError), "it is not for this message's sake"
 
     asyncio.run(main())
 
@@ -285,7 +285,7 @@ def test_a_message_that_cannot_be_made_is_refused_before_anybody_is_bothered(
 
     async def main() -> None:
         async with box(serving(authority)) as held:
-            with pytest.raises(RefusedError, match="no e-mail can be made of it: ZeroDivisionError") as refused:
+            with pytest.raises(DeliveryRefusedError, match="no e-mail can be made of it: ZeroDivisionError") as refused:
                 await Mailer(server(held, authority)).send(broken)
             assert refused.value.final
             assert held.got == []
@@ -301,7 +301,7 @@ def test_a_name_makes_no_header() -> None:
 
 def test_the_same_message_has_the_same_id() -> None:
     assert message()["Message-ID"] == message()["Message-ID"] == "<forced-7-1.epoch-1@test.lab>"
-    assert message(kind=Kind.ESCALATED)["Subject"] == "[warning] Nobody has answered: Front door forced open"
+    assert message(kind=NoticeKind.ESCALATED)["Subject"] == "[warning] Nobody has answered: Front door forced open"
     assert "Left out" not in message().get_content()
     assert "Left out:   3" in mail(NOTICE, POLICY, HERE, SENDER, 3).get_content()
 
@@ -348,7 +348,7 @@ def test_a_server_that_never_ends_its_greeting_is_hung_up_on() -> None:
     async def main() -> None:
         async with speaking(talk) as port:
             with pytest.raises(DeliveryError, match="it said more than 64 KiB"):
-                await Mailer(Server("127.0.0.1", port, SENDER)).send(message())
+                await Mailer(MailServer("127.0.0.1", port, SENDER)).send(message())
 
     asyncio.run(main())
     assert said < 32 << 20, "what the kernel takes at most"
@@ -367,7 +367,7 @@ def test_a_server_that_drips_is_given_up_and_its_thread_ends(monkeypatch: pytest
     async def main() -> None:
         async with speaking(talk) as port:
             with pytest.raises(DeliveryError, match="took longer than"):
-                await Mailer(Server("127.0.0.1", port, SENDER)).send(message())
+                await Mailer(MailServer("127.0.0.1", port, SENDER)).send(message())
             while any(thread.name == "mail" for thread in threading.enumerate()):  # noqa: ASYNC110 -- a thread tells nobody
                 await asyncio.sleep(0.01)
 

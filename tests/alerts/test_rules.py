@@ -14,9 +14,9 @@ from edge.alerts.memory import read, written
 from edge.alerts.rules import (
     MOST_ALERTS,
     MOST_WAITING,
-    Kind,
+    AlertState,
     Notice,
-    State,
+    NoticeKind,
     acknowledged,
     due,
     fold,
@@ -68,7 +68,7 @@ class Desk:
 
     def __init__(self, *policies: AlertPolicy) -> None:
         self.policies = {policy.id: policy for policy in policies}
-        self.state = State()
+        self.state = AlertState()
         self.told: list[tuple[float, str, Notice]] = []
         self.now_ns = 0
         self.number = 0
@@ -283,11 +283,11 @@ def test_never_too_often_never_unanswered(
 ) -> None:
     desk, happened, answered = lived(steps, replace(FORCED, quiet_s=quiet_s, escalate_after_s=escalate_s), restarts)
     for door in ("front", "back"):
-        plain = [at_s for at_s, _, n in desk.told if n.door == door and n.kind is not Kind.ESCALATED]
+        plain = [at_s for at_s, _, n in desk.told if n.door == door and n.kind is not NoticeKind.ESCALATED]
         assert all(b - a >= quiet_s for a, b in itertools.pairwise(plain)), "one message for each quiet time"
-        raised = {n.alert: at_s for at_s, _, n in desk.told if n.door == door and n.kind is Kind.RAISED}
-        escalated = {n.alert: at_s for at_s, _, n in desk.told if n.door == door and n.kind is Kind.ESCALATED}
-        assert len([n for _, _, n in desk.told if n.door == door and n.kind is Kind.ESCALATED]) == len(escalated)
+        raised = {n.alert: at_s for at_s, _, n in desk.told if n.door == door and n.kind is NoticeKind.RAISED}
+        escalated = {n.alert: at_s for at_s, _, n in desk.told if n.door == door and n.kind is NoticeKind.ESCALATED}
+        assert len([n for _, _, n in desk.told if n.door == door and n.kind is NoticeKind.ESCALATED]) == len(escalated)
         for alert, at_s in raised.items():
             if escalate_s is None:
                 assert alert not in escalated
@@ -303,7 +303,7 @@ def test_never_too_often_never_unanswered(
 
 def test_a_record_is_looked_at_once() -> None:
     policies = {"forced": FORCED}
-    state = fold(State(), policies, record(5), TOWN, 0)
+    state = fold(AlertState(), policies, record(5), TOWN, 0)
     assert fold(state, policies, record(5), TOWN, 0) is state
     assert fold(state, policies, record(4), TOWN, 0) is state
     assert state.through == 5
@@ -313,7 +313,7 @@ def test_a_record_is_looked_at_once() -> None:
 
 
 def test_a_channel_that_takes_nothing_keeps_the_newest() -> None:
-    policy, state = replace(FORCED, escalate_after_s=None), State()
+    policy, state = replace(FORCED, escalate_after_s=None), AlertState()
     for number in range(1, MOST_WAITING + 11):
         state = fold(state, {"forced": policy}, record(number, f"door-{number}"), TOWN, 0)
     assert len(state.waiting["mqtt"]) == MOST_WAITING
@@ -379,7 +379,9 @@ def test_nobody_is_not_a_person() -> None:
 # --- over a restart -----------------------------------------------------------------------------------------
 
 
-def kept(state: State, then: FakeClock, now: FakeClock, policies: Sequence[AlertPolicy] = (FORCED,)) -> State | None:
+def kept(
+    state: AlertState, then: FakeClock, now: FakeClock, policies: Sequence[AlertPolicy] = (FORCED,)
+) -> AlertState | None:
     return read(written(state, "hq/1", then), {policy.id: policy for policy in policies}, "hq/1", now)
 
 
@@ -388,7 +390,7 @@ def test_an_escalation_does_not_wait_longer_for_a_power_cut() -> None:
     then.ns, now.ns = 5_000 * NS_PER_S, 7 * NS_PER_S
     then.step(-4_999 * 1_000_000)
     now.step(-6 * 1_000_000)
-    state = fold(State(), {"forced": FORCED}, record(1), TOWN, then.now_ns())
+    state = fold(AlertState(), {"forced": FORCED}, record(1), TOWN, then.now_ns())
     after = kept(state, then, now)
     assert after is not None
     [alert] = after.alerts.values()
@@ -401,7 +403,7 @@ def test_an_escalation_does_not_wait_longer_for_a_power_cut() -> None:
 def test_without_a_calendar_the_time_of_a_power_cut_does_not_count(unsynced: str) -> None:
     then, now = FakeClock(), FakeClock(boot_id="another", wall_us=FakeClock().wall_us() + 600_000_000)
     {"then": then, "now": now}[unsynced].set_quality(ClockQuality.UNSYNCED)
-    after = kept(fold(State(), {"forced": FORCED}, record(1), TOWN, then.now_ns()), then, now)
+    after = kept(fold(AlertState(), {"forced": FORCED}, record(1), TOWN, then.now_ns()), then, now)
     assert after is not None
     [alert] = after.alerts.values()
     assert alert.raised_ns == now.now_ns()
@@ -409,16 +411,16 @@ def test_without_a_calendar_the_time_of_a_power_cut_does_not_count(unsynced: str
 
 def test_a_policy_that_is_no_more_leaves_nothing_behind() -> None:
     clock = FakeClock()
-    state = fold(State(), {"forced": FORCED}, record(1), TOWN, clock.now_ns())
+    state = fold(AlertState(), {"forced": FORCED}, record(1), TOWN, clock.now_ns())
     after = kept(state, clock, clock, [replace(FORCED, id="other")])
-    assert after == State(through=1)
+    assert after == AlertState(through=1)
 
 
 def test_another_stream_is_looked_at_from_its_start() -> None:
     clock = FakeClock()
-    text = written(State(through=9), "hq/1", clock)
+    text = written(AlertState(through=9), "hq/1", clock)
     after = read(text, {}, "hq/2", clock)
-    assert after == State()
+    assert after == AlertState()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"at_ns": 1}', '{"at_ns": "x", "boot": 1, "alerts": 3}'])

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge.alerts import sender
+from edge.alerts.channels import Channels
 from edge.alerts.runner import AlertRunner
-from edge.alerts.ways import Ways
-from edge.delivery.errors import DeliveryError, RefusedError
+from edge.delivery.errors import DeliveryError, DeliveryRefusedError
 from edge.model.cloudevents import Identity
 from edge.model.messages import Actor
 from edge.settings.alert_policies import Actions, AlertPolicy, Siren
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from edge.delivery.chat import Message
+    from edge.delivery.chat import ChatMessage
     from edge.model.messages import Record
     from tests.support.logs import Journal
     from tests.support.virtual import VirtualLoop
@@ -71,7 +71,7 @@ class Outside:
         await self._take("mqtt")
         self.published.append(json.loads(body)["data"])
 
-    async def post(self, integration: str, message: Message) -> None:
+    async def post(self, integration: str, message: ChatMessage) -> None:
         await self._take("webhook")
         self.posted.append((integration, message.id, json.loads(message.body)))
 
@@ -82,8 +82,8 @@ class Outside:
             raise DeliveryError("it is away")
 
     @property
-    def ways(self) -> Ways:
-        return Ways(publish=self.publish, post=self.post)
+    def channels(self) -> Channels:
+        return Channels(publish=self.publish, post=self.post)
 
 
 def runner(
@@ -96,7 +96,7 @@ def runner(
         identity=outside.identity,
         sound=outside.sound,
         where=outside,
-        ways=outside.ways,
+        channels=outside.channels,
         chance=random.Random(1),
         retry_s=(0.0, 0.001),
     )
@@ -196,7 +196,8 @@ def test_an_answer_is_recorded_and_ends_siren_and_escalation(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "fault", [RefusedError("none of the recipients", final=True), UnicodeEncodeError("ascii", "\u00fc", 0, 1, "no")]
+    "fault",
+    [DeliveryRefusedError("none of the recipients", final=True), UnicodeEncodeError("ascii", "\u00fc", 0, 1, "no")],
 )
 def test_a_message_that_nobody_takes_keeps_no_other_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
@@ -250,7 +251,7 @@ def test_a_message_that_is_refused_again_and_again_is_given_up_and_that_is_recor
         async def publish(_body: bytes) -> None:
             await asyncio.sleep(0)
             outside.tries += 1
-            raise RefusedError("it will not have it", final=True)
+            raise DeliveryRefusedError("it will not have it", final=True)
 
         monkeypatch.setattr(outside, "publish", publish)
         async with journal(tmp_path / "log.db") as held:
@@ -277,15 +278,15 @@ def test_what_was_refused_is_tried_again_when_something_was_corrected(tmp_path: 
 
         async def refuse(_body: bytes) -> None:
             outside.tries += 1
-            raise RefusedError("nobody of that name", final=True)
+            raise DeliveryRefusedError("nobody of that name", final=True)
 
         async with journal(tmp_path / "log.db") as held:
             own = runner(held, outside, replace(FORCED, escalate_after_s=None))
-            own.reload(own.policies, Ways(publish=refuse))
+            own.reload(own.policies, Channels(publish=refuse))
             await asyncio.sleep(0)
             await held.write(forced())
             await held.eventually(lambda: outside.tries > 0)
-            own.reload(own.policies, corrected.ways)
+            own.reload(own.policies, corrected.channels)
             await held.eventually(lambda: len(corrected.published) == 1)
             await own.close()
 
@@ -345,7 +346,7 @@ def test_other_policies_close_what_was_open_by_those_that_are_gone(tmp_path: Pat
             await asyncio.sleep(0)
             await held.write(forced())
             await held.eventually(lambda: bool(own.state.waiting))
-            own.reload({"other": replace(FORCED, id="other")}, outside.ways)
+            own.reload({"other": replace(FORCED, id="other")}, outside.channels)
             await held.eventually(lambda: outside.sounds[-1:] == [set()])
             assert own.facts()["open"] == []
             outside.broken = set()

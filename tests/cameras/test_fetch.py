@@ -15,9 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.cameras import fetch as camera_fetch
-from edge.cameras.fetch import LARGEST, LONGEST_PASSWORD, MOST_NONCES, TIMEOUT_S, CameraError, Fetcher, picture_kind
-from edge.cameras.fetch import Camera as Settings
-from edge.delivery.address import Reach
+from edge.cameras.fetch import (
+    LARGEST,
+    LONGEST_PASSWORD,
+    MOST_NONCES,
+    TIMEOUT_S,
+    CameraError,
+    Fetcher,
+    PictureSource,
+    picture_kind,
+)
+from edge.delivery.address import AllowedAddresses
 from edge.delivery.network import LONGEST_LINE, Network
 from tests.support import virtual
 from tests.support.cameras import (
@@ -41,27 +49,27 @@ if TYPE_CHECKING:
     from tests.support.virtual import VirtualLoop
 
 USER, PASSWORD = "doorward", "hunter2-äß"
-Passwords: TypeAlias = "Callable[..., Settings]"
+Passwords: TypeAlias = "Callable[..., PictureSource]"
 
 
 @pytest.fixture
 def known_as(tmp_path: Path) -> Passwords:
     """A camera as the configuration has it, with a password in a file."""
 
-    def made(camera: Camera, password: str = PASSWORD) -> Settings:
+    def made(camera: Camera, password: str = PASSWORD) -> PictureSource:
         file = tmp_path / "camera.password"
         file.write_text(f"{password}\n")
-        return Settings(camera.url, USER, file)
+        return PictureSource(camera.url, USER, file)
 
     return made
 
 
-def fetch(settings: Settings | Camera, ca_file: Path | None = None, network: Network | None = None) -> bytes:
-    at = Settings(settings.url) if isinstance(settings, Camera) else settings
+def fetch(settings: PictureSource | Camera, ca_file: Path | None = None, network: Network | None = None) -> bytes:
+    at = PictureSource(settings.url) if isinstance(settings, Camera) else settings
     return asyncio.run(Fetcher(at, ca_file, network).fetch())
 
 
-def refused(settings: Settings | Camera, **more: Any) -> str:
+def refused(settings: PictureSource | Camera, **more: Any) -> str:
     """Why there is no picture; with nothing in it that should stay with us."""
     with pytest.raises(CameraError) as caught:
         fetch(settings, **more)
@@ -152,7 +160,7 @@ def test_a_camera_that_does_not_hang_up_is_not_waited_for() -> None:
 def test_a_camera_that_comes_back_gives_pictures_again() -> None:
     camera = Camera()
     with camera:
-        fetcher = Fetcher(Settings(camera.url))
+        fetcher = Fetcher(PictureSource(camera.url))
         assert asyncio.run(fetcher.fetch()) == JPEG
     with pytest.raises(CameraError, match=r"127\.0\.0\.1 cannot be reached"):
         asyncio.run(fetcher.fetch())
@@ -224,10 +232,10 @@ def test_without_a_name_nobody_is_told_anything() -> None:
     with Camera(user=USER) as camera:
         assert "expected username and password_file" in refused(camera)
         assert len(camera.requests) == 1
-        assert fetch(Settings(camera.url, USER)) == JPEG, "an empty password needs no file"
+        assert fetch(PictureSource(camera.url, USER)) == JPEG, "an empty password needs no file"
         for other in (b"", b'WWW-Authenticate: NTLM\r\nWWW-Authenticate: Digest realm="x"\r\n'):
             camera.user, camera.answer = None, b"HTTP/1.1 401 No\r\n" + other + b"\r\n"
-            assert "neither digest nor basic" in refused(Settings(camera.url, USER))
+            assert "neither digest nor basic" in refused(PictureSource(camera.url, USER))
 
 
 def test_folded_challenges_are_read(known_as: Passwords) -> None:
@@ -264,11 +272,11 @@ def test_a_password_that_cannot_be_used_is_said(content: bytes | None, said: str
     if content is not None:
         file.write_bytes(content)
     with Camera(user=USER, password="x" * LONGEST_PASSWORD) as camera:
-        told = refused(Settings(camera.url, USER, file))
+        told = refused(PictureSource(camera.url, USER, file))
         assert said in told
         assert str(file) in told
         file.write_bytes(b"x" * LONGEST_PASSWORD + b"\r\n")
-        assert fetch(Settings(camera.url, USER, file)) == JPEG
+        assert fetch(PictureSource(camera.url, USER, file)) == JPEG
 
 
 def test_a_nonce_that_was_too_old_is_no_wrong_password(known_as: Passwords) -> None:
@@ -288,7 +296,7 @@ def test_nothing_shows_a_password(known_as: Passwords) -> None:
         settings = known_as(camera)
         fetcher = Fetcher(settings)
         assert asyncio.run(fetcher.fetch()) == JPEG
-    in_url = Settings("http://10.0.0.9/snap?user=a&pwd=hunter2")
+    in_url = PictureSource("http://10.0.0.9/snap?user=a&pwd=hunter2")
     for shown in (repr(settings), repr(fetcher), repr(vars(fetcher)), repr(in_url), str(in_url)):
         assert "hunter2" not in shown
 
@@ -392,8 +400,8 @@ def test_a_redirect_leads_nowhere(known_as: Passwords) -> None:
 
 def test_in_clear_nothing_goes_to_the_internet() -> None:
     for address in ("1.1.1.1", "2606:4700:4700::1111"):
-        network = Network(Reach(allow_private=True), resolve=to(address))
-        told = refused(Settings("http://camera.example.org/"), network=network)
+        network = Network(AllowedAddresses(allow_private=True), resolve=to(address))
+        told = refused(PictureSource("http://camera.example.org/"), network=network)
         assert told == "camera.example.org is on the Internet, where nothing is sent unencrypted: expected https"
 
 
@@ -426,7 +434,9 @@ def test_a_camera_has_so_long_and_no_longer(how: str, known_as: Passwords) -> No
     async def main(loop: VirtualLoop) -> None:
         async with Camera(**HANGS[how]) as camera:
             loop.waits_for.append(lambda: camera.connections == 0)
-            fetcher = Fetcher(known_as(camera), network=Network(Reach(allow_private=True), resolve=to("127.0.0.1")))
+            fetcher = Fetcher(
+                known_as(camera), network=Network(AllowedAddresses(allow_private=True), resolve=to("127.0.0.1"))
+            )
             began_s = loop.time()
             with pytest.raises(CameraError, match="no picture within 5 s"):
                 await fetcher.fetch()
@@ -442,9 +452,9 @@ def test_a_slow_camera_is_in_time() -> None:
     async def main(loop: VirtualLoop) -> None:
         async with Camera(small, drip_s=0.04) as camera:
             loop.waits_for.append(lambda: camera.connections == 0)
-            network = Network(Reach(allow_private=True), resolve=to("127.0.0.1"))
+            network = Network(AllowedAddresses(allow_private=True), resolve=to("127.0.0.1"))
             began_s = loop.time()
-            assert await Fetcher(Settings(camera.url), network=network).fetch() == small
+            assert await Fetcher(PictureSource(camera.url), network=network).fetch() == small
             assert loop.time() - began_s < TIMEOUT_S
 
     virtual.run(main)
@@ -457,7 +467,7 @@ def test_a_name_that_is_not_found_in_time() -> None:
 
     async def main(_loop: VirtualLoop) -> None:
         with pytest.raises(CameraError, match="no picture within 5 s"):
-            await Fetcher(Settings("http://camera/"), network=Network(resolve=never)).fetch()
+            await Fetcher(PictureSource("http://camera/"), network=Network(resolve=never)).fetch()
 
     virtual.run(main)
 
@@ -481,7 +491,7 @@ def test_a_camera_that_sends_much_at_once_lets_others_have_a_turn() -> None:
 
 def test_who_gives_up_leaves_nothing_open() -> None:
     async def main(camera: Camera) -> None:
-        asking = asyncio.create_task(Fetcher(Settings(camera.url)).fetch())
+        asking = asyncio.create_task(Fetcher(PictureSource(camera.url)).fetch())
         await asyncio.to_thread(camera.wait, 1)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -507,8 +517,8 @@ def test_certificates_are_verified(tmp_path: Path, known_as: Passwords) -> None:
         assert "self-signed" in refused(settings) or "issuer" in refused(settings)
         other = Authority(tmp_path / "other")
         assert "127.0.0.1" in refused(settings, ca_file=other.ca)
-        elsewhere = Network(Reach(allow_private=True), authority.ca, to("127.0.0.1"))
-        named = Settings(camera.url.replace("127.0.0.1", "camera.lan"), USER, settings.password_file)
+        elsewhere = Network(AllowedAddresses(allow_private=True), authority.ca, to("127.0.0.1"))
+        named = PictureSource(camera.url.replace("127.0.0.1", "camera.lan"), USER, settings.password_file)
         assert "ostname mismatch" in refused(named, network=elsewhere)
         assert "the authorities' certificates cannot be read" in refused(settings, ca_file=tmp_path / "none.pem")
         assert camera.requests == [], "nobody was told a password"
@@ -516,4 +526,4 @@ def test_certificates_are_verified(tmp_path: Path, known_as: Passwords) -> None:
 
 def test_a_camera_that_speaks_no_tls_is_refused() -> None:
     with Camera() as camera:
-        assert "cannot be reached" in refused(Settings(camera.url.replace("http", "https")))
+        assert "cannot be reached" in refused(PictureSource(camera.url.replace("http", "https")))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge.delivery.address import Reach
-from edge.delivery.health import Limits
+from edge.delivery.address import AllowedAddresses
+from edge.delivery.health import ErrorLimits
 from edge.delivery.integrations import Deliveries
 from edge.delivery.network import Network
 from edge.delivery.secrets import Secrets
-from edge.delivery.sink import Options
+from edge.delivery.sink import SinkOptions
 from edge.directory.directory import Integration
 from edge.log.log import LogOptions
 from edge.model.messages import Actor
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ANN = Actor("operator", "uid:0", "root")
-IMPATIENT = Options(Limits(warn_tries=4, disable_tries=10), retry_s=(0.0, 0.0))
+IMPATIENT = SinkOptions(ErrorLimits(warn_tries=4, disable_tries=10), retry_s=(0.0, 0.0))
 PATIENT_WITHIN_S = 60
 
 
@@ -48,7 +48,7 @@ def desk(folder: Path, held: Journal, clock: FakeClock, told: list[Any] | None =
     return Deliveries(
         held.log,
         Here(),
-        network=Network(Reach(allow_private=True)),
+        network=Network(AllowedAddresses(allow_private=True)),
         secrets=Secrets(folder),
         chance=random.Random(1),
         now_ns=clock.now_ns,
@@ -103,19 +103,19 @@ def test_other_thresholds_count_from_then_on_and_no_record_is_lost(tmp_path: Pat
         async with http_server() as good, http_server() as bad, journal(tmp_path / "log.db", clock) as held:
             bad.answer = b"HTTP/1.1 500 No\r\n\r\n"
             own = desk(tmp_path, held, clock)
-            own.reload(Network(Reach(allow_private=True)), Options(retry_s=(0.0, 0.0)))
+            own.reload(Network(AllowedAddresses(allow_private=True)), SinkOptions(retry_s=(0.0, 0.0)))
             own.apply({"good": hook(good, "good"), "bad": hook(bad, "bad")})
             own.start(held.log.modes())
             await asyncio.sleep(0)
             await held.write(opened(number=1))
             await bad.until(11)
             assert own.facts()["bad"]["state"] == "retrying", "ten tries are not enough"  # type: ignore[index,call-overload]
-            own.reload(Network(Reach(allow_private=True)), IMPATIENT)
+            own.reload(Network(AllowedAddresses(allow_private=True)), IMPATIENT)
             await held.eventually(lambda: own.facts()["bad"]["state"] == "disabled")  # type: ignore[index,call-overload]
             await held.write(opened(number=2))
             await held.eventually(lambda: own.facts()["good"]["backlog"] == 0)  # type: ignore[index,call-overload]
             assert sorted(set(sequences(good))) == list(range(1, held.log.committed + 1))
-            own.reload(Network(Reach(allow_private=False)), IMPATIENT)
+            own.reload(Network(AllowedAddresses(allow_private=False)), IMPATIENT)
             before = len(good.requests)
             await held.write(opened(number=3))
             await held.eventually(lambda: own.facts()["good"]["state"] == "retrying")  # type: ignore[index,call-overload]

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.delivery.errors import DeliveryError, RefusedError
-from edge.delivery.health import Health, Limits, Verdict
-from edge.delivery.sink import CHUNK, LAZY, OURS_S, Delivery, Options, disabled_by, pause_s
+from edge.delivery.errors import DeliveryError, DeliveryRefusedError
+from edge.delivery.health import ErrorLimits, Health, Verdict
+from edge.delivery.sink import CHUNK, LAZY, OURS_S, Delivery, SinkOptions, disabled_by, pause_s
 from edge.model.messages import Actor, Event, Subject
 from tests.support import virtual
 from tests.support.clock import FakeClock
@@ -107,7 +107,7 @@ def test_a_restart_goes_on_from_the_cursor(tmp_path: Path, killed: bool) -> None
                 chance=random.Random(1),
                 now_ns=clock.now_ns,
                 modes=log.modes(),
-                options=Options(retry_s=(0.0, 0.0)),
+                options=SinkOptions(retry_s=(0.0, 0.0)),
             )
             noted.append(log.cursor(SINK))
             log.on_commit(delivery.committed)
@@ -361,14 +361,14 @@ HOUR = 3600 * 10**9
 
 
 def test_so_many_tries_without_success_disable_too() -> None:
-    health = Health(Limits(disable_after_s=1e9))
+    health = Health(ErrorLimits(disable_after_s=1e9))
     verdicts = [health.failed(n) for n in range(1000)]
     assert verdicts.index(Verdict.DISABLE) == 999
     assert verdicts.count(Verdict.WARN) == 1
 
 
 def test_a_weekend_without_network_does_not_count() -> None:
-    health = Health(Limits())
+    health = Health(ErrorLimits())
     for minute in range(19):
         assert health.failed(minute * HOUR // 60) is not Verdict.DISABLE
     for hour in range(1, 49):
@@ -378,13 +378,13 @@ def test_a_weekend_without_network_does_not_count() -> None:
 
 
 def test_two_failures_a_day_apart_are_not_hopeless() -> None:
-    health = Health(Limits())
+    health = Health(ErrorLimits())
     assert health.failed(0) is Verdict.GO_ON
     assert health.failed(30 * HOUR) is Verdict.GO_ON
 
 
 def test_one_success_starts_the_count_anew() -> None:
-    health = Health(Limits())
+    health = Health(ErrorLimits())
     for hour in range(23):
         health.failed(hour * HOUR)
     health.succeeded()
@@ -395,7 +395,7 @@ def test_one_success_starts_the_count_anew() -> None:
 @settings(max_examples=300, deadline=None)
 @given(tries=st.lists(st.sampled_from(["ok", "failed", "ours"]), max_size=200))
 def test_a_warning_comes_at_the_rate_and_again_only_after_it_has_halved(tries: list[str]) -> None:
-    health, warned = Health(Limits(disable_tries=10**9)), False
+    health, warned = Health(ErrorLimits(disable_tries=10**9)), False
     for number, one in enumerate(tries):
         if one == "ok":
             health.succeeded()
@@ -434,7 +434,7 @@ def test_who_asks_to_be_left_alone_is_tried_no_sooner_and_is_not_disabled() -> N
 def test_a_record_that_is_refused_for_its_own_sake_disables_no_receiver_at_once() -> None:
     async def main(loop: VirtualLoop) -> None:
         log, receiver = Journal(loop), Doubled()
-        receiver.fails = lambda number: RefusedError("too long", final=True) if number <= 3 else None
+        receiver.fails = lambda number: DeliveryRefusedError("too long", final=True) if number <= 3 else None
         delivery = begun(log, receiver, loop)
         log.write(["lock.opened"])
         await receiver.until(lambda: receiver.got == [1])

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.delivery import syslog_sink
-from edge.delivery.address import Reach
+from edge.delivery.address import AllowedAddresses
 from edge.delivery.errors import DeliveryError
 from edge.delivery.network import Network
 from edge.delivery.syslog import SD_ID, frame, line, priority
@@ -202,7 +202,7 @@ async def collector(authority: Authority) -> AsyncIterator[tuple[Collector, Sysl
     context.load_cert_chain(*authority.issue("server", address="127.0.0.1"))
     server = await asyncio.start_server(held.serve, "127.0.0.1", 0, ssl=context)
     held.port = server.sockets[0].getsockname()[1]
-    network = Network(Reach(allow_private=True), ca_file=authority.ca)
+    network = Network(AllowedAddresses(allow_private=True), ca_file=authority.ca)
     sink = Syslog(f"tls://127.0.0.1:{held.port}", CATALOGUE.keys(), network=network, origin=Here())
     async with server:
         yield held, sink
@@ -298,7 +298,7 @@ def test_a_receiver_with_another_name_gets_nothing(authority: Authority) -> None
                 await asyncio.sleep(0)
                 return ["127.0.0.1"]
 
-            network = Network(Reach(allow_private=True), ca_file=authority.ca, resolve=here)
+            network = Network(AllowedAddresses(allow_private=True), ca_file=authority.ca, resolve=here)
             sink = Syslog(f"tls://logs.example.org:{server.port}", CATALOGUE.keys(), network=network, origin=Here())
             with pytest.raises(DeliveryError, match="mismatch"):
                 await sink.send(FakeJournal().write(["lock.opened"]))

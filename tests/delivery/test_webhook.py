@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge.delivery import webhook
-from edge.delivery.address import Reach, is_own
-from edge.delivery.chat import Message, letter
-from edge.delivery.errors import DeliveryError, RefusedError
-from edge.delivery.network import Names, Network
+from edge.delivery.address import AllowedAddresses, is_own
+from edge.delivery.chat import ChatMessage, letter
+from edge.delivery.errors import DeliveryError, DeliveryRefusedError
+from edge.delivery.network import NameLookups, Network
 from edge.delivery.secrets import SecretError, Secrets
 from edge.delivery.webhook import LONGEST_AGAIN_S, Poster, Webhook
 from edge.model.catalogue import Severity
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
     from tests.support.receivers import HttpServer
 
-EMPTY = Message("1", b"{}")
+EMPTY = ChatMessage("1", b"{}")
 BY_DATE = b"Mon, 30 Nov 2026 02:01:30 GMT"
 KEY = b"sixteen bytes and a bit more"
-HOME = Reach(allow_private=True)
+HOME = AllowedAddresses(allow_private=True)
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_a_retry_after_that_says_nothing_is_a_failure_like_another(value: bytes,
 def test_a_message_that_is_not_understood_is_refused_for_its_own_sake(secrets: Secrets) -> None:
     async def main(server: HttpServer) -> None:
         server.answer = b"HTTP/1.1 400 no_text\r\n\r\n"
-        with pytest.raises(RefusedError, match="400"):
+        with pytest.raises(DeliveryRefusedError, match="400"):
             await poster(server.url(), secrets).post(EMPTY)
 
     with_server(main)
@@ -198,7 +198,7 @@ def test_a_message_that_is_not_understood_is_refused_for_its_own_sake(secrets: S
 
 # --- messages for people ------------------------------------------------------------------------------------
 
-ALARM = Message("e-7", b"{}", "Front <!channel> @here\x1b[2J forced open", "at night\nsecond line", Severity.ALARM)
+ALARM = ChatMessage("e-7", b"{}", "Front <!channel> @here\x1b[2J forced open", "at night\nsecond line", Severity.ALARM)
 
 
 @pytest.mark.parametrize(
@@ -435,20 +435,20 @@ def test_this_computer_is_refused_in_every_spelling(host: str, secrets: Secrets)
     ],
 )
 def test_addresses_that_are_not_on_the_internet_are_refused(address: str) -> None:
-    assert Reach().refusal(address)
-    assert Reach().refusal_of_any(["93.184.215.14", address]), "one among good ones is enough"
+    assert AllowedAddresses().refusal(address)
+    assert AllowedAddresses().refusal_of_any(["93.184.215.14", address]), "one among good ones is enough"
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::1.1.1.1"])
 def test_addresses_on_the_internet_are_not(address: str) -> None:
-    assert Reach().refusal(address) is None
+    assert AllowedAddresses().refusal(address) is None
     assert not is_own(address)
 
 
 def test_a_network_can_be_listed() -> None:
     import ipaddress  # noqa: PLC0415 -- here only
 
-    reach = Reach(networks=(ipaddress.ip_network("10.1.0.0/16"), ipaddress.ip_network("fd00::/8")))
+    reach = AllowedAddresses(networks=(ipaddress.ip_network("10.1.0.0/16"), ipaddress.ip_network("fd00::/8")))
     assert reach.refusal("10.1.2.3") is None
     assert reach.refusal("::ffff:10.1.2.3") is None
     assert reach.refusal("fd12::1") is None
@@ -539,7 +539,7 @@ def test_a_name_is_looked_up_once_for_all_who_ask(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("edge.delivery.network.addresses", slow)
 
     async def main() -> None:
-        names = Names()
+        names = NameLookups()
         asking = [asyncio.create_task(names("hooks.example.org", 443)) for _ in range(5)]
         await asyncio.sleep(0)
         asking[0].cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.log.buffer import MAX_CONTROL, Buffer, Call, Cursor, Gap, Note, Work, is_alarm
+from edge.log.buffer import MAX_CONTROL, Buffer, Call, ClockReading, Cursor, Gap, Work, is_alarm
 from edge.log.reading.times import Offset
 from edge.model.messages import ClockQuality
 from tests.support.logs import forced, opened
@@ -76,7 +76,7 @@ def test_a_gap_stands_where_the_first_event_was_dropped():
 
 
 def test_what_is_no_event_is_bounded_too():
-    buffer, note = Buffer(), Note(Offset(0, 0, ClockQuality.SYNCED))
+    buffer, note = Buffer(), ClockReading(Offset(0, 0, ClockQuality.SYNCED))
     assert all(buffer.control(note) for _ in range(MAX_CONTROL))
     assert not buffer.control(note)
     drain(buffer)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge.log import schema
-from edge.log.reading.thread import Reading
+from edge.log.reading.thread import ReadingThread
 from tests.support.logs import journal
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def test_a_reader_that_hangs_while_it_is_closed_is_closed_when_it_goes_on(tmp_pa
     async def main() -> None:
         async with journal(path):
             pass
-        reading = Reading(path)
+        reading = ReadingThread(path)
         hanging = asyncio.ensure_future(reading.look(("e", True), hang))
         await asyncio.to_thread(hangs.wait, 60)
         await reading.close(0.0)

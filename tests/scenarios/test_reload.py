@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.delivery.health import Limits
+from edge.delivery.health import ErrorLimits
 from tests.support.house import OTTO, House, live, write_config
 
 if TYPE_CHECKING:
@@ -131,12 +131,12 @@ def test_thresholds_and_the_mail_server_are_taken_over(tmp_path: Path) -> None:
         config.write_text(start + smtp.format(host="new.example.org") + "[integrations]\ndisable_tries = 7\n")
         applied = ["integrations.disable_tries", "smtp.host"]
         assert await house.request("reload") == {"applied": applied, "needs_restart": [], "errors": []}
-        assert desk._sinks["pager"].health.limits == Limits(disable_tries=7)
-        assert alerts.ways._mailer is not None
-        assert alerts.ways._mailer.server.host == "new.example.org"
+        assert desk._sinks["pager"].health.limits == ErrorLimits(disable_tries=7)
+        assert alerts.channels._mailer is not None
+        assert alerts.channels._mailer.server.host == "new.example.org"
         config.write_text(config.read_text().replace("= 7", "= 0"))
         [problem] = (await house.request("reload"))["errors"]
         assert problem.endswith("integrations.disable_tries: found 0, expected 1 to 1000000 tries")
-        assert desk._sinks["pager"].health.limits == Limits(disable_tries=7)
+        assert desk._sinks["pager"].health.limits == ErrorLimits(disable_tries=7)
 
     live(config, script)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.log.log import LogUnavailableError
-from edge.log.reading.query import MAX_PAGE, Page
+from edge.log.reading.query import MAX_PAGE, QueryPage
 from edge.model.catalogue import CATALOGUE
 from edge.model.messages import ClockQuality, Event, Record, Subject
 
@@ -110,14 +110,14 @@ class FakeJournal:
             raise LogUnavailableError("disk I/O error")
         return [self.records[n] for n in range(after + 1, self.committed + 1) if n in self.records][:limit]
 
-    async def query(self, query: Query) -> Page:
+    async def query(self, query: Query) -> QueryPage:
         if not self.readable:
             raise LogUnavailableError("disk I/O error")
         found = [r for n, r in self.records.items() if n > query.after and r.event.type in query.types]
         if query.newest:
-            return Page(found[::-1][: query.limit], None)
+            return QueryPage(found[::-1][: query.limit], None)
         page = found[:MAX_PAGE]
-        return Page(page, page[-1].sequence if len(found) > len(page) else None)
+        return QueryPage(page, page[-1].sequence if len(found) > len(page) else None)
 
     def cursor(self, sink: str) -> int:
         return self.cursors.get(sink, 0)

@@ -25,7 +25,7 @@ from tests.support.upstream import TOPIC, FakeLink, Sent, Talk, converse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.log.reading.query import Page, Query
+    from edge.log.reading.query import Query, QueryPage
     from edge.model.messages import Record
     from tests.support.virtual import VirtualLoop
 
@@ -907,7 +907,7 @@ def test_alarms_that_cannot_be_read_do_not_count_as_sent(caplog: pytest.LogCaptu
         talk.journal.write([OPENED, FORCED, OPENED])
         query, mistakes = talk.journal.query, [ValueError("a damaged index")]
 
-        async def mistaken(asked: Query) -> Page:
+        async def mistaken(asked: Query) -> QueryPage:
             if mistakes and FORCED in asked.types:
                 raise mistakes.pop()
             return await query(asked)

@@ -67,7 +67,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Candidates:
     """Where in a segment records may be: in ranges, or at given sequence numbers."""
 
     ranges: list[tuple[int, int]] = field(default_factory=list)
@@ -133,7 +133,7 @@ class LogIndex:
         row = self._db.execute(sql, [number, boot]).fetchone()
         return (0, -1) if row is None else (row[0], row[1])
 
-    def look(self, number: int, plan: Plan) -> Look:
+    def look(self, number: int, plan: Plan) -> Candidates:
         """Where in a segment matching records may be."""
         start = number * SEGMENT
         matching: set[int] | None = None
@@ -145,13 +145,13 @@ class LogIndex:
             offsets = {offset for row in lists for offset in array("H", row[0])}
             matching = offsets if matching is None else matching & offsets
             if not matching:
-                return Look()
+                return Candidates()
         blocks = self._blocks(number, plan.bits)
         if matching is not None:
-            return Look(sequences=sorted(start + offset for offset in matching if offset // BLOCK in blocks))
+            return Candidates(sequences=sorted(start + offset for offset in matching if offset // BLOCK in blocks))
         if len(blocks) == SEGMENT // BLOCK:
-            return Look([(start, start + SEGMENT - 1)])
-        return Look([(start + block * BLOCK, start + (block + 1) * BLOCK - 1) for block in sorted(blocks)])
+            return Candidates([(start, start + SEGMENT - 1)])
+        return Candidates([(start + block * BLOCK, start + (block + 1) * BLOCK - 1) for block in sorted(blocks)])
 
     def _blocks(self, number: int, bits: Sequence[int]) -> set[int]:
         every = range(SEGMENT // BLOCK)

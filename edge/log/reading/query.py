@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from edge.log.index.lookup import Plan
 
-__all__ = ["MAX_PAGE", "LogReader", "Page", "Query"]
+__all__ = ["MAX_PAGE", "LogReader", "Query", "QueryPage"]
 
 MOST_READ: Final = 4 * SEGMENT
 """Records that a page looks at before it answers with what it has."""
@@ -35,7 +35,7 @@ _SEQUENCES: Final = "SELECT r.seq FROM record r"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class QueryPage:
     """Some records. `next` is the `after` (or `before`, when newest first) of the next page; None at the end.
 
     A page may be short or even empty and not be the last: when few records match, the next page searches on.
@@ -134,7 +134,7 @@ class LogReader:
 
     # --- filtered ---
 
-    def page(self, query: Query) -> Page:
+    def page(self, query: Query) -> QueryPage:
         """One page of what the query asks for, at most `MAX_PAGE` and `query.limit` records."""
         wanted = filters.wanted(query)
         if wanted != Wanted() or query.since_us is not None or query.until_us is not None:
@@ -145,7 +145,7 @@ class LogReader:
                 self._drop_index()
         return self._page(query, None)
 
-    def _page(self, query: Query, plan: Plan | None) -> Page:
+    def _page(self, query: Query, plan: Plan | None) -> QueryPage:
         limit = max(1, min(query.limit, MAX_PAGE))
         rows: list[Sequence[Any]] = []
         following, read, skip = None, 0, query.skip
@@ -163,7 +163,7 @@ class LogReader:
                 if len(rows) > limit:
                     following = int(rows[limit - 1][0])
                     break
-            return Page(self._records(rows[:limit], None), following, query.skip - skip)
+            return QueryPage(self._records(rows[:limit], None), following, query.skip - skip)
 
     def _pass_over(
         self, piece: _Piece, where: str, values: list[str], skip: int, *, newest: bool

@@ -10,7 +10,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from edge.log.schema import Frozen
+from edge.log.schema import FrozenConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ class LogUnavailableError(OSError):
     """The log cannot be read now, or too much waits for it to take a command; try again later."""
 
 
-class Reading:
+class ReadingThread:
     """One reader of the log at `path`. Belongs to one event loop."""
 
     def __init__(self, path: Path) -> None:
@@ -63,7 +63,9 @@ class Reading:
         except sqlite3.Error:
             self._close()
             raise
-        if not state[1] or isinstance(self._reader[1].db, Frozen):  # or the writer would find the WAL's index read-only
+        if not state[1] or isinstance(
+            self._reader[1].db, FrozenConnection
+        ):  # or the writer would find the WAL's index read-only
             self._close()
         return answer
 

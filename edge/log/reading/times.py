@@ -38,7 +38,7 @@ class Offset:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class OffsetSpan:
     """The part of a boot in which one offset holds: `from_ns` <= at < `to_ns`."""
 
     from_ns: int
@@ -76,16 +76,16 @@ class Timeline:
         offset = best[max(index, 0)]
         return at_ns // 1_000 + offset.offset_us, offset.quality
 
-    def spans(self, boot: str) -> Iterator[Span]:
+    def spans(self, boot: str) -> Iterator[OffsetSpan]:
         """The boot cut where its offset changes, in order."""
         best = self._best.get(boot)
         if best is None:
-            yield Span(_BEFORE_ALL, _AFTER_ALL, 0)
+            yield OffsetSpan(_BEFORE_ALL, _AFTER_ALL, 0)
             return
         for index, offset in enumerate(best):
             start = _BEFORE_ALL if index == 0 else offset.at_ns
             end = best[index + 1].at_ns if index + 1 < len(best) else _AFTER_ALL
-            yield Span(start, end, offset.offset_us)
+            yield OffsetSpan(start, end, offset.offset_us)
 
     def ranges(self, boot: str, since_us: int | None, until_us: int | None) -> list[tuple[int, int]]:
         """The boot-clock ranges (`first_ns` <= at < `end_ns`) whose time lies in `since_us` <= time < `until_us`.

@@ -1,4 +1,4 @@
-"""The ways of an alert's messages: to the broker, to a webhook, by e-mail.
+"""The channels of an alert's messages: to the broker, to a webhook, by e-mail.
 
 One rule: a message is a CloudEvent, but not a record of the log: it has no sequence number of its own.
 """
@@ -9,7 +9,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from edge.alerts.rules import headline
-from edge.delivery.chat import Message
+from edge.delivery.chat import ChatMessage
 from edge.delivery.errors import DeliveryError
 from edge.model.cloudevents import rfc3339, to_bytes
 from edge.model.local_time import local
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 TYPE: Final = "doorward.alert"
 
 
-class Ways:
-    """The ways that are configured. Messages for a missing way wait until it is configured."""
+class Channels:
+    """The channels that are configured. Messages for a missing channel wait until it is configured."""
 
     def __init__(
         self,
         *,
         publish: Callable[[bytes], Awaitable[None]] | None = None,
-        post: Callable[[str, Message], Awaitable[None]] | None = None,
+        post: Callable[[str, ChatMessage], Awaitable[None]] | None = None,
         mailer: Mailer | None = None,
         zone: tzinfo = UTC,
         now_us: Callable[[], int | None] = lambda: None,
@@ -65,7 +65,7 @@ class Ways:
                 f"{policy.name}, {notice.count} times",
                 f"To answer it: doorctl acknowledge {notice.alert}",
             ]
-            message = Message(f"{identity.epoch}-{notice.id}", body, title, "\n".join(lines), policy.severity)
+            message = ChatMessage(f"{identity.epoch}-{notice.id}", body, title, "\n".join(lines), policy.severity)
             await self._post(channel.removeprefix(WEBHOOK), message)
         else:
             raise DeliveryError(f"no way to send by {channel} is configured", ours=True)

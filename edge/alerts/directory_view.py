@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from edge.model.records import Record
 
 
-class InDirectory:
-    """`edge.settings.alert_policies.Where` in whatever directory is in force."""
+class LiveDirectoryView:
+    """`edge.settings.alert_policies.DirectoryView` in whatever directory is in force."""
 
     def __init__(self, directory: Callable[[], Directory]) -> None:
         """`directory` returns the one in force; it is called when a policy asks."""
@@ -29,7 +29,7 @@ class InDirectory:
         """User -> groups. Made once for each directory: 50,000 members take some 20 ms."""
 
     def groups_of(self, user: str) -> frozenset[str]:
-        """See `edge.settings.alert_policies.Where`."""
+        """See `edge.settings.alert_policies.DirectoryView`."""
         directory = self._directory()
         if self._looked_in is not directory:
             self._looked_in, self._groups = directory, {}
@@ -38,7 +38,7 @@ class InDirectory:
         return frozenset(self._groups.get(user, ()))
 
     def active(self, schedule: str, record: Record) -> bool:
-        """See `edge.settings.alert_policies.Where`."""
+        """See `edge.settings.alert_policies.DirectoryView`."""
         entry = self._directory().schedules.get(schedule)
         if entry is None or record.clock is ClockQuality.UNSYNCED:
             return True
