@@ -1,7 +1,7 @@
 """How much one person may write into the log over the control socket.
 
-One rule: what leaves records has a budget for each person and kind of request, so that whoever has used up one is
-still free to lock a door down. Nobody washes the history away by asking for things.
+One rule: requests that make records have a budget for each person and kind of request, so that after using up one
+a person can still lock a door down. Nobody can push older records out of the log with requests.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 MOST_KNOWN: Final = 1_000
-"""People and kinds of requests whose budgets are remembered."""
+"""(person, kind of request) pairs whose budgets are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """So many at once, and so many a minute in the long run."""
+    """A budget: `at_once` requests in a burst, `a_minute` in the long run."""
 
     at_once: int
     a_minute: float
 
 
 FOR_DOORS: Final = Allowance(120, 12)
-"""Commands for one door; one for several doors counts as so many."""
+"""Commands to doors; a command to several doors counts once for each."""
 ALLOWANCES: Final[Mapping[str, Allowance]] = {
     "command": FOR_DOORS,
     "export": Allowance(90, 9),
@@ -40,19 +40,19 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
     "replay": Allowance(20, 6),
     "try_camera": Allowance(30, 6),
 }
-"""By request. A report takes three: asked for, read, finished. Of sign-ins the page itself lets fewer through."""
+"""Request -> budget. A report takes three: create, download, finished. The page itself allows fewer sign-ins."""
 
 
 class Allowances:
-    """Who may still do how much. Times are seconds of a clock that only goes forward."""
+    """The budgets of all persons. Times are seconds of a clock that only goes forward."""
 
     def __init__(self, doors: Callable[[], int]) -> None:
-        """With more doors than fit, all of them can be told something twenty times at once all the same."""
+        """`doors` returns how many there are: each adds 20 to the burst of `FOR_DOORS`, for commands to all doors."""
         self._doors = doors
         self._budgets: dict[tuple[str, str], Budget] = {}
 
     def spend(self, op: str, kind: str, who: str, now_s: float, amount: int = 1) -> None:
-        """Somebody (the id of an actor) asks for this, of a kind of its own. Raises RequestError."""
+        """Take `amount` from the budget of a person (`who`: the actor's id) for this request. Raises RequestError."""
         allowance = ALLOWANCES.get(op)
         if allowance is None:
             return

@@ -1,7 +1,7 @@
-"""ConnectionLimits and paces at the control socket: how many connections and requests one user may have.
+"""Limits at the control socket: how many connections and requests one user may have.
 
-One rule: nobody can take what another needs. Root, the local page and the group have limits of their own, and one
-user of the group has some of the group's only.
+One rule: no user can use up what another needs. Root, the local page and the group have limits of their own, and one
+user of the group gets only a part of the group's.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ if TYPE_CHECKING:
     from edge.socket.peers import Peer
 
 PLACES: Final = {Kind.ROOT: 16, Kind.PAGE: 12, Kind.GROUP: 24}
+"""Connections at once, of all users of a kind."""
 OF_ONE: Final = {Kind.ROOT: 16, Kind.PAGE: 12, Kind.GROUP: 8}
-"""Of these, for one user."""
+"""The same for one user."""
 ARRIVALS_A_SECOND: Final = 100
 ARRIVALS_AT_ONCE: Final = 200
 REQUESTS_A_SECOND: Final = 50
 REQUESTS_AT_ONCE: Final = 100
 OF_THE_PAGE: Final = 2
-"""So many times as much for the page, which asks for all its visitors."""
+"""The page may send so many times as many requests, as it asks for all its visitors."""
 BYTES_A_SECOND: Final = 512 * 1024
 BYTES_AT_ONCE: Final = 1024 * 1024
 MOST_USERS: Final = 256
-"""Whose budgets are remembered; far more than a group has."""
+"""Users whose budgets are kept; far more than a group has."""
 
 
 class _Pace:
-    """What one user may still do."""
+    """The budgets of one user."""
 
     def __init__(self) -> None:
         self.arrivals = Budget(ARRIVALS_A_SECOND, ARRIVALS_AT_ONCE)
@@ -40,20 +41,20 @@ class _Pace:
 
 
 class ConnectionLimits:
-    """Who sits where. Times are seconds of a clock that only goes forward."""
+    """The connections and budgets of all users. Times are seconds of a clock that only goes forward."""
 
     def __init__(self) -> None:
-        """Everything is free."""
+        """Nobody is connected."""
         self._taken: Counter[Kind] = Counter()
         self._of: Counter[int] = Counter()
         self._paces: dict[int, _Pace] = {}
 
     def may_arrive(self, uid: int, now_s: float) -> bool:
-        """Whether this user does not connect too often."""
+        """Count a connection; False when this user connects too often."""
         return self._pace(uid).arrivals.take(now_s)
 
     def sit(self, peer: Peer) -> str | None:
-        """Take a place; why there is none, else."""
+        """Admit a connection: None, or the reason why there are too many."""
         if self._of[peer.uid] >= OF_ONE[peer.kind]:
             return f"{self._of[peer.uid]} clients of {peer.actor.name} are connected already; try again later"
         if self._taken[peer.kind] >= PLACES[peer.kind]:
@@ -63,14 +64,14 @@ class ConnectionLimits:
         return None
 
     def leave(self, peer: Peer) -> None:
-        """A place that was taken is free again."""
+        """A connection that was admitted has ended."""
         self._taken[peer.kind] -= 1
         self._of[peer.uid] -= 1
         if not self._of[peer.uid]:
             del self._of[peer.uid]
 
     def pause_s(self, peer: Peer, size: int, now_s: float) -> float:
-        """A request of so many bytes was read: how long it has to wait before it is looked at."""
+        """How many seconds a request of `size` bytes has to wait before it is served."""
         pace = self._pace(peer.uid)
         amount = 1 / OF_THE_PAGE if peer.kind is Kind.PAGE else 1.0
         wait_s = max(pace.requests.wait_s(now_s, amount), pace.bytes.wait_s(now_s, min(size, BYTES_AT_ONCE)))
@@ -79,7 +80,7 @@ class ConnectionLimits:
         return wait_s
 
     def _pace(self, uid: int) -> _Pace:
-        """The one that was used longest ago makes room."""
+        """A user's budgets; of too many users the one seen longest ago is dropped."""
         pace = self._paces.pop(uid, None) or _Pace()
         self._paces[uid] = pace
         if len(self._paces) > MOST_USERS:

@@ -1,7 +1,7 @@
-"""Who is at the other end of the control socket: what the kernel says, and who may speak for whom.
+"""Who is at the other end of the control socket, by the kernel's SO_PEERCRED (unix(7)), and who may ask for others.
 
-One rule: what a request says about who asks counts only from the local page's own user, and from whoever
-could be anybody anyway.
+One rule: a request may name another actor only when it comes from the local page's user, from root or from the
+daemon's own user, who could become any user anyway.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 GROUP: Final = "doorward"
 WEB_USER: Final = "doorweb"
-"""The user of the local page: speaks for whoever signed in there."""
+"""The user of the local page, which asks for the people who signed in there."""
 WEB: Final = "web:"
-"""What the ids of those who signed in there begin with."""
+"""Prefix of the actor ids of people who signed in at the local page."""
 LONGEST_LOGIN: Final = 100
 KNOWN_S: Final = 5.0
-"""How long a user's groups are believed: looking them up reads files, or asks a directory service."""
+"""How long a user's groups are cached: looking them up reads files or asks a directory service."""
 MOST_KNOWN: Final = 64
 
 
@@ -35,13 +35,13 @@ class RequestError(Exception):
     """A request that cannot be served; `code` is stable, the text is for people."""
 
     def __init__(self, code: str, message: str) -> None:
-        """As the client will read them."""
+        """Both are sent to the client."""
         super().__init__(message)
         self.code = code
 
 
 class Kind(StrEnum):
-    """Whose limits at the socket somebody takes."""
+    """Kinds of users, each with limits of its own."""
 
     ROOT = "root"
     """Root, and the daemon's own user."""
@@ -51,7 +51,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who the kernel says is at the other end, and may ask."""
+    """A user who may ask."""
 
     uid: int
     kind: Kind
@@ -63,20 +63,20 @@ class Peer:
 
     @property
     def speaks_for_others(self) -> bool:
-        """May name in `as` who asked."""
+        """Whether a request may name another actor in `as`."""
         return self.kind is not Kind.GROUP
 
 
 class Peers:
-    """Looks peers up, each user once in a while."""
+    """Looks peers up, and caches each user for `KNOWN_S`."""
 
     def __init__(self, now_s: Callable[[], float]) -> None:
-        """`now_s` only goes forward."""
+        """`now_s` returns seconds of a clock that only goes forward."""
         self._now_s = now_s
         self._known: dict[tuple[int, int], tuple[float, Peer | None]] = {}
 
     def of(self, link: socket.socket) -> Peer | None:
-        """Who is at the other end, or None when they may not ask. Raises OSError for a socket that is not connected."""
+        """The peer of a connection; None when that user may not ask. OSError for a socket that is not connected."""
         raw = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         _, uid, gid = struct.unpack("3i", raw)
         now_s = self._now_s()
@@ -90,7 +90,7 @@ class Peers:
 
 
 def actor(peer: Peer, body: dict[str, Any]) -> Actor:
-    """Who asks: the peer, or whom it speaks for (`as`: `{"id", "name"}` of an account of the local page).
+    """The actor of a request: the peer, or whom `as` names (`{"id", "name"}` of an account of the local page).
 
     Takes `as` out of the body. Raises RequestError.
     """

@@ -1,7 +1,7 @@
-"""The Unix socket: one JSON object a line, both ways, for those whom the kernel vouches for.
+"""The control socket's server: one JSON object a line, both ways, for users whom the kernel identifies.
 
-One rule: whoever comes too often, asks too much, says nothing or does not read costs the others nothing. What is
-over a user's budget stays in the kernel's buffer; who finds no place is told so, and counted.
+One rule: a client that connects or asks too often, is silent or does not read costs the others nothing. What is
+over a user's budget stays in the kernel's buffer; a connection above the limits is told the reason, and counted.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ LOG: Final = logging.getLogger(__name__)
 MAX_REQUEST_BYTES: Final = 64 * 1024
 BACKLOG: Final = 128
 ARRIVALS_A_TURN: Final = 32
-"""Connections that are looked at before doors have their turn."""
+"""Connections that are accepted in one turn of the loop; doors have their turns in between."""
 REST_S: Final = 0.005
-"""How long nobody new is looked at after somebody came too often."""
+"""No connection is accepted for this long after somebody connected too often."""
 NO_FILES_S: Final = 1.0
-"""... and after the system had no file left for us."""
+"""No connection is accepted for this long after the system had no file descriptor left."""
 MOST_TURNED_AWAY: Final = 8
-"""Those at once who hear why there is no place for them; more are hung up on."""
+"""So many refused connections at once are told the reason; further ones are just closed."""
 FIRST_S: Final = 60.0
-"""How long somebody may keep a place without a first request ..."""
+"""Limit for the first request of a connection."""
 IDLE_S: Final = 600.0
-"""... and between two."""
+"""Limit between two requests."""
 TURN_AWAY_S: Final = 1.0
-"""How long one who may not ask has for his request before he is told so."""
+"""A refused client has this long for its request before it is told the reason."""
 WRITE_S: Final = 10.0
-"""A reader that takes nothing for this long is let go: nobody may make the daemon remember for him."""
+"""A client that reads nothing for this long is disconnected: answers must not pile up in memory."""
 
 
 class Service(Protocol):
-    """What the daemon does for those at the socket."""
+    """What the server needs from the daemon."""
 
     async def request(self, op: str, body: dict[str, Any], actor: Actor) -> Json:
         """Serve one request; raises RequestError."""
@@ -62,7 +62,7 @@ class Service(Protocol):
         """Raises RequestError for what the local page may not ask."""
 
     def dropped(self, what: str) -> None:
-        """A connection was one too many; `what` says whose, in one of few ways."""
+        """A connection was refused; `what` says whose, with few different values, for counting."""
 
 
 class Control:
@@ -98,7 +98,7 @@ class Control:
         self._look()
 
     async def close(self) -> None:
-        """Let every client go."""
+        """Disconnect all clients and remove the socket."""
         if self._listener is None:
             return
         if self._rest is not None:
@@ -106,16 +106,16 @@ class Control:
         asyncio.get_running_loop().remove_reader(self._listener)
         self._listener.close()
         self._listener = None
-        await asyncio.sleep(0)  # those who came just now take up their connection
+        await asyncio.sleep(0)  # let tasks of new connections begin, so that they can be cancelled
         for client in self._clients:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
         self._path.unlink(missing_ok=True)
 
-    # --- who comes -------------------------------------------------------------------------------------
+    # --- connections -----------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """See who comes, from now on."""
+        """Accept connections from now on."""
         self._rest = None
         if self._listener is not None:
             asyncio.get_running_loop().add_reader(self._listener, self._arrivals, self._listener)
@@ -133,7 +133,7 @@ class Control:
             except (BlockingIOError, ConnectionAbortedError):
                 break
             except OSError as error:
-                LOG.error("nobody can come to the control socket for now: %s", error)  # noqa: TRY400 -- no mistake
+                LOG.error("the control socket takes no connections for now: %s", error)  # noqa: TRY400 -- no mistake
                 self._pause(listener, NO_FILES_S)
                 return
             if not self._arrived(link):
@@ -143,7 +143,7 @@ class Control:
             self._pause(listener, REST_S)
 
     def _arrived(self, link: socket.socket) -> bool:
-        """Take a connection up; False when there is not even time to say why not."""
+        """Serve or refuse a new connection; False when the caller is to close it without a reason."""
         loop = asyncio.get_running_loop()
         peer = self._peers.of(link)
         if peer is None:
@@ -172,7 +172,7 @@ class Control:
         task.add_done_callback(say_why)
 
     async def _stranger(self, link: socket.socket, answer: dict[str, Json]) -> None:
-        """Hear the request first: who is hung up on while he speaks may never read why."""
+        """Read the request first: a client whose connection closes while it writes may never read the reason."""
         try:
             async with _streams(link) as (reader, writer):
                 with contextlib.suppress(TimeoutError, ValueError):
@@ -189,7 +189,7 @@ class Control:
         finally:
             self._places.leave(peer)
 
-    # --- what they ask ---------------------------------------------------------------------------------
+    # --- requests --------------------------------------------------------------------------------------
 
     async def _serve(self, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loop, patience_s = asyncio.get_running_loop(), FIRST_S
@@ -229,7 +229,7 @@ class Control:
             result = await self._service.request(op, body, who)
         except RequestError as refused:
             await _send(writer, _error(refused.code, str(refused)))
-        except Exception:  # our own mistake is no reason to hang up
+        except Exception:  # our own mistake must not end the connection
             LOG.exception("a request %.100r failed", op)
             await _send(writer, _error("internal_error", "a mistake in doord itself; its journal has it in full"))
         else:
@@ -268,7 +268,7 @@ def refuse_if_served(path: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def _streams(link: socket.socket) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Talk over a connection, and hang up; whoever goes, is silent or does not read ends it, and that is no fault."""
+    """Streams over a connection that is closed at the end; a client that leaves or times out is no error."""
     try:
         reader, writer = await asyncio.open_unix_connection(sock=link, limit=MAX_REQUEST_BYTES)
     except OSError:
@@ -277,7 +277,7 @@ async def _streams(link: socket.socket) -> AsyncGenerator[tuple[asyncio.StreamRe
     try:
         yield reader, writer
     except TimeoutError:
-        writer.transport.abort()  # closing would wait for a reader who does not read
+        writer.transport.abort()  # closing would wait for a client that does not read
     except (ConnectionError, asyncio.IncompleteReadError):
         pass
     finally:
@@ -286,7 +286,7 @@ async def _streams(link: socket.socket) -> AsyncGenerator[tuple[asyncio.StreamRe
 
 async def _send(writer: asyncio.StreamWriter, answer: dict[str, Json]) -> None:
     text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
-    writer.write(text.encode(errors="backslashreplace") + b"\n")  # half a surrogate pair is escaped, as JSON has it
+    writer.write(text.encode(errors="backslashreplace") + b"\n")  # a lone surrogate becomes an escape of JSON
     async with asyncio.timeout(WRITE_S):
         await writer.drain()
 

@@ -1,4 +1,4 @@
-"""Those who watch live: each gets the status after a change and every committed record.
+"""The clients of the live stream (`watch`): each gets the status after a change and every committed record.
 
 One rule: a watcher that does not keep up loses its oldest records and is told how many.
 """
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 MAX_RECORDS: Final = 1_000
 STATUS_EVERY_S: Final = 0.25
-"""The status is sent at most this often after changes ..."""
+"""Shortest interval between two statuses, after changes."""
 STATUS_IDLE_S: Final = 5.0
-"""... and at least this often without any."""
+"""Longest interval between two statuses, without any change."""
 
 
 class _Watcher:
@@ -30,15 +30,15 @@ class _Watcher:
 
 
 class Watchers:
-    """Everybody who watches at the moment."""
+    """All watchers at the moment."""
 
     def __init__(self, status: Callable[[], Json]) -> None:
-        """`status` makes the status when it is due, not before."""
+        """`status` returns the present status; it is called only when one is sent."""
         self._status = status
         self._all: set[_Watcher] = set()
 
     def __bool__(self) -> bool:
-        """Whether anybody watches: records are only turned to JSON then."""
+        """Whether anybody watches; without watchers no record needs to be turned into JSON."""
         return bool(self._all)
 
     def changed(self) -> None:
