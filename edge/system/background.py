@@ -1,6 +1,7 @@
-"""Work that may block for minutes, such as a name that is not found: in a thread that nobody waits for.
+"""Work that may block for minutes, such as a name lookup, in a daemon thread.
 
-One rule: asyncio's own executor is for work that ends; a stop waits for that, and not for this.
+One rule: a stop of doord never waits for these threads. It waits for asyncio's own executor, so work that may
+hang must not run there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ LOG: Final = logging.getLogger(__name__)
 
 
 def in_background(work: Callable[[], None], name: str) -> asyncio.Future[None]:
-    """Do `work` in a thread of its own; the future carries its OSError or ValueError, and an OSError for any other."""
+    """Call `work` in a thread of its own; the future gets its OSError or ValueError, any other error as OSError."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
 
@@ -35,16 +36,16 @@ def in_background(work: Callable[[], None], name: str) -> asyncio.Future[None]:
         error: Exception | None = None
         try:
             work()
-        except (OSError, ValueError) as found:
-            error = found
-        except Exception as found:  # a mistake of ours lets nobody wait for ever
-            LOG.exception("a mistake in %s", name)
-            error = OSError(f"{type(found).__name__}: {found}")
-        with suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+        except (OSError, ValueError) as expected:
+            error = expected
+        except Exception as mistake:  # our own mistake must not let the caller wait for ever
+            LOG.exception("internal error in %s", name)
+            error = OSError(f"{type(mistake).__name__}: {mistake}")
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, error)
 
     try:
         threading.Thread(target=run, name=name, daemon=True).start()
-    except RuntimeError as error:  # no memory, or too many tasks: it may go the next time
+    except RuntimeError as error:  # no memory or too many threads: another try may succeed
         settle(OSError(errno.EAGAIN, str(error)))
     return done

@@ -1,4 +1,4 @@
-"""Calendar times of moments of this boot, as the calendar stands now."""
+"""Calendar times of boot-clock times of this boot."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def iso(time_us: int) -> str:
 
 
 class Calendar:
-    """Turns boot-clock times into calendar times as the calendar stands now."""
+    """Turns boot-clock times into calendar times, with the offset between both clocks at its creation."""
 
     def __init__(self, clock: Clock) -> None:
         """Read both clocks once."""

@@ -1,7 +1,7 @@
-"""The only reader of the calendar and of the boot clock, and how far the calendar can be trusted.
+"""The only reader of the calendar and of the boot clock; it also says how far the calendar can be trusted.
 
-One rule: a Raspberry Pi has no clock of its own, so nothing here claims more than a file on the
-machine shows. `adjtimex` would tell more but `ProtectClock=` forbids it, so it is never called.
+One rule: most Raspberry Pis have no battery clock, so the calendar is trusted only as far as files on the machine
+prove. `adjtimex` would tell more, but the unit's `ProtectClock=` forbids it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 STEP_WORTH_TELLING_US: Final = 1_000
-"""Smaller changes of the offset are the noise of two clock readings."""
+"""A smaller change of the offset is measurement noise, not a step."""
 LOOK_EVERY_S: Final = 10.0
-"""How often the files that tell the quality are looked at."""
+"""How often the files that show the quality are looked at."""
 PLAUSIBLE_FROM_US: Final = 1_735_689_600_000_000
-"""2025-01-01: a calendar before this software was written is wrong, whoever set it."""
+"""2025-01-01: a calendar before this date is wrong, because this software is newer."""
 RTC_AGREES_WITHIN_S: Final = 60
 
 _CANCEL_ON_SET: Final = 2
@@ -35,12 +35,12 @@ _NEVER: Final = 2 ** (8 * ctypes.sizeof(ctypes.c_long) - 1) - 1
 
 @dataclass(frozen=True, slots=True)
 class TimeFiles:
-    """Where this machine shows how its calendar was set."""
+    """The files that show how this machine's calendar was set."""
 
     synchronised: Sequence[Path] = (
         # https://www.freedesktop.org/software/systemd/man/latest/systemd-timesyncd.service.html
         Path("/run/systemd/timesync/synchronized"),
-        # For chrony, which leaves no such file: a unit ordered after time-sync.target touches this one.
+        # For chrony, which has no such file: a unit ordered after time-sync.target touches this one.
         Path("/run/doorward.time-synchronized"),
     )
     drift: Sequence[Path] = (
@@ -54,7 +54,7 @@ class TimeFiles:
 
 
 class Clock:
-    """Reads the clocks of this machine; tests put `tests.support.clock.FakeClock` in its place."""
+    """Reads the clocks of this machine; tests use `tests.support.clock.FakeClock` instead."""
 
     def __init__(self, files: TimeFiles | None = None) -> None:
         """Read the boot id; nothing else is touched until asked."""
@@ -68,29 +68,29 @@ class Clock:
         return self._boot_id
 
     def now_ns(self) -> int:
-        """Nanoseconds of CLOCK_BOOTTIME: steady, never set, counts suspended time too."""
+        """Nanoseconds of CLOCK_BOOTTIME (clock_gettime(2)): never set, and includes time in suspend."""
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
     def monotonic_ns(self) -> int:
-        """Nanoseconds of CLOCK_MONOTONIC, which the kernel's GPIO edges and systemd speak of."""
+        """Nanoseconds of CLOCK_MONOTONIC, the clock of the kernel's GPIO edges and of systemd."""
         return time.monotonic_ns()
 
     def wall_us(self) -> int:
-        """The calendar: microseconds since 1970 UTC, right or wrong (see `quality`)."""
+        """The calendar in microseconds since 1970 UTC, which may be wrong (see `quality`)."""
         return time.clock_gettime_ns(time.CLOCK_REALTIME) // 1_000
 
     def offset_us(self) -> int:
-        """Calendar minus boot clock, both read as close together as can be."""
+        """Calendar minus boot clock in microseconds, both read as close together as possible."""
         before = self.now_ns()
         wall = self.wall_us()
         return wall - (before + self.now_ns()) // 2_000
 
     def mono_to_boot_ns(self, mono_ns: int) -> int:
-        """A CLOCK_MONOTONIC stamp (the kernel's GPIO edges) as boot time; a suspend since then is not undone."""
+        """A CLOCK_MONOTONIC time stamp as boot-clock time; wrong by the time in suspend since the stamp."""
         return mono_ns + self.now_ns() - self.monotonic_ns()
 
     def quality(self) -> ClockQuality:
-        """Who set the calendar: the network, a battery clock that still agrees with it, or nobody known."""
+        """How the calendar was set: by the network, by a battery clock that agrees with it, or in no known way."""
         if self.wall_us() < PLAUSIBLE_FROM_US:
             return ClockQuality.UNSYNCED
         if any(_exists(path) for path in self._files.synchronised) or self._drift_written_this_boot():
@@ -100,17 +100,17 @@ class Clock:
     def _drift_written_this_boot(self) -> bool:
         booted_s = self.offset_us() / 1e6
         for path in self._files.drift:
-            with suppress(OSError):  # missing or not ours to see: then it tells nothing
+            with suppress(OSError):  # missing or not readable: it proves nothing
                 if path.stat().st_mtime > booted_s:
                     return True
         return False
 
     def _rtc_agrees(self) -> bool:
-        """A battery clock without its battery disagrees with the calendar, or starts in 1970."""
+        """Whether a battery clock shows the calendar's time; one with an empty battery does not."""
         wall_s = self.wall_us() / 1e6
-        with suppress(OSError):  # no such class, or a device that does not answer: then it tells nothing
+        with suppress(OSError):  # no battery clock, or one that does not answer: it proves nothing
             for device in self._files.rtc.iterdir():
-                with suppress(OSError, ValueError):  # the next one may answer
+                with suppress(OSError, ValueError):  # try the next device
                     if abs(int((device / "since_epoch").read_text("ascii")) - wall_s) <= RTC_AGREES_WITHIN_S:
                         return True
         return False
@@ -122,10 +122,10 @@ class Clock:
         *,
         look_every_s: float = LOOK_EVERY_S,
     ) -> None:
-        """Until cancelled: report every step since this clock was made in microseconds, and changes of the quality.
+        """Until cancelled, report each step of the calendar in microseconds, and each change of its quality.
 
-        The kernel tells of a step at once (timerfd_settime(2), TFD_TIMER_CANCEL_ON_SET); where it
-        cannot, and for the quality, the machine is looked at every `look_every_s`.
+        The kernel reports a step at once (timerfd_settime(2), TFD_TIMER_CANCEL_ON_SET). Where it cannot,
+        and for the quality, the machine is looked at every `look_every_s`.
         """
         stepped = asyncio.Event()
         fd = self._alarm(stepped)
@@ -137,12 +137,12 @@ class Clock:
                 if abs(step_us) >= STEP_WORTH_TELLING_US:
                     self._seen_us = now_us
                     on_step(step_us)
-                found = await asyncio.to_thread(self.quality)  # a battery clock sits on a slow bus
-                if found is not quality:
-                    quality = found
+                current = await asyncio.to_thread(self.quality)  # a battery clock sits on a slow bus
+                if current is not quality:
+                    quality = current
                     if on_quality is not None:
-                        on_quality(found)
-                with suppress(TimeoutError):  # nothing happened: time to look
+                        on_quality(current)
+                with suppress(TimeoutError):  # no step was reported: look anyway
                     await asyncio.wait_for(stepped.wait(), look_every_s)
                 stepped.clear()
         finally:
@@ -151,20 +151,20 @@ class Clock:
                 os.close(fd)
 
     def _alarm(self, stepped: asyncio.Event) -> int | None:
-        """A file descriptor that wakes the loop when the calendar is set; None where there is none."""
+        """A file descriptor that wakes the loop when the calendar is set; None where that is not supported."""
         fd = _step_timer()
         if fd is None:
             return None
 
         def read() -> None:
-            with suppress(OSError):  # ECANCELED is the news itself
+            with suppress(OSError):  # ECANCELED means that the calendar was set
                 os.read(fd, 8)
             _arm(fd)
             stepped.set()
 
         try:
             asyncio.get_running_loop().add_reader(fd, read)
-        except NotImplementedError:  # a loop without files (virtual time): looking has to do
+        except NotImplementedError:  # a loop without file descriptors (virtual time): only polling is left
             os.close(fd)
             return None
         return fd
@@ -204,5 +204,5 @@ def _libc() -> ctypes.CDLL:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a directory we may not enter tells nothing
+    except OSError:  # a directory that we may not enter proves nothing
         return False

@@ -1,6 +1,6 @@
-"""What doors do without: whatever goes wrong in a part, the others and the doors go on.
+"""Isolates parts that doors do not need, such as alerts: when one fails, the doors and the other parts go on.
 
-One rule: a fault is said and kept for `doorctl diagnose`; it leaves here for nobody.
+One rule: an exception is logged and kept for `doorctl diagnose`, and never passed on.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class Isolation:
     """The parts that have failed since the start."""
 
     def __init__(self) -> None:
-        """None has."""
+        """No part has failed."""
         self.failed: dict[str, str] = {}
-        """Why, by part. Nothing but a restart begins a part anew."""
+        """Part -> its error. Only a restart starts a failed part again."""
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Do something of this part; an exception ends it here."""
+        """Run a piece of this part; an exception is recorded and ends here."""
         try:
             yield
         except Exception as error:
@@ -34,7 +34,7 @@ class Isolation:
             self.failed[name] = f"{type(error).__name__}: {error}"
 
     def watch(self, name: str, task: asyncio.Task[None]) -> None:
-        """This task works for the part; should it fail, so has the part."""
+        """If this task fails, the part has failed."""
 
         def ended(done: asyncio.Task[None]) -> None:
             if not done.cancelled():

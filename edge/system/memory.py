@@ -1,6 +1,6 @@
-"""How much memory may still be had, before something large is taken in: a doord that is killed guards no door.
+"""How much memory is left, asked before a large document is read: a doord that is killed controls no door.
 
-One rule: what cannot be found out refuses nothing.
+One rule: when it cannot be determined, nothing is refused.
 """
 
 from __future__ import annotations
@@ -10,30 +10,30 @@ from pathlib import Path
 from typing import Final
 
 EACH_BYTE: Final = 12
-"""Bytes of memory that a byte of a directory document takes while it is read beside the one in force: 10, measured with
-10,000 and 100,000 cards, and what comes in meanwhile."""
+"""Bytes of memory for each byte of a directory document that is read while another is in force: 10, measured with
+10,000 and 100,000 cards, and 2 for what else happens meanwhile."""
 ALWAYS: Final = 1 << 20
-"""A document up to this size is read whatever is left."""
+"""A document up to this size in bytes is always read."""
 PROC, CGROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 
 
 def too_large(size: int) -> str | None:
-    """Why a directory document of so many bytes is not read, for people; None when there is room for it."""
+    """Why a directory document of `size` bytes is not read, for people; None when there is memory for it."""
     spare = spare_bytes()
     if size <= ALWAYS or spare is None or size * EACH_BYTE <= spare:
         return None
     needs, left = size * EACH_BYTE >> 20, max(0, spare) >> 20
-    return f"found {size >> 20} MiB, which take about {needs} MiB of memory to read: {left} MiB can be had"
+    return f"found {size >> 20} MiB, which take about {needs} MiB of memory to read: {left} MiB are free"
 
 
 def spare_bytes() -> int | None:
-    """What the computer has left, or the service may still have (MemoryMax= of its unit), whichever is less."""
-    found = [spare for spare in (_computers(), _services()) if spare is not None]
-    return min(found) if found else None
+    """Free memory in bytes: the computer's, or what MemoryMax= of the unit leaves, whichever is less. None: unknown."""
+    known = [spare for spare in (_computers(), _services()) if spare is not None]
+    return min(known) if known else None
 
 
 def _computers() -> int | None:
-    """proc(5)."""
+    """MemAvailable of /proc/meminfo (proc_meminfo(5))."""
     with suppress(OSError, ValueError, IndexError):
         for line in (PROC / "meminfo").read_text("ascii").splitlines():
             if line.startswith("MemAvailable:"):
@@ -42,7 +42,7 @@ def _computers() -> int | None:
 
 
 def _services() -> int | None:
-    """https://docs.kernel.org/admin-guide/cgroup-v2.html#memory; files that can be read again do not count."""
+    """The cgroup's limit minus its memory without the page cache (docs.kernel.org/admin-guide/cgroup-v2.html)."""
     with suppress(OSError, ValueError, StopIteration):
         lines = (PROC / "self" / "cgroup").read_text("utf-8").splitlines()
         own = CGROUPS / next(line for line in lines if line.startswith("0::")).removeprefix("0::").lstrip("/")

@@ -1,4 +1,4 @@
-"""What a monitoring system asks: Prometheus text from the status and from what was counted since the start.
+"""Metrics for a monitoring system: Prometheus text from the status and from counts since the start.
 
 One rule: a name says what it counts and in which unit, and never changes its meaning
 (https://prometheus.io/docs/practices/naming/; the format: https://prometheus.io/docs/instrumenting/exposition_formats/).
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 MOST_COMMITS: Final = 1000
-"""Commits remembered for the age of what is not acknowledged; of more every other one is forgotten."""
+"""Commits that are kept to know the age of unacknowledged records; above it every other one is dropped."""
 MOST_LOOKS: Final = 12
-"""Looks at the loop's delay that count: a minute of them. To read it changes nothing: two may ask."""
+"""The latest measurements of the loop's delay that are kept: those of a minute. Reading them resets nothing."""
 MODES: Final = ("locked", "accessed", "unlocked", "blocked", "locked_down", "locked_open")
 ALARMS: Final = ("forced_open", "held_open")
 QUALITIES: Final = ("synced", "rtc", "unsynced")
@@ -32,18 +32,18 @@ QUALITIES: Final = ("synced", "rtc", "unsynced")
 
 @dataclass(slots=True)
 class Counts:
-    """What no status tells: everything since the start of the daemon."""
+    """Counts since the start of the daemon that the status does not have."""
 
     events: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
-    """By driver."""
+    """Driver -> how often it was lost."""
     delays_s: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_LOOKS))
-    """How late the loop was, look by look."""
+    """How late the loop was, in seconds, at the latest measurements."""
     commits: deque[tuple[int, int]] = field(default_factory=deque)
-    """The last sequence of a commit, and when it was."""
+    """(last sequence number, boot-clock time) of commits, the oldest first."""
 
     def committed(self, records: Sequence[Record], now_ns: int) -> None:
-        """Count what is on the disk now."""
+        """Count records that were committed at `now_ns`."""
         self.events.update(record.event.type for record in records)
         self.faults.update(
             record.event.object.id
@@ -59,18 +59,18 @@ class Counts:
         self.commits.append((records[-1].sequence, now_ns))
 
     def waits_s(self, cursor: int, now_ns: int) -> float:
-        """How long the oldest record has been waiting for its acknowledgement."""
+        """How many seconds the oldest record behind `cursor` has waited for its acknowledgement."""
         while self.commits and self.commits[0][0] <= cursor:
             self.commits.popleft()
         return (now_ns - self.commits[0][1]) / NS_PER_S if self.commits else 0.0
 
     def late(self, seconds: float) -> None:
-        """The loop was late by so much."""
+        """Add a measurement of the loop's delay."""
         self.delays_s.append(max(0.0, seconds))
 
 
 def text(status: Mapping[str, Any], counts: Counts, now_ns: int) -> str:
-    """Every figure, in the order of the page docs/metrics.md."""
+    """All metrics, in the order of docs/metrics.md."""
     return "".join(_lines(status, counts, now_ns))
 
 

@@ -1,6 +1,6 @@
-"""The figures as a file for node-exporter's textfile collector (https://github.com/prometheus/node_exporter).
+"""The metrics as a file for node-exporter's textfile collector (https://github.com/prometheus/node_exporter).
 
-One rule: in one step, so whoever reads sees the old figures or the new ones.
+One rule: the file is replaced in one step, so a reader sees all old or all new metrics.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LOG: Final = logging.getLogger(__name__)
 
 
 class MetricsFile:
-    """One file."""
+    """The file at `path`."""
 
     def __init__(self, path: Path) -> None:
         """Nothing is written yet."""
@@ -24,13 +24,13 @@ class MetricsFile:
         self._unwritten: str | None = None
 
     def write(self, content: str) -> None:
-        """Replace it; blocks, and never raises. A folder that is missing is said once."""
+        """Replace the file; blocks, never raises. An error is logged once until it is over."""
         beside = self._path.with_name(f".{self._path.name}.new")
         try:
-            beside.unlink(missing_ok=True)  # the folder is node-exporter's: what lies there is not followed anywhere
+            beside.unlink(missing_ok=True)  # the folder is node-exporter's: follow no link in it
             fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
             with os.fdopen(fd, "w", encoding="utf-8") as file:
-                os.fchmod(fd, 0o644)  # node-exporter is another user, and no figure names anybody
+                os.fchmod(fd, 0o644)  # node-exporter is another user, and no metric names a person
                 file.write(content)
             beside.replace(self._path)
         except OSError as error:

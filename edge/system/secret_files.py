@@ -1,6 +1,6 @@
 """Files that hold a password, a key or certificates, read where they are used.
 
-One rule: whatever goes wrong names the file and never shows what is in it.
+One rule: an error names the file and never shows its content.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ LONGEST_SECRET: Final = 4096
 
 
 GROUP: Final = "doorward"
-"""Who is in it may ask doord, and know no secret."""
+"""The group whose users may use the control socket; they must not read secrets."""
 _OTHERS_READ, _GROUP_READS = 0o004, 0o040
 
 
 def exposed(mode: int, group: str | None) -> bool:
-    """Whether a file of this mode and group may be read by everybody, or by whoever may ask doord."""
+    """Whether everybody or the group `doorward` may read a file with this mode and group."""
     return bool(mode & _OTHERS_READ) or bool(mode & _GROUP_READS and group == GROUP)
 
 
@@ -33,7 +33,7 @@ class FileError(OSError):
 
 
 def secret_in(file: Path) -> str:
-    """The password in a file, without the line end behind it; blocks. Raises FileError."""
+    """The password in a file, without the line end; blocks. Raises FileError."""
     with naming(file), file.open("rb") as stream:
         content = stream.read(LONGEST_SECRET + 1)
     try:
@@ -47,7 +47,7 @@ def secret_in(file: Path) -> str:
 
 @contextmanager
 def naming(*files: Path | None) -> Iterator[None]:
-    """Whatever cannot be done with these files names them: the libraries' own errors do not. Raises FileError."""
+    """Turn an OSError inside into a FileError that names these files: errors of libraries do not name them."""
     try:
         yield
     except OSError as error:  # ssl.SSLError is one

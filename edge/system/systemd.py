@@ -1,6 +1,6 @@
-"""Tells systemd how the daemon is: ready, well, reloading, stopping, and one line of status.
+"""Tells systemd the daemon's state: ready, alive, reloading, stopping, and one line of status.
 
-One rule: it never fails and never waits; without a service manager it does nothing.
+One rule: it never fails and never blocks; without a service manager it does nothing.
 The protocol is sd_notify(3): datagrams of KEY=VALUE lines to $NOTIFY_SOCKET.
 """
 
@@ -21,7 +21,7 @@ KILLED: Final = frozenset({"watchdog", "oom-kill"})
 
 
 def killed_by(environ: Mapping[str, str] = os.environ) -> str | None:
-    """What systemd ended the run before this one for, where the log alone could not tell; says so once.
+    """Why systemd killed the last run, `watchdog` or `oom-kill`; None for any other end, and when asked again.
 
     The unit's ExecStopPost= leaves $SERVICE_RESULT (systemd.exec(5)) in the runtime directory.
     """
@@ -39,33 +39,33 @@ def killed_by(environ: Mapping[str, str] = os.environ) -> str | None:
 
 
 class Notifier:
-    """One daemon's line to its service manager."""
+    """The connection of this process to its service manager."""
 
     def __init__(
         self,
         environ: Mapping[str, str] = os.environ,
-        monotonic_ns: Callable[[], int] = time.monotonic_ns,  # systemd's own clock; nothing is decided by it here
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,  # systemd's own clock, used only for its time stamp
     ) -> None:
         """`monotonic_ns` reads CLOCK_MONOTONIC, which systemd wants a reload to be stamped with."""
         self._monotonic_ns = monotonic_ns
         self._address = _address(environ.get("NOTIFY_SOCKET", ""))
         self.watchdog_s: Final = _interval_s(environ)
-        """How often to call `watchdog`, half of what systemd allows; None when it does not watch."""
+        """Interval for calls of `watchdog`, half of what systemd allows; None without a watchdog."""
 
     def ready(self) -> None:
-        """Started, or reloaded."""
+        """Start-up or a reload is complete."""
         self._send("READY=1")
 
     def reloading(self) -> None:
-        """A reload has begun; `ready` ends it. The stamp is what Type=notify-reload asks for."""
+        """A reload has begun; `ready` ends it. The time stamp is required by Type=notify-reload."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={self._monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """The end has begun."""
+        """The stop has begun."""
         self._send("STOPPING=1")
 
     def watchdog(self) -> None:
-        """Still well."""
+        """Reset systemd's watchdog."""
         self._send("WATCHDOG=1")
 
     def status(self, text: str) -> None:
@@ -75,7 +75,7 @@ class Notifier:
     def _send(self, *lines: str) -> None:
         if self._address is None:
             return
-        # A service manager that is gone or does not listen must not trouble the doors.
+        # A service manager that is gone or does not read must not affect the doors.
         with (
             contextlib.suppress(OSError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as line,
@@ -84,7 +84,7 @@ class Notifier:
 
 
 def _address(name: str) -> str | None:
-    """Return a path, or an abstract name whose `@` stands for a zero byte; nothing else is a socket here."""
+    """The address of $NOTIFY_SOCKET: a path, or an abstract name whose `@` stands for a zero byte; else None."""
     if name.startswith("@"):
         return "\0" + name[1:]
     return name if name.startswith("/") else None

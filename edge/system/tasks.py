@@ -1,6 +1,6 @@
-"""A task that nobody awaits: should it end with a fault, that is said.
+"""Logs the exception of a task that nobody awaits.
 
-One rule: this says it, and nothing more; whether anybody can do without the task is its owner's to know.
+One rule: it only logs. What the end of the task means is decided by its owner.
 """
 
 from __future__ import annotations
@@ -15,6 +15,6 @@ LOG: Final = logging.getLogger(__name__)
 
 
 def say_why(task: asyncio.Task[Any]) -> None:
-    """Log the fault with which a task ended, if it did; as its `add_done_callback`."""
+    """Log the exception with which a task ended, if any; used with `add_done_callback`."""
     if not task.cancelled() and task.exception() is not None:
         LOG.critical("%s ended", task.get_name(), exc_info=task.exception())

@@ -1,6 +1,6 @@
-"""Whom a TLS connection believes: the same on every Python.
+"""Which certificates a TLS connection trusts: the same on every version of Python.
 
-One rule: a certificate is refused unless it is in order; what is let through beyond that, a setting says by its name.
+One rule: a certificate must be valid; only a setting of its own (`tls_strict`) relaxes that.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FORM: Final = range(79, 95)
-"""OpenSSL's x509_vfy.h, from X509_V_ERR_INVALID_CA on: what RFC 5280 wants of a certificate beside its signature."""
+"""Error codes of OpenSSL's x509_vfy.h, from X509_V_ERR_INVALID_CA on, for requirements of RFC 5280 on the form."""
 
 
 def believing(ca_file: Path | None, *, strict: bool, system: bool = True) -> ssl.SSLContext:
-    """TLS 1.2 or newer, name and certificate verified against `ca_file`, and the system's authorities.
+    """A context for TLS 1.2 or newer that verifies name and certificate against `ca_file` and the system's authorities.
 
-    Without `system` a `ca_file` is believed alone. `strict` wants certificates as RFC 5280 has them, which is the
-    default of Python 3.13 and newer only. Raises OSError.
+    Without `system` a `ca_file` is trusted alone. `strict` requires certificates to follow RFC 5280, which is the
+    default from Python 3.13 on. Raises FileError, an OSError.
     """
     with naming(None if system else ca_file):
         context = ssl.create_default_context(cafile=None if system else ca_file)
@@ -38,8 +38,7 @@ def believing(ca_file: Path | None, *, strict: bool, system: bool = True) -> ssl
 
 
 def why_refused(error: ssl.SSLCertVerificationError) -> str:
-    """What is wrong with the other side's certificate, and whether that is its form alone."""
-    form = (
-        " (refused by tls_strict)" if error.verify_code in _FORM else ""
-    )  # edge/diagnosis/diagnose.py looks for this word
+    """Why a certificate was refused, and whether only its form is wrong, which `tls_strict = false` accepts."""
+    # edge/diagnosis/diagnose.py looks for `tls_strict` in the message
+    form = " (refused by tls_strict)" if error.verify_code in _FORM else ""
     return f"certificate verify failed: {error.verify_message}{form}"

@@ -59,7 +59,7 @@ def test_what_cannot_be_found_out_refuses_nothing(computer: Path, broken: str) -
 def test_a_document_is_judged_by_what_it_takes(computer: Path) -> None:
     fits = 260 * MIB // EACH_BYTE
     assert too_large(fits) is None
-    assert too_large(fits + 1) == "found 21 MiB, which take about 260 MiB of memory to read: 260 MiB can be had"
+    assert too_large(fits + 1) == "found 21 MiB, which take about 260 MiB of memory to read: 260 MiB are free"
     (computer / "meminfo").write_text("MemAvailable: 0 kB\n")
     assert too_large(ALWAYS) is None, "a small one is read whatever is left"
     assert too_large(ALWAYS + 1) is not None
@@ -72,7 +72,7 @@ def test_it_is_refused_unread(computer: Path) -> None:
     assert read_file(file, 1 << 30) == document
     assert asyncio.run(built(document, file, ZoneInfo("UTC"))).version == 1
     (computer / "meminfo").write_text("MemAvailable: 4096 kB\n")
-    with pytest.raises(OSError, match=r"take about .* MiB of memory to read: 4 MiB can be had"):
+    with pytest.raises(OSError, match=r"take about .* MiB of memory to read: 4 MiB are free"):
         read_file(file, 1 << 30)
-    with pytest.raises(DirectoryError, match="4 MiB can be had"):
+    with pytest.raises(DirectoryError, match="4 MiB are free"):
         asyncio.run(built(document, file, ZoneInfo("UTC")))
