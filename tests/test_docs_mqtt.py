@@ -12,7 +12,7 @@ from edge.commands.tokens import Key, Keyring
 from edge.model.messages import ClockQuality
 from tests.support.signatures import Pair
 from tests.support.states_page import COMMAND as RENEW
-from tests.support.states_page import written
+from tests.support.states_page import DOCUMENTS, written
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "mqtt.md").read_text()
@@ -31,7 +31,8 @@ def test_every_code_of_a_refusal_is_explained_and_no_other() -> None:
 
 
 def test_the_tables_of_states_are_written_from_the_code() -> None:
-    assert written(PAGE) == PAGE, f"docs/mqtt.md is behind edge/doors/conditions.py: renew it with {RENEW}"
+    for page, sources in DOCUMENTS.items():
+        assert written(page) == page.read_text(), f"{page} is behind {', '.join(sources)}: renew it with {RENEW}"
 
 
 def test_the_example_is_a_command_and_its_answer_an_answer() -> None:

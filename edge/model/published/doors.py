@@ -1,0 +1,87 @@
+"""A door, as it is retained and as `doorctl status` has it."""
+
+from __future__ import annotations
+
+from typing import Literal, NewType, TypedDict
+
+Time = NewType("Time", str)
+"""A time in UTC (RFC 3339) with microseconds, by the calendar as it stands now."""
+
+
+class ConditionJson(TypedDict):
+    """One thing that is wrong with a door."""
+
+    code: str
+    """What it is; see [conditions](mqtt.md#conditions)."""
+    severity: Literal["alarm", "warning"]
+    """How bad it is."""
+    since: Time
+    """When it began."""
+    message: str
+    """What it is, in words."""
+    detail: str | None
+    """The points concerned, or the reason."""
+
+
+class SinceJson(TypedDict):
+    """When each facet of a door took its present value."""
+
+    mode: Time
+    """Of the mode."""
+    contact: Time
+    """Of the contact."""
+    lock: Time
+    """Of the lock."""
+    alarm: Time
+    """Of the alarm."""
+
+
+class _DoorJson(TypedDict):
+    """What is common to both documents about a door."""
+
+    name: str
+    """Its name."""
+    mode: Literal["locked", "accessed", "unlocked", "blocked", "locked_down", "locked_open"]
+    """`accessed`: released for a moment; `locked_open`: released by the fire panel."""
+    contact: Literal["unknown", "open", "closed", "fault"]
+    """`fault`: its wiring is cut or shorted."""
+    lock: Literal["unknown", "locked", "unlocked"]
+    """What the relay was last told and confirmed; `unknown` while its driver is lost."""
+    alarm: Literal["normal", "forced_open", "held_open"]
+    """The alarm that stands until the door closes."""
+    warning: bool
+    """It will be held open soon, or is."""
+    tamper: str | None
+    """Its points that are tampered with."""
+    fault: str | None
+    """Why points of it cannot be read or driven."""
+    since: SinceJson
+    """When each facet took its present value."""
+    conditions: list[ConditionJson]
+    """What is wrong with it, the worst first; empty: nothing."""
+    held_until: Time | None
+    """When a hold ends by itself."""
+    locks_when_closed: bool
+    """It stays released until it is closed, for its bolt (`relock = "closed"`)."""
+    waits_for: str | None
+    """The door of its interlock group that keeps a hold or a schedule from releasing it."""
+
+
+class DoorStateJson(_DoorJson):
+    """One door, retained on `doors/<door>/state`."""
+
+    id: str
+    """The door's id."""
+    sequence: int
+    """The last record about it since `doord` started; 0: none."""
+
+
+class DoorJson(_DoorJson):
+    """One door of `doorctl status`."""
+
+    unlocked_for_s: float | None
+    """How long an access still releases it."""
+    held_open_in_s: float | None
+    """How long until it is held open."""
+    points: dict[str, str]
+    """Role of each point, and the driver that has it."""
