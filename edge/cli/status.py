@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from edge.cli.text import ago, local, say, say_json, size, span, table
 from edge.client.conditions import conditions, words
@@ -10,6 +10,9 @@ from edge.client.connection import Client
 
 if TYPE_CHECKING:
     import argparse
+
+    from edge.model.published.doors import DoorJson
+    from edge.model.published.status import ConfigurationJson, DirectoryJson, LogJson, StatusJson, UpstreamJson
 
 
 NO_DOOR: Final = "no door is configured, so nothing is guarded: doorctl diagnose"
@@ -27,7 +30,7 @@ def status(arguments: argparse.Namespace) -> int:
     return 0 if well(found) else 1
 
 
-def well(found: dict[str, Any]) -> bool:
+def well(found: StatusJson) -> bool:
     """Whether nothing needs a technician."""
     doors = found["doors"].values()
     upstream = found["upstream"]
@@ -43,7 +46,7 @@ def well(found: dict[str, Any]) -> bool:
     )
 
 
-def lines(found: dict[str, Any]) -> list[str]:
+def lines(found: StatusJson) -> list[str]:
     """The status as text."""
     who, clock = found["controller"], found["clock"]
     up = span(found["uptime_s"])
@@ -70,7 +73,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def config_lines(config: dict[str, Any]) -> list[str]:
+def config_lines(config: ConfigurationJson) -> list[str]:
     """Nothing, as long as the file is in force."""
     refused = config.get("refused")
     if not refused:
@@ -83,7 +86,7 @@ def config_lines(config: dict[str, Any]) -> list[str]:
     ]
 
 
-def door_note(door: dict[str, Any]) -> str:
+def door_note(door: DoorJson) -> str:
     """What is special about a door, the worst first."""
     notes = [wrong(door)] if conditions(door) else []
     notes += [f"held until {local(door['held_until'])}"] if door.get("held_until") else []
@@ -93,7 +96,7 @@ def door_note(door: dict[str, Any]) -> str:
     return ", ".join(notes)
 
 
-def wrong(door: dict[str, Any]) -> str:
+def wrong(door: DoorJson) -> str:
     """What is wrong with a door, alarms in capitals; empty when nothing is."""
     notes = []
     for condition in conditions(door):
@@ -102,7 +105,7 @@ def wrong(door: dict[str, Any]) -> str:
     return ", ".join(notes)
 
 
-def upstream_line(upstream: dict[str, Any] | None) -> str:
+def upstream_line(upstream: UpstreamJson | None) -> str:
     """One line about the upstream."""
     if upstream is None:
         return "none configured: the log is the only record"
@@ -110,7 +113,7 @@ def upstream_line(upstream: dict[str, Any] | None) -> str:
     return f"{text} ({upstream['last_error']})" if upstream["last_error"] else text
 
 
-def people_line(directory: dict[str, Any]) -> str:
+def people_line(directory: DirectoryJson) -> str:
     """One line about the directory."""
     text = f"directory version {directory['version']}, {directory['users']} users, {directory['cards']} cards"
     if not directory["version"]:
@@ -120,7 +123,7 @@ def people_line(directory: dict[str, Any]) -> str:
     return f"{text} ({directory['error']})" if directory["error"] else text
 
 
-def log_line(log: dict[str, Any]) -> str:
+def log_line(log: LogJson) -> str:
     """One line about the log."""
     text = f"{log['writer']}, {log['committed']} records, {size(log['bytes'])}, {log['path']}"
     if log["dropped"]:

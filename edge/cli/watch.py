@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
+    from edge.model.published.doors import DoorJson
+    from edge.model.published.status import StatusJson
+
 REMEMBERED: Final = 200
 AGAIN_S: Final = 2.0
 EVENTS_AT_LEAST: Final = 3
@@ -51,7 +54,7 @@ def _live(arguments: argparse.Namespace) -> Never:
     from rich.live import Live  # noqa: PLC0415 -- as above
 
     console = Console()
-    status: dict[str, Any] | None = None
+    status: StatusJson | None = None
     records: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
     trouble: str | None = None
     with Live(console=console, screen=True, auto_refresh=False) as live:
@@ -81,7 +84,7 @@ def _live(arguments: argparse.Namespace) -> Never:
 
 
 def screen(  # noqa: PLR0913, PLR0917 -- everything a picture depends on
-    status: dict[str, Any] | None,
+    status: StatusJson | None,
     records: Iterable[dict[str, Any]],
     trouble: str | None,
     width: int,
@@ -108,12 +111,12 @@ def screen(  # noqa: PLR0913, PLR0917 -- everything a picture depends on
     return lines[:height]
 
 
-def _upstream_style(status: dict[str, Any]) -> str:
+def _upstream_style(status: StatusJson) -> str:
     upstream = status["upstream"]
     return "" if upstream is None or upstream["state"] in {"online", "connecting"} else "warning"
 
 
-def _doors(doors: dict[str, Any], width: int, room: int, now: datetime) -> list[Text]:
+def _doors(doors: dict[str, DoorJson], width: int, room: int, now: datetime) -> list[Text]:
     """One door a line, or two where one does not fit; those that are left out are counted."""
     ranked = sorted(doors.items(), key=lambda pair: _rank(pair[1]))
     columns = 1 if len(ranked) <= room else 2
@@ -141,11 +144,11 @@ def _doors(doors: dict[str, Any], width: int, room: int, now: datetime) -> list[
     return lines
 
 
-def _rank(door: dict[str, Any]) -> int:
+def _rank(door: DoorJson) -> int:
     return ("alarm", "warning", "open", "").index(_kind(door))
 
 
-def _kind(door: dict[str, Any]) -> str:
+def _kind(door: DoorJson) -> str:
     if found := conditions(door):
         return "alarm" if found[0]["severity"] == "alarm" else "warning"
     if door["mode"] == "locked_down":
@@ -153,7 +156,7 @@ def _kind(door: dict[str, Any]) -> str:
     return "open" if door["contact"] == "open" or door["lock"] == "unlocked" else ""
 
 
-def _door(key: str, door: dict[str, Any], width: int, now: datetime) -> Text:
+def _door(key: str, door: DoorJson, width: int, now: datetime) -> Text:
     kind = _kind(door)
     mark = {"alarm": "!!", "warning": " !"}.get(kind, "  ")
     note = wrong(door)
