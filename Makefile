@@ -32,7 +32,8 @@ hass: setup ## Home Assistant itself, which tests then ask
 	@$(BIN)/python -m tests.support.hass_make
 
 # What must be written down when something is added: pages, schemas, a case or a scenario for each
-WRITTEN := tests/test_house.py tests/test_docs*.py tests/*/test_docs.py tests/diagnosis/test_diagnose.py tests/scenarios/test_catalogue.py
+WRITTEN := tests/test_house.py tests/test_docs*.py tests/*/test_docs.py tests/model/test_roles.py tests/doors/test_conditions.py \
+    tests/diagnosis/test_diagnose.py tests/config/test_reading.py tests/scenarios/test_catalogue.py tests/scenarios/test_conditions.py
 
 check: setup ## style, types, house rules, and whether pages and schemas say what the code does
 	@sh systemd/packages test

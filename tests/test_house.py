@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -357,6 +358,12 @@ def test_nothing_of_the_workshop_is_left_in_the_house() -> None:
             if re.search(pattern, line)
         ]
     assert not found
+
+
+def test_every_package_is_installed() -> None:
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    packages = sorted(module for module, path in MODULES.items() if path.name == "__init__.py")
+    assert listed == packages, "pyproject.toml, [tool.setuptools] packages: name every package, in order"
 
 
 def test_systemd_is_no_package() -> None:
