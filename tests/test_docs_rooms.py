@@ -23,7 +23,7 @@ FOLDERS = {name: ROOT / name if name == "drivers" else ROOT / "edge" / name for 
 
 
 def words(text: str) -> list[str]:
-    return [word for word in re.findall(r"`([^`]+)`", text) if not word.startswith(PROGRAMS)]
+    return [word for word in re.findall(r"`([^`]+)`", text) if not word.startswith(PROGRAMS) and "<" not in word]
 
 
 def exists(word: str, folder: Path) -> bool:
