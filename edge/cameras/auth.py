@@ -1,6 +1,6 @@
-"""How a camera is told who we are: HTTP digest (RFC 7616) where it can, basic (RFC 7617) where it cannot.
+"""Authentication at a camera: HTTP digest (RFC 7616), or basic (RFC 7617).
 
-One rule: of several challenges the strongest is answered, and a password leaves in clear only where
+One rule: of several challenges the strongest is answered. The password is sent unencrypted only when
 the camera offers nothing else.
 """
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LONGEST_CHALLENGES: Final = 8 * 1024
-"""Characters of all challenges of an answer."""
+"""Characters of all challenges in an answer that are looked at."""
 _HASHES: Final = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
-"""RFC 7616, 6.1; the strongest first. What ends in -sess is not answered."""
+"""Algorithms of RFC 7616, 6.1, the strongest first; their -sess variants are not supported."""
 _TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 -- a token of the grammar, no secret
 _PART: Final = re.compile(
     rf'[ \t,]*({_TOKEN})(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))|(?=[ \t]+[^ \t,=]|[ \t]*,|$))'
 )
-"""RFC 9110, 11.6.1: a parameter, or else the name of the next scheme."""
+"""A parameter of a challenge, or the name of the next scheme (RFC 9110, 11.6.1)."""
 
 
 def authorization(challenges: Iterable[str], target: str, username: str, password: str, cnonce: str) -> str | None:
-    """The value of `Authorization` for a GET; None when no challenge is one that we know. `cnonce` is random."""
+    """The value of `Authorization` for a GET; None when no challenge is supported. `cnonce` is random."""
     offered = _schemes(challenges)
     for algorithm in _HASHES:
         for scheme, parameters in offered:
@@ -40,13 +40,16 @@ def authorization(challenges: Iterable[str], target: str, username: str, passwor
 
 
 def is_stale(challenges: Iterable[str]) -> bool:
-    """Whether only the nonce was too old, and not the password wrong (RFC 7616, 3.3)."""
-    return any(scheme == "digest" and one.get("stale", "").lower() == "true" for scheme, one in _schemes(challenges))
+    """Whether only the nonce was too old and the password may be right (RFC 7616, 3.3)."""
+    return any(
+        scheme == "digest" and parameters.get("stale", "").lower() == "true"
+        for scheme, parameters in _schemes(challenges)
+    )
 
 
 def _schemes(challenges: Iterable[str]) -> list[tuple[str, dict[str, str]]]:
-    """What is offered, in small letters; what cannot be read ends the reading of its line."""
-    found: list[tuple[str, dict[str, str]]] = []
+    """(scheme, parameters) of each challenge, names in lower case; a line is read up to the first syntax error."""
+    schemes: list[tuple[str, dict[str, str]]] = []
     left = LONGEST_CHALLENGES
     for line in challenges:
         parameters: dict[str, str] | None = None
@@ -57,37 +60,37 @@ def _schemes(challenges: Iterable[str]) -> list[tuple[str, dict[str, str]]]:
             at = part.end()
             if quoted is None and plain is None:
                 parameters = {}
-                found.append((name.lower(), parameters))
+                schemes.append((name.lower(), parameters))
             elif parameters is not None:
                 value = plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
                 parameters.setdefault(name.lower(), value)
-    return found
+    return schemes
 
 
 def _digest(  # noqa: PLR0913, PLR0917 -- the terms of the formula
     algorithm: str, parameters: dict[str, str], target: str, username: str, password: str, cnonce: str
 ) -> str | None:
-    """RFC 7616, 3.4; without qop as RFC 2069 had it, which old cameras still do."""
+    """The answer to a digest challenge (RFC 7616, 3.4; without qop RFC 2069, for old cameras). None: not possible."""
     realm, nonce = parameters.get("realm"), parameters.get("nonce")
-    offered = {one.strip().lower() for one in parameters.get("qop", "").split(",")} - {""}
+    offered = {qop.strip().lower() for qop in parameters.get("qop", "").split(",")} - {""}
     if realm is None or nonce is None or (offered and "auth" not in offered):
         return None
     ours = [realm, nonce, parameters.get("opaque", ""), username, target]
-    if any(not one.isprintable() or not one.isascii() for one in ours):  # it would stand in our header
+    if any(not text.isprintable() or not text.isascii() for text in ours):  # these become a part of our header
         return None
 
     def hashed(*parts: str) -> str:
         return _HASHES[algorithm](":".join(parts).encode()).hexdigest()
 
-    secret, what = hashed(username, realm, password), hashed("GET", target)
+    secret, request = hashed(username, realm, password), hashed("GET", target)
     fields = {"username": username, "realm": realm, "nonce": nonce, "uri": target}
     plain = {"algorithm": algorithm} if "algorithm" in parameters else {}
     if offered:
-        fields["response"] = hashed(secret, nonce, "00000001", cnonce, "auth", what)
+        fields["response"] = hashed(secret, nonce, "00000001", cnonce, "auth", request)
         fields["cnonce"] = cnonce
         plain |= {"qop": "auth", "nc": "00000001"}
     else:
-        fields["response"] = hashed(secret, nonce, what)
+        fields["response"] = hashed(secret, nonce, request)
     if "opaque" in parameters:
         fields["opaque"] = parameters["opaque"]
     quoted = [f'{name}="{_escaped(value)}"' for name, value in fields.items()]

@@ -1,6 +1,6 @@
-"""Fetches one picture from a camera, within a deadline: one HTTP GET, and one more with a password.
+"""Fetches one picture from a camera, within a deadline: one HTTP GET, and another one with a password.
 
-One rule: what comes is hostile. Its length and its first bytes are judged, not what it is called; it is never
+One rule: the answer may be hostile. Its length and its first bytes are checked, not its content type; it is never
 decoded, and a redirect is not followed. RFC 9110 and 9112.
 """
 
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIMEOUT_S: Final = 5.0
-"""For everything: name, handshake, password, picture."""
+"""Limit for everything: name lookup, handshakes, password, picture."""
 LARGEST: Final = 4 << 20
 """Bytes of a picture."""
 MOST_CHUNKS: Final = 16_384
-"""Of a picture: a camera that sends fewer than 256 bytes at a time is no camera."""
+"""Chunks of a picture of `LARGEST` bytes when each has 256, far less than cameras send."""
 LONGEST_PASSWORD: Final = 1024
 """Bytes."""
 MOST_NONCES: Final = 3
-"""Answers to challenges for one picture: a camera may say that its last one was too old."""
+"""Challenges that are answered for one picture: a camera may say that its nonce was too old."""
 MAGIC: Final = {"jpg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n"}
-"""How a picture of each kind begins (ITU-T T.81, B.1.1.3; RFC 2083, 12.11)."""
+"""Kind -> first bytes of the file (ITU-T T.81, B.1.1.3; RFC 2083, 12.11)."""
 _CHUNK: Final = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
 
 
 class CameraError(Exception):
-    """No picture, and why, for people; never with a password."""
+    """Why there is no picture, for people; never contains a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureSource:
-    """Where a picture comes from."""
+    """Where and how pictures are fetched."""
 
     url: str = field(repr=False)
-    """Cameras take a password in here as well."""
+    """May contain a password; so it is not in the repr."""
     username: str | None = None
     password_file: Path | None = None
 
@@ -58,7 +58,7 @@ class PictureSource:
 class _Answer:
     status: int
     headers: list[tuple[str, str]]
-    """Names in small letters."""
+    """(name in lower case, value) of each."""
     body: bytes = field(repr=False)
 
     def header(self, name: str) -> str:
@@ -84,12 +84,12 @@ class Fetcher:
         *,
         tls_strict: bool = True,
     ) -> None:
-        """Cameras are on our own network: the installer wrote the address, private ones are expected."""
+        """Private addresses are allowed: cameras are on the site's own network, and the installer wrote the address."""
         self._camera, self._url = camera, urlsplit(camera.url)
         self._network = network or Network(AllowedAddresses(allow_private=True), ca_file, tls_strict=tls_strict)
 
     async def fetch(self) -> bytes:
-        """A JPEG or PNG, by its first bytes. Raises CameraError."""
+        """A file that begins like a JPEG or PNG. Raises CameraError."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 return await self._fetch()
@@ -108,7 +108,7 @@ class Fetcher:
                 break
             answer, known = await self._ask(await self._authorization(answer)), True
         if answer.status == HTTPStatus.UNAUTHORIZED and is_stale(answer.challenges):
-            raise CameraError("it forgets at once what it has asked the password with (stale nonces)")
+            raise CameraError("it rejects every login: it calls its newest nonces stale")
         if answer.status == HTTPStatus.UNAUTHORIZED:
             raise CameraError("it refuses the user name or the password")
         if answer.status != HTTPStatus.OK:
@@ -123,21 +123,21 @@ class Fetcher:
         if camera.username is None:
             raise CameraError("it wants a user name and a password: expected username and password_file")
         target, password = _target(url.path, url.query), await self._password()
-        found = authorization(answer.challenges, target, camera.username, password, secrets.token_hex(16))
-        if found is None:
+        value = authorization(answer.challenges, target, camera.username, password, secrets.token_hex(16))
+        if value is None:
             raise CameraError("it asks for the password in a way that is neither digest nor basic")
-        return found
+        return value
 
     async def _password(self) -> str:
-        """Read when it is needed, and kept nowhere."""
-        file, found = self._camera.password_file, [b""]
+        """The password, read anew for each use and not kept."""
+        file, contents = self._camera.password_file, [b""]
         if file is None:
             return ""
         try:
-            await in_background(lambda: found.append(_read(file)), "password")
+            await in_background(lambda: contents.append(_read(file)), "password")
         except OSError as error:
             raise CameraError(f"{file} cannot be read: {error.strerror}") from error
-        password = found[-1].rstrip(b"\r\n")
+        password = contents[-1].rstrip(b"\r\n")
         if not 0 < len(password) <= LONGEST_PASSWORD:
             raise CameraError(f"{file} has no password in it: expected 1 to {LONGEST_PASSWORD} bytes")
         try:
@@ -161,11 +161,11 @@ class Fetcher:
             await writer.drain()
             return await _answer(reader)
         finally:
-            writer.transport.abort()  # closing would wait for a camera that does not
+            writer.transport.abort()  # closing would wait for a camera that hangs
 
 
 def picture_kind(content: bytes) -> str | None:
-    """`jpg`, `png`, or None for what is no picture."""
+    """`jpg` or `png` by the first bytes; None for anything else."""
     return next((kind for kind, start in MAGIC.items() if content.startswith(start)), None)
 
 
@@ -179,7 +179,7 @@ def _read(file: Path) -> bytes:
 
 
 async def _answer(reader: asyncio.StreamReader) -> _Answer:
-    """The final answer; the body only of a success. Raises ValueError, OSError, EOFError and CameraError."""
+    """Read the answer, with its body only after 200. Raises ValueError, OSError, EOFError and CameraError."""
     status = await status_of(reader)
     answer = _Answer(status, await headers_of(reader), b"")
     return replace(answer, body=await _body(reader, answer)) if status == HTTPStatus.OK else answer
@@ -199,15 +199,15 @@ async def _body(reader: asyncio.StreamReader, answer: _Answer) -> bytes:
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    """RFC 9112, 7.1."""
+    """Read a body in chunks (RFC 9112, 7.1)."""
     content = bytearray()
     for _ in range(MOST_CHUNKS):
-        await asyncio.sleep(0)  # many lie in the buffer, and reading these lets nobody else have a turn
+        await asyncio.sleep(0)  # reading buffered chunks gives nobody else a turn
         line = await reader.readline()
-        found = _CHUNK.fullmatch(line)
-        if found is None:
+        match = _CHUNK.fullmatch(line)
+        if match is None:
             raise ValueError(f"{line[:40]!r}, expected the size of a chunk")
-        size = int(found[1], 16)
+        size = int(match[1], 16)
         if size == 0:
             return bytes(content)
         _bounded(len(content) + size)

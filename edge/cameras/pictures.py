@@ -1,7 +1,7 @@
-"""Pictures of what happened at doors: which records have one, and a task for each camera that fetches them.
+"""Pictures of what happened at doors: which records get one, and a task for each camera that fetches them.
 
-One rule: best effort. Nobody waits for a camera or for the disk with its pictures; what does not come
-soon is counted and given up, for a later picture would show something else.
+One rule: best effort. Nobody waits for a camera or for the disk with its pictures. A picture that does not
+come soon is given up and counted, because a later one would show something else.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 MOST_WAITING: Final = 16
-"""Records that wait for one camera."""
+"""Records that wait for one camera at most."""
 PATIENCE_NS: Final = 10 * NS_PER_S
 """A record that is older when its turn comes gets no picture."""
 SWEEP_EVERY_S: Final = 3600.0
 CHUNK: Final = 192 * 1024
-"""Bytes of a picture in one answer: made into text in less than a millisecond; a multiple of 3."""
+"""Bytes of a picture in one answer: base64 of them takes less than a millisecond; a multiple of 3."""
 MIB: Final = 1 << 20
 
 
@@ -65,20 +65,20 @@ class _Try(_Model):
 
 @dataclass(slots=True)
 class _Camera:
-    """One camera and what became of it."""
+    """One camera, its queue and its counts."""
 
     id: str
     table: CameraTable
     fetcher: Fetcher
     waiting: asyncio.Queue[tuple[str, int, int]] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
-    """Epoch, sequence, and when it happened."""
+    """(epoch, sequence number, boot-clock time) of records that wait for a picture."""
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """A camera is asked once at a time: many serve one client."""
+    """One request at a time: many cameras serve one client only."""
     taken: int = 0
     dropped: int = 0
     last_error: str | None = None
     last_us: int | None = None
-    """When the last picture came, by the calendar."""
+    """Calendar time of the last picture."""
 
 
 class Cameras:
@@ -95,9 +95,9 @@ class Cameras:
         identity: Callable[[], Identity],
         directory: Callable[[], Directory],
     ) -> None:
-        """Nothing happens before `start`. Pictures lie in a folder beside this file unless the settings name one.
+        """Nothing happens before `start`. Pictures are in `pictures/` beside the file `beside` unless configured.
 
-        `directory` gives cameras their names, and further doors.
+        `directory` returns the directory in force, which has names and further doors of cameras.
         """
         self._log, self._clock, self._identity, self._directory = log, clock, identity, directory
         self._cameras = {name: _Camera(name, table, _fetcher(table)) for name, table in cameras.items()}
@@ -107,7 +107,7 @@ class Cameras:
             pictures.folder or beside.with_name("pictures"), pictures.max_mib * MIB, pictures.keep_days
         )
         self._swept: str | None = None
-        """Why the folder could not be looked after."""
+        """Why the last sweep of the folder failed; None: it did not."""
         self._tasks: list[asyncio.Task[None]] = []
 
     # --- for the daemon ---------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ class Cameras:
             self._spawn(self._serve(camera), f"camera {camera.id}")
 
     async def close(self) -> None:
-        """Stop; what waits for a picture gets none."""
+        """Stop; records that wait get no picture."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -129,23 +129,23 @@ class Cameras:
         """For `doorctl status` and `doorctl cameras`."""
         return {
             name: {
-                "name": self._subject(one).name,
-                "doors": [*sorted(self._doors(one))],
-                "waiting": one.waiting.qsize(),
-                "taken": one.taken,
-                "dropped": one.dropped,
-                "last_picture": None if one.last_us is None else rfc3339(one.last_us),
-                "last_error": one.last_error,
+                "name": self._subject(camera).name,
+                "doors": [*sorted(self._doors(camera))],
+                "waiting": camera.waiting.qsize(),
+                "taken": camera.taken,
+                "dropped": camera.dropped,
+                "last_picture": None if camera.last_us is None else rfc3339(camera.last_us),
+                "last_error": camera.last_error,
             }
-            for name, one in self._cameras.items()
+            for name, camera in self._cameras.items()
         }
 
     @property
     def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
-        """What the control socket serves of this."""
+        """The operations that the control socket serves."""
         return {"cameras": self._list, "try_camera": self._try, "pictures": self._of, "picture": self._content}
 
-    # --- what is fetched ----------------------------------------------------------------------------------
+    # --- fetching -----------------------------------------------------------------------------------------
 
     def _committed(self, records: Sequence[Record]) -> None:
         for record in records:
@@ -187,7 +187,7 @@ class Cameras:
             raise OSError(f"its picture cannot be kept in {self._store.folder}: {error.strerror or error}") from error
 
     def _tell(self, camera: _Camera, error: str | None) -> None:
-        """Say once that there are no pictures, and once that there are again."""
+        """Record once that a camera fails, and once that it works again."""
         before, camera.last_error = camera.last_error, error
         if (before is None) == (error is None):
             return
@@ -196,7 +196,7 @@ class Cameras:
         self._log.append([Event(kind, self._clock.now_ns(), self._subject(camera), SYSTEM, details=details)])
 
     async def _sweep(self) -> None:
-        """Remove what is too old; while nobody vouches for the calendar nothing is."""
+        """Remove pictures that are too old; none while the calendar is not set."""
         while True:
             clock = self._clock
             now_us = None if clock.quality() is ClockQuality.UNSYNCED else clock.wall_us()
@@ -205,11 +205,11 @@ class Cameras:
                 self._swept = None
             except OSError as error:
                 if self._swept is None:
-                    LOG.warning("the folder of pictures cannot be looked after: %s", error)
+                    LOG.warning("old pictures cannot be removed: %s", error)
                 self._swept = str(error)
             await asyncio.sleep(SWEEP_EVERY_S)
 
-    # --- what is asked ------------------------------------------------------------------------------------
+    # --- requests -----------------------------------------------------------------------------------------
 
     async def _list(self, _body: dict[str, Any], _actor: Actor) -> Json:
         store = self._store
@@ -217,7 +217,7 @@ class Cameras:
         return {"cameras": self.facts(), "kept": {**kept, "removed": store.removed, "error": self._swept}}
 
     async def _try(self, body: dict[str, Any], _actor: Actor) -> Json:
-        """Fetch a picture for somebody who stands there, and keep it nowhere."""
+        """Fetch a picture as a test; it is not stored."""
         name = _Try.model_validate(body).camera
         camera = self._cameras.get(name)
         if camera is None:
@@ -229,18 +229,18 @@ class Cameras:
         return {"kind": picture_kind(content), "bytes": len(content)}
 
     async def _of(self, body: dict[str, Any], _actor: Actor) -> Json:
-        """The pictures of a record of this log."""
+        """List the pictures of a record."""
         sequence, epoch = _OfRecord.model_validate(body).sequence, self._identity().epoch
-        found = await self._look(lambda: self._store.of(epoch, sequence))
+        pictures = await self._look(lambda: self._store.of(epoch, sequence))
         return {
             "pictures": [
                 {
-                    "camera": one.camera,
-                    "name": self._name(one.camera),
-                    "bytes": one.bytes,
-                    "taken": rfc3339(one.taken_us),
+                    "camera": picture.camera,
+                    "name": self._name(picture.camera),
+                    "bytes": picture.bytes,
+                    "taken": rfc3339(picture.taken_us),
                 }
-                for one in found
+                for picture in pictures
             ]
         }
 
@@ -254,14 +254,14 @@ class Cameras:
         return {"kind": picture_kind(content), "bytes": len(content), "content": part}
 
     async def _look(self, work: Callable[[], Any]) -> Any:  # noqa: ANN401 -- whatever the work finds
-        found: list[Any] = []
+        results: list[Any] = []
         try:
-            await in_background(lambda: found.append(work()), "pictures")
+            await in_background(lambda: results.append(work()), "pictures")
         except OSError as error:
             raise RequestError("unavailable", f"the pictures cannot be read: {error}") from None
-        return found[0]
+        return results[0]
 
-    # --- who they are ---------------------------------------------------------------------------------------
+    # --- names and doors ------------------------------------------------------------------------------------
 
     def _doors(self, camera: _Camera) -> frozenset[str]:
         known = self._directory().cameras.get(camera.id)

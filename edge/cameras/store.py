@@ -1,7 +1,7 @@
 """Pictures on the disk: one file each, whole or not at all, within a quota.
 
-One rule: everything here blocks and belongs into a thread; a name is made of a number and a checked
-id, so no request leads out of the folder. Nothing is synced to the disk: the log's records go first.
+One rule: everything here blocks and must run in a thread. File names are made of checked epochs, numbers and
+ids, so no request leads out of the folder. Nothing is flushed with fsync: the log's records go first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MODE: Final = 0o640
 MOST: Final = 100_000
-"""Pictures, however small; beyond that the oldest go."""
+"""Pictures, however small; above this the oldest are removed."""
 MOST_OF_A_RECORD: Final = 64
 CAMERA: Final = re.compile(r"[a-z0-9-]{1,63}")
 EPOCH: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -30,7 +30,7 @@ _NAME: Final = re.compile(r"([A-Za-z0-9-]{1,64})-([0-9]{16})-[a-z0-9-]{1,63}\.(?
 _PART: Final = ".part"
 _START: Final = max(map(len, MAGIC.values()))
 _NO_FILE: Final = frozenset({errno.ENOENT, errno.ELOOP, errno.ENXIO})
-"""Nothing is there, or a link, or a socket."""
+"""Errors of open(2) for a missing file, a symbolic link and a socket."""
 _US_PER_DAY: Final = 86_400 * 1_000_000
 
 
@@ -40,30 +40,30 @@ class Picture(NamedTuple):
     camera: str
     bytes: int
     taken_us: int
-    """The calendar, as it was."""
+    """Calendar time of the file, as it was set then."""
 
 
 class _File(NamedTuple):
     size: int
     written_us: int
-    """By a calendar that may have been wrong."""
+    """Calendar time of the file, which may have been wrong."""
 
 
 class PictureStore:
     """The folder of pictures. Any thread may call, several at once."""
 
     def __init__(self, folder: Path, max_bytes: int, keep_days: int) -> None:
-        """Touches nothing."""
+        """Nothing is touched yet."""
         self.folder = folder
         self.bytes = self.count = self.removed = 0
-        """What is there, as far as known, and how many were removed since the start."""
+        """Size and number of the pictures, as known since the last look, and how many were removed since the start."""
         self._max_bytes, self._keep_us = max_bytes, keep_days * _US_PER_DAY
         self._lock = threading.Lock()
         self._files: OrderedDict[str, _File] | None = None
-        """By name, the oldest first; None before the first look."""
+        """File name -> file, the oldest first; None before the first look."""
 
     def put(self, epoch: str, sequence: int, camera: str, content: bytes) -> None:
-        """Write a picture, and remove the oldest ones beyond the quota. Raises OSError, ValueError when it is none."""
+        """Write a picture, and remove the oldest above the quota. OSError; ValueError when it is no JPEG or PNG."""
         kind, stem = picture_kind(content), f"{_prefix(epoch, sequence)}{_camera(camera)}"
         if kind is None:
             raise ValueError("no picture")
@@ -82,7 +82,7 @@ class PictureStore:
             self.bytes, self.count = self.bytes + len(content), len(files)
 
     def sweep(self, now_us: int | None) -> None:
-        """Look at the folder again; remove what is too old by this calendar, and beyond the quota. Raises OSError."""
+        """Look at the folder again; remove what is too old at `now_us` (None: unknown) or above the quota. OSError."""
         with self._lock:
             files = self._look()
             for _ in range(0 if now_us is None else _old(files, now_us, now_us - self._keep_us)):
@@ -90,27 +90,29 @@ class PictureStore:
             self._room(files, 0, 0)
 
     def of(self, epoch: str, sequence: int) -> list[Picture]:
-        """The pictures of a record. Raises OSError, ValueError for what is no epoch or number."""
+        """The pictures of a record. OSError; ValueError for a malformed epoch or number."""
         prefix = _prefix(epoch, sequence)
         try:
             with os.scandir(self.folder) as entries:
-                names = sorted(one.name for one in entries if one.name.startswith(prefix) and _NAME.fullmatch(one.name))
+                there = [entry.name for entry in entries]
         except FileNotFoundError:
             return []
-        found: list[Picture] = []
+        names = sorted(name for name in there if name.startswith(prefix) and _NAME.fullmatch(name))
+        pictures: list[Picture] = []
         for name in names[:MOST_OF_A_RECORD]:
             camera, _, kind = name[len(prefix) :].rpartition(".")
             file = _opened(self.folder / name)
             if file is None:
                 continue
             with file:
-                if CAMERA.fullmatch(camera) and picture_kind(file.read(_START)) == kind:  # else the power cut tore it
+                whole = picture_kind(file.read(_START)) == kind  # a power cut may have left it incomplete
+                if whole and CAMERA.fullmatch(camera):
                     known = os.fstat(file.fileno())
-                    found.append(Picture(camera, known.st_size, known.st_mtime_ns // 1_000))
-        return found
+                    pictures.append(Picture(camera, known.st_size, known.st_mtime_ns // 1_000))
+        return pictures
 
     def read(self, epoch: str, sequence: int, camera: str) -> bytes | None:
-        """A picture, or None. Raises OSError, ValueError for what is no epoch, number or id of a camera."""
+        """A picture; None when there is none. OSError; ValueError for a malformed epoch, number or camera id."""
         stem = f"{_prefix(epoch, sequence)}{_camera(camera)}"
         for kind in MAGIC:
             file = _opened(self.folder / f"{stem}.{kind}")
@@ -125,32 +127,33 @@ class PictureStore:
     # --- with the lock ---------------------------------------------------------------------------------
 
     def _look(self) -> OrderedDict[str, _File]:
-        """What is there. Numbers tell which is older, and the calendar only which log is: it may have been wrong."""
+        """Read the folder. Within an epoch sequence numbers decide which file is older, between epochs the calendar."""
         self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        found: list[tuple[str, str, str, _File]] = []
+        files_there: list[tuple[str, str, str, _File]] = []
         latest: dict[str, int] = {}
         with os.scandir(self.folder) as entries:
-            for one in entries:
-                named = _NAME.fullmatch(one.name)
+            for entry in entries:
+                named = _NAME.fullmatch(entry.name)
                 if named is None:
-                    self._tidy(one)
+                    self._tidy(entry)
                     continue
-                with suppress(FileNotFoundError):  # somebody removes some
-                    known = one.stat(follow_symlinks=False)
+                with suppress(FileNotFoundError):  # somebody removes it at the same time
+                    known = entry.stat(follow_symlinks=False)
                     if stat.S_ISREG(known.st_mode):
                         file, epoch = _File(known.st_size, known.st_mtime_ns // 1_000), named[1]
                         latest[epoch] = max(latest.get(epoch, 0), file.written_us)
-                        found.append((epoch, named[2], one.name, file))
-        found.sort(key=lambda one: (latest[one[0]], *one[:3]))
-        self._files = files = OrderedDict((name, file) for _, _, name, file in found)
+                        files_there.append((epoch, named[2], entry.name, file))
+        files_there.sort(key=lambda item: (latest[item[0]], *item[:3]))
+        self._files = files = OrderedDict((name, file) for _, _, name, file in files_there)
         self.bytes, self.count = sum(file.size for file in files.values()), len(files)
         return files
 
-    def _tidy(self, one: os.DirEntry[str]) -> None:
-        """Remove what a run that was killed was writing; nothing else that lies there is ours."""
-        named = one.name.startswith(".") and one.name.endswith(_PART) and _NAME.fullmatch(one.name[1 : -len(_PART)])
-        if named and one.is_file(follow_symlinks=False):
-            (self.folder / one.name).unlink(missing_ok=True)
+    def _tidy(self, entry: os.DirEntry[str]) -> None:
+        """Remove a partial file of a run that was killed; other files are not ours."""
+        name = entry.name
+        ours = name.startswith(".") and name.endswith(_PART) and _NAME.fullmatch(name[1 : -len(_PART)])
+        if ours and entry.is_file(follow_symlinks=False):
+            (self.folder / name).unlink(missing_ok=True)
 
     def _room(self, files: OrderedDict[str, _File], more: int, size: int) -> None:
         while files and (self.bytes + size > self._max_bytes or len(files) + more > MOST):
@@ -163,7 +166,7 @@ class PictureStore:
         self.count, self.removed = len(files), self.removed + 1
 
     def _replaced(self, files: OrderedDict[str, _File], stem: str, kind: str) -> None:
-        """A log that was restored counts from where it was: its numbers come again."""
+        """Remove the other picture with the same number: after a log is restored, numbers are used again."""
         for other in MAGIC:
             before = files.pop(f"{stem}.{other}", None)
             if before is not None:
@@ -187,9 +190,10 @@ class PictureStore:
 
 
 def _old(files: OrderedDict[str, _File], now_us: int, before_us: int) -> int:
-    """How many, from the oldest on, are too old.
+    """How many files, from the oldest on, were written before `before_us`.
 
-    None was written before the one in front of it, whatever its calendar said; and none will be.
+    Files are in the order of writing, so each counts as at least as new as the one before it; times after
+    `now_us` are ignored.
     """
     known_us = old = 0
     for number, file in enumerate(files.values(), 1):
@@ -200,7 +204,7 @@ def _old(files: OrderedDict[str, _File], now_us: int, before_us: int) -> int:
 
 
 def _opened(file: Path) -> BinaryIO | None:
-    """A regular file, or None for whatever else lies there; a link is not followed, a pipe not waited for."""
+    """Open a regular file; None for anything else. Links are not followed, pipes not waited for."""
     try:
         handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

@@ -284,7 +284,7 @@ def test_a_nonce_that_was_too_old_is_no_wrong_password(known_as: Passwords) -> N
         assert fetch(known_as(camera)) == JPEG
         assert len(camera.requests) == 4
         camera.forgets = 100
-        assert "stale nonces" in refused(known_as(camera))
+        assert "calls its newest nonces stale" in refused(known_as(camera))
         assert len(camera.requests) == 4 + 1 + MOST_NONCES
         camera.forgets = 0
         assert refused(known_as(camera, "wrong")) == "it refuses the user name or the password"
