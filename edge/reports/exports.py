@@ -1,6 +1,6 @@
-"""Who asked for an event report, and that it was finished: the records of it.
+"""The records about event reports: who asked for one, and that it was finished.
 
-One rule: a report is of the moment it was asked for; the records about it are not part of it.
+One rule: a report ends with the moment in which it was requested; the records about it are not part of it.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from edge.system.clock import Clock
 
 MOST_OPEN: Final = 64
-"""Reports that are being written; when there are more, the oldest can no longer be told as finished."""
+"""Reports that are being written; above this the oldest is forgotten and its end is not recorded."""
 
 MOST_SHOWN: Final = 1_000
-"""Characters of filters in a record: whoever may ask for a report may not fill the log with what he asks for."""
+"""Characters of filters in a record, so that nobody can fill the log with long filters."""
 
 
 class _Create(BaseModel):
@@ -38,7 +38,7 @@ class _Create(BaseModel):
     action: Literal["create"]
     name: str = Field(min_length=1, max_length=200)
     limit: int | None = Field(None, ge=1, le=2**53)
-    """The newest so many only."""
+    """Only so many of the newest records."""
     filters: Filters = Field(default_factory=lambda: Filters.model_validate({}))
 
 
@@ -56,7 +56,7 @@ class _Finished(BaseModel):
     export: str = Field(max_length=100)
     records: int = Field(ge=0, le=2**53)
     code: str | None = Field(None, pattern="^[a-z_]{1,40}$")
-    """Why it was not finished after all."""
+    """Why it was given up; None: it is complete."""
 
 
 _ASK: Final[TypeAdapter[_Create | _Download | _Finished]] = TypeAdapter(
@@ -68,12 +68,12 @@ class Exports:
     """Records `event_export.create`, `event_export.download` (while it is open) and `event_export.finished`."""
 
     def __init__(self, log: Log, clock: Clock, directory: Callable[[], Directory]) -> None:
-        """Nothing is open."""
+        """No report is being written."""
         self._log, self._clock, self._directory = log, clock, directory
         self._open: OrderedDict[str, tuple[Actor, Subject, dict[str, Json]]] = OrderedDict()
 
     async def serve(self, body: dict[str, Any], actor: Actor) -> Json:
-        """The control socket's `export`. ValidationError for a malformed one, RequestError for a wrong one."""
+        """The control socket's `export`. ValidationError for a malformed request, RequestError for a refused one."""
         ask = _ASK.validate_python(body)
         if isinstance(ask, _Create):
             try:
@@ -93,7 +93,7 @@ class Exports:
         return {}
 
     def create(self, name: str, filters: dict[str, Json], actor: Actor) -> str:
-        """Somebody asks for a report; returns its id."""
+        """Record that somebody requests a report; returns its id."""
         export = f"export-{secrets.token_hex(8)}"
         subject = Subject("event_export", export, name)
         while len(self._open) >= MOST_OPEN:
@@ -105,7 +105,7 @@ class Exports:
     def finished(
         self, export: str, records: int, code: str | None = None, also: Mapping[str, Json] | None = None
     ) -> None:
-        """It is complete, or, with a code, it was given up. KeyError when it is not being written."""
+        """Record that a report is complete or, with a code, given up. KeyError when it is not being written."""
         actor, subject, filters = self._open.pop(export)
         details: dict[str, Json] = {"rows": records, "filters": filters, **(also or {})}
         self._record(EVENT_EXPORT_FINISHED, subject, actor, details, code)
@@ -121,11 +121,11 @@ class Exports:
 
 
 def shown(filters: Filters) -> dict[str, Json]:
-    """The filters that were given, for a record; of those that would make it long, how long they were."""
-    found: dict[str, Json] = filters.model_dump(by_alias=True, exclude_defaults=True)
-    longest = sorted(found, key=lambda name: len(repr(found[name])))
-    while len(repr(found)) > MOST_SHOWN:
+    """The filters for a record; above `MOST_SHOWN` the longest are replaced by their number of values."""
+    given: dict[str, Json] = filters.model_dump(by_alias=True, exclude_defaults=True)
+    longest = sorted(given, key=lambda name: len(repr(given[name])))
+    while len(repr(given)) > MOST_SHOWN:
         name = longest.pop()
-        value = found[name]
-        found[name] = f"{len(value)} values" if isinstance(value, list) else "cut"
-    return found
+        value = given[name]
+        given[name] = f"{len(value)} values" if isinstance(value, list) else "cut"
+    return given

@@ -1,6 +1,6 @@
 """The event report as a file: CSV (RFC 4180, UTF-8) or JSON Lines, all of it or nothing.
 
-One rule: a spreadsheet must never run what a card holder was named.
+One rule: a spreadsheet must never run a name of a card holder as a formula.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ COLUMNS: Final = (
     "details",
 )
 LOCAL: Final = "local_time"
-"""The column before these in what is meant for a spreadsheet."""
+"""The first column in a CSV for spreadsheets."""
 FORMULA: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20"
 """A spreadsheet may run a cell that begins with one of these, also in full width
 (https://owasp.org/www-community/attacks/CSV_Injection)."""
 BEGINS: Final = re.compile(rf"""((?:^|[;|\t\r\n])[\s"]*+)(?=[{FORMULA}])""")
-"""Where a formula could begin, also behind what parts cells where the comma is the decimal sign."""
+"""Where a formula could begin, also behind a semicolon, which separates cells where the comma is the decimal sign."""
 
 
 def written(path: Path, records: Iterable[dict[str, Any]], zone: tzinfo | None = None) -> int:
-    """Write a report of CloudEvents and say how many; a file that was there is replaced only by a whole one.
+    """Write a report of CloudEvents; returns how many. An existing file is replaced only by a complete one.
 
-    JSON Lines when the name ends in `.jsonl`; else CSV, for a spreadsheet if it has a `zone`. Raises OSError, and
-    what `records` raises: then nothing is left behind.
+    JSON Lines when the name ends in `.jsonl`, else CSV, which is for spreadsheets if a `zone` is given. Raises OSError
+    and what `records` raises; then no partial file is left.
     """
     if path.suffix.lower() == ".jsonl":
         return _whole(path, lambda out: write_jsonl(out, records))
@@ -63,7 +63,7 @@ def written(path: Path, records: Iterable[dict[str, Any]], zone: tzinfo | None =
 
 
 def _whole(path: Path, write: Callable[[TextIO], int]) -> int:
-    path = path.resolve()  # what a link leads to is meant
+    path = path.resolve()  # replace a link's target, not the link
     if (there := path.exists()) and not path.is_file():
         raise OSError(f"{path} is no plain file: a report is written beside it and takes its place")
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -81,10 +81,10 @@ def _whole(path: Path, write: Callable[[TextIO], int]) -> int:
 
 
 def write_csv(out: TextIO, records: Iterable[dict[str, Any]], zone: tzinfo | None = None) -> int:
-    """Row by row; returns how many records.
+    """Write CSV row by row; returns how many records.
 
-    With a `zone` it is what a spreadsheet shows rightly when it is opened: a byte order mark, and before each row the
-    time there, in a form that is taken for one.
+    With a `zone` it is for spreadsheets: it begins with a byte order mark, and each row with the local time in a form
+    that they recognise.
     """
     if zone is not None:
         out.write("\N{ZERO WIDTH NO-BREAK SPACE}")
@@ -103,7 +103,7 @@ def _local(time: str, zone: tzinfo) -> str:
 
 
 def write_jsonl(out: TextIO, records: Iterable[dict[str, Any]]) -> int:
-    """One CloudEvent a line (https://jsonlines.org), as it looks on the wire; returns how many."""
+    """Write one CloudEvent a line (https://jsonlines.org), as it is sent upstream; returns how many."""
     count = 0
     for record in records:
         out.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")
@@ -139,7 +139,7 @@ def _row(record: dict[str, Any]) -> list[Any]:
 
 
 def _cell(value: object) -> object:
-    """An apostrophe makes a spreadsheet take a cell for text; blanks before a formula do not help it."""
+    """A cell in which an apostrophe precedes each possible formula, so that a spreadsheet takes it for text."""
     if not isinstance(value, str):
         return "" if value is None else value
     text = BEGINS.sub(r"\1'", value)

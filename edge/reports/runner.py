@@ -1,7 +1,7 @@
-"""Writes the scheduled reports of a running daemon, beside everything else.
+"""Writes the scheduled reports of a running daemon, in a thread of its own.
 
-One rule: nothing waits for it, and it trusts no calendar that nobody vouches for. What cannot be
-written is recorded and tried again an hour later.
+One rule: nothing waits for it, and while the calendar is not set it writes nothing. A report that cannot be
+written is recorded as failed and tried again an hour later.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from edge.system.clock import Clock
 
 LOOK_S: Final = 30.0
-"""How often the calendar is looked at: somebody may set it."""
+"""How often it looks whether a report is due; the calendar may be set meanwhile."""
 AGAIN_US: Final = 3_600 * 1_000_000
 """A report that could not be written is tried again after this long."""
 BREATH_S: Final = 0.005
@@ -44,15 +44,15 @@ class _Job:
     report: ReportTable
     rhythm: Rhythm
     look_us: int = 0
-    """When to look the next time."""
+    """Calendar time of the next look."""
     looked_us: int = 0
-    """What the calendar showed at the last look."""
+    """Calendar time of the last look."""
     wrote: dict[Path, int] = field(default_factory=dict)
-    """Files of this run, and when each was due."""
+    """File of this run -> when it was due."""
 
 
 class ReportRunner:
-    """Belongs to one event loop."""
+    """The scheduled reports of one controller. Belongs to one event loop."""
 
     def __init__(  # noqa: PLR0913 -- each part has one owner
         self,
@@ -69,11 +69,11 @@ class ReportRunner:
         self._log, self._clock, self._directory, self._cloudevent = log, clock, directory, cloudevent
         self._exports, self._breath_s = Exports(log, clock, directory), breath_s
         self._zone = zone
-        self._jobs = [_Job(name, one, Rhythm(one.every, one.at, zone)) for name, one in reports.items()]
+        self._jobs = [_Job(name, table, Rhythm(table.every, table.at, zone)) for name, table in reports.items()]
         self._stop = threading.Event()
 
     async def run(self) -> None:
-        """For ever: cancel it. A file under way is given up then, and its last whole one stays."""
+        """Run until cancelled. A report that is being written is then given up; an existing file of it stays."""
         if not self._jobs:
             return
         await self._log.opened()
@@ -88,7 +88,7 @@ class ReportRunner:
             threads.shutdown(wait=False)
 
     async def _look(self, threads: ThreadPoolExecutor, job: _Job) -> None:
-        """Write what is due."""
+        """Write the reports that are due."""
         clock = self._clock
         now_us = clock.wall_us()
         if clock.quality() is ClockQuality.UNSYNCED:
@@ -110,7 +110,7 @@ class ReportRunner:
         job.look_us = next_due(job.rhythm, now_us).at_us
 
     async def _write(self, threads: ThreadPoolExecutor, job: _Job, due: Due) -> bool:
-        """Write one report, and record what came of it; False when it has to be tried again."""
+        """Write one report and record the result; False when it has to be tried again."""
         file = job.report.folder / file_name(job.name, due, job.report.suffix)
         through, filters = self._log.committed, _filters(job, due)
         export = self._exports.create(file.name, shown(filters), SYSTEM)
@@ -132,10 +132,10 @@ class ReportRunner:
     # --- in the thread ---
 
     def _dues(self, job: _Job, now_us: int, set_back: bool) -> list[Due]:
-        """What has to be written now.
+        """The reports to write now.
 
-        A calendar that was ahead for an hour must not cost the reports that are there: what it wrote is taken
-        back, and what was missed is made up for only where there is something to tell.
+        When the calendar was set back, reports that it wrote too early are removed and written again later. Of
+        missed reports only those are made up for that have records.
         """
         if set_back:
             for file in [file for file, at_us in job.wrote.items() if at_us > now_us]:
@@ -148,7 +148,7 @@ class ReportRunner:
         try:
             query = _filters(job, due).query(self._directory())
         except UnknownGroupError:
-            return True  # it is said where the report is written
+            return True  # writing the report reports the error
         return next(self._walk(query), None) is not None
 
     def _there(self, job: _Job) -> list[str]:

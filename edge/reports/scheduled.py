@@ -1,7 +1,7 @@
-"""Scheduled reports: when one is due in the site's zone, what it covers, what it is called.
+"""Scheduled reports: when one is due in the site's time zone, what it covers, what its file is called.
 
-One rule: a report is of a whole day, week (from Monday) or month that is over, by the site's calendar;
-how long such a day was, with summer time coming or going, follows from the calendar.
+One rule: a report covers a whole day, week (from Monday) or month that is over, by the site's calendar.
+A day with a change of summer time has 23 or 25 hours.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _LABELS: Final = {"day": r"\d{4}-\d\d-\d\d", "week": r"\d{4}-W\d\d", "month": r"
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How often, and when."""
+    """How often a report is due, and when."""
 
     every: str
     """`day`, `week` or `month`."""
     at: time
-    """The first local time of this kind after the day, week or month is over."""
+    """Due at the first such local time after the day, week or month."""
     zone: tzinfo
 
 
@@ -38,13 +38,13 @@ class Due:
     at_us: int
     since_us: int
     until_us: int
-    """The first moment that is not part of it."""
+    """End of what it covers, exclusive."""
     label: str
     """Like `2026-11-22`, `2026-W47` (ISO 8601) or `2026-10`."""
 
 
 def next_due(rhythm: Rhythm, now_us: int) -> Due:
-    """The first one that is due after now."""
+    """The first report that is due after `now_us`."""
     end = _start(rhythm.every, _today(rhythm, now_us))
     while (due := _due(rhythm, end)).at_us <= now_us:
         end = _next(rhythm.every, end)
@@ -52,7 +52,7 @@ def next_due(rhythm: Rhythm, now_us: int) -> Due:
 
 
 def dues_before(rhythm: Rhythm, now_us: int) -> Iterator[Due]:
-    """Those that are or were due by now, the latest first, for ever."""
+    """All reports that are due by `now_us`, the latest first, without end."""
     end = _start(rhythm.every, _today(rhythm, now_us))
     while True:
         due = _due(rhythm, end)
@@ -62,19 +62,19 @@ def dues_before(rhythm: Rhythm, now_us: int) -> Iterator[Due]:
 
 
 def missing(rhythm: Rhythm, now_us: int, there: Collection[str], most: int) -> list[Due]:
-    """Those to be written now, the oldest first, given the labels of those that are there.
+    """The reports to write now, the oldest first; `there` are the labels of the existing ones.
 
-    What was missed while the controller was off is made up for, back to the last that is there, at
-    most `most`; a report that was never written before begins with the latest.
+    Reports that were missed while the controller was off are made up for, back to the last existing one and at
+    most `most`. When there is none yet, only the latest is written.
     """
-    found: list[Due] = []
+    dues: list[Due] = []
     for due in dues_before(rhythm, now_us):
-        if due.label in there or len(found) == most:
+        if due.label in there or len(dues) == most:
             break
-        found.append(due)
+        dues.append(due)
         if not there:
             break
-    return found[::-1]
+    return dues[::-1]
 
 
 def file_name(name: str, due: Due, suffix: str) -> str:
@@ -93,7 +93,7 @@ def _today(rhythm: Rhythm, now_us: int) -> date:
 
 
 def _start(every: str, day: date) -> date:
-    """The first day of the day, week or month that this day is in."""
+    """The first day of the day, week or month that contains this day."""
     if every == "month":
         return day.replace(day=1)
     return day - timedelta(days=day.weekday()) if every == "week" else day
@@ -114,5 +114,5 @@ def _due(rhythm: Rhythm, end: date) -> Due:
 
 
 def _us(rhythm: Rhythm, day: date, at: time) -> int:
-    """A local time that does not exist is what a clock shows that was not put forward; of two, the first."""
+    """A local time in microseconds since 1970. A skipped one counts as before the change; of two, the first counts."""
     return (datetime.combine(day, at, rhythm.zone).astimezone(UTC) - _EPOCH) // _US

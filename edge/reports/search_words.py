@@ -1,7 +1,7 @@
-"""What the words of a search mean: the same for the socket, for a file that is read directly and for reports.
+"""Turns the words of a search into a query of the log: the same for the socket, for a log file and for reports.
 
-One rule: words come checked (`edge.reports.searches`, or the command line) and leave as one Query. A group is
-resolved here, from the directory of now. Nothing is loaded for it that a command would have to wait for.
+One rule: words are checked before (`edge.reports.searches`, or the command line). A group is resolved here, with
+the present directory. It imports nothing large, so that a command starts quickly.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NOWHERE: Final = (
 
 
 class Named(Protocol):
-    """A group, as far as it matters here."""
+    """A group, as far as a search needs it."""
 
     @property
     def id(self) -> str:
@@ -31,7 +31,7 @@ class Named(Protocol):
 
 
 class Belonging(Protocol):
-    """A member, as far as it matters here."""
+    """A member, as far as a search needs it."""
 
     @property
     def user(self) -> str:
@@ -43,25 +43,25 @@ class Belonging(Protocol):
 
 
 class Groups(Protocol):
-    """Who is in which group: a directory has that and much more."""
+    """The groups and members of a directory."""
 
     @property
     def groups(self) -> Mapping[str, Named]:
-        """By their ids."""
+        """Id -> group."""
 
     @property
     def members(self) -> Mapping[str, Belonging]:
-        """By their ids."""
+        """Id -> member."""
 
 
 class UnknownGroupError(ValueError):
-    """There is no such group in the directory; its text says which there are."""
+    """The directory has no such group; the text names similar ones."""
 
 
 def query_of(words: Mapping[str, Any], directory: Groups | None) -> Query:
-    """One page of what these words ask for; what is missing means everything.
+    """The query for these words; a missing word restricts nothing.
 
-    UnknownGroupError for a group that is not there, and for any when there is no directory.
+    UnknownGroupError for a group that the directory does not have, and for any group without a directory.
     """
     people, groups = members(directory, words["group"]) if words.get("group") else (None, ())
     outcome = words.get("outcome")
@@ -87,29 +87,29 @@ def query_of(words: Mapping[str, Any], directory: Groups | None) -> Query:
 
 
 def members(directory: Groups | None, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The users who are in these groups now, and the groups' ids. A name is an id, or a group's name in any case.
+    """The users who are in these groups now, and the groups' ids. `names` are ids, or names in upper or lower case.
 
-    UnknownGroupError when there is no such group, or no directory to look into.
+    UnknownGroupError for a group that the directory does not have, and without a directory.
     """
     if directory is None:
         raise UnknownGroupError(NOWHERE)
-    found: set[str] = set()
+    groups: set[str] = set()
     for name in names:
-        same = {one.id for one in directory.groups.values() if one.name.casefold() == name.casefold()}
+        same = {group.id for group in directory.groups.values() if group.name.casefold() == name.casefold()}
         if name in directory.groups:
-            found.add(name)
+            groups.add(name)
         elif same:
-            found |= same
+            groups |= same
         else:
             raise UnknownGroupError(_none_such(directory, name))
-    people = {one.user for one in directory.members.values() if not found.isdisjoint(one.groups)}
-    return tuple(sorted(people)), tuple(sorted(found))
+    people = {member.user for member in directory.members.values() if not groups.isdisjoint(member.groups)}
+    return tuple(sorted(people)), tuple(sorted(groups))
 
 
 def _none_such(directory: Groups, name: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 -- only when something went wrong
 
-    known = sorted({*directory.groups, *(one.name for one in directory.groups.values())})
+    known = sorted({*directory.groups, *(group.name for group in directory.groups.values())})
     near = get_close_matches(name, known, n=3, cutoff=0.5) or known[:3]
     hint = f"; expected one such as {', '.join(near)}" if near else "; the directory has no groups"
     return f"no group {name!r}{hint}"

@@ -1,6 +1,6 @@
-"""What may be asked of the history from outside, checked: the words of the socket and of reports.
+"""The searches that may be made from outside, checked: those of the control socket and of reports.
 
-One rule: whatever has passed here is safe to look up; what it means is `edge.reports.search_words`.
+One rule: a search that was checked here is safe to run; `edge.reports.search_words` says what it means.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 MAX_PAGE: Final = 500
 LONGEST_TEXT: Final = 200
 Value = Annotated[str, Field(max_length=1_000)]
-"""An id, a name or an e-mail address; no half of a surrogate pair, which a bound makes pydantic look at."""
+"""An id, a name or an e-mail address. Because of the bound pydantic also refuses lone surrogates."""
 
 
 class Filters(BaseModel):
-    """Which records; everything given must hold, and of a list any one."""
+    """Which records: each filter that is given must match; of a list one value is enough."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -32,7 +32,7 @@ class Filters(BaseModel):
     user: list[Value] = Field([], max_length=256)
     """An actor's id, name or e-mail."""
     group: list[Value] = Field([], max_length=256)
-    """A group's id or name: its present members, and everybody who passed by it."""
+    """A group's id or name: records of its present members, and of everybody who was granted access by it."""
     outcome: Literal["granted", "refused"] | None = None
     code: list[Value] = Field([], max_length=256)
     text: str = Field("", max_length=LONGEST_TEXT)
@@ -42,16 +42,16 @@ class Filters(BaseModel):
     until_us: int | None = Field(None, ge=-(2**62), le=2**62)
 
     def query(self, directory: Directory | None) -> Query:
-        """As the log understands it. UnknownGroupError, also for any group when there is no directory."""
+        """The query of the log. UnknownGroupError for an unknown group, and for any group without a directory."""
         return query_of(self.model_dump(by_alias=True), directory)
 
 
 class Asked(Filters):
-    """The body of the control socket's `events`: a page of what fits."""
+    """The body of the control socket's `events`: one page of a search."""
 
     after: int | None = Field(None, ge=0, le=2**62)
     before: int | None = Field(None, ge=0, le=2**62)
     limit: int = Field(MAX_PAGE, ge=1, le=MAX_PAGE)
     newest: bool = False
     skip: int = Field(0, ge=0, le=2**31)
-    """So many of those that fit are passed over first; the answer says how many were, in `skipped`."""
+    """So many matching records are passed over first; `skipped` in the answer says how many really were."""
