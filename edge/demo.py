@@ -115,7 +115,7 @@ def start_page(stack: contextlib.ExitStack, folder: Path, control: Path) -> list
     except ModuleNotFoundError as error:
         return [f"page     not installed here: no {error.name}"]
     port, password = free_port(), secrets.token_urlsafe(9)
-    account = accounts.Account("demo", accounts.Role.OPERATOR, accounts.hashed(password))
+    account = accounts.Account("demo", accounts.AccountRole.OPERATOR, accounts.hashed(password))
     accounts.save(folder / "accounts.json", {account.name: account})
     with Client(control) as client:
         client.ask("login", action="create", login=account.name, role=str(account.role))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.history import ascending
 from edge.cli.text import say
-from edge.client.connection import Client, Refused
+from edge.client.connection import Client, RequestRefused
 from edge.client.sources import DaemonSource
 from edge.model.event_types import LOCK_FORCED_OPEN, LOCK_OPENED
 
@@ -79,7 +79,7 @@ def act(control: Path) -> None:
             if isinstance(action, float):
                 time.sleep(action)
                 continue
-            with Client(control) as client, contextlib.suppress(Refused):
+            with Client(control) as client, contextlib.suppress(RequestRefused):
                 if action[0] == "sim":
                     client.ask("sim", door=action[1], action=action[2], argument=" ".join(action[3:]) or None)
                 else:

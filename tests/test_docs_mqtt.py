@@ -6,9 +6,9 @@ import json
 import re
 from pathlib import Path
 
-from edge.commands.parsing import Order, Receiver, parse_command, reply
+from edge.commands.parsing import Context, Order, parse_command, reply
 from edge.commands.shape import Signer
-from edge.commands.tokens import Key, Keyring
+from edge.commands.tokens import Keyring, PublicKey
 from edge.model.messages import ClockQuality
 from tests.support.signatures import Pair
 from tests.support.states_page import COMMAND as RENEW
@@ -36,7 +36,7 @@ def test_the_tables_of_states_are_written_from_the_code() -> None:
 
 
 def test_the_example_is_a_command_and_its_answer_an_answer() -> None:
-    here = Receiver("hq-lobby", ["front"], 1_795_384_623_000_000, ClockQuality.SYNCED)
+    here = Context("hq-lobby", ["front"], 1_795_384_623_000_000, ClockQuality.SYNCED)
     order = parse_command(json.dumps(COMMAND).encode(), here, retained=False)
     assert isinstance(order, Order)
     assert json.loads(reply(order.id, order.name, ANSWER["outcomes"])) == ANSWER
@@ -44,12 +44,12 @@ def test_the_example_is_a_command_and_its_answer_an_answer() -> None:
 
 def test_the_entry_and_the_claims_are_commands_too() -> None:
     at_us, synced = 1_795_384_623_000_000, ClockQuality.SYNCED
-    entered = parse_command(json.dumps(RECORD).encode(), Receiver("hq-lobby", [], at_us, synced), retained=False)
+    entered = parse_command(json.dumps(RECORD).encode(), Context("hq-lobby", [], at_us, synced), retained=False)
     assert isinstance(entered, Order)
     assert entered.entry is not None
     pair = Pair()
-    ring = Keyring([Key(pair.public, Signer("up", "t"))])
+    ring = Keyring([PublicKey(pair.public, Signer("up", "t"))])
     signed = parse_command(
-        pair.token(CLAIMS), Receiver("hq-lobby", ["front"], at_us, synced, True, ring), retained=False
+        pair.token(CLAIMS), Context("hq-lobby", ["front"], at_us, synced, True, ring), retained=False
     )
     assert isinstance(signed, Order)

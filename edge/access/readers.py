@@ -24,7 +24,7 @@ from edge.access.reader_state import Reader, alarm
 from edge.directory.directory import Directory
 from edge.model.event_types import CONTROLLER_FAULT
 from edge.model.messages import NS_PER_S, SYSTEM, CardRead, Event, Subject
-from edge.system.tally import Tally
+from edge.system.tally import FloodCounter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,7 +83,7 @@ class Readers:
         self._passing: dict[str, set[str]] = {}
         """Door -> members who were granted access and have not been seen to open it."""
         self._hasher: ThreadPoolExecutor | None = None
-        self._tally = Tally(self._flooded)
+        self._tally = FloodCounter(self._flooded)
         self.cards: deque[SeenCard] = deque(maxlen=KEPT)
         """The latest cards, the newest last."""
 

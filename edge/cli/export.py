@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.history import ascending, filters, newest, source
 from edge.cli.text import local_now, say_json
-from edge.client.connection import Client, Refused, Unreachable
+from edge.client.connection import Client, RequestRefused, Unreachable
 from edge.reports.file import write_csv, written
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _recorded(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
     try:
         count = _write(arguments, {**asked, "before": begun["through"] + 1})
     except BaseException:
-        with suppress(Refused, Unreachable):  # why it was given up is told below
+        with suppress(RequestRefused, Unreachable):  # why it was given up is told below
             _tell(arguments, action="finished", export=begun["export"], records=0, code="given_up")
         raise
     _tell(arguments, action="finished", export=begun["export"], records=count)

@@ -8,8 +8,8 @@ from contextlib import closing
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.text import Doubts, event_line, local_now, say, say_json
-from edge.client.connection import Client, Refused, Unreachable
+from edge.cli.text import ClockDoubts, event_line, local_now, say, say_json
+from edge.client.connection import Client, RequestRefused, Unreachable
 from edge.client.sources import DaemonSource, FileSource
 from edge.client.times import parse_time, to_us
 from edge.model.catalogue import CATALOGUE
@@ -111,7 +111,7 @@ def events(arguments: argparse.Namespace) -> int:
 def _shower(arguments: argparse.Namespace) -> Callable[[dict[str, Any]], None]:
     if arguments.json:
         return say_json
-    doubts = Doubts()
+    doubts = ClockDoubts()
 
     def show(record: dict[str, Any]) -> None:
         if doubt := doubts.before(record):
@@ -139,7 +139,7 @@ def _follow(
                         continue
                     for shown in _show_after(show, pages, asked, last, item):
                         last = shown  # also when it breaks off
-        except (Unreachable, Refused) as error:
+        except (Unreachable, RequestRefused) as error:
             trouble = _told(trouble, str(error))
             time.sleep(AGAIN_S)
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from edge.cli.commands import parser
-from edge.client.connection import Refused, Unreachable
+from edge.client.connection import RequestRefused, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except Unreachable as error:
         return _fail(error, CANNOT_TELL)
-    except Refused as error:
+    except RequestRefused as error:
         return _fail(error, FINDINGS)
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -81,7 +81,7 @@ def event_line(record: Mapping[str, Any]) -> str:
     return f"{head} {spelt(data['message'])}"
 
 
-class Doubts:
+class ClockDoubts:
     """Where in a row of records the clock stops being vouched for, and where it is again: said once each time."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Never
 from edge.cli.status import log_line, upstream_line, wrong
 from edge.cli.text import ago, local, say_json
 from edge.client.conditions import conditions
-from edge.client.connection import Client, Refused, Unreachable
+from edge.client.connection import Client, RequestRefused, Unreachable
 from edge.model.printable import spelt
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _live(arguments: argparse.Namespace) -> Never:
                             records.append(item["record"])
                         if "status" in item:  # at most four a second; records wait for it
                             draw()
-            except (Unreachable, Refused) as error:
+            except (Unreachable, RequestRefused) as error:
                 trouble = f"{error}; trying again"
                 draw()
                 time.sleep(AGAIN_S)

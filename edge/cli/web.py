@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from edge.cli.text import say, say_json
 from edge.cli.text import table as columns
-from edge.client.connection import Client, Refused, Unreachable
+from edge.client.connection import Client, RequestRefused, Unreachable
 from edge.config.reading import load
 from edge.model.problems import ConfigError
 
@@ -38,7 +38,7 @@ def accounts(arguments: argparse.Namespace) -> int:
             made = None
             if arguments.verb == "add":
                 password = _password(accounts.SHORTEST_PASSWORD, accounts.LONGEST_PASSWORD)
-                made = accounts.Account(name, accounts.Role(arguments.role), accounts.hashed(password))
+                made = accounts.Account(name, accounts.AccountRole(arguments.role), accounts.hashed(password))
         with accounts.changing(path) as known:  # as it is now: somebody may have thought about a password for long
             existed = known.pop(name, None) is not None
             if made is not None:
@@ -82,7 +82,7 @@ def _told(arguments: argparse.Namespace, path: Path, actions: list[str]) -> int:
             for action in actions:
                 role = {"role": arguments.role} if action == "create" else {}
                 doord.ask("login", action=action, login=arguments.name, **role)
-    except (Refused, Unreachable) as error:
+    except (RequestRefused, Unreachable) as error:
         sys.stderr.write(f"doorctl: {path} was changed, but that could not be recorded: {error}\n")
         return 1
     if arguments.json:

@@ -25,7 +25,7 @@ class Unreachable(Exception):  # noqa: N818 -- a state of the world, and the sen
     """The daemon could not be asked; exit code 2. Its cause is the OSError, where there was one."""
 
 
-class Refused(Exception):  # noqa: N818 -- as above
+class RequestRefused(Exception):  # noqa: N818 -- as above
     """The daemon answered no; exit code 1."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -72,7 +72,7 @@ class Client:
         return Client(self._path, self._within_s)
 
     def ask(self, op: str, **body: Any) -> Any:  # noqa: ANN401 -- JSON
-        """One question, one answer. Raises Refused and Unreachable."""
+        """One question, one answer. Raises RequestRefused and Unreachable."""
         self._say({"op": op, **body})
         return self._read()["result"]
 
@@ -105,7 +105,7 @@ class Client:
         if not isinstance(answer, dict):
             raise Unreachable("what answers there does not speak doord's language")
         if not answer.get("ok"):
-            raise Refused(str(answer.get("code")), str(answer.get("message")))
+            raise RequestRefused(str(answer.get("code")), str(answer.get("message")))
         return answer
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edge.client.connection import Client
 
 
-class Found(NamedTuple):
+class RecordPage(NamedTuple):
     """A page: records as they look on the wire, where the next begins, and how many were passed over."""
 
     records: list[dict[str, Any]]
@@ -29,7 +29,7 @@ class Found(NamedTuple):
 class Source(Protocol):
     """Pages of records by sequence."""
 
-    def page(self, asked: dict[str, Any]) -> Found:
+    def page(self, asked: dict[str, Any]) -> RecordPage:
         """What fits; `asked` is the body of the control socket's `events`."""
 
     def close(self) -> None:
@@ -43,7 +43,7 @@ class DaemonSource:
         """Takes the connection over."""
         self._client, self._answered = client, False
 
-    def page(self, asked: dict[str, Any]) -> Found:
+    def page(self, asked: dict[str, Any]) -> RecordPage:
         """See Source. Raises Refused and Unreachable."""
         try:
             answer = self._client.ask("events", **asked)
@@ -53,7 +53,7 @@ class DaemonSource:
             self._client = self._client.again()  # it lets go of who reads one page for ten minutes
             answer = self._client.ask("events", **asked)
         self._answered = True
-        return Found(answer["records"], answer["next"], answer["skipped"])
+        return RecordPage(answer["records"], answer["next"], answer["skipped"])
 
     def close(self) -> None:
         """Hang up."""
@@ -75,7 +75,7 @@ class FileSource:
         who = _object(self._reader.modes().get("controller", "{}"))
         self._identity = Identity(str(who.get("site", "unknown")), str(who.get("id", "unknown")), self._reader.epoch)
 
-    def page(self, asked: dict[str, Any]) -> Found:
+    def page(self, asked: dict[str, Any]) -> RecordPage:
         """See Source. OSError: the file is damaged here; ValueError: a group, and no directory beside the log."""
         from edge.model.cloudevents import cloudevent  # noqa: PLC0415 -- as above
         from edge.reports.search_words import query_of  # noqa: PLC0415 -- only a file is searched here
@@ -88,7 +88,7 @@ class FileSource:
         except self._reader.db.Error as error:
             raise OSError(f"the log cannot be read any further: {error}") from error
         records = [cloudevent(record, self._identity, replayed=False) for record in page.records]
-        return Found(records, page.next, page.skipped)
+        return RecordPage(records, page.next, page.skipped)
 
     def close(self) -> None:
         """Let the file go."""

@@ -18,7 +18,7 @@ A_MINUTE: Final = 12
 """Records of one key; each is at most `shape.MAX_DETAILS_BYTES` and its names long."""
 
 
-class Allowance:
+class KeyAllowance:
     """How much each key may still enter. Times are seconds of a clock that only goes forward."""
 
     def __init__(self) -> None:

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge.commands.entries import Allowance
-from edge.commands.parsing import Order, Receiver, Refusal, parse_command, reply
-from edge.commands.refusals import Refusals, durable, signed_by
+from edge.commands.entries import KeyAllowance
+from edge.commands.parsing import Context, Order, Refusal, parse_command, reply
+from edge.commands.refusals import CommandRefusals, durable, signed_by
 from edge.log.log import LogUnavailableError
 from edge.model.event_types import CONTROLLER_FAULT, CONTROLLER_FAULT_CLEARED
 from edge.model.messages import SYSTEM, ClockQuality, CommandName, Event, Subject
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from edge.access.people import People
-    from edge.commands.parsing import Entry, Keyring
+    from edge.commands.parsing import EnteredRecord, TokenVerifier
     from edge.commands.refusals import WayBack
     from edge.commands.shape import Signer
     from edge.doors.runner import Runner
@@ -77,12 +77,12 @@ class CommandIntake:
         self._controller, self._runner, self._people = controller, runner, people
         self._log, self._clock, self._way_back, self._status = log, clock, way_back, status
         self._signatures_required = signatures_required
-        self._keyring: Keyring | None = None
+        self._keyring: TokenVerifier | None = None
         self._bad_keys: tuple[str, ...] = ()
         self._under_way: dict[str, _UnderWay] = {}
         """By id."""
-        self._refusals = Refusals(controller, runner, log, clock, way_back)
-        self._entries = Allowance()
+        self._refusals = CommandRefusals(controller, runner, log, clock, way_back)
+        self._entries = KeyAllowance()
 
     async def start(self, settings: Settings) -> None:
         """Read the keys, without making doors wait. One that cannot be used is a fault; the others count."""
@@ -93,14 +93,14 @@ class CommandIntake:
             self._say(CONTROLLER_FAULT, key, message)
         self._bad_keys = tuple(problems)
 
-    async def read_keys(self, settings: Settings) -> Keyring | None:
+    async def read_keys(self, settings: Settings) -> TokenVerifier | None:
         """Read keys that are to count from now on. Raises ConfigError with everything that is wrong with them."""
         keyring, problems = await _read(settings)
         if problems:
             raise ConfigError(Problem(settings.file, key, message) for key, message in problems.items())
         return keyring
 
-    def obey(self, keyring: Keyring | None, settings: Settings) -> bool:
+    def obey(self, keyring: TokenVerifier | None, settings: Settings) -> bool:
         """From the next message on these keys count; whether that is any change."""
         before = self._signatures_required, _signers(self._keyring)
         self._keyring, self._signatures_required = keyring, bool(settings.commands.keys)
@@ -124,7 +124,7 @@ class CommandIntake:
 
     def ordered(self, incoming: Incoming) -> None:
         """A message came."""
-        receiver = Receiver(
+        context = Context(
             self._controller.id,
             self._runner.doors,
             self._clock.wall_us(),
@@ -132,7 +132,7 @@ class CommandIntake:
             self._signatures_required,
             self._keyring,
         )
-        order = parse_command(incoming.payload, receiver, retained=incoming.retained)
+        order = parse_command(incoming.payload, context, retained=incoming.retained)
         if isinstance(order, Refusal):
             self._refusals.refuse(order, incoming)
         elif (before := self._under_way.get(order.id)) is not None:
@@ -228,7 +228,7 @@ class CommandIntake:
         again_s = max(1, round(wait_s))
         return _refusal(order, "too_many", f"too many records were entered; try again in {again_s} s")
 
-    def _enter(self, order: Order, entry: Entry) -> bytes:
+    def _enter(self, order: Order, entry: EnteredRecord) -> bytes:
         """What nobody at a door can witness, in the words of whoever may say it."""
         self._entries.spend(order.signer, self._now_s())
         details = {**entry.details, **signed_by(order.signer)}
@@ -263,15 +263,15 @@ def _refusal(order: Order, code: str, text: str) -> Refusal:
     return Refusal(code, text, order.id, order.name, actor=order.actor, signer=order.signer)
 
 
-async def _read(settings: Settings) -> tuple[Keyring | None, dict[str, str]]:
+async def _read(settings: Settings) -> tuple[TokenVerifier | None, dict[str, str]]:
     return await asyncio.to_thread(_read_keys, settings.commands.keys) if settings.commands.keys else (None, {})
 
 
-def _read_keys(chosen: Sequence[KeySettings]) -> tuple[Keyring, dict[str, str]]:
+def _read_keys(chosen: Sequence[KeySettings]) -> tuple[TokenVerifier, dict[str, str]]:
     from edge.commands.tokens import read_keys  # noqa: PLC0415 -- doors are guarded before cryptography is imported
 
     return read_keys(chosen)
 
 
-def _signers(keyring: Keyring | None) -> tuple[Signer, ...]:
+def _signers(keyring: TokenVerifier | None) -> tuple[Signer, ...]:
     return () if keyring is None else keyring.signers

@@ -37,7 +37,7 @@ RECORDABLE: Final = frozenset(row.type for row in CATALOGUE.values() if row.witn
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class EnteredRecord:
     """What a `record` command enters into the log."""
 
     type: str
@@ -59,7 +59,7 @@ class Order:
     for_s: float | None = None
     span: tuple[int, int] | None = None
     """First and last sequence of a replay."""
-    entry: Entry | None = None
+    entry: EnteredRecord | None = None
     directory: Mapping[str, Any] | None = None
     """A whole directory, not judged yet."""
     signer: Signer | None = None
@@ -84,7 +84,7 @@ class Refusal:
     signer: Signer | None = None
 
 
-class Keyring(Protocol):
+class TokenVerifier(Protocol):
     """`edge.commands.tokens.Keyring`, which is loaded only where there are keys."""
 
     @property
@@ -96,7 +96,7 @@ class Keyring(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
+class Context:
     """What a command is judged by: who we are, what we have, what time it is, whose signature counts."""
 
     controller: str
@@ -104,7 +104,7 @@ class Receiver:
     wall_us: int
     clock: ClockQuality
     signatures_required: bool = False
-    keyring: Keyring | None = None
+    keyring: TokenVerifier | None = None
     """None where no signature is required, or as long as no key could be read."""
 
 
@@ -117,25 +117,25 @@ class _Seen:
     actor: Actor | None = None
 
 
-def parse_command(payload: bytes, receiver: Receiver, *, retained: bool) -> Order | Refusal:
+def parse_command(payload: bytes, context: Context, *, retained: bool) -> Order | Refusal:
     """Judge one message of the `commands` topic. Never raises. Who looks at an order looks at whether it is `late`."""
     seen = _Seen()
     try:
-        _read(payload, receiver, seen)
-        _let_in(receiver, seen, retained=retained)
+        _read(payload, context, seen)
+        _let_in(context, seen, retained=retained)
         body = shape(seen.body)
         actor = Actor("operator", body.actor.id, body.actor.name, body.actor.email)
         if seen.signer is not None:
             seen.actor = actor
-        order = _judge(body, actor, seen.signer, receiver)
+        order = _judge(body, actor, seen.signer, context)
         order = replace(order, content=_content(seen))
     except RefusedError as no:
-        return _refusal(no, seen, receiver)
+        return _refusal(no, seen, context)
     try:
-        _judge_age(body, order.issued_us, order.expires_us, order.signer, receiver)
-        order = replace(order, for_s=_lasting(body, receiver))
+        _judge_age(body, order.issued_us, order.expires_us, order.signer, context)
+        order = replace(order, for_s=_lasting(body, context))
     except RefusedError as no:
-        return replace(order, late=_refusal(no, seen, receiver))
+        return replace(order, late=_refusal(no, seen, context))
     return order
 
 
@@ -147,14 +147,14 @@ def _content(seen: _Seen) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:CONTENT_BYTES]
 
 
-def _let_in(receiver: Receiver, seen: _Seen, *, retained: bool) -> None:
+def _let_in(context: Context, seen: _Seen, *, retained: bool) -> None:
     if retained:
         raise RefusedError("retained", "a retained command is never obeyed: publish commands without the retain flag")
-    if receiver.signatures_required and seen.signer is None:
+    if context.signatures_required and seen.signer is None:
         raise RefusedError("not_signed", "this controller obeys signed commands only")
 
 
-def _read(payload: bytes, receiver: Receiver, seen: _Seen) -> None:
+def _read(payload: bytes, context: Context, seen: _Seen) -> None:
     """Find the command object; what a token says counts only when its signature has been verified."""
     if len(payload) > MAX_COMMAND_BYTES:
         raise RefusedError("too_large", f"a command has {len(payload)} bytes, expected at most {MAX_COMMAND_BYTES}")
@@ -162,20 +162,20 @@ def _read(payload: bytes, receiver: Receiver, seen: _Seen) -> None:
     if token is None:
         seen.body = json_object(payload)
         return
-    if not receiver.signatures_required:
+    if not context.signatures_required:
         raise RefusedError("malformed", "this is a signed command, and no key of its sender is configured here")
-    if receiver.keyring is None:
+    if context.keyring is None:
         raise RefusedError("bad_signature", "none of the configured keys could be read")
-    seen.signer, content = receiver.keyring.open(token)
+    seen.signer, content = context.keyring.open(token)
     claims = json_object(content, "the payload of a signed command")
     seen.body = {"id": claims.get("jti"), **claims}
-    seen.body = body_of(claims, receiver.controller)
+    seen.body = body_of(claims, context.controller)
 
 
-def _judge(body: Body, actor: Actor, signer: Signer | None, receiver: Receiver) -> Order:
+def _judge(body: Body, actor: Actor, signer: Signer | None, context: Context) -> Order:
     issued_us = time_us(body.issued_at)
     expires_us = None if body.expires_at is None else time_us(body.expires_at)
-    doors = _doors(body, receiver)
+    doors = _doors(body, context)
     _judge_arguments(body)
     if signer is not None:
         judge_permission(signer, body.command, doors)
@@ -207,7 +207,7 @@ def _judge_arguments(body: Body) -> None:
         raise RefusedError("malformed", "apply_directory takes a directory, and nothing else does")
 
 
-def _entry(body: Body) -> Entry | None:
+def _entry(body: Body) -> EnteredRecord | None:
     event = body.event
     if event is None:
         return None
@@ -215,41 +215,41 @@ def _entry(body: Body) -> Entry | None:
         text = f"{event.type!r} is not entered from outside; expected {', '.join(sorted(RECORDABLE))}"
         raise RefusedError("not_recordable", text)
     details = event.details if event.time is None else {**event.details, "happened_at": event.time}
-    return Entry(event.type, Subject(event.object.type, event.object.id, event.object.name), details)
+    return EnteredRecord(event.type, Subject(event.object.type, event.object.id, event.object.name), details)
 
 
-def _judge_age(body: Body, issued_us: int, expires_us: int | None, signer: Signer | None, receiver: Receiver) -> None:
+def _judge_age(body: Body, issued_us: int, expires_us: int | None, signer: Signer | None, context: Context) -> None:
     """Modes are desired state and may run late; without a clock only they can."""
-    if receiver.clock is ClockQuality.UNSYNCED:
+    if context.clock is ClockQuality.UNSYNCED:
         if body.command == "unlock":
             raise RefusedError("clock_unsynced", "the clock cannot judge how old an unlock is")
         if signer is not None and body.command not in ANY_TIME:
             raise RefusedError("clock_unsynced", f"the clock cannot judge how old a signed {body.command} is")
         return
-    if expires_us is not None and expires_us <= receiver.wall_us:
+    if expires_us is not None and expires_us <= context.wall_us:
         raise RefusedError("expired", f"it expired at {body.expires_at}")
-    if issued_us > receiver.wall_us + FUTURE_US:
+    if issued_us > context.wall_us + FUTURE_US:
         raise RefusedError("issued_in_future", f"it was issued at {body.issued_at}, which is still to come")
 
 
-def _lasting(body: Body, receiver: Receiver) -> float | None:
+def _lasting(body: Body, context: Context) -> float | None:
     """A hold counts from when it was issued, not from when it came; a clock nobody set cannot tell."""
     if body.command != "hold_unlocked":
         return body.for_s
-    known = receiver.clock is not ClockQuality.UNSYNCED
+    known = context.clock is not ClockQuality.UNSYNCED
     if body.until is not None:
         if not known:
             raise RefusedError("clock_unsynced", f"the clock cannot judge how long it is until {body.until}")
-        return left_s(body.until, receiver.wall_us)
+        return left_s(body.until, context.wall_us)
     if body.for_s is None or not known:
         return body.for_s
-    seconds = body.for_s - max(0, receiver.wall_us - time_us(body.issued_at)) / 1e6
+    seconds = body.for_s - max(0, context.wall_us - time_us(body.issued_at)) / 1e6
     if seconds <= 0:
         raise RefusedError("expired", f"it was to last for {body.for_s:g} s from {body.issued_at}, which is over")
     return seconds
 
 
-def _doors(body: Body, receiver: Receiver) -> tuple[str, ...]:
+def _doors(body: Body, context: Context) -> tuple[str, ...]:
     named = [body.door is not None, body.doors is not None, body.all]
     if body.command in NO_DOOR:
         if any(named):
@@ -257,14 +257,14 @@ def _doors(body: Body, receiver: Receiver) -> tuple[str, ...]:
         return ()
     if sum(named) != 1:
         raise RefusedError("malformed", "expected exactly one of door, doors and all")
-    doors = receiver.doors if body.all else body.doors or [body.door or ""]
+    doors = context.doors if body.all else body.doors or [body.door or ""]
     for door in doors:
-        if door not in receiver.doors:
+        if door not in context.doors:
             raise RefusedError("unknown_door", f"no door {door!r} here")
     return tuple(dict.fromkeys(doors))
 
 
-def _refusal(no: RefusedError, seen: _Seen, receiver: Receiver) -> Refusal:
+def _refusal(no: RefusedError, seen: _Seen, context: Context) -> Refusal:
     """Name the command as far as it can be made out."""
     command_id, name, door = seen.body.get("id"), seen.body.get("command"), seen.body.get("door")
     return Refusal(
@@ -272,7 +272,7 @@ def _refusal(no: RefusedError, seen: _Seen, receiver: Receiver) -> Refusal:
         spelt(no.text[:500]),
         command_id if isinstance(command_id, str) and ID.fullmatch(command_id) else None,
         name if isinstance(name, str) and len(name) <= MAX_ID and name.isprintable() else None,
-        door if isinstance(door, str) and door in receiver.doors else None,
+        door if isinstance(door, str) and door in context.doors else None,
         seen.actor,
         seen.signer,
     )

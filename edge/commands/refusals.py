@@ -73,7 +73,7 @@ class WayBack(Protocol):
         """Send these records again."""
 
 
-class Refusals:
+class CommandRefusals:
     """What was refused, and how often."""
 
     def __init__(

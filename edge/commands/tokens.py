@@ -38,7 +38,7 @@ _EDDSA: Final = jwt.PyJWS(algorithms=[ALGORITHM]).get_algorithm_by_name(ALGORITH
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class PublicKey:
     """A public key, and who signs with it."""
 
     public: Ed25519PublicKey
@@ -48,7 +48,7 @@ class Key:
 class Keyring:
     """The keys that count."""
 
-    def __init__(self, keys: Iterable[Key]) -> None:
+    def __init__(self, keys: Iterable[PublicKey]) -> None:
         """Try them in this order, unless a token names one."""
         self._keys = tuple(keys)
 
@@ -69,7 +69,7 @@ class Keyring:
                 return key.signer, _decoded(content) or b""
         raise RefusedError("bad_signature", "no key of this controller has signed this")
 
-    def _named(self, header: dict[str, Any]) -> tuple[Key, ...]:
+    def _named(self, header: dict[str, Any]) -> tuple[PublicKey, ...]:
         if "kid" not in header:
             return self._keys
         return tuple(key for key in self._keys if header["kid"] in (key.signer.name, key.signer.thumbprint))
@@ -128,7 +128,7 @@ def public_key(pem: bytes) -> Ed25519PublicKey:
 
 def read_keys(chosen: Iterable[KeySettings]) -> tuple[Keyring, dict[str, str]]:
     """Read key files: those that can be used, and what is wrong with the others, by their key in the configuration."""
-    keys: dict[str, Key] = {}
+    keys: dict[str, PublicKey] = {}
     problems: dict[str, str] = {}
     for one in chosen:
         try:
@@ -143,7 +143,7 @@ def read_keys(chosen: Iterable[KeySettings]) -> tuple[Keyring, dict[str, str]]:
         if print_ in keys:
             problems[one.key] = f'found "{one.file}", the same key as {keys[print_].signer.name}, expected another'
         else:
-            keys[print_] = Key(public, Signer(one.name, print_, one.commands, one.doors))
+            keys[print_] = PublicKey(public, Signer(one.name, print_, one.commands, one.doors))
     return Keyring(keys.values()), problems
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.client.connection import Client, Refused, Unreachable
+from edge.client.connection import Client, RequestRefused, Unreachable
 from edge.config.as_user import as_user
 from edge.config.files import (
     DENIED,
@@ -87,7 +87,7 @@ def against_running(socket: Path, settings: Settings) -> dict[str, list[str]] | 
             if (running["id"], running["site"]) != (who.id, who.site):
                 return None
             found: dict[str, list[str]] = client.ask("compare", text=text)
-    except (Unreachable, Refused, ConfigError, ValueError, KeyError, TypeError):
+    except (Unreachable, RequestRefused, ConfigError, ValueError, KeyError, TypeError):
         return None  # it says nothing against the file
     return found
 

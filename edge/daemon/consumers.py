@@ -21,7 +21,7 @@ from edge.reports.runner import ReportRunner
 from edge.socket.server import RequestError
 from edge.system.background import in_background
 from edge.system.isolation import Isolation
-from edge.system.metrics import Counts, text
+from edge.system.metrics import Counters, text
 from edge.system.metrics_file import MetricsFile
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Consumers:
         self._retained: Sequence[str] = ()
         """The integrations for which the log keeps records, as was told last."""
         self._isolation = Isolation()
-        self._counts = Counts()
+        self._counts = Counters()
         host.log.on_commit(lambda records: self._counts.committed(records, host.clock.now_ns()))
         self._directory: Directory | None = None
         """None until one is known: before that nobody can say that an integration is gone."""

@@ -40,12 +40,12 @@ from edge.model.event_types import (
 from edge.model.messages import NS_PER_S, SYSTEM, Actor, Back, CardRead, ClockQuality, Event, KeysPressed, Lost, Subject
 from edge.model.printable import spelt
 from edge.settings.door_changes import lock_changes, lock_facts
-from edge.socket.server import Control, RequestError
+from edge.socket.server import ControlServer, RequestError
 from edge.socket.watchers import Watchers
 from edge.system.calendar import Calendar
 from edge.system.systemd import Notifier, killed_by
 from edge.system.tasks import say_why
-from edge.upstream.messages import Options
+from edge.upstream.messages import UpstreamOptions
 from edge.upstream.sync import Upstream
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from edge.settings.controller import Settings
     from edge.settings.door_changes import Locks
     from edge.system.clock import Clock
-    from edge.upstream.home_assistant import Announcer
+    from edge.upstream.home_assistant import DiscoveryMessages
 
 LOG: Final = logging.getLogger("doord")
 FAREWELL_S: Final = 1.0
@@ -192,7 +192,7 @@ class Daemon:
             shell.start()
         for name, supervisor in self.supervisors.items():
             self._spawn(supervisor.run(self.take), f"driver {name}")
-        control = Control(
+        control = ControlServer(
             self.settings.control.socket, Service(self, {**self.consumers.ops, "compare": self._reloading.compare})
         )
         try:
@@ -218,7 +218,7 @@ class Daemon:
         finally:
             await self._farewell(control)
 
-    async def _farewell(self, control: Control) -> None:
+    async def _farewell(self, control: ControlServer) -> None:
         """R15: locks to rest first, then the last words, then the disk."""
         self._stopping = True
         self.notifier.stopping()
@@ -301,7 +301,7 @@ class Daemon:
         from edge.upstream.mqtt.link import MqttLink  # noqa: PLC0415 -- doors are guarded before paho is imported
 
         chosen, who = self.settings.mqtt, self.settings.controller
-        options = Options(
+        options = UpstreamOptions(
             chosen.url, f"{chosen.prefix}/{who.site}/{who.id}", chosen.ack == "application", chosen.window
         )
         client_id = f"doorward-{who.site}-{who.id}"
@@ -320,12 +320,12 @@ class Daemon:
         self.runner.listeners.append(self.upstream.door_changed)
         self.upstream.start().add_done_callback(say_why)
 
-    def _home_assistant(self) -> Announcer | None:
+    def _home_assistant(self) -> DiscoveryMessages | None:
         if self.settings.home_assistant is None:
             return None
-        from edge.upstream.home_assistant import Announcer  # noqa: PLC0415 -- few have one
+        from edge.upstream.home_assistant import DiscoveryMessages  # noqa: PLC0415 -- few have one
 
-        return Announcer(lambda: self.settings, __version__)
+        return DiscoveryMessages(lambda: self.settings, __version__)
 
     # --- what happens meanwhile ---------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from edge.access.people import People
     from edge.commands.intake import CommandIntake
-    from edge.commands.parsing import Keyring
+    from edge.commands.parsing import TokenVerifier
     from edge.config.source import ConfigSource
     from edge.daemon.consumers import Consumers
     from edge.doors.runner import Runner
@@ -119,7 +119,7 @@ class Reloading:
         changes = difference(self._host.settings, new)
         return {"applied": [*changes.applied], "needs_restart": [*changes.restart]}
 
-    async def _take_over(self, new: Settings, keyring: Keyring | None, actor: Actor) -> Json:
+    async def _take_over(self, new: Settings, keyring: TokenVerifier | None, actor: Actor) -> Json:
         host = self._host
         changes, before = difference(host.settings, new), lock_facts(host.settings)
         await host.guard(changes.settings, changes.added)

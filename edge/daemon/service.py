@@ -23,10 +23,10 @@ from edge.model.event_types import CONTROLLER_FAULT
 from edge.model.messages import SYSTEM, Actor, CommandName, Event, Subject
 from edge.reports.exports import Exports
 from edge.reports.search_words import UnknownGroupError
-from edge.reports.searches import Asked
+from edge.reports.searches import PageRequest
 from edge.socket.allowances import Allowances
 from edge.socket.server import LONGEST_LOGIN, WEB, RequestError
-from edge.system.tally import Tally
+from edge.system.tally import FloodCounter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
@@ -93,7 +93,7 @@ class Simulator(Protocol):
 
 
 @runtime_checkable
-class Librarian(Protocol):
+class HasDirectory(Protocol):
     """A daemon that has a directory."""
 
     def directory(self) -> Directory:
@@ -131,7 +131,7 @@ class Host(Protocol):
 
 
 class Service:
-    """Serves `edge.socket.server.Service` for a daemon."""
+    """Serves `edge.socket.server.RequestHandler` for a daemon."""
 
     def __init__(
         self, host: Host, more: Mapping[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] | None = None
@@ -139,7 +139,7 @@ class Service:
         """Serves for as long as the host lives; `more` is what other parts serve of themselves."""
         self._host = host
         self._allowances = Allowances(lambda: len(host.runner.doors))
-        self._tally = Tally(self._flooded)
+        self._tally = FloodCounter(self._flooded)
         self._ops: dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] = {
             "status": self._status,
             "facts": self._facts,
@@ -157,7 +157,7 @@ class Service:
         }
 
     def _directory(self) -> Directory:
-        return self._host.directory() if isinstance(self._host, Librarian) else Directory()
+        return self._host.directory() if isinstance(self._host, HasDirectory) else Directory()
 
     def watch(self) -> AsyncGenerator[Json, None]:
         """The live stream."""
@@ -182,7 +182,7 @@ class Service:
             raise RequestError("log_unavailable", f"the log cannot be read now: {error}") from None
 
     def dropped(self, what: str) -> None:
-        """See `edge.socket.server.Service`."""
+        """See `edge.socket.server.RequestHandler`."""
         self._tally.count(what)
 
     def _allow(self, op: str, kind: str, actor: Actor, amount: int = 1) -> None:
@@ -240,7 +240,7 @@ class Service:
 
     async def _events(self, body: dict[str, Any], _actor: Actor) -> Json:
         try:
-            query = Asked.model_validate(body).query(self._directory())
+            query = PageRequest.model_validate(body).query(self._directory())
         except UnknownGroupError as error:
             raise RequestError("unknown_group", str(error)) from None
         page = await self._host.log.query(query)

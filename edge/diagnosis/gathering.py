@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge import __version__
-from edge.client.connection import Client, Refused, Unreachable
+from edge.client.connection import Client, RequestRefused, Unreachable
 from edge.client.sources import DaemonSource, FileSource
 from edge.client.times import to_us
 from edge.diagnosis.boot import missing_lines
@@ -59,7 +59,7 @@ class Gathering:
             answer = client.ask("facts")
             self.seen["daemon"] = DaemonFacts.from_json(answer)
             self.running = answer
-        except (Unreachable, Refused) as failure:
+        except (Unreachable, RequestRefused) as failure:
             state, error = _state(path, failure), str(failure)
         except NOT_UNDERSTOOD as failure:
             self.unseen.append(f"the daemon's account of itself: not understood ({failure!r}): another version?")
@@ -200,7 +200,7 @@ class Gathering:
                     records = source.page({"limit": 1, "newest": True}).records
                     self.seen["now_us"] = at_us(records[0]["time"]) if records else 0
                 self.seen["history"] = history(source, self.seen["now_us"], broken)
-        except (Refused, Unreachable, OSError, *NOT_UNDERSTOOD) as error:
+        except (RequestRefused, Unreachable, OSError, *NOT_UNDERSTOOD) as error:
             self.unseen.append(f"the history: {str(error) or type(error).__name__}")
             self._history(None, broken)
 
@@ -249,7 +249,7 @@ def look_at_copy(log: Path) -> Facts:
 
 
 def _state(path: Path, failure: Exception) -> str:
-    if isinstance(failure, Refused):
+    if isinstance(failure, RequestRefused):
         return "refused"
     states = {"FileNotFoundError": "missing", "ConnectionRefusedError": "dead", "PermissionError": "forbidden"}
     return states.get(type(failure.__cause__).__name__, "silent" if exists(path) else "missing")

@@ -23,7 +23,7 @@ NICE: Final = 15
 STOP_WITHIN_S: Final = 1.0
 
 
-class Check:
+class IntegrityCheck:
     """One `PRAGMA quick_check` of a log. The writer must hold the file open meanwhile, or nobody folds the WAL."""
 
     def __init__(self, path: Path, damaged: Callable[[str], None]) -> None:

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Final
 
-from edge.log.check import Check
+from edge.log.check import IntegrityCheck
 from edge.log.file import LogDamagedError, LogMovedError, is_damage
 from edge.log.mark import Marker
 from edge.log.options import EpochRenewal, LogListener, LogOptions, WriterFacts
@@ -50,7 +50,7 @@ class Writer:
         self._closing = threading.Event()
         self._failing_since_ns: int | None = None
         self._retry_s = options.retry_first_s
-        self._check: Check | None = None
+        self._check: IntegrityCheck | None = None
         self._checked = False
         self._damage: str | None = None
         self._renewal: EpochRenewal | None = None
@@ -132,7 +132,7 @@ class Writer:
         self._listener.opened_in_thread(self._store)
         if not self._checked:
             self._checked = True
-            self._check = Check(self._store.path, self._found_damage)
+            self._check = IntegrityCheck(self._store.path, self._found_damage)
         if self._prepared is not None:
             self._resume(self._prepared)
         if self._prepared is None:

@@ -42,7 +42,7 @@ class UnknownRoleError(LookupError):
         super().__init__(f'no point has the role "{role}"; edge/model/roles.py has {", ".join(ROLES)}')
 
 
-class Kind(StrEnum):
+class PointKind(StrEnum):
     """Which way a point goes."""
 
     OUTPUT = "output"
@@ -51,7 +51,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class WiringCheck:
     """One step of the wiring check: what somebody at the door does, and what is then to be seen."""
 
     todo: str
@@ -67,7 +67,7 @@ class Role:
 
     name: str
     """Its key in `[door.ID]`, and what follows the dot in the name of a point."""
-    kind: Kind
+    kind: PointKind
     what: str
     """What it is, for the docs."""
     asserted: str
@@ -84,7 +84,7 @@ class Role:
     """Its first edge may matter to the rules before it has settled."""
     urgent: frozenset[bool] = frozenset()
     """Levels that count even while the input is restless: whoever wants out is heard."""
-    checks: tuple[Check, ...] = ()
+    checks: tuple[WiringCheck, ...] = ()
     """Its steps of the wiring check; the lock's are the check's own."""
 
 
@@ -116,11 +116,11 @@ def _broken(signal: InputFault) -> Item:
 
 
 LOCK: Final = Role(
-    "lock", Kind.OUTPUT, "the strike, magnet or bolt", "it is released", ("locked", "unlocked"), needed=True
+    "lock", PointKind.OUTPUT, "the strike, magnet or bolt", "it is released", ("locked", "unlocked"), needed=True
 )
 CONTACT: Final = Role(
     "contact",
-    Kind.INPUT,
+    PointKind.INPUT,
     "the door contact; without it nothing is known of openings",
     "the door is open",
     ("closed", "open"),
@@ -128,14 +128,14 @@ CONTACT: Final = Role(
     broken=_contact_broken,
     stirs=True,
     checks=(
-        Check("close the door", "closed"),
-        Check("open the door", "open"),
-        Check("close the door again", "closed"),
+        WiringCheck("close the door", "closed"),
+        WiringCheck("open the door", "open"),
+        WiringCheck("close the door again", "closed"),
     ),
 )
 REX: Final = Role(
     "rex",
-    Kind.INPUT,
+    PointKind.INPUT,
     "the request-to-exit button or motion sensor",
     "it is pressed, or sees somebody",
     ("not pressed", "pressed"),
@@ -144,13 +144,13 @@ REX: Final = Role(
     stirs=True,
     urgent=frozenset({True, False}),
     checks=(
-        Check("leave the exit button alone", "not pressed"),
-        Check("press the exit button once", "a press", counts=True),
+        WiringCheck("leave the exit button alone", "not pressed"),
+        WiringCheck("press the exit button once", "a press", counts=True),
     ),
 )
 RELEASE: Final = Role(
     "release",
-    Kind.INPUT,
+    PointKind.INPUT,
     "a release input of this door alone",
     "the fire panel releases the door",
     ("at rest", "on"),
@@ -158,35 +158,35 @@ RELEASE: Final = Role(
     broken=_broken,
     stirs=True,
     urgent=frozenset({True}),
-    checks=(Check("leave the fire panel at rest", "at rest"),),
+    checks=(WiringCheck("leave the fire panel at rest", "at rest"),),
 )
 TAMPER: Final = Role(
     "tamper",
-    Kind.INPUT,
+    PointKind.INPUT,
     "a tamper switch",
     "the housing is open",
     ("at rest", "open"),
     becomes=_tamper,
     broken=_broken,
-    checks=(Check("close the housing", "at rest"),),
+    checks=(WiringCheck("close the housing", "at rest"),),
 )
-BUZZER: Final = Role("buzzer", Kind.OUTPUT, "sounds the held-open warning", "it sounds", ("silent", "sounding"))
+BUZZER: Final = Role("buzzer", PointKind.OUTPUT, "sounds the held-open warning", "it sounds", ("silent", "sounding"))
 READER: Final = Role(
     "reader",
-    Kind.READER,
+    PointKind.READER,
     "a card reader, for drivers that have one",
     "",
     ("", ""),
     broken=_broken,
-    checks=(Check("hold any card to the reader", "a card", counts=True),),
+    checks=(WiringCheck("hold any card to the reader", "a card", counts=True),),
 )
 
 ROLES: Final[Mapping[str, Role]] = MappingProxyType(
     {role.name: role for role in (LOCK, CONTACT, REX, RELEASE, TAMPER, BUZZER, READER)}
 )
 """Every role by its name, in the order in which it is written down."""
-INPUTS: Final = tuple(role.name for role in ROLES.values() if role.kind is Kind.INPUT)
-OUTPUTS: Final = tuple(role.name for role in ROLES.values() if role.kind is Kind.OUTPUT)
+INPUTS: Final = tuple(role.name for role in ROLES.values() if role.kind is PointKind.INPUT)
+OUTPUTS: Final = tuple(role.name for role in ROLES.values() if role.kind is PointKind.OUTPUT)
 SWITCHES: Final = tuple(name for name in INPUTS if name != CONTACT.name)
 """Inputs that a hand moves; the contact follows its leaf."""
 SIM_ACTIONS: Final = ("open", "close", *SWITCHES, "card", "pin", "bounce", "cut", "mend")

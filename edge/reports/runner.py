@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from edge.model.messages import SYSTEM, ClockQuality
 from edge.reports.exports import Exports, shown
 from edge.reports.file import written
-from edge.reports.scheduled import Due, Rhythm, file_name, labels, missing, next_due
+from edge.reports.scheduled import DueReport, Rhythm, file_name, labels, missing, next_due
 from edge.reports.search_words import UnknownGroupError
 from edge.reports.searches import Filters
 
@@ -109,7 +109,7 @@ class ReportRunner:
                 return
         job.look_us = next_due(job.rhythm, now_us).at_us
 
-    async def _write(self, threads: ThreadPoolExecutor, job: _Job, due: Due) -> bool:
+    async def _write(self, threads: ThreadPoolExecutor, job: _Job, due: DueReport) -> bool:
         """Write one report and record the result; False when it has to be tried again."""
         file = job.report.folder / file_name(job.name, due, job.report.suffix)
         through, filters = self._log.committed, _filters(job, due)
@@ -131,7 +131,7 @@ class ReportRunner:
 
     # --- in the thread ---
 
-    def _dues(self, job: _Job, now_us: int, set_back: bool) -> list[Due]:
+    def _dues(self, job: _Job, now_us: int, set_back: bool) -> list[DueReport]:
         """The reports to write now.
 
         When the calendar was set back, reports that it wrote too early are removed and written again later. Of
@@ -144,7 +144,7 @@ class ReportRunner:
         dues = missing(job.rhythm, now_us, self._there(job), job.report.keep)
         return [due for due in dues if due is dues[-1] or self._something(job, due)]
 
-    def _something(self, job: _Job, due: Due) -> bool:
+    def _something(self, job: _Job, due: DueReport) -> bool:
         try:
             query = _filters(job, due).query(self._directory())
         except UnknownGroupError:
@@ -156,7 +156,7 @@ class ReportRunner:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         return labels(job.name, job.report.every, job.report.suffix, [path.name for path in folder.iterdir()])
 
-    def _file(self, job: _Job, due: Due, file: Path, query: Query) -> int:
+    def _file(self, job: _Job, due: DueReport, file: Path, query: Query) -> int:
         zone = self._zone if job.report.format == "spreadsheet" else None
         count = written(file, (self._cloudevent(record) for record in self._walk(query)), zone)  # type: ignore[misc]  # an object
         job.wrote[file] = due.at_us
@@ -172,5 +172,5 @@ class ReportRunner:
         return walk(Path(self._log.health().path), query, lambda: not self._stop.wait(self._breath_s))
 
 
-def _filters(job: _Job, due: Due) -> Filters:
+def _filters(job: _Job, due: DueReport) -> Filters:
     return Filters.model_validate({**job.report.filters(), "since_us": due.since_us, "until_us": due.until_us})

@@ -32,7 +32,7 @@ class Rhythm:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueReport:
     """One report. Times are microseconds since 1970 UTC."""
 
     at_us: int
@@ -43,7 +43,7 @@ class Due:
     """Like `2026-11-22`, `2026-W47` (ISO 8601) or `2026-10`."""
 
 
-def next_due(rhythm: Rhythm, now_us: int) -> Due:
+def next_due(rhythm: Rhythm, now_us: int) -> DueReport:
     """The first report that is due after `now_us`."""
     end = _start(rhythm.every, _today(rhythm, now_us))
     while (due := _due(rhythm, end)).at_us <= now_us:
@@ -51,7 +51,7 @@ def next_due(rhythm: Rhythm, now_us: int) -> Due:
     return due
 
 
-def dues_before(rhythm: Rhythm, now_us: int) -> Iterator[Due]:
+def dues_before(rhythm: Rhythm, now_us: int) -> Iterator[DueReport]:
     """All reports that are due by `now_us`, the latest first, without end."""
     end = _start(rhythm.every, _today(rhythm, now_us))
     while True:
@@ -61,13 +61,13 @@ def dues_before(rhythm: Rhythm, now_us: int) -> Iterator[Due]:
         end = _start(rhythm.every, end - timedelta(days=1))
 
 
-def missing(rhythm: Rhythm, now_us: int, there: Collection[str], most: int) -> list[Due]:
+def missing(rhythm: Rhythm, now_us: int, there: Collection[str], most: int) -> list[DueReport]:
     """The reports to write now, the oldest first; `there` are the labels of the existing ones.
 
     Reports that were missed while the controller was off are made up for, back to the last existing one and at
     most `most`. When there is none yet, only the latest is written.
     """
-    dues: list[Due] = []
+    dues: list[DueReport] = []
     for due in dues_before(rhythm, now_us):
         if due.label in there or len(dues) == most:
             break
@@ -77,7 +77,7 @@ def missing(rhythm: Rhythm, now_us: int, there: Collection[str], most: int) -> l
     return dues[::-1]
 
 
-def file_name(name: str, due: Due, suffix: str) -> str:
+def file_name(name: str, due: DueReport, suffix: str) -> str:
     """Like `doors-2026-11-22.csv`."""
     return f"{name}-{due.label}.{suffix}"
 
@@ -105,12 +105,12 @@ def _next(every: str, start: date) -> date:
     return start + timedelta(days=7 if every == "week" else 1)
 
 
-def _due(rhythm: Rhythm, end: date) -> Due:
+def _due(rhythm: Rhythm, end: date) -> DueReport:
     start = _start(rhythm.every, end - timedelta(days=1))
     year, week, _ = start.isocalendar()
     label = {"week": f"{year}-W{week:02}", "month": f"{start:%Y-%m}"}.get(rhythm.every, start.isoformat())
     midnight = time()
-    return Due(_us(rhythm, end, rhythm.at), _us(rhythm, start, midnight), _us(rhythm, end, midnight), label)
+    return DueReport(_us(rhythm, end, rhythm.at), _us(rhythm, start, midnight), _us(rhythm, end, midnight), label)
 
 
 def _us(rhythm: Rhythm, day: date, at: time) -> int:

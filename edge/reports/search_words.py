@@ -18,7 +18,7 @@ NOWHERE: Final = (
 )
 
 
-class Named(Protocol):
+class GroupLike(Protocol):
     """A group, as far as a search needs it."""
 
     @property
@@ -30,7 +30,7 @@ class Named(Protocol):
         """Its name."""
 
 
-class Belonging(Protocol):
+class MemberLike(Protocol):
     """A member, as far as a search needs it."""
 
     @property
@@ -42,15 +42,15 @@ class Belonging(Protocol):
         """The ids of the groups."""
 
 
-class Groups(Protocol):
+class GroupDirectory(Protocol):
     """The groups and members of a directory."""
 
     @property
-    def groups(self) -> Mapping[str, Named]:
+    def groups(self) -> Mapping[str, GroupLike]:
         """Id -> group."""
 
     @property
-    def members(self) -> Mapping[str, Belonging]:
+    def members(self) -> Mapping[str, MemberLike]:
         """Id -> member."""
 
 
@@ -58,7 +58,7 @@ class UnknownGroupError(ValueError):
     """The directory has no such group; the text names similar ones."""
 
 
-def query_of(words: Mapping[str, Any], directory: Groups | None) -> Query:
+def query_of(words: Mapping[str, Any], directory: GroupDirectory | None) -> Query:
     """The query for these words; a missing word restricts nothing.
 
     UnknownGroupError for a group that the directory does not have, and for any group without a directory.
@@ -86,7 +86,7 @@ def query_of(words: Mapping[str, Any], directory: Groups | None) -> Query:
     )
 
 
-def members(directory: Groups | None, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def members(directory: GroupDirectory | None, names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The users who are in these groups now, and the groups' ids. `names` are ids, or names in upper or lower case.
 
     UnknownGroupError for a group that the directory does not have, and without a directory.
@@ -106,7 +106,7 @@ def members(directory: Groups | None, names: Iterable[str]) -> tuple[tuple[str, 
     return tuple(sorted(people)), tuple(sorted(groups))
 
 
-def _none_such(directory: Groups, name: str) -> str:
+def _none_such(directory: GroupDirectory, name: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 -- only when something went wrong
 
     known = sorted({*directory.groups, *(group.name for group in directory.groups.values())})

@@ -46,7 +46,7 @@ class Filters(BaseModel):
         return query_of(self.model_dump(by_alias=True), directory)
 
 
-class Asked(Filters):
+class PageRequest(Filters):
     """The body of the control socket's `events`: one page of a search."""
 
     after: int | None = Field(None, ge=0, le=2**62)

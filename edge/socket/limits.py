@@ -10,14 +10,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from edge.model.budget import Budget
-from edge.socket.peers import Kind
+from edge.socket.peers import PeerKind
 
 if TYPE_CHECKING:
     from edge.socket.peers import Peer
 
-PLACES: Final = {Kind.ROOT: 16, Kind.PAGE: 12, Kind.GROUP: 24}
+PLACES: Final = {PeerKind.ROOT: 16, PeerKind.PAGE: 12, PeerKind.GROUP: 24}
 """Connections at once, of all users of a kind."""
-OF_ONE: Final = {Kind.ROOT: 16, Kind.PAGE: 12, Kind.GROUP: 8}
+OF_ONE: Final = {PeerKind.ROOT: 16, PeerKind.PAGE: 12, PeerKind.GROUP: 8}
 """The same for one user."""
 ARRIVALS_A_SECOND: Final = 100
 ARRIVALS_AT_ONCE: Final = 200
@@ -45,7 +45,7 @@ class ConnectionLimits:
 
     def __init__(self) -> None:
         """Nobody is connected."""
-        self._taken: Counter[Kind] = Counter()
+        self._taken: Counter[PeerKind] = Counter()
         self._of: Counter[int] = Counter()
         self._paces: dict[int, _Pace] = {}
 
@@ -73,7 +73,7 @@ class ConnectionLimits:
     def pause_s(self, peer: Peer, size: int, now_s: float) -> float:
         """How many seconds a request of `size` bytes has to wait before it is served."""
         pace = self._pace(peer.uid)
-        amount = 1 / OF_THE_PAGE if peer.kind is Kind.PAGE else 1.0
+        amount = 1 / OF_THE_PAGE if peer.kind is PeerKind.PAGE else 1.0
         wait_s = max(pace.requests.wait_s(now_s, amount), pace.bytes.wait_s(now_s, min(size, BYTES_AT_ONCE)))
         pace.requests.spend(amount, now_s)
         pace.bytes.spend(size, now_s)

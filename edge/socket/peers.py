@@ -40,7 +40,7 @@ class RequestError(Exception):
         self.code = code
 
 
-class Kind(StrEnum):
+class PeerKind(StrEnum):
     """Kinds of users, each with limits of its own."""
 
     ROOT = "root"
@@ -54,7 +54,7 @@ class Peer:
     """A user who may ask."""
 
     uid: int
-    kind: Kind
+    kind: PeerKind
     actor: Actor
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class Peer:
     @property
     def speaks_for_others(self) -> bool:
         """Whether a request may name another actor in `as`."""
-        return self.kind is not Kind.GROUP
+        return self.kind is not PeerKind.GROUP
 
 
 class Peers:
@@ -115,14 +115,14 @@ def _looked_up(uid: int, gid: int) -> Peer | None:
         name, groups = f"uid {uid}", [gid]
     who = Actor("operator", f"uid:{uid}", name)
     if uid in {0, os.geteuid()}:
-        return Peer(uid, Kind.ROOT, who)
+        return Peer(uid, PeerKind.ROOT, who)
     if uid == _uid_of(WEB_USER):
-        return Peer(uid, Kind.PAGE, who)
+        return Peer(uid, PeerKind.PAGE, who)
     try:
         allowed = grp.getgrnam(GROUP).gr_gid in groups
     except KeyError:
         allowed = False
-    return Peer(uid, Kind.GROUP, who) if allowed else None
+    return Peer(uid, PeerKind.GROUP, who) if allowed else None
 
 
 def _uid_of(name: str) -> int | None:

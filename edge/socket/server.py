@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.model.printable import is_whole
 from edge.socket.limits import ConnectionLimits
-from edge.socket.peers import GROUP, LONGEST_LOGIN, WEB, Kind, Peer, Peers, RequestError, actor
+from edge.socket.peers import GROUP, LONGEST_LOGIN, WEB, Peer, PeerKind, Peers, RequestError, actor
 from edge.system.tasks import say_why
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from edge.model.messages import Actor, Json
 
-__all__ = ["LONGEST_LOGIN", "WEB", "Control", "RequestError", "refuse_if_served"]
+__all__ = ["LONGEST_LOGIN", "WEB", "ControlServer", "RequestError", "refuse_if_served"]
 
 LOG: Final = logging.getLogger(__name__)
 MAX_REQUEST_BYTES: Final = 64 * 1024
@@ -49,7 +49,7 @@ WRITE_S: Final = 10.0
 """A client that reads nothing for this long is disconnected: answers must not pile up in memory."""
 
 
-class Service(Protocol):
+class RequestHandler(Protocol):
     """What the server needs from the daemon."""
 
     async def request(self, op: str, body: dict[str, Any], actor: Actor) -> Json:
@@ -65,10 +65,10 @@ class Service(Protocol):
         """A connection was refused; `what` says whose, with few different values, for counting."""
 
 
-class Control:
+class ControlServer:
     """Serves the socket until closed."""
 
-    def __init__(self, path: Path, service: Service) -> None:
+    def __init__(self, path: Path, service: RequestHandler) -> None:
         """`path` is made with mode 0660 and, where it exists, the group `doorward`."""
         self._path = path
         self._service = service
@@ -224,7 +224,7 @@ class Control:
             return False
         try:
             who = actor(peer, body)
-            if peer.kind is Kind.PAGE:
+            if peer.kind is PeerKind.PAGE:
                 self._service.check_page(op, body, who)
             result = await self._service.request(op, body, who)
         except RequestError as refused:

@@ -31,7 +31,7 @@ QUALITIES: Final = ("synced", "rtc", "unsynced")
 
 
 @dataclass(slots=True)
-class Counts:
+class Counters:
     """Counts since the start of the daemon that the status does not have."""
 
     events: Counter[str] = field(default_factory=Counter)
@@ -69,12 +69,12 @@ class Counts:
         self.delays_s.append(max(0.0, seconds))
 
 
-def text(status: Mapping[str, Any], counts: Counts, now_ns: int) -> str:
+def text(status: Mapping[str, Any], counts: Counters, now_ns: int) -> str:
     """All metrics, in the order of docs/metrics.md."""
     return "".join(_lines(status, counts, now_ns))
 
 
-def _lines(status: Mapping[str, Any], counts: Counts, now_ns: int) -> Iterator[str]:
+def _lines(status: Mapping[str, Any], counts: Counters, now_ns: int) -> Iterator[str]:
     who, log = status["controller"], status["log"]
     info = {"version": status["version"], "site": who["site"], "controller": who["id"]}
     yield from _family("info", "gauge", "Who this controller is; always 1.", [(info, 1)])
@@ -113,7 +113,7 @@ def _lines(status: Mapping[str, Any], counts: Counts, now_ns: int) -> Iterator[s
     yield from _family("pictures_dropped_total", "counter", "Records that got no picture in time.", dropped)
 
 
-def _upstream(found: Mapping[str, Any] | None, counts: Counts, now_ns: int) -> Iterator[str]:
+def _upstream(found: Mapping[str, Any] | None, counts: Counters, now_ns: int) -> Iterator[str]:
     if found is None:
         return
     for name, kind, what, value in (
@@ -131,7 +131,7 @@ def _upstream(found: Mapping[str, Any] | None, counts: Counts, now_ns: int) -> I
         yield from _family(name, kind, what, [({}, value)])
 
 
-def _drivers(found: Mapping[str, Any], counts: Counts) -> Iterator[str]:
+def _drivers(found: Mapping[str, Any], counts: Counters) -> Iterator[str]:
     up = [({"driver": name, "kind": one["kind"]}, one["state"] == "online") for name, one in found.items()]
     yield from _family("driver_up", "gauge", "1 while the hardware answers.", up)
     faults = [({"driver": name}, counts.faults[name]) for name in found]

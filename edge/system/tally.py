@@ -20,7 +20,7 @@ MOST_KINDS: Final = 20
 OTHERS: Final = "others"
 
 
-class Tally:
+class FloodCounter:
     """Belongs to one event loop."""
 
     def __init__(self, tell: Callable[[Mapping[str, int]], None]) -> None:

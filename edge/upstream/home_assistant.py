@@ -227,8 +227,8 @@ def _on(condition: str) -> str:
     return f"{{{{ 'ON' if {condition} else 'OFF' }}}}"
 
 
-class Announcer:
-    """The discovery messages that are still to be sent over the present link; an `edge.upstream.messages.Guest`."""
+class DiscoveryMessages:
+    """The discovery messages that are still to be sent over the present link, as `ExtraMessages`."""
 
     def __init__(self, settings: Callable[[], Settings], version: str) -> None:
         """`settings` returns the settings in force, which have `[home_assistant]`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from edge.upstream.messages import Kind
+from edge.upstream.messages import MessageKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,10 +24,10 @@ SOON_S: Final = 5.0
 LEFT_OUT_S: Final = 3_600.0
 """After this time a message that was left out is tried again."""
 MOST_SUSPECTS: Final = 1_000
-RECORDS: Final = frozenset({Kind.EVENTS, Kind.ALARMS})
+RECORDS: Final = frozenset({MessageKind.EVENTS, MessageKind.ALARMS})
 
 
-class Flight:
+class InFlight:
     """Messages that the broker has not acknowledged yet. Times are the loop's, in seconds."""
 
     def __init__(self, window: int) -> None:
@@ -57,7 +57,7 @@ class Flight:
         """Whether another message may be sent."""
         return len(self._flying) < self.window and not self._alone
 
-    def kinds(self) -> Collection[Kind]:
+    def kinds(self) -> Collection[MessageKind]:
         """The kinds of the messages under way."""
         return {message.kind for message in self._flying.values()}
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 from edge.model.cloudevents import to_bytes
 from edge.model.ports import Connected, Will
 from edge.upstream.in_flight import RECORDS
-from edge.upstream.messages import Kind
+from edge.upstream.messages import MessageKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.upstream.in_flight import Flight
-    from edge.upstream.messages import Message, Options
+    from edge.upstream.in_flight import InFlight
+    from edge.upstream.messages import Message, UpstreamOptions
 
 HEADERS: Final = 32
 """Upper bound, in bytes, of a packet's overhead besides topic, content and properties (MQTT 5, 3.3)."""
@@ -29,12 +29,12 @@ MOST_TOLD: Final = 100
 """Topics that are recorded; more are not."""
 
 
-class Limits:
+class BrokerLimits:
     """The limits of one broker."""
 
     def __init__(
         self,
-        options: Options,
+        options: UpstreamOptions,
         leaves_out: Callable[[str, str], None],
         smaller: Callable[[Message, int], bytes | None],
     ) -> None:
@@ -77,7 +77,7 @@ class Limits:
         self._will_retain &= code != NO_RETAIN
         self._will_qos = 0 if code == NO_QOS else self._will_qos
 
-    def fit(self, message: Message, flight: Flight) -> Message | None:
+    def fit(self, message: Message, flight: InFlight) -> Message | None:
         """The message in a form that the broker takes; None when there is none."""
         size, most, cut = size_of(message), self.terms.maximum_packet, flight.hung_up_on(message)
         if flight.leave_out(message):
@@ -91,7 +91,7 @@ class Limits:
             content = self._smaller(message, 0 if cut else most - size + len(message.payload))
             short = None if content is None else replace(message, payload=content)
             self.tell(message.topic, f"{why}: it is sent without its details")
-        elif message.kind is Kind.REPLIES:
+        elif message.kind is MessageKind.REPLIES:
             short = self._short_answer(message, why)
         if short is None or size_of(short) > most:
             self.tell(message.topic, f"{why}: it is left out")

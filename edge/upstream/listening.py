@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.model.ports import Incoming
-    from edge.upstream.messages import Guest, Inbound, Options
+    from edge.upstream.messages import ExtraMessages, Inbound, UpstreamOptions
     from edge.upstream.records import Records
-    from edge.upstream.standing import Standing
-    from edge.upstream.witness import Witness
+    from edge.upstream.standing import ConversationState
+    from edge.upstream.witness import StreamWitness
 
 
 class Listening:
@@ -25,13 +25,13 @@ class Listening:
 
     def __init__(  # noqa: PLR0913 -- whoever may need a message
         self,
-        options: Options,
+        options: UpstreamOptions,
         *,
         inbound: Inbound,
         records: Records,
-        standing: Standing,
-        witness: Witness,
-        guest: Guest | None,
+        standing: ConversationState,
+        witness: StreamWitness,
+        guest: ExtraMessages | None,
         talking: Callable[[], bool],
     ) -> None:
         """`talking` says whether there is a link that carries the log's present stream."""

@@ -28,7 +28,7 @@ FAILURE: Final = 0x80
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class UpstreamOptions:
     """The part of `[mqtt]` that concerns the conversation."""
 
     url: str
@@ -79,7 +79,7 @@ class UpstreamFaults(Protocol):
         """The broker refuses messages (the reason), or takes all of them again (None)."""
 
 
-class Guest(Protocol):
+class ExtraMessages(Protocol):
     """Retained messages on topics outside ours, such as Home Assistant's; sent after all but events."""
 
     @property
@@ -99,7 +99,7 @@ class Guest(Protocol):
         """Take the next message: its topic and content; None when everything is sent."""
 
 
-class Kind(StrEnum):
+class MessageKind(StrEnum):
     """Kinds of messages; a broker may refuse each one by itself."""
 
     CONNECTION = "connection"
@@ -118,7 +118,7 @@ class Kind(StrEnum):
 class Message:
     """One message on its way."""
 
-    kind: Kind
+    kind: MessageKind
     topic: str
     payload: bytes
     retain: bool = False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge.model.cloudevents import CONTENT_TYPE, encode, encode_cut
 from edge.upstream.alarm_lane import AlarmLane
-from edge.upstream.messages import FAILURE, SUCCESS, Kind, Message
+from edge.upstream.messages import FAILURE, SUCCESS, Message, MessageKind
 from edge.upstream.records import NOBODY_S, Records
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from edge.log.log import Log
     from edge.model.messages import Record
     from edge.model.ports import Origin
-    from edge.upstream.messages import Options
-    from edge.upstream.retained import States
+    from edge.upstream.messages import UpstreamOptions
+    from edge.upstream.retained import RetainedStates
 
 MAX_REPLIES: Final = 200
 MAX_REPLY_BYTES: Final = 1_048_576
@@ -33,7 +33,9 @@ GUEST_EVERY: Final = 20
 class Queue:
     """Everything that may be sent, most urgent first."""
 
-    def __init__(self, options: Options, log: Log, origin: Origin, states: States, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, options: UpstreamOptions, log: Log, origin: Origin, states: RetainedStates, ready: Callable[[], None]
+    ) -> None:
         """`ready` is called when there may be something to send."""
         self._options, self._origin = options, origin
         self.alarms = AlarmLane(log, ready, NOBODY_S)
@@ -57,7 +59,7 @@ class Queue:
         for message in (*flying, *self._alerts):
             message.settle("the link to the broker was lost")
         self._alerts.clear()
-        self._replies.extendleft(m for m in reversed(flying) if m.kind is Kind.REPLIES)
+        self._replies.extendleft(m for m in reversed(flying) if m.kind is MessageKind.REPLIES)
         self.records.end(m.sequence for m in flying if m.again)
 
     def committed(self, records: Sequence[Record]) -> None:
@@ -69,14 +71,14 @@ class Queue:
         """Reply to a command, on `replies` unless `topic` is allowed; of too many replies the oldest are dropped."""
         allowed = topic is not None and self._options.may_answer_at(topic)
         where = topic if topic is not None and allowed else self._options.below("replies")
-        self._replies.append(Message(Kind.REPLIES, where, payload, correlation=correlation))
+        self._replies.append(Message(MessageKind.REPLIES, where, payload, correlation=correlation))
         while sum(len(m.payload) + len(m.correlation or b"") for m in self._replies) > MAX_REPLY_BYTES:
             self._replies.popleft()
 
     def alert(self, payload: bytes) -> asyncio.Future[None]:
         """Send an alert. The future ends when it is delivered, with LinkError when that is not certain."""
         taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._alerts.append(Message(Kind.ALERTS, self._options.below("alerts"), payload, taken=taken))
+        self._alerts.append(Message(MessageKind.ALERTS, self._options.below("alerts"), payload, taken=taken))
         return taken
 
     def answered(self, message: Message, code: int) -> bool:
@@ -84,13 +86,13 @@ class Queue:
 
         For a record the code `no matching subscribers` (0x10) is no success.
         """
-        if message.kind is Kind.EVENTS:
+        if message.kind is MessageKind.EVENTS:
             if code == SUCCESS:
                 return self._delivered(message)
             self.records.came_back(message.sequence, again=message.again)
-        elif message.kind is Kind.ALARMS and code == SUCCESS:
+        elif message.kind is MessageKind.ALARMS and code == SUCCESS:
             self.alarms.taken(message.sequence)
-        elif message.kind is Kind.ALARMS:
+        elif message.kind is MessageKind.ALARMS:
             self.alarms.came_back(message.sequence, self.records.cursor, refused=code >= FAILURE)
         else:
             message.settle(None if code == SUCCESS else f"nobody took it: reason 0x{code:02x}")
@@ -109,7 +111,7 @@ class Queue:
     def next(self) -> Message | None:
         """Take the next message; None when there is none or it must wait."""
         if self.confirmed and (alarm := self.alarms.next()) is not None:
-            return self._carry(Kind.ALARMS, alarm)
+            return self._carry(MessageKind.ALARMS, alarm)
         if self._alerts:
             return self._alerts.popleft()
         if self._replies:
@@ -122,9 +124,9 @@ class Queue:
             self._in_a_row = 0
             return message
         record, again = (self.records.next(now_s) if self.confirmed else None) or (None, False)
-        return self._states.next_of_guest() if record is None else self._carry(Kind.EVENTS, record, again=again)
+        return self._states.next_of_guest() if record is None else self._carry(MessageKind.EVENTS, record, again=again)
 
-    def _carry(self, kind: Kind, record: Record, *, again: bool = False) -> Message:
+    def _carry(self, kind: MessageKind, record: Record, *, again: bool = False) -> Message:
         payload = encode(record, self._origin.identity(), replayed=again or self._origin.is_late(record))
         self.records.was_told(record.sequence)
         topic = self._options.below(kind.value)
@@ -141,9 +143,9 @@ class Queue:
 
     def cannot(self, message: Message) -> None:
         """The broker takes this message in no form: a record is tried again later, any other message is dropped."""
-        if message.kind is Kind.EVENTS:
+        if message.kind is MessageKind.EVENTS:
             self.records.came_back(message.sequence, again=message.again)
-        elif message.kind is Kind.ALARMS:
+        elif message.kind is MessageKind.ALARMS:
             self.alarms.came_back(message.sequence, self.records.cursor, refused=True)
         else:
             message.settle("the broker does not take it")

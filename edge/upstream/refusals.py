@@ -21,7 +21,7 @@ class _Refusal:
     """A message of its kind was taken since."""
 
 
-class Refusals:
+class BrokerRefusals:
     """By kind of message. Times are seconds of any clock that only goes forward."""
 
     def __init__(self) -> None:

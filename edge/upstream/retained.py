@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Final
 from edge.log.log import LogUnavailableError
 from edge.model.cloudevents import to_bytes
 from edge.system.tasks import say_why
-from edge.upstream.messages import FAILURE, SINK, Kind, Message
+from edge.upstream.messages import FAILURE, SINK, Message, MessageKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from edge.log.log import Log
     from edge.model.messages import Json
-    from edge.upstream.messages import Guest, Options, RetainedFacts
-    from edge.upstream.standing import Standing
-    from edge.upstream.witness import Witness
+    from edge.upstream.messages import ExtraMessages, RetainedFacts, UpstreamOptions
+    from edge.upstream.standing import ConversationState
+    from edge.upstream.witness import StreamWitness
 
 STATUS_EVERY_S: Final = 60.0
 SAID: Final = "controller.states"
@@ -30,18 +30,18 @@ AGAIN_S: Final = 1.0
 """Pause before the log is asked again when too much waited for the disk."""
 
 
-class States:
+class RetainedStates:
     """The retained messages that are still to be sent. Times are the loop's."""
 
     def __init__(  # noqa: PLR0913, PLR0917 -- all that a status reports
         self,
-        options: Options,
+        options: UpstreamOptions,
         log: Log,
         facts: RetainedFacts,
-        standing: Standing,
+        standing: ConversationState,
         doors: Sequence[str],
-        guest: Guest | None,
-        witness: Witness,
+        guest: ExtraMessages | None,
+        witness: StreamWitness,
         ready: Callable[[], None],
     ) -> None:
         """Nothing is sent before `begin`; `ready` is called when there is something to send."""
@@ -140,7 +140,7 @@ class States:
         if code < FAILURE and gone:
             self._keep(self._said - {message.door})
         elif code >= FAILURE:
-            self._unsaid |= message.kind is Kind.GUEST
+            self._unsaid |= message.kind is MessageKind.GUEST
             if message.door and not gone:
                 self._stale[message.door] = None
 
@@ -160,26 +160,30 @@ class States:
         """Take the next message; None when everything is sent."""
         if self._stream_due:  # on a topic of its own: in the status our will would replace it by older values
             self._stream_due, self._told_of = False, self._log.committed
-            return Message(Kind.STREAM, self._options.below("stream"), to_bytes(self._witness.facts()), retain=True)
+            return Message(
+                MessageKind.STREAM, self._options.below("stream"), to_bytes(self._witness.facts()), retain=True
+            )
         if self.status_due:
             self._status_due, self._standing_said, self._status_s = False, self._standing.state, now_s
             status = self.status(online=not self._leaving)
-            return Message(Kind.STATUS, self._options.below("status"), status, retain=True)
+            return Message(MessageKind.STATUS, self._options.below("status"), status, retain=True)
         if self._dirty:
             door = next(iter(self._dirty))
             del self._dirty[door]
             self._keep(self._said | {door})
             state = to_bytes(self._facts.door_state(door))
-            return Message(Kind.STATES, self._options.below(f"doors/{door}/state"), state, retain=True, door=door)
+            return Message(
+                MessageKind.STATES, self._options.below(f"doors/{door}/state"), state, retain=True, door=door
+            )
         if self._gone and self._gone_due:
             door, _ = self._gone.popitem()
-            return Message(Kind.STATES, self._options.below(f"doors/{door}/state"), b"", retain=True, door=door)
+            return Message(MessageKind.STATES, self._options.below(f"doors/{door}/state"), b"", retain=True, door=door)
         return None
 
     def next_of_guest(self) -> Message | None:
         """Take the guest's next message; None when there is none."""
         message = None if self._guest is None else self._guest.next()
-        return None if message is None else Message(Kind.GUEST, message[0], message[1], retain=True)
+        return None if message is None else Message(MessageKind.GUEST, message[0], message[1], retain=True)
 
     def status(self, *, online: bool) -> bytes:
         """The content of `status`; with `online` false also that of our will."""

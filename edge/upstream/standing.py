@@ -10,8 +10,8 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from edge.upstream.messages import FAILURE, SUCCESS, Kind
-from edge.upstream.refusals import Refusals
+from edge.upstream.messages import FAILURE, SUCCESS, MessageKind
+from edge.upstream.refusals import BrokerRefusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ TAKEN_OVER: Final = "Session taken over"
 """Paho's text for 0x8E (MQTT 5, 3.14.2.1): another client connected with our id."""
 
 
-class Standing:
+class ConversationState:
     """The state of one conversation."""
 
     def __init__(self, refuses: Callable[[str | None], None]) -> None:
@@ -39,7 +39,7 @@ class Standing:
         self.connections = self.taken_over = self.ignored_acks = 0
         self._latest_s: deque[float] = deque(maxlen=MOST_LATEST)
         """Times of the latest connections, in the loop's seconds."""
-        self._refusals = Refusals()
+        self._refusals = BrokerRefusals()
         self._has_twin = False
         """A twin was noticed since this link was made; it is counted once a link."""
         self._told: str | None = None
@@ -60,7 +60,7 @@ class Standing:
 
     def online(self) -> None:
         """A link is connected."""
-        self.judge(Kind.CONNECTION, SUCCESS, "")
+        self.judge(MessageKind.CONNECTION, SUCCESS, "")
         self._become("online")
         self.last_error = None
         self.connections += 1
@@ -80,7 +80,7 @@ class Standing:
             self.has_twin()
         self.last_error = str(error)
         if error.refused:
-            self.judge(Kind.CONNECTION, FAILURE, str(error))
+            self.judge(MessageKind.CONNECTION, FAILURE, str(error))
 
     def has_twin(self) -> None:
         """Another process connects or publishes as this controller."""
@@ -112,16 +112,16 @@ class Standing:
 
     def note(self, message: Message, code: int, ours: str) -> None:
         """A message was refused or taken. A reply outside of our topics (`ours`) may be refused without a fault."""
-        if message.kind is Kind.GUEST or message.topic.startswith(ours):
+        if message.kind is MessageKind.GUEST or message.topic.startswith(ours):
             self.judge(message.kind, code, f"the broker refuses {message.topic}: reason 0x{code:02x}")
 
-    def judge(self, kind: Kind, code: int, why: str) -> None:
+    def judge(self, kind: MessageKind, code: int, why: str) -> None:
         """A message of this kind was refused or taken."""
         now_s = asyncio.get_running_loop().time()
         if code >= FAILURE:
             self._refusals.refused(kind, why, now_s)
         else:
-            self._refusals.taken(kind, now_s, at_once=kind in {Kind.CONNECTION, Kind.COMMANDS})
+            self._refusals.taken(kind, now_s, at_once=kind in {MessageKind.CONNECTION, MessageKind.COMMANDS})
         self._tell()
 
     def tick(self, now_s: float) -> None:

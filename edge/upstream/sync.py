@@ -11,15 +11,15 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from edge.model.ports import LinkError
-from edge.upstream.in_flight import Flight
-from edge.upstream.limits import Limits
+from edge.upstream.in_flight import InFlight
+from edge.upstream.limits import BrokerLimits
 from edge.upstream.listening import Listening
-from edge.upstream.messages import FAILURE, SINK, Kind
+from edge.upstream.messages import FAILURE, SINK, MessageKind
 from edge.upstream.queue import Queue
 from edge.upstream.records import STALL_S
-from edge.upstream.retained import SAID, States
-from edge.upstream.standing import Standing
-from edge.upstream.witness import Witness
+from edge.upstream.retained import SAID, RetainedStates
+from edge.upstream.standing import ConversationState
+from edge.upstream.witness import StreamWitness
 
 if TYPE_CHECKING:
     import random
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edge.log.log import Log
     from edge.model.messages import Json, Record
     from edge.model.ports import Incoming, Link, Origin
-    from edge.upstream.messages import Guest, Inbound, Message, Options, RetainedFacts, UpstreamFaults
+    from edge.upstream.messages import ExtraMessages, Inbound, Message, RetainedFacts, UpstreamFaults, UpstreamOptions
 
 LOG: Final = logging.getLogger(__name__)
 RETRY_S: Final = (1.0, 60.0)
@@ -41,12 +41,12 @@ class Upstream:
 
     def __init__(  # noqa: PLR0913, PLR0917 -- each part has one owner
         self,
-        options: Options,
+        options: UpstreamOptions,
         log: Log,
         doors: Sequence[str],
         make_link: Callable[[Upstream], Link],
         chance: random.Random,
-        guest: Guest | None = None,
+        guest: ExtraMessages | None = None,
         *,
         origin: Origin,
         retained: RetainedFacts,
@@ -55,15 +55,15 @@ class Upstream:
     ) -> None:
         """`make_link` makes a new link that reports to this object; `chance` jitters the pauses."""
         self.options = options
-        self.standing = Standing(faults.refuses)
+        self.standing = ConversationState(faults.refuses)
         self._log, self._make_link, self._chance = log, make_link, chance
         self._link: Link | None = None
         self._lost: asyncio.Future[str] | None = None
-        self._witness = Witness(log, self.standing.has_twin)
-        self._states = States(options, log, retained, self.standing, doors, guest, self._witness, self._pump)
+        self._witness = StreamWitness(log, self.standing.has_twin)
+        self._states = RetainedStates(options, log, retained, self.standing, doors, guest, self._witness, self._pump)
         self._queue = Queue(options, log, origin, self._states, self._pump)
-        self._limits = Limits(options, faults.leaves_out, self._queue.smaller)
-        self._flight = Flight(options.window)
+        self._limits = BrokerLimits(options, faults.leaves_out, self._queue.smaller)
+        self._flight = InFlight(options.window)
         self._listening = Listening(
             options,
             inbound=inbound,
@@ -98,7 +98,7 @@ class Upstream:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def _said_goodbye(self) -> bool:
-        return not self._states.status_due and Kind.STATUS not in self._flight.kinds()
+        return not self._states.status_due and MessageKind.STATUS not in self._flight.kinds()
 
     async def _until(self, done: Callable[[], bool], end_s: float) -> None:
         """Wait until `done()` by polling, which is used during a stop only."""
@@ -161,18 +161,20 @@ class Upstream:
         """Handle one acknowledgement; True when it moved the cursor."""
         self._useful = True
         self._states.answered(message, code)
-        if message.kind is Kind.STREAM and code >= FAILURE:
+        if message.kind is MessageKind.STREAM and code >= FAILURE:
             self._limits.tell(message.topic, f"the broker refuses it: reason 0x{code:02x}")
         elif code >= FAILURE or self.standing.refuses:
             self.standing.note(message, code, self.options.below(""))
-        if message.kind is Kind.EVENTS:
+        if message.kind is MessageKind.EVENTS:
             self.standing.heard(code)
         return self._queue.answered(message, code)
 
     def subscribed(self, code: int) -> None:
         """Our subscriptions were acknowledged, with this as the worst reason code."""
         topics = ", ".join(self._listening.topics)
-        self.standing.judge(Kind.COMMANDS, code, f"the broker does not let us read {topics}: reason 0x{code:02x}")
+        self.standing.judge(
+            MessageKind.COMMANDS, code, f"the broker does not let us read {topics}: reason 0x{code:02x}"
+        )
 
     def incoming(self, incoming: Incoming) -> None:
         """A message arrived on one of our subscriptions."""
@@ -258,7 +260,7 @@ class Upstream:
                 break
             if not self._send(message):
                 continue
-            if message.kind is Kind.ALARMS:  # send it before the next message is even made
+            if message.kind is MessageKind.ALARMS:  # send it before the next message is even made
                 asyncio.get_running_loop().call_soon(self._pump)
                 break
         if self._talking():

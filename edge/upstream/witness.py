@@ -33,7 +33,7 @@ MOST_STREAMS: Final = 32
 LARGEST: Final = 65_536
 
 
-class Witness:
+class StreamWitness:
     """The content of the retained `stream`, with which a later run compares its log."""
 
     def __init__(self, log: Log, has_twin: Callable[[], None]) -> None:

@@ -34,7 +34,7 @@ HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 (https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html): doors need the memory more."""
 
 
-class Role(StrEnum):
+class AccountRole(StrEnum):
     """What somebody may do; an operator may all that a viewer may."""
 
     VIEWER = "viewer"
@@ -50,7 +50,7 @@ class Account:
     """One who may sign in."""
 
     name: str
-    role: Role
+    role: AccountRole
     hash: str
     """argon2id in the PHC string format."""
 
@@ -109,7 +109,7 @@ def load(path: Path) -> dict[str, Account]:
 def _account(name: str, found: Mapping[str, str]) -> Account:
     if not NAME.fullmatch(name) or not isinstance(found["hash"], str):
         raise ValueError(name)
-    return Account(name, Role(found["role"]), found["hash"])
+    return Account(name, AccountRole(found["role"]), found["hash"])
 
 
 @contextlib.contextmanager

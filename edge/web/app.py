@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from edge.client.connection import Refused, Unreachable
+from edge.client.connection import RequestRefused, Unreachable
 from edge.model.printable import masked as visible
 from edge.web.accounts import AccountsError
 from edge.web.guard import Guard
@@ -68,7 +68,7 @@ def application(page: Page) -> ASGIApp:
     handlers: Any = {
         HTTPException: _http,
         Unreachable: _unreachable,
-        Refused: _refused,
+        RequestRefused: _refused,
         AccountsError: _no_accounts,
         ClientDisconnect: _gone,
         500: _mistake,
@@ -93,7 +93,7 @@ async def _unreachable(request: Request, error: Unreachable) -> Response:
     return _say(request, 503, visible(error))
 
 
-async def _refused(request: Request, error: Refused) -> Response:
+async def _refused(request: Request, error: RequestRefused) -> Response:
     statuses = {"not_allowed": 403, "too_many": 429}
     return _say(request, statuses.get(error.code, 400), visible(error))
 

@@ -80,7 +80,7 @@ class _Minute:
     taken: int = 0
 
 
-class Allowance:
+class PageRecordAllowance:
     """At most so many a minute of each kind: a flood of requests must not become a flood of records.
 
     Nobody outside may make up a kind: each is remembered for good.

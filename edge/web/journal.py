@@ -20,7 +20,7 @@ class _Kind:
     left_out: int = 0
 
 
-class Seldom(logging.Filter):
+class RepeatFilter(logging.Filter):
     """For a handler: warnings and mistakes that were said within the last minute are counted only."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ import json
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.client.connection import ANSWER_WITHIN_S, Refused, Unreachable, sentence
+from edge.client.connection import ANSWER_WITHIN_S, RequestRefused, Unreachable, sentence
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -31,7 +31,7 @@ FULL_S: Final = 0.02
 """Between two tries to connect where doord's line is full."""
 
 
-class Link:
+class DaemonLink:
     """Asks doord, and follows it while somebody watches."""
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +47,7 @@ class Link:
         self.trouble: str | None = None
 
     async def ask(self, op: str, who: str | None = None, **body: Any) -> Any:  # noqa: ANN401 -- JSON
-        """One question; `who` is the account it is asked for. Raises Refused and Unreachable."""
+        """One question; `who` is the account it is asked for. Raises RequestRefused and Unreachable."""
         request = {"op": op, **body} | ({} if who is None else {"as": {"id": who, "name": who}})
         places = self._long if op in LONG else self._short
         try:
@@ -103,7 +103,7 @@ class Link:
                             self._take((await _read(reader))["item"])
             except TimeoutError:
                 self._lost(f"the daemon said nothing for {ANSWER_WITHIN_S:.0f} s")
-            except (Unreachable, Refused) as error:
+            except (Unreachable, RequestRefused) as error:
                 self._lost(str(error))
             await asyncio.sleep(AGAIN_S)
 
@@ -170,5 +170,5 @@ async def _read(reader: asyncio.StreamReader) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise Unreachable("the daemon hung up")
     if not answer.get("ok"):
-        raise Refused(str(answer.get("code")), str(answer.get("message")))
+        raise RequestRefused(str(answer.get("code")), str(answer.get("message")))
     return answer

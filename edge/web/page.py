@@ -20,11 +20,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from edge.model.printable import masked
-from edge.web.accounts import Account, Role
+from edge.web.accounts import Account, AccountRole
 from edge.web.limits import AnswerLimits, LimitedAnswer
 from edge.web.listener import MOST_CONNECTIONS
 from edge.web.recent import Recent
-from edge.web.sessions import Forms, Session, same
+from edge.web.sessions import FormTokens, Session, same
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from edge.web.accounts import Accounts
-    from edge.web.attempts import Allowance, Attempts
-    from edge.web.link import Link
+    from edge.web.attempts import Attempts, PageRecordAllowance
+    from edge.web.link import DaemonLink
     from edge.web.sessions import Sessions
     from edge.web.words import Words
 
@@ -62,11 +62,11 @@ MOST_REQUESTS_OF_ONE: Final = 24
 class Page:
     """Everything that lives as long as the program does."""
 
-    link: Link
+    link: DaemonLink
     accounts: Accounts
     sessions: Sessions
     attempts: Attempts
-    allowance: Allowance
+    allowance: PageRecordAllowance
     words: Words
     now_ns: Callable[[], int]
     """A clock that is never set."""
@@ -76,7 +76,7 @@ class Page:
     """Whether browsers come over TLS."""
     metrics_token_file: Path | None = None
     """Who knows what stands in it may ask for figures."""
-    forms: Forms = field(default_factory=Forms)
+    forms: FormTokens = field(default_factory=FormTokens)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """One password at a time: the memory is the doors'."""
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
@@ -133,7 +133,7 @@ class Page:
             me=session.account if session else None,
             csrf=session.csrf if session else "",
             notices=notices,
-            operator=session is not None and session.account.role is Role.OPERATOR,
+            operator=session is not None and session.account.role is AccountRole.OPERATOR,
             here=request.scope["path"],
             **context,
         )
@@ -173,7 +173,7 @@ def for_operators(handler: Handler) -> Handler:
 
     @functools.wraps(handler)
     async def guarded(request: Request) -> Response:
-        if who(request).role is not Role.OPERATOR:
+        if who(request).role is not AccountRole.OPERATOR:
             raise HTTPException(403, "Only operators may do that; you are a viewer.")
         return await handler(request)
 

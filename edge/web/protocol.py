@@ -29,7 +29,7 @@ _AT_ONCE: Final = struct.pack("ii", 1, 0)
 """struct linger: what was not taken is thrown away."""
 
 
-class Sent(NamedTuple):
+class SentBytes(NamedTuple):
     """What has become of what was written to a connection."""
 
     taken: int
@@ -38,18 +38,18 @@ class Sent(NamedTuple):
     """Whether there is more for it."""
 
 
-def sent(line: Any) -> Sent:  # noqa: ANN401 -- asyncio's own kind of socket
+def sent(line: Any) -> SentBytes:  # noqa: ANN401 -- asyncio's own kind of socket
     """As the kernel sees it, below TLS and after closing too. Raises OSError."""
     unacked, taken, unsent = _TCP_INFO.unpack(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size))
-    return Sent(taken, bool(unacked or unsent))
+    return SentBytes(taken, bool(unacked or unsent))
 
 
-class Protocol(H11Protocol):
+class BoundedProtocol(H11Protocol):
     """uvicorn waits for a head for ever; a hundred of those who never end it would be all the connections there are."""
 
     _late: asyncio.TimerHandle | None = None
     _look: asyncio.TimerHandle
-    _sent: Sent | None = None
+    _sent: SentBytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Somebody is there; now he is to speak."""

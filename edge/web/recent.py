@@ -15,7 +15,7 @@ from edge.web.words import utc_us
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from edge.web.link import Link
+    from edge.web.link import DaemonLink
 
 PAGE: Final = 500
 MOST_PAGES: Final = 60
@@ -32,7 +32,7 @@ class Recent:
     records: list[dict[str, Any]] = field(default_factory=list)
     whole: bool = True
 
-    async def read(self, link: Link, since: datetime, now_ns: int) -> None:
+    async def read(self, link: DaemonLink, since: datetime, now_ns: int) -> None:
         """Read them again if they are old. Raises Refused and Unreachable."""
         async with self.busy:
             if self.read_ns is not None and now_ns - self.read_ns < KEPT_NS:

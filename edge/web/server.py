@@ -28,13 +28,13 @@ from edge.system.clock import Clock
 from edge.system.systemd import Notifier
 from edge.web.accounts import Accounts
 from edge.web.app import application
-from edge.web.attempts import Allowance, Attempts
+from edge.web.attempts import Attempts, PageRecordAllowance
 from edge.web.certificate import certificate, fingerprint
-from edge.web.journal import Seldom
-from edge.web.link import Link
+from edge.web.journal import RepeatFilter
+from edge.web.link import DaemonLink
 from edge.web.listener import MOST_CONNECTIONS, MOST_OF_AN_ADDRESS, Listener
 from edge.web.page import Page
-from edge.web.protocol import Protocol
+from edge.web.protocol import BoundedProtocol
 from edge.web.sessions import Sessions
 from edge.web.words import Words
 
@@ -58,7 +58,7 @@ END_S: Final = 2
 """How long a stop waits for those who still read."""
 
 
-class Server(uvicorn.Server):
+class WebServer(uvicorn.Server):
     """Bounds who connects, tells systemd when it is ready, and ends with 0 when it is told to end."""
 
     def __init__(self, config: uvicorn.Config, listener: Listener) -> None:
@@ -78,7 +78,7 @@ class Server(uvicorn.Server):
         await self.lifespan.startup()
         secure = self.config.ssl
         server = await asyncio.get_running_loop().create_server(
-            lambda: Protocol(self.config, self.server_state, self.lifespan.state),
+            lambda: BoundedProtocol(self.config, self.server_state, self.lifespan.state),
             sock=self._listener,
             ssl=secure,
             backlog=BACKLOG,
@@ -94,11 +94,11 @@ def page_for(settings: Settings, clock: Clock) -> Page:
     """The page of a configuration."""
     web = settings.web
     return Page(
-        link=Link(settings.control.socket),
+        link=DaemonLink(settings.control.socket),
         accounts=Accounts(web.accounts),
         sessions=Sessions(clock.now_ns, web.idle_s, web.session_s),
         attempts=Attempts(clock.now_ns),
-        allowance=Allowance(clock.now_ns),
+        allowance=PageRecordAllowance(clock.now_ns),
         words=Words(ZoneInfo(settings.controller.time_zone)),
         now_ns=clock.now_ns,
         site=settings.controller.name,
@@ -112,7 +112,7 @@ def serve(settings: Settings) -> None:
     web, clock = settings.web, Clock()
     config = uvicorn.Config(
         application(page_for(settings, clock)),
-        http=Protocol,
+        http=BoundedProtocol,
         ws="none",
         loop="asyncio",
         log_config=None,
@@ -128,7 +128,7 @@ def serve(settings: Settings) -> None:
         config.ssl = tls(settings, clock)
     # without TLS it is a proxy that connects, with everybody's requests
     most_of_one = MOST_OF_AN_ADDRESS if web.tls else MOST_CONNECTIONS
-    Server(config, Listener(web.address, web.port, most_of_one=most_of_one)).run()
+    WebServer(config, Listener(web.address, web.port, most_of_one=most_of_one)).run()
 
 
 def tls(settings: Settings, clock: Clock) -> ssl.SSLContext:
@@ -150,7 +150,7 @@ def _log_to_stderr() -> None:
     prefix = "%(name)s: %(message)s" if "JOURNAL_STREAM" in os.environ else "%(asctime)s %(levelname)s %(message)s"
     logging.basicConfig(level=logging.INFO, format=prefix)
     for handler in logging.getLogger().handlers:
-        handler.addFilter(Seldom())
+        handler.addFilter(RepeatFilter())
 
 
 def _complain(error: ConfigError) -> None:

@@ -78,7 +78,7 @@ class Sessions:
             del self._sessions[key]
 
 
-class Forms:
+class FormTokens:
     """Tokens for the one form that is shown before anybody is signed in, bound to a cookie of its own."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from edge.client.connection import Refused, Unreachable
+from edge.client.connection import RequestRefused, Unreachable
 from edge.log.log import Log, LogOptions
 from edge.system.clock import Clock
 from tests.scenarios.test_people import ADA, config_of, people
@@ -73,7 +73,7 @@ def start_s(doord: Doord) -> float:
                     number = int((time.monotonic() - began_s) * 10) + 1
                     doord.ask("sim", door="front", action="card", argument=ADA)
                 door = doord.ask("status")["doors"]["front"]
-            except (Unreachable, Refused):
+            except (Unreachable, RequestRefused):
                 continue
             assert door["lock"] != "unlocked", "a card opened a door that is locked down"
             if not known_s and door["mode"] == "locked_down":

@@ -30,7 +30,7 @@ from edge.model.cloudevents import CONTENT_TYPE, Identity, encode
 from edge.model.messages import Event, Subject
 from edge.settings.tables import MqttTable
 from edge.system.clock import Clock
-from edge.upstream.messages import SINK, Options
+from edge.upstream.messages import SINK, UpstreamOptions
 from edge.upstream.mqtt.link import MqttLink
 from edge.upstream.sync import Upstream
 from tests.support.broker import Broker
@@ -163,7 +163,7 @@ class Conversation:
         settings = MqttTable(url=f"mqtt://127.0.0.1:{port}", window=window)
         desk = Desk(self.log)
         self.upstream = Upstream(
-            Options(settings.url, TOPIC, window=window),
+            UpstreamOptions(settings.url, TOPIC, window=window),
             self.log,
             (),
             lambda upstream: MqttLink(settings, "bench", upstream),

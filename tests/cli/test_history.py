@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from edge.cli.history import PAGE, _show_after, ascending, newest
 from edge.client.connection import Unreachable
-from edge.client.sources import DaemonSource, Found
+from edge.client.sources import DaemonSource, RecordPage
 from edge.directory.directory import Directory, Group, Member, User
 from edge.directory.document.writing import written
 from edge.directory.store import DirectoryStore, StoredDirectory
@@ -63,10 +63,10 @@ class Pages:
         self._answer = pages(record(n) for n in range(1, count + 1))
         self.given = 0
 
-    def page(self, asked: dict[str, Any]) -> Found:
+    def page(self, asked: dict[str, Any]) -> RecordPage:
         answer = self._answer(asked)
         self.given += len(answer["records"])
-        return Found(**answer)
+        return RecordPage(**answer)
 
     def close(self) -> None:
         pass
@@ -85,7 +85,7 @@ def test_the_newest_come_oldest_first_without_gap_or_repeat(count: int, limit: i
 class Sparse:
     """Every third record of 3,000 fits; a page looks at 50 of them, and is empty where none fits."""
 
-    def page(self, asked: dict[str, Any]) -> Found:
+    def page(self, asked: dict[str, Any]) -> RecordPage:
         newest_first, last = asked.get("newest", False), asked.get("before") or 3_001
         left = range((asked.get("after") or 0) + 1, last)
         looked_at = (left[::-1] if newest_first else left)[:50]
@@ -93,8 +93,8 @@ class Sparse:
         skipped, rest = fits[: asked.get("skip", 0)], fits[asked.get("skip", 0) :]
         page = rest[: asked["limit"]]
         if len(rest) > len(page):
-            return Found(page, int(page[-1]["sequence"]), len(skipped))
-        return Found(page, looked_at[-1] if len(looked_at) < len(left) else None, len(skipped))
+            return RecordPage(page, int(page[-1]["sequence"]), len(skipped))
+        return RecordPage(page, looked_at[-1] if len(looked_at) < len(left) else None, len(skipped))
 
     def close(self) -> None:
         pass

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from edge.cli.main import main
-from edge.commands.parsing import Order, Receiver, Refusal, parse_command
+from edge.commands.parsing import Context, Order, Refusal, parse_command
 from edge.commands.tokens import read_keys
 from edge.model.messages import Actor, ClockQuality
 from edge.settings.controller import KeySettings
@@ -43,7 +43,7 @@ def key(tmp_path: Path) -> Path:
 def judged(token: str, tmp_path: Path, controller: str = "hq-lobby") -> Order | Refusal:
     ring, problems = read_keys([KeySettings("commands.keys[0]", "up", Pair().write(tmp_path / "up.pub.pem"))])
     assert not problems
-    here = Receiver(controller, ["front", "back"], time.time_ns() // 1_000, ClockQuality.SYNCED, True, ring)
+    here = Context(controller, ["front", "back"], time.time_ns() // 1_000, ClockQuality.SYNCED, True, ring)
     found = parse_command(token.encode(), here, retained=False)
     return found.late or found if isinstance(found, Order) else found
 
@@ -66,7 +66,7 @@ def test_a_new_pair_of_keys_signs_what_a_controller_obeys(tmp_path: Path, doorct
     assert not problems
     assert ring.signers[0].thumbprint == said.json["thumbprint"]
     token = doorctl("sign", "--key", str(private), "--controller", "hq", "unlock", "--door", "front")
-    here = Receiver("hq", ["front"], time.time_ns() // 1_000, ClockQuality.SYNCED, True, ring)
+    here = Context("hq", ["front"], time.time_ns() // 1_000, ClockQuality.SYNCED, True, ring)
     assert isinstance(parse_command(token.out.encode(), here, retained=False), Order)
     assert isinstance(judged(token.out, tmp_path, "hq"), Refusal)  # another key's controller
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge.commands.entries import A_MINUTE, AT_ONCE, Allowance
+from edge.commands.entries import A_MINUTE, AT_ONCE, KeyAllowance
 from edge.commands.intake import MOST_ARRIVALS, CommandIntake
 from edge.commands.parsing import Refusal
-from edge.commands.refusals import ANSWERS_AT_ONCE, RECORDS_AT_ONCE, TOLD_EVERY_S, Refusals
+from edge.commands.refusals import ANSWERS_AT_ONCE, RECORDS_AT_ONCE, TOLD_EVERY_S, CommandRefusals
 from edge.commands.shape import Signer
 from edge.doors.runner import Outcome
 from edge.model.messages import ClockQuality, Event, Subject
@@ -267,7 +267,7 @@ def test_who_enters_records_without_end_is_refused_and_may_go_on_later(tmp_path:
 
 
 def test_records_of_one_key_are_not_counted_against_another() -> None:
-    allowance = Allowance()
+    allowance = KeyAllowance()
     anns, bobs = Signer("ann", "a"), Signer("bob", "b")
     for _ in range(AT_ONCE):
         assert allowance.wait_s(anns, 0.0) == 0
@@ -290,9 +290,9 @@ class Counting:
     def append(self, events: list[Event]) -> None:
         self.events += events
 
-    def refusals(self) -> Refusals:
+    def refusals(self) -> CommandRefusals:
         controller = Subject("controller", "test", "Test")
-        return Refusals(controller, self, self, self.clock, lambda: None)  # type: ignore[arg-type]
+        return CommandRefusals(controller, self, self, self.clock, lambda: None)  # type: ignore[arg-type]
 
 
 def test_a_flood_of_refusals_is_recorded_a_few_times_and_then_counted_once_a_minute(

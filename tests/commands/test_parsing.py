@@ -13,9 +13,9 @@ from edge.commands.parsing import (
     FUTURE_US,
     MAX_COMMAND_BYTES,
     RECORDABLE,
-    Entry,
+    Context,
+    EnteredRecord,
     Order,
-    Receiver,
     Refusal,
     parse_ack,
     parse_command,
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NOW_US = 1_795_384_623_000_000  # 2026-11-22T21:57:03Z
-HERE = Receiver("hq-lobby", ["front", "back"], NOW_US, ClockQuality.SYNCED)
-UNSYNCED = Receiver("hq-lobby", ["front", "back"], NOW_US, ClockQuality.UNSYNCED)
+HERE = Context("hq-lobby", ["front", "back"], NOW_US, ClockQuality.SYNCED)
+UNSYNCED = Context("hq-lobby", ["front", "back"], NOW_US, ClockQuality.UNSYNCED)
 UNLOCK: dict[str, Any] = {
     "id": "c-1",
     "command": "unlock",
@@ -57,12 +57,12 @@ def now(found: Order | Refusal) -> Order | Refusal:
 
 
 def judge(
-    base: Mapping[str, Any] = UNLOCK, receiver: Receiver = HERE, *, retained: bool = False, **changes: Any
+    base: Mapping[str, Any] = UNLOCK, context: Context = HERE, *, retained: bool = False, **changes: Any
 ) -> Order | Refusal:
     """`from_` stands for `from`; None takes a key away."""
     body = {**base, **{key.rstrip("_"): value for key, value in changes.items()}}
     body = {key: value for key, value in body.items() if value is not None}
-    return now(parse_command(json.dumps(body).encode(), receiver, retained=retained))
+    return now(parse_command(json.dumps(body).encode(), context, retained=retained))
 
 
 def test_an_unlock_becomes_an_order() -> None:
@@ -146,7 +146,7 @@ def test_a_replay_takes_a_span_and_nothing_else(changes: dict[str, Any]) -> None
 def test_what_nobody_at_a_door_can_witness_is_entered() -> None:
     found = judge(RECORD)
     assert isinstance(found, Order)
-    entry = Entry("user.create_backup_code", Subject("user", "u-7", "Ann Example"), HAPPENED["details"])
+    entry = EnteredRecord("user.create_backup_code", Subject("user", "u-7", "Ann Example"), HAPPENED["details"])
     assert (found.entry, found.doors, found.actor) == (entry, (), Actor("operator", "op-7"))
     timed = judge(RECORD, event={**HAPPENED, "time": "2026-11-20T08:00:00Z"})
     assert isinstance(timed, Order)
@@ -239,7 +239,7 @@ def test_the_bounds_of_age_are_sharp() -> None:
 
 
 def test_without_a_clock_a_pulse_is_refused_and_a_mode_is_not() -> None:
-    pulse = judge(receiver=UNSYNCED)
+    pulse = judge(context=UNSYNCED)
     assert isinstance(pulse, Refusal)
     assert pulse.code == "clock_unsynced"
     late = judge(LOCK, UNSYNCED, expires_at="2001-01-01T00:00:00Z", issued_at="2099-01-01T00:00:00Z")
@@ -260,8 +260,8 @@ def test_whom_a_plain_command_names_is_not_named_in_its_refusal() -> None:
 
 
 def test_where_keys_are_configured_plain_commands_are_refused() -> None:
-    signed = Receiver("hq-lobby", ["front"], NOW_US, ClockQuality.SYNCED, signatures_required=True)
-    found = judge(receiver=signed)
+    signed = Context("hq-lobby", ["front"], NOW_US, ClockQuality.SYNCED, signatures_required=True)
+    found = judge(context=signed)
     assert isinstance(found, Refusal)
     assert found.code == "not_signed"
 
@@ -325,7 +325,7 @@ bodies = st.dictionaries(
 @example({"command": "record", "event": {**HAPPENED, "details": {"a": 10**400}}}, False, ClockQuality.SYNCED)
 def test_no_object_whatever_raises(changes: dict[str, Any], retained: bool, clock: ClockQuality) -> None:
     payload = json.dumps({**UNLOCK, **changes}).encode()
-    found = parse_command(payload, Receiver("hq", ["front"], NOW_US, clock), retained=retained)
+    found = parse_command(payload, Context("hq", ["front"], NOW_US, clock), retained=retained)
     if isinstance(found, Refusal):
         json.loads(reply(found.id, found.name, {}, code=found.code, text=found.message))
     else:

@@ -19,9 +19,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge.commands.claims import LONGEST_UNLOCK_VALID_S, LONGEST_VALID_S
-from edge.commands.parsing import MAX_COMMAND_BYTES, Order, Receiver, Refusal, parse_command
+from edge.commands.parsing import MAX_COMMAND_BYTES, Context, Order, Refusal, parse_command
 from edge.commands.shape import Body, RefusedError, Signer
-from edge.commands.tokens import MAX_HEADER, Key, Keyring, read_keys, thumbprint
+from edge.commands.tokens import MAX_HEADER, Keyring, PublicKey, read_keys, thumbprint
 from edge.config.files import check_files
 from edge.model.messages import Actor, ClockQuality
 from edge.settings.commands import COMMANDS
@@ -36,9 +36,9 @@ NOW_S = 1_795_384_623  # 2026-11-22T21:57:03Z
 ALL, GUARD, OTHER = Pair(1), Pair(2), Pair(3)
 UPSTREAM = Signer("upstream.pub.pem", thumbprint(ALL.public))
 LOBBY = Signer("lobby", thumbprint(GUARD.public), frozenset({"unlock", "lock"}), frozenset({"front"}))
-RING = Keyring([Key(ALL.public, UPSTREAM), Key(GUARD.public, LOBBY)])
-HERE = Receiver("hq-lobby", ["front", "back"], NOW_S * 1_000_000, ClockQuality.SYNCED, True, RING)
-UNSYNCED = Receiver("hq-lobby", ["front", "back"], NOW_S * 1_000_000, ClockQuality.UNSYNCED, True, RING)
+RING = Keyring([PublicKey(ALL.public, UPSTREAM), PublicKey(GUARD.public, LOBBY)])
+HERE = Context("hq-lobby", ["front", "back"], NOW_S * 1_000_000, ClockQuality.SYNCED, True, RING)
+UNSYNCED = Context("hq-lobby", ["front", "back"], NOW_S * 1_000_000, ClockQuality.UNSYNCED, True, RING)
 CLAIMS: dict[str, Any] = {
     "aud": "hq-lobby",
     "jti": "c-1",
@@ -58,20 +58,20 @@ def claims(base: dict[str, Any] = CLAIMS, **changes: Any) -> dict[str, Any]:
     return {key: value for key, value in {**base, **changes}.items() if value is not None}
 
 
-def judge(token: bytes, receiver: Receiver = HERE) -> Order | Refusal:
-    found = parse_command(token, receiver, retained=False)
+def judge(token: bytes, context: Context = HERE) -> Order | Refusal:
+    found = parse_command(token, context, retained=False)
     return found.late or found if isinstance(found, Order) else found
 
 
-def refused(token: bytes, receiver: Receiver = HERE) -> Refusal:
-    found = judge(token, receiver)
+def refused(token: bytes, context: Context = HERE) -> Refusal:
+    found = judge(token, context)
     assert isinstance(found, Refusal)
     assert found.message
     return found
 
 
-def accepted(token: bytes, receiver: Receiver = HERE) -> Order:
-    found = judge(token, receiver)
+def accepted(token: bytes, context: Context = HERE) -> Order:
+    found = judge(token, context)
     assert isinstance(found, Order), found
     return found
 
@@ -89,8 +89,8 @@ def test_the_vectors_of_rfc_8037_are_verified() -> None:
         b"hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
     )
     signer = Signer("rfc", thumbprint(public))
-    assert Keyring([Key(public, signer)]).open(token) == (signer, b"Example of Ed25519 signing")
-    found = refused(token, Receiver("hq", [], 0, ClockQuality.SYNCED, True, Keyring([Key(public, signer)])))
+    assert Keyring([PublicKey(public, signer)]).open(token) == (signer, b"Example of Ed25519 signing")
+    found = refused(token, Context("hq", [], 0, ClockQuality.SYNCED, True, Keyring([PublicKey(public, signer)])))
     assert (found.code, found.signer) == ("malformed", signer)
 
 
@@ -338,19 +338,19 @@ def test_size_is_judged_before_anything_else() -> None:
         def open(self, _token: bytes) -> tuple[Signer, bytes]:
             raise AssertionError("it was opened")
 
-    here = Receiver("hq-lobby", ["front"], NOW_S * 1_000_000, ClockQuality.SYNCED, True, Nobody())
+    here = Context("hq-lobby", ["front"], NOW_S * 1_000_000, ClockQuality.SYNCED, True, Nobody())
     assert refused(b"A" * MAX_COMMAND_BYTES + b".A.A", here).code == "too_large"
 
 
 def test_with_no_key_that_can_be_read_nothing_is_obeyed() -> None:
-    here = Receiver("hq-lobby", ["front"], NOW_S * 1_000_000, ClockQuality.SYNCED, signatures_required=True)
+    here = Context("hq-lobby", ["front"], NOW_S * 1_000_000, ClockQuality.SYNCED, signatures_required=True)
     assert refused(SIGNED, here).code == "bad_signature"
-    empty = Receiver("hq-lobby", ["front"], NOW_S * 1_000_000, ClockQuality.SYNCED, True, Keyring([]))
+    empty = Context("hq-lobby", ["front"], NOW_S * 1_000_000, ClockQuality.SYNCED, True, Keyring([]))
     assert refused(SIGNED, empty).code == "bad_signature"
 
 
 def test_without_keys_a_signed_command_is_no_command() -> None:
-    plain = Receiver("hq-lobby", ["front"], NOW_S * 1_000_000, ClockQuality.SYNCED)
+    plain = Context("hq-lobby", ["front"], NOW_S * 1_000_000, ClockQuality.SYNCED)
     assert refused(SIGNED, plain).code == "malformed"
 
 
@@ -388,8 +388,13 @@ def test_without_keys_a_signed_command_is_no_command() -> None:
     ],
 )
 def test_a_key_may_what_its_table_says(signer: Signer, changes: dict[str, Any], permitted: bool) -> None:
-    here = Receiver(
-        "hq-lobby", ["front", "back"], NOW_S * 1_000_000, ClockQuality.SYNCED, True, Keyring([Key(ALL.public, signer)])
+    here = Context(
+        "hq-lobby",
+        ["front", "back"],
+        NOW_S * 1_000_000,
+        ClockQuality.SYNCED,
+        True,
+        Keyring([PublicKey(ALL.public, signer)]),
     )
     found = judge(ALL.token(claims(**changes)), here)
     if permitted:

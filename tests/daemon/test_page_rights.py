@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge.client.connection import Client, Refused
+from edge.client.connection import Client, RequestRefused
 from edge.config.as_user import as_user
 from edge.daemon.page_rights import MEMORY, MOST_ACCOUNTS, PageRights
 from edge.model.messages import Actor
@@ -178,7 +178,7 @@ def test_at_the_socket_the_kernel_says_who_the_page_is(tmp_path: Path) -> None:
                 with Client(doord.socket) as client:
                     client.ask(op, **body)
                 answers.append("done")
-            except Refused as error:
+            except RequestRefused as error:
                 answers.append(error.code)
         return answers
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge.client.sources import Found
+from edge.client.sources import RecordPage
 from edge.diagnosis.facts import HistoryFacts, at_us
 from edge.diagnosis.history import MOST, PAGE, history
 from tests.support.control import pages, record
@@ -27,10 +27,10 @@ class Told:
         self._answer = pages(records)
         self.asked: list[dict[str, Any]] = []
 
-    def page(self, asked: dict[str, Any]) -> Found:
+    def page(self, asked: dict[str, Any]) -> RecordPage:
         self.asked.append(asked)
         answer = self._answer(asked)
-        return Found(**answer)
+        return RecordPage(**answer)
 
     def close(self) -> None:
         pass

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from edge.model.ports import Incoming
-from edge.upstream.messages import SINK, Options
+from edge.upstream.messages import SINK, UpstreamOptions
 from edge.upstream.sync import Upstream
 from tests.support import virtual
 from tests.support.journal import FORCED, OPENED, FakeJournal
@@ -137,7 +137,7 @@ class World:
         self.card.begin(number)
         desk = Desk(self.card)
         self.upstream = Upstream(
-            Options("mqtt://broker", TOPIC, self.by_application, self.chance.choice([1, 20, 100])),
+            UpstreamOptions("mqtt://broker", TOPIC, self.by_application, self.chance.choice([1, 20, 100])),
             self.card,  # type: ignore[arg-type]
             tuple(desk.states),
             lambda upstream: FakeLink(self.net, upstream),

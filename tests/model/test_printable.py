@@ -22,7 +22,7 @@ from edge.model.messages import Actor
 from edge.model.printable import in_json, is_whole, masked, spelt
 from edge.model.problems import Problem, ProblemReport, shown
 from edge.reports.file import write_csv
-from edge.socket.peers import Kind, Peer, RequestError, actor
+from edge.socket.peers import Peer, PeerKind, RequestError, actor
 from tests.commands.test_parsing import HERE, RECORD, UNLOCK
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def test_a_refusal_repeats_nothing_that_may_not_be_printed(base: dict[str, Any],
 
 @pytest.mark.parametrize("named", [{"id": "a\x1bb"}, {"id": "ada", "name": "A\u202eb"}, {"id": "ada\ud800"}])
 def test_the_page_speaks_for_nobody_who_cannot_be_shown(named: dict[str, str]) -> None:
-    page = Peer(998, Kind.PAGE, Actor("operator", "uid:998", "doorweb"))
+    page = Peer(998, PeerKind.PAGE, Actor("operator", "uid:998", "doorweb"))
     with pytest.raises(RequestError, match="printable"):
         actor(page, {"as": named})
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from edge.model.messages import InputFault, Settled, TamperChanged
-from edge.model.roles import INPUTS, OUTPUTS, ROLES, Kind, Role, UnknownRoleError, carried, told, told_broken
+from edge.model.roles import INPUTS, OUTPUTS, ROLES, PointKind, Role, UnknownRoleError, carried, told, told_broken
 
 
 @pytest.mark.parametrize("role", ROLES.values(), ids=ROLES)
 def test_a_row_says_all_that_its_kind_needs(role: Role) -> None:
     assert role.what
-    assert (role.kind is Kind.READER) == (role.words == ("", ""))
-    assert (role.becomes is not None) == (role.kind is Kind.INPUT), "what the rules are told of it"
-    assert (role.broken is None) == (role.kind is Kind.OUTPUT), "what they are told of a cut wire"
-    assert bool(role.checks) == (role.kind is not Kind.OUTPUT), "how an installer tries it"
+    assert (role.kind is PointKind.READER) == (role.words == ("", ""))
+    assert (role.becomes is not None) == (role.kind is PointKind.INPUT), "what the rules are told of it"
+    assert (role.broken is None) == (role.kind is PointKind.OUTPUT), "what they are told of a cut wire"
+    assert bool(role.checks) == (role.kind is not PointKind.OUTPUT), "how an installer tries it"
     assert all(check.counts or check.expected in role.words for check in role.checks)
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from edge.directory.directory import Directory, Group, Member, User
 from edge.log.reading.query import Query
 from edge.reports.search_words import NOWHERE, UnknownGroupError, members
-from edge.reports.searches import Asked, Filters
+from edge.reports.searches import Filters, PageRequest
 
 USERS = {name: User(name, name.title()) for name in ("ann", "bob", "cem", "dora")}
 DIRECTORY = Directory(
@@ -105,9 +105,9 @@ def test_every_word_becomes_its_filter():
         text="Tür",
         correlation="run-front-1",
     )
-    assert Asked.model_validate(body).query(DIRECTORY) == query
-    assert Asked.model_validate({}).query(None) == Query()
-    assert Asked.model_validate({"outcome": "granted"}).query(None) == replace(Query(), success=True)
+    assert PageRequest.model_validate(body).query(DIRECTORY) == query
+    assert PageRequest.model_validate({}).query(None) == Query()
+    assert PageRequest.model_validate({"outcome": "granted"}).query(None) == replace(Query(), success=True)
     whole = {name: value for name, value in body.items() if name not in {"after", "before", "limit", "newest", "skip"}}
     assert Filters.model_validate(whole).query(DIRECTORY) == replace(
         query, after=0, before=None, limit=500, newest=False, skip=0
@@ -135,4 +135,4 @@ def test_every_word_becomes_its_filter():
 )
 def test_what_is_malformed_is_refused(body: dict[str, object]):
     with pytest.raises(ValidationError):
-        Asked.model_validate(body)
+        PageRequest.model_validate(body)

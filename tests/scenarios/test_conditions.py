@@ -16,7 +16,7 @@ from edge.diagnosis.diagnose import diagnose
 from edge.diagnosis.facts import DaemonFacts, Facts, at_us
 from edge.doors.conditions import KINDS, ConditionKind
 from edge.model.catalogue import Severity
-from edge.system.metrics import Counts, text
+from edge.system.metrics import Counters, text
 from edge.web.words import Words
 from tests.support.house import House, live, write_config
 from tests.upstream.test_home_assistant import parts, render, settings_of
@@ -53,7 +53,7 @@ DISPLAYS: dict[str, Callable[[dict[str, Any]], str]] = {
     "doorctl watch on a narrow screen": lambda status: on_watch(status, 45),
     "doorctl diagnose": in_diagnose,
     "the page": on_the_page,
-    "figures": lambda status: text(status, Counts(), 0).replace("_", " "),
+    "figures": lambda status: text(status, Counters(), 0).replace("_", " "),
 }
 
 
@@ -101,7 +101,7 @@ def test_a_door_that_is_well_has_nothing_wrong_on_any_display(tmp_path: Path, mo
     status, state = wrong(monkeypatch, tmp_path, None)
     assert (status["doors"]["front"]["conditions"], state["conditions"]) == ([], [])
     assert well(status)
-    assert "door_condition{" not in text(status, Counts(), 0)
+    assert "door_condition{" not in text(status, Counters(), 0)
     assert [kind.code for kind in KINDS.values() if kind.words in in_diagnose(status)] == []
     (tmp_path / "ha").mkdir()
     problems = [one for one in parts(settings_of(tmp_path / "ha")).values() if "reason" in json.dumps(one)]

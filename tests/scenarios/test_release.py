@@ -16,7 +16,7 @@ from edge.log.reading.query import LogReader
 from edge.log.verify import verify
 from edge.model.messages import Actor
 from edge.socket.server import RequestError
-from edge.web.accounts import Accounts, Role
+from edge.web.accounts import AccountRole, Accounts
 from tests.support.cli import Doorctl
 from tests.support.doord import ROOT, Doord
 from tests.support.house import House, live
@@ -127,7 +127,7 @@ def test_accounts_sign_in(site: Path) -> None:
     accounts = Accounts(site / "accounts.json")
     signed_in = {name: accounts.check(name, password) for name, password in PASSWORDS.items()}
     assert {name: account and account.role for name, account in signed_in.items()} == {
-        "olga": Role.OPERATOR,
-        "vera": Role.VIEWER,
+        "olga": AccountRole.OPERATOR,
+        "vera": AccountRole.VIEWER,
     }
     assert accounts.check("olga", "wrong") is None

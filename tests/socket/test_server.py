@@ -17,9 +17,9 @@ from edge.client.connection import Client
 from edge.model.messages import Actor
 from edge.socket import peers as control_peers
 from edge.socket.limits import ARRIVALS_AT_ONCE, BYTES_AT_ONCE, OF_ONE, PLACES, REQUESTS_AT_ONCE, ConnectionLimits
-from edge.socket.peers import Kind, Peer, Peers, RequestError
-from edge.socket.server import BACKLOG, FIRST_S, MAX_REQUEST_BYTES, MOST_TURNED_AWAY, WRITE_S, Control
-from edge.web.link import MOST_LONG, MOST_SHORT, Link
+from edge.socket.peers import Peer, PeerKind, Peers, RequestError
+from edge.socket.server import BACKLOG, FIRST_S, MAX_REQUEST_BYTES, MOST_TURNED_AWAY, WRITE_S, ControlServer
+from edge.web.link import MOST_LONG, MOST_SHORT, DaemonLink
 from tests.support import virtual
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ class Echo:
             self.streams -= 1
 
 
-def serve(tmp_path: Path, script: Callable[[Path, Echo, Control], Coroutine[Any, Any, None]]) -> None:
+def serve(tmp_path: Path, script: Callable[[Path, Echo, ControlServer], Coroutine[Any, Any, None]]) -> None:
     async def main(_loop: virtual.VirtualLoop) -> None:
         echo, path = Echo(), tmp_path / "doord.sock"
-        served = Control(path, echo)
+        served = ControlServer(path, echo)
         await served.start()
         try:
             await script(path, echo, served)
@@ -94,7 +94,7 @@ async def hang_up(writer: asyncio.StreamWriter) -> None:
 
 
 def test_requests_on_one_connection_are_answered_in_order(tmp_path: Path) -> None:
-    async def script(path: Path, echo: Echo, _control: Control) -> None:
+    async def script(path: Path, echo: Echo, _control: ControlServer) -> None:
         reader, writer = await asyncio.open_unix_connection(str(path))
         writer.write(PING * 3 + b"nonsense\n" + PING)
         answers = [await read(reader) for _ in range(5)]
@@ -106,7 +106,7 @@ def test_requests_on_one_connection_are_answered_in_order(tmp_path: Path) -> Non
 
 
 def test_a_client_that_has_said_everything_is_still_answered(tmp_path: Path) -> None:
-    async def script(path: Path, _echo: Echo, _control: Control) -> None:
+    async def script(path: Path, _echo: Echo, _control: ControlServer) -> None:
         reader, writer = await asyncio.open_unix_connection(str(path))
         writer.write(PING)
         writer.write_eof()
@@ -118,7 +118,7 @@ def test_a_client_that_has_said_everything_is_still_answered(tmp_path: Path) -> 
 
 
 def test_a_client_that_hangs_up_at_once_leaves_nothing_behind(tmp_path: Path) -> None:
-    async def script(path: Path, echo: Echo, control_: Control) -> None:
+    async def script(path: Path, echo: Echo, control_: ControlServer) -> None:
         for request in (PING, b'{"op": "watch"}\n', b"", b'{"op"'):
             _, writer = await asyncio.open_unix_connection(str(path))
             writer.write(request)
@@ -132,7 +132,7 @@ def test_a_client_that_hangs_up_at_once_leaves_nothing_behind(tmp_path: Path) ->
 
 @pytest.mark.parametrize("op", ["watch", "big"])
 def test_a_client_that_never_reads_is_let_go_and_costs_nothing_more(tmp_path: Path, op: str) -> None:
-    async def script(path: Path, _echo: Echo, control_: Control) -> None:
+    async def script(path: Path, _echo: Echo, control_: ControlServer) -> None:
         loop = asyncio.get_running_loop()
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as mute:
             mute.setblocking(False)
@@ -155,7 +155,7 @@ def test_a_client_that_never_reads_is_let_go_and_costs_nothing_more(tmp_path: Pa
 def test_who_may_not_ask_can_read_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits_s: float) -> None:
     monkeypatch.setattr(Peers, "of", lambda _self, _link: None)
 
-    async def script(path: Path, echo: Echo, _control: Control) -> None:
+    async def script(path: Path, echo: Echo, _control: ControlServer) -> None:
         reader, writer = await asyncio.open_unix_connection(str(path))
         await asyncio.sleep(waits_s)
         writer.write(PING)
@@ -170,9 +170,9 @@ def test_who_may_not_ask_can_read_why(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 EVE, ADA, ROOT = (
-    Peer(1234, Kind.GROUP, Actor("operator", "uid:1234", "eve")),
-    Peer(1235, Kind.GROUP, Actor("operator", "uid:1235", "ada")),
-    Peer(0, Kind.ROOT, Actor("operator", "uid:0", "root")),
+    Peer(1234, PeerKind.GROUP, Actor("operator", "uid:1234", "eve")),
+    Peer(1235, PeerKind.GROUP, Actor("operator", "uid:1235", "ada")),
+    Peer(0, PeerKind.ROOT, Actor("operator", "uid:0", "root")),
 )
 
 
@@ -198,9 +198,9 @@ async def ping(streams: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> An
 
 
 def test_who_takes_every_place_takes_only_his_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def script(path: Path, echo: Echo, _control: Control) -> None:
+    async def script(path: Path, echo: Echo, _control: ControlServer) -> None:
         cast = Casting(monkeypatch)
-        seated = [await cast.come(path, EVE) for _ in range(OF_ONE[Kind.GROUP])]
+        seated = [await cast.come(path, EVE) for _ in range(OF_ONE[PeerKind.GROUP])]
         assert [await ping(one) for one in seated] == ["uid:1234"] * len(seated)
         rest = [await cast.come(path, EVE) for _ in range(MOST_TURNED_AWAY)]
         hung_up, _ = await cast.come(path, EVE)
@@ -217,14 +217,16 @@ def test_who_takes_every_place_takes_only_his_own(tmp_path: Path, monkeypatch: p
 
 
 def test_the_whole_group_leaves_root_and_the_page_their_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def script(path: Path, _echo: Echo, _control: Control) -> None:
+    async def script(path: Path, _echo: Echo, _control: ControlServer) -> None:
         cast = Casting(monkeypatch)
         seated = []
-        for number in range(PLACES[Kind.GROUP]):
+        for number in range(PLACES[PeerKind.GROUP]):
             uid = 2000 + number
-            seated.append(await cast.come(path, Peer(uid, Kind.GROUP, Actor("operator", f"uid:{uid}", f"u{number}"))))
+            seated.append(
+                await cast.come(path, Peer(uid, PeerKind.GROUP, Actor("operator", f"uid:{uid}", f"u{number}")))
+            )
         assert await ping(await cast.come(path, ADA)) == "busy"
-        page = Peer(99, Kind.PAGE, Actor("operator", "uid:99", "doorweb"))
+        page = Peer(99, PeerKind.PAGE, Actor("operator", "uid:99", "doorweb"))
         assert [await ping(await cast.come(path, peer)) for peer in (ROOT, page)] == ["uid:0", "uid:99"]
 
     serve(tmp_path, script)
@@ -233,7 +235,7 @@ def test_the_whole_group_leaves_root_and_the_page_their_places(tmp_path: Path, m
 def test_who_connects_without_end_is_hung_up_on_and_the_others_are_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def script(path: Path, echo: Echo, control_: Control) -> None:
+    async def script(path: Path, echo: Echo, control_: ControlServer) -> None:
         cast = Casting(monkeypatch)
         for _ in range(ARRIVALS_AT_ONCE // BACKLOG + 2):
             storm = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(BACKLOG)]
@@ -244,14 +246,14 @@ def test_who_connects_without_end_is_hung_up_on_and_the_others_are_served(
             for one in storm:
                 one.close()
         assert echo.too_many.total() > BACKLOG
-        assert len(control_._clients) <= OF_ONE[Kind.GROUP] + MOST_TURNED_AWAY
+        assert len(control_._clients) <= OF_ONE[PeerKind.GROUP] + MOST_TURNED_AWAY
         assert await ping(await cast.come(path, ADA)) == "uid:1235"
 
     serve(tmp_path, script)
 
 
 def test_who_asks_without_end_waits_and_the_others_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def script(path: Path, echo: Echo, _control: Control) -> None:
+    async def script(path: Path, echo: Echo, _control: ControlServer) -> None:
         loop, cast = asyncio.get_running_loop(), Casting(monkeypatch)
         reader, writer = await cast.come(path, EVE)
         writer.write(PING * (REQUESTS_AT_ONCE + 500))
@@ -268,7 +270,7 @@ def test_who_asks_without_end_waits_and_the_others_do_not(tmp_path: Path, monkey
 
 
 def test_the_page_never_takes_more_places_than_it_has() -> None:
-    assert PLACES[Kind.PAGE] >= MOST_SHORT + MOST_LONG + 1  # and its live stream
+    assert PLACES[PeerKind.PAGE] >= MOST_SHORT + MOST_LONG + 1  # and its live stream
 
 
 def test_large_requests_count_for_more() -> None:
@@ -279,7 +281,7 @@ def test_large_requests_count_for_more() -> None:
 
 
 def test_who_says_nothing_loses_his_place(tmp_path: Path) -> None:
-    async def script(path: Path, _echo: Echo, control_: Control) -> None:
+    async def script(path: Path, _echo: Echo, control_: ControlServer) -> None:
         reader, writer = await asyncio.open_unix_connection(str(path))
         writer.write(PING[:-1])
         assert await reader.read() == b""
@@ -292,7 +294,7 @@ def test_who_says_nothing_loses_his_place(tmp_path: Path) -> None:
 
 
 def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
-    async def script(path: Path, _echo: Echo, _control: Control) -> None:
+    async def script(path: Path, _echo: Echo, _control: ControlServer) -> None:
         reader, writer = await asyncio.open_unix_connection(str(path))
         writer.write(b"x" * (3 * MAX_REQUEST_BYTES))
         assert (await read(reader))["code"] == "too_large"
@@ -302,7 +304,7 @@ def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_mistake_of_ours_is_answered_and_others_are_served(tmp_path: Path) -> None:
-    async def script(path: Path, _echo: Echo, _control: Control) -> None:
+    async def script(path: Path, _echo: Echo, _control: ControlServer) -> None:
         reader, writer = await asyncio.open_unix_connection(str(path))
         writer.write(b'{"op": "break"}\n' + PING)
         assert (await read(reader))["code"] == "internal_error"
@@ -328,7 +330,7 @@ def test_only_the_page_speaks_for_others(tmp_path: Path, monkeypatch: pytest.Mon
         await hang_up(writer)
         return answer
 
-    async def script(path: Path, _echo: Echo, _control: Control) -> None:
+    async def script(path: Path, _echo: Echo, _control: ControlServer) -> None:
         ada = {"id": "ada", "name": "Ada"}
         assert (await ask(path, ada))["result"] == "web:ada"
         for nonsense in ({"id": ""}, {"id": 7}, "ada", {"id": "a" * 101}, {"id": "a", "name": 3}):
@@ -347,7 +349,7 @@ def test_only_the_page_speaks_for_others(tmp_path: Path, monkeypatch: pytest.Mon
 def test_root_ourselves_the_page_and_the_group_may_ask(
     monkeypatch: pytest.MonkeyPatch, uid: int, groups: list[int] | None, trusted: bool | None
 ) -> None:
-    class Link:
+    class LockedDoor:
         def getsockopt(self, *_args: int) -> bytes:
             return control_peers.struct.pack("3i", 1, uid, uid)
 
@@ -361,7 +363,7 @@ def test_root_ourselves_the_page_and_the_group_may_ask(
     monkeypatch.setattr(control_peers.os, "getgrouplist", lambda _name, _gid: groups)
     monkeypatch.setattr(control_peers.grp, "getgrnam", lambda _name: type("Entry", (), {"gr_gid": 77}))
     monkeypatch.setattr(control_peers.os, "geteuid", lambda: 9)
-    peer = Peers(lambda: 0.0).of(Link())  # type: ignore[arg-type]
+    peer = Peers(lambda: 0.0).of(LockedDoor())  # type: ignore[arg-type]
     assert (None if peer is None else peer.speaks_for_others) is trusted
 
 
@@ -408,7 +410,7 @@ def test_who_finds_the_line_full_waits_in_it(tmp_path: Path) -> None:
             with Client(path) as client:
                 return client.ask("status")
 
-        for ask in (by_tool, lambda: asyncio.run(Link(path).ask("status"))):
+        for ask in (by_tool, lambda: asyncio.run(DaemonLink(path).ask("status"))):
             thread = threading.Timer(0.1, answer)
             thread.start()
             assert ask() == 7

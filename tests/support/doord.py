@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from edge.client.connection import Client, Refused, Unreachable
+from edge.client.connection import Client, RequestRefused, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +79,7 @@ class Doord:
 
     def try_to(self, op: str, **body: Any) -> None:
         """Ask, whether or not anybody answers."""
-        with contextlib.suppress(Unreachable, Refused):
+        with contextlib.suppress(Unreachable, RequestRefused):
             self.ask(op, **body)
 
     def sim(self, door: str, action: str) -> None:

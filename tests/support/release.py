@@ -17,7 +17,7 @@ from typing import Any
 
 from edge.log.reading.query import LogReader
 from edge.model.cloudevents import rfc3339
-from edge.web.accounts import Account, Role, hashed, save
+from edge.web.accounts import Account, AccountRole, hashed, save
 from tests.support.broker import Broker
 from tests.support.doord import ROOT, Doord
 from tests.support.live import Live
@@ -46,7 +46,10 @@ def make(folder: Path) -> None:
         shutil.copy(ROOT / "config" / "directory.json", work)
         save(
             work / "accounts.json",
-            {n: Account(n, Role.OPERATOR if n == "olga" else Role.VIEWER, hashed(p)) for n, p in PASSWORDS.items()},
+            {
+                n: Account(n, AccountRole.OPERATOR if n == "olga" else AccountRole.VIEWER, hashed(p))
+                for n, p in PASSWORDS.items()
+            },
         )
         with Broker(work / "broker") as broker:
             config.write_text(text.replace(BROKER, f"mqtt://127.0.0.1:{broker.port}"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.model.cloudevents import Identity
 from edge.model.ports import MAX_PACKET, Connected, Incoming, LinkError, Will
-from edge.upstream.messages import Options
+from edge.upstream.messages import UpstreamOptions
 from edge.upstream.sync import Upstream
 from tests.support import virtual
 from tests.support.journal import BOOT, FakeJournal
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from edge.model.messages import Json, Record
-    from edge.upstream.messages import Guest
+    from edge.upstream.messages import ExtraMessages
 
 TOPIC = "doorward/v1/lab/test"
 LATE_NS = 10_000_000_000
@@ -194,13 +194,19 @@ class Talk:
     """One conversation in virtual time."""
 
     def __init__(
-        self, loop: virtual.VirtualLoop, *, by_application: bool, window: int, seed: int, guest: Guest | None = None
+        self,
+        loop: virtual.VirtualLoop,
+        *,
+        by_application: bool,
+        window: int,
+        seed: int,
+        guest: ExtraMessages | None = None,
     ) -> None:
         self.loop = loop
         self.journal = FakeJournal(loop.now_ns)
         self.net, self.desk = Net(), Desk(self.journal)
         self.upstream = Upstream(
-            Options("mqtt://broker", TOPIC, by_application, window),
+            UpstreamOptions("mqtt://broker", TOPIC, by_application, window),
             self.journal,  # type: ignore[arg-type]
             tuple(self.desk.states),
             lambda upstream: FakeLink(self.net, upstream),
@@ -233,7 +239,7 @@ def converse(
     by_application: bool = False,
     window: int = 20,
     seed: int = 1,
-    guest: Guest | None = None,
+    guest: ExtraMessages | None = None,
 ) -> Talk:
     """Let `script` act on a conversation; end it; return it to be looked at."""
     kept: list[Talk] = []

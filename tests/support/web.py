@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 from starlette.testclient import TestClient
 
-from edge.web.accounts import Account, Accounts, Role, hashed, save
+from edge.web.accounts import Account, AccountRole, Accounts, hashed, save
 from edge.web.app import application
-from edge.web.attempts import Allowance, Attempts
-from edge.web.link import Link
+from edge.web.attempts import Attempts, PageRecordAllowance
+from edge.web.link import DaemonLink
 from edge.web.page import Page
 from edge.web.sessions import Sessions
 from edge.web.words import Words
@@ -34,7 +34,7 @@ DOORS = ("front", "back")
 
 def write_accounts(path: Path, **roles: str) -> None:
     """All of them have the same password."""
-    save(path, {name: Account(name, Role(role), HASH) for name, role in roles.items()})
+    save(path, {name: Account(name, AccountRole(role), HASH) for name, role in roles.items()})
 
 
 def steady_ns() -> int:
@@ -44,11 +44,11 @@ def steady_ns() -> int:
 def page_in(folder: Path, *, secure: bool = True, now_ns: Callable[[], int] = steady_ns, **more: Any) -> Page:
     """A page that asks `folder/doord.sock`, with `folder/accounts.json`."""
     chosen: dict[str, Any] = {
-        "link": Link(folder / "doord.sock"),
+        "link": DaemonLink(folder / "doord.sock"),
         "accounts": Accounts(folder / "accounts.json"),
         "sessions": Sessions(now_ns, 1_800, 43_200),
         "attempts": Attempts(now_ns),
-        "allowance": Allowance(now_ns),
+        "allowance": PageRecordAllowance(now_ns),
         "words": Words(ZoneInfo("Europe/Berlin")),
         "now_ns": now_ns,
         "site": "HQ lobby",

@@ -15,7 +15,7 @@ import pytest
 
 from edge.model.catalogue import CATALOGUE
 from edge.model.messages import Event, Subject
-from edge.system.metrics import MOST_COMMITS, MOST_LOOKS, Counts, text
+from edge.system.metrics import MOST_COMMITS, MOST_LOOKS, Counters, text
 from edge.system.metrics_file import MetricsFile
 from tests.support.control import door, status
 from tests.support.house import House, live, write_config
@@ -57,7 +57,7 @@ def promtool(*arguments: str, told: str = "") -> tuple[int, str]:
 
 
 def test_promtool_finds_nothing_wrong() -> None:
-    assert promtool("check", "metrics", told=text(FULL, Counts(), S_NS)) == (0, "")
+    assert promtool("check", "metrics", told=text(FULL, Counters(), S_NS)) == (0, "")
     assert promtool("check", "metrics", told="doorward_x_seconds 1\n")[0] != 0
 
 
@@ -73,7 +73,7 @@ def test_what_the_dashboard_asks_can_be_asked(tmp_path: Path) -> None:
 
 
 def test_every_figure_is_on_the_page_and_the_dashboard_asks_for_no_other() -> None:
-    names = set(re.findall(r"^# TYPE (doorward_\w+)", text(FULL, Counts(), S_NS), re.MULTILINE))
+    names = set(re.findall(r"^# TYPE (doorward_\w+)", text(FULL, Counters(), S_NS), re.MULTILINE))
     page = (ROOT / "docs" / "metrics.md").read_text()
     assert [name for name in names if name.removeprefix("doorward_") not in page] == []
     board = json.loads((ROOT / "config" / "grafana-doorward.json").read_text())
@@ -84,7 +84,7 @@ def test_every_figure_is_on_the_page_and_the_dashboard_asks_for_no_other() -> No
 
 
 def test_what_is_so_is_one() -> None:
-    counts = Counts()
+    counts = Counters()
     counts.late(0.02)
     counts.late(0.01)
     found = figures(text(FULL, counts, S_NS))
@@ -103,7 +103,7 @@ def test_what_is_so_is_one() -> None:
 
 
 def test_records_and_faults_are_counted_and_the_oldest_that_waits_is_known() -> None:
-    counts = Counts()
+    counts = Counters()
     counts.committed(records("lock.opened", "controller.fault"), 10 * S_NS)
     counts.committed(records("lock.opened", first=3), 20 * S_NS)
     waiting = FULL | {"upstream": FULL["upstream"] | {"cursor": 2}}
@@ -116,7 +116,7 @@ def test_records_and_faults_are_counted_and_the_oldest_that_waits_is_known() -> 
 
 
 def test_the_age_is_right_however_much_waits_and_begins_anew_with_another_log() -> None:
-    counts = Counts()
+    counts = Counters()
     for n in range(1, 10 * MOST_COMMITS):
         counts.committed(records("lock.opened", first=n), n * S_NS)
     assert len(counts.commits) <= MOST_COMMITS

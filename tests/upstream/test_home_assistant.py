@@ -15,11 +15,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from edge.commands.parsing import Order, Receiver, parse_command
+from edge.commands.parsing import Context, Order, parse_command
 from edge.config.reading import load
 from edge.model.messages import ClockQuality
 from edge.model.ports import Incoming
-from edge.upstream.home_assistant import BIRTH_S, CONTROLLER, EVENTS, MOST_STRAYS, Announcer, devices, message, topic
+from edge.upstream.home_assistant import (
+    BIRTH_S,
+    CONTROLLER,
+    EVENTS,
+    MOST_STRAYS,
+    DiscoveryMessages,
+    devices,
+    message,
+    topic,
+)
 from edge.upstream.records import NOBODY_S
 from edge.upstream.retained import STATUS_EVERY_S
 from tests.support.broker import Broker
@@ -232,7 +241,7 @@ def test_what_is_pressed_is_a_whole_command(tmp_path: Path, unlock: str, pressed
     lock = parts(settings_of(tmp_path, f'unlock = "{unlock}"\n'))["lock"]
     assert ("payload_open" in lock) == (unlock == "hold")
     now_us = int(PRESSED_AT.timestamp() * 1e6)
-    receiver = Receiver("test", ["front", "back"], now_us, ClockQuality.SYNCED)
+    receiver = Context("test", ["front", "back"], now_us, ClockQuality.SYNCED)
     orders = [_order(lock, pressed, receiver) for _ in range(20)]
     assert len({order.id for order in orders}) == 20  # at one moment
     [order] = orders[:1]
@@ -247,7 +256,7 @@ def test_what_is_pressed_is_a_whole_command(tmp_path: Path, unlock: str, pressed
 def test_a_lockdown_is_offered_where_it_is_wanted_and_never_its_end(
     tmp_path: Path, device: str, doors: tuple[str, ...]
 ) -> None:
-    receiver = Receiver("test", ["front", "back"], int(PRESSED_AT.timestamp() * 1e6), ClockQuality.SYNCED)
+    receiver = Context("test", ["front", "back"], int(PRESSED_AT.timestamp() * 1e6), ClockQuality.SYNCED)
     wanted = "lockdown = true\n"
     for refused in "", wanted + signed(tmp_path):  # nobody asked for it; a template cannot sign
         assert parts(settings_of(tmp_path, refused), device)["lockdown"] == {"platform": "button"}
@@ -258,7 +267,7 @@ def test_a_lockdown_is_offered_where_it_is_wanted_and_never_its_end(
     assert "cancel_lockdown" not in json.dumps(offered).replace("lock.cancel_lockdown", "")
 
 
-def _order(lock: dict[str, Any], pressed: str, receiver: Receiver) -> Order:
+def _order(lock: dict[str, Any], pressed: str, receiver: Context) -> Order:
     found = parse_command(
         render(lock["command_template"], PRESSED_AT, value=pressed).encode(), receiver, retained=False
     )
@@ -269,13 +278,13 @@ def _order(lock: dict[str, Any], pressed: str, receiver: Receiver) -> Order:
 # --- who is told when -----------------------------------------------------------------------------------------
 
 
-def drain(announcer: Announcer) -> list[tuple[str, bytes]]:
+def drain(announcer: DiscoveryMessages) -> list[tuple[str, bytes]]:
     return [*iter(announcer.next, None)]
 
 
 def test_strays_are_taken_back_and_only_those(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
-    announcer = Announcer(lambda: settings, "1")
+    announcer = DiscoveryMessages(lambda: settings, "1")
     birth, ours = announcer.topics
     assert (birth, ours) == ("homeassistant/status", "homeassistant/device/test/+/config")
     announcer.begin()
@@ -301,7 +310,7 @@ def test_strays_are_taken_back_and_only_those(tmp_path: Path) -> None:
 
 def test_not_enabled_takes_everything_back(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, "enabled = false\n")
-    announcer = Announcer(lambda: settings, "1")
+    announcer = DiscoveryMessages(lambda: settings, "1")
     announcer.begin()
     assert drain(announcer) == []
     for device in (CONTROLLER, "front"):
@@ -311,7 +320,7 @@ def test_not_enabled_takes_everything_back(tmp_path: Path) -> None:
 
 def test_a_birth_counts_once_in_a_while(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
-    announcer = Announcer(lambda: settings, "1")
+    announcer = DiscoveryMessages(lambda: settings, "1")
     online = Incoming("homeassistant/status", b"online", retained=False)
     assert not announcer.heard(Incoming("homeassistant/status", b"offline", retained=False), 0.0)
     assert announcer.heard(online, 1.0)

@@ -12,7 +12,7 @@ import pytest
 from paho.mqtt import client as paho
 from paho.mqtt.enums import MQTTErrorCode
 
-from edge.upstream.mqtt.client import Client
+from edge.upstream.mqtt.client import PahoClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,10 +23,10 @@ SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
 @contextlib.contextmanager
-def connected() -> Iterator[tuple[Client, socket.socket]]:
+def connected() -> Iterator[tuple[PahoClient, socket.socket]]:
     """A client, and the broker's end of its wire; CONNECT was read there."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        client = Client("test")
+        client = PahoClient("test")
         client.on_publish = lambda _client, _data, mid, reason, _more: client.answers.append((mid, reason.value))
         client.on_socket_register_write = lambda *_: None
         client.connect("127.0.0.1", server.getsockname()[1])
@@ -41,19 +41,19 @@ def connected() -> Iterator[tuple[Client, socket.socket]]:
         yield client, far
 
 
-def read(client: Client) -> MQTTErrorCode:
+def read(client: PahoClient) -> MQTTErrorCode:
     near = client.socket()
     assert near is not None
     assert select.select([near], [], [], WITHIN_S)[0]
     return client.read(1_000, 1 << 20)
 
 
-def write(client: Client) -> None:
+def write(client: PahoClient) -> None:
     assert client.loop_write() == SUCCESS
     assert client.flush() == SUCCESS
 
 
-def publish(client: Client, count: int, payload: bytes = b"{}") -> None:
+def publish(client: PahoClient, count: int, payload: bytes = b"{}") -> None:
     for _ in range(count):
         assert client.publish("events", payload, 1).rc == SUCCESS
 

@@ -17,7 +17,7 @@ from paho.mqtt import client as paho
 from edge.diagnosis.diagnose import diagnose
 from edge.model.ports import LinkError, Will
 from edge.settings.tables import MqttTable
-from edge.upstream.messages import Options
+from edge.upstream.messages import UpstreamOptions
 from edge.upstream.mqtt.link import MqttLink
 from edge.upstream.sync import Upstream
 from tests.support import facts as make
@@ -80,7 +80,7 @@ async def conversing(port: int, journal: FakeJournal, *, by_application: bool = 
     settings = MqttTable(url=f"mqtt://127.0.0.1:{port}")
     desk = Desk(journal)
     upstream = Upstream(
-        Options(settings.url, TOPIC, by_application=by_application),
+        UpstreamOptions(settings.url, TOPIC, by_application=by_application),
         journal,  # type: ignore[arg-type]
         tuple(desk.states),
         lambda hearer: MqttLink(settings, "conversation", hearer),

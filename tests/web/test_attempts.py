@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from edge.web.accounts import Account, Role
-from edge.web.attempts import FORGOTTEN_S, FREE, MOST, S_NS, Allowance, Attempts
+from edge.web.accounts import Account, AccountRole
+from edge.web.attempts import FORGOTTEN_S, FREE, MOST, S_NS, Attempts, PageRecordAllowance
 from edge.web.sessions import MOST as MOST_SESSIONS
 from edge.web.sessions import MOST_OF_ONE, Sessions
 
 KEYS = {"account olga": 300.0, "address 192.0.2.7": 900.0}
-OLGA = Account("olga", Role.OPERATOR, "x")
+OLGA = Account("olga", AccountRole.OPERATOR, "x")
 
 
 class Time:
@@ -78,7 +78,7 @@ def test_no_more_names_are_remembered_than_fit(time: Time) -> None:
 
 
 def test_so_many_a_minute_are_allowed_of_each_kind(time: Time) -> None:
-    allowance = Allowance(time, 3)
+    allowance = PageRecordAllowance(time, 3)
     assert [allowance.take("olga") for _ in range(5)] == [True] * 3 + [False] * 2
     assert allowance.take("vera")
     assert allowance.refused == {"olga": 2}
@@ -123,7 +123,7 @@ def test_an_account_has_so_many_sessions_and_the_oldest_ends(time: Time) -> None
 def test_there_are_so_many_sessions(time: Time) -> None:
     sessions = Sessions(time, 1_000, 10_000)
     for n in range(MOST_SESSIONS + 5):
-        sessions.begin(Account(f"u{n}", Role.VIEWER, "x"))
+        sessions.begin(Account(f"u{n}", AccountRole.VIEWER, "x"))
     assert len(sessions._sessions) == MOST_SESSIONS
 
 

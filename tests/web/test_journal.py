@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.web.journal import EVERY_S, MOST_KINDS, Seldom
+from edge.web.journal import EVERY_S, MOST_KINDS, RepeatFilter
 from tests.support.control import FakeDaemon
 from tests.support.web import Doorweb, answers, write_accounts, write_config
 
@@ -28,7 +28,7 @@ def line(text: str, at_s: float, level: int = logging.WARNING, number: int = 7) 
 
 
 def test_what_comes_again_is_counted_and_said_with_the_next_one() -> None:
-    seldom = Seldom()
+    seldom = RepeatFilter()
     assert seldom.filter(line("Invalid HTTP request received.", 0.0))
     assert not any(seldom.filter(line("Invalid HTTP request received.", n / 100)) for n in range(1, 50))
     assert seldom.filter(line("another", 0.5))
@@ -39,13 +39,13 @@ def test_what_comes_again_is_counted_and_said_with_the_next_one() -> None:
 
 
 def test_a_calendar_that_steps_back_silences_nothing() -> None:
-    seldom = Seldom()
+    seldom = RepeatFilter()
     assert seldom.filter(line("x", 1_000_000.0))
     assert seldom.filter(line("x", 0.0))
 
 
 def test_it_remembers_only_so_much() -> None:
-    seldom = Seldom()
+    seldom = RepeatFilter()
     for number in range(3 * MOST_KINDS):
         seldom.filter(line("x", 0.0, number=number))
     assert len(seldom._kinds) <= MOST_KINDS

@@ -12,7 +12,7 @@ import pytest
 
 from edge.client.connection import Unreachable
 from edge.web import link
-from edge.web.link import MOST_LONG, MOST_SHORT, Link
+from edge.web.link import MOST_LONG, MOST_SHORT, DaemonLink
 from tests.support import virtual
 from tests.support.control import FakeDaemon
 from tests.support.web import answers
@@ -65,7 +65,7 @@ async def arrived(doord: FakeDaemon, op: str, count: int) -> None:
 @pytest.mark.parametrize("op", ["events", "picture"])
 def test_a_command_waits_for_no_search_and_no_picture(doord: FakeDaemon, held: Held, op: str) -> None:
     async def run() -> None:
-        asks = Link(doord.path)
+        asks = DaemonLink(doord.path)
         long = [asyncio.create_task(asks.ask(op)) for _ in range(90)]
         await arrived(doord, op, MOST_LONG)
         assert (await asks.ask("command", "olga", **COMMAND))["outcomes"]["front"]["done"]
@@ -81,7 +81,7 @@ def test_a_command_waits_for_no_search_and_no_picture(doord: FakeDaemon, held: H
 
 def test_who_finds_no_place_for_long_is_told_so(doord: FakeDaemon, held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
-        asks = Link(doord.path)
+        asks = DaemonLink(doord.path)
         busy = [asyncio.create_task(asks.ask("metrics")) for _ in range(MOST_SHORT)]
         await arrived(doord, "metrics", MOST_SHORT)
         monkeypatch.setattr(link, "PLACE_WITHIN_S", 0)
@@ -99,7 +99,7 @@ def test_who_finds_no_place_for_long_is_told_so(doord: FakeDaemon, held: Held, m
 def test_who_watches_hears_something_every_beat_also_without_news(tmp_path: Path) -> None:
     async def main(loop: virtual.VirtualLoop) -> list[float]:
         told = []
-        async with contextlib.aclosing(Link(tmp_path / "none.sock").changes(5.0)) as changes:
+        async with contextlib.aclosing(DaemonLink(tmp_path / "none.sock").changes(5.0)) as changes:
             async for _ in changes:
                 told.append(loop.time())
                 if len(told) > 20:

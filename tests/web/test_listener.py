@@ -15,8 +15,8 @@ import uvicorn
 from edge.web import listener, server
 from edge.web.certificate import certificate
 from edge.web.listener import MOST_CONNECTIONS, MOST_OF_AN_ADDRESS, SEND_BUFFER, Listener, network
-from edge.web.protocol import STALLED_S, Protocol
-from edge.web.server import Server
+from edge.web.protocol import STALLED_S, BoundedProtocol
+from edge.web.server import WebServer
 from tests.support.doord import ROOT
 from tests.support.web import Doorweb, write_config
 from tests.web.test_server import NOW
@@ -115,12 +115,12 @@ def test_who_never_ends_a_handshake_goes(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(server, "HANDSHAKE_WITHIN_S", 0.05)
 
     async def run() -> None:
-        config = uvicorn.Config(lambda: None, http=Protocol, ws="none", lifespan="off", log_config=None)
+        config = uvicorn.Config(lambda: None, http=BoundedProtocol, ws="none", lifespan="off", log_config=None)
         config.load()
         config.ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         config.ssl.load_cert_chain(certificate(tmp_path, "127.0.0.1", NOW, vouched=True))
         port = Listener("127.0.0.1", 0)
-        made = Server(config, port)
+        made = WebServer(config, port)
         made.lifespan = config.lifespan_class(config)
         await made.startup()
         reader, writer = await asyncio.open_connection(*port.getsockname())

@@ -13,7 +13,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from edge.web import protocol as ours
-from edge.web.protocol import HEAD_WITHIN_S, STALLED_S, Protocol, Sent, sent
+from edge.web.protocol import HEAD_WITHIN_S, STALLED_S, BoundedProtocol, SentBytes, sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,16 +78,16 @@ async def app(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def connected() -> tuple[Protocol, Transport, Timers]:
+async def connected() -> tuple[BoundedProtocol, Transport, Timers]:
     timers, transport = Timers(asyncio.get_running_loop()), Transport()
-    config = uvicorn.Config(app, log_config=None, http=Protocol, ws="none")
+    config = uvicorn.Config(app, log_config=None, http=BoundedProtocol, ws="none")
     config.load()
-    protocol = Protocol(config, ServerState(), {}, timers)  # type: ignore[arg-type]  # has what a loop has
+    protocol = BoundedProtocol(config, ServerState(), {}, timers)  # type: ignore[arg-type]  # has what a loop has
     protocol.connection_made(transport)
     return protocol, transport, timers
 
 
-async def answered(protocol: Protocol, transport: Transport, count: int = 1) -> None:
+async def answered(protocol: BoundedProtocol, transport: Transport, count: int = 1) -> None:
     while transport.sent.count(b"HTTP/1.1 204") < count:  # noqa: ASYNC110 -- nobody tells that uvicorn has answered
         await asyncio.sleep(0)
     while protocol.conn.their_state is not h11.IDLE:  # noqa: ASYNC110 -- as above
@@ -163,18 +163,27 @@ def test_who_says_more_after_his_answer_has_no_longer_than_a_head_has(more: byte
 @pytest.mark.parametrize(
     ("looks", "goes"),
     [
-        ([Sent(5, waiting=True), Sent(5, waiting=True)], True),
-        ([Sent(5, waiting=True), Sent(6, waiting=True), Sent(6, waiting=True)], True),
-        ([Sent(5, waiting=True), Sent(6, waiting=True), Sent(7, waiting=True)], False),  # slowly, but he takes it
-        ([Sent(5, waiting=False), Sent(5, waiting=False), Sent(5, waiting=False)], False),  # nothing happens live
-        ([Sent(5, waiting=False), Sent(5, waiting=True), Sent(9, waiting=False)], False),  # something just has
+        ([SentBytes(5, waiting=True), SentBytes(5, waiting=True)], True),
+        ([SentBytes(5, waiting=True), SentBytes(6, waiting=True), SentBytes(6, waiting=True)], True),
+        (
+            [SentBytes(5, waiting=True), SentBytes(6, waiting=True), SentBytes(7, waiting=True)],
+            False,
+        ),  # slowly, but he takes it
+        (
+            [SentBytes(5, waiting=False), SentBytes(5, waiting=False), SentBytes(5, waiting=False)],
+            False,
+        ),  # nothing happens live
+        (
+            [SentBytes(5, waiting=False), SentBytes(5, waiting=True), SentBytes(9, waiting=False)],
+            False,
+        ),  # something just has
         ([OSError()], True),
     ],
 )
 def test_who_takes_nothing_of_his_answer_goes(
-    looks: list[Sent | OSError], goes: bool, monkeypatch: pytest.MonkeyPatch
+    looks: list[SentBytes | OSError], goes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def look(_line: object) -> Sent:
+    def look(_line: object) -> SentBytes:
         assert not transport.aborted
         found = coming.pop(0)
         if isinstance(found, OSError):
@@ -202,7 +211,7 @@ def test_the_kernel_tells_what_was_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as port, socket.create_connection(port.getsockname()) as reader:
         line, _ = port.accept()
         with line:
-            assert sent(line) == Sent(0, waiting=False)
+            assert sent(line) == SentBytes(0, waiting=False)
             line.setblocking(False)
             written = 0
             with contextlib.suppress(BlockingIOError):

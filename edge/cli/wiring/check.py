@@ -17,7 +17,7 @@ from edge.cli.wiring.door import RELEASE_S
 from edge.cli.wiring.live import LiveDoor
 from edge.client.connection import Unreachable
 from edge.model.printable import spelt
-from edge.model.roles import ROLES, Kind
+from edge.model.roles import ROLES, PointKind
 
 if TYPE_CHECKING:
     import argparse
@@ -74,9 +74,9 @@ def _door_under_test(arguments: argparse.Namespace) -> AbstractContextManager[Do
 def _steps(door: DoorUnderTest, guide: _Guide) -> Iterator[Step]:
     names = door.roles()
     roles = [role for name, role in ROLES.items() if name in names]
-    yield from guide.each(role for role in roles if role.kind is Kind.INPUT)
+    yield from guide.each(role for role in roles if role.kind is PointKind.INPUT)
     yield guide.for_lock()
-    yield from guide.each(role for role in roles if role.kind is Kind.READER)
+    yield from guide.each(role for role in roles if role.kind is PointKind.READER)
 
 
 class _Guide:

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 from edge.cli.wiring.door import RELEASE_S
-from edge.client.connection import Client, Refused, Unreachable
-from edge.model.roles import CONTACT, LOCK, ROLES, SWITCHES, Kind
+from edge.client.connection import Client, RequestRefused, Unreachable
+from edge.model.roles import CONTACT, LOCK, ROLES, SWITCHES, PointKind
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +25,7 @@ class LiveDoor:
         self._cards: set[str] = set()
         try:
             facts = self._client.ask("facts")
-        except (Refused, Unreachable):
+        except (RequestRefused, Unreachable):
             self._client.close()
             raise
         if self._door not in facts["doors"]:
@@ -60,7 +60,7 @@ class LiveDoor:
     def count(self, role: str) -> int:
         """See DoorUnderTest. A press is a change of the button since the last look, so that a short one counts too."""
         point = f"{self._door}.{role}"
-        if ROLES[role].kind is Kind.READER:
+        if ROLES[role].kind is PointKind.READER:
             cards = self._client.ask("cards")["cards"]
             self._cards |= {one["at"] for one in cards if one["reader"] == point}
             return len(self._cards)

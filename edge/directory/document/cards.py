@@ -34,7 +34,7 @@ _SHA256_DIGITS: Final = 64
 _OR: Final = ", or as printed: FACILITY,NUMBER, ten digits, or 0x and hexadecimal digits, without facility"
 
 
-class Numbered(NamedTuple):
+class NumberedCard(NamedTuple):
     """What a card entry comes to."""
 
     facility: int | None
@@ -45,10 +45,10 @@ class Numbered(NamedTuple):
     """What the card sends."""
 
 
-WRONG: Final = Numbered(None, "", None, b"")
+WRONG: Final = NumberedCard(None, "", None, b"")
 
 
-def number_of(report: ProblemReport, where: str, table: tables.CardEntry) -> Numbered:
+def number_of(report: ProblemReport, where: str, table: tables.CardEntry) -> NumberedCard:
     """Work out the number, and what the card sends; `WRONG` when a problem was reported."""
     if table.format in LAYOUTS:
         return _numbered(report, where, table)
@@ -68,10 +68,10 @@ def number_of(report: ProblemReport, where: str, table: tables.CardEntry) -> Num
             return WRONG
         data = data[::-1]
     value = int.from_bytes(data) >> (-bits % 8)
-    return Numbered(None, (value << (-bits % 8)).to_bytes(len(data)).hex(), bits, key(bits, value))
+    return NumberedCard(None, (value << (-bits % 8)).to_bytes(len(data)).hex(), bits, key(bits, value))
 
 
-def _numbered(report: ProblemReport, where: str, table: tables.CardEntry) -> Numbered:
+def _numbered(report: ProblemReport, where: str, table: tables.CardEntry) -> NumberedCard:
     """A number with a layout: a whole number beside its facility code, or both as they are printed."""
     facility, number = _written(table)
     shape = layout(table.format, facility)
@@ -92,7 +92,7 @@ def _numbered(report: ProblemReport, where: str, table: tables.CardEntry) -> Num
         report.add(dotted(where, "reversed"), "found with facility code and number, expected none")
     else:
         own = key(shape.bits, encode(shape, facility, number))
-        return Numbered(facility, f"{number:0{shape.digits}d}", None, own)
+        return NumberedCard(facility, f"{number:0{shape.digits}d}", None, own)
     return WRONG
 
 
@@ -114,7 +114,7 @@ def _whole(table: tables.CardEntry) -> bytes | None:
     return printed(table.number)
 
 
-def _token(report: ProblemReport, where: str, table: tables.CardEntry, data: bytes) -> Numbered:
+def _token(report: ProblemReport, where: str, table: tables.CardEntry, data: bytes) -> NumberedCard:
     """A token comes in clear and is hashed, or as `sha256:` and its hash."""
     text = str(table.number)
     if text.startswith(HASHED) and len(text) == len(HASHED) + _SHA256_DIGITS:
@@ -126,7 +126,7 @@ def _token(report: ProblemReport, where: str, table: tables.CardEntry, data: byt
         expected = f"{span}, or {HASHED} and the SHA-256 of them, without bits and reversed"
         report.add(dotted(where, "number"), f"found something else, expected {expected}")
         return WRONG
-    return Numbered(None, digest.hex(), None, token_key(digest))
+    return NumberedCard(None, digest.hex(), None, token_key(digest))
 
 
 def _hex(value: int | str) -> bytes:

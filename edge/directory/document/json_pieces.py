@@ -21,7 +21,7 @@ class NotJsonError(ValueError):
     """The text is no JSON object; the message says where."""
 
 
-class Pieces:
+class JsonPieces:
     """The entries of a JSON object whose values may be lists."""
 
     def __init__(self, text: str) -> None:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from edge.directory.directory import Directory
 from edge.directory.document import tables
 from edge.directory.document.entries import Entries
-from edge.directory.document.json_pieces import NotJsonError, Pieces
+from edge.directory.document.json_pieces import JsonPieces, NotJsonError
 from edge.directory.document.pins import Pins
 from edge.directory.document.problems import explained
 from edge.directory.document.references import references
@@ -102,7 +102,7 @@ class _Reading:
 
     def entries(self, text: str) -> Generator[None, None, None]:
         begun: set[str] = set()
-        pieces = Pieces(text)
+        pieces = JsonPieces(text)
         for count, (key, index, value) in enumerate(pieces):
             where = dotted(key) if index is None else dotted(key, index)
             if index in {None, 0}:

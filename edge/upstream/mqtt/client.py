@@ -29,7 +29,7 @@ NEEDED: Final = (
 """Private names of paho that parsing acknowledgements and messages needs."""
 
 
-class Client(paho.Client):
+class PahoClient(paho.Client):
     """Belongs to one thread once it is connected. Its owner bounds how many messages wait in it."""
 
     def __init__(self, client_id: str) -> None:
@@ -173,7 +173,7 @@ class ClosingSocket(ssl.SSLSocket):
             raise
 
 
-class Packed(Properties):
+class PackedProperties(Properties):
     """Properties that are encoded once, however often they are sent; they must not change after that."""
 
     _bytes: bytes | None = None

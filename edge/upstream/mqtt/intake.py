@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from paho.mqtt.enums import MQTTErrorCode
 
-    from edge.upstream.mqtt.client import Client
+    from edge.upstream.mqtt.client import PahoClient
     from edge.upstream.mqtt.publish import Publish
 
 PACKETS_A_SECOND: Final = 500
@@ -38,7 +38,7 @@ MOST_BEHIND: Final = 1_048_576
 BEHIND_S: Final = 1.0
 
 
-class Hearer(Protocol):
+class LinkListener(Protocol):
     """The owner of a link; always called on the loop, never from inside paho."""
 
     def acknowledged(self, answers: Sequence[tuple[int, int]]) -> None:
@@ -59,9 +59,9 @@ class Intake:
 
     def __init__(
         self,
-        client: Client,
+        client: PahoClient,
         loop: asyncio.AbstractEventLoop,
-        hearer: Hearer,
+        hearer: LinkListener,
         check: Callable[[MQTTErrorCode], None],
         lose: Callable[[str], None],
     ) -> None:

@@ -18,7 +18,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from edge.model.ports import Connected, LinkError
 from edge.system.background import in_background
 from edge.system.tls import why_refused
-from edge.upstream.mqtt.client import Client, Packed
+from edge.upstream.mqtt.client import PackedProperties, PahoClient
 from edge.upstream.mqtt.intake import Intake
 from edge.upstream.mqtt.publish import Publish
 from edge.upstream.mqtt.terms import ours, password, theirs, tls
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from edge.model.ports import Will
     from edge.settings.tables import MqttTable
-    from edge.upstream.mqtt.intake import Hearer
+    from edge.upstream.mqtt.intake import LinkListener
 
 CONNECT_S: Final = 15.0
 """DNS, TCP, TLS and CONNACK together."""
@@ -42,12 +42,12 @@ HOUSEKEEPING_S: Final = 2.0
 class MqttLink:
     """`edge.model.ports.Link` over paho, MQTT 5."""
 
-    def __init__(self, settings: MqttTable, client_id: str, hearer: Hearer) -> None:
+    def __init__(self, settings: MqttTable, client_id: str, hearer: LinkListener) -> None:
         """Nothing is sent before `connect`, which also reads the secrets."""
         self._settings = settings
         self._hearer = hearer
         self._loop = asyncio.get_running_loop()
-        self._client = Client(client_id)
+        self._client = PahoClient(client_id)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
@@ -246,7 +246,7 @@ class MqttLink:
         self._client.answers.append((mid, reason.value))
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
-        """Called only with a version of paho in which `Client` does not parse messages itself."""
+        """Called only with a version of paho in which `PahoClient` does not parse messages itself."""
         properties = message.properties
         self._client.messages.append(
             Publish(
@@ -265,7 +265,7 @@ class MqttLink:
             return None
         if content_type is not None and correlation is None and content_type in self._properties:
             return self._properties[content_type]
-        properties = Packed(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
+        properties = PackedProperties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
         if content_type is not None:
             properties.ContentType = content_type
         if correlation is not None:

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from edge.client.connection import Refused, Unreachable
+from edge.client.connection import RequestRefused, Unreachable
 from edge.reports.file import write_csv
 from edge.web.page import limited, page_of, who
 from edge.web.pages.history import read
@@ -73,7 +73,7 @@ async def _finished(page: Page, account: str, export: str, count: int, code: str
     more = {"code": code} if code else {}
     try:
         await page.link.ask("export", account, action="finished", export=export, records=count, **more)
-    except (Unreachable, Refused) as error:
+    except (Unreachable, RequestRefused) as error:
         LOG.warning("the end of %s could not be recorded: %s", export, error)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from edge.client.connection import Refused
+from edge.client.connection import RequestRefused
 from edge.model.printable import in_json
 from edge.web.page import limited, page_of
 from edge.web.pages.live import stream
@@ -84,7 +84,7 @@ async def _page(page: Page, asked: Search, before: int | None) -> tuple[list[dic
             before = answer["next"]
             if before is None or len(records) >= ROWS:
                 break
-    except Refused as error:
+    except RequestRefused as error:
         return [], None, str(error)
     return records, before, ""
 

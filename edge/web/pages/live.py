@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import StreamingResponse
 
-from edge.client.connection import Refused, Unreachable
+from edge.client.connection import RequestRefused, Unreachable
 from edge.model.printable import masked as visible
 from edge.web.page import page_of
 
@@ -55,7 +55,7 @@ async def _events(request: Request, name: str, news: News) -> AsyncIterator[str]
                 return
             try:
                 said = await news()
-            except (Unreachable, Refused) as error:
+            except (Unreachable, RequestRefused) as error:
                 said = {"trouble": visible(error)}
             text = json.dumps(said)
             if said is None or text == last:

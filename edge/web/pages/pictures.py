@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from edge.client.connection import Refused, Unreachable
+from edge.client.connection import RequestRefused, Unreachable
 from edge.web.page import page_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ async def pictures_of(page: Page, sequence: int) -> list[dict[str, Any]]:
     """The cameras that have a picture of this record, with its address. None is no reason to show nothing."""
     try:
         found = (await page.link.ask("pictures", sequence=sequence))["pictures"]
-    except Refused:  # a disk that does not answer
+    except RequestRefused:  # a disk that does not answer
         return []
     return [
         {
@@ -56,7 +56,7 @@ async def picture(request: Request) -> Response:
     page, wanted = page_of(request), request.path_params
     try:
         first = await _part(page, wanted, 0)
-    except Refused as error:
+    except RequestRefused as error:
         raise HTTPException(404, str(error)) from None
     if not first.content:
         raise HTTPException(404, "There is no such picture any more.")
@@ -77,7 +77,7 @@ async def _parts(page: Page, wanted: Mapping[str, Any], part: _Part) -> AsyncIte
 
 
 async def _part(page: Page, wanted: Mapping[str, Any], offset: int) -> _Part:
-    """From there on: doord makes no long lines. Raises Refused and Unreachable."""
+    """From there on: doord makes no long lines. Raises RequestRefused and Unreachable."""
     asked = {"sequence": wanted["sequence"], "camera": wanted["camera"], "offset": offset}
     part = await page.link.ask("picture", **asked)
     try:

@@ -18,7 +18,7 @@ from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from edge.client.connection import Refused, Unreachable
+from edge.client.connection import RequestRefused, Unreachable
 from edge.web.accounts import LONGEST_PASSWORD, NAME
 from edge.web.attempts import ACCOUNT_CAP_S, ADDRESS_CAP_S, MINUTE_S
 from edge.web.listener import network
@@ -117,7 +117,7 @@ async def _record_failure(request: Request, page: Page, known: str, code: str) -
     )
     try:
         await page.link.ask("login", known, action="sign_in", login=known, **facts)
-    except (Unreachable, Refused) as error:  # it failed anyway; the journal still tells
+    except (Unreachable, RequestRefused) as error:  # it failed anyway; the journal still tells
         LOG.warning("%d failed sign-ins (%s) could not be recorded: %s", 1 + left_out, kind, error)
 
 
@@ -128,7 +128,7 @@ async def sign_out(request: Request, _form: Mapping[str, str]) -> Response:
     page.sessions.end(request.state.secret)
     try:
         await page.link.ask("login", account.name, action="sign_out", login=account.name, address=address_of(request))
-    except (Unreachable, Refused) as error:
+    except (Unreachable, RequestRefused) as error:
         LOG.warning("the sign-out of %s could not be recorded: %s", account.name, error)
     response = see("/sign-in")
     response.delete_cookie(page.cookie, path="/", secure=page.secure, httponly=True, samesite="strict")
