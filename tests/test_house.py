@@ -75,6 +75,7 @@ CORE = [
     "delivery.chat",
     "alerts.rules",
     "alerts.memory",
+    "alerts.state",
     "cameras.auth",
     "commands.parsing",
     "commands.shape",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
-from edge.alerts.rules import headline
+from edge.alerts.state import headline
 from edge.delivery.chat import ChatMessage
 from edge.delivery.errors import DeliveryError
 from edge.model.cloudevents import rfc3339, to_bytes
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from edge.alerts.mail import Mailer
-    from edge.alerts.rules import Notice
+    from edge.alerts.state import Notice
     from edge.model.cloudevents import Identity
     from edge.model.messages import Json
     from edge.settings.alert_policies import AlertPolicy

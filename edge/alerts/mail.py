@@ -16,7 +16,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
-from edge.alerts.rules import NoticeKind, headline
+from edge.alerts.state import NoticeKind, headline
 from edge.delivery.errors import DeliveryError, DeliveryRefusedError
 from edge.delivery.mail_conversation import WITHIN_S, Conversation
 from edge.model.cloudevents import rfc3339
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from pathlib import Path
 
-    from edge.alerts.rules import Notice
+    from edge.alerts.state import Notice
     from edge.model.cloudevents import Identity
     from edge.settings.alert_policies import AlertPolicy
 

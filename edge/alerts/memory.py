@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.alerts.rules import Alert, AlertState, Notice, NoticeKind
+from edge.alerts.state import Alert, AlertState, Notice, NoticeKind
 from edge.model.messages import ClockQuality
 
 if TYPE_CHECKING:

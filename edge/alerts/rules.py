@@ -8,18 +8,15 @@ the end of the quiet time is sent as a new alert at that end, so that nothing go
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from edge.alerts.state import Alert, AlertState, Notice, NoticeKind
 from edge.model.catalogue import message
 from edge.model.messages import NS_PER_S
-from edge.model.printable import masked
 from edge.settings.alert_policies import matches
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from edge.model.messages import Record
     from edge.settings.alert_policies import Actions, AlertPolicy, DirectoryView, Policies, Siren
 
@@ -27,83 +24,6 @@ MOST_ALERTS: Final = 200
 """Alerts that are kept. Above this the oldest is dropped, and escalated before if that is still due."""
 MOST_WAITING: Final = 50
 """Messages that wait for one channel. Above this the oldest are left out, and the next one says how many."""
-
-
-class NoticeKind(StrEnum):
-    """Why a message is sent."""
-
-    RAISED = "raised"
-    REPEATED = "repeated"
-    ESCALATED = "escalated"
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """An open alert, or an acknowledged one in the rest of its quiet time. Times are nanoseconds of the boot clock."""
-
-    id: str
-    policy: str
-    door: str
-    """Empty when the event is not of a door."""
-    raised_ns: int
-    told_ns: int
-    """Time of its latest message, escalations excluded; the quiet time begins here."""
-    sequence: int
-    """Number of the latest record."""
-    time_us: int
-    """Calendar time of the latest record."""
-    message: str
-    count: int = 1
-    """Records so far."""
-    untold: int = 0
-    """Records since the latest message."""
-    told: int = 0
-    """Messages so far."""
-    acknowledged: bool = False
-    escalated: bool = False
-    happened_ns: int = 0
-    """Time of the latest record's event."""
-    sirens: tuple[tuple[str, int], ...] = ()
-    """(door whose buzzer sounds, end)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A message that waits for its channel."""
-
-    id: str
-    """Stays the same when it is sent again."""
-    alert: str
-    policy: str
-    kind: NoticeKind
-    door: str
-    sequence: int
-    time_us: int
-    message: str
-    count: int
-    to: tuple[str, ...] = ()
-
-
-def headline(notice: Notice) -> str:
-    """The message as one printable line."""
-    why = {NoticeKind.RAISED: "", NoticeKind.REPEATED: "Again: ", NoticeKind.ESCALATED: "Nobody has answered: "}[
-        notice.kind
-    ]
-    return why + masked(notice.message, " ")
-
-
-@dataclass(frozen=True, slots=True)
-class AlertState:
-    """Everything that has to survive a restart."""
-
-    through: int = 0
-    """The last record that was looked at."""
-    alerts: Mapping[str, Alert] = field(default_factory=dict)
-    """`POLICY/DOOR` -> alert, the one with the oldest message first."""
-    waiting: Mapping[str, tuple[Notice, ...]] = field(default_factory=dict)
-    """Channel -> messages, the oldest first; no empty ones."""
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    """Channel -> messages that were left out since the channel last took one."""
 
 
 def fold(  # noqa: PLR0913, PLR0917 -- one step: state, record, time

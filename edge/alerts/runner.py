@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.alerts import rules
 from edge.alerts.memory import read, written
-from edge.alerts.rules import AlertState
 from edge.alerts.sender import Sender
+from edge.alerts.state import AlertState
 from edge.delivery.sink import CHUNK, LAZY, READ_AGAIN_S
 from edge.log.log import LogUnavailableError
 from edge.model.cloudevents import rfc3339

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.alerts.channels import Channels
-    from edge.alerts.rules import AlertState, Notice
+    from edge.alerts.state import AlertState, Notice
     from edge.model.cloudevents import Identity
     from edge.model.messages import Json
     from edge.settings.alert_policies import Policies

@@ -117,7 +117,7 @@ def _directory(path: Path) -> _Directory:
 
     It was checked when it was stored, and to check it again takes longer than the search.
     """
-    from edge.log.schema import connect_read_only  # noqa: PLC0415 -- as above
+    from edge.log.connections import connect_read_only  # noqa: PLC0415 -- as above
 
     with closing(connect_read_only(path)) as db:
         row = db.execute("SELECT document FROM directory").fetchone()

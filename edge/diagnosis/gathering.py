@@ -25,7 +25,7 @@ from edge.diagnosis.history import history
 from edge.diagnosis.loaded import differences
 from edge.diagnosis.machine import SystemPaths, exists, look_at_machine
 from edge.diagnosis.service import look_at_service
-from edge.log import schema
+from edge.log import connections
 from edge.log.verify import verify
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class Gathering:
         if live is not None:
             self._history(live, broken)
             return
-        with closing(schema.connect_read_only(path)) as db:
+        with closing(connections.connect_read_only(path)) as db:
             try:
                 broken = broken or _damage(db.execute("PRAGMA quick_check(1)").fetchone())
                 self._history(FileSource(path), broken, copied=copied)

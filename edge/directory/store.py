@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.directory.pins import SALT_BYTES, hashed, parse
+from edge.log.connections import connect_read_only
 from edge.log.file import set_aside
-from edge.log.schema import connect_read_only
 from edge.model.messages import Actor
 from edge.system.memory import too_large
 

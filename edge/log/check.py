@@ -11,8 +11,8 @@ import threading
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
+from edge.log.connections import connect_read_only
 from edge.log.file import is_damage
-from edge.log.schema import connect_read_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.log.schema import connect_read_only
+from edge.log.connections import connect_read_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

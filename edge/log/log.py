@@ -13,7 +13,7 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from edge.log.buffer import AdmitCommand, Barrier, Buffer, Call, ClockReading, SettleCommand
+from edge.log.buffer import AdmitCommand, Barrier, Buffer, ClockReading, SettleCommand
 from edge.log.commands import TOKEN_BYTES
 from edge.log.file import LogInUseError
 from edge.log.health import LogHealth, health_of
@@ -290,11 +290,4 @@ class Log:
             self.committed = records[-1].sequence
             for listener in self._listeners:
                 tell(listener, records)
-        for entry, admission in prepared.answers:
-            if not entry.answer.done():  # the caller may have been cancelled
-                entry.answer.set_result(admission)
-        for written in prepared.work.entries:
-            if isinstance(written, Call):
-                self._told = max(self._told, written.number)
-            elif isinstance(written, Barrier) and not written.answer.done():
-                written.answer.set_result(None)
+        self._told = max(self._told, prepared.answer())

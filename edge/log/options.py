@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge.log.buffer import MAX_EVENTS
-from edge.log.schema import connect
+from edge.log.connections import connect
 
 if TYPE_CHECKING:
     import sqlite3

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.log.buffer import AdmitCommand, Call, Gap, Work
+from edge.log.buffer import AdmitCommand, Barrier, Call, Gap, Work
 from edge.log.schema import chained
 from edge.model.event_types import CONTROLLER_GAP, CONTROLLER_START
 from edge.model.messages import Event, Record, Subject
@@ -51,6 +51,24 @@ class Prepared:
             digest, epoch = row[-1].hex(), epochs.of(row[0])
             yield Record(row[0], event, row[1], row[3], prev, digest, time_us, recorded_us, quality, epoch)
             prev = digest
+
+    def cursors(self, epoch: str) -> dict[str, int]:
+        """The cursors of this epoch: a cursor of an earlier file says nothing about this file's records."""
+        last, cursors = self.after[0], self.work.cursors.items()
+        return {sink: c.sequence for sink, c in cursors if c.epoch == epoch and c.sequence <= last}
+
+    def answer(self) -> int:
+        """Answer those who waited for it to be on the disk; returns the number of its latest call, 0 without one."""
+        latest = 0
+        for entry, admission in self.answers:
+            if not entry.answer.done():  # the caller may have been cancelled
+                entry.answer.set_result(admission)
+        for written in self.work.entries:
+            if isinstance(written, Call):
+                latest = max(latest, written.number)
+            elif isinstance(written, Barrier) and not written.answer.done():
+                written.answer.set_result(None)
+        return latest
 
 
 def chain(events: list[Event], head: tuple[int, bytes], boot: str, recorded_ns: int) -> list[tuple[Any, ...]]:

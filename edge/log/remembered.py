@@ -10,10 +10,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from edge.log.connections import connect_read_only, snapshot
 from edge.log.epochs import load_epochs
 from edge.log.file import WriterLock
 from edge.log.mark import Mark, read_mark, write_mark
-from edge.log.schema import connect_read_only, genesis, snapshot
+from edge.log.schema import genesis
 from edge.model.event_types import CONTROLLER_START, CONTROLLER_STOP
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The format of a log file: its tables, its connections and its hash chain.
+"""The format of a log file: its tables and its hash chain.
 
 One rule: a row of `record` is written once. Everything else in the file is small, and is either
 appended (boots, offsets) or the latest of its kind (cursors, modes, answers, holes).
@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
-import sqlite3
-from contextlib import contextmanager
 from json.encoder import encode_basestring as _quote
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -19,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge.model.records import NOTHING, Actor, Event, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from sqlite_utils import Database
 
@@ -70,8 +66,6 @@ SELECT_RECORD: Final = (
     " r.hash FROM record r JOIN boot b ON b.id = r.boot"
 )
 
-NO_ROOM_BYTES: Final = 2**16
-"""With fewer free bytes than this on a file system SQLite cannot make the `-shm` file of a WAL there."""
 _TABLES: Final = (
     "CREATE TABLE log(epoch TEXT NOT NULL, forgotten_us INTEGER NOT NULL) STRICT",
     "CREATE TABLE boot(id INTEGER PRIMARY KEY, boot TEXT NOT NULL, first_seq INTEGER NOT NULL) STRICT",
@@ -116,69 +110,6 @@ def migrate(database: Database) -> None:
             db.execute(statement)
 
     migrations.apply(database)
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the one connection that writes."""
-    return sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
-
-
-class FrozenConnection(sqlite3.Connection):
-    """A connection that sees the file as it was when it was opened: nobody writes it."""
-
-
-def connect_read_only(path: Path, *, live: bool = False) -> sqlite3.Connection:
-    """Open a live, a dead or a copied log without changing a byte of it. Raises sqlite3.Error.
-
-    Without a `-wal` file nobody writes the log. Then it is opened as immutable, which needs no
-    permission to write beside it (https://www.sqlite.org/uri.html#uriimmutable) but never sees a
-    later change. `live`: there will be changes. On a file system that is full or read-only the index
-    of the WAL is made in memory (https://www.sqlite.org/wal.html#noshm).
-    """
-    if not live and not path.with_name(path.name + "-wal").exists():
-        return _reading(path, "&immutable=1", FrozenConnection)
-    connection = _reading(path, "", sqlite3.Connection)
-    try:
-        connection.execute("PRAGMA schema_version").fetchone()
-    except sqlite3.Error as error:
-        connection.close()
-        if not isinstance(error, sqlite3.OperationalError) or not _cannot_be_written(path.parent):
-            raise
-        connection = _reading(path, "&vfs=unix-none", FrozenConnection)
-        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-    return connection
-
-
-def _reading(path: Path, how: str, kind: type[sqlite3.Connection]) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode=ro{how}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, factory=kind)
-    connection.execute("PRAGMA query_only=ON")
-    connection.execute("PRAGMA busy_timeout=5000")
-    return connection
-
-
-def _cannot_be_written(folder: Path) -> bool:
-    """The file system is read-only or full, so nobody writes the log."""
-    filesystem = os.statvfs(folder)
-    return bool(filesystem.f_flag & os.ST_RDONLY) or filesystem.f_bavail * filesystem.f_frsize < NO_ROOM_BYTES
-
-
-@contextmanager
-def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """A read transaction: all that is read inside is of one moment."""
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def wrap(connection: sqlite3.Connection) -> Database:
-    """The connection as a Database of sqlite-utils, without its plug-ins."""
-    from sqlite_utils import Database  # noqa: PLC0415 -- 70 ms that doors need not wait for
-
-    return Database(connection, recursive_triggers=False, execute_plugins=False)
 
 
 # --- the chain -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from edge.log import schema
+from edge.log import connections, schema
 from edge.log.buffer import AdmitCommand, Call, ClockReading, SettleCommand, Work
 from edge.log.commands import CommandTables
 from edge.log.epochs import Epochs, load_epochs, renew
@@ -93,7 +93,7 @@ class Store:
         try:
             for pragma in schema.SETUP:
                 db.execute(pragma)
-            schema.migrate(schema.wrap(db))
+            schema.migrate(connections.wrap(db))
             if self._salvage is not None:
                 self._salvage.put_back(db)
             self._load(db)
@@ -132,7 +132,7 @@ class Store:
             db.executemany("INSERT OR REPLACE INTO cursor VALUES (?, ?)", memory.cursors.items())
             db.executemany("INSERT OR REPLACE INTO mode VALUES (?, ?)", memory.modes.items())
 
-        _transaction(db, write)
+        connections.transaction(db, write)
 
     def close(self) -> None:
         """Close the connection, keep the lock. SQLite folds the WAL into the file."""
@@ -227,7 +227,7 @@ class Store:
 
     def transaction(self, write: Callable[[sqlite3.Connection], None]) -> None:
         """All of what `write` does is on the medium after this, or none and sqlite3.Error is raised."""
-        _transaction(self.db, write)
+        connections.transaction(self.db, write)
 
     def _write(self, db: sqlite3.Connection, prepared: Prepared) -> list[tuple[Offset, bytes]]:
         if not self._boot:
@@ -240,7 +240,7 @@ class Store:
             db.execute(schema.INSERT_RECORD, (row[0], boot, *row[2:]))
         for door, (_, state) in prepared.modes.items():
             db.execute("INSERT OR REPLACE INTO mode VALUES (?, ?)", (door, schema.storable(state)))
-        for cursor in self._cursors_of(prepared).items():
+        for cursor in prepared.cursors(self.epoch).items():
             db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor)
         prepared.answers.clear()
         notes: list[tuple[Offset, bytes]] = []
@@ -265,16 +265,10 @@ class Store:
             [boot, offset.at_ns, offset.offset_us, offset.quality, digest],
         )
 
-    def _cursors_of(self, prepared: Prepared) -> dict[str, int]:
-        """The cursors of this epoch: a cursor of an earlier file says nothing about this file's records."""
-        last = prepared.after[0]
-        cursors = prepared.work.cursors.items()
-        return {sink: c.sequence for sink, c in cursors if c.epoch == self.epoch and c.sequence <= last}
-
     def _learn(self, prepared: Prepared, notes: list[tuple[Offset, bytes]]) -> None:
         """Update the state in memory after a commit."""
         self.head = prepared.after
-        self.cursors |= self._cursors_of(prepared)
+        self.cursors |= prepared.cursors(self.epoch)
         for door, (number, state) in prepared.modes.items():
             self.modes[door], self._mode_numbers[door] = state, number
         for offset, digest in notes:
@@ -283,14 +277,3 @@ class Store:
         if not self._boot:
             row = self.db.execute("SELECT id FROM boot WHERE boot = ?", [self.clock.boot_id]).fetchone()
             self._boot = row[0]
-
-
-def _transaction(db: sqlite3.Connection, write: Callable[[sqlite3.Connection], None]) -> None:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        write(db)
-        db.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):  # the first error is the one to tell
-            db.execute("ROLLBACK")
-        raise

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.log import schema
+from edge.log import connections, schema
 from edge.log.epochs import load_epochs
 from edge.log.mark import read_mark
 
@@ -131,7 +131,7 @@ def verify(path: Path, newest: int | None = None, reached: int = 0) -> VerifyRes
     epoch, walk = "", None
     broken: Broken | None
     try:
-        with closing(schema.connect_read_only(path)) as db:
+        with closing(connections.connect_read_only(path)) as db:
             epochs = load_epochs(db)
             epoch = epochs.now
             walk = _Walk(db, epochs.origin)

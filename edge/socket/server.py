@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.model.printable import is_whole
 from edge.socket.limits import ConnectionLimits
+from edge.socket.lines import MAX_REQUEST_BYTES, refusal, send, streams
 from edge.socket.peers import GROUP, LONGEST_LOGIN, WEB, Peer, PeerKind, Peers, RequestError, actor
 from edge.system.tasks import say_why
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Coroutine
     from pathlib import Path
 
     from edge.model.messages import Actor, Json
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["LONGEST_LOGIN", "WEB", "ControlServer", "RequestError", "refuse_if_served"]
 
 LOG: Final = logging.getLogger(__name__)
-MAX_REQUEST_BYTES: Final = 64 * 1024
 BACKLOG: Final = 128
 ARRIVALS_A_TURN: Final = 32
 """Connections that are accepted in one turn of the loop; doors have their turns in between."""
@@ -45,8 +45,6 @@ IDLE_S: Final = 600.0
 """Limit between two requests."""
 TURN_AWAY_S: Final = 1.0
 """A refused client has this long for its request before it is told the reason."""
-WRITE_S: Final = 10.0
-"""A client that reads nothing for this long is disconnected: answers must not pile up in memory."""
 
 
 class RequestHandler(Protocol):
@@ -148,12 +146,12 @@ class ControlServer:
         peer = self._peers.of(link)
         if peer is None:
             text = f"only root, the daemon's own user and the group {GROUP} may ask"
-            return self._turn_away(link, "strangers", _error("not_allowed", text))
+            return self._turn_away(link, "strangers", refusal("not_allowed", text))
         if not self._places.may_arrive(peer.uid, loop.time()):
             self._service.dropped(f"connections of {peer}")
             return False
         if reason := self._places.sit(peer):
-            return self._turn_away(link, f"connections of {peer}", _error("busy", reason))
+            return self._turn_away(link, f"connections of {peer}", refusal("busy", reason))
         self._spawn(self._client(link, peer))
         return True
 
@@ -174,17 +172,17 @@ class ControlServer:
     async def _stranger(self, link: socket.socket, answer: dict[str, Json]) -> None:
         """Read the request first: a client whose connection closes while it writes may never read the reason."""
         try:
-            async with _streams(link) as (reader, writer):
+            async with streams(link) as (reader, writer):
                 with contextlib.suppress(TimeoutError, ValueError):
                     async with asyncio.timeout(TURN_AWAY_S):
                         await reader.readline()
-                await _send(writer, answer)
+                await send(writer, answer)
         finally:
             self._turned_away -= 1
 
     async def _client(self, link: socket.socket, peer: Peer) -> None:
         try:
-            async with _streams(link) as (reader, writer):
+            async with streams(link) as (reader, writer):
                 await self._serve(peer, reader, writer)
         finally:
             self._places.leave(peer)
@@ -198,7 +196,7 @@ class ControlServer:
                 async with asyncio.timeout(patience_s):
                     line = await reader.readline()
             except ValueError:
-                await _send(writer, _error("too_large", f"a request is one line of at most {MAX_REQUEST_BYTES} bytes"))
+                await send(writer, refusal("too_large", f"a request is one line of at most {MAX_REQUEST_BYTES} bytes"))
                 return
             if not line:
                 return
@@ -216,7 +214,7 @@ class ControlServer:
         except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict) or not isinstance(body.get("op"), str):
-            await _send(writer, _error("malformed", 'expected one JSON object a line, such as {"op": "status"}'))
+            await send(writer, refusal("malformed", 'expected one JSON object a line, such as {"op": "status"}'))
             return True
         op = body.pop("op")
         if op == "watch":
@@ -228,12 +226,12 @@ class ControlServer:
                 self._service.check_page(op, body, who)
             result = await self._service.request(op, body, who)
         except RequestError as refused:
-            await _send(writer, _error(refused.code, str(refused)))
+            await send(writer, refusal(refused.code, str(refused)))
         except Exception:  # our own mistake must not end the connection
             LOG.exception("a request %.100r failed", op)
-            await _send(writer, _error("internal_error", "a mistake in doord itself; its journal has it in full"))
+            await send(writer, refusal("internal_error", "a mistake in doord itself; its journal has it in full"))
         else:
-            await _send(writer, {"ok": True, "result": result})
+            await send(writer, {"ok": True, "result": result})
         return True
 
     async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -248,7 +246,7 @@ class ControlServer:
                     item.cancel()
                     await asyncio.gather(item, return_exceptions=True)
                     break
-                await _send(writer, {"ok": True, "item": item.result()})
+                await send(writer, {"ok": True, "item": item.result()})
         finally:
             gone.cancel()
             await asyncio.gather(gone, return_exceptions=True)
@@ -264,32 +262,3 @@ def refuse_if_served(path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         if probe.connect_ex(str(path)) == 0:
             raise OSError(f"another doord already serves {path}")
-
-
-@contextlib.asynccontextmanager
-async def _streams(link: socket.socket) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Streams over a connection that is closed at the end; a client that leaves or times out is no error."""
-    try:
-        reader, writer = await asyncio.open_unix_connection(sock=link, limit=MAX_REQUEST_BYTES)
-    except OSError:
-        link.close()
-        raise
-    try:
-        yield reader, writer
-    except TimeoutError:
-        writer.transport.abort()  # closing would wait for a client that does not read
-    except (ConnectionError, asyncio.IncompleteReadError):
-        pass
-    finally:
-        writer.close()
-
-
-async def _send(writer: asyncio.StreamWriter, answer: dict[str, Json]) -> None:
-    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
-    writer.write(text.encode(errors="backslashreplace") + b"\n")  # a lone surrogate becomes an escape of JSON
-    async with asyncio.timeout(WRITE_S):
-        await writer.drain()
-
-
-def _error(code: str, message: str) -> dict[str, Json]:
-    return {"ok": False, "code": code, "message": message}

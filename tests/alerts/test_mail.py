@@ -21,7 +21,7 @@ with warnings.catch_warnings():
 
 from edge.alerts import mail as alert_mail
 from edge.alerts.mail import Mailer, MailServer, mail
-from edge.alerts.rules import Notice, NoticeKind
+from edge.alerts.state import Notice, NoticeKind
 from edge.delivery.errors import DeliveryError, DeliveryRefusedError
 from edge.model.cloudevents import Identity
 from edge.settings.alert_policies import Actions, AlertPolicy

@@ -14,9 +14,6 @@ from edge.alerts.memory import read, written
 from edge.alerts.rules import (
     MOST_ALERTS,
     MOST_WAITING,
-    AlertState,
-    Notice,
-    NoticeKind,
     acknowledged,
     due,
     fold,
@@ -25,6 +22,7 @@ from edge.alerts.rules import (
     sounding,
     taken,
 )
+from edge.alerts.state import AlertState, Notice, NoticeKind
 from edge.model.messages import NS_PER_S, Actor, ClockQuality, Event, Record, Subject
 from edge.settings.alert_policies import Actions, AlertPolicy, Siren, matches
 from tests.support.clock import FakeClock

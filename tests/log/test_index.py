@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from edge.log import schema
+from edge.log import connections, schema
 from edge.log.index import check, lookup, making
 from edge.log.index.indexer import Indexer
 from edge.log.index.lookup import LogIndex, place
@@ -90,7 +90,7 @@ def event(dice: random.Random, at_ns: int, number: int) -> Event:
 
 
 def index(path: Path) -> int:
-    with closing(schema.connect_read_only(path)) as db:
+    with closing(connections.connect_read_only(path)) as db:
         (epoch,) = db.execute("SELECT epoch FROM log").fetchone()
         check.sound(path, lambda: True)
         return making.catch_up(db, path, epoch, lambda: True)
@@ -456,7 +456,7 @@ def test_what_retention_removes_meanwhile_is_skipped(written: Written, tmp_path:
                 db.execute("DELETE FROM record WHERE seq < 200")
         return True
 
-    with closing(schema.connect_read_only(path, live=True)) as db:
+    with closing(connections.connect_read_only(path, live=True)) as db:
         (epoch,) = db.execute("SELECT epoch FROM log").fetchone()
         assert making.catch_up(db, path, epoch, breathe) == 3, "the first, and the two that are left"
     assert breaths == 3

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.log.connections import connect, wrap
 from edge.log.log import LogUnavailableError
 from edge.log.reading.query import MAX_PAGE, LogReader, Query
-from edge.log.schema import connect, migrate, wrap
+from edge.log.schema import migrate
 from edge.model.catalogue import CATALOGUE
 from edge.model.messages import ClockQuality, Event, Record, Subject
 from tests.support.clock import START_US, FakeClock

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.log import schema
+from edge.log import connections
 from edge.log.reading.thread import ReadingThread
 from tests.support.logs import journal
 
@@ -47,14 +47,14 @@ def test_a_reader_that_hangs_while_it_is_closed_is_closed_when_it_goes_on(tmp_pa
 def test_a_file_that_is_no_database_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "log.db"
     path.write_bytes(b"no database" * 1000)
-    opened, reading = list[sqlite3.Connection](), schema._reading
+    opened, reading = list[sqlite3.Connection](), connections._reading
 
     def kept(*how: object) -> sqlite3.Connection:
         opened.append(reading(*how))  # type: ignore[arg-type]
         return opened[-1]
 
-    monkeypatch.setattr(schema, "_reading", kept)
+    monkeypatch.setattr(connections, "_reading", kept)
     with pytest.raises(sqlite3.DatabaseError):
-        schema.connect_read_only(path, live=True)
+        connections.connect_read_only(path, live=True)
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         opened[0].execute("SELECT 1")

@@ -7,8 +7,8 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING
 
+from edge.log.connections import connect
 from edge.log.log import LogOptions
-from edge.log.schema import connect
 from tests.support import virtual
 from tests.support.house import House, live, write_config
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge.socket.allowances import ALLOWANCES, FOR_DOORS, MOST_KNOWN, Allowances
-from edge.socket.server import MAX_REQUEST_BYTES, RequestError
+from edge.socket.lines import MAX_REQUEST_BYTES
+from edge.socket.server import RequestError
 from tests.support.house import House, live, write_config
 
 if TYPE_CHECKING:

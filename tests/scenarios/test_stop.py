@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge.daemon.remembering import MEMORY_WITHIN_S
+from edge.log.connections import connect
 from edge.log.log import LogOptions
-from edge.log.schema import connect
 from tests.support import virtual
 from tests.support.doord import ROOT, Doord
 from tests.support.house import House, live, write_config

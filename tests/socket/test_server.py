@@ -17,8 +17,9 @@ from edge.client.connection import Client
 from edge.model.messages import Actor
 from edge.socket import peers as control_peers
 from edge.socket.limits import ARRIVALS_AT_ONCE, BYTES_AT_ONCE, OF_ONE, PLACES, REQUESTS_AT_ONCE, ConnectionLimits
+from edge.socket.lines import MAX_REQUEST_BYTES, WRITE_S
 from edge.socket.peers import Peer, PeerKind, Peers, RequestError
-from edge.socket.server import BACKLOG, FIRST_S, MAX_REQUEST_BYTES, MOST_TURNED_AWAY, WRITE_S, ControlServer
+from edge.socket.server import BACKLOG, FIRST_S, MOST_TURNED_AWAY, ControlServer
 from edge.web.link import MOST_LONG, MOST_SHORT, DaemonLink
 from tests.support import virtual
 

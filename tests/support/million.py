@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from edge.log import schema
+from edge.log import connections, schema
 from edge.log.index import lookup, making
 from edge.model.messages import NS_PER_S, Actor, Event, Subject
 
@@ -132,10 +132,10 @@ def _shown(  # noqa: PLR0913, PLR0917 -- the columns of a record
 
 def make(path: Path, records: int = 1_000_000, seed: int = 1) -> None:
     """Write the log. About half a minute for a million on a desktop computer."""
-    with closing(schema.connect(path)) as db:
+    with closing(connections.connect(path)) as db:
         for pragma in schema.SETUP:
             db.execute(pragma)
-        schema.migrate(schema.wrap(db))
+        schema.migrate(connections.wrap(db))
         db.execute("PRAGMA synchronous=OFF")
         (epoch,) = db.execute("SELECT epoch FROM log").fetchone()
         db.execute("BEGIN")
@@ -175,7 +175,7 @@ def _fill(db: sqlite3.Connection, prev: bytes, records: int, seed: int) -> None:
 
 def index(path: Path) -> int:
     """Make the index of a log in one go; how many segments."""
-    with closing(schema.connect_read_only(path)) as db:
+    with closing(connections.connect_read_only(path)) as db:
         (epoch,) = db.execute("SELECT epoch FROM log").fetchone()
         return making.catch_up(db, path, epoch, lambda: True)
 

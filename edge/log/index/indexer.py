@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+from edge.log.connections import connect_read_only
 from edge.log.index.check import sound
 from edge.log.index.making import catch_up
-from edge.log.schema import connect_read_only
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,13 +11,14 @@ import sqlite3
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.log import schema
+from edge.log import connections, schema
 from edge.log.epochs import load_epochs
 from edge.log.index import lookup
 from edge.log.index.lookup import SEGMENT, LogIndex, Wanted
 from edge.log.reading import filters
 from edge.log.reading.boots import END, Boot, boots
 from edge.log.reading.filters import MAX_PAGE, Query
+from edge.log.reading.pieces import Piece
 from edge.log.reading.times import Timeline, load_timeline
 from edge.model.records import Record
 
@@ -47,34 +48,13 @@ class QueryPage:
     """How many matching records were passed over, as `Query.skip` asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A part of one boot and one segment that has to be looked at."""
-
-    first: int
-    last: int
-    ranges: list[tuple[int, int]]
-    """Of the boot clock; []: all of it."""
-    sequences: list[int] | None = None
-    """Only these can match; None: any."""
-
-    @property
-    def size(self) -> int:
-        """How many records are looked at."""
-        return self.last - self.first + 1 if self.sequences is None else len(self.sequences)
-
-    def beyond(self, sequence: int, *, newest: bool) -> _Piece:
-        """The rest of it behind this sequence number."""
-        return replace(self, last=sequence - 1) if newest else replace(self, first=sequence + 1)
-
-
 class LogReader:
     """A read-only look into a log file. For one thread; close it."""
 
     def __init__(self, path: Path, *, live: bool = False) -> None:
         """Open; `live` in the process that writes the log. Raises sqlite3.Error when there is no log to read."""
         self._path = path
-        self._db = schema.connect_read_only(path, live=live)
+        self._db = connections.connect_read_only(path, live=live)
         self._db.create_function("says", -1, filters.says, deterministic=True)
         self._index: LogIndex | None = None
         self._clock_rows = -1
@@ -127,7 +107,7 @@ class LogReader:
     def after(self, sequence: int, limit: int) -> list[Record]:
         """Records above `sequence`, in order, at most `limit`."""
         query = schema.SELECT_RECORD + " WHERE r.seq >= ? ORDER BY r.seq LIMIT ?"
-        with schema.snapshot(self._db):
+        with connections.snapshot(self._db):
             rows = self._db.execute(query, [sequence, limit + 1]).fetchall()
             first = 1 if rows and rows[0][0] == sequence else 0
             return self._records(rows[first : first + limit], rows[0] if first else None)
@@ -150,7 +130,7 @@ class LogReader:
         rows: list[Sequence[Any]] = []
         following, read, skip = None, 0, query.skip
         where, values = filters.conditions(query)
-        with schema.snapshot(self._db):
+        with connections.snapshot(self._db):
             for piece in self._pieces(query, plan):
                 if read >= MOST_READ:
                     following = piece.last + 1 if query.newest else piece.first - 1
@@ -166,8 +146,8 @@ class LogReader:
             return QueryPage(self._records(rows[:limit], None), following, query.skip - skip)
 
     def _pass_over(
-        self, piece: _Piece, where: str, values: list[str], skip: int, *, newest: bool
-    ) -> tuple[_Piece | None, int]:
+        self, piece: Piece, where: str, values: list[str], skip: int, *, newest: bool
+    ) -> tuple[Piece | None, int]:
         """The rest of a piece behind its first `skip` matching records, and how many those were."""
         if skip == 0:
             return piece, 0
@@ -176,7 +156,7 @@ class LogReader:
 
     def _find(  # noqa: PLR0913 -- one statement and all that is in it
         self,
-        piece: _Piece,
+        piece: Piece,
         where: str,
         values: list[str],
         limit: int,
@@ -195,7 +175,7 @@ class LogReader:
         )
         return self._db.execute(sql, [piece.first, piece.last, *chosen, *values, *bounds, limit]).fetchall()
 
-    def _pieces(self, query: Query, plan: Plan | None) -> Iterator[_Piece]:
+    def _pieces(self, query: Query, plan: Plan | None) -> Iterator[Piece]:
         """What has to be looked at, in the query's order."""
         oldest, newest = self.bounds()
         for boot, ranges in boots(self._db, self.timeline(), query):
@@ -208,12 +188,12 @@ class LogReader:
                 if low > high:
                     continue
                 if plan is None or number >= plan.full:
-                    yield _Piece(low, high, ranges)
+                    yield Piece(low, high, ranges)
                 else:
-                    looks = self._looks(number, boot, _Piece(low, high, ranges), plan, newest)
+                    looks = self._looks(number, boot, Piece(low, high, ranges), plan, newest)
                     yield from reversed(looks) if query.newest else looks
 
-    def _looks(self, number: int, boot: Boot, piece: _Piece, plan: Plan, newest: int) -> list[_Piece]:
+    def _looks(self, number: int, boot: Boot, piece: Piece, plan: Plan, newest: int) -> list[Piece]:
         """What the index leaves of a piece, in order."""
         assert self._index is not None, "there is a plan"  # noqa: S101 -- our own mistake
         made_of = self._index.last(number)
@@ -226,16 +206,7 @@ class LogReader:
             first_ns, last_ns = self._index.happened(number, boot.boot)
             if not any(start <= last_ns and first_ns < end for start, end in piece.ranges):
                 return []
-        pieces = []
-        look = self._index.look(number, plan)
-        if look.sequences is not None:
-            within = [sequence for sequence in look.sequences if piece.first <= sequence <= piece.last]
-            return [replace(piece, sequences=within)] if within else []
-        for first, last in look.ranges:
-            low, high = max(first, piece.first), min(last, piece.last)
-            if low <= high:
-                pieces.append(replace(piece, first=low, last=high))
-        return pieces
+        return piece.within(self._index.look(number, plan))
 
     def _open_index(self) -> LogIndex:
         """The index as it is now: it may be made, or made anew, while we read."""

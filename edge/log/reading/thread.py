@@ -10,7 +10,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from edge.log.schema import FrozenConnection
+from edge.log.connections import FrozenConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
