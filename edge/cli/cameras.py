@@ -75,6 +75,6 @@ def _content(client: Client, sequence: int, camera: str) -> tuple[bytes, str]:
         try:
             content += base64.b64decode(part["content"], validate=True)
         except binascii.Error:
-            raise Unreachable("what answers there does not speak doord's language") from None
+            raise Unreachable("what answers there is not doord") from None
         if len(content) >= part["bytes"] or not part["content"]:
             return content, str(part["kind"])

@@ -1,6 +1,6 @@
-"""What is wrong with a door, as a status says it, in words.
+"""The conditions of a door in a status (what is wrong with it), in words.
 
-One rule: a status without the list is not one in which all is well.
+One rule: a status without a list of conditions does not mean that all is well.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def conditions(door: Mapping[str, Any]) -> Sequence[ConditionJson]:
-    """What is wrong with a door of a status, the worst first."""
+    """The conditions of a door of a status, the worst first."""
     listed: Sequence[ConditionJson] | None = door.get("conditions")
     return [_older(door)] if listed is None else listed
 
 
 def _older(door: Mapping[str, Any]) -> ConditionJson:
-    """A doord that was not restarted after an update sends no list."""
+    """The condition to show when the status has no list: doord was not restarted after an update."""
     message = "not known: restart doord, which is older than this program"
     return {"code": "older", "severity": "warning", "since": door["since"]["mode"], "message": message, "detail": None}
 
 
 def words(condition: ConditionJson) -> str:
-    """Message and detail."""
+    """A condition's message and detail as one text."""
     message, detail = condition["message"], condition["detail"]
     return f"{message}: {detail}" if detail else str(message)

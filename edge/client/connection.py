@@ -1,6 +1,6 @@
-"""`doorctl`'s end of the control socket: ask a question, follow a stream, fail with a sentence.
+"""The client's end of the control socket: one request, or a stream; errors have a sentence for people.
 
-One rule: everything the technician reads about a daemon that does not answer is written here.
+One rule: every message about a daemon that does not answer is made here.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 ANSWER_WITHIN_S: Final = 15.0
 
 
-class Unreachable(Exception):  # noqa: N818 -- a state of the world, and the sentence for it
-    """The daemon could not be asked; exit code 2. Its cause is the OSError, where there was one."""
+class Unreachable(Exception):  # noqa: N818 -- a state, not a mistake
+    """The daemon could not be asked; exit code 2. `__cause__` is the OSError, if there was one."""
 
 
 class RequestRefused(Exception):  # noqa: N818 -- as above
-    """The daemon answered no; exit code 1."""
+    """The daemon refused the request; exit code 1."""
 
     def __init__(self, code: str, message: str) -> None:
-        """As the daemon said it."""
+        """`code` is stable, `message` is for people; both are the daemon's."""
         super().__init__(message)
         self.code = code
 
@@ -38,7 +38,7 @@ class Client:
     """One connection to a running daemon."""
 
     def __init__(self, path: Path | None, within_s: float = ANSWER_WITHIN_S) -> None:
-        """Connect to `path`, or wherever the daemon is; each answer has to come in time. Raises Unreachable."""
+        """Connect to `path`, by default the socket that is found; `within_s` limits each answer. Raises Unreachable."""
         path = path or found()
         self._path, self._within_s = path, within_s
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -51,18 +51,18 @@ class Client:
         self._lines = self._socket.makefile("rwb")
 
     def __enter__(self) -> Self:
-        """Connected already."""
+        """Return the connected client."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.close()
 
     def close(self) -> None:
-        """Hang up."""
-        with contextlib.suppress(OSError):  # what was not sent to a dead daemon any more
+        """Close the connection."""
+        with contextlib.suppress(OSError):  # flushing to a dead daemon fails
             self._lines.close()
         self._socket.close()
 
@@ -72,12 +72,12 @@ class Client:
         return Client(self._path, self._within_s)
 
     def ask(self, op: str, **body: Any) -> Any:  # noqa: ANN401 -- JSON
-        """One question, one answer. Raises RequestRefused and Unreachable."""
+        """Send one request and return its result. Raises RequestRefused and Unreachable."""
         self._say({"op": op, **body})
         return self._read()["result"]
 
     def stream(self, op: str) -> Iterator[Any]:
-        """Items until the daemon goes away, which raises Unreachable."""
+        """Yield items without end. Raises RequestRefused, and Unreachable when the daemon ends."""
         self._say({"op": op})
         while True:
             yield self._read()["item"]
@@ -103,16 +103,16 @@ class Client:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise Unreachable("what answers there does not speak doord's language")
+            raise Unreachable("what answers there is not doord")
         if not answer.get("ok"):
             raise RequestRefused(str(answer.get("code")), str(answer.get("message")))
         return answer
 
 
-def _connect(one: socket.socket, path: Path, within_s: float) -> None:
-    """Wait in line where many connect at the same time: Python's own timeout would be told to try again at once."""
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(within_s), 0))
-    one.connect(str(path))
+def _connect(sock: socket.socket, path: Path, within_s: float) -> None:
+    """Connect, waiting while the queue of connections is full: with Python's timeout connect(2) would fail then."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(within_s), 0))
+    sock.connect(str(path))
 
 
 def sentence(error: OSError, path: Path) -> str:

@@ -1,7 +1,7 @@
-"""Where `doorctl` finds the daemon when nobody says where: the service's, or else one that its user runs.
+"""Finds the daemon's socket when none is given: the service's, or one of a daemon that the user runs.
 
-One rule: a socket counts only if it belongs to root, to the service's user or to whoever asks: behind another one
-somebody may wait who wants to be taken for the daemon.
+One rule: only a socket of root, of the service's user or of the calling user is used. Behind any other one
+somebody may impersonate the daemon.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from edge.settings.home_folder import expanded
 
 SYSTEM: Final = Path("/run/doorward/doord.sock")
 OWN: Final = "~/.local/state/doorward/doord.sock"
-"""As in config/simulated.toml."""
+"""The path in config/simulated.toml."""
 SERVICE: Final = "doorward"
 
 
 @cache
 def found() -> Path:
-    """The socket to ask. Says on standard error which one, where there is a choice."""
+    """The socket to use. When there are several, standard error says which one."""
     if named := os.environ.get("DOORWARD_SOCKET"):
         return Path(named)
     try:
@@ -39,14 +39,14 @@ def chosen(system: Path, own: Path) -> Path:
     if not _exists(own):
         return system
     if (owner := _stranger(own)) is not None:
-        _note(f"{own} is left alone: it belongs to {owner}, not to you")
+        _note(f"{own} is not used: it belongs to {owner}, not to you")
         return system
     if not _answers(own):
         return system
     if not _exists(system):
         return own
     asked, other = (system, own) if _stranger(system) is None and _answers(system) else (own, system)
-    _note(f"asking {asked}; {other} is there too (--socket or DOORWARD_SOCKET chooses)")
+    _note(f"asking {asked}; there is also {other} (--socket or DOORWARD_SOCKET chooses)")
     return asked
 
 
@@ -58,7 +58,7 @@ def _exists(path: Path) -> bool:
 
 
 def _stranger(path: Path) -> str | None:
-    """Whom a socket belongs to, if it counts for nothing."""
+    """The owner of a socket that must not be used; None: it may be used."""
     owner = path.stat().st_uid
     if owner in {0, os.geteuid()}:
         return None
@@ -74,7 +74,7 @@ def _answers(path: Path) -> bool:
         probe.setblocking(False)
         try:
             probe.connect(str(path))
-        except BlockingIOError:  # somebody is there, and busy
+        except BlockingIOError:  # a daemon listens, with a full queue
             return True
         except OSError:
             return False

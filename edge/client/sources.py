@@ -1,6 +1,6 @@
-"""Where pages of history come from: a running daemon, or a log file.
+"""Sources of history: a running daemon, or a log file.
 
-One rule: whoever reads does not know which; a page is records as they look on the wire.
+One rule: both give the same pages, of records as they are sent upstream (CloudEvents).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class RecordPage(NamedTuple):
-    """A page: records as they look on the wire, where the next begins, and how many were passed over."""
+    """A page: records as CloudEvents, where the next page begins (None: no more), and how many were passed over."""
 
     records: list[dict[str, Any]]
     next: int | None
@@ -27,36 +27,36 @@ class RecordPage(NamedTuple):
 
 
 class Source(Protocol):
-    """Pages of records by sequence."""
+    """A source of pages, in the order of sequence numbers."""
 
     def page(self, asked: dict[str, Any]) -> RecordPage:
-        """What fits; `asked` is the body of the control socket's `events`."""
+        """One page of a search; `asked` is the body of the control socket's `events`."""
 
     def close(self) -> None:
-        """Let go."""
+        """Release the connection or file."""
 
 
 class DaemonSource:
     """Pages from a running daemon."""
 
     def __init__(self, client: Client) -> None:
-        """Takes the connection over."""
+        """Takes over the connection, and closes it in the end."""
         self._client, self._answered = client, False
 
     def page(self, asked: dict[str, Any]) -> RecordPage:
-        """See Source. Raises Refused and Unreachable."""
+        """See Source. Raises RequestRefused and Unreachable."""
         try:
             answer = self._client.ask("events", **asked)
         except Unreachable:
             if not self._answered:
                 raise
-            self._client = self._client.again()  # it lets go of who reads one page for ten minutes
+            self._client = self._client.again()  # the daemon ends a connection that is idle for ten minutes
             answer = self._client.ask("events", **asked)
         self._answered = True
         return RecordPage(answer["records"], answer["next"], answer["skipped"])
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._client.close()
 
 
@@ -65,7 +65,7 @@ class FileSource:
 
     def __init__(self, path: Path) -> None:
         """Raises OSError when there is no such file, sqlite3.Error when it is no log."""
-        from edge.log.reading.query import LogReader  # noqa: PLC0415 -- a daemon is asked without them
+        from edge.log.reading.query import LogReader  # noqa: PLC0415 -- not needed to ask a daemon
         from edge.model.cloudevents import Identity  # noqa: PLC0415 -- as above
 
         path.stat()
@@ -76,7 +76,7 @@ class FileSource:
         self._identity = Identity(str(who.get("site", "unknown")), str(who.get("id", "unknown")), self._reader.epoch)
 
     def page(self, asked: dict[str, Any]) -> RecordPage:
-        """See Source. OSError: the file is damaged here; ValueError: a group, and no directory beside the log."""
+        """See Source. OSError where the file is damaged; ValueError for a group without a directory beside the log."""
         from edge.model.cloudevents import cloudevent  # noqa: PLC0415 -- as above
         from edge.reports.search_words import query_of  # noqa: PLC0415 -- only a file is searched here
 
@@ -91,7 +91,7 @@ class FileSource:
         return RecordPage(records, page.next, page.skipped)
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self._reader.close()
 
 
@@ -106,16 +106,16 @@ class _Member(NamedTuple):
 
 
 class _Directory(NamedTuple):
-    """Of a directory, who is in which group."""
+    """The groups and members of a directory."""
 
     groups: dict[str, _Group]
     members: dict[str, _Member]
 
 
 def _directory(path: Path) -> _Directory:
-    """What a daemon stored of its directory, opened without changing it. ValueError for what is none.
+    """Read a daemon's stored directory, read-only. ValueError when the file has none.
 
-    It was checked when it was stored, and to check it again takes longer than the search.
+    It is not checked again: it was when it was stored, and the check takes longer than the search.
     """
     from edge.log.connections import connect_read_only  # noqa: PLC0415 -- as above
 
@@ -127,8 +127,8 @@ def _directory(path: Path) -> _Directory:
         known = json.loads(zlib.decompress(row[0]))
         groups, members = known.get("groups", ()), known.get("members", ())
         return _Directory(
-            {one["id"]: _Group(one["id"], one["name"]) for one in groups},
-            {one["id"]: _Member(one["user"], frozenset(one.get("groups", ()))) for one in members},
+            {group["id"]: _Group(group["id"], group["name"]) for group in groups},
+            {member["id"]: _Member(member["user"], frozenset(member.get("groups", ()))) for member in members},
         )
     except (zlib.error, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
@@ -136,7 +136,7 @@ def _directory(path: Path) -> _Directory:
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-    except ValueError:  # somebody spoiled it: the records are still worth reading
+        value = json.loads(text)
+    except ValueError:  # damaged: the records can still be read
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}

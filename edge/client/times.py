@@ -1,6 +1,6 @@
 """Times as people write them: `2h`, `yesterday`, `2026-11-22`, `2026-11-22T21:57+01:00`.
 
-One rule: pure; now is handed in, with the zone that a time without one is meant in.
+One rule: pure functions; `now` is a parameter, and its zone applies to times without one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ EXPECTED: Final = "expected a time such as 30m, 2h, 3d, today, yesterday, 2026-1
 
 
 def parse_time(text: str, now: datetime) -> datetime:
-    """The moment meant, in UTC. Raises ValueError with a sentence.
+    """A time in the past as people write it, in UTC. Raises ValueError with a sentence for people.
 
     `3d` is 72 hours ago, whatever the clocks did. `today`, `yesterday` and a date mean midnight in
     the zone of `now`, by that zone's rules on that day. An hour that a zone had twice is the first.
@@ -27,8 +27,8 @@ def parse_time(text: str, now: datetime) -> datetime:
         if word in {"today", "yesterday"}:
             day = now.date() - timedelta(days=word == "yesterday")
             return datetime(day.year, day.month, day.day, tzinfo=now.tzinfo).astimezone(UTC)
-        if found := _AGO.fullmatch(word):
-            return now.astimezone(UTC) - timedelta(seconds=int(found[1]) * _UNIT_S[found[2]])
+        if match := _AGO.fullmatch(word):
+            return now.astimezone(UTC) - timedelta(seconds=int(match[1]) * _UNIT_S[match[2]])
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -36,15 +36,15 @@ def parse_time(text: str, now: datetime) -> datetime:
 
 
 def duration_s(text: str) -> float:
-    """A length of time: `7.5` or `90s` seconds, `5m`, `8h`, `2d`, `1w`. Raises ValueError with a sentence."""
-    found = re.fullmatch(r"([0-9]{1,7}(?:\.[0-9]{1,3})?) ?([smhdw]?)", text.strip().lower())
-    if found is None:
+    """A duration in seconds: `7.5` or `90s`, `5m`, `8h`, `2d`, `1w`. Raises ValueError with a sentence for people."""
+    match = re.fullmatch(r"([0-9]{1,7}(?:\.[0-9]{1,3})?) ?([smhdw]?)", text.strip().lower())
+    if match is None:
         raise ValueError(f"{text!r} is no length of time, expected one such as 90s, 5m, 8h or 2d")
-    return float(found[1]) * _UNIT_S[found[2] or "s"]
+    return float(match[1]) * _UNIT_S[match[2] or "s"]
 
 
 def parse_coming(text: str, now: datetime) -> datetime:
-    """A moment to come, in the zone of `now`: `20:00` is today or else tomorrow. Raises ValueError with a sentence."""
+    """A time in the future, in the zone of `now`: `20:00` is today or else tomorrow. ValueError with a sentence."""
     try:
         clock = time.fromisoformat(text.strip()) if ":" in text[:3] else None
         if clock is None or clock.tzinfo is not None:
@@ -56,7 +56,7 @@ def parse_coming(text: str, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         raise ValueError(f"{text!r} is no time, expected one such as 20:00 or 2026-11-22T20:00") from None
     if moment <= now:
-        raise ValueError(f"{text!r} is over")
+        raise ValueError(f"{text!r} is in the past")
     return moment
 
 

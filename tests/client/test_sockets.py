@@ -59,11 +59,11 @@ def test_of_two_the_services_is_asked_and_that_is_said(folder: Path, capsys: pyt
     with closing(listening(own)):
         dead(system)
         assert sockets.chosen(system, own) == own
-        assert f"asking {own}; {system} is there too" in capsys.readouterr().err
+        assert f"asking {own}; there is also {system}" in capsys.readouterr().err
         system.unlink()
         with closing(listening(system)):
             assert sockets.chosen(system, own) == system
-            assert f"asking {system}; {own} is there too" in capsys.readouterr().err
+            assert f"asking {system}; there is also {own}" in capsys.readouterr().err
 
 
 def test_a_daemon_that_is_busy_answers_all_the_same(folder: Path) -> None:
