@@ -1,6 +1,6 @@
-"""From `[alert.ID]` to policies: what a policy needs has to be there.
+"""Turns `[alert.ID]` into alert policies, and checks what they refer to.
 
-One rule: an alert that could reach nobody is refused, not forgotten.
+One rule: an alert that could reach nobody is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def policy_of(  # noqa: PLR0913, PLR0917 -- an alert, and what else the document has
     report: ProblemReport, name: str, table: AlertTable, doors: Mapping[str, object], mqtt: bool, smtp: bool
 ) -> AlertPolicy:
-    """The policy; what is missing elsewhere in the document goes into the report. `doors` are the tables of doors."""
+    """The policy of a table. Missing doors and sections go into the report. `doors` are the tables of doors."""
     key = dotted("alert", name)
     for door in table.doors:
         if door not in doors:
@@ -57,7 +57,7 @@ def _actions(  # noqa: PLR0913, PLR0917 -- as above
 ) -> Actions:
     siren = None if table.siren is None else Siren(table.siren.door, table.siren.for_s)
     if not (table.mqtt or table.webhook or table.email or siren):
-        report.add(key, "tells nobody, expected mqtt, webhook, email or siren")
+        report.add(key, "reaches nobody, expected mqtt, webhook, email or siren")
     if table.mqtt and not mqtt:
         report.add(dotted(key, "mqtt"), "found true without [mqtt], expected that section as well")
     if table.email and not smtp:

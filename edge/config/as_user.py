@@ -1,6 +1,6 @@
-"""Looks at files as another user would: in a child process that has given root up.
+"""Looks at files as another user: in a child process that has given up root.
 
-One rule: the parent stays who it is; of the child only a JSON document comes back.
+One rule: the parent keeps its user; the child returns a JSON document only.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LONGEST: Final = 1 << 24
-"""Bytes of an answer."""
+"""Bytes of the child's answer."""
 
 
 def as_user(name: str, look: Callable[[], Any]) -> Any:  # noqa: ANN401 -- JSON
-    """What `look` returns when that user calls it; it has to be JSON. Raises ValueError and OSError.
+    """Call `look` as the user `name` and return its result, which must be JSON. Raises ValueError and OSError.
 
-    Only root can become somebody else; everybody can be asked as themselves. Modules that `look` needs have to be
-    loaded already: the other user may not be able to read them.
+    Only root can become another user; for the calling user itself nothing changes. Modules that `look` needs must be
+    loaded before: the other user may not be able to read them.
     """
     try:
         user = pwd.getpwnam(name)
@@ -40,16 +40,16 @@ def as_user(name: str, look: Callable[[], Any]) -> Any:  # noqa: ANN401 -- JSON
         answer = stream.read(LONGEST)
     os.waitpid(child, 0)
     try:
-        found, failure = json.loads(answer)
+        result, failure = json.loads(answer)
     except ValueError:
         failure = "it ended early"
     if failure is not None:
         raise OSError(f"looking as the user {name} failed: {failure}")
-    return found
+    return result
 
 
 def _answer(write: int, user: pwd.struct_passwd, look: Callable[[], Any]) -> None:
-    """The child: never returns."""
+    """Run in the child; never returns."""
     code = 1
     try:
         os.initgroups(user.pw_name, user.pw_gid)
@@ -58,7 +58,7 @@ def _answer(write: int, user: pwd.struct_passwd, look: Callable[[], Any]) -> Non
         with os.fdopen(write, "wb") as stream:
             try:
                 answer = json.dumps([look(), None])
-            except Exception as error:  # noqa: BLE001 -- whatever it is, the parent says it
+            except Exception as error:  # noqa: BLE001 -- any error is reported by the parent
                 answer = json.dumps([None, f"{type(error).__name__}: {error}"])
             stream.write(answer.encode())
         code = 0

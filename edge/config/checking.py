@@ -1,6 +1,6 @@
-"""Checks a configuration as whoever will run it: what is wrong, and what is worth a second look.
+"""Checks a configuration and its files as the user who will run it: problems and warnings.
 
-One rule: root can read everything, so what root can read says nothing about the service.
+One rule: root can read every file, so files are checked as the service's user.
 """
 
 from __future__ import annotations
@@ -39,43 +39,42 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What came of it."""
+    """The result of a check."""
 
     settings: Settings | None
-    """None when it cannot be used."""
+    """None when the configuration cannot be used."""
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
     user: str | None = None
-    """As whom files were read; None: as whoever asked."""
+    """The user as whom files were read; None: the calling user."""
 
     def facts(self) -> dict[str, Any]:
-        """As JSON has it."""
-        found = {"problems": _facts(self.problems), "warnings": _facts(self.warnings)}
-        return {**found, "user": self.user}
+        """The result as JSON."""
+        return {"problems": _facts(self.problems), "warnings": _facts(self.warnings), "user": self.user}
 
 
 def checked(file: Path, user: str | None = None) -> Checked:
-    """Check a file and all that it names, as that user or whoever runs it. Raises ValueError and OSError."""
+    """Check a file and the files that it names, as `user`, by default the one who runs it. ValueError and OSError."""
     try:
         settings = load(file)
-        mine = check_files(settings)  # loads what the other user perhaps may not load
+        mine = check_files(settings)  # also loads modules that the other user may not be able to read
     except ConfigError as error:
         return Checked(None, error.problems)
     user = user or service_user(file)
     problems = mine if user is None else unreadable(settings, user)
     notes = (*warnings(settings), *exposed_problems(settings), *overlap_warnings(settings, datetime.now(UTC)))
     if user is None and _is_the_services(file) and os.geteuid() not in {0, _uid(SERVICE)}:
-        closed = [one for one in problems if DENIED in one.message]  # as it should be: it is not ours to judge
-        problems = tuple(one for one in problems if one not in closed)
+        closed = [problem for problem in problems if DENIED in problem.message]  # rightly: only the service may read it
+        problems = tuple(problem for problem in problems if problem not in closed)
         text = "not looked at, only root can do so as the service: sudo doorctl check"
-        notes += tuple(replace(one, message=text) for one in closed)
+        notes += tuple(replace(problem, message=text) for problem in closed)
     if service_user(file) and page_files(settings) and _uid(PAGE) is not None:
         problems += _from_json(as_user(PAGE, lambda: _facts(check_page_files(settings))))
     return Checked(settings, problems, notes, user)
 
 
 def against_running(socket: Path, settings: Settings) -> dict[str, list[str]] | None:
-    """What a reload of the running doord would take over of it, and what waits for a restart.
+    """Which changes a reload of the running doord would apply, and which wait for a restart.
 
     None when no doord of this controller runs, or when it cannot be asked.
     """
@@ -88,24 +87,24 @@ def against_running(socket: Path, settings: Settings) -> dict[str, list[str]] | 
                 return None
             found: dict[str, list[str]] = client.ask("compare", text=text)
     except (Unreachable, RequestRefused, ConfigError, ValueError, KeyError, TypeError):
-        return None  # it says nothing against the file
+        return None  # no fault of the file
     return found
 
 
 def readable(problem: Problem) -> bool:
-    """Whether it is about what stands in a file, not about getting at it."""
+    """Whether the problem is in a file's content, not in its permissions or place."""
     return EXPECTED not in problem.message
 
 
 def unreadable(settings: Settings, user: str | None) -> tuple[Problem, ...]:
-    """What that user, or whoever asks, cannot read or use of the configuration and the files that it names."""
+    """Problems of `user` (None: the calling user) in reading the configuration and the files that it names."""
     if user is None:
         return check_files(settings)
     return _from_json(as_user(user, lambda: _facts(_all(settings.file, check_files))))
 
 
 def service_user(file: Path) -> str | None:
-    """Who runs this configuration, if it is the service's own and root asks."""
+    """The service's user, when root asks about the service's own configuration; else None."""
     known = os.geteuid() == 0 and _uid(SERVICE) is not None and _is_the_services(file)
     return SERVICE if known else None
 
@@ -129,8 +128,8 @@ def _all(file: Path, look: Callable[[Settings], tuple[Problem, ...]]) -> tuple[P
 
 
 def _facts(problems: tuple[Problem, ...]) -> list[dict[str, str]]:
-    return [{"file": str(one.file), "key": one.key, "message": one.message} for one in problems]
+    return [{"file": str(problem.file), "key": problem.key, "message": problem.message} for problem in problems]
 
 
-def _from_json(found: list[dict[str, str]]) -> tuple[Problem, ...]:
-    return tuple(Problem(Path(one["file"]), one["key"], one["message"]) for one in found)
+def _from_json(facts: list[dict[str, str]]) -> tuple[Problem, ...]:
+    return tuple(Problem(Path(fact["file"]), fact["key"], fact["message"]) for fact in facts)

@@ -1,6 +1,6 @@
-"""The files that a configuration names: which there are, which are secrets, and which cannot be read.
+"""The files that a configuration names: which ones, which are secrets, and which cannot be read.
 
-One rule: whether a file can be read depends on who reads; a check says for whom it speaks.
+One rule: whether a file can be read depends on the user, so a problem of permission names the user.
 """
 
 from __future__ import annotations
@@ -34,10 +34,9 @@ EXPECTED: Final = "expected a file that can be read"
 
 
 def check_files(settings: Settings) -> tuple[Problem, ...]:
-    """Which files that doord needs cannot be read by whoever asks.
+    """The files of doord that the calling user cannot read.
 
-    Credentials are left out where systemd has not handed any over: outside the service they
-    cannot be seen.
+    systemd's credentials are left out outside of the service, where nobody can see them.
     """
     report = ProblemReport(settings.file)
     if settings.directory.file is not None:
@@ -53,14 +52,14 @@ def check_files(settings: Settings) -> tuple[Problem, ...]:
 
 
 def check_page_files(settings: Settings) -> tuple[Problem, ...]:
-    """Which files that doorweb needs cannot be read by whoever asks."""
+    """The files of doorweb that the calling user cannot read."""
     report = ProblemReport(settings.file)
     _unreadable(report, page_files(settings))
     return _for_whom(report)
 
 
 def secrets_of(settings: Settings) -> dict[str, Path]:
-    """Files whose content is doord's alone, by their keys: passwords and keys."""
+    """Key in the configuration -> file, for the passwords and keys that only doord may read."""
     files: dict[str, Path | None] = {}
     for section, names in (("mqtt", ("password_file", "key_file")), ("smtp", ("password_file",))):
         chosen = getattr(settings, section)
@@ -74,33 +73,33 @@ def secrets_of(settings: Settings) -> dict[str, Path]:
 
 
 def known_secrets(settings: Settings) -> tuple[Path, ...]:
-    """Every secret that this computer holds, each once: those of the configuration, and those in `secrets/`."""
+    """Every secret on this computer, each once: those of the configuration, and those in `secrets/`."""
     page = page_files(settings)
     files = [*secrets_of(settings).values(), *(file for key, file in page.items() if key != "web.cert_file")]
-    with suppress(OSError):  # there is none, or it is not ours to look into
+    with suppress(OSError):  # no such folder, or no permission
         files += sorted((settings.file.parent / FOLDER).iterdir())
     return tuple(dict.fromkeys(files))
 
 
 def exposed_secrets(settings: Settings) -> dict[Path, str]:
-    """Secrets that others than their reader may read (everybody, or who may ask doord), and whose they should be."""
+    """Secret that everybody or the group `doorward` can read -> the user who should own it."""
     page = page_files(settings).values()
-    found: dict[Path, str] = {}
+    owners: dict[Path, str] = {}
     for file in known_secrets(settings):
-        with suppress(OSError):  # not there, or not ours to see
+        with suppress(OSError):  # no such file, or no permission
             seen = file.stat()
             if exposed(seen.st_mode, _group(seen.st_gid)):
-                found[file] = PAGE if file in page else SERVICE
-    return found
+                owners[file] = PAGE if file in page else SERVICE
+    return owners
 
 
 def exposed_problems(settings: Settings) -> tuple[Problem, ...]:
-    """The same in words, with their keys."""
+    """The same as problems, with their keys."""
     report = ProblemReport(settings.file)
     keys = {file: key for key, file in {**secrets_of(settings), **page_files(settings)}.items()}
     for file, owner in exposed_secrets(settings).items():
-        what = f'others than its reader may read "{file}" (mode {file.stat().st_mode & 0o777:04o})'
-        report.add(keys.get(file, ""), f"{what}: chown {owner} {file}; chmod 0400 {file}")
+        exposed_to = f'others than its reader may read "{file}" (mode {file.stat().st_mode & 0o777:04o})'
+        report.add(keys.get(file, ""), f"{exposed_to}: chown {owner} {file}; chmod 0400 {file}")
     return tuple(report.problems)
 
 
@@ -117,13 +116,13 @@ def _section(point: str, settings: Settings) -> str:
 
 
 def page_files(settings: Settings) -> dict[str, Path]:
-    """What doorweb reads, by its keys."""
+    """Key in the configuration -> file that doorweb reads."""
     web = settings.web
     return _there({f"web.{name}": getattr(web, name) for name in ("cert_file", "key_file", "metrics_token_file")})
 
 
 def _doords(settings: Settings) -> dict[str, Path]:
-    """What doord reads beside secrets, keys of commands and the directory."""
+    """Key in the configuration -> file that doord reads, other than secrets, keys of commands and the directory."""
     files: dict[str, Path | None] = {"integrations.ca_file": settings.integrations.ca_file}
     if settings.mqtt is not None:
         files |= {"mqtt.ca_file": settings.mqtt.ca_file, "mqtt.cert_file": settings.mqtt.cert_file}
@@ -150,10 +149,12 @@ def _unreadable(report: ProblemReport, files: Mapping[str, Path]) -> None:
 
 
 def _for_whom(report: ProblemReport) -> tuple[Problem, ...]:
-    """The problems; one of permission says whose."""
+    """The problems; those of permission name the user."""
     return tuple(
-        replace(one, message=f"{one.message} for the user {_user()}") if one.message.endswith(DENIED) else one
-        for one in report.problems
+        replace(problem, message=f"{problem.message} for the user {_user()}")
+        if problem.message.endswith(DENIED)
+        else problem
+        for problem in report.problems
     )
 
 
@@ -165,7 +166,7 @@ def _user() -> str:
 
 
 def _directory_problems(settings: Settings, file: Path) -> list[Problem]:
-    """What is wrong with the directory; checked as the daemon does, but for its version."""
+    """The problems of the directory; checked as in the daemon, except for its version number."""
     from edge.directory.document.reading import LARGEST, DirectoryError, read  # noqa: PLC0415 -- only where there is a directory
     from edge.directory.store import read_file  # noqa: PLC0415 -- as above
 

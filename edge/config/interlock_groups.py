@@ -1,6 +1,6 @@
-"""Doors of one interlock group whose unlock schedules ask for both at the same time (R18).
+"""Warnings about doors of one interlock group whose unlock schedules overlap (R18).
 
-One rule: it refuses nothing; the schedule that comes second waits, and whoever checks is told so.
+One rule: it refuses nothing; at the door, the second schedule waits.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from edge.settings.controller import Settings
 
 AHEAD_DAYS: Final = 60
-"""Schedules are compared from now on for so long."""
+"""Schedules are compared for so many days from now on."""
 
 
 def overlap_warnings(settings: Settings, now: datetime) -> tuple[Problem, ...]:
-    """Name each pair of doors; nothing where the directory has no file or cannot be read, which others say."""
+    """A warning for each pair of doors; none without a directory file or when it cannot be read, reported elsewhere."""
     file = settings.directory.file
     if file is None or not any(door.policy.interlock for door in settings.doors.values()):
         return ()
@@ -35,8 +35,8 @@ def overlap_warnings(settings: Settings, now: datetime) -> tuple[Problem, ...]:
     except (DirectoryError, OSError):
         return ()
     report = ProblemReport(settings.file)
-    for one, other in combinations(settings.doors.values(), 2):
-        group, mine, theirs = one.policy.interlock, _schedule(directory, one.id), _schedule(directory, other.id)
+    for door, other in combinations(settings.doors.values(), 2):
+        group, mine, theirs = door.policy.interlock, _schedule(directory, door.id), _schedule(directory, other.id)
         if group is None or group != other.policy.interlock or mine is None or theirs is None:
             continue
         at = overlap(mine, theirs, now, days=AHEAD_DAYS)
@@ -46,7 +46,7 @@ def overlap_warnings(settings: Settings, now: datetime) -> tuple[Problem, ...]:
                 f"its schedule {mine.name!r} and {theirs.name!r} of {other.id} both want an unlocked door "
                 f"({when:%Y-%m-%d %H:%M}): the second waits until the first door is closed and locked"
             )
-            report.add(dotted("door", one.id, "interlock"), text)
+            report.add(dotted("door", door.id, "interlock"), text)
     return tuple(report.problems)
 
 

@@ -1,6 +1,6 @@
-"""The 40-pin header of a Raspberry Pi: what its GPIO lines do before Doorward has them, and what else they are for.
+"""The 40-pin header of a Raspberry Pi: what its GPIO lines do before Doorward drives them, and their other functions.
 
-One rule: it only knows; `doorctl check` warns of it, the installer prints boot lines from it.
+One rule: it touches no hardware; `doorctl check` warns with it, and the installer makes boot lines from it.
 Source: https://www.raspberrypi.com/documentation/computers/raspberry-pi.html#gpio; BCM2835 ARM Peripherals, table 6-31.
 """
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from edge.settings.controller import DriverSettings, Settings
 
 LINES: Final = range(28)
-"""GPIO 0 to 27 are on the header of every Raspberry Pi, and are what `gpio=` of the firmware is about."""
+"""GPIO 0 to 27 are on the header of every Raspberry Pi; the firmware's `gpio=` sets them."""
 HIGH_AT_POWER_UP: Final = range(9)
-"""Pulled up from power-up until the firmware or Doorward drives them; the others are pulled down."""
+"""These lines are pulled up from power-up until the firmware or Doorward drives them; the others are pulled down."""
 FREE: Final = "expected 5, 6, 16, 17 or 20 to 27"
 RESTS: Final = "expected 16, 17 or 20 to 27"
 SECOND_DUTY: Final = {
@@ -30,39 +30,39 @@ SECOND_DUTY: Final = {
     **dict.fromkeys((12, 13, 18, 19), "is PWM as soon as config.txt has an overlay for sound, a fan or PWM"),
 }
 _CHIP: Final = re.compile(r"[04]|(?:/dev/)?gpiochip[04]|pinctrl-(?:bcm\d+|rp1)")
-"""How the header's chip may be called in a configuration; 4 is the Pi 5 with early kernels."""
+"""The names of the header's chip in a configuration; 4 is the Pi 5 with early kernels."""
 
 
 @runtime_checkable
 class Driven(Protocol):
-    """A point that drives lines of a GPIO chip, whichever driver carries it."""
+    """A point that drives lines of a GPIO chip, of any driver."""
 
     @property
     def rest_levels(self) -> Mapping[int, bool]:
-        """Each line, and whether it is high while nobody drives the point."""
+        """Line -> whether it is high while the point is at rest."""
 
 
 def is_header(driver: DriverSettings) -> bool:
-    """Whether the lines of this driver are those of the header, on a Raspberry Pi."""
+    """Whether this driver's chip is that of the header, on a Raspberry Pi."""
     return _CHIP.fullmatch(str(getattr(driver.settings, "chip", ""))) is not None
 
 
 def concerns(settings: Settings) -> Iterator[tuple[str, str]]:
-    """The key of each point on a line that may surprise, and what it does and which to take instead."""
+    """(key of the point, warning) for each line with another function or a level at power-up that matters."""
     for driver in settings.drivers.values():
         if not is_header(driver):
             continue
         for name, point in driver.points.items():
             rests = point.rest_levels if isinstance(point, Driven) else {}
             for line in sorted(_lines(driver, point)):
-                for said in _of_line(line, rests.get(line)):
-                    yield _key(name, settings), f"GPIO {line} {said}"
+                for warning in _of_line(line, rests.get(line)):
+                    yield _key(name, settings), f"GPIO {line} {warning}"
 
 
 def _of_line(line: int, rests_high: bool | None) -> Iterator[str]:
-    """`rests_high`: None for an input."""
+    """Warnings about a line; `rests_high` is None for an input."""
     if line not in LINES:
-        yield "is not on the 40-pin header; something on the board may hang on it: expected 0 to 27"
+        yield "is not on the 40-pin header; the board itself may use it: expected 0 to 27"
         return
     if line in SECOND_DUTY:
         yield f"{SECOND_DUTY[line]}: {FREE}"

@@ -1,6 +1,6 @@
-"""What the installer asks of the release it has just built: a first configuration, a check, boot lines.
+"""What the installer gets from the release it has just built: a first configuration, a check, boot lines.
 
-One rule: it only reads and prints; systemd/install is the one that changes the machine.
+One rule: it only reads and prints; systemd/install makes all changes to the machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge.settings.controller import Settings
 
 NO_CHANGE_AT_A_CRASH: Final = "dtparam=strict_gpiod"
-"""Without it a Pi's kernel leaves the line of a dead process as it was (raspberrypi/linux#6117)."""
+"""Without it a Pi's kernel leaves a line as it was when the process that drove it dies (raspberrypi/linux#6117)."""
 NO_DOOR_YET: Final = """\
 # No door is guarded and no line is driven until you say how yours is wired: the driver and the door at the end are an
 # example. Make lines, levels and `resting` those of your wiring (docs/installing.md), take the # away, then
@@ -35,9 +35,9 @@ SYSTEM_PATHS: Final = {
 
 
 def boot_lines(settings: Settings) -> tuple[str, ...]:
-    """Lines for config.txt, so that locks, buzzers and readers rest from power-up on and after a crash.
+    """Lines for config.txt that keep locks, buzzers and readers at rest from power-up on and after a crash.
 
-    Empty when nothing is wired to the header. Source:
+    Empty when no output is on the header. Source:
     https://www.raspberrypi.com/documentation/computers/config_txt.html#gpio
     """
     levels = {
@@ -55,7 +55,7 @@ def boot_lines(settings: Settings) -> tuple[str, ...]:
 
 
 def open_secrets(settings: Settings) -> tuple[str, ...]:
-    """`USER FILE` for each secret beside the configuration that others than its reader may read."""
+    """`USER FILE` for each secret beside the configuration that others than USER can read."""
     folder = settings.file.parent
     return tuple(
         f"{owner} {file}"
@@ -65,9 +65,9 @@ def open_secrets(settings: Settings) -> tuple[str, ...]:
 
 
 def first_config(template: str, host: str, zone: str = "") -> str:
-    """Make a shipped configuration this machine's own: id, name, time zone, paths.
+    """Adapt a shipped configuration to this machine: id, name, time zone, paths.
 
-    What nobody knows yet is left in comments: upstream and people, and the doors of a template with GPIO lines.
+    Sections that the installer cannot know become comments: upstream, directory, and GPIO lines with their doors.
     """
     identity = re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-")[:63].strip("-") or "controller"
     text = re.sub(r'(?m)^id = "[^"]*"', f'id = "{identity}"', template, count=1)
@@ -86,9 +86,9 @@ def first_config(template: str, host: str, zone: str = "") -> str:
 
 
 def _comment_end(text: str) -> int:
-    """Where the opening comment, which is about the file in the repository, ends."""
-    found = re.match(r"(?:#[^\n]*\n)*", text)
-    return found.end() if found else 0
+    """The end of the opening comment, which describes the file in the repository."""
+    match = re.match(r"(?:#[^\n]*\n)*", text)
+    return match.end() if match else 0
 
 
 def _commented(section: re.Match[str]) -> str:
@@ -98,7 +98,7 @@ def _commented(section: re.Match[str]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """`check`, `boot-lines`, `open-secrets`, `doors` of a FILE, `first-config TEMPLATE HOST ZONE`.
 
-    78 when a FILE is wrong, 1 when one without any `doors` is asked for them.
+    Exit code 78 when FILE is invalid, 1 for `doors` when it has none.
     """
     parser = argparse.ArgumentParser(prog="python -m edge.config.provision", description="Used by systemd/install.")
     parser.add_argument("task", choices=["check", "boot-lines", "open-secrets", "doors", "first-config"])

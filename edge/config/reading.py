@@ -1,7 +1,6 @@
 """The configuration: a TOML file becomes frozen settings, or a list of everything wrong with it.
 
-One rule: whoever holds `Settings` need not check anything again; whoever gets a `ConfigError`
-can mend the whole file at once.
+One rule: `Settings` need no further check, and a `ConfigError` has all problems of the file at once.
 """
 
 from __future__ import annotations
@@ -56,9 +55,9 @@ MOST_DOORS: Final = 1024
 MOST_ELEVATORS: Final = 64
 MOST_FLOORS: Final = 256
 MOST_KEYS: Final = 16
-"""Of each kind; every one of them may be tried on a message."""
+"""Of each kind; in the worst case all of them are tried on a message."""
 CONTROLLER: Final = "controller"
-"""The part before the dot in the names of points that belong to no door."""
+"""Prefix of the names of points that belong to no door; no door may have this id."""
 
 _SECTIONS: Final[dict[str, type[tables.Table]]] = {
     "controller": ControllerTable,
@@ -75,9 +74,9 @@ _SECTIONS: Final[dict[str, type[tables.Table]]] = {
     "web": WebTable,
 }
 _OPTIONAL: Final = frozenset({"mqtt", "smtp", "home_assistant"})
-"""Sections that mean something by being there."""
+"""Sections that switch something on by being present."""
 _LATER: Final = frozenset({"driver", "door"})
-"""A controller runs without any: that is how it is installed, before anybody has said what is wired."""
+"""A controller may have none: it is installed so, before the wiring is configured."""
 _POLICY: Final = frozenset(DoorTable.model_fields) & frozenset(DoorPolicy.__dataclass_fields__)
 _NAMED: Final = ("driver", "door", "elevator", "report", "alert", "camera")
 _Table = TypeVar("_Table", bound=BaseModel)
@@ -89,7 +88,7 @@ def load(path: Path) -> Settings:
 
 
 def content_of(path: Path) -> bytes:
-    """What stands in a configuration file, unchecked; blocks. Raises ConfigError."""
+    """The content of a configuration file, unchecked; blocks. Raises ConfigError."""
     try:
         with path.open("rb") as stream:
             content = stream.read(LARGEST_FILE + 1)
@@ -102,7 +101,7 @@ def content_of(path: Path) -> bytes:
 
 
 def settings_from(content: bytes, path: Path, without: Collection[str] = ()) -> Settings:
-    """Check the content of the file at `path`, leaving out some sections. Raises ConfigError with every problem."""
+    """Check the content of the file at `path`, ignoring the sections `without`. ConfigError with every problem."""
     report = ProblemReport(path)
     document = _document(content, report)
     if document is None:
@@ -114,9 +113,9 @@ def settings_from(content: bytes, path: Path, without: Collection[str] = ()) -> 
     return settings
 
 
-@cache  # whoever checks as another user may not be able to look into this folder
+@cache  # a check as another user may not be able to read this folder
 def kinds() -> frozenset[str]:
-    """Every driver kind there is: a package in `drivers`."""
+    """Every driver kind: the packages in `drivers`."""
     return frozenset(found.name for found in pkgutil.iter_modules(drivers.__path__) if found.ispkg)
 
 
@@ -128,7 +127,7 @@ def _document(content: bytes, report: ProblemReport) -> dict[str, Any] | None:
         return None
     try:
         return tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError is one, and so is a number of thousands of digits
+    except ValueError as error:  # a TOMLDecodeError, or a number with thousands of digits
         report.add("", _syntax(str(error)))
     except RecursionError:
         report.add("", "found brackets nested too deeply, expected TOML")
@@ -136,15 +135,15 @@ def _document(content: bytes, report: ProblemReport) -> dict[str, Any] | None:
 
 
 def _syntax(message: str) -> str:
-    found = re.fullmatch(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", message)
-    if found is None:
+    match = re.fullmatch(r"(?P<text>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", message)
+    if match is None:
         return f"expected TOML: {message}"
-    where = f"line {found['line']}, column {found['column']}" if found["line"] else "end of file"
-    return f"{where}: {found['what']}, expected TOML"
+    where = f"line {match['line']}, column {match['column']}" if match["line"] else "end of file"
+    return f"{where}: {match['text']}, expected TOML"
 
 
 class _Reading:
-    """One pass over a document; what it cannot use goes into the report and it goes on."""
+    """One pass over a document. Problems go into the report, and reading goes on."""
 
     def __init__(self, path: Path, document: dict[str, Any], report: ProblemReport) -> None:
         self.path, self.document, self.report = path, document, report
@@ -174,7 +173,9 @@ class _Reading:
         doors = {name: self.door(name, table) for name, table in declared.items()}
         self.groups()
         if "home_assistant" in self.document and "mqtt" not in self.document:
-            self.report.add("home_assistant", "found without [mqtt], expected one as well: it is told by the broker")
+            self.report.add(
+                "home_assistant", "found without [mqtt], expected that section too: it works over the broker"
+            )
         commands = self.commands(cast("CommandsTable | None", sections["commands"]), declared)
         elevators = self.elevators(declared)
         reports = self.reports()
@@ -208,7 +209,7 @@ class _Reading:
         )
 
     def section(self, name: str, model: type[_Table]) -> _Table | None:
-        """Without a table of its own a section is its defaults, if it has them: no validator is built for it."""
+        """A section that is missing gets its defaults if it has them, without the cost of building a validator."""
         if name not in self.document and not any(field.is_required() for field in model.model_fields.values()):
             return model.model_construct()
         return self.table(name, model, self.document.get(name, {}))
@@ -224,7 +225,7 @@ class _Reading:
             return None
 
     def named(self, section: str, value: object, most: int = MOST_DOORS) -> dict[str, Any]:
-        """Return the tables of `[section.NAME]`; names are identifiers. Where a section stands there must be one."""
+        """The tables of `[section.NAME]`, whose names must be ids. A section that is present must have at least one."""
         value = {} if value is None else value
         if not isinstance(value, dict):
             self.report.add(section, f"found {shown(value)}, expected tables called [{section}.NAME]")
@@ -247,8 +248,8 @@ class _Reading:
         keys = [KeySettings(f"commands.keys[{i}]", file.name, file) for i, file in enumerate(commands.keys)]
         if commands.key is not None:
             declared = self.named("commands.key", commands.key, MOST_KEYS)
-            found = [self.key(dotted("commands.key", name), name, table, doors) for name, table in declared.items()]
-            keys += [key for key in found if key is not None]
+            checked = [self.key(dotted("commands.key", name), name, table, doors) for name, table in declared.items()]
+            keys += [key for key in checked if key is not None]
         return CommandSettings(tuple(keys))
 
     def key(self, key: str, name: str, value: object, doors: Collection[str]) -> KeySettings | None:
@@ -295,7 +296,7 @@ class _Reading:
     def point(
         self, key: str, name: str, role: str, wires: dict[str, Any], shape: type[PointTable] | None = None
     ) -> PointTable | None:
-        """Check one point with its role's and its driver's model, and note what hardware it takes."""
+        """Check one point with the models of its role and its driver, and note the hardware address that it uses."""
         shape = shape or POINTS[role]
         common = self.table(key, shape, wires)
         driver = wires.get("driver")
@@ -345,18 +346,18 @@ class _Reading:
         inputs = {role: point for role, point in points.items() if isinstance(point, InputTable)}
         if door is None:
             for role, point in inputs.items():
-                if point.debounce_ms is not None and point.instability_ms is not None:  # wrong whatever the door has
+                if point.debounce_ms is not None and point.instability_ms is not None:  # wrong for any door
                     self.timing(dotted(key, role), point, Timing())
             return None
         if door.relock is Relock.CLOSED and CONTACT.name not in raw:
-            message = 'found "closed" at a door without a contact, expected one that says when it is closed'
+            message = 'found "closed" at a door without a contact, expected a contact that shows when it is closed'
             self.report.add(dotted(key, "relock"), message)
         default = self.timing(key, InputTable(driver=""), Timing(door.debounce_ms, door.instability_ms))
         timing = {role: self.timing(dotted(key, role), point, default) for role, point in inputs.items()}
         contact, rex = timing.get(CONTACT.name, default), points.get(REX.name)
         chosen = {k: getattr(door, k) for k in _POLICY} | {
             "rex_unlocks": rex.unlocks if isinstance(rex, RexTable) else True,
-            # it may bounce for as long again
+            # the contact may bounce just as long
             "rex_settle_ms": 2 * timing[REX.name].debounce_ms if REX.name in timing else 0,
             "has_contact": CONTACT.name in points,
             "debounce_ms": contact.debounce_ms,
@@ -394,19 +395,19 @@ class _Reading:
         if "camera" not in self.document:
             return {}
         declared = self.named("camera", self.document["camera"], MOST_CAMERAS)
-        found = {name: self.table(dotted("camera", name), CameraTable, table) for name, table in declared.items()}
-        for name, camera in found.items():
+        cameras_ = {name: self.table(dotted("camera", name), CameraTable, table) for name, table in declared.items()}
+        for name, camera in cameras_.items():
             for i, door in enumerate(camera.doors if camera else ()):
                 if door not in doors:
                     self.report.add(dotted("camera", name, "doors", i), f"found {shown(door)}, {meant(door, doors)}")
-        return found
+        return cameras_
 
     def elevators(self, doors: Collection[str]) -> dict[str, ElevatorSettings | None]:
         if "elevator" not in self.document:
             return {}
         declared = self.named("elevator", self.document["elevator"], MOST_ELEVATORS)
         for name in declared:
-            if name in doors:  # points and records would be taken for the door's
+            if name in doors:  # its points and records could not be told from the door's
                 self.report.add(dotted("elevator", name), "found the id of a door, expected another")
         return {name: self.elevator(name, table) for name, table in declared.items()}
 
@@ -420,8 +421,8 @@ class _Reading:
         floors: dict[str, FloorSettings | None] = {}
         if isinstance(value, dict) and isinstance(raw.get("floor", {}), dict):
             declared = self.named(dotted(key, "floor"), raw.get("floor"), MOST_FLOORS)
-            floors = {one: self.floor(dotted(key, "floor", one), f"{name}/{one}", own) for one, own in declared.items()}
-        whole = {one: floor for one, floor in floors.items() if floor}
+            floors = {id_: self.floor(dotted(key, "floor", id_), f"{name}/{id_}", own) for id_, own in declared.items()}
+        whole = {id_: floor for id_, floor in floors.items() if floor}
         if elevator is None or reader is None or len(whole) < len(floors):
             return None
         return ElevatorSettings(name, elevator.name or name, reader.driver, MappingProxyType(whole))
@@ -441,7 +442,7 @@ class _Reading:
         return FloorSettings(relay.driver, None if button is None else button.driver, timing)
 
     def groups(self) -> None:
-        """Refuse a group of one, which is most likely a slip of the pen."""
+        """Refuse an interlock group with one door only, which is most likely a typing error."""
         members: dict[str, list[str]] = defaultdict(list)
         doors = self.document.get("door", {})
         for door, table in doors.items() if isinstance(doors, dict) else ():

@@ -1,6 +1,7 @@
-"""Where the configuration in force came from: its file, or else the one that was in force before.
+"""The source of the configuration in force: its file, or a kept copy of what was in force before.
 
-One rule: doors that were guarded once are guarded at the next start too, whatever became of the file; and loudly.
+One rule: doors that were configured once are controlled at the next start too, even if the file is broken then.
+That is reported.
 """
 
 from __future__ import annotations
@@ -24,28 +25,28 @@ if TYPE_CHECKING:
 KEPT: Final = "configuration.kept"
 """The file's name in the service's state directory."""
 MOST_TOLD: Final = 20
-"""Problems in `status`; `doorctl check` names them all."""
+"""Problems in the status; `doorctl check` shows all of them."""
 SPARED: Final = frozenset(
     {"mqtt", "home_assistant", "smtp", "alert", "camera", "pictures", "metrics", "report", "web", "integrations"}
 )
-"""Sections that no door needs: one that this version does not understand any more is left out of the kept file."""
+"""Sections that no door needs: those of the kept copy that this version cannot read are left out."""
 
 
 class ConfigSource:
-    """One configuration file, and the copy of what was in force."""
+    """One configuration file, and the kept copy of what was in force."""
 
     def __init__(self, file: Path, kept: Path | None = None) -> None:
-        """`kept` is where the configuration in force is kept; None keeps none."""
+        """`kept` is the path of the copy; None: no copy is kept."""
         self.file, self._kept = file.absolute(), kept
         self._content: bytes | None = None
-        """Of the file, as it came into force."""
+        """The file's content when it came into force."""
         self.refused: tuple[Problem, ...] = ()
-        """What is wrong with the file, while an earlier configuration guards."""
+        """Problems of the file while an earlier configuration is in force."""
         self.left_out: tuple[str, ...] = ()
-        """Sections of the kept configuration that this version cannot use."""
+        """Sections of the kept copy that this version cannot use."""
 
     def start(self) -> Settings:
-        """The configuration to start with. Raises ConfigError when neither the file nor a kept one can be used."""
+        """The configuration to start with. Raises ConfigError when neither the file nor the kept copy can be used."""
         try:
             settings, content = self.read()
         except ConfigError as error:
@@ -54,7 +55,7 @@ class ConfigSource:
                 raise
             try:
                 settings = self._from_kept(kept)
-            except ConfigError:  # by another version: what is wrong with the file is what can be mended
+            except ConfigError:  # kept by another version: report the file's problems, which can be corrected
                 raise error from None
             self.refused = error.problems
         else:
@@ -62,16 +63,16 @@ class ConfigSource:
         return settings
 
     def read(self) -> tuple[Settings, bytes]:
-        """The configuration as its file has it now, and the content for `accept`; blocks. Raises ConfigError."""
+        """The settings in the file now, and its content for `accept`; blocks. Raises ConfigError."""
         content = content_of(self.file)
         return settings_from(content, self.file), content
 
     def accept(self, content: bytes) -> None:
-        """This content of the file is in force from now on."""
+        """From now on this content of the file is in force."""
         self._content, self.refused, self.left_out = content, (), ()
 
     def keep(self) -> None:
-        """Keep what is in force, durably and for our own eyes; blocks. Raises OSError."""
+        """Write the copy of what is in force, durably and readable only for our user; blocks. Raises OSError."""
         if self._kept is None or self._content is None or self._kept_content() == self._content:
             return
         partial = self._kept.with_name(f".{self._kept.name}.{secrets.token_hex(4)}")
@@ -94,16 +95,16 @@ class ConfigSource:
 
     def facts(self) -> Json:
         """The `configuration` part of the status."""
-        told = [str(problem) for problem in self.refused]
+        refused = [str(problem) for problem in self.refused]
         return {
             "file": str(self.file),
-            "refused": [*told[:MOST_TOLD]],
-            "more": max(0, len(told) - MOST_TOLD),
+            "refused": [*refused[:MOST_TOLD]],
+            "more": max(0, len(refused) - MOST_TOLD),
             "left_out": [*self.left_out],
         }
 
     def _head(self) -> bytes:
-        """The first line of a kept file says whose copy it is: another configuration's doors are not ours."""
+        """The first line of the copy: it names the file, so that no copy of another configuration is used."""
         return f"# kept by doord from {json.dumps(str(self.file))}\n".encode()
 
     def _kept_content(self) -> bytes | None:
@@ -111,13 +112,13 @@ class ConfigSource:
             return None
         try:
             content = content_of(self._kept)
-        except ConfigError:  # there is none yet, or it cannot be read: then there is none
+        except ConfigError:  # there is no copy, or it cannot be read
             return None
         head = self._head()
         return content.removeprefix(head) if content.startswith(head) else None
 
     def _from_kept(self, content: bytes) -> Settings:
-        """Raises ConfigError."""
+        """The settings in the kept copy, without sections that cannot be read and no door needs. ConfigError."""
         try:
             return settings_from(content, self.file)
         except ConfigError as error:
@@ -125,6 +126,6 @@ class ConfigSource:
             if not wrong <= SPARED:
                 raise
             if "mqtt" in wrong:
-                wrong.add("home_assistant")  # it is told by the broker
+                wrong.add("home_assistant")  # it works over the broker
             self.left_out = tuple(sorted(wrong))
             return settings_from(content, self.file, without=self.left_out)

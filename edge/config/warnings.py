@@ -1,4 +1,4 @@
-"""What is wrong with a configuration that can be used all the same.
+"""Warnings about a configuration that can be used.
 
 One rule: a warning refuses nothing; it says what may happen and what to write instead.
 """
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def warnings(settings: Settings) -> tuple[Problem, ...]:
-    """Everything worth a second look, in the order of the file."""
+    """All warnings."""
     report = ProblemReport(settings.file)
     if password_in_clear(settings):
         report.add(
             "mqtt.url",
-            "over mqtt:// everybody on the way can read the password and unlock doors with it: "
+            "over mqtt:// everybody on the network path can read the password and unlock doors with it: "
             'expected "mqtts://host:port"',
         )
     if not settings.doors:
@@ -32,13 +32,13 @@ def warnings(settings: Settings) -> tuple[Problem, ...]:
 
 
 def password_in_clear(settings: Settings) -> bool:
-    """Whether a password leaves this computer without encryption."""
+    """Whether the broker's password leaves this computer without encryption."""
     mqtt = settings.mqtt
     return mqtt is not None and not mqtt.tls and mqtt.username is not None and not _is_here(mqtt.host)
 
 
 def _is_here(host: str) -> bool:
-    """Whether it is this computer by a name or address that says so."""
+    """Whether a host is this computer, by a loopback address or as localhost."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -60,7 +60,7 @@ def test_nothing_is_said_of_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (BASE + ALERT, "alert.forced: tells nobody"),
+        (BASE + ALERT, "alert.forced: reaches nobody"),
         (GOOD + ALERT + "mqtt = true\n", "alert.forced.mqtt: found true without [mqtt]"),
         (BASE + ALERT + 'email = ["a@example.org"]\n', "alert.forced.email: found without [smtp]"),
         (BASE + ALERT + 'siren = { door = "fornt" }\n', 'did you mean "front"'),
@@ -68,7 +68,7 @@ def test_nothing_is_said_of_it(tmp_path: Path) -> None:
         (BASE + ALERT + 'mqtt = true\ndoors = ["bakc"]\n', "alert.forced.doors"),
         (BASE + ALERT + "mqtt = true\nescalate_after_s = 60\n", "alert.forced.escalate_to: missing"),
         (BASE + ALERT + "mqtt = true\nescalate_to = { mqtt = true }\n", "alert.forced.escalate_after_s: missing"),
-        (BASE + ALERT + "mqtt = true\nescalate_after_s = 60\nescalate_to = {}\n", "escalate_to: tells nobody"),
+        (BASE + ALERT + "mqtt = true\nescalate_after_s = 60\nescalate_to = {}\n", "escalate_to: reaches nobody"),
         (BASE + '[alert.a]\ntypes = ["lock.opend"]\nmqtt = true\n', 'did you mean "lock.opened"'),
         (BASE + "[alert.a]\ntypes = []\nmqtt = true\n", "alert.a.types"),
         (BASE + "[alert.a]\nmqtt = true\n", "alert.a.types: missing"),

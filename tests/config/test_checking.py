@@ -148,7 +148,7 @@ def test_a_password_in_clear_is_a_warning(doorctl: Doorctl, tmp_path: Path, host
     file = config(tmp_path, CLEAR.format(host))
     said = doorctl("check", str(file))
     assert said.code == 0
-    assert said.lines[0].startswith(f"warning: {file}: mqtt.url: over mqtt:// everybody on the way can read")
+    assert said.lines[0].startswith(f"warning: {file}: mqtt.url: over mqtt:// everybody on the network path can read")
     assert [one["key"] for one in doorctl("check", str(file), "--json").json["warnings"]] == ["mqtt.url"]
 
 

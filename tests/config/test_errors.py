@@ -39,7 +39,7 @@ WRONG = [
     ),
     (
         "[home_assistant]\n",
-        "home_assistant: found without [mqtt], expected one as well: it is told by the broker",
+        "home_assistant: found without [mqtt], expected that section too: it works over the broker",
     ),
     ('[log]\npth = "x"\n', 'log.pth: unknown key, did you mean "path"?'),
     ("[log]\ndays = 5\n", 'log.days: unknown key, did you mean "retention_days"?'),
@@ -92,7 +92,7 @@ DOOR_WRONG = [
     ("rex_level_s = 601", "rex_level_s: found 601, expected 0 to 600 seconds"),
     (
         'unlock_s = 9\nrelock = "closed"',
-        'relock: found "closed" at a door without a contact, expected one that says when it is closed',
+        'relock: found "closed" at a door without a contact, expected a contact that shows when it is closed',
     ),
     ("rex_in_lockdown = 1", "rex_in_lockdown: found 1, expected true or false"),
     ("debounce_ms = 301", "debounce_ms: found 301, expected 0 to 300 milliseconds"),
