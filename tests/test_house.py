@@ -127,6 +127,8 @@ LONG = {
     "drivers/simulated/driver.py": "a whole building, and the promise of a driver",
 }
 
+NAMED_ALIKE = {"Host": "edge/daemon/*.py"}  # what each part of the daemon needs of it; nobody else imports it
+
 FORBIDDEN = {
     r"/work/": "a path of the machine it was written on",
     r"(?i)\b(ai|llm|gpt|claude|copilot|chatbot)\b|\bagents?\b": "who or what typed it is of no use to a reader",
@@ -319,6 +321,22 @@ def test_every_event_type_has_a_constant_of_its_name() -> None:
     assert names == {event_type.upper().replace(".", "_"): event_type for event_type in CATALOGUE}, (
         "edge/model/event_types.py has a constant, edge/model/catalogue.py a row for each type"
     )
+
+
+def test_a_class_name_means_one_thing() -> None:
+    """A driver's `points.py` may call its points by their roles, and has to call its table `Settings`."""
+    homes: dict[str, list[str]] = {}
+    for path in MODULES.values():
+        name = str(path.relative_to(ROOT))
+        for node in ast.parse(path.read_text()).body:
+            public = isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+            if (
+                public
+                and not fnmatch(name, "drivers/*/points.py")
+                and not fnmatch(name, NAMED_ALIKE.get(node.name, ""))
+            ):
+                homes.setdefault(node.name, []).append(name)
+    assert not {name: where for name, where in homes.items() if len(where) > 1}, "rename all but one"
 
 
 def test_files_stay_short() -> None:

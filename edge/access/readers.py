@@ -24,7 +24,7 @@ from edge.access.reader_state import Reader, alarm
 from edge.directory.directory import Directory
 from edge.model.event_types import CONTROLLER_FAULT
 from edge.model.messages import NS_PER_S, SYSTEM, CardRead, Event, Subject
-from edge.system.tally import FloodCounter
+from edge.system.flood_counter import FloodCounter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,7 +83,7 @@ class Readers:
         self._passing: dict[str, set[str]] = {}
         """Door -> members who were granted access and have not been seen to open it."""
         self._hasher: ThreadPoolExecutor | None = None
-        self._tally = FloodCounter(self._flooded)
+        self._flood = FloodCounter(self._flooded)
         self.cards: deque[SeenCard] = deque(maxlen=KEPT)
         """The latest cards, the newest last."""
 
@@ -100,7 +100,7 @@ class Readers:
         if reader.repeated(shown):
             return
         if not reader.accept(shown, self._now_ns()):
-            self._tally.count(shown.point)
+            self._flood.count(shown.point)
             return
         self._go_on(reader)
 

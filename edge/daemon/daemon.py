@@ -458,7 +458,7 @@ class Daemon:
     def _upstream_facts(self, calendar: Calendar) -> Json:
         if self.upstream is None:
             return None
-        ago_s = asyncio.get_running_loop().time() - self.upstream.standing.since_s
+        ago_s = asyncio.get_running_loop().time() - self.upstream.conversation.since_s
         since = calendar.at(calendar.now_ns - round(ago_s * NS_PER_S))
         return {**self.upstream.facts(), "since": since, "unrecorded_refusals": self.intake.unrecorded}
 

@@ -26,7 +26,7 @@ from edge.reports.search_words import UnknownGroupError
 from edge.reports.searches import PageRequest
 from edge.socket.allowances import Allowances
 from edge.socket.server import LONGEST_LOGIN, WEB, RequestError
-from edge.system.tally import FloodCounter
+from edge.system.flood_counter import FloodCounter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
@@ -139,7 +139,7 @@ class Service:
         """Serves for as long as the host lives; `more` is what other parts serve of themselves."""
         self._host = host
         self._allowances = Allowances(lambda: len(host.runner.doors))
-        self._tally = FloodCounter(self._flooded)
+        self._flood = FloodCounter(self._flooded)
         self._ops: dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] = {
             "status": self._status,
             "facts": self._facts,
@@ -183,7 +183,7 @@ class Service:
 
     def dropped(self, what: str) -> None:
         """See `edge.socket.server.RequestHandler`."""
-        self._tally.count(what)
+        self._flood.count(what)
 
     def _allow(self, op: str, kind: str, actor: Actor, amount: int = 1) -> None:
         try:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.model.ports import Incoming
+    from edge.upstream.conversation import ConversationState
     from edge.upstream.messages import ExtraMessages, Inbound, UpstreamOptions
     from edge.upstream.records import Records
-    from edge.upstream.standing import ConversationState
     from edge.upstream.witness import StreamWitness
 
 
@@ -29,13 +29,13 @@ class Listening:
         *,
         inbound: Inbound,
         records: Records,
-        standing: ConversationState,
+        conversation: ConversationState,
         witness: StreamWitness,
         guest: ExtraMessages | None,
         talking: Callable[[], bool],
     ) -> None:
         """`talking` says whether there is a link that carries the log's present stream."""
-        self._options, self._inbound, self._records, self._standing = options, inbound, records, standing
+        self._options, self._inbound, self._records, self._conversation = options, inbound, records, conversation
         self._witness, self._guest, self._talking = witness, guest, talking
 
     @property
@@ -67,7 +67,7 @@ class Listening:
         expected = self._options.by_application and self._talking()
         through = self._records.stored(*ack) if ack is not None and expected else None
         if through is None:
-            self._standing.ignored_acks += 1
+            self._conversation.ignored_acks += 1
             self._inbound.dropped("ack")
         elif self._records.stored_through(through):
             self._records.advance()

@@ -35,23 +35,23 @@ class BrokerRefusals:
 
     def refused(self, kind: str, reason: str, now_s: float) -> None:
         """A message of this kind was refused now."""
-        standing = self._by_kind.get(kind)
-        if standing is None:
+        refusal = self._by_kind.get(kind)
+        if refusal is None:
             self._by_kind[kind] = _Refusal(reason, now_s)
         else:
-            standing.at_s, standing.taken = now_s, False
+            refusal.at_s, refusal.taken = now_s, False
 
     def taken(self, kind: str, now_s: float, *, at_once: bool = False) -> None:
         """A message of this kind was taken now; `at_once` ends its refusal without the delay, for rare messages."""
-        standing = self._by_kind.get(kind)
-        if standing is not None and at_once:
+        refusal = self._by_kind.get(kind)
+        if refusal is not None and at_once:
             del self._by_kind[kind]
-        elif standing is not None:
-            standing.taken = True
+        elif refusal is not None:
+            refusal.taken = True
             self.settle(now_s)
 
     def settle(self, now_s: float) -> None:
         """End refusals whose kind was taken since and that are old enough."""
-        for kind, standing in list(self._by_kind.items()):
-            if standing.taken and now_s - standing.at_s >= SETTLED_S:
+        for kind, refusal in list(self._by_kind.items()):
+            if refusal.taken and now_s - refusal.at_s >= SETTLED_S:
                 del self._by_kind[kind]

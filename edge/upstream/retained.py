@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from edge.log.log import Log
     from edge.model.messages import Json
+    from edge.upstream.conversation import ConversationState
     from edge.upstream.messages import ExtraMessages, RetainedFacts, UpstreamOptions
-    from edge.upstream.standing import ConversationState
     from edge.upstream.witness import StreamWitness
 
 STATUS_EVERY_S: Final = 60.0
@@ -38,17 +38,17 @@ class RetainedStates:
         options: UpstreamOptions,
         log: Log,
         facts: RetainedFacts,
-        standing: ConversationState,
+        conversation: ConversationState,
         doors: Sequence[str],
         guest: ExtraMessages | None,
         witness: StreamWitness,
         ready: Callable[[], None],
     ) -> None:
         """Nothing is sent before `begin`; `ready` is called when there is something to send."""
-        self._options, self._log, self._facts, self._standing = options, log, facts, standing
+        self._options, self._log, self._facts, self._conversation = options, log, facts, conversation
         self._doors, self._guest = tuple(doors), guest
         self._leaving = self._status_due = False
-        self._standing_said = ""
+        self._conversation_said = ""
         self._status_s = 0.0
         self._witness, self._ready = witness, ready
         self._told_of = 0
@@ -104,7 +104,7 @@ class RetainedStates:
     @property
     def status_due(self) -> bool:
         """Whether our status differs from what was sent last."""
-        return self._status_due or self._standing_said != self._standing.state
+        return self._status_due or self._conversation_said != self._conversation.state
 
     def leave(self) -> None:
         """From now on our status is offline."""
@@ -164,7 +164,7 @@ class RetainedStates:
                 MessageKind.STREAM, self._options.below("stream"), to_bytes(self._witness.facts()), retain=True
             )
         if self.status_due:
-            self._status_due, self._standing_said, self._status_s = False, self._standing.state, now_s
+            self._status_due, self._conversation_said, self._status_s = False, self._conversation.state, now_s
             status = self.status(online=not self._leaving)
             return Message(MessageKind.STATUS, self._options.below("status"), status, retain=True)
         if self._dirty:
@@ -193,6 +193,6 @@ class RetainedStates:
             "stream": self._log.stream,
             "sequence": self._log.committed,
             "cursor": self._log.cursor(SINK),
-            "no_subscriber": self._standing.state == "no_subscriber",
+            "no_subscriber": self._conversation.state == "no_subscriber",
         }
         return to_bytes(status)

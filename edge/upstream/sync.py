@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from edge.model.ports import LinkError
+from edge.upstream.conversation import ConversationState
 from edge.upstream.in_flight import InFlight
 from edge.upstream.limits import BrokerLimits
 from edge.upstream.listening import Listening
@@ -18,7 +19,6 @@ from edge.upstream.messages import FAILURE, SINK, MessageKind
 from edge.upstream.queue import Queue
 from edge.upstream.records import STALL_S
 from edge.upstream.retained import SAID, RetainedStates
-from edge.upstream.standing import ConversationState
 from edge.upstream.witness import StreamWitness
 
 if TYPE_CHECKING:
@@ -55,12 +55,14 @@ class Upstream:
     ) -> None:
         """`make_link` makes a new link that reports to this object; `chance` jitters the pauses."""
         self.options = options
-        self.standing = ConversationState(faults.refuses)
+        self.conversation = ConversationState(faults.refuses)
         self._log, self._make_link, self._chance = log, make_link, chance
         self._link: Link | None = None
         self._lost: asyncio.Future[str] | None = None
-        self._witness = StreamWitness(log, self.standing.has_twin)
-        self._states = RetainedStates(options, log, retained, self.standing, doors, guest, self._witness, self._pump)
+        self._witness = StreamWitness(log, self.conversation.has_twin)
+        self._states = RetainedStates(
+            options, log, retained, self.conversation, doors, guest, self._witness, self._pump
+        )
         self._queue = Queue(options, log, origin, self._states, self._pump)
         self._limits = BrokerLimits(options, faults.leaves_out, self._queue.smaller)
         self._flight = InFlight(options.window)
@@ -68,7 +70,7 @@ class Upstream:
             options,
             inbound=inbound,
             records=self._queue.records,
-            standing=self.standing,
+            conversation=self.conversation,
             witness=self._witness,
             guest=guest,
             talking=self._talking,
@@ -136,7 +138,7 @@ class Upstream:
     def facts(self) -> dict[str, Json]:
         """The `upstream` part of the status."""
         return {
-            **self.standing.facts(),
+            **self.conversation.facts(),
             "url": self.options.url,
             "ack": "application" if self.options.by_application else "broker",
             "cursor": self._log.cursor(SINK),
@@ -163,16 +165,16 @@ class Upstream:
         self._states.answered(message, code)
         if message.kind is MessageKind.STREAM and code >= FAILURE:
             self._limits.tell(message.topic, f"the broker refuses it: reason 0x{code:02x}")
-        elif code >= FAILURE or self.standing.refuses:
-            self.standing.note(message, code, self.options.below(""))
+        elif code >= FAILURE or self.conversation.refuses:
+            self.conversation.note(message, code, self.options.below(""))
         if message.kind is MessageKind.EVENTS:
-            self.standing.heard(code)
+            self.conversation.heard(code)
         return self._queue.answered(message, code)
 
     def subscribed(self, code: int) -> None:
         """Our subscriptions were acknowledged, with this as the worst reason code."""
         topics = ", ".join(self._listening.topics)
-        self.standing.judge(
+        self.conversation.judge(
             MessageKind.COMMANDS, code, f"the broker does not let us read {topics}: reason 0x{code:02x}"
         )
 
@@ -195,11 +197,11 @@ class Upstream:
             try:
                 await self._session()
             except LinkError as error:
-                self.standing.offline(error)
+                self.conversation.offline(error)
                 self._limits.refused(error.code)
             except Exception as error:  # our own mistake: logged in full; the next link tries again
                 LOG.exception("the conversation failed")
-                self.standing.offline(LinkError(f"internal error: {error!r}"))
+                self.conversation.offline(LinkError(f"internal error: {error!r}"))
             attempt = 1 if self._useful else attempt + 1
             shortest_s, longest_s = RETRY_S
             await asyncio.sleep(self._chance.uniform(shortest_s, min(longest_s, shortest_s * 2 ** min(attempt, 10))))
@@ -217,7 +219,7 @@ class Upstream:
             link.subscribe(self._listening.topics)
             self._link = link
             LOG.info("online at %s", self.options.url)
-            self.standing.online()
+            self.conversation.online()
             self._queue.begin()
             self._pump()
             while not self._lost.done():
@@ -237,8 +239,8 @@ class Upstream:
         elif not self._talking():  # a damaged log was set aside: its successor is sent from the start
             self.lost("the log was set aside")
         if self.options.by_application and (silent_s := self._queue.records.press(now_s)) is not None:
-            self.standing.last_error = f"the application acknowledged nothing for {silent_s:.0f} s"
-        self.standing.tick(now_s)
+            self.conversation.last_error = f"the application acknowledged nothing for {silent_s:.0f} s"
+        self.conversation.tick(now_s)
         self._states.tick(now_s)
         self._pump()
 

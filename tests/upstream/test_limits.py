@@ -168,7 +168,7 @@ def test_a_topic_that_the_broker_hangs_up_on_is_found_out_and_left_out(guilty: s
         await talk.start()
         await asyncio.sleep(600)
         assert talk.cursor == 30
-        assert talk.upstream.standing.state == "online"
+        assert talk.upstream.conversation.state == "online"
         links = len(talk.net.links)
         assert links <= HANG_UPS + 2
         await asyncio.sleep(LEFT_OUT_S - 900)
@@ -199,7 +199,7 @@ def test_a_broker_that_retains_nothing_gets_what_it_can_take_and_is_named_once()
         await asyncio.sleep(10)
         talk.net.link.cut()
         await asyncio.sleep(10)
-        assert talk.upstream.standing.state == "online"
+        assert talk.upstream.conversation.state == "online"
 
     assert [topic for topic, _ in converse(script).desk.left_out] == ["status"]
 

@@ -414,8 +414,8 @@ def test_a_mistake_of_our_own_ends_with_the_link_it_happened_on() -> None:
         talk.journal.write([OPENED] * 3)
         talk.net.unreachable = RuntimeError("a bug")
         await talk.start()
-        assert talk.upstream.standing.state == "offline"
-        assert "a bug" in str(talk.upstream.standing.last_error)
+        assert talk.upstream.conversation.state == "offline"
+        assert "a bug" in str(talk.upstream.conversation.last_error)
         talk.net.unreachable = None
         await asyncio.sleep(120)
 
