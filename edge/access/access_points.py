@@ -15,7 +15,7 @@ from edge.directory.directory import Elevator
 from edge.model.messages import CommandName, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from edge.access.anti_passback import Passback
     from edge.access.credentials import Now, Presented
@@ -35,14 +35,21 @@ Answer: TypeAlias = Granted | Permit | AskPin | AccessRefused
 class Floors(Protocol):
     """`edge.access.elevators.Elevators` as it is needed here."""
 
-    def permitted(self, elevator: Elevator, permit: Permit, shown: Event) -> None:
-        """Offer the floors, and record it behind what was shown."""
+    def permitted(self, elevator: Elevator, permit: Permit, events: Sequence[Event]) -> None:
+        """Offer the floors, and record it after these events, as one passage."""
 
 
 class AccessPoint(Protocol):
     """What stands behind a reader."""
 
     id: str
+
+    @property
+    def door(self) -> str | None:
+        """The door that its records belong to; None for an elevator."""
+
+    def reader(self, directory: Directory) -> Subject:
+        """Its reader, as records name it."""
 
     def asking(self, directory: Directory) -> ReaderPolicy:
         """How its reader asks."""
@@ -58,7 +65,7 @@ class AccessPoint(Protocol):
         """Decide; changes nothing."""
 
     def events(self, directory: Directory, answer: Answer, seen: Presented, at_ns: int) -> list[Event]:
-        """What is to be recorded of an answer, `reader.access` first."""
+        """What is to be recorded of an answer at the reader: `reader.access`, or nothing while a PIN is to follow."""
 
     def admit(self, directory: Directory, answer: Granted | Permit, events: list[Event]) -> bool:
         """Let somebody pass, and record it; whether that was done."""
@@ -73,6 +80,15 @@ class DoorAccessPoint:
     def __init__(self, door: str, runner: Runner, timetable: Timetable, log: Journal) -> None:
         """Stand behind the reader of this door."""
         self.id, self._runner, self._timetable, self._log = door, runner, timetable, log
+
+    @property
+    def door(self) -> str:
+        """See `AccessPoint`."""
+        return self.id
+
+    def reader(self, _directory: Directory) -> Subject:
+        """See `AccessPoint`."""
+        return Subject("reader", f"{self.id}.reader", f"{self._runner.door(self.id).name} reader")
 
     def asking(self, directory: Directory) -> ReaderPolicy:
         """See `AccessPoint`."""
@@ -89,12 +105,11 @@ class DoorAccessPoint:
         """See `AccessPoint`."""
         return decisions.decide(directory, self._runner.door(self.id), seen, now, passback=passback, digests=digests)
 
-    def events(self, _directory: Directory, answer: Answer, seen: Presented, at_ns: int) -> list[Event]:
+    def events(self, directory: Directory, answer: Answer, seen: Presented, at_ns: int) -> list[Event]:
         """See `AccessPoint`."""
         if isinstance(answer, Permit):
             return []
-        subject = Subject("reader", f"{self.id}.reader", f"{self._runner.door(self.id).name} reader")
-        return decisions.events_of(answer, seen, subject, at_ns, door=self.id)
+        return decisions.events_of(answer, seen, self.reader(directory), at_ns, door=self.id)
 
     def admit(self, _directory: Directory, answer: Granted | Permit, events: list[Event]) -> bool:
         """See `AccessPoint`."""
@@ -116,7 +131,7 @@ class DoorAccessPoint:
 
     def _unlock(self, actor: Actor, events: list[Event], for_s: float | None) -> bool:
         outcomes = self._runner.command(
-            CommandName.UNLOCK, [self.id], command_id="card", actor=actor, for_s=for_s, shown=events[0]
+            CommandName.UNLOCK, [self.id], command_id="card", actor=actor, for_s=for_s, events=events
         )
         return outcomes[self.id].done
 
@@ -127,6 +142,15 @@ class ElevatorAccessPoint:
     def __init__(self, elevator: str, floors: Floors, log: Journal) -> None:
         """Stand behind the reader of this elevator."""
         self.id, self._floors, self._log = elevator, floors, log
+
+    @property
+    def door(self) -> None:
+        """See `AccessPoint`."""
+        return
+
+    def reader(self, directory: Directory) -> Subject:
+        """See `AccessPoint`."""
+        return Subject("reader", f"{self.id}.reader", f"{self._elevator(directory).name} reader")
 
     def _elevator(self, directory: Directory) -> Elevator:
         return directory.elevators.get(self.id) or Elevator(self.id, self.id, {})
@@ -148,14 +172,13 @@ class ElevatorAccessPoint:
 
     def events(self, directory: Directory, answer: Answer, seen: Presented, at_ns: int) -> list[Event]:
         """See `AccessPoint`."""
-        if isinstance(answer, Granted):
-            return []
-        return elevator_rules.events(answer, seen, self._elevator(directory), at_ns)
+        decision = answer.granted if isinstance(answer, Permit) else answer
+        return decisions.events_of(decision, seen, self.reader(directory), at_ns)
 
     def admit(self, directory: Directory, answer: Granted | Permit, events: list[Event]) -> bool:
         """See `AccessPoint`."""
         if isinstance(answer, Permit):
-            self._floors.permitted(self._elevator(directory), answer, events[0])
+            self._floors.permitted(self._elevator(directory), answer, events)
         return isinstance(answer, Permit)
 
     def refuse(self, _refused: AccessRefused, events: list[Event]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edge.access.credentials import NO_DIGESTS, AccessRefused, AskPin, entitled, person, proven
-from edge.access.decisions import Granted, events_of
+from edge.access.decisions import Granted
 from edge.model.event_types import ELEVATOR_PERMIT, ELEVATOR_PERMITTED
 from edge.model.messages import NS_PER_S, Event, Subject
 
@@ -85,17 +85,8 @@ def begun(permitted: Permit, elevator: Elevator, at_ns: int, correlation: str = 
     return Ride(permitted, elevator, correlation, at_ns, at_ns + round(permitted.for_s * NS_PER_S))
 
 
-def events(answer: Answer, presented: Presented, elevator: Elevator, at_ns: int, correlation: str = "") -> list[Event]:
-    """`reader.access`, and for a permit `elevator.permit` with the floors."""
-    reader = Subject("reader", f"{elevator.id}.reader", f"{elevator.name} reader")
-    if not isinstance(answer, Permit):
-        return events_of(answer, presented, reader, at_ns, correlation=correlation)
-    access = events_of(answer.granted, presented, reader, at_ns, correlation=correlation)
-    return [*access, offered(answer, elevator, at_ns, correlation)]
-
-
 def offered(permitted: Permit, elevator: Elevator, at_ns: int, correlation: str = "") -> Event:
-    """`elevator.permit` with the floors, alone."""
+    """`elevator.permit` with the floors."""
     subject = Subject("elevator", elevator.id, elevator.name)
     actor = permitted.granted.actor
     names: list[Json] = [elevator.floors[floor].name for floor in permitted.floors]

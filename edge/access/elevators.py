@@ -34,7 +34,7 @@ from edge.model.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from edge.access.elevator_rules import Permit, Ride
     from edge.directory.directory import Elevator
@@ -132,15 +132,15 @@ class Elevators:
             if car.timer is not None:
                 car.timer.cancel()
 
-    def permitted(self, elevator: Elevator, permit: Permit, shown: Event) -> None:
-        """Let floors be chosen from now on, and record it behind what was `shown`, as one passage.
+    def permitted(self, elevator: Elevator, permit: Permit, events: Sequence[Event]) -> None:
+        """Let floors be chosen from now on, and record it after `events`, as one passage.
 
         A permit takes nothing from one that runs: each floor stays given until the last permit for
         it ends. Floors without a relay here, or whose relay is lost, are recorded as `not_driven`.
         """
         try:
             if not self._stopped:
-                self._permitted(elevator, permit, shown)
+                self._permitted(elevator, permit, events)
         except Exception as error:  # noqa: BLE001 -- our own mistake: it is this elevator's, and the others go on
             self._mistake(self._cars.get(elevator.id), error)
 
@@ -154,7 +154,7 @@ class Elevators:
 
     # --- permits -----------------------------------------------------------------------------------
 
-    def _permitted(self, elevator: Elevator, permit: Permit, shown: Event) -> None:
+    def _permitted(self, elevator: Elevator, permit: Permit, events: Sequence[Event]) -> None:
         now_ns, car = self._now_ns(), self._cars.get(elevator.id)
         self._permits += 1
         ride = begun(permit, elevator, now_ns, f"{self._run}-{elevator.id}-{self._permits}")
@@ -170,7 +170,8 @@ class Elevators:
         event = offered(permit, elevator, now_ns, ride.correlation)
         if undriven:
             event = replace(event, details={**event.details, "not_driven": undriven})
-        self._journal.append([replace(shown, correlation=ride.correlation), event, *choices])
+        led_to_it = [replace(one, correlation=ride.correlation) for one in events]
+        self._journal.append([*led_to_it, event, *choices])
         self._tell(elevator.id)
 
     def _choose(self, car: _Car, floor: str, at_ns: int) -> list[Event]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from edge.access.guesses import TooManyGuesses
     from edge.access.keypad import PinNotGiven
     from edge.directory.directory import ReaderPolicy
-    from edge.model.messages import Json
+    from edge.model.messages import Json, Subject
 
 MOST_WAITING: Final = 16
 """What a reader may send while a PIN is hashed; more is dropped and counted."""
@@ -42,7 +42,7 @@ class Reader:
     """One reader: what was shown and waits, and its keypad."""
 
     point: str
-    place: AccessPoint
+    access_point: AccessPoint
     keypad: Keypad = field(default_factory=Keypad)
     guesses: Guesses = field(default_factory=Guesses)
     budget: Budget = field(default_factory=lambda: Budget(PER_S, AT_ONCE))
@@ -93,15 +93,7 @@ def _identity(card: CardRead | None) -> str:
     return "" if card is None else f"{card.bits}:{card.data.hex()}"
 
 
-def alarm(refused: Event, too_many: TooManyGuesses) -> Event:
-    """Somebody tries cards or PINs at a reader (`refused` is the record of the last one)."""
+def alarm(reader: Subject, door: str | None, too_many: TooManyGuesses, at_ns: int) -> Event:
+    """Somebody tries cards or PINs at a reader."""
     details: dict[str, Json] = {"reason": too_many.reason, "locked_out_s": too_many.locked_out_s}
-    return Event(
-        READER_TAMPER,
-        refused.at_ns,
-        refused.object,
-        code=Code.TOO_MANY_ATTEMPTS.value,
-        correlation=refused.correlation,
-        door=refused.door,
-        details=details,
-    )
+    return Event(READER_TAMPER, at_ns, reader, code=Code.TOO_MANY_ATTEMPTS.value, door=door, details=details)

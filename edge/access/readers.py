@@ -143,7 +143,7 @@ class Readers:
                 return
 
     def _step(self, reader: Reader, shown: Credential | None, at_ns: int) -> None:
-        asking = reader.place.asking(self._directory)
+        asking = reader.access_point.asking(self._directory)
         reader.keypad, seen = keypad.step(reader.keypad, asking, shown, self._now_ns())
         reader.seen += [(one, at_ns) for one in seen]
 
@@ -152,7 +152,7 @@ class Readers:
             refused = decisions.lapsed(self._directory, seen.card)
             self._carry_out(reader, refused, Presented(seen.card, pin=""), at_ns)  # noted when its PIN was asked for
             return
-        recipes = decisions.recipes(self._directory, reader.place.asking(self._directory), seen)
+        recipes = decisions.recipes(self._directory, reader.access_point.asking(self._directory), seen)
         if recipes and not guesses.pins_locked(reader.guesses, self._now_ns()):
             reader.hashing = asyncio.create_task(
                 self._hash(reader, seen, recipes, at_ns), name=f"PIN at {reader.point}"
@@ -185,15 +185,15 @@ class Readers:
     def _decide(self, reader: Reader, seen: Presented, at_ns: int, digests: Mapping[HashParameters, bytes]) -> None:
         now_ns, timetable = self._now_ns(), self._timetable
         now = Now(timetable.moment(), now_ns, timetable.running_access, guesses.pins_locked(reader.guesses, now_ns))
-        place, directory = reader.place, self._directory
+        access_point, directory = reader.access_point, self._directory
         answer: Answer = NOT_LOADED
         if seen.card is not None and guesses.cards_locked(reader.guesses, now_ns):
             answer = TOO_MANY
         elif self._loaded:
-            answer = place.decide(directory, seen, now, digests, self._passback)
+            answer = access_point.decide(directory, seen, now, digests, self._passback)
         plain = answer.granted if isinstance(answer, Permit) else answer
-        reader.keypad = keypad.judged(reader.keypad, place.asking(directory), seen, plain, now_ns)
-        too_many = reader.count(answer, seen, place.asking(directory), now_ns) if self._loaded else None
+        reader.keypad = keypad.judged(reader.keypad, access_point.asking(directory), seen, plain, now_ns)
+        too_many = reader.count(answer, seen, access_point.asking(directory), now_ns) if self._loaded else None
         self._carry_out(reader, answer, seen, at_ns, too_many)
 
     def _carry_out(
@@ -202,16 +202,17 @@ class Readers:
         self._note(reader, answer, seen, at_ns)
         if isinstance(answer, AskPin):
             return
-        events = reader.place.events(self._directory, answer, seen, at_ns)
+        events = reader.access_point.events(self._directory, answer, seen, at_ns)
         if too_many is not None:
-            self._log.append([alarm(events[0], too_many)])
+            access_point = reader.access_point
+            self._log.append([alarm(access_point.reader(self._directory), access_point.door, too_many, at_ns)])
         if isinstance(answer, AccessRefused):
             done = False
             self._refuse(reader, answer, events)
         else:
-            done = reader.place.admit(self._directory, answer, events)
+            done = reader.access_point.admit(self._directory, answer, events)
             if done and isinstance(answer, Granted):
-                self._admitted(reader.place.id, answer)
+                self._admitted(reader.access_point.id, answer)
         self._light(reader.point, done)
 
     def _note(self, reader: Reader, answer: Answer, seen: Presented, at_ns: int) -> None:
@@ -220,7 +221,9 @@ class Readers:
             return
         code = answer.code.value if isinstance(answer, AccessRefused) else None
         member = answer.granted.member if isinstance(answer, Permit) else answer.member
-        self.cards.append(SeenCard(at_ns, reader.place.id, seen.card, code, None if member is None else member.id))
+        self.cards.append(
+            SeenCard(at_ns, reader.access_point.id, seen.card, code, None if member is None else member.id)
+        )
 
     def _refuse(self, reader: Reader, refused: AccessRefused, events: list[Event]) -> None:
         now_ns = self._now_ns()
@@ -233,7 +236,7 @@ class Readers:
         if reader.unrecorded:
             events = [replace(one, details={**one.details, "unrecorded": reader.unrecorded}) for one in events]
             reader.unrecorded = 0
-        reader.place.refuse(refused, events)
+        reader.access_point.refuse(refused, events)
 
     def _flooded(self, counts: Mapping[str, int]) -> None:
         now_ns = self._now_ns()

@@ -160,9 +160,9 @@ class Timetable:
         self._said.add(door)
         self._waiting = self._waiting | {door} if waiting else self._waiting - {door}
         now_ns = self._clock.now_ns()
-        told = tuple(events(before, after, schedule, self._doors.doors[door].subject, now_ns))
+        steps = tuple(events(before, after, schedule, self._doors.doors[door].subject, now_ns))
         actor = NO_SCHEDULE if schedule is None else Actor("schedule", schedule.id, schedule.name)
-        says = ScheduleSays(after.running is not None, told, actor, now_ns, waiting)
+        says = ScheduleSays(after.running is not None, steps, actor, now_ns, waiting)
         self._doors.schedule(door, says, None if after == before else json.dumps(remembered(after)))
 
     def _arm(self, moment: Moment) -> None:

@@ -95,18 +95,18 @@ def events(before: Progress, after: Progress, schedule: Schedule | None, door: S
     if same:
         return []
     actor = Actor("schedule", "none", None) if schedule is None else Actor("schedule", schedule.id, schedule.name)
-    told = []
+    steps = []
     if before.running is not None:
         details: dict[str, Json] = {"window": before.running.id}
-        told.append(Event(LOCK_SCHEDULED_UNLOCK_ENDED, at_ns, door, actor, "schedule", door=door.id, details=details))
+        steps.append(Event(LOCK_SCHEDULED_UNLOCK_ENDED, at_ns, door, actor, "schedule", door=door.id, details=details))
     if after.running is not None:
         details = {"window": after.running.id, "until": _text(after.running.end)}
         if after.first is not None:
             arrived: dict[str, Json] = {"window": after.running.id, "arrived": _text(after.arrived)}
-            told.append(Event(LOCK_FIRST_TO_ARRIVE, at_ns, door, after.first, "user", door=door.id, details=arrived))
+            steps.append(Event(LOCK_FIRST_TO_ARRIVE, at_ns, door, after.first, "user", door=door.id, details=arrived))
         started = Event(LOCK_SCHEDULED_UNLOCK_STARTED, at_ns, door, actor, "schedule", door=door.id, details=details)
-        told.append(started)
-    return told
+        steps.append(started)
+    return steps
 
 
 def remembered(progress: Progress) -> dict[str, Json]:

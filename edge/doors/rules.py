@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 NS_PER_MS: Final = NS_PER_S // 1000
-REX_TOLD_NS: Final = 60 * NS_PER_S
+REX_RECORDED_NS: Final = 60 * NS_PER_S
 NO_ACCESS: Final[Mapping[str, Any]] = MappingProxyType({"access": None, "exit_held": False})
 LATE_NS: Final = 100 * NS_PER_MS
 """A relock that was later than this says so."""
@@ -107,10 +107,10 @@ def next_deadline(door: Door, policy: DoorPolicy) -> int | None:
     return min((at for at, _ in _deadlines(door, policy)), default=None)
 
 
-def untold(door: Door, events: list[Event]) -> tuple[Door, list[Event]]:
+def withhold(door: Door, events: list[Event]) -> tuple[Door, list[Event]]:
     """Keep what says that the lock was told to lock until somebody can tell it: its driver is lost (R16)."""
     kept = next((event for event in events if event.type == LOCK_LOCKED), None)
-    return (door, events) if kept is None else (replace(door, untold=kept), [e for e in events if e is not kept])
+    return (door, events) if kept is None else (replace(door, unrecorded=kept), [e for e in events if e is not kept])
 
 
 def ended(door: Door, now_ns: int) -> Door:
@@ -169,10 +169,9 @@ class _Turn:
             )
         )
 
-    def repeat(self, event: Event | None, correlation: str) -> None:
-        """Record what somebody else saw, as a part of this passage."""
-        if event is not None:
-            self.events.append(replace(event, correlation=correlation))
+    def repeat(self, events: tuple[Event, ...], correlation: str) -> None:
+        """Record events that somebody else made, as a part of this passage."""
+        self.events += [replace(event, correlation=correlation) for event in events]
 
     def begin_passage(self) -> None:
         """Give what follows a correlation of its own, unless a passage is under way."""
@@ -201,7 +200,7 @@ class _Turn:
         if old.released and not new.released:
             self.lock(old, at_ns, cause, actor)
         elif new.released and not old.released:
-            self.put(authorised_from_ns=at_ns, untold=None)
+            self.put(authorised_from_ns=at_ns, unrecorded=None)
             self.excuse(at_ns)
         if new.mode in STANDS_OPEN and old.mode not in STANDS_OPEN:
             self.stop_held_open()
@@ -215,7 +214,7 @@ class _Turn:
         late: dict[str, Json] = {"due": due_ns, "late_s": round((told_ns - due_ns) / NS_PER_S, 3)}
         self.record(LOCK_LOCKED, told_ns, actor=actor, cause=cause, details=late if told_ns > due_ns + LATE_NS else {})
         if self.door.lock_lost:
-            self.door, self.events = untold(self.door, self.events)
+            self.door, self.events = withhold(self.door, self.events)
         if old.access is not None and old.access.unused and self.door.contact is Contact.CLOSED:
             _access_not_taken(self, due_ns)  # of an access just before
             settled_ns = told_ns + self.policy.debounce_ms * NS_PER_MS
@@ -258,29 +257,31 @@ def _command(turn: _Turn, item: Command) -> None:
     turn.command = None
 
 
-def _unlock(turn: _Turn, trigger: Trigger, item: Command, *, tell: bool = True) -> None:
+def _unlock(turn: _Turn, trigger: Trigger, item: Command, *, record: bool = True) -> None:
     door, at_ns, actor = turn.door, item.at_ns, item.actor
     cause = actor.kind if actor.kind in {"user", "rex", "schedule"} else "operator"
     refused = _refusal(turn, trigger)
     if refused is not None:
         code, details = refused
-        turn.repeat(item.shown, "")
-        if tell:
+        turn.repeat(item.events, "")
+        if record:
             turn.record(LOCK_UNLOCK, at_ns, actor=actor, cause=cause, code=code, correlation="", details=details)
         return
     turn.begin_passage()
-    turn.repeat(item.shown, turn.door.correlation)
+    turn.repeat(item.events, turn.door.correlation)
     verdict = TRANSITIONS[door.mode, trigger]
     if trigger is Trigger.HOLD:
         ends = item.for_s is not None
         details = {"for_s": item.for_s} if ends else {"until": "further_notice"}
         turn.record(LOCK_UNLOCK, at_ns, actor=actor, cause=cause, details=details)
         until_ns = at_ns + _ns(item.for_s or 0) if ends else None
-        told = door.told | {trigger}
-        turn.change(at_ns, cause, actor, operator=OperatorMode.UNLOCKED, hold_until_ns=until_ns, told=told)
+        triggers = door.operator_triggers | {trigger}
+        turn.change(
+            at_ns, cause, actor, operator=OperatorMode.UNLOCKED, hold_until_ns=until_ns, operator_triggers=triggers
+        )
         return
     seconds = turn.policy.unlock_s if item.for_s is None else item.for_s
-    if tell:
+    if record:
         turn.record(LOCK_UNLOCK, at_ns, actor=actor, cause=cause, details={"for_s": seconds})
     if trigger is Trigger.REX:
         turn.change(at_ns, cause, exit_held=turn.door.rex_level is not None)
@@ -314,7 +315,7 @@ def _refusal(turn: _Turn, trigger: Trigger) -> tuple[str, dict[str, Json]] | Non
 
 def _operator(turn: _Turn, trigger: Trigger, item: Command) -> None:
     door = turn.door
-    turn.put(told=door.told | {trigger})
+    turn.put(operator_triggers=door.operator_triggers | {trigger})
     if trigger is Trigger.LOCK_DOWN and not door.locked_down:
         turn.record(LOCK_LOCK_DOWN, item.at_ns, actor=item.actor, cause="operator")
         turn.change(item.at_ns, "lockdown", item.actor, locked_down=True, **NO_ACCESS)
@@ -340,12 +341,11 @@ def _say_operator_mode(turn: _Turn, item: Command, mode: OperatorMode) -> None:
 
 def _schedule(turn: _Turn, item: ScheduleSays) -> None:
     """R9: an operator's `lock` holds a schedule off until the window in which it was said is over."""
-    if item.told:
+    if item.events:
         turn.begin_passage()
-    for event in item.told:
-        turn.repeat(event, turn.door.correlation)
+    turn.repeat(item.events, turn.door.correlation)
     windowed = item.standing or item.waiting
-    over = not windowed or any(event.type == LOCK_SCHEDULED_UNLOCK_ENDED for event in item.told)
+    over = not windowed or any(event.type == LOCK_SCHEDULED_UNLOCK_ENDED for event in item.events)
     operator = turn.door.operator
     if over and operator is OperatorMode.LOCKED:
         operator = OperatorMode.NONE
@@ -362,7 +362,7 @@ def _rex(turn: _Turn, item: RexPressed) -> None:
         turn.put(rex_level=Span(at_ns, at_ns + _ns(policy.rex_level_s)))
     turn.excuse(at_ns, policy.rex_grace_ms)
     if policy.rex_unlocks:
-        _unlock(turn, Trigger.REX, Command("rex", CommandName.UNLOCK, REX, at_ns), tell=_to_be_told(turn, item))
+        _unlock(turn, Trigger.REX, Command("rex", CommandName.UNLOCK, REX, at_ns), record=_to_be_recorded(turn, item))
 
 
 def _rex_released(turn: _Turn, item: RexReleased) -> None:
@@ -379,14 +379,14 @@ def _rex_level_over(turn: _Turn, at_ns: int) -> None:
     turn.change(at_ns, "timer", exit_held=False)
 
 
-def _to_be_told(turn: _Turn, item: RexPressed) -> bool:
+def _to_be_recorded(turn: _Turn, item: RexPressed) -> bool:
     """A restless input is always obeyed; what begins no access is recorded once a minute, so that it fills no log."""
     door = turn.door
     begins = door.access is None and _refusal(turn, Trigger.REX) is None and door.mode not in STANDS_OPEN
-    told = not item.restless or begins or item.at_ns >= door.rex_told_ns + REX_TOLD_NS
-    if told:
-        turn.put(rex_told_ns=item.at_ns)
-    return told
+    due = not item.restless or begins or item.at_ns >= door.rex_recorded_ns + REX_RECORDED_NS
+    if due:
+        turn.put(rex_recorded_ns=item.at_ns)
+    return due
 
 
 # --- R2 to R6: the contact ---------------------------------------------------------------------
@@ -539,11 +539,11 @@ def _lost(turn: _Turn, item: PointsLost) -> None:
 def _back(turn: _Turn, item: PointsBack) -> None:
     door = turn.door
     turn.put(lost={point: why for point, why in door.lost.items() if point not in item.points})
-    if door.untold is not None and not turn.door.lock_lost:
-        owed, told_ns = door.untold, max(item.at_ns, turn.now_ns)
+    if door.unrecorded is not None and not turn.door.lock_lost:
+        owed, told_ns = door.unrecorded, max(item.at_ns, turn.now_ns)
         due_ns = owed.details.get("due", owed.at_ns)
         late_s = round((told_ns - int(str(due_ns))) / NS_PER_S, 3)
-        turn.put(untold=None)
+        turn.put(unrecorded=None)
         turn.events.append(replace(owed, at_ns=told_ns, details={**owed.details, "due": due_ns, "late_s": late_s}))
 
 
@@ -566,10 +566,10 @@ def _restore(turn: _Turn, item: Restore) -> None:
     door = turn.door
     known = {mode.value: mode for mode in OperatorMode}
     operator = known.get(str(item.memory.get("operator")), OperatorMode.NONE)
-    if operator is OperatorMode.NONE or door.told & OUTDATED[operator]:
+    if operator is OperatorMode.NONE or door.operator_triggers & OUTDATED[operator]:
         operator = door.operator
     locked_down = door.locked_down
-    if not door.told & {Trigger.LOCK_DOWN, Trigger.CANCEL}:
+    if not door.operator_triggers & {Trigger.LOCK_DOWN, Trigger.CANCEL}:
         locked_down = item.memory.get("locked_down") is True
     memory = item.memory.get("hold_until_ns")
     until_ns = door.hold_until_ns

@@ -203,7 +203,7 @@ class Runner:
         command_id: str,
         actor: Actor,
         for_s: float | None = None,
-        shown: Event | None = None,
+        events: Sequence[Event] = (),
         details: Mapping[str, Json] = NOTHING,
     ) -> dict[str, Outcome]:
         """Ask doors for something, now; the outcome of each is known at once. See `edge.model.messages.Command`."""
@@ -212,10 +212,10 @@ class Runner:
             if self._stopped:
                 outcomes[key] = Outcome(False, "stopping", "the daemon is stopping: its locks rest")
                 continue
-            item = Command(command_id, name, actor, self._now_ns(), for_s, shown, details)
+            item = Command(command_id, name, actor, self._now_ns(), for_s, tuple(events), details)
             too_early = self.waits_for_memory and name in RELEASING
-            events = [self._too_early(key, item)] if too_early else self._step(self._doors[key], item)
-            refused = next((event for event in reversed(events) if not event.success), None)
+            recorded = [self._too_early(key, item)] if too_early else self._step(self._doors[key], item)
+            refused = next((event for event in reversed(recorded) if not event.success), None)
             outcomes[key] = Outcome(done=True) if refused is None else Outcome(False, refused.code, message(refused))
         return outcomes
 
@@ -271,7 +271,7 @@ class Runner:
         old = guarded.door
         guarded.door, events = rules.step(old, guarded.settings.policy, item, now_ns)
         if not self._drive(guarded):
-            guarded.door, events = rules.untold(guarded.door, events)
+            guarded.door, events = rules.withhold(guarded.door, events)
         guarded.arm(now_ns, self._due)
         if remembered(guarded.door) != remembered(old):
             if isinstance(item, Command):

@@ -150,7 +150,7 @@ class Door:
     waits: bool = False
     """A hold or a schedule would release the door; it waits until its interlock group is free (R18)."""
     # what the rules remember
-    told: frozenset[Trigger] = frozenset()
+    operator_triggers: frozenset[Trigger] = frozenset()
     """What operators have said in this run of the daemon: newer than whatever the log remembers (R14)."""
     seen: bool = False
     """The contact has been known once; the next change is no longer `at_start`."""
@@ -163,7 +163,7 @@ class Door:
     rex_shunt: Span = NEVER
     rex_level: Span | None = None
     """Since when the exit request's input is active, and how long at most that counts."""
-    rex_told_ns: int = 0
+    rex_recorded_ns: int = 0
     """When an exit request of a restless input was last recorded."""
     stirs: Mapping[str, Span] = field(default_factory=lambda: STILL)
     """Role of each input that is settling: since when, and until when at the latest."""
@@ -172,7 +172,7 @@ class Door:
     unlocked_by: Actor | None = None
     opening: Opening | None = None
     not_taken: NotTaken | None = None
-    untold: Event | None = None
+    unrecorded: Event | None = None
     """A `lock.locked` that is recorded when the lock's driver is back: nobody could tell the relay."""
     passages: int = 0
     correlation: str = ""

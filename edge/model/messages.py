@@ -304,8 +304,8 @@ class Command:
     at_ns: int
     for_s: float | None = None
     """Seconds for `unlock` (None: the door's `unlock_s`) or `hold_unlocked` (None: until further notice)."""
-    shown: Event | None = None
-    """What was shown at a reader, to be recorded in front, as a part of the same passage."""
+    events: tuple[Event, ...] = ()
+    """What led to it, such as a card at a reader: recorded first, as a part of the same passage."""
     details: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
     """What else the records of what it did say: whose signature it carried."""
 
@@ -316,7 +316,7 @@ class ScheduleSays:
 
     standing: bool
     """The door is to stand unlocked."""
-    told: tuple[Event, ...]
+    events: tuple[Event, ...]
     """What is to be recorded of it; nothing when this only takes up what was so before (R14)."""
     actor: Actor
     at_ns: int

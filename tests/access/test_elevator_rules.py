@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from edge.access.access_points import ElevatorAccessPoint
 from edge.access.credentials import AccessRefused, AskPin, Presented
 from edge.access.elevator_rules import (
     LATE_NS,
     MOST_PERMITS,
     Permit,
     begun,
-    events,
     given_until_ns,
     joined,
+    offered,
     permit,
     pressed,
 )
@@ -42,15 +43,17 @@ def test_a_member_is_given_the_floors_of_all_groups_that_hold_now() -> None:
     assert refused.code == "outside_schedule"
 
 
-def test_a_permit_is_two_records_and_a_refusal_one() -> None:
+def test_what_happens_at_the_reader_is_one_record_and_what_is_given_another() -> None:
+    behind: Any = ElevatorAccessPoint("lift", None, None)  # type: ignore[arg-type]
     lift = building().elevators["lift"]
-    access, allowed = events(given(ADA), Presented(card(ADA)), lift, 5, "x")
-    assert (access.type, allowed.type) == ("reader.access", "elevator.permit")
+    [access] = behind.events(building(), given(ADA), Presented(card(ADA)), 5)
+    allowed = offered(given(ADA), lift, 5, "x")
+    assert (access.type, access.object.name, allowed.type) == ("reader.access", "Lift reader", "elevator.permit")
     assert allowed.details == {"floors": ["0", "2"], "names": ["Floor 0", "Floor 2"], "for_s": 10.0}
     assert allowed.actor is not None
     assert allowed.actor.name == "Ada"
     assert (allowed.object.type, allowed.object.name, allowed.correlation) == ("elevator", "Lift", "x")
-    [refused] = events(given(4242), Presented(card(4242)), lift, 5)
+    [refused] = behind.events(building(), given(4242), Presented(card(4242)), 5)
     assert (refused.type, refused.code, refused.object.id) == ("reader.access", "unknown_card", "lift.reader")
 
 

@@ -93,7 +93,7 @@ class Bench:
         answer = permit(self.directory, elevator, Presented(card(number)), now())
         assert isinstance(answer, Permit)
         shown = Event("reader.access", self.loop.now_ns(), Subject("reader", "lift.reader", "Lift reader"))
-        self.elevators.permitted(elevator, answer, shown)
+        self.elevators.permitted(elevator, answer, [shown])
 
     def press(self, floor: str, asserted: bool = True, *, initial: bool = False) -> None:
         point = f"lift/{floor}.rex"

@@ -73,9 +73,10 @@ class House:
         assert all(event.type in CATALOGUE for event in events)
         self.events += events
 
-    def permitted(self, lift: Elevator, permit: Permit, shown: Event) -> None:
+    def permitted(self, lift: Elevator, permit: Permit, events: Sequence[Event]) -> None:
         self.floors.append(permit.floors)
-        self.events += [shown, replace(shown, type="elevator.permit", object=Subject("elevator", lift.id, lift.name))]
+        offered = replace(events[0], type="elevator.permit", object=Subject("elevator", lift.id, lift.name))
+        self.events += [*events, offered]
 
     def apply(self, _driver: str, outputs: Mapping[str, bool]) -> bool:
         self.released |= outputs

@@ -12,7 +12,10 @@ from edge.doors.modes import Mode
 from edge.doors.state import outputs
 from edge.model.messages import (
     NS_PER_S,
+    Command,
+    CommandName,
     ContactMoved,
+    Event,
     InputStirs,
     PointsBack,
     PointsLost,
@@ -20,6 +23,7 @@ from edge.model.messages import (
     RexPressed,
     RexReleased,
     ScheduleSays,
+    Subject,
 )
 from tests.doors.test_runner import Bench as Shell
 from tests.doors.test_runner import play
@@ -512,3 +516,19 @@ def test_what_an_operator_does_names_its_cause_and_who(name: str, event: str, ca
     bench.ask(name)
     found = bench.last(event)
     assert (found.cause, found.actor, found.success) == (cause, OPERATOR, True)
+
+
+# --- what led to a command --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_all_that_led_to_an_unlock_is_recorded_before_it_as_one_passage(refused: bool) -> None:
+    bench = Bench()
+    if refused:
+        bench.give(Command("c", CommandName.LOCK_DOWN, OPERATOR, bench.now_ns))
+    reader = Subject("reader", "front.reader", "Front reader")
+    led_to_it = tuple(Event(kind, bench.now_ns, reader, USER) for kind in ("reader.tamper", "reader.access"))
+    told = bench.give(Command("c", CommandName.UNLOCK, USER, bench.now_ns, events=led_to_it))
+    assert told == ["reader.tamper", "reader.access", "lock.unlock"]
+    assert len({event.correlation for event in bench.events[-3:]}) == 1
+    assert (bench.events[-1].correlation == "") is refused
