@@ -143,10 +143,13 @@ class GpioDriver:
                 loop.remove_reader(fd)
             if self._pause is not None:
                 self._pause.cancel()
-            for wire in self._wires.values():
-                if wire.edge is not None:
-                    with suppress(OSError):  # the chip may be what has gone
-                        wire.device.pin.when_changed = None
+            self._listen_no_more()
+
+    def _listen_no_more(self) -> None:
+        for wire in self._wires.values():
+            if wire.edge is not None:
+                with suppress(OSError):  # the chip may be what has gone
+                    wire.device.pin.when_changed = None
 
     def apply(self, outputs: Mapping[str, bool]) -> None:
         """Drive outputs; what reads back right is confirmed here, what does not by the next reconcile.

@@ -11,7 +11,6 @@ each has a task of its own.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import deque
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge.delivery.errors import DeliveryError, DeliveryRefusedError
 from edge.delivery.health import NS_PER_S, ErrorLimits, Health, Verdict
+from edge.delivery.memory import disabled_by, remembered, written
 from edge.log.log import LogUnavailableError
 from edge.model.event_types import INTEGRATION_DISABLE_DUE_TO_ERROR, INTEGRATION_UPDATE, INTEGRATION_WARN_DUE_TO_ERROR
 from edge.model.messages import SYSTEM, Event
@@ -80,7 +80,7 @@ class Delivery:
         self.disabled = disabled_by(modes or {}, sink, mark)
         """Why the sink is disabled; None: it is not."""
         self._memory, self._changed = modes, changed
-        self._known = bool(_memory(modes or {}, sink))
+        self._known = bool(remembered(modes or {}, sink))
         self._log, self._chance, self._now_ns = log, chance, now_ns
         self._stream = ""
         self._read_through = 0
@@ -163,7 +163,7 @@ class Delivery:
         if not self._known:  # a new receiver gets new records, not years of history
             self._log.advance(self.sink, self._log.committed)
             self._remember()
-        elif _memory(self._memory or {}, self.sink).get("disabled") != self.disabled:
+        elif remembered(self._memory or {}, self.sink).get("disabled") != self.disabled:
             self._remember()  # its entry has changed, which enables it; also if it changes back
         self._known = True
         self._rewind()
@@ -260,7 +260,7 @@ class Delivery:
 
     def _remember(self, *events: Event) -> None:
         """Store whether the sink is disabled, and the digest of its entry, in one commit with these events."""
-        text = json.dumps({"disabled": self.disabled, "mark": self.mark})
+        text = written(self.disabled, self.mark)
         if isinstance(self._memory, dict):
             self._memory[self.sink] = text
         self._log.append(events, {self.sink: text})
@@ -273,19 +273,3 @@ def pause_s(tries: int, bounds_s: tuple[float, float], chance: random.Random) ->
     """
     first_s, longest_s = bounds_s
     return chance.uniform(0.0, min(longest_s, first_s * 2.0 ** min(tries - 1, 30)))
-
-
-def disabled_by(modes: Mapping[str, str], sink: str, mark: str) -> str | None:
-    """Why this sink is disabled according to the log; None: it is not, or its entry has changed since."""
-    memory = _memory(modes, sink)
-    why = memory.get("disabled")
-    return why if isinstance(why, str) and memory.get("mark") == mark else None
-
-
-def _memory(modes: Mapping[str, str], sink: str) -> dict[str, Json]:
-    """The log's memory of a sink; {} for a new one."""
-    try:
-        memory = json.loads(modes.get(sink, "{}"))
-    except ValueError:
-        return {}
-    return memory if isinstance(memory, dict) else {}

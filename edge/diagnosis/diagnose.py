@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edge.diagnosis.facts import (
+        BootFacts,
         DaemonFacts,
         DeviceFacts,
         DoorFacts,
@@ -141,12 +142,16 @@ def _files(facts: Facts) -> Iterator[Finding]:
         if file.secret and exposed(file.mode, file.group):
             yield finding("DW-SECRET-READABLE", f"{seen}, group {file.group}", about=file.path)
     if facts.boot is not None:
-        strict = [line for line in facts.boot.missing if not line.startswith("gpio=")]
-        levels = [line for line in facts.boot.missing if line.startswith("gpio=")]
-        if strict:
-            yield finding("DW-BOOT-STRICT-GPIOD", *(f"missing: {line}" for line in strict), about=facts.boot.path)
-        if levels:
-            yield finding("DW-BOOT-LINE-LEVEL", *(f"missing: {line}" for line in levels), about=facts.boot.path)
+        yield from _boot(facts.boot)
+
+
+def _boot(boot: BootFacts) -> Iterator[Finding]:
+    strict = [f"missing: {line}" for line in boot.missing if not line.startswith("gpio=")]
+    levels = [f"missing: {line}" for line in boot.missing if line.startswith("gpio=")]
+    if strict:
+        yield finding("DW-BOOT-STRICT-GPIOD", *strict, about=boot.path)
+    if levels:
+        yield finding("DW-BOOT-LINE-LEVEL", *levels, about=boot.path)
 
 
 def _storage(facts: Facts) -> Iterator[Finding]:
@@ -212,16 +217,20 @@ def _running(facts: Facts, daemon: DaemonFacts) -> Iterator[Finding]:
         yield from _people(daemon.people)
     if daemon.upstream is not None:
         yield from _upstream(facts.now_us, daemon, daemon.upstream)
+    yield from _hardware(daemon)
+    yield from diagnose_consumers(daemon.consumers, facts.now_us)
+    lost = any(driver.state == "lost" for driver in daemon.drivers)
+    for door in daemon.doors:
+        yield from _door(facts.now_us, door, lost=lost)
+
+
+def _hardware(daemon: DaemonFacts) -> Iterator[Finding]:
     for driver in daemon.drivers:
         yield from _driver(driver)
     online = {driver.name for driver in daemon.drivers if driver.state == "online"}
     for device in daemon.devices:
         if device.driver in online:  # else the line says it for all of them
             yield from _device(device)
-    yield from diagnose_consumers(daemon.consumers, facts.now_us)
-    lost = any(driver.state == "lost" for driver in daemon.drivers)
-    for door in daemon.doors:
-        yield from _door(facts.now_us, door, lost=lost)
 
 
 def _loaded(facts: Facts, daemon: DaemonFacts) -> Iterator[Finding]:

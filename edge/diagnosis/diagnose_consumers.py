@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edge.diagnosis.facts_consumers import (
         BoardFacts,
         CameraFacts,
+        ChannelFacts,
         ConsumerFacts,
         IntegrationFacts,
         LineFacts,
@@ -43,9 +44,7 @@ def diagnose_consumers(consumers: ConsumerFacts, now_us: int) -> Iterator[Findin
     for integration in consumers.integrations:
         yield from _integration(integration)
     for channel in consumers.channels:
-        if channel.waiting and channel.error is not None:
-            yield finding("DW-ALERT-STUCK", channel.error, f"messages that wait: {channel.waiting}", about=channel.name)
-            yield from _form(channel.error, "smtp" if channel.name == "email" else "integrations")
+        yield from _channel(channel)
     old = [alert.id for alert in consumers.alerts if now_us - alert.raised_us >= UNANSWERED_US]
     if old:
         yield finding("DW-ALERT-UNANSWERED", *old)
@@ -69,6 +68,12 @@ def _integration(one: IntegrationFacts) -> Iterator[Finding]:
         yield from _form(error, "integrations")
     elif one.backlog >= BEHIND:
         yield finding("DW-INTEGRATION-BEHIND", waits, about=one.id)
+
+
+def _channel(channel: ChannelFacts) -> Iterator[Finding]:
+    if channel.waiting and channel.error is not None:
+        yield finding("DW-ALERT-STUCK", channel.error, f"messages that wait: {channel.waiting}", about=channel.name)
+        yield from _form(channel.error, "smtp" if channel.name == "email" else "integrations")
 
 
 def _camera(camera: CameraFacts) -> Iterator[Finding]:

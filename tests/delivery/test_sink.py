@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from edge.delivery.errors import DeliveryError, DeliveryRefusedError
 from edge.delivery.health import ErrorLimits, Health, Verdict
-from edge.delivery.sink import CHUNK, LAZY, OURS_S, Delivery, SinkOptions, disabled_by, pause_s
+from edge.delivery.memory import disabled_by
+from edge.delivery.sink import CHUNK, LAZY, OURS_S, Delivery, SinkOptions, pause_s
 from edge.model.messages import Actor, Event, Subject
 from tests.support import virtual
 from tests.support.clock import FakeClock

@@ -59,25 +59,30 @@ def _properties(body: bytes | bytearray, at: int, end: int) -> tuple[str | None,
         if at >= end:
             break
         kind, at = body[at], at + 1
-        if kind in _FIXED:
-            at += _FIXED[kind]
-        elif kind in _TEXT:
+        if kind in _TEXT:
             size = int.from_bytes(body[at : at + 2])
             value, at = bytes(body[at + 2 : min(at + 2 + size, end)]), at + 2 + size
             if kind == RESPONSE_TOPIC:
                 response = _text(value)
             elif kind == CORRELATION_DATA:
                 correlation = value
-        elif kind == USER_PROPERTY:
-            at += 2 + int.from_bytes(body[at : at + 2])
-            at += 2 + int.from_bytes(body[at : at + 2])
-        elif kind == _SUBSCRIPTION:
-            _, at = _number(body, at)
-        else:  # also a topic alias: we announced that we take none
-            raise ValueError(f"a message with the property 0x{kind:02x}")
+        else:
+            at = _behind(body, kind, at)
         if at > end:
             raise ValueError("a malformed message")
     return response, correlation
+
+
+def _behind(body: bytes | bytearray, kind: int, at: int) -> int:
+    """The offset behind a property that is of no interest. ValueError for one that has no place in a message."""
+    if kind in _FIXED:
+        return at + _FIXED[kind]
+    if kind == USER_PROPERTY:  # a name and a value
+        at += 2 + int.from_bytes(body[at : at + 2])
+        return at + 2 + int.from_bytes(body[at : at + 2])
+    if kind == _SUBSCRIPTION:
+        return _number(body, at)[1]
+    raise ValueError(f"a message with the property 0x{kind:02x}")  # also a topic alias: we announced that we take none
 
 
 def _text(value: bytes) -> str | None:
