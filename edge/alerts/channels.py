@@ -9,8 +9,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from edge.alerts.state import headline
-from edge.delivery.chat import ChatMessage
 from edge.delivery.errors import DeliveryError
+from edge.delivery.receivers.chat import ChatMessage
 from edge.model.cloudevents import rfc3339, to_bytes
 from edge.model.local_time import local
 from edge.settings.alert_policies import EMAIL, MQTT, WEBHOOK

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge.alerts.state import NoticeKind, headline
 from edge.delivery.errors import DeliveryError, DeliveryRefusedError
-from edge.delivery.mail_conversation import WITHIN_S, Conversation
+from edge.delivery.receivers.mail_conversation import WITHIN_S, Conversation
 from edge.model.cloudevents import rfc3339
 from edge.model.local_time import local
 from edge.system.background import in_background

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from edge.alerts.channels import Channels
     from edge.alerts.runner import AlertRunner
     from edge.cameras.pictures import Cameras
-    from edge.delivery.chat import ChatMessage
     from edge.delivery.integrations import Deliveries
+    from edge.delivery.receivers.chat import ChatMessage
     from edge.directory.directory import Directory
     from edge.doors.runner import Runner
     from edge.log.log import Log

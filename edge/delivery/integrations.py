@@ -12,10 +12,10 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.delivery.address import AllowedAddresses
-from edge.delivery.chat import EVENTS
 from edge.delivery.errors import DeliveryError
 from edge.delivery.health import ErrorLimits
 from edge.delivery.network import Network
+from edge.delivery.receivers.chat import EVENTS
 from edge.delivery.sink import Delivery, SinkOptions
 from edge.model.catalogue import matching
 from edge.model.messages import Subject
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import tzinfo
 
-    from edge.delivery.chat import ChatMessage
     from edge.delivery.ports import DeliveryLog, Receiver
+    from edge.delivery.receivers.chat import ChatMessage
+    from edge.delivery.receivers.webhook import Poster
     from edge.delivery.secrets import Secrets
-    from edge.delivery.webhook import Poster
     from edge.directory.directory import Integration
     from edge.model.messages import Actor, Json, Record
     from edge.model.ports import Origin
@@ -168,15 +168,15 @@ class Deliveries:
     def _receiver(self, entry: Integration) -> Receiver:
         types = matching(entry.types)
         if entry.kind == "syslog":
-            from edge.delivery.syslog_sink import Syslog  # noqa: PLC0415 -- only where there is one
+            from edge.delivery.receivers.syslog_sink import Syslog  # noqa: PLC0415 -- only where there is one
 
             return Syslog(str(entry.url), types, network=self._network, origin=self._origin)
-        from edge.delivery.webhook import Webhook  # noqa: PLC0415 -- as above
+        from edge.delivery.receivers.webhook import Webhook  # noqa: PLC0415 -- as above
 
         return Webhook(self._poster(entry), types, self._origin, self._zone)
 
     def _poster(self, entry: Integration) -> Poster:
-        from edge.delivery.webhook import Poster  # noqa: PLC0415 -- as above
+        from edge.delivery.receivers.webhook import Poster  # noqa: PLC0415 -- as above
 
         url, secret, wanted = str(entry.url), str(entry.secret), entry.format or EVENTS
         return Poster(url, secret, network=self._network, secrets=self._secrets, wanted=wanted)

@@ -186,7 +186,7 @@ class Integration:
     secret: str | None = None
     """The name of the secret that signs, or stands in the url; not the secret."""
     format: str | None = None
-    """How a webhook wants it: one of `edge.delivery.chat.FORMATS`; None is the event itself."""
+    """How a webhook wants it: one of `edge.delivery.receivers.chat.FORMATS`; None is the event itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from edge.delivery.chat import ChatMessage
+    from edge.delivery.receivers.chat import ChatMessage
     from edge.model.messages import Record
     from tests.support.logs import Journal
     from tests.support.virtual import VirtualLoop

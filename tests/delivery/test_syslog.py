@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.delivery import syslog_sink
 from edge.delivery.address import AllowedAddresses
 from edge.delivery.errors import DeliveryError
 from edge.delivery.network import Network
-from edge.delivery.syslog import SD_ID, frame, line, priority
-from edge.delivery.syslog_sink import Syslog
+from edge.delivery.receivers import syslog_sink
+from edge.delivery.receivers.syslog import SD_ID, frame, line, priority
+from edge.delivery.receivers.syslog_sink import Syslog
 from edge.model.catalogue import CATALOGUE, message
 from edge.model.cloudevents import Identity, rfc3339
 from edge.model.messages import Actor, ClockQuality, Event, Record, Subject

@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge.delivery import webhook
 from edge.delivery.address import AllowedAddresses, is_own
-from edge.delivery.chat import ChatMessage, letter
 from edge.delivery.errors import DeliveryError, DeliveryRefusedError
 from edge.delivery.network import NameLookups, Network
+from edge.delivery.receivers import webhook
+from edge.delivery.receivers.chat import ChatMessage, letter
+from edge.delivery.receivers.webhook import LONGEST_AGAIN_S, Poster, Webhook
 from edge.delivery.secrets import SecretError, Secrets
-from edge.delivery.webhook import LONGEST_AGAIN_S, Poster, Webhook
 from edge.model.catalogue import Severity
 from edge.model.cloudevents import cloudevent, to_bytes
 from tests.support.certificates import Authority

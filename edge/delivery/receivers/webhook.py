@@ -18,9 +18,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from edge.delivery.chat import EVENTS, ChatMessage, FormattedMessage, letter
 from edge.delivery.errors import DeliveryError, DeliveryRefusedError
 from edge.delivery.http_answer import Headers, headers_of, status_of
+from edge.delivery.receivers.chat import EVENTS, ChatMessage, FormattedMessage, letter
 from edge.delivery.secrets import SecretError
 from edge.model.catalogue import CATALOGUE
 from edge.model.catalogue import message as told
@@ -57,7 +57,7 @@ class Poster:
     """Posts messages to one url."""
 
     def __init__(self, url: str, secret: str, *, network: Network, secrets: Secrets, wanted: str = EVENTS) -> None:
-        """`secret` is the secret's name, `wanted` one of `edge.delivery.chat.FORMATS`.
+        """`secret` is the secret's name, `wanted` one of `edge.delivery.receivers.chat.FORMATS`.
 
         The secret replaces `{secret}` in the url, else it is sent as a bearer token (RFC 6750); it signs events.
         """

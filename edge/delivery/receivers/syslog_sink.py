@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from edge.delivery.errors import DeliveryError
-from edge.delivery.syslog import frame
+from edge.delivery.receivers.syslog import frame
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
