@@ -7,11 +7,10 @@ card's whole number appear.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from edge.directory.cards import LAYOUTS, PRINTED, pair, parts, printed, reading, value_of
-from edge.directory.document.writing import card as card_entry
-from edge.directory.document.writing import member as member_entry
+from edge.directory.document.writing import entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,12 +92,12 @@ def _bytes(text: str) -> bytes:
 
 def _facts(directory: Directory, card: Card) -> dict[str, Json]:
     member = directory.holder(card.id)
-    entry: dict[str, Any] = {key: value for key, value in card_entry(card).items() if not card.token or key != "number"}
-    return {"card": entry, "member": None if member is None else _member(directory, member, card.id)}
+    of_card = {key: value for key, value in entry("cards", card).items() if not card.token or key != "number"}
+    return {"card": of_card, "member": None if member is None else _member(directory, member, card.id)}
 
 
 def _member(directory: Directory, member: Member, card: str) -> dict[str, Json]:
-    user, entry = directory.user_of(member), member_entry(member)
+    user, of_member = directory.user_of(member), entry("members", member)
     groups: list[Json] = [
         {"id": group.id, "name": group.name, "doors": [*sorted(group.doors)], "schedule": group.schedule}
         for group in map(directory.groups.get, member.groups)
@@ -108,8 +107,8 @@ def _member(directory: Directory, member: Member, card: str) -> dict[str, Json]:
         "id": member.id,
         "user": {"id": user.id, "name": user.name, "email": user.email},
         "enabled": member.enabled,
-        "valid_from": entry["valid_from"],
-        "valid_until": entry["valid_until"],
+        "valid_from": of_member["valid_from"],
+        "valid_until": of_member["valid_until"],
         "pin": member.pin is not None,
         "backup": card in member.backup_cards,
         "card_enabled": card not in member.disabled_cards,

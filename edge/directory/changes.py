@@ -12,19 +12,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.directory.document import writing
+from edge.directory.document.keys import Audit
+from edge.directory.document.tables import KEYS, READER_KEYS, READERS
 from edge.model.event_types import CARD_ASSIGN, CARD_ASSIGN_USER, CARD_DEASSIGN, CARD_DEASSIGN_USER, LOCK_UPDATE
 from edge.model.messages import Event, Subject
 from edge.settings.door_changes import changed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from edge.directory.directory import Card, Directory, DoorAccess, Group, Member
+    from edge.directory.directory import Card, Directory, Member
+    from edge.directory.document.keys import Keys
     from edge.model.messages import Actor, Json
 
 _LISTS: Final = (("cards", "card"), ("backup_cards", "backup_card"))
-_SCHEDULE: Final = ("name", "weekly", "exceptions", "openings", "first_to_arrive", "early_s")
 
 
 def difference(
@@ -52,15 +53,15 @@ class _Difference:
 
     def events(self) -> Iterator[Event]:
         yield from self.doors()
-        yield from self.come("user", "users", lambda _, user: _without(writing.user(user)))
+        yield from self.come("user", "users")
         yield from self.cards()
-        yield from self.come("elevator", "elevators", lambda _, elevator: _elevator(elevator))
-        yield from self.come("group", "groups", _group)
+        yield from self.come("elevator", "elevators")
+        yield from self.come("group", "groups")
         yield from self.taken()
-        yield from self.come("member", "members", lambda _, member: _member(member))
+        yield from self.come("member", "members")
         yield from self.given()
-        yield from self.come("camera", "cameras", lambda _, camera: _without(writing.camera(camera)), create="import")
-        yield from self.come("integration", "integrations", lambda _, one: _without(writing.integration(one)))
+        yield from self.come("camera", "cameras", create="import")
+        yield from self.come("integration", "integrations")
         yield from self.gone("integration", "integrations")
         yield from self.gone("camera", "cameras")
         yield from self.gone("member", "members")
@@ -73,25 +74,17 @@ class _Difference:
 
     # --- whole entries -----------------------------------------------------------------------------
 
-    def come(
-        self,
-        resource: str,
-        section: str,
-        facts: Callable[[Directory, Any], dict[str, Any]],
-        create: str = "create",
-    ) -> Iterator[Event]:
+    def come(self, resource: str, section: str, create: str = "create") -> Iterator[Event]:
         """Yield what is new or changed, in the order of the new document."""
         before: Mapping[str, Any] = getattr(self.old, section)
         after: Mapping[str, Any] = getattr(self.new, section)
         for entry_id, entry in after.items():
             was = before.get(entry_id)
             if was is None:
-                yield self.event(
-                    f"{resource}.{create}", self.subject(resource, entry, self.new), facts(self.new, entry)
-                )
+                details = _facts(self.new, section, entry)
+                yield self.event(f"{resource}.{create}", self.subject(resource, entry, self.new), details)
                 continue
-            details = changed(facts(self.old, was), facts(self.new, entry))
-            details |= _secrets(was, entry) if resource == "member" else {}
+            details = self.changes(section, was, entry)
             if details:
                 yield self.event(f"{resource}.update", self.subject(resource, entry, self.new), details)
 
@@ -105,10 +98,21 @@ class _Difference:
                     details = {"user": entry.user}
                 yield self.event(f"{resource}.destroy", self.subject(resource, entry, self.old), details)
 
+    def changes(self, section: str, was: object, now: object) -> dict[str, Json]:
+        """What is different of an entry; of a secret only that it changed."""
+        if was == now and not KEYS[section].schedules:
+            return {}
+        details = changed(_facts(self.old, section, was), _facts(self.new, section, now))
+        for key in KEYS[section].audited:
+            if key.audit is Audit.SECRET:
+                before, after = getattr(was, key.attribute), getattr(now, key.attribute)
+                if before is not None and after is not None and before != after:
+                    details[key.told_as or key.name] = "changed"
+        return details
+
     def doors(self) -> Iterator[Event]:
         for door in dict.fromkeys([*self.new.doors, *self.old.doors]):
-            before = _door(self.old, self.old.access(door))
-            details = changed(before, _door(self.new, self.new.access(door)))
+            details = self.changes("doors", self.old.access(door), self.new.access(door))
             if details:
                 yield self.event(LOCK_UPDATE, Subject("lock", door, self.names.get(door, door)), details, door=door)
 
@@ -189,38 +193,19 @@ def _state(card: Card) -> str:
     return "activate" if card.active else "deactivate"
 
 
-def _without(entry: dict[str, Any], *keys: str) -> dict[str, Any]:
-    """Leave out the id, which the subject has, and these keys."""
-    return {key: value for key, value in entry.items() if key not in {"id", *keys}}
+def _facts(side: Directory, section: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 -- any value of a directory
+    """What an event says of an entry."""
+    reader = _said(side, READER_KEYS, value.asking) if section in READERS else {}
+    return {**reader, **_said(side, KEYS[section], value)}
 
 
-def _member(member: Member) -> dict[str, Any]:
-    facts = _without(writing.member(member), "cards", "backup_cards", "disabled_cards", "pin_hash")
-    return {**facts, "pin": member.pin is not None}
-
-
-def _secrets(was: Member, now: Member) -> dict[str, Json]:
-    return {"pin": "changed"} if was.pin is not None and now.pin is not None and was.pin != now.pin else {}
-
-
-def _schedule(side: Directory, schedule: str | None) -> dict[str, Any]:
-    """A schedule's id and what it says, so that the event stands on its own."""
-    if schedule is None:
-        return {"schedule": None}
-    facts = writing.schedule(side.schedules[schedule])
-    return {"schedule": schedule, **{f"schedule.{key}": facts[key] for key in _SCHEDULE}}
-
-
-def _group(side: Directory, group: Group) -> dict[str, Any]:
-    stops = sorted(f"{elevator}/{floor}" for elevator, floors in group.stops.items() for floor in floors)
-    return {"name": group.name, "doors": sorted(group.doors), "stops": stops, **_schedule(side, group.schedule)}
-
-
-def _door(side: Directory, door: DoorAccess) -> dict[str, Any]:
-    return {**_without(writing.door(door), "schedule"), **_schedule(side, door.schedule)}
-
-
-def _elevator(elevator: Any) -> dict[str, Any]:  # noqa: ANN401 -- an Elevator
-    facts = writing.elevator(elevator)
-    floors = {f"floor.{floor['id']}": _without(floor) for floor in facts.pop("floors")}
-    return {**_without(facts), **floors}
+def _said(side: Directory, keys: Keys, value: object) -> dict[str, Any]:
+    """A schedule's id is followed by what it says, so that the event stands on its own."""
+    facts: dict[str, Any] = {}
+    for key in keys.audited:
+        attribute = getattr(value, key.attribute)
+        facts |= key.said(attribute)
+        if key.audit is Audit.SCHEDULE and attribute is not None:
+            schedule = _said(side, KEYS["schedules"], side.schedules[attribute])
+            facts |= {f"{key.name}.{name}": said for name, said in schedule.items()}
+    return facts

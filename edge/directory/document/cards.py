@@ -21,6 +21,7 @@ from edge.directory.cards import (
     printed,
     token_key,
 )
+from edge.directory.document.forms import HASHED
 from edge.model.problems import dotted
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 SHORTEST_TOKEN: Final = 16
 """Bytes; a shorter secret could be guessed from its hash."""
-HASHED: Final = "sha256:"
 _SHA256_DIGITS: Final = 64
 _OR: Final = ", or as printed: FACILITY,NUMBER, ten digits, or 0x and hexadecimal digits, without facility"
 

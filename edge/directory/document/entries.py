@@ -5,9 +5,8 @@ One rule: the first entry with an id or a card number has it; every other one is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from edge.directory import pins
 from edge.directory.directory import (
     AntiPassback,
     Camera,
@@ -25,11 +24,11 @@ from edge.directory.document.cards import number_of
 from edge.directory.document.integrations import integration_of
 from edge.directory.document.problems import once
 from edge.directory.document.schedules import schedule_of
+from edge.directory.document.tables import KEYS, READER_KEYS
 from edge.model.problems import dotted, shown
-from edge.model.schedule import moment
 
 if TYPE_CHECKING:
-    from datetime import datetime, tzinfo
+    from datetime import tzinfo
 
     from edge.directory.document import tables
     from edge.model.problems import ProblemReport
@@ -82,8 +81,8 @@ class Entries:
 
     # --- one entry ---------------------------------------------------------------------------------
 
-    def _users(self, _where: str, table: tables.UserEntry) -> User:
-        return User(table.id, table.name, table.email)
+    def _users(self, where: str, table: tables.UserEntry) -> User:
+        return User(**self._attributes("users", where, table))
 
     def _members(self, where: str, table: tables.MemberEntry) -> Member:
         if table.pin is not None and table.pin_hash is not None:
@@ -92,30 +91,11 @@ class Entries:
             self.clear_pins[table.id] = table.pin
         elif table.pin_alone and table.pin_hash is None:
             self.report.add(dotted(where, "pin_alone"), "found without a PIN, expected pin or pin_hash as well")
-        pin = None
-        if table.pin_hash is not None:
-            try:
-                pin = pins.parse(table.pin_hash)
-            except ValueError as error:
-                self.report.add(dotted(where, "pin_hash"), f"found something else, {error}")
-        valid_from = self._moment(table.valid_from)
-        valid_until = self._moment(table.valid_until)
-        if valid_from is not None and valid_until is not None and valid_until <= valid_from:
+        member = Member(**self._attributes("members", where, table))
+        begin, end = member.valid_from, member.valid_until
+        if begin is not None and end is not None and end <= begin:
             self.report.add(dotted(where, "valid_until"), "found a time before valid_from, expected one after it")
-        return Member(
-            table.id,
-            table.user,
-            table.enabled,
-            valid_from,
-            valid_until,
-            self._once(dotted(where, "cards"), table.cards),
-            self._once(dotted(where, "backup_cards"), table.backup_cards),
-            self._once(dotted(where, "disabled_cards"), table.disabled_cards),
-            pin,
-            table.pin_alone,
-            table.extended_unlock,
-            self._once(dotted(where, "groups"), table.groups),
-        )
+        return member
 
     def _cards(self, where: str, table: tables.CardEntry) -> Card:
         facility, number, bits, own = number_of(self.report, where, table)
@@ -124,7 +104,7 @@ class Entries:
             if other != table.id:
                 of = self.where[f"cards.{other}"]
                 self.report.add(dotted(where, "number"), f"found the number of {of} ({other}), expected another")
-        return Card(table.id, table.format, facility, number, bits, table.state == "active", table.user, own)
+        return Card(**self._attributes("cards", where, table), facility=facility, number=number, bits=bits, key=own)
 
     def _groups(self, where: str, table: tables.GroupEntry) -> Group:
         stops: dict[str, frozenset[str]] = {}
@@ -132,18 +112,18 @@ class Entries:
             at = dotted(where, "stops", index)
             if stop.elevator in stops:
                 self.report.add(dotted(at, "elevator"), f"found {shown(stop.elevator)} a second time, expected once")
-            stops[stop.elevator] = frozenset(self._once(dotted(at, "floors"), stop.floors))
-        return Group(
-            table.id, table.name, frozenset(self._once(dotted(where, "doors"), table.doors)), stops, table.schedule
-        )
+            stops[stop.elevator] = frozenset(once(self.report, dotted(at, "floors"), stop.floors))
+        return Group(**self._attributes("groups", where, table), stops=stops)
 
     def _schedules(self, where: str, table: tables.ScheduleEntry) -> Schedule:
         return schedule_of(self.report, where, table, self.zone)
 
-    def _doors(self, _where: str, table: tables.DoorEntry) -> DoorAccess:
+    def _doors(self, where: str, table: tables.DoorEntry) -> DoorAccess:
         pair = table.anti_passback
         back = None if pair is None else AntiPassback(pair.exit, pair.mode == "hard", pair.forget_after_s)
-        return DoorAccess(table.id, _asking(table), table.schedule, table.extended_unlock_s, back)
+        return DoorAccess(
+            **self._attributes("doors", where, table), asking=self._asking(where, table), anti_passback=back
+        )
 
     def _elevators(self, where: str, table: tables.ElevatorEntry) -> Elevator:
         floors: dict[str, Floor] = {}
@@ -152,30 +132,18 @@ class Entries:
                 at = dotted(where, "floors", index, "id")
                 self.report.add(at, f"found {shown(floor.id)} a second time, expected an id of its own")
             floors[floor.id] = Floor(floor.id, floor.name)
-        return Elevator(table.id, table.name, floors, _asking(table), table.permit_s, table.extended_permit_s)
+        return Elevator(**self._attributes("elevators", where, table), floors=floors, asking=self._asking(where, table))
 
     def _cameras(self, where: str, table: tables.CameraEntry) -> Camera:
-        return Camera(table.id, table.name, frozenset(self._once(dotted(where, "doors"), table.doors)))
+        return Camera(**self._attributes("cameras", where, table))
 
     def _integrations(self, where: str, table: tables.IntegrationEntry) -> Integration:
-        return integration_of(self.report, where, table)
+        return integration_of(self.report, where, table, Integration(**self._attributes("integrations", where, table)))
 
     # --- parts of entries ----------------------------------------------------------------------------
 
-    def _moment(self, at: datetime | None) -> datetime | None:
-        return None if at is None else moment(self.zone, at)
+    def _attributes(self, section: str, where: str, table: Table) -> dict[str, Any]:
+        return KEYS[section].attributes(table, self.report, self.zone, where)
 
-    def _once(self, where: str, ids: tuple[str, ...]) -> tuple[str, ...]:
-        return once(self.report, where, ids)
-
-
-def _asking(table: tables.ReaderEntry) -> ReaderPolicy:
-    return ReaderPolicy(
-        table.ask,
-        table.pin_within_s,
-        table.wrong_pins,
-        table.wrong_pins_within_s,
-        table.locked_out_s,
-        table.wrong_pins_an_hour,
-        table.unknown_cards,
-    )
+    def _asking(self, where: str, table: tables.ReaderEntry) -> ReaderPolicy:
+        return ReaderPolicy(**READER_KEYS.attributes(table, self.report, self.zone, where))

@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from edge.directory.directory import Integration
-from edge.directory.document.problems import once
 from edge.model.catalogue import CATALOGUE, matching
 from edge.model.problems import dotted, meant, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from edge.directory.directory import Integration
     from edge.directory.document import tables
     from edge.model.problems import ProblemReport
 
@@ -27,17 +26,10 @@ _PLACE: Final = "{secret}"
 _SCHEMES: Final = {"webhook": ("https", "http"), "syslog": ("tls",)}
 
 
-def integration_of(report: ProblemReport, where: str, table: tables.IntegrationEntry) -> Integration:
-    """The entry as a value; what is wrong with it goes into the report."""
-    found = Integration(
-        table.id,
-        table.name,
-        table.kind,
-        table.url,
-        once(report, dotted(where, "types"), table.types),
-        table.secret,
-        table.format,
-    )
+def integration_of(
+    report: ProblemReport, where: str, table: tables.IntegrationEntry, found: Integration
+) -> Integration:
+    """The same; what is wrong with it goes into the report."""
     if found.kind is None:
         for key in ("url", "types", "secret", "format"):
             if getattr(found, key):

@@ -35,6 +35,8 @@ def explained(table: type[Table], error: ValidationError) -> Iterator[tuple[str,
 
 def once(report: ProblemReport, where: str, ids: Collection[str]) -> tuple[str, ...]:
     """Sort a list in which everything should stand once; what stands twice is a problem."""
+    if len(ids) <= 1:
+        return tuple(ids)
     found = tuple(sorted(set(ids)))
     if len(found) < len(ids):
         seen: set[str] = set()

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from edge.directory.document import tables
+from edge.directory.document.forms import DAYS
 from edge.directory.document.problems import once
 from edge.model.problems import dotted, shown
 from edge.model.schedule import DAY_MINUTES, Hours, OneOffOpening, Schedule, ScheduleKind, moment
@@ -26,25 +27,21 @@ def schedule_of(report: ProblemReport, where: str, table: tables.ScheduleEntry, 
     if table.first_to_arrive and table.kind is not ScheduleKind.UNLOCK:
         report.add(dotted(where, "first_to_arrive"), 'found in an access schedule, expected kind "unlock"')
     return Schedule(
-        table.id,
-        table.name,
-        zone,
-        table.kind,
-        _weekly(report, where, table),
-        _exceptions(report, where, table),
-        _openings(report, where, table, zone),
-        table.first_to_arrive,
-        table.early_s,
+        **tables.KEYS["schedules"].attributes(table, report, zone, where),
+        zone=zone,
+        weekly=_weekly(report, where, table),
+        exceptions=_exceptions(report, where, table),
+        openings=_openings(report, where, table, zone),
     )
 
 
 def _weekly(report: ProblemReport, where: str, table: tables.ScheduleEntry) -> tuple[tuple[Hours, ...], ...]:
-    weekly: list[list[Hours]] = [[] for _ in tables.DAYS]
+    weekly: list[list[Hours]] = [[] for _ in DAYS]
     for index, part in enumerate(table.weekly):
         at = dotted(where, "weekly", index)
         hours = _hours(report, at, part)
         for day in once(report, dotted(at, "days"), part.days):
-            weekly[tables.DAYS.index(day)].append(hours)
+            weekly[DAYS.index(day)].append(hours)
     return tuple(_sorted(parts) for parts in weekly)
 
 

@@ -7,17 +7,24 @@ One rule: an entry says of each key what is expected, in the words an error mess
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from edge.directory.cards import MOST_BITS, Format
 from edge.directory.directory import Ask
-from edge.directory.pins import PIN, PIN_EXPECTED
+from edge.directory.document import forms
+from edge.directory.document.keys import ID_SET, IDS, MOMENT, WHOLE, Audit, Key, Keys, ids
+from edge.directory.pins import PIN, PIN_EXPECTED, PinHash, parse
 from edge.model.policy import UNLOCK_S
 from edge.model.problems import shown
 from edge.model.schedule import DAY_MINUTES, EARLY_S, ScheduleKind
 from edge.settings.tables import Table
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from edge.model.problems import ProblemReport
 
 ID: Final = "^[A-Za-z0-9_.:@-]{1,64}$"
 ID_EXPECTED: Final = "an id: 1 to 64 of A-Z, a-z, 0-9, _ . : @ and -"
@@ -32,7 +39,6 @@ MOST_EXCEPTION_DAYS: Final = 1000
 MOST_OPENINGS: Final = 100
 FIRST_YEAR: Final = 2000
 LAST_YEAR: Final = 2199
-DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def _time(value: object) -> datetime:
@@ -109,6 +115,26 @@ Day: TypeAlias = Annotated[date, BeforeValidator(_date), WithJsonSchema(_DATE_SC
 Time: TypeAlias = Annotated[datetime, BeforeValidator(_time), WithJsonSchema(_TIME_SCHEMA)]
 
 
+def pin_hash_of(report: ProblemReport, _zone: tzinfo, where: str, text: str) -> PinHash | None:
+    """A hash as it is written down."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        report.add(where, f"found something else, {error}")
+        return None
+
+
+def is_active(_report: ProblemReport, _zone: tzinfo, _where: str, state: str) -> bool:
+    """Whether a card counts."""
+    return state == "active"
+
+
+OWN: Final = Key(audit=Audit.OWN)
+OWN_IDS: Final = Key(read=ids, audit=Audit.OWN)
+OF_NUMBER: Final = Key(read=None, audit=Audit.OWN)
+"""A part of a card's number."""
+
+
 def _within(low: float, high: float, unit: str, default: float) -> Any:  # noqa: ANN401 -- as pydantic's Field has it
     return Field(default, ge=low, le=high, description=f"{low:g} to {high:g} {unit}")
 
@@ -127,35 +153,53 @@ class MemberEntry(Table):
     id: Id
     user: Id = Field(description="the id of a user")
     enabled: bool = Field(True, description="true or false")
-    valid_from: Time | None = None
-    valid_until: Time | None = None
-    cards: tuple[Id, ...] = Field((), max_length=MOST_OF_MEMBER, strict=False, description="a list of ids of cards")
-    backup_cards: tuple[Id, ...] = Field(
+    valid_from: Annotated[Time | None, MOMENT] = None
+    valid_until: Annotated[Time | None, MOMENT] = None
+    cards: Annotated[tuple[Id, ...], OWN_IDS] = Field(
         (), max_length=MOST_OF_MEMBER, strict=False, description="a list of ids of cards"
     )
-    disabled_cards: tuple[Id, ...] = Field(
+    backup_cards: Annotated[tuple[Id, ...], OWN_IDS] = Field(
+        (), max_length=MOST_OF_MEMBER, strict=False, description="a list of ids of cards"
+    )
+    disabled_cards: Annotated[tuple[Id, ...], OWN_IDS] = Field(
         (), max_length=2 * MOST_OF_MEMBER, strict=False, description="a list of ids of this member's cards"
     )
-    pin: str | None = Field(None, pattern=f"^{PIN.pattern}$", description=PIN_EXPECTED, repr=False)
-    pin_hash: str | None = Field(None, max_length=200, description="a hash as the controller writes it", repr=False)
+    pin: Annotated[str | None, Key(stored=False)] = Field(
+        None, pattern=f"^{PIN.pattern}$", description=PIN_EXPECTED, repr=False
+    )
+    pin_hash: Annotated[str | None, Key("", "pin", pin_hash_of, forms.pin_hash, audit=Audit.SECRET, told_as="pin")] = (
+        Field(None, max_length=200, description="a hash as the controller writes it", repr=False)
+    )
     pin_alone: bool = Field(False, description="true or false")
     extended_unlock: bool = Field(False, description="true or false")
-    groups: tuple[Id, ...] = Field((), max_length=MOST_OF_MEMBER, strict=False, description="a list of ids of groups")
+    groups: Annotated[tuple[Id, ...], IDS] = Field(
+        (), max_length=MOST_OF_MEMBER, strict=False, description="a list of ids of groups"
+    )
 
 
 class CardEntry(Table):
     """A card, key fob or phone; `number` is decimal, hexadecimal for raw and token, or as it is printed."""
 
     id: Id
-    format: Format = Field(strict=False)
-    facility: int | None = Field(None, ge=0, le=0x3F_FFFF, description="a whole number from 0 to 4194303")
-    number: int | Annotated[str, Field(max_length=160)] = Field(
+    format: Annotated[Format, OWN] = Field(strict=False)
+    facility: Annotated[int | None, OF_NUMBER] = Field(
+        None, ge=0, le=0x3F_FFFF, description="a whole number from 0 to 4194303"
+    )
+    number: Annotated[
+        int | Annotated[str, Field(max_length=160)], Key("", WHOLE, None, forms.number, audit=Audit.OWN)
+    ] = Field(
         union_mode="left_to_right", description="a whole number, a text of hexadecimal digits, or what is printed"
     )
-    reversed: bool = Field(False, description="whether the reader sends the bytes of the number in the opposite order")
-    bits: int | None = Field(None, ge=1, le=MOST_BITS, description=f"a whole number from 1 to {MOST_BITS}")
-    state: Literal["active", "inactive"] = "active"
-    user: Id | None = Field(None, description="the id of a user")
+    reversed: Annotated[bool, Key(stored=False)] = Field(
+        False, description="whether the reader sends the bytes of the number in the opposite order"
+    )
+    bits: Annotated[int | None, OF_NUMBER] = Field(
+        None, ge=1, le=MOST_BITS, description=f"a whole number from 1 to {MOST_BITS}"
+    )
+    state: Annotated[Literal["active", "inactive"], Key("", "active", is_active, forms.state, audit=Audit.OWN)] = (
+        "active"
+    )
+    user: Annotated[Id | None, OWN] = Field(None, description="the id of a user")
 
 
 class ElevatorFloors(Table):
@@ -170,11 +214,13 @@ class GroupEntry(Table):
 
     id: Id
     name: Name
-    doors: tuple[DoorId, ...] = Field((), max_length=MOST_DOORS, strict=False, description="a list of ids of doors")
-    stops: tuple[ElevatorFloors, ...] = Field(
+    doors: Annotated[tuple[DoorId, ...], ID_SET] = Field(
+        (), max_length=MOST_DOORS, strict=False, description="a list of ids of doors"
+    )
+    stops: Annotated[tuple[ElevatorFloors, ...], Key(read=None, write=forms.stops, facts=forms.stop_facts)] = Field(
         (), max_length=64, strict=False, description="a list of { elevator, floors }"
     )
-    schedule: Id | None = Field(None, description="the id of a schedule")
+    schedule: Annotated[Id | None, Key(audit=Audit.SCHEDULE)] = Field(None, description="the id of a schedule")
 
 
 class DayPart(Table):
@@ -212,12 +258,14 @@ class ScheduleEntry(Table):
 
     id: Id
     name: Name
-    kind: ScheduleKind = Field(strict=False)
-    weekly: tuple[WeeklyPart, ...] = Field((), max_length=MOST_WINDOWS, strict=False, description="a list of windows")
-    exceptions: tuple[ExceptionDays, ...] = Field(
+    kind: Annotated[ScheduleKind, OWN] = Field(strict=False)
+    weekly: Annotated[tuple[WeeklyPart, ...], Key(read=None, write=forms.weekly)] = Field(
+        (), max_length=MOST_WINDOWS, strict=False, description="a list of windows"
+    )
+    exceptions: Annotated[tuple[ExceptionDays, ...], Key(read=None, write=forms.exceptions)] = Field(
         (), max_length=MOST_EXCEPTIONS, strict=False, description="a list of exceptions"
     )
-    openings: tuple[OpeningEntry, ...] = Field(
+    openings: Annotated[tuple[OpeningEntry, ...], Key(read=None, write=forms.openings)] = Field(
         (), max_length=MOST_OPENINGS, strict=False, description="a list of openings"
     )
     first_to_arrive: bool = Field(False, description="true or false")
@@ -248,9 +296,11 @@ class DoorEntry(ReaderEntry):
     """What a door's people need to know of it; its wires and times are in the configuration."""
 
     id: DoorId
-    schedule: Id | None = Field(None, description="the id of a schedule")
+    schedule: Annotated[Id | None, Key(audit=Audit.SCHEDULE)] = Field(None, description="the id of a schedule")
     extended_unlock_s: float = _within(*UNLOCK_S, "seconds", 20.0)
-    anti_passback: AntiPassbackEntry | None = Field(None, description="a table { exit, mode }")
+    anti_passback: Annotated[AntiPassbackEntry | None, Key(read=None, write=forms.anti_passback)] = Field(
+        None, description="a table { exit, mode }"
+    )
 
 
 class FloorEntry(Table):
@@ -267,7 +317,9 @@ class ElevatorEntry(ReaderEntry):
     name: Name
     permit_s: float = _within(*UNLOCK_S, "seconds", 10.0)
     extended_permit_s: float = _within(*UNLOCK_S, "seconds", 20.0)
-    floors: tuple[FloorEntry, ...] = Field((), max_length=MOST_FLOORS, strict=False, description="a list of floors")
+    floors: Annotated[tuple[FloorEntry, ...], Key(read=None, write=forms.floors, facts=forms.floor_facts)] = Field(
+        (), max_length=MOST_FLOORS, strict=False, description="a list of floors"
+    )
 
 
 class CameraEntry(Table):
@@ -275,7 +327,9 @@ class CameraEntry(Table):
 
     id: Id
     name: Name
-    doors: tuple[DoorId, ...] = Field((), max_length=MOST_DOORS, strict=False, description="a list of ids of doors")
+    doors: Annotated[tuple[DoorId, ...], ID_SET] = Field(
+        (), max_length=MOST_DOORS, strict=False, description="a list of ids of doors"
+    )
 
 
 class IntegrationEntry(Table):
@@ -285,7 +339,9 @@ class IntegrationEntry(Table):
     name: Name
     kind: Literal["webhook", "syslog"] | None = None
     url: str | None = Field(None, min_length=1, max_length=500, description="a url")
-    types: tuple[EventPattern, ...] = Field((), max_length=100, strict=False, description="a list of event types")
+    types: Annotated[tuple[EventPattern, ...], IDS] = Field(
+        (), max_length=100, strict=False, description="a list of event types"
+    )
     secret: str | None = Field(
         None, pattern="^[a-z0-9-]{1,63}$", description="the name of a secret: 1 to 63 of a-z, 0-9 and -"
     )
@@ -320,6 +376,18 @@ SECTIONS: Final[dict[str, tuple[type[Table], int]]] = {
     if name not in DocumentHead.model_fields
 }
 """Each list of the document: its entries and how many there may be."""
+
+
+READER_KEYS: Final = Keys(ReaderEntry)
+"""Attributes of the entry's `asking`."""
+
+
+READERS: Final = frozenset(name for name, (entry, _) in SECTIONS.items() if issubclass(entry, ReaderEntry))
+"""Whose entries are about a reader."""
+KEYS: Final = {
+    name: Keys(entry, beyond=ReaderEntry if name in READERS else None) for name, (entry, _) in SECTIONS.items()
+}
+"""The keys of each list's entries that are attributes of their values: all but `READER_KEYS`."""
 
 
 def schema() -> dict[str, Any]:

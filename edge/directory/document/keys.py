@@ -1,0 +1,153 @@
+"""What becomes of a key of an entry: how it is read, written, and told in the history.
+
+One rule: a field in `tables` with its `Key` is the whole description of a key; reading, writing and the difference
+derive from it. A field without one is the attribute of that name, as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.directory.document.problems import once
+from edge.model.schedule import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import tzinfo
+
+    from edge.model.problems import ProblemReport
+    from edge.settings.tables import Table
+
+
+WHOLE: Final = "*"
+
+
+class Audit(Enum):
+    """How a change of a key is told."""
+
+    VALUE = "value"
+    """The old value and the new one."""
+    SECRET = "secret"  # noqa: S105 -- how a secret is told
+    """Whether there is one, and that it changed."""
+    SCHEDULE = "schedule"
+    """The id of a schedule, and what the schedule says."""
+    OWN = "own"
+    """By events of its own (`edge.directory.changes`), or by what it is a part of."""
+
+
+def _same(_report: ProblemReport, _zone: tzinfo, _where: str, value: Any) -> Any:  # noqa: ANN401 -- any value
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`name` is filled in from the field."""
+
+    name: str = ""
+    attribute: str = ""
+    """Of the value; the name of the key unless given; `WHOLE`: written from the value as a whole."""
+    read: Callable[[ProblemReport, tzinfo, str, Any], Any] | None = _same
+    """From what the table has to the attribute; what is wrong goes into the report. None: read together with others."""
+    write: Callable[[Any], Any] | None = None
+    """From the attribute to JSON, where `plain` does not do."""
+    stored: bool = True
+    """False: it is taken in only, and becomes another key."""
+    audit: Audit = Audit.VALUE
+    told_as: str = ""
+    """What the history calls it; the name of the key unless given."""
+    facts: Callable[[Any], dict[str, Any]] | None = None
+    """From the attribute to what the history says, where that is not what is written."""
+
+    def written(self, value: object) -> Any:  # noqa: ANN401 -- any JSON
+        """What stands in a document for this attribute; None where it says nothing."""
+        if self.write is None:
+            return plain(value)
+        return None if value is None else self.write(value)
+
+    def said(self, value: object) -> dict[str, Any]:
+        """What the history says of this attribute."""
+        if self.audit is Audit.SECRET:
+            return {self.told_as or self.name: value is not None}
+        return {self.told_as or self.name: self.written(value)} if self.facts is None else self.facts(value)
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 -- any JSON
+    """Plain values as JSON has them."""
+    if value is None or type(value) in _AS_THEY_ARE:
+        return value
+    if isinstance(value, tuple):
+        return [*value]
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="minutes")
+    return value.value if isinstance(value, StrEnum) else value
+
+
+_AS_THEY_ARE: Final = frozenset({str, bool, int, float})
+
+
+class Keys:
+    """The keys of an entry in the order of its fields, the id first. Made once: there are 100,000 entries."""
+
+    def __init__(self, entry: type[Table], *, beyond: type[Table] | None = None) -> None:
+        """`beyond`: without the keys of this base."""
+        known = frozenset(beyond.model_fields if beyond is not None else ())
+        fields = {name: field for name, field in entry.model_fields.items() if name not in known}
+        described = []
+        for name in sorted(fields, key=lambda name: name != "id"):
+            key = next((one for one in fields[name].metadata if isinstance(one, Key)), Key())
+            described.append(replace(key, name=name, attribute=key.attribute or name))
+        self.all = tuple(described)
+        self.audited = tuple(k for k in described if k.stored and k.audit is not Audit.OWN and k.name != "id")
+        self.schedules = any(key.audit is Audit.SCHEDULE for key in described)
+        """Whether what is said of an entry is not in its value alone."""
+        stored = [key for key in described if key.stored]
+        self._written = [(key.name, key.attribute, key.write) for key in stored]
+        self._plain = [(key.attribute, key.name) for key in stored if key.read is _same]
+        self._worked_out = [
+            (key.attribute, key.name, key.read) for key in stored if key.read is not None and key.read is not _same
+        ]
+
+    def attributes(self, table: Table, report: ProblemReport, zone: tzinfo, where: str) -> dict[str, Any]:
+        """What `table` says, by attribute of the value."""
+        values = {attribute: getattr(table, name) for attribute, name in self._plain}
+        for attribute, name, read in self._worked_out:
+            value = getattr(table, name)
+            values[attribute] = None if value is None else read(report, zone, f"{where}.{name}", value)
+        return values
+
+    def entry(self, value: object) -> dict[str, Any]:
+        """A value as an entry of a document."""
+        entry = {}
+        for name, attribute, write in self._written:
+            part = value if attribute == WHOLE else getattr(value, attribute)
+            if write is not None:
+                part = None if part is None else write(part)
+            elif part is not None and type(part) not in _AS_THEY_ARE:
+                part = plain(part)
+            entry[name] = part
+        return entry
+
+
+def ids(report: ProblemReport, _zone: tzinfo, where: str, value: tuple[str, ...]) -> tuple[str, ...]:
+    """Ids, sorted; each should stand once."""
+    return once(report, where, value)
+
+
+def id_set(report: ProblemReport, _zone: tzinfo, where: str, value: tuple[str, ...]) -> frozenset[str]:
+    """Ids, each once, in no order."""
+    return frozenset(once(report, where, value))
+
+
+def utc(_report: ProblemReport, zone: tzinfo, _where: str, value: datetime) -> datetime:
+    """A time, absolute."""
+    return moment(zone, value)
+
+
+IDS: Final = Key(read=ids)
+ID_SET: Final = Key(read=id_set)
+MOMENT: Final = Key(read=utc)
