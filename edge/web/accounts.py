@@ -1,6 +1,6 @@
 """Who may sign in: a file of accounts with their roles and the hashes of their passwords.
 
-One rule: a password is hashed or checked here and kept nowhere; checking takes as long for a name nobody has.
+One rule: a password is hashed or checked here and stored nowhere. A check takes as long for an unknown name.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ LONGEST_PASSWORD: Final = 256
 MOST_ACCOUNTS: Final = 256
 LARGEST_FILE: Final = 1 << 20
 HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-"""argon2id as OWASP has it for small machines
-(https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html): doors need the memory more."""
+"""OWASP's argon2id parameters with 19 MiB, to leave memory for the doors
+(https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html)."""
 
 
 class AccountRole(StrEnum):
-    """What somebody may do; an operator may all that a viewer may."""
+    """What an account may do; an operator may do all that a viewer may."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -47,7 +47,7 @@ class AccountsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One who may sign in."""
+    """A person who may sign in."""
 
     name: str
     role: AccountRole
@@ -56,41 +56,41 @@ class Account:
 
 
 class Accounts:
-    """The accounts of a file as it is now: a change counts from the next request on."""
+    """The accounts in a file; a changed file is read again at the next request."""
 
     def __init__(self, path: Path) -> None:
-        """Nothing is read before somebody asks."""
+        """Nothing is read before the first request."""
         self._path = path
         self._seen: tuple[int, int, int] | None = None
         self._accounts: Mapping[str, Account] = {}
         self._decoy = hashed(secrets.token_urlsafe())
 
     def get(self, name: str) -> Account | None:
-        """The account of this name, if there is one. Raises AccountsError."""
+        """The account with this name; None when there is none. Raises AccountsError."""
         return self._read().get(name)
 
     def check(self, name: str, password: str) -> Account | None:
-        """The account, if this is its password; takes its time (some 50 ms and 19 MiB). Raises AccountsError."""
+        """The account if this is its password, else None; takes some 50 ms and 19 MiB. Raises AccountsError."""
         account = self.get(name)
         right = matches(self._decoy if account is None else account.hash, password)
         return account if right else None
 
     def _read(self) -> Mapping[str, Account]:
         try:
-            found = self._path.stat()
+            status = self._path.stat()
         except FileNotFoundError:
             self._seen, self._accounts = None, {}
             return self._accounts
         except OSError as error:
             raise AccountsError(f"{self._path} cannot be read: {error.strerror}") from error
-        seen = found.st_mtime_ns, found.st_ino, found.st_size
+        seen = status.st_mtime_ns, status.st_ino, status.st_size
         if seen != self._seen:
             self._accounts, self._seen = load(self._path), seen
         return self._accounts
 
 
 def load(path: Path) -> dict[str, Account]:
-    """Every account by its name; none when there is no file. Raises AccountsError."""
+    """Name -> account; {} when there is no file. Raises AccountsError."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
@@ -100,21 +100,21 @@ def load(path: Path) -> dict[str, Account]:
         raise AccountsError(f"{path} cannot be read: {error.strerror}") from error
     try:
         if len(content) > LARGEST_FILE:
-            raise ValueError(f"more than {LARGEST_FILE} bytes")  # noqa: TRY301 -- one way out for all that is wrong
-        return {name: _account(name, one) for name, one in json.loads(content)["accounts"].items()}
+            raise ValueError(f"more than {LARGEST_FILE} bytes")  # noqa: TRY301 -- one handler for all problems
+        return {name: _account(name, fields) for name, fields in json.loads(content)["accounts"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise AccountsError(f"{path} is no file of accounts ({error!r}); doorctl web writes them") from error
 
 
-def _account(name: str, found: Mapping[str, str]) -> Account:
-    if not NAME.fullmatch(name) or not isinstance(found["hash"], str):
+def _account(name: str, fields: Mapping[str, str]) -> Account:
+    if not NAME.fullmatch(name) or not isinstance(fields["hash"], str):
         raise ValueError(name)
-    return Account(name, AccountRole(found["role"]), found["hash"])
+    return Account(name, AccountRole(fields["role"]), fields["hash"])
 
 
 @contextlib.contextmanager
 def changing(path: Path) -> Iterator[dict[str, Account]]:
-    """Every account, to be changed: one such change after the other. Raises AccountsError and OSError."""
+    """All accounts, to be changed inside the context; only one process at a time. Raises AccountsError and OSError."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -128,11 +128,12 @@ def changing(path: Path) -> Iterator[dict[str, Account]]:
 
 
 def save(path: Path, accounts: Mapping[str, Account]) -> None:
-    """Replace the file in one step, for its owner's eyes only. Raises OSError.
+    """Replace the file in one step, readable only for its owner. Raises OSError.
 
-    Written by root it belongs to whoever the folder belongs to: the local page.
+    Written by root, it gets the owner of its folder, which is the user of the local page.
     """
-    text = json.dumps({"accounts": {one.name: {"role": one.role, "hash": one.hash} for one in accounts.values()}})
+    fields = {account.name: {"role": account.role, "hash": account.hash} for account in accounts.values()}
+    text = json.dumps({"accounts": fields})
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -154,12 +155,12 @@ def save(path: Path, accounts: Mapping[str, Account]) -> None:
 
 
 def hashed(password: str) -> str:
-    """For the file."""
+    """The argon2id hash of a password, for the file."""
     return HASHER.hash(password)
 
 
 def matches(hash_: str, password: str) -> bool:
-    """Whether this password was hashed so; a hash that is none matches nothing."""
+    """Whether this hash is of this password; a malformed hash matches nothing."""
     try:
         return HASHER.verify(hash_, password)
     except (VerificationError, InvalidHashError):

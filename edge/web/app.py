@@ -1,4 +1,4 @@
-"""The application: every path, and what is said when something goes wrong."""
+"""The application: every path, and the pages for errors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def _home(_request: Request) -> Response:
 
 
 def routes() -> list[Any]:
-    """Every path there is."""
+    """All paths."""
     static = Mount("/static", StaticFiles(directory=HERE / "static"))
     return [
         Route("/", _home),
@@ -74,7 +74,7 @@ def application(page: Page) -> ASGIApp:
         500: _mistake,
     }
     app = Starlette(routes=routes(), lifespan=lifespan, exception_handlers=handlers)
-    app.router.redirect_slashes = False  # it would send browsers to what they said as Host
+    app.router.redirect_slashes = False  # a redirect would go to whatever Host the browser sent
     app.state.page = page
     return Guard(app, page)
 
@@ -103,7 +103,7 @@ async def _no_accounts(request: Request, error: AccountsError) -> Response:
 
 
 async def _gone(_request: Request, _error: ClientDisconnect) -> Response:
-    """Whoever asked went before he had said everything: nobody reads the answer, and nothing went wrong."""
+    """The client disconnected before its request was complete: no error, and nobody reads the answer."""
     return Response(status_code=400)
 
 

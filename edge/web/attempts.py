@@ -1,6 +1,6 @@
-"""How often somebody may try to sign in, where each further failure takes twice as long to come, or leave a record.
+"""Limits on attempts to sign in, whose wait doubles with each failure, and on the records that requests cause.
 
-One rule: an attempt counts before its password is looked at, so that many at once are not one.
+One rule: an attempt is counted before its password is checked, so that simultaneous attempts all count.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ S_NS: Final = 1_000_000_000
 FREE: Final = 5
 """Failures without a wait."""
 ACCOUNT_CAP_S: Final = 300.0
-"""Whoever knows a name can keep its owner out for no longer than this at a time."""
+"""Longest wait for an account: somebody who knows its name can keep its owner out for no longer."""
 ADDRESS_CAP_S: Final = 900.0
 FORGOTTEN_S: Final = 3_600.0
-"""Failures older than this are none."""
+"""Failures older than this do not count."""
 MOST: Final = 4_096
-"""Names and addresses remembered; the one heard of longest ago is forgotten first."""
+"""Names and addresses that are kept; the one used longest ago is dropped first."""
 RECORDED_A_MINUTE: Final = 10
-"""Of each kind."""
+"""Records a minute, of each kind."""
 MINUTE_S: Final = 60
 
 
@@ -42,36 +42,36 @@ class Attempts:
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
 
     def wait_s(self, keys: Mapping[str, float]) -> float:
-        """How long they must wait before they may try; `keys`: who -> the longest wait."""
+        """Seconds to wait before the next attempt; `keys`: account or address -> its longest wait in seconds."""
         now_ns = self._now_ns()
         return max((self._wait_s(key, cap_s, now_ns) for key, cap_s in keys.items()), default=0.0)
 
     def _wait_s(self, key: str, cap_s: float, now_ns: int) -> float:
-        found = self._failures.get(key)
-        if found is None or found.count < FREE:
+        failures = self._failures.get(key)
+        if failures is None or failures.count < FREE:
             return 0.0
-        pause_s = min(cap_s, 2.0 ** min(found.count - FREE, 20))
-        return max(0.0, pause_s - (now_ns - found.last_ns) / S_NS)
+        pause_s = min(cap_s, 2.0 ** min(failures.count - FREE, 20))
+        return max(0.0, pause_s - (now_ns - failures.last_ns) / S_NS)
 
     def count(self, *keys: str) -> None:
-        """One more attempt."""
+        """Count an attempt for each of these keys."""
         now_ns = self._now_ns()
         for key in keys:
-            found = self._failures.pop(key, None)
-            fresh = found is not None and now_ns - found.last_ns < FORGOTTEN_S * S_NS
-            self._failures[key] = _Failures(found.count + 1 if found is not None and fresh else 1, now_ns)
+            failures = self._failures.pop(key, None)
+            fresh = failures is not None and now_ns - failures.last_ns < FORGOTTEN_S * S_NS
+            self._failures[key] = _Failures(failures.count + 1 if failures is not None and fresh else 1, now_ns)
         while len(self._failures) > MOST:
             self._failures.popitem(last=False)
 
     def forget(self, key: str) -> None:
-        """They knew the password."""
+        """The password was right: clear the failures of this key."""
         self._failures.pop(key, None)
 
     def take_back(self, key: str) -> None:
-        """The last attempt was none of a stranger; those before it still count."""
-        found = self._failures.get(key)
-        if found is not None:
-            found.count -= 1
+        """The last attempt of this key was no failure; those before it still count."""
+        failures = self._failures.get(key)
+        if failures is not None:
+            failures.count -= 1
 
 
 @dataclass(slots=True)
@@ -81,9 +81,9 @@ class _Minute:
 
 
 class PageRecordAllowance:
-    """At most so many a minute of each kind: a flood of requests must not become a flood of records.
+    """A limit a minute for each kind of record: a flood of requests must not become a flood of records.
 
-    Nobody outside may make up a kind: each is remembered for good.
+    Kinds must not come from outside: each one is kept for ever.
     """
 
     def __init__(self, now_ns: Callable[[], int], most: int = RECORDED_A_MINUTE) -> None:
@@ -91,7 +91,7 @@ class PageRecordAllowance:
         self._now_ns, self._most = now_ns, most
         self._minutes: dict[str, _Minute] = {}
         self.refused: Counter[str] = Counter()
-        """How many of each kind, until somebody takes it out."""
+        """Kind -> how many were refused, until the caller takes it out."""
 
     def take(self, kind: str) -> bool:
         """Whether one more of this kind is allowed now."""

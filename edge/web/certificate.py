@@ -1,6 +1,6 @@
-"""A certificate of the page's own, for when nobody gave it one.
+"""A self-signed certificate for the page, used when none is configured.
 
-One rule: made once and kept, so that the exception somebody made for it in a browser lasts.
+One rule: it is made once and kept, so that an exception for it in a browser stays valid.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
 
 FILE: Final = "certificate.pem"
 LASTS: Final = timedelta(days=825)
-"""Longer ones are not accepted everywhere (https://support.apple.com/en-us/103769)."""
+"""The longest validity that is accepted everywhere (https://support.apple.com/en-us/103769)."""
 RENEWED: Final = timedelta(days=30)
-"""So long before its end a start makes a new one."""
+"""A start makes a new one when the old one ends within this time."""
 EARLY: Final = timedelta(days=1)
-"""Valid from before it was made: the clock of whoever looks may be behind."""
+"""It is valid from this long before it was made, because a browser's clock may be behind."""
 
 
 def certificate(folder: Path, address: str, now: datetime, *, vouched: bool) -> Path:
     """The file with certificate and key; made when there is none, or none that is valid now. Raises OSError.
 
-    Without `vouched` the clock may be long behind, as on a Pi that has just got its power back: what is not valid
-    yet is kept then.
+    `vouched`: the calendar is set. Without it the clock may be far behind, as after a power cut, and a
+    certificate that is not valid yet is kept.
     """
     path = folder / FILE
     try:
-        found = x509.load_pem_x509_certificate(path.read_bytes())
+        known = x509.load_pem_x509_certificate(path.read_bytes())
     except (FileNotFoundError, ValueError):
-        found = None
-    early = found is not None and vouched and now < found.not_valid_before_utc
-    if found is None or early or now > found.not_valid_after_utc - RENEWED:
+        known = None
+    early = known is not None and vouched and now < known.not_valid_before_utc
+    if known is None or early or now > known.not_valid_after_utc - RENEWED:
         _write(path, _make(address, now))
     return path
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 as browsers show it."""
+    """The certificate's SHA-256 fingerprint as browsers show it."""
     return x509.load_pem_x509_certificate(path.read_bytes()).fingerprint(hashes.SHA256()).hex(":").upper()
 
 
@@ -56,11 +56,11 @@ def _make(address: str, now: datetime) -> bytes:
     host = socket.gethostname()
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Doorward {host}"[:64])])
-    labels = dict.fromkeys(one for one in (host, f"{host}.local", "localhost") if one.isascii())
+    labels = dict.fromkeys(label for label in (host, f"{host}.local", "localhost") if label.isascii())
     addresses = dict.fromkeys(
-        one for text in ("127.0.0.1", "::1", address) if not (one := ipaddress.ip_address(text)).is_unspecified
+        known for text in ("127.0.0.1", "::1", address) if not (known := ipaddress.ip_address(text)).is_unspecified
     )
-    names = [*(x509.DNSName(one) for one in labels), *(x509.IPAddress(one) for one in addresses)]
+    names = [*(x509.DNSName(label) for label in labels), *(x509.IPAddress(known) for known in addresses)]
     made = (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -1,6 +1,6 @@
-"""What stands before every page: headers, the session, and the way to the sign-in.
+"""The guard before every page: it adds security headers, finds the session, and sends strangers to the sign-in.
 
-One rule: it wraps the whole application, so that no answer, whatever went wrong, leaves without it.
+One rule: it wraps the whole application, so that every answer passes through it, errors included.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ HEADERS: Final = {
 PUBLIC: Final = frozenset({"/sign-in", scrape.PATH})
 STATIC: Final = "/static/"
 LIVE: Final = "/live"
-"""What ends so asks by itself, and keeps nobody signed in."""
+"""Requests to paths with this end come from scripts, and do not extend a session."""
 SAFE: Final = frozenset({"GET", "HEAD"})
 OURS: Final = frozenset({"same-origin", "none"})
-"""What a browser says of a request from our own pages, or from nobody's (https://www.w3.org/TR/fetch-metadata/)."""
+"""Sec-Fetch-Site of requests from our own pages or typed by the user (https://www.w3.org/TR/fetch-metadata/)."""
 
 
 class Guard:
-    """Wraps the application."""
+    """The ASGI application that wraps the page's own."""
 
     def __init__(self, app: ASGIApp, page: Page) -> None:
-        """`page` knows who is signed in."""
+        """`page` has the sessions."""
         self._app, self._page = app, page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,12 +77,12 @@ class Guard:
         try:
             with self._page.requests.hold(session.account.name):
                 await answer(scope, receive, with_headers)
-        except HTTPException as full:  # ours: the application answers its own
+        except HTTPException as full:  # from `hold`: the application handles its own
             await PlainTextResponse(f"{full.detail}\n", full.status_code)(scope, receive, with_headers)
 
     def _stop(self, request: Request) -> Response | None:
-        """An answer instead of the application's, if it must not be asked."""
-        path: str = request.scope["path"]  # not `request.url`, which is made of what the browser sent as Host
+        """The answer to a request that must not reach the application; None: it may."""
+        path: str = request.scope["path"]  # not `request.url`, which contains the Host that the browser sent
         secret = request.cookies.get(self._page.cookie, "")
         request.state.session, request.state.secret = None, secret
         try:

@@ -1,6 +1,6 @@
-"""The journal of the page: what strangers can make happen is said once a minute, however often they do it.
+"""Limits the page's journal: each kind of warning is logged once a minute, however often strangers cause it.
 
-One rule: of what comes again, the count is said with the next one; nobody fills the journal from outside.
+One rule: repeated messages are counted, and the next one has the count; nobody can fill the journal from outside.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 EVERY_S: Final = 60.0
 MOST_KINDS: Final = 200
-"""What is remembered; there are fewer places in the code that say something."""
+"""Kinds of messages that are kept; more than the code has."""
 
 
 @dataclass(slots=True)
@@ -21,15 +21,15 @@ class _Kind:
 
 
 class RepeatFilter(logging.Filter):
-    """For a handler: warnings and mistakes that were said within the last minute are counted only."""
+    """A filter for a logging handler: a warning or error that was logged within the last minute is only counted."""
 
     def __init__(self) -> None:
-        """Nothing was said yet."""
+        """Nothing is logged yet."""
         super().__init__()
         self._kinds: dict[object, _Kind] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this is to be said."""
+        """Whether to log this record."""
         if record.levelno < logging.WARNING:
             return True
         error = record.exc_info[0] if record.exc_info else None

@@ -1,6 +1,6 @@
-"""So many answers at the same time: of one account, and of all.
+"""Limits on simultaneous answers, of one account and of all.
 
-One rule: a place is held around the whole answer, so it is counted before anything is sent, and always given back.
+One rule: an answer counts from before its first byte to its end, whatever ends it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 class AnswerLimits:
-    """Which account holds how many."""
+    """Counts the simultaneous answers of each account."""
 
     def __init__(self, most: int, most_of_one: int, full: str) -> None:
-        """`full` is the sentence for whoever finds none."""
+        """At most `most` in all and `most_of_one` of one account; `full` is the message above that."""
         self._most, self._most_of_one, self._full = most, most_of_one, full
         self._held: Counter[str] = Counter()
 
     @contextlib.contextmanager
     def hold(self, account: str) -> Iterator[None]:
-        """One of them. Raises HTTPException when there is none left."""
+        """Count an answer inside the context. Raises HTTPException above a limit."""
         if self._held[account] >= self._most_of_one or self._held.total() >= self._most:
             raise HTTPException(429, self._full)
         self._held[account] += 1
@@ -39,15 +39,15 @@ class AnswerLimits:
 
 
 class LimitedAnswer(Response):
-    """An answer that is made and sent in a place of this account."""
+    """An answer that counts for this account while it is made and sent."""
 
     def __init__(self, limits: AnswerLimits, account: str, make: Callable[[], Awaitable[Response]]) -> None:
-        """Nothing is held or made before it is sent."""
+        """Nothing is counted or made before it is sent."""
         super().__init__()
         self._places, self._account, self._make = limits, account, make
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Make it and send it, to the end."""
+        """Make the answer and send it, to the end."""
         with self._places.hold(self._account):
             answer = await self._make()
             await answer(scope, receive, send)

@@ -1,6 +1,6 @@
-"""The page's end of doord's control socket: questions, and one live stream for everybody who watches.
+"""The page's end of doord's control socket: requests, and one live stream for all browsers.
 
-One rule: however many browsers there are, doord sees a bounded number of connections from here, and a command never
+One rule: however many browsers there are, the number of connections to doord is bounded, and a command never
 waits for a search.
 """
 
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_SHORT: Final = 3
-"""Connections with a question that is answered at once; doord has twelve places for the page in all."""
+"""Connections for short requests; doord allows the page twelve in all."""
 MOST_LONG: Final = 3
 LONG: Final = frozenset({"events", "picture"})
-"""What reads the log or a file: searches, the rows of an export, pictures. It has places of its own."""
+"""Requests that read the log or a file (searches, exports, pictures); they have connections of their own."""
 PLACE_WITHIN_S: Final = 10.0
 LONGEST_ANSWER: Final = 16 << 20
 """Bytes of one line: a page of 500 records, or the status of 1024 doors, is far less."""
 AGAIN_S: Final = 1.0
 FULL_S: Final = 0.02
-"""Between two tries to connect where doord's line is full."""
+"""Pause between two tries to connect while doord's queue of connections is full."""
 
 
 class DaemonLink:
-    """Asks doord, and follows it while somebody watches."""
+    """Sends requests to doord, and follows its live stream while somebody watches."""
 
     def __init__(self, path: Path) -> None:
-        """Connects when somebody asks."""
+        """Nothing is connected before the first request."""
         self.socket = path
         self._short, self._long = asyncio.Semaphore(MOST_SHORT), asyncio.Semaphore(MOST_LONG)
         self._watchers: set[asyncio.Event] = set()
         self._following: asyncio.Task[None] | None = None
         self.status: dict[str, Any] | None = None
-        """The newest, while somebody watches; None until it comes, or while doord does not answer."""
+        """The newest status while somebody watches; None before the first one, and while doord does not answer."""
         self.committed = 0
-        """The highest sequence number heard of."""
+        """The highest sequence number that is known."""
         self.trouble: str | None = None
 
     async def ask(self, op: str, who: str | None = None, **body: Any) -> Any:  # noqa: ANN401 -- JSON
-        """One question; `who` is the account it is asked for. Raises RequestRefused and Unreachable."""
+        """Send one request for the account `who`; returns its result. Raises RequestRefused and Unreachable."""
         request = {"op": op, **body} | ({} if who is None else {"as": {"id": who, "name": who}})
         places = self._long if op in LONG else self._short
         try:
@@ -65,9 +65,9 @@ class DaemonLink:
             places.release()
 
     async def changes(self, beat_s: float) -> AsyncGenerator[None, None]:
-        """Yields at once, and again when there is something new in `status`, `committed` or `trouble`.
+        """Yield at once, and again whenever `status`, `committed` or `trouble` has changed.
 
-        Without any, it yields every `beat_s`. What comes while the watcher is busy is one change: nobody falls behind.
+        Without a change it yields every `beat_s` seconds. Changes while the caller is busy become one.
         """
         news = asyncio.Event()
         self._watchers.add(news)
@@ -124,19 +124,19 @@ class DaemonLink:
             news.set()
 
     async def _connect(self) -> socket.socket:
-        """Wait in line where many connect at the same time; asyncio would believe itself connected. Raises OSError."""
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        made.setblocking(False)
+        """Connect, waiting while doord's queue is full, which asyncio takes for a connection. Raises OSError."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.setblocking(False)
         try:
             while True:
                 try:
-                    made.connect(str(self.socket))
+                    sock.connect(str(self.socket))
                 except BlockingIOError:
                     await asyncio.sleep(FULL_S)
                 else:
-                    return made
+                    return sock
         except BaseException:
-            made.close()
+            sock.close()
             raise
 
     @contextlib.asynccontextmanager
@@ -165,7 +165,7 @@ async def _read(reader: asyncio.StreamReader) -> dict[str, Any]:
         answer = json.loads(line) if line else None
     except OSError as error:
         raise Unreachable(f"the daemon hung up: {error}") from None
-    except ValueError:  # no JSON, or a line without an end
+    except ValueError:  # no JSON, or an endless line
         raise Unreachable("what answers there is not doord") from None
     if not isinstance(answer, dict):
         raise Unreachable("the daemon hung up")

@@ -1,6 +1,6 @@
-"""Where browsers connect: so many at a time, and so many of them from one address.
+"""The socket where browsers connect, with limits on connections in all and from one address.
 
-One rule: who finds no place is gone before TLS has made any memory for him.
+One rule: a connection above the limits is closed before TLS allocates memory for it.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 MOST_CONNECTIONS: Final = 100
-"""More are closed at once."""
+"""Further connections are closed at once."""
 MOST_OF_AN_ADDRESS: Final = 40
-"""A browser has six."""
+"""A browser opens six."""
 SEND_BUFFER: Final = 128 << 10
-"""Bytes; Linux doubles it. Of its own it would give each some MiB, and counts them as the program's memory."""
+"""Bytes; Linux doubles it. Its default is some MiB for each connection, which count as the service's memory."""
 
 
 class Listener(socket.socket):
-    """A listening socket that hands out a bounded number of connections."""
+    """A listening socket that accepts a bounded number of connections."""
 
     def __init__(self, address: str, port: int, *, most_of_one: int = MOST_OF_AN_ADDRESS) -> None:
-        """`address` is one of this computer, port 0 any that is free. Raises OSError when it cannot be had."""
+        """`address` is one of this computer; port 0 means any free port. OSError when it cannot be used."""
         version = ipaddress.ip_address(address).version
         family = socket.AF_INET if version == 4 else socket.AF_INET6  # noqa: PLR2004
-        # without the protocol's name asyncio does not see that it is TCP: no TCP_NODELAY, and 40 ms for each answer
+        # without the protocol asyncio does not set TCP_NODELAY, and each answer takes 40 ms longer
         super().__init__(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._most_of_one = most_of_one
         self._given: WeakKeyDictionary[socket.socket, str] = WeakKeyDictionary()
@@ -40,10 +40,10 @@ class Listener(socket.socket):
             raise
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """The next connection. Raises ConnectionAbortedError, which asyncio passes over, when it has no place."""
+        """The next connection. ConnectionAbortedError, which asyncio ignores, for one above the limits."""
         line, peer = super().accept()
         source = network(peer[0])
-        held = [one for given, one in self._given.items() if given.fileno() >= 0]  # a closed one is no place
+        held = [source_ for given, source_ in self._given.items() if given.fileno() >= 0]  # closed ones do not count
         if len(held) >= MOST_CONNECTIONS or held.count(source) >= self._most_of_one:
             line.close()
             raise ConnectionAbortedError
@@ -52,6 +52,6 @@ class Listener(socket.socket):
 
 
 def network(host: str) -> str:
-    """Who shares what an address is allowed: itself, or of IPv6 its network, for a host has as many as it likes."""
+    """The key for limits of an address: itself, or for IPv6 its /64, because a host can use all addresses of that."""
     host = host.partition("%")[0]
     return str(ipaddress.ip_network((host, 64), strict=False)) if ":" in host else host

@@ -1,6 +1,6 @@
-"""What every page needs: who asks, the templates, the daemon; and how a form is believed.
+"""What every page needs: the account, the templates, the daemon; and the check of forms (CSRF).
 
-One rule: whatever changes something comes as a form with the token of its session, or is refused here.
+One rule: a request that changes something is a form with the token of its session, or is refused here.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ LARGEST_FORM: Final = 16 << 10
 MOST_FIELDS: Final = 32
 FORM_WITHIN_S: Final = 10.0
 OPEN: Final = frozenset({"sign_in.html", "error.html"})
-"""Templates for everybody."""
+"""Templates that are shown without a session."""
 FORM: Final = "application/x-www-form-urlencoded"
 MOST_STREAMS: Final = 32
 MOST_STREAMS_OF_ONE: Final = 8
@@ -55,12 +55,12 @@ MOST_DOWNLOADS_OF_ONE: Final = 2
 MOST_SEARCHES: Final = 16
 MOST_SEARCHES_OF_ONE: Final = 4
 MOST_REQUESTS_OF_ONE: Final = 24
-"""Also those whose browser has gone; a browser has six at a time."""
+"""Includes requests whose browser has gone; a browser sends six at a time."""
 
 
 @dataclass(slots=True)
 class Page:
-    """Everything that lives as long as the program does."""
+    """The state of the program."""
 
     link: DaemonLink
     accounts: Accounts
@@ -73,14 +73,14 @@ class Page:
     site: str
     """The controller's name for people, as the configuration has it."""
     secure: bool
-    """Whether browsers come over TLS."""
+    """Whether browsers use TLS."""
     metrics_token_file: Path | None = None
-    """Who knows what stands in it may ask for figures."""
+    """The file with the token for `/metrics`."""
     forms: FormTokens = field(default_factory=FormTokens)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
-    """One password at a time: the memory is the doors'."""
+    """One password is checked at a time, to save memory for the doors."""
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
-    """One look at the health at a time."""
+    """The health is gathered for one request at a time."""
     recent: Recent = field(default_factory=Recent)
     streams: AnswerLimits = field(
         default_factory=lambda: AnswerLimits(
@@ -102,32 +102,32 @@ class Page:
             MOST_CONNECTIONS, MOST_REQUESTS_OF_ONE, "Too many requests of this account at the same time."
         )
     )
-    templates: Environment = field(default_factory=lambda: _templates())  # noqa: PLW0108 -- it stands further down
+    templates: Environment = field(default_factory=lambda: _templates())  # noqa: PLW0108 -- defined below
 
     @property
     def cookie(self) -> str:
-        """What the cookie of a session is called.
+        """The name of the session's cookie.
 
-        Browsers keep `__Host-` to this host, every path and TLS (RFC 6265bis, 4.1.3.2).
+        Browsers restrict `__Host-` cookies to this host, all paths and TLS (RFC 6265bis, 4.1.3.2).
         """
         return "__Host-doorweb" if self.secure else "doorweb"
 
     def signed_in(self, secret: str, *, use: bool) -> Session | None:
-        """The session of a secret, unless its account has changed since. Raises AccountsError."""
+        """The session of a secret; None when it is over or its account has changed. Raises AccountsError."""
         session = self.sessions.find(secret, use=use)
         if session is not None and self.accounts.get(session.account.name) != session.account:
             self.sessions.end(secret)
             return None
         return session
 
-    def html(self, request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:  # noqa: ANN401 -- whatever the template wants
-        """A whole page."""
+    def html(self, request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:  # noqa: ANN401 -- the template's variables
+        """A page from a template."""
         session: Session | None = request.state.session
         if session is None and template not in OPEN:
-            raise HTTPException(401, "Please sign in.")  # the guard lets nobody come here; this is a second lock
-        told, notices = session.notices if session else [], []
-        if told:
-            notices, told[:] = list(told), []
+            raise HTTPException(401, "Please sign in.")  # the guard prevents this; checked twice
+        waiting, notices = session.notices if session else [], []
+        if waiting:
+            notices, waiting[:] = list(waiting), []
         text = self.templates.get_template(template).render(
             site=self.site,
             me=session.account if session else None,
@@ -141,7 +141,7 @@ class Page:
 
 
 class _Sequence(IntegerConvertor):
-    """A sequence number in a path. Python refuses to read numbers of thousands of figures."""
+    """A sequence number in a path, of limited length: Python refuses to parse thousands of digits."""
 
     regex = "[0-9]{1,19}"
 
@@ -150,14 +150,14 @@ register_url_convertor("sequence", _Sequence())
 
 
 def page_of(request: Request) -> Page:
-    """What the application was made with."""
+    """The page that the application was made with."""
     page = request.app.state.page
     assert isinstance(page, Page)  # noqa: S101 -- our own mistake
     return page
 
 
 def session_of(request: Request) -> Session:
-    """Whose request it is; there is somebody behind every path that is not public."""
+    """The session of a request; every path that is not public has one."""
     session = request.state.session
     assert isinstance(session, Session)  # noqa: S101 -- our own mistake: the guard lets nobody else in
     return session
@@ -169,7 +169,7 @@ def who(request: Request) -> Account:
 
 
 def for_operators(handler: Handler) -> Handler:
-    """Only operators see this page."""
+    """A handler for operators only."""
 
     @functools.wraps(handler)
     async def guarded(request: Request) -> Response:
@@ -181,7 +181,7 @@ def for_operators(handler: Handler) -> Handler:
 
 
 def limited(limits: Callable[[Page], AnswerLimits]) -> Callable[[Handler], Handler]:
-    """Whoever asks needs one of these limits until the answer has ended."""
+    """A handler whose answers count against these limits."""
 
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)
@@ -194,7 +194,7 @@ def limited(limits: Callable[[Page], AnswerLimits]) -> Callable[[Handler], Handl
 
 
 def posted(handler: FormHandler) -> Handler:
-    """A form of somebody who is signed in, with the token of the session."""
+    """A handler of a form that must have the token of its session (CSRF)."""
 
     @functools.wraps(handler)
     async def believed(request: Request) -> Response:
@@ -209,7 +209,7 @@ def posted(handler: FormHandler) -> Handler:
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form; of a field that comes twice, the last. Raises HTTPException."""
+    """The fields of a form; of a repeated field the last. Raises HTTPException."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise HTTPException(415, "Expected a form.")
     body = b""
@@ -218,9 +218,9 @@ async def read_form(request: Request) -> dict[str, str]:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > LARGEST_FORM:
-                    raise HTTPException(413, "That is too much for a form.")
+                    raise HTTPException(413, "The form is too large.")
     except TimeoutError:
-        raise HTTPException(408, "The form took too long to come.") from None
+        raise HTTPException(408, "The form took too long to arrive.") from None
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"))
     except ValueError:
@@ -228,19 +228,19 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 def see(path: str) -> Response:
-    """Go on there with a GET."""
+    """Redirect to a path with GET."""
     return RedirectResponse(path, 303)
 
 
 def _shown(value: object) -> object:
-    """What a template shows: text of many lines keeps them, and markup of our own is what it is."""
+    """A value for a template: unprintable characters are masked line by line; our own markup stays as it is."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return "\n".join(map(masked, value.split("\n")))
 
 
 def _templates() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -248,5 +248,5 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.policies["json.dumps_function"] = json.dumps
-    return made
+    environment.policies["json.dumps_function"] = json.dumps
+    return environment

@@ -1,7 +1,7 @@
-"""HTTP/1.1 as uvicorn has it, for those who take their time.
+"""uvicorn's HTTP/1.1 with limits for slow clients.
 
-One rule: who has connected says what he wants soon, whole, each time, and takes what he gets; or the place is
-somebody else's.
+One rule: a client that does not send a complete request or does not read its answer in time is disconnected, so that
+it holds no connection which another client needs.
 """
 
 from __future__ import annotations
@@ -16,64 +16,64 @@ if TYPE_CHECKING:
     import asyncio
 
 HEAD_WITHIN_S: Final = 10.0
-"""From connecting, or from the first byte of a further request, to the end of its head."""
+"""Limit from connecting, or from the first byte of a further request, to the end of the request's head."""
 STALLED_S: Final = 20.0
-"""Who took nothing from one look to the next goes; so it takes once to twice as long."""
+"""A client that read nothing between two looks is disconnected, so after one to two of these."""
 MOST_UNSENT: Final = 64 << 10
-"""Bytes that wait for a reader before more of his answer is made; asyncio's own is half a MiB over TLS."""
+"""Bytes that may wait for a client before more of its answer is made; asyncio's default is half a MiB over TLS."""
 
 _TCP_INFO: Final = struct.Struct("=24xI92xQ16xI")
 """tcpi_unacked, tcpi_bytes_acked and tcpi_notsent_bytes of struct tcp_info, linux/tcp.h."""
 
 _AT_ONCE: Final = struct.pack("ii", 1, 0)
-"""struct linger: what was not taken is thrown away."""
+"""struct linger (socket(7)): discard unsent bytes at close."""
 
 
 class SentBytes(NamedTuple):
-    """What has become of what was written to a connection."""
+    """How far written bytes have been sent over a connection."""
 
     taken: int
-    """Bytes that the other side has, since it connected."""
+    """Bytes that the client's kernel has acknowledged since it connected."""
     waiting: bool
-    """Whether there is more for it."""
+    """Whether further bytes wait to be sent or acknowledged."""
 
 
 def sent(line: Any) -> SentBytes:  # noqa: ANN401 -- asyncio's own kind of socket
-    """As the kernel sees it, below TLS and after closing too. Raises OSError."""
+    """The kernel's view of a connection, below TLS; works after closing too. Raises OSError."""
     unacked, taken, unsent = _TCP_INFO.unpack(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size))
     return SentBytes(taken, bool(unacked or unsent))
 
 
 class BoundedProtocol(H11Protocol):
-    """uvicorn waits for a head for ever; a hundred of those who never end it would be all the connections there are."""
+    """uvicorn's protocol with deadlines: without them a hundred clients that never end a head would block the page."""
 
     _late: asyncio.TimerHandle | None = None
     _look: asyncio.TimerHandle
     _sent: SentBytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Somebody is there; now he is to speak."""
+        """A client has connected: its time for a request begins."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(MOST_UNSENT)
         self._hurry()
         self._look = self.loop.call_later(STALLED_S, self._watch)
 
     def data_received(self, data: bytes) -> None:
-        """Some of what he says."""
+        """A part of a request has arrived."""
         super().data_received(data)
         self._hurry()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody is there any more."""
+        """The connection is closed."""
         self._look.cancel()
         if self._late is not None:
             self._late.cancel()
         super().connection_lost(exc)
 
     def _hurry(self) -> None:
-        """The time runs while nothing is being answered, unless uvicorn's own for the quiet between requests does.
+        """Run the deadline while no request is being answered and uvicorn's keep-alive timer does not run.
 
-        So it runs also for the rest of a request that has its answer already, and each byte of that is no new start.
+        So it also runs for the rest of a request that has been answered already; further bytes do not restart it.
         """
         answering = self.cycle is not None and not self.cycle.response_complete
         waits = not answering and self.timeout_keep_alive_task is None
@@ -84,7 +84,7 @@ class BoundedProtocol(H11Protocol):
             self._late = self.loop.call_later(HEAD_WITHIN_S, self._close)
 
     def _watch(self) -> None:
-        """Look whether he takes what is sent to him: asyncio would wait for ever, and uvicorn with it."""
+        """Check that the client reads what is sent to it: asyncio and uvicorn would wait for ever."""
         line, before = self.transport.get_extra_info("socket"), self._sent
         try:
             self._sent = None if line is None else sent(line)
@@ -93,7 +93,7 @@ class BoundedProtocol(H11Protocol):
         if self._sent is None:
             self._close()
         elif self._sent.waiting and self._sent == before:
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)  # or the kernel goes on where we end
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)  # else the kernel goes on sending
             self._close()
         else:
             self._look = self.loop.call_later(STALLED_S, self._watch)

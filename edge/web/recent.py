@@ -1,6 +1,6 @@
 """The openings and alarms of the last week, read once for many browsers.
 
-One rule: it reads a bounded number of records, the newest, and knows when there were more.
+One rule: it reads a bounded number of the newest records, and `whole` says whether these were all.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 PAGE: Final = 500
 MOST_PAGES: Final = 60
 KEPT_NS: Final = 60 * 1_000_000_000
-"""How long figures are shown again before they are counted anew."""
+"""How long records are reused before they are read again."""
 
 
 @dataclass(slots=True)
 class Recent:
-    """The records of the last week, as they were a moment ago: many browsers count once."""
+    """The records of the last week, up to `KEPT_NS` old."""
 
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     read_ns: int | None = None
@@ -33,11 +33,11 @@ class Recent:
     whole: bool = True
 
     async def read(self, link: DaemonLink, since: datetime, now_ns: int) -> None:
-        """Read them again if they are old. Raises Refused and Unreachable."""
+        """Read the records from `since` on again if they are too old. Raises RequestRefused and Unreachable."""
         async with self.busy:
             if self.read_ns is not None and now_ns - self.read_ns < KEPT_NS:
                 return
-            found: list[dict[str, Any]] = []
+            records: list[dict[str, Any]] = []
             before: int | None = None
             for _ in range(MOST_PAGES):
                 asked: dict[str, Any] = {
@@ -47,8 +47,8 @@ class Recent:
                     "newest": True,
                 }
                 answer = await link.ask("events", **asked, limit=PAGE)
-                found += [{key: one[key] for key in ("subject", "time", "type")} for one in answer["records"]]
+                records += [{key: record[key] for key in ("subject", "time", "type")} for record in answer["records"]]
                 before = answer["next"]
                 if before is None:
                     break
-            self.records, self.whole, self.read_ns = found, before is None, now_ns
+            self.records, self.whole, self.read_ns = records, before is None, now_ns

@@ -1,6 +1,6 @@
 """`doorweb`, the program: read the configuration, listen, serve until SIGTERM.
 
-One rule: what is not this computer is served over TLS, or not at all.
+One rule: other computers are served over TLS only.
 """
 
 from __future__ import annotations
@@ -46,35 +46,35 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("doorweb")
 EX_CONFIG: Final = 78
-"""sysexits.h: the configuration is wrong; systemd is told not to try again."""
+"""The exit code for a wrong configuration (sysexits.h); the unit tells systemd not to restart after it."""
 BACKLOG: Final = 128
-"""Connections that the kernel keeps for us until we look."""
+"""Connections that the kernel queues until they are accepted."""
 HANDSHAKE_WITHIN_S: Final = 10.0
-"""TLS, from connecting on; asyncio would wait a minute."""
+"""Limit for the TLS handshake; asyncio's default is a minute."""
 GOODBYE_WITHIN_S: Final = 45.0
-"""TLS, after the last answer; who takes nothing of it is gone before, and the others have the time to."""
+"""Limit for the end of TLS after the last answer: enough for slow clients; those that stall are disconnected before."""
 LONGEST_HEAD: Final = 16 << 10
 END_S: Final = 2
-"""How long a stop waits for those who still read."""
+"""How long a stop waits for clients that still read."""
 
 
 class WebServer(uvicorn.Server):
-    """Bounds who connects, tells systemd when it is ready, and ends with 0 when it is told to end."""
+    """uvicorn's server with a limited listener, readiness for systemd, and exit code 0 after a signal."""
 
     def __init__(self, config: uvicorn.Config, listener: Listener) -> None:
-        """Nothing is accepted before it runs."""
+        """No connection is accepted before it runs."""
         super().__init__(config)
         self._listener = listener
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """The signals that mean to end; uvicorn itself would die of them in the end."""
+        """Handle the signals to stop; uvicorn would raise them again at the end, which changes the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.handle_exit)
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 -- as uvicorn has it
-        """Ready once it listens. uvicorn's own would leave how long a handshake takes to asyncio."""
+        """Listen, and tell systemd. uvicorn's own method cannot limit the TLS handshake."""
         await self.lifespan.startup()
         secure = self.config.ssl
         server = await asyncio.get_running_loop().create_server(
@@ -91,7 +91,7 @@ class WebServer(uvicorn.Server):
 
 
 def page_for(settings: Settings, clock: Clock) -> Page:
-    """The page of a configuration."""
+    """The page for a configuration."""
     web = settings.web
     return Page(
         link=DaemonLink(settings.control.socket),
@@ -108,7 +108,7 @@ def page_for(settings: Settings, clock: Clock) -> Page:
 
 
 def serve(settings: Settings) -> None:
-    """Until SIGTERM. Raises OSError when it cannot listen or has no certificate."""
+    """Serve until SIGTERM. Raises OSError when it cannot listen or has no certificate."""
     web, clock = settings.web, Clock()
     config = uvicorn.Config(
         application(page_for(settings, clock)),
@@ -119,20 +119,20 @@ def serve(settings: Settings) -> None:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=MOST_CONNECTIONS + 1,  # connections are counted before; these are answers nobody waits for
+        limit_concurrency=MOST_CONNECTIONS + 1,  # the listener limits connections; this never takes effect first
         h11_max_incomplete_event_size=LONGEST_HEAD,
         timeout_graceful_shutdown=END_S,
     )
     if web.tls:
         config.load()
         config.ssl = tls(settings, clock)
-    # without TLS it is a proxy that connects, with everybody's requests
+    # without TLS a proxy connects, with the requests of all browsers
     most_of_one = MOST_OF_AN_ADDRESS if web.tls else MOST_CONNECTIONS
     WebServer(config, Listener(web.address, web.port, most_of_one=most_of_one)).run()
 
 
 def tls(settings: Settings, clock: Clock) -> ssl.SSLContext:
-    """With the certificate of the configuration, or one of our own. Raises OSError."""
+    """The TLS context, with the configured certificate or a self-signed one. Raises OSError."""
     web = settings.web
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -140,9 +140,9 @@ def tls(settings: Settings, clock: Clock) -> ssl.SSLContext:
         context.load_cert_chain(web.cert_file, web.key_file)
         return context
     now = datetime.fromtimestamp(clock.wall_us() / 1e6, UTC)
-    made = certificate(web.accounts.parent, web.address, now, vouched=clock.quality() is not ClockQuality.UNSYNCED)
-    context.load_cert_chain(made)
-    LOG.info("the page's own certificate, %s: compare its SHA-256 fingerprint %s", made, fingerprint(made))
+    file = certificate(web.accounts.parent, web.address, now, vouched=clock.quality() is not ClockQuality.UNSYNCED)
+    context.load_cert_chain(file)
+    LOG.info("the page's own certificate, %s: compare its SHA-256 fingerprint %s", file, fingerprint(file))
     return context
 
 

@@ -1,6 +1,6 @@
-"""Who is signed in: in memory, so that a restart signs everybody out.
+"""The sessions of accounts that are signed in; in memory, so that a restart signs everybody out.
 
-One rule: what the browser holds is not kept here, only its hash; a memory dump signs nobody in.
+One rule: only the hash of the browser's secret is kept, so that a memory dump is of no use to sign in.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
 S_NS: Final = 1_000_000_000
 MOST: Final = 128
 MOST_OF_ONE: Final = 8
-"""Of one account; the one used longest ago ends."""
+"""Sessions of one account; a further one ends the one used longest ago."""
 
 
 @dataclass(slots=True)
 class Session:
-    """One browser of somebody who signed in."""
+    """One signed-in browser."""
 
     account: Account
-    """As it was then; whether it still is, is asked with each request."""
+    """The account at sign-in; each request compares it with the present one."""
     made_ns: int
     used_ns: int
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     notices: list[str] = field(default_factory=list)
-    """Sentences for the next page, once."""
+    """Messages to show once, on the next page."""
 
 
 class Sessions:
-    """Every session."""
+    """All sessions."""
 
     def __init__(self, now_ns: Callable[[], int], idle_s: float, longest_s: float) -> None:
-        """`idle_s` without a request, or `longest_s` after signing in, it ends."""
+        """A session ends `idle_s` after its last request, or `longest_s` after signing in."""
         self._now_ns = now_ns
         self._idle_ns, self._longest_ns = int(idle_s * S_NS), int(longest_s * S_NS)
         self._sessions: dict[str, Session] = {}
 
     def begin(self, account: Account) -> str:
-        """A new session; returns the secret that the browser is to hold."""
+        """Begin a session; returns the secret for the browser's cookie."""
         self._sweep()
-        own = [key for key, one in self._sessions.items() if one.account.name == account.name]
+        own = [key for key, session in self._sessions.items() if session.account.name == account.name]
         crowd = own if len(own) >= MOST_OF_ONE else list(self._sessions) if len(self._sessions) >= MOST else []
         if crowd:
             del self._sessions[min(crowd, key=lambda key: self._sessions[key].used_ns)]
@@ -56,7 +56,7 @@ class Sessions:
         return secret
 
     def find(self, secret: str, *, use: bool) -> Session | None:
-        """The session of this secret while it lasts; `use` is whether somebody asked for something just now."""
+        """The session of this secret; None when it is over. `use` counts as a request, which extends it."""
         session = self._sessions.get(_key(secret))
         if session is None or self._over(session):
             self.end(secret)
@@ -66,7 +66,7 @@ class Sessions:
         return session
 
     def end(self, secret: str) -> None:
-        """Nobody is signed in with this secret any more."""
+        """End the session of this secret."""
         self._sessions.pop(_key(secret), None)
 
     def _over(self, session: Session) -> bool:
@@ -79,19 +79,19 @@ class Sessions:
 
 
 class FormTokens:
-    """Tokens for the one form that is shown before anybody is signed in, bound to a cookie of its own."""
+    """CSRF tokens for the sign-in form, which has no session yet; each is bound to a cookie of its own."""
 
     def __init__(self) -> None:
-        """A key for as long as the page runs."""
+        """The key lasts as long as the program runs."""
         self._key = secrets.token_bytes(32)
 
     def token(self, cookie: str) -> str:
-        """What the form carries when the browser holds this cookie."""
+        """The token of the form for this cookie."""
         return hmac.new(self._key, cookie.encode(), hashlib.sha256).hexdigest()
 
 
 def same(given: str, expected: str) -> bool:
-    """Compare secrets without telling how much of one was right."""
+    """Compare secrets in constant time."""
     return hmac.compare_digest(given.encode(), expected.encode())
 
 

@@ -1,6 +1,6 @@
-"""A week of a door as figures: openings by hour, and its alarms.
+"""A week of a door in numbers: openings and alarms by hour.
 
-One rule: pure; hours are those where the door is, and the hour that a night has twice is one.
+One rule: pure functions; hours are local time, and the repeated hour at the end of summer time counts as one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Day:
 
     @property
     def busiest(self) -> str:
-        """When the hour with the most openings began, the first of several."""
+        """The beginning of the hour with the most openings, the first of several."""
         if not self.total:
             return "none"
         return f"{self.openings.index(max(self.openings)):02}:00"
@@ -69,7 +69,7 @@ class Week:
 
     @property
     def total(self) -> int:
-        """Openings."""
+        """Openings of the whole week."""
         return sum(day.total for day in self.days)
 
     @property
@@ -84,7 +84,7 @@ class Week:
 
 
 def begin(today: datetime) -> datetime:
-    """The midnight a week begins with, that of six days ago."""
+    """The begin of the week that ends today: midnight six days ago."""
     first = today.date() - timedelta(days=DAYS - 1)
     return datetime(first.year, first.month, first.day, tzinfo=today.tzinfo)
 
@@ -94,9 +94,9 @@ def weeks(
 ) -> dict[str, Week]:
     """Count the records of a week by door; those of other doors and days are left out."""
     first = begin(today).date()
-    found = {door: Week(tuple(Day(first + timedelta(days=n)) for n in range(DAYS))) for door in doors}
+    by_door = {door: Week(tuple(Day(first + timedelta(days=n)) for n in range(DAYS))) for door in doors}
     for record in records:
-        week = found.get(str(record["subject"]).removeprefix("doors/"))
+        week = by_door.get(str(record["subject"]).removeprefix("doors/"))
         moment = datetime.fromisoformat(record["time"]).astimezone(zone)
         number = (moment.date() - first).days
         if week is None or not 0 <= number < DAYS:
@@ -105,9 +105,9 @@ def weeks(
             week.days[number].openings[moment.hour] += 1
         elif record["type"] in ALARMS:
             week.days[number].alarms[moment.hour][ALARMS[record["type"]]] += 1
-    return found
+    return by_door
 
 
 def alarm_words(alarms: Counter[str]) -> str:
-    """Like `forced open (2)`; nothing when there are none."""
+    """Alarms as text, like `forced open (2)`; empty when there are none."""
     return ", ".join(f"{what} ({count})" for what, count in alarms.items())

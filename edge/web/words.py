@@ -1,6 +1,6 @@
-"""Doors and records in the words of the page: what is shown is decided here, once, for templates and live updates.
+"""Doors and records in the words of the page, the same for templates and live updates.
 
-One rule: pure; a sign that a colour gives is given by a word as well.
+One rule: pure functions; whatever a colour says, a word says too.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ BADGES: Final = {"alarm": "Alarm", "warning": "Warning"}
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Times are those of the doors."""
+    """Words with times in the zone of the doors."""
 
     zone: ZoneInfo
 
     def local(self, iso: str) -> datetime:
-        """A time of the wire, where the doors are."""
+        """A time in a status or record, in the zone of the doors."""
         return datetime.fromisoformat(iso).astimezone(self.zone)
 
     def time(self, iso: str) -> str:
-        """To the second."""
+        """The same as text, to the second."""
         return f"{self.local(iso):%Y-%m-%d %H:%M:%S}"
 
     def doors(self, status: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Every door, those that need somebody first."""
+        """Every door, those with alarms and warnings first."""
         today = self.today(status)
         found = [self.door(key, door, today) for key, door in status["doors"].items()]
         return sorted(found, key=lambda door: ("alarm", "warning", "calm").index(door["tone"]))
 
     def door(self, id_: str, door: Mapping[str, Any], today: datetime) -> dict[str, Any]:
-        """One door; `says` is what changes while one looks."""
+        """One door; `says` has the parts that live updates change."""
         tone, headline, began = _headline(door)
         since = self.local(began)
         notes = [words(one) for place, one in enumerate(conditions(door)) if place or one["detail"]]
@@ -72,7 +72,7 @@ class Words:
         }
 
     def elevators(self, status: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Every elevator; `says` is what changes while one looks: a word for each floor, and what is wrong."""
+        """Every elevator; `says` has the parts that live updates change: a word for each floor, and a note."""
         found = []
         for key, lift in status.get("elevators", {}).items():
             away = [visible(point) for point in (*lift["lost"], *lift["faulty"])]
@@ -110,7 +110,7 @@ class Words:
         }
 
     def facts(self, record: Mapping[str, Any]) -> dict[str, str]:
-        """Everything a record says, in words."""
+        """All fields of a record, in words."""
         data, actor, thing = record["data"], record["data"]["actor"] or {}, record["data"]["object"]
         person = [actor.get(key) for key in ("name", "email", "id")]
         facts = {
@@ -132,7 +132,7 @@ class Words:
         return {name: visible(value) for name, value in facts.items() if value}
 
     def today(self, status: Mapping[str, Any]) -> datetime:
-        """Now, as doord has it, where the doors are."""
+        """The time of a status, in the zone of the doors."""
         return self.local(status["clock"]["time"])
 
 
@@ -151,7 +151,7 @@ def _has_contact(door: Mapping[str, Any]) -> bool:
 
 
 def _headline(door: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Tone, the one thing to know, and since when: the worst that is wrong, or the first that holds."""
+    """(tone, headline, since) of a door: its worst condition, else the first state in `rows` that applies."""
     for condition in conditions(door):
         return TONES.get(condition["severity"], "warning"), _sentence(condition["message"]), condition["since"]
     mode, lock = door["mode"], door["lock"]

@@ -1,4 +1,4 @@
 """The pages: what each path answers.
 
-A form is believed and a reader is known by `edge/web/page.py`; what is shown is put in words by `edge/web/words.py`.
+`edge/web/page.py` checks forms and knows the account; `edge/web/words.py` puts into words what is shown.
 """

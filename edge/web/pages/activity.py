@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 async def activity(request: Request) -> Response:
-    """Every door."""
+    """The week of every door."""
     page = page_of(request)
     status = await page.link.ask("status")
     today = page.words.today(status)
     await page.recent.read(page.link, begin(today), page.now_ns())
-    found = weeks(page.recent.records, status["doors"], today, page.words.zone)
-    shown = [_shown(key, visible(status["doors"][key]["name"]), week) for key, week in found.items()]
+    by_door = weeks(page.recent.records, status["doors"], today, page.words.zone)
+    shown = [_shown(key, visible(status["doors"][key]["name"]), week) for key, week in by_door.items()]
     return page.html(request, "activity.html", doors=shown, whole=page.recent.whole, count=len(page.recent.records))
 
 

@@ -1,6 +1,6 @@
-"""The doors: how they are now, live, and what an operator may do to them.
+"""The doors: their state, live, and the commands of an operator.
 
-One rule: a command is asked for on one page, with a question, and given on the next; neither needs a script.
+One rule: a command is confirmed on a page of its own before it is sent; no script is needed.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ COMMANDS: Final = {
         "Cards and schedules count again.",
     ),
 }
-"""Question, button, what it means."""
+"""Command -> question, button, explanation."""
 EVERY: Final = "every door"
 FOR_ALL: Final = frozenset({"lock_down", "cancel_lockdown"})
 DONE: Final = {"unlock": "unlocked", "lock_down": "locked down", "cancel_lockdown": "lockdown cancelled"}
 
 
 async def doors(request: Request) -> Response:
-    """All of them."""
+    """All doors."""
     page = page_of(request)
     status = await page.link.ask("status")
     shown = page.words.doors(status)
@@ -51,19 +51,19 @@ async def doors(request: Request) -> Response:
 
 @limited(lambda page: page.streams)
 async def live(request: Request) -> Response:
-    """All of them, as they change."""
+    """All doors, as server-sent events."""
     page = page_of(request)
 
     async def news() -> Any:  # noqa: ANN401 -- JSON
         status = page.link.status
         if status is None:
             return None if page.link.trouble is None else {"trouble": page.link.trouble}
-        found = page.words.doors(status)
+        shown = page.words.doors(status)
         return {
             "controller": page.words.controller(status),
-            "elevators": {lift["id"]: lift["says"] for lift in page.words.elevators(status)},
-            "order": [door["id"] for door in found],
-            "doors": {door["id"]: {"tone": door["tone"], "mode": door["mode"], "says": door["says"]} for door in found},
+            "elevators": {elevator["id"]: elevator["says"] for elevator in page.words.elevators(status)},
+            "order": [door["id"] for door in shown],
+            "doors": {door["id"]: {"tone": door["tone"], "mode": door["mode"], "says": door["says"]} for door in shown},
         }
 
     return stream(request, "doors", news)
@@ -71,7 +71,7 @@ async def live(request: Request) -> Response:
 
 @for_operators
 async def ask(request: Request) -> Response:
-    """The question."""
+    """The page that asks for confirmation."""
     command, _, name = await _asked(request)
     question, button, means = COMMANDS[command]
     shown: dict[str, Any] = {"question": question.format(door=name), "button": button, "means": means}
@@ -81,19 +81,19 @@ async def ask(request: Request) -> Response:
 @for_operators
 @posted
 async def give(request: Request, _form: Mapping[str, str]) -> Response:
-    """The answer was yes."""
+    """Send the confirmed command."""
     command, door, name = await _asked(request)
     which: dict[str, Any] = {"all": True} if door is None else {"door": door}
     page = page_of(request)
     outcomes = (await page.link.ask("command", who(request).name, command=command, **which))["outcomes"]
     refused = [outcome["message"] for outcome in outcomes.values() if not outcome["done"]]
-    told = [visible(message) for message in refused] or [f"{name[0].upper()}{name[1:]}: {DONE[command]}."]
-    session_of(request).notices += told
+    notices = [visible(message) for message in refused] or [f"{name[0].upper()}{name[1:]}: {DONE[command]}."]
+    session_of(request).notices += notices
     return see("/doors")
 
 
 async def _asked(request: Request) -> tuple[str, str | None, str]:
-    """Command, door (None: every) and its name. Raises HTTPException."""
+    """The command, the door (None: every door) and its name, from the path. Raises HTTPException."""
     command, door = request.path_params["command"], request.path_params.get("door")
     if command not in COMMANDS or (door is None and command not in FOR_ALL):
         raise HTTPException(404)

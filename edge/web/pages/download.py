@@ -1,7 +1,7 @@
-"""The history as a file: CSV, page by page as the browser takes it.
+"""The history as a CSV file, made page by page as the browser reads it.
 
-One rule: who asked for it, that it was downloaded and how it ended are records, as with `doorctl export`;
-so there is a bounded number of them, or whoever may read the history could write it away.
+One rule: request, download and end are recorded, as with `doorctl export`. So downloads are limited, or a
+viewer could push older records out of the log with them.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 PAGE: Final = 500
 _ENDINGS: Final[set[asyncio.Task[None]]] = set()
-"""The loop itself holds on to no task."""
+"""Keeps a reference to each task: the loop has only weak ones."""
 
 
 @limited(lambda page: page.downloads)
 async def download(request: Request) -> Response:
-    """Everything that fits, the oldest first, up to now."""
+    """All matching records up to now, the oldest first."""
     page, account = page_of(request), who(request).name
     asked, status = await read(request)
     if asked.problem:
@@ -62,7 +62,7 @@ async def _rows(page: Page, account: str, begun: dict[str, Any], asked: dict[str
             yield text if after == 0 else text.partition("\r\n")[2]
             count, after = count + len(answer["records"]), answer["next"]
         code = ""
-    finally:  # also when the browser went away, and then waiting ends but the task does not
+    finally:  # also when the browser has gone: then the await is cancelled, but not the task
         ending = asyncio.create_task(_finished(page, account, begun["export"], count, code))
         _ENDINGS.add(ending)
         ending.add_done_callback(_ENDINGS.discard)

@@ -1,6 +1,6 @@
-"""The controller's health: what doord says of itself, and the findings that `doorctl diagnose` makes of it.
+"""The controller's health: doord's status, and the findings of `doorctl diagnose`.
 
-One rule: it asks doord and the kernel's public files; what only a technician at a terminal can look at is said.
+One rule: it uses doord and public files of the kernel only, and says what `doorctl diagnose` checks in addition.
 """
 
 from __future__ import annotations
@@ -38,23 +38,24 @@ TONES: Final = {FindingSeverity.FAULT: "alarm", FindingSeverity.WARNING: "warnin
 
 
 def look(socket: Path) -> tuple[dict[str, Any], Facts]:
-    """What doord tells now; takes as long as reading up to 10,000 records. Raises Refused and Unreachable."""
+    """The answer of doord and the facts for a diagnosis; reads up to 10,000 records. RequestRefused and Unreachable."""
     with Client(socket) as client:
         answer = client.ask("facts")
         now_us = at_us(answer["clock"]["time"])
         machine, unseen = look_at_machine(SystemPaths())
-        told = history(DaemonSource(client), now_us, None)
+        past = history(DaemonSource(client), now_us, None)
     daemon = DaemonFacts.from_json(answer)
-    return answer, Facts(now_us, __version__, daemon, history=told, machine=machine, unseen=(*unseen, ELSEWHERE))
+    return answer, Facts(now_us, __version__, daemon, history=past, machine=machine, unseen=(*unseen, ELSEWHERE))
 
 
 async def health(request: Request) -> Response:
-    """Everything at a glance."""
+    """Findings, drivers and key figures on one page."""
     page = page_of(request)
     async with page.looking:
         status, facts = await asyncio.to_thread(look, page.link.socket)
     findings = [
-        {"tone": TONES[one.severity], "severity": SEVERITIES[one.severity], "finding": one} for one in diagnose(facts)
+        {"tone": TONES[finding.severity], "severity": SEVERITIES[finding.severity], "finding": finding}
+        for finding in diagnose(facts)
     ]
     return page.html(
         request,
@@ -75,7 +76,7 @@ async def health(request: Request) -> Response:
 
 
 def _rows(status: dict[str, Any], words: Words) -> dict[str, str]:
-    """What a technician asks first."""
+    """The key figures for a technician."""
     log, upstream, clock = status["log"], status["upstream"], status["clock"]
     rows = {
         "Controller": f"{status['controller']['site']}/{status['controller']['id']}",

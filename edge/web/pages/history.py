@@ -1,6 +1,6 @@
-"""The history: pages of records, live at their head, one record with its passage.
+"""The history: pages of records, live updates of the newest page, and one record with the others of its passage.
 
-One rule: what is shown live is asked with the same filters as the page, so it can show nothing else.
+One rule: live updates use the same filters as the page.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 ROWS: Final = 50
 MOST_ASKED: Final = 10
-"""Questions for one page: where little fits doord answers with short ones."""
+"""Requests for one page: when few records match, doord answers with short pages."""
 MOST_LIVE: Final = 100
-"""Records in one live update; when there are more the page loads anew."""
+"""Records in one live update; when there are more, the browser loads the page anew."""
 NEIGHBOURS: Final = 250
-"""Records of the door looked at on either side for those of one passage."""
+"""Records of one passage that are shown, before and after the record."""
 HIGHEST: Final = 2**62
 
 
 async def read(request: Request) -> tuple[Search, dict[str, Any]]:
-    """What is asked, and the status that it was read with."""
+    """The search in the address, and the status that was used to read it."""
     status = await page_of(request).link.ask("status")
     return _search(request, status), status
 
@@ -64,7 +64,7 @@ async def events(request: Request) -> Response:
         older=following,
         newest=before is None,
         live=f"/events/live?{asked.query}&after={after}" if live else "",
-        doors={key: one["name"] for key, one in {**status["doors"], **status.get("elevators", {})}.items()},
+        doors={key: place["name"] for key, place in {**status["doors"], **status.get("elevators", {})}.items()},
         types=types(),
         periods=PERIODS,
         choices=CHOICES,
@@ -73,7 +73,7 @@ async def events(request: Request) -> Response:
 
 
 async def _page(page: Page, asked: Search, before: int | None) -> tuple[list[dict[str, Any]], int | None, str]:
-    """Records, where the next page begins, and why there are none."""
+    """The records, where the next page begins (None: no more), and why nothing was searched ("": it was)."""
     if asked.problem:
         return [], None, asked.problem
     records: list[dict[str, Any]] = []
@@ -91,7 +91,7 @@ async def _page(page: Page, asked: Search, before: int | None) -> tuple[list[dic
 
 @limited(lambda page: page.streams)
 async def live(request: Request) -> Response:
-    """What comes after the page was made; it begins without doord too, and says so."""
+    """Records newer than the page, as server-sent events; while doord does not answer, the reason."""
     page = page_of(request)
     asked: Search | None = None
     last = _whole(request.headers.get("last-event-id") or request.query_params.get("after")) or 0
@@ -116,27 +116,27 @@ async def live(request: Request) -> Response:
 
 @limited(lambda page: page.searches)
 async def event(request: Request) -> Response:
-    """One record, and what else happened in its passage."""
+    """One record, with the other records of its passage."""
     page, sequence = page_of(request), request.path_params["sequence"]
     if not 0 < sequence < HIGHEST:
         raise HTTPException(404)
     answer = await page.link.ask("events", after=sequence - 1, limit=1)
-    record = next((one for one in answer["records"] if int(one["sequence"]) == sequence), None)
+    record = next((row for row in answer["records"] if int(row["sequence"]) == sequence), None)
     if record is None:
         raise HTTPException(404, "There is no such record; it may have been removed for its age.")
-    passage = [page.words.record(one) for one in await _passage(page, record)]
-    told = record["data"]["details"]
-    details = in_json(json.dumps(told, ensure_ascii=False, indent=2)) if told else ""
+    passage = [page.words.record(other) for other in await _passage(page, record)]
+    raw = record["data"]["details"]
+    details = in_json(json.dumps(raw, ensure_ascii=False, indent=2)) if raw else ""
     row, facts = page.words.record(record), page.words.facts(record)
     pictures = await pictures_of(page, sequence)
     return page.html(request, "event.html", row=row, facts=facts, passage=passage, details=details, pictures=pictures)
 
 
 async def _passage(page: Page, record: dict[str, Any]) -> list[dict[str, Any]]:
-    """The records of the same correlation, in order: the nearest `NEIGHBOURS` on either side.
+    """The records with the same correlation, in order: the nearest `NEIGHBOURS` on either side.
 
-    One page each way. The index sends it past nearly every block of the log, so that is the whole of a
-    log that has one; without, about 65,000 records on either side are looked at.
+    One request each way. With the log's index that covers the whole log; without, about 65,000 records on
+    either side.
     """
     correlation, sequence = record["data"]["correlation"], int(record["sequence"])
     if not correlation:
@@ -148,7 +148,7 @@ async def _passage(page: Page, record: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _whole(text: str | None) -> int | None:
-    """A sequence number of an address. Raises HTTPException."""
+    """A sequence number in an address; None when it is missing. Raises HTTPException."""
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or int(text[:20]) > HIGHEST:

@@ -1,6 +1,6 @@
 """Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): one stream for each open page.
 
-One rule: a stream ends with its session, and with nothing else; what goes wrong is said in it.
+One rule: a stream ends only with its session; errors are sent in the stream.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     News = Callable[[], Awaitable[Any]]
 
 PAUSE_S: Final = 0.3
-"""Between two updates of one page: a flood of events is a few updates, for doord too."""
+"""Pause between two updates of one page, so that a flood of events becomes a few updates and requests to doord."""
 BEAT_S: Final = 5.0
-"""A page hears something at least so often. One that does not for two of these says so: see static/page.js."""
+"""Longest interval between two messages. static/page.js reports a lost connection after two of them."""
 AGAIN_MS: Final = 2_000
 """How long a browser waits before it connects again."""
 ALIVE: Final = "event: alive\ndata: {}\n\n"
-"""Shows the page that we are still here, and us that its browser is."""
+"""Shows both sides that the connection is alive."""
 HEADERS: Final = {"X-Accel-Buffering": "no"}
-"""Or nginx keeps what comes until it has a buffer full (nginx, proxy_buffering)."""
+"""Without it nginx collects the events until a buffer is full (nginx, proxy_buffering)."""
 OVER: Final = "event: over\ndata: {}\n\n"
-"""Nobody is signed in here any more; an EventSource tells no script which status it got."""
+"""The session is over. It is an event, because an EventSource does not show scripts the HTTP status."""
 
 
 def stream(request: Request, name: str, news: News) -> StreamingResponse:
-    """Send what `news` returns as events called `name`: at once, and when there is something new; None is nothing.
+    """Send the result of `news` as events called `name`: at once and whenever it changes; None: send nothing.
 
-    What it has as `through` comes back in the header Last-Event-ID when the browser connects again.
+    Its `through` comes back in the header Last-Event-ID when the browser connects again.
     """
     return StreamingResponse(_events(request, name, news), headers=HEADERS, media_type="text/event-stream")
 
@@ -54,15 +54,15 @@ async def _events(request: Request, name: str, news: News) -> AsyncIterator[str]
                 yield OVER
                 return
             try:
-                said = await news()
+                update = await news()
             except (Unreachable, RequestRefused) as error:
-                said = {"trouble": visible(error)}
-            text = json.dumps(said)
-            if said is None or text == last:
+                update = {"trouble": visible(error)}
+            text = json.dumps(update)
+            if update is None or text == last:
                 yield ALIVE
                 continue
             last = text
-            place = f"id: {said['through']}\n" if "through" in said else ""
+            place = f"id: {update['through']}\n" if "through" in update else ""
             yield f"event: {name}\n{place}data: {text}\n\n"
             await asyncio.sleep(PAUSE_S)
 

@@ -1,6 +1,6 @@
-"""Pictures of a record: what there is, and each of them.
+"""The pictures of a record: the list, and each picture.
 
-One rule: doord has said that it is a picture; it goes out as that kind and nothing else, and is read as it is taken.
+One rule: a picture is sent with the content type that doord checked, and is read from doord as the browser takes it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KINDS: Final = {"jpg": "image/jpeg", "png": "image/png"}
 
 
 class _Part(NamedTuple):
-    """Some of a picture; `size` is that of the whole, in bytes."""
+    """A part of a picture; `size` is the size of the whole picture in bytes."""
 
     kind: str
     size: int
@@ -36,18 +36,18 @@ class _Part(NamedTuple):
 
 
 async def pictures_of(page: Page, sequence: int) -> list[dict[str, Any]]:
-    """The cameras that have a picture of this record, with its address. None is no reason to show nothing."""
+    """The pictures of a record with their addresses; [] also when doord refuses, so that the record is still shown."""
     try:
-        found = (await page.link.ask("pictures", sequence=sequence))["pictures"]
-    except RequestRefused:  # a disk that does not answer
+        pictures = (await page.link.ask("pictures", sequence=sequence))["pictures"]
+    except RequestRefused:  # the disk with the pictures does not answer
         return []
     return [
         {
-            "name": one["name"],
-            "time": page.words.time(one["taken"]),
-            "address": f"/events/{sequence}/pictures/{one['camera']}",
+            "name": picture["name"],
+            "time": page.words.time(picture["taken"]),
+            "address": f"/events/{sequence}/pictures/{picture['camera']}",
         }
-        for one in found
+        for picture in pictures
     ]
 
 
@@ -65,7 +65,7 @@ async def picture(request: Request) -> Response:
 
 
 async def _parts(page: Page, wanted: Mapping[str, Any], part: _Part) -> AsyncIterator[bytes]:
-    """All of it, and no more than two parts of it in memory. Raises when it is not what it was any more."""
+    """The picture in parts, at most two of them in memory. Raises Unreachable when it changes or goes meanwhile."""
     kind, size, sent = part.kind, part.size, 0
     while part.content and (part.kind, part.size) == (kind, size):
         yield part.content
@@ -73,11 +73,11 @@ async def _parts(page: Page, wanted: Mapping[str, Any], part: _Part) -> AsyncIte
         if sent >= size:
             return
         part = await _part(page, wanted, sent)
-    raise Unreachable("a picture went away while it was sent")  # the browser sees that it is not whole
+    raise Unreachable("a picture was removed while it was sent")  # the browser sees that it is not complete
 
 
 async def _part(page: Page, wanted: Mapping[str, Any], offset: int) -> _Part:
-    """From there on: doord makes no long lines. Raises RequestRefused and Unreachable."""
+    """The part from `offset` on, of the size that doord chooses. Raises RequestRefused and Unreachable."""
     asked = {"sequence": wanted["sequence"], "camera": wanted["camera"], "offset": offset}
     part = await page.link.ask("picture", **asked)
     try:

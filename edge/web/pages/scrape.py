@@ -1,6 +1,6 @@
-"""`/metrics`: figures for Prometheus, for whoever knows the token.
+"""`/metrics`: metrics for Prometheus, protected by a token.
 
-One rule: without a token in the configuration there is no such page, and a browser's session opens it for nobody.
+One rule: without a token in the configuration the page does not exist; a session does not replace the token.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 PATH: Final = "/metrics"
 SHORTEST: Final = 16
-"""Characters of a token; one that is shorter opens nothing."""
+"""Characters of a token; a shorter one is never accepted."""
 LONGEST: Final = 4096
 BEARER: Final = "Bearer "
 
 
 async def metrics(request: Request) -> Response:
-    """The figures as they are now."""
+    """The present metrics."""
     page = page_of(request)
     if page.metrics_token_file is None:
         raise HTTPException(404)
     token = await asyncio.to_thread(_token, page.metrics_token_file)
-    said = request.headers.get("authorization", "")
-    known = said.startswith(BEARER) and hmac.compare_digest(said.removeprefix(BEARER).encode(), token)
+    sent = request.headers.get("authorization", "")
+    known = sent.startswith(BEARER) and hmac.compare_digest(sent.removeprefix(BEARER).encode(), token)
     if not known or len(token) < SHORTEST:
-        return PlainTextResponse("Who asks for figures has to know the token.\n", 401, {"WWW-Authenticate": "Bearer"})
+        return PlainTextResponse("Metrics need the token.\n", 401, {"WWW-Authenticate": "Bearer"})
     return Response((await page.link.ask("metrics"))["text"], media_type=CONTENT_TYPE)
 
 
 def _token(file: Path) -> bytes:
-    """What the file says, without a line end behind it; nothing when it cannot be read."""
+    """The token in a file, without the line end; empty when the file cannot be read."""
     try:
         with file.open("rb") as stream:
             return without_mark(stream.read(LONGEST)).strip()

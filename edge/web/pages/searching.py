@@ -1,6 +1,6 @@
-"""What somebody asks of the history: from a page's address into the words of the control socket.
+"""Turns the address of a page into a search in the words of the control socket.
 
-One rule: pure; what cannot be understood becomes a sentence for the form, never a wider search.
+One rule: pure functions; a field that is not understood becomes a message in the form, never a wider search.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CHOICES: Final = {"class": ("access", "audit"), "outcome": ("granted", "refused"
 LISTS: Final = ("door", "type", "user", "group", "code")
 KEYS: Final = (*LISTS, *CHOICES, "text", "period", "since", "until")
 PLACES: Final = ("before", "after")
-"""Where in what is found, and no part of the search."""
+"""Fields for a position in the results; not part of the search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +37,29 @@ class Search:
     """One search."""
 
     given: Mapping[str, tuple[str, ...]]
-    """As it stands in the address."""
+    """Field -> values, from the address."""
     asked: dict[str, Any] = field(default_factory=dict)
     """The filters in the words of the control socket."""
     problem: str = ""
-    """Why it cannot be asked, if it cannot."""
+    """Why the search is not possible; empty: it is."""
 
     @property
     def query(self) -> str:
-        """For the address of another page of it."""
+        """The query string for the address of another page of this search."""
         return urlencode([(key, value) for key, values in self.given.items() for value in values])
 
     def one(self, key: str, default: str = "") -> str:
-        """The value of a field that has one."""
+        """The first value of a field."""
         return self.given.get(key, (default,))[0]
 
     @property
     def narrow(self) -> bool:
-        """Whether there is more than a period."""
+        """Whether there are filters besides the period."""
         return any(key != "period" for key in self.given)
 
 
 def search(fields: Sequence[tuple[str, str]], now: datetime) -> Search:
-    """Read the fields of an address; `now` is in the zone that its times are meant in."""
+    """Read the fields of an address; the zone of `now` applies to its times."""
     lists: dict[str, list[str]] = {}
     for key, value in fields:
         if key not in PLACES and value.strip():
@@ -109,8 +109,8 @@ def _one_of(key: str, value: str, choices: Collection[str]) -> str:
 
 
 def types() -> dict[str, list[str]]:
-    """Every event type by what it is about, for a list to choose from."""
-    found: dict[str, list[str]] = {}
+    """The event types in groups by their first word, for a list to choose from."""
+    groups: dict[str, list[str]] = {}
     for name in CATALOGUE:
-        found.setdefault(name.partition(".")[0], []).append(name)
-    return found
+        groups.setdefault(name.partition(".")[0], []).append(name)
+    return groups

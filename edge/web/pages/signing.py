@@ -1,6 +1,6 @@
 """Signing in and out.
 
-One rule: nobody is signed in without a record of it, and a record never names what a stranger typed.
+One rule: nobody is signed in without a record of it, and a record never contains an unknown name that was typed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 HOME: Final = "/doors"
 STRANGER: Final = "(unknown)"
-"""A name that no account has; people type passwords into the wrong field."""
+"""Recorded instead of a name that no account has: people type passwords into the wrong field."""
 FORM_COOKIE: Final = "-form"
 WRONG: Final = "wrong_password"
 LIMITED: Final = "rate_limited"
@@ -45,16 +45,16 @@ LIMITED: Final = "rate_limited"
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """Why somebody is not signed in."""
+    """Why a sign-in failed."""
 
     code: str
     text: str
     wait_s: float = 0.0
-    """How long it is of no use to try again."""
+    """Seconds until another attempt is possible."""
 
 
 async def show(request: Request) -> Response:
-    """The form."""
+    """Show the form."""
     if request.state.session is not None:
         return see(home(request.query_params.get("next", "")))
     return _form(request, request.query_params.get("next", ""))
@@ -73,7 +73,7 @@ async def sign_in(request: Request) -> Response:
         if found.wait_s:
             response.headers["Retry-After"] = str(math.ceil(found.wait_s))
         known = name if NAME.fullmatch(name) and page.accounts.get(name) else STRANGER
-        # after the answer: how long that takes must not tell whether the failure is recorded, and so the name known
+        # after the answer, whose time must not show whether the failure is recorded, and so whether the name exists
         response.background = BackgroundTask(_record_failure, request, page, known, found.code)
         return response
     await page.link.ask("login", found.name, action="sign_in", login=found.name, address=address_of(request))
@@ -84,7 +84,7 @@ async def sign_in(request: Request) -> Response:
 
 
 async def _checked(request: Request, page: Page, name: str, password: str) -> Account | _Refusal:
-    """The account of this name and password, unless there was too much of it."""
+    """The account with this name and password, or why the sign-in is refused."""
     keys = _keys(request, name)
     wait_s = page.attempts.wait_s(keys)
     if wait_s > 0:
@@ -105,7 +105,7 @@ async def _checked(request: Request, page: Page, name: str, password: str) -> Ac
 
 
 async def _record_failure(request: Request, page: Page, known: str, code: str) -> None:
-    """So many of each account, of strangers, and of those that nobody even looked at: none of them hides another."""
+    """Record a failure. Each account, unknown names and rate-limited attempts have limits of their own."""
     kind = code if code == LIMITED else f"{code} {known}"
     if not page.allowance.take(kind):
         if page.allowance.refused[kind] == 1:
@@ -117,13 +117,13 @@ async def _record_failure(request: Request, page: Page, known: str, code: str) -
     )
     try:
         await page.link.ask("login", known, action="sign_in", login=known, **facts)
-    except (Unreachable, RequestRefused) as error:  # it failed anyway; the journal still tells
+    except (Unreachable, RequestRefused) as error:  # the sign-in failed anyway; the journal has it
         LOG.warning("%d failed sign-ins (%s) could not be recorded: %s", 1 + left_out, kind, error)
 
 
 @posted
 async def sign_out(request: Request, _form: Mapping[str, str]) -> Response:
-    """Over, also when doord does not hear of it."""
+    """End the session, also when doord cannot record it."""
     page, account = page_of(request), who(request)
     page.sessions.end(request.state.secret)
     try:
@@ -136,7 +136,7 @@ async def sign_out(request: Request, _form: Mapping[str, str]) -> Response:
 
 
 def home(wanted: str) -> str:
-    """Where to go after signing in: a page of ours, or the first one."""
+    """The path to go to after signing in: `wanted` if it is one of our pages, else the first page."""
     try:
         parts = urlsplit(wanted)
     except ValueError:
@@ -159,13 +159,13 @@ def _set_cookie(page: Page, response: Response, name: str, value: str) -> None:
 
 
 def _keys(request: Request, name: str) -> Mapping[str, float]:
-    """Who tries: the account, and the address."""
+    """Account and address of an attempt -> their longest waits, in this order."""
     by_address = f"address {network(address_of(request))}"
     return {f"account {name[:LONGEST_PASSWORD]}": ACCOUNT_CAP_S, by_address: ADDRESS_CAP_S}
 
 
 def address_of(request: Request) -> str:
-    """Where somebody comes from, by the connection; no header can say otherwise."""
+    """The client's address, from the connection; headers are ignored."""
     try:
         address = ipaddress.ip_address((request.client.host if request.client else "").partition("%")[0])
     except ValueError:
