@@ -51,7 +51,7 @@ def blocks(kind: str, text: str) -> list[str]:
 
 def test_every_input_of_the_tables_is_configuration(tmp_path: Path) -> None:
     points = POINT.findall(PAGE)
-    assert {name for name, _ in points} == {*INPUTS}, "docs/installing.md has a row for each input"
+    assert {name for name, _ in points} == {*INPUTS}, "docs/installing.md, 3. Wire it, has a row for each input"
     for name, wires in points:
         assert settings_of(tmp_path, f"{HEAD}{LOCK}{name} = {wires}\n")
 

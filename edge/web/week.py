@@ -10,14 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.model.event_types import (
-    CONTROLLER_INPUT_TAMPER,
-    CONTROLLER_INPUT_TRIGGERED,
-    LOCK_FORCED_OPEN,
-    LOCK_HELD_OPEN,
-    LOCK_OPENED,
-    READER_TAMPER,
-)
+from edge.model.catalogue import CATALOGUE, EventClass, Severity
+from edge.model.event_types import LOCK_OPENED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,12 +20,11 @@ if TYPE_CHECKING:
 DAYS: Final = 7
 HOURS: Final = 24
 ALARMS: Final = {
-    LOCK_FORCED_OPEN: "forced open",
-    LOCK_HELD_OPEN: "held open",
-    READER_TAMPER: "reader tampered with",
-    CONTROLLER_INPUT_TAMPER: "input tampered with",
-    CONTROLLER_INPUT_TRIGGERED: "input triggered",
+    row.type: row.sentence.format(object="", actor="somebody").replace("  ", " ").strip().lower()
+    for row in CATALOGUE.values()
+    if row.event_class is EventClass.ACCESS and row.severity is Severity.ALARM
 }
+"""The alarms of doors in the words of their sentences, without the name."""
 TYPES: Final = (LOCK_OPENED, *ALARMS)
 
 
