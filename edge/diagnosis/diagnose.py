@@ -1,7 +1,7 @@
-"""Facts become findings: what an experienced engineer would say who looks at this controller.
+"""Draws findings from facts, as an experienced engineer would who looks at this controller.
 
-One rule: pure, and each finding carries the evidence that made it; what was not seen makes none.
-The words of the findings stand in `edge/diagnosis/findings.py`.
+One rule: pure functions. Each finding has the evidence for it; what could not be looked at makes no finding.
+The texts of the findings are in `edge/diagnosis/findings.py`.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ EARLY_S: Final = 60.0
 """A daemon younger than this may still be connecting."""
 RECONNECTS_PER_HOUR: Final = 6
 TAKEN_OVER: Final = 2
-"""Once may be a restart that was faster than the broker."""
+"""Take-overs of the session; a single one may be a restart before the broker noticed the end."""
 RESTARTS: Final = 3
 CLOCK_STEPS: Final = 3
 OFTEN: Final = 3
-"""Alarms or losses in 24 hours that are no accident any more."""
+"""From so many alarms or losses in 24 hours on there is a cause to look for."""
 UNLOCKS_UNOPENED: Final = 10
 EDGES_LOST: Final = 100
 ENOUGH_ASKED: Final = 1_000
 NOISY: Final = 0.02
-"""Of the questions to a reader: a good cable loses one in thousands."""
+"""Share of questions to a reader without a readable answer; on a good cable it is one in thousands."""
 REX_US: Final = 5 * 60 * S_US
 FORGOTTEN_US: Final = 12 * HOUR_US
 BLOCKED_US: Final = 7 * 24 * HOUR_US
@@ -66,7 +66,7 @@ _WHY_UNREACHED: Final = (
     ("DW-BROKER-TLS", "", ("certificate", "ssl", "tls")),
     ("DW-BROKER-NAME", "", ("name or service", "name resolution", "no address associated")),
 )
-"""What the last error of the upstream says in which words; the first row that fits."""
+"""(finding, `about`, words): the first row with a word that occurs in the last error of the upstream."""
 OPENINGS: Final = frozenset({"forced_open", "held_open"})
 _CONDITIONS: Final = {
     "forced_open": ("DW-DOOR-FORCED", 0),
@@ -85,13 +85,13 @@ _KIND_ORDER: Final = {code: place for place, code in enumerate(KINDS)}
 
 
 def diagnose(facts: Facts) -> tuple[Finding, ...]:
-    """Everything that can be said about these facts, the worst first."""
-    found = [*_service(facts), *_files(facts), *_storage(facts), *_machine(facts)]
+    """All findings from these facts, the most severe first."""
+    findings_ = [*_service(facts), *_files(facts), *_storage(facts), *_machine(facts)]
     if facts.history is not None:
-        found += _history(facts.history, facts.log_path or "")
+        findings_ += _history(facts.history, facts.log_path or "")
     if facts.daemon is not None:
-        found += _running(facts, facts.daemon)
-    return tuple(sorted(found, key=lambda f: (_ORDER.index(f.severity), _KIND_ORDER[f.code])))
+        findings_ += _running(facts, facts.daemon)
+    return tuple(sorted(findings_, key=lambda f: (_ORDER.index(f.severity), _KIND_ORDER[f.code])))
 
 
 def _service(facts: Facts) -> Iterator[Finding]:
@@ -179,7 +179,7 @@ def _machine(facts: Facts) -> Iterator[Finding]:
     elif bits is not None and bits & SLOWED_NOW and not bits & LOW_NOW:
         yield finding("DW-CPU-THROTTLED", f"get_throttled: 0x{bits:x}")
     if facts.machine.available_bytes is not None and facts.machine.available_bytes < MEMORY_LOW_BYTES:
-        yield finding("DW-MEMORY-LOW", f"{facts.machine.available_bytes >> 20} MiB can still be had")
+        yield finding("DW-MEMORY-LOW", f"{facts.machine.available_bytes >> 20} MiB are free")
 
 
 def _history(history: HistoryFacts, path: str) -> Iterator[Finding]:
@@ -229,7 +229,7 @@ def _hardware(daemon: DaemonFacts) -> Iterator[Finding]:
         yield from _driver(driver)
     online = {driver.name for driver in daemon.drivers if driver.state == "online"}
     for device in daemon.devices:
-        if device.driver in online:  # else the line says it for all of them
+        if device.driver in online:  # else the finding about the driver covers its devices
             yield from _device(device)
 
 
@@ -291,7 +291,7 @@ def _upstream(now_us: int, daemon: DaemonFacts, upstream: UpstreamFacts) -> Iter
 
 
 def _flapping(daemon: DaemonFacts, upstream: UpstreamFacts) -> Iterator[Finding]:
-    """A rate is judged in each of the states between which it alternates."""
+    """Findings about a connection that comes and goes, whatever its state is at the moment."""
     hours = daemon.uptime_s / 3_600
     if upstream.taken_over >= TAKEN_OVER:
         yield finding("DW-BROKER-TWINS", f"{upstream.taken_over} times since doord started", about=upstream.url)
@@ -338,7 +338,7 @@ def _device(device: DeviceFacts) -> Iterator[Finding]:
 
 
 def _why_lost(reason: str) -> str:
-    """The drivers' sentences, see `drivers/gpio_chip.py`, and what the kernel says of serial lines."""
+    """The finding for a driver's reason: texts of `drivers/gpio` and of the kernel about serial lines."""
     words = reason.lower()
     if "is held by" in words or "resource busy" in words:
         return "DW-LINE-BUSY"
@@ -361,15 +361,15 @@ def _door(now_us: int, door: DoorFacts, *, lost: bool) -> Iterator[Finding]:
             yield finding(code, f"mode {mode} for {_span(mode_us)}", about=door.id)
     yield from _conditions(now_us, door, lost=lost)
     open_us = None if door.contact_since_us is None else now_us - door.contact_since_us
-    told = any(condition.code in OPENINGS for condition in door.conditions)
-    if door.contact == "open" and not told and open_us is not None and open_us >= OPEN_US:
+    alarmed = any(condition.code in OPENINGS for condition in door.conditions)
+    if door.contact == "open" and not alarmed and open_us is not None and open_us >= OPEN_US:
         yield finding("DW-DOOR-OPEN", f"open for {_span(open_us)}", about=door.id)
     if door.rex is not None and door.rex.asserted and now_us - door.rex.since_us >= REX_US:
         yield finding("DW-REX-STUCK", f"pressed for {_span(now_us - door.rex.since_us)}", about=door.id)
 
 
 def _conditions(now_us: int, door: DoorFacts, *, lost: bool) -> Iterator[Finding]:
-    """What is wrong with a door by doord's own account; `lost`: a driver is, and the finding about it says so."""
+    """Findings about the conditions of a door; `lost`: a driver is lost, which has a finding of its own."""
     for condition in door.conditions:
         code, patience_us = _CONDITIONS.get(condition.code, ("DW-DOOR-CONDITION", 0))
         if condition.code == "fault" and door.contact == "unknown":
@@ -381,7 +381,7 @@ def _conditions(now_us: int, door: DoorFacts, *, lost: bool) -> Iterator[Finding
 
 
 def _span(us: int) -> str:
-    """A duration for people."""
+    """A duration in microseconds as text."""
     for length_us, unit in ((24 * HOUR_US, "days"), (HOUR_US, "hours"), (60 * S_US, "minutes")):
         if us >= 2 * length_us:
             return f"{us // length_us} {unit}"

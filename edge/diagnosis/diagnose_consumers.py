@@ -1,6 +1,6 @@
-"""Findings about whatever records and alarms go to beside the broker, and about lines that are badly understood.
+"""Findings about integrations, alerts, cameras and failed parts, and about noise on the lines of boards and readers.
 
-One rule: as in edge/diagnosis/diagnose.py, pure, and each with the evidence that made it.
+One rule: as in edge/diagnosis/diagnose.py, pure functions, and each finding has the evidence for it.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     )
 
 FAILED: Final = 3
-"""Tries: one may fail by accident."""
+"""Failed tries before there is a finding; a single one may be an accident."""
 BEHIND: Final = 1_000
 UNANSWERED_US: Final = 12 * 3_600 * 1_000_000
 ENOUGH_ASKED: Final = 1_000
 NOISY: Final = 0.02
-"""Of the questions to boards: a good cable loses one in thousands."""
+"""Share of questions to boards without a readable answer; on a good cable it is one in thousands."""
 REPAIRS: Final = 3
 SWAPPED: Final = 2
 OTHER_LENGTHS: Final = 3
 THROWN_AWAY: Final = 20
 DOUBTFUL: Final = 0.05
-"""Of what a reader sent; somebody's card that is held badly does not make so many."""
+"""Share of discarded bursts of a Wiegand reader; cards that are held badly cause fewer."""
 
 
 def diagnose_consumers(consumers: ConsumerFacts, now_us: int) -> Iterator[Finding]:
-    """Everything that can be said about them."""
+    """All findings about them."""
     for part in consumers.failed:
         yield finding("DW-PART-FAILED", part.why, about=part.name)
     for integration in consumers.integrations:
@@ -58,16 +58,16 @@ def diagnose_consumers(consumers: ConsumerFacts, now_us: int) -> Iterator[Findin
         yield from _pulses(pulses)
 
 
-def _integration(one: IntegrationFacts) -> Iterator[Finding]:
-    error, waits = one.last_error or "no reason given", f"{one.backlog} records wait"
-    if one.state == "disabled":
-        yield finding("DW-INTEGRATION-DISABLED", error, about=one.id)
+def _integration(facts: IntegrationFacts) -> Iterator[Finding]:
+    error, waits = facts.last_error or "no reason given", f"{facts.backlog} records wait"
+    if facts.state == "disabled":
+        yield finding("DW-INTEGRATION-DISABLED", error, about=facts.id)
         yield from _form(error, "integrations")
-    elif one.state == "retrying" and one.failed >= FAILED:
-        yield finding("DW-INTEGRATION-FAILING", error, waits, about=one.id)
+    elif facts.state == "retrying" and facts.failed >= FAILED:
+        yield finding("DW-INTEGRATION-FAILING", error, waits, about=facts.id)
         yield from _form(error, "integrations")
-    elif one.backlog >= BEHIND:
-        yield finding("DW-INTEGRATION-BEHIND", waits, about=one.id)
+    elif facts.backlog >= BEHIND:
+        yield finding("DW-INTEGRATION-BEHIND", waits, about=facts.id)
 
 
 def _channel(channel: ChannelFacts) -> Iterator[Finding]:
@@ -87,7 +87,7 @@ def _camera(camera: CameraFacts) -> Iterator[Finding]:
 
 
 def _form(error: str, section: str) -> Iterator[Finding]:
-    """Why a certificate was refused, if that is its form."""
+    """The finding for a certificate that was refused for its form."""
     if "tls_strict" in error:
         yield finding("DW-CERTIFICATE-FORM", error, about=section)
 

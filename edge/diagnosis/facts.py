@@ -1,6 +1,6 @@
-"""What a diagnosis knows about a controller: plain values, gathered elsewhere (`edge/diagnosis/gathering.py`).
+"""What a diagnosis knows about a controller: plain values, filled in by `edge/diagnosis/gathering.py`.
 
-One rule: what nobody could look at is None or empty and says nothing; it is never a guess.
+One rule: a fact that could not be determined is None or empty, never a guess.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edge.diagnosis.facts_consumers import ConsumerFacts
 
 Counts: TypeAlias = Mapping[str, int]
 LONGEST: Final = 1e12
-"""Longer durations, in whatever unit, are no answer."""
+"""A longer duration, in any unit, is not plausible."""
 NONE: Final[Counts] = MappingProxyType({})
 
 
@@ -72,12 +72,13 @@ class DeviceFacts:
     state: str
     reason: str | None
     secure: str | None
-    """`own key` is well; None as long as it has not been spoken to."""
+    """State of the secure channel: `own key` is good; None before the first contact."""
     encrypts: bool | None
-    """What it says of itself; None as long as it has said nothing."""
+    """Whether the device reports that it can encrypt; None before it has reported anything."""
     asked: int = 0
+    """Questions that were sent to it."""
     troubled: int = 0
-    """Questions that had no answer, or one that could not be read."""
+    """Questions without an answer, or with one that could not be read."""
     power_failure: bool = False
 
 
@@ -93,11 +94,11 @@ class UpstreamFacts:
     reconnects: int
     last_error: str | None
     connections: int = 1
-    """Since doord started."""
+    """Connections since doord started."""
     last_hour: int = 0
-    """Of these, in the last hour."""
+    """Connections in the last hour."""
     taken_over: int = 0
-    """How often the broker ended one for another client with our id."""
+    """Connections that the broker ended because another client used our id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +125,12 @@ class PeopleFacts:
     error: str | None
     """Why the last directory was refused."""
     readers: int
-    """Doors that have one."""
+    """Doors that have a reader."""
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonFacts:
-    """A running daemon, by its own account."""
+    """A running daemon, by its own answer."""
 
     version: str
     uptime_s: float
@@ -142,9 +143,9 @@ class DaemonFacts:
     devices: tuple[DeviceFacts, ...] = ()
     consumers: ConsumerFacts = field(default_factory=ConsumerFacts)
     config_refused: tuple[str, ...] = ()
-    """What is wrong with the configuration file, while the one from before guards."""
+    """Problems of the configuration file while an earlier configuration is in force."""
     left_out: tuple[str, ...] = ()
-    """Sections of that one which this version does not understand."""
+    """Sections of the earlier configuration that this version cannot use."""
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> DaemonFacts:
@@ -188,11 +189,11 @@ class ServiceFacts:
 
 @dataclass(frozen=True, slots=True)
 class SocketFacts:
-    """The control socket from outside."""
+    """The control socket as a client sees it."""
 
     path: str
     state: str
-    """`answers`, `missing`, `dead` (nobody listens), `silent`, `forbidden`, `refused` (the daemon said no)."""
+    """`answers`, `missing`, `dead` (nobody listens), `silent`, `forbidden`, `refused` (by the daemon)."""
     group: str | None = None
     error: str | None = None
 
@@ -214,14 +215,14 @@ class FileFacts:
     mode: int
     """The permission bits."""
     secret: bool
-    """A password or a private key; otherwise a configuration."""
+    """True for a password or a private key, False for a configuration."""
     group: str | None = None
-    """Whose the group bits are; None when it has no name."""
+    """The file's group; None when it has no name."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryFacts:
-    """What the log tells; counts are by door or driver."""
+    """Counts from the log."""
 
     clock_steps: int = 0
     """In the last 24 hours."""
@@ -240,7 +241,7 @@ class HistoryFacts:
     unlocks_unopened: Counts = field(default_factory=lambda: NONE)
     """Door -> unlocks since it was last seen to open, in the last 7 days."""
     broken: str | None = None
-    """The first thing in the newest part of the hash chain that is not as it was written."""
+    """The first fault in the newest part of the hash chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +250,7 @@ class BootFacts:
 
     path: str
     missing: tuple[str, ...]
-    """Lines that the wiring asks for and that are not there."""
+    """Lines that the wiring needs and that are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +262,7 @@ class MachineFacts:
     cpu_c: float | None = None
     """Degrees Celsius."""
     available_bytes: int | None = None
-    """Memory that programs can still have."""
+    """Free memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,13 +278,13 @@ class Facts:
     config: str | None = None
     config_problems: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
-    """Files that it names and that doord cannot read."""
+    """Files that the configuration names and that doord cannot read."""
     password_in_clear: bool = False
     """Whether the broker's password goes over the network without encryption."""
     config_differs: tuple[str, ...] = ()
-    """What the running daemon has otherwise than the file."""
+    """Differences between the running daemon and the file."""
     config_written_us: int | None = None
-    """When the file was last written, by the calendar of then."""
+    """When the file was last written, by the calendar at that time."""
     files: tuple[FileFacts, ...] = ()
     disk: DiskFacts | None = None
     log_path: str | None = None
@@ -293,7 +294,7 @@ class Facts:
     boot: BootFacts | None = None
     machine: MachineFacts = field(default_factory=MachineFacts)
     unseen: tuple[str, ...] = ()
-    """What could not be looked at, and why: where this diagnosis ends."""
+    """What could not be looked at, and why."""
 
 
 def at_us(iso: str) -> int:
@@ -372,8 +373,8 @@ def _door(key: str, found: Mapping[str, Any], rex: InputFacts | None) -> DoorFac
         rex=rex,
         contact_since_us=at_us(since["contact"]),
         conditions=tuple(
-            ConditionFacts(str(one["code"]), str(one["message"]), _words(one["detail"]), at_us(one["since"]))
-            for one in conditions(found)
+            ConditionFacts(str(row["code"]), str(row["message"]), _words(row["detail"]), at_us(row["since"]))
+            for row in conditions(found)
         ),
     )
 
@@ -383,8 +384,8 @@ def _words(value: object) -> str | None:
 
 
 def _finite(value: Any) -> float:  # noqa: ANN401 -- JSON
-    """A number of seconds or milliseconds that a computer can have lived through."""
+    """A plausible number of seconds or milliseconds. ValueError for any other."""
     number = float(value)
     if not 0 <= number <= LONGEST:
-        raise ValueError(f"{number} is no duration")
+        raise ValueError(f"{number} is no plausible duration")
     return number

@@ -1,6 +1,6 @@
-"""What a diagnosis knows of integrations, alerts, cameras and of lines whose drivers count what goes wrong.
+"""What a diagnosis knows about integrations, alerts, cameras, and lines whose drivers count errors.
 
-One rule: as in edge/diagnosis/facts.py, values from the daemon's own account; what is not in it is not here.
+One rule: as in edge/diagnosis/facts.py, plain values from the daemon's answer; what it does not contain is empty.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 THROWN_AWAY: Final = ("fragments", "wrong_parity", "wrong_keys", "collisions", "too_long", "torn", "stale")
-"""Of a Wiegand reader, as `drivers.wiegand.frames.DropReason` has them: bursts in which nothing could be believed."""
+"""Counts of discarded bursts of a Wiegand reader (`drivers.wiegand.frames.DropReason`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntegrationFacts:
-    """To whom records are passed on."""
+    """An integration that gets records."""
 
     id: str
     state: str
     """`ok`, `retrying` or `disabled`."""
     backlog: int
     failed: int
-    """Of the latest tries."""
+    """Failures among the latest tries."""
     last_error: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelFacts:
-    """A way by which messages about alerts leave: `mqtt`, `email`, `webhook ID`."""
+    """A channel for messages about alerts: `mqtt`, `email`, `webhook ID`."""
 
     name: str
     waiting: int
@@ -40,7 +40,7 @@ class ChannelFacts:
 
 @dataclass(frozen=True, slots=True)
 class AlertFacts:
-    """One that nobody has acknowledged."""
+    """An alert that nobody has acknowledged."""
 
     id: str
     raised_us: int
@@ -48,7 +48,7 @@ class AlertFacts:
 
 @dataclass(frozen=True, slots=True)
 class CameraFacts:
-    """One that doors have."""
+    """A camera."""
 
     id: str
     doors: int
@@ -65,7 +65,7 @@ class BoardFacts:
     state: str
     reason: str | None
     repairs: int
-    """How often its relays were not as they had been told."""
+    """How often its relays were not in the state that they had been set to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class PulseFacts:
 
     point: str
     read: int
-    """Cards and keys."""
+    """Cards and keys that were read."""
     swapped: int
     other_lengths: int
     thrown_away: int
@@ -92,7 +92,7 @@ class PulseFacts:
 
 @dataclass(frozen=True, slots=True)
 class PartFacts:
-    """A part that doors do without, ended by a fault."""
+    """A part of doord that failed; doors do not need it."""
 
     name: str
     why: str
@@ -100,7 +100,7 @@ class PartFacts:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerFacts:
-    """All of them."""
+    """All facts of this file."""
 
     integrations: tuple[IntegrationFacts, ...] = ()
     channels: tuple[ChannelFacts, ...] = ()
@@ -121,11 +121,11 @@ class ConsumerFacts:
         return cls(
             tuple(_integration(key, found) for key, found in answer.get("integrations", {}).items()),
             tuple(ChannelFacts(str(k), int(n), _words(errors.get(k))) for k, n in alerts.get("waiting", {}).items()),
-            tuple(AlertFacts(str(one["alert"]), _us(one["raised"])) for one in alerts.get("open", ())),
+            tuple(AlertFacts(str(alert["alert"]), _us(alert["raised"])) for alert in alerts.get("open", ())),
             tuple(_camera(key, found) for key, found in answer.get("cameras", {}).items()),
             tuple(_board(name, unit, b) for name, facts in modbus for unit, b in facts.get("boards", {}).items()),
             tuple(_line(name, facts["line"]) for name, facts in modbus if "line" in facts),
-            tuple(_pulses(point, one) for facts in wiegand for point, one in facts.get("readers", {}).items()),
+            tuple(_pulses(point, reader) for facts in wiegand for point, reader in facts.get("readers", {}).items()),
             tuple(PartFacts(str(part), str(why)) for part, why in answer.get("failed_parts", {}).items()),
         )
 
@@ -148,7 +148,7 @@ def _line(driver: str, counts: Mapping[str, Any]) -> LineFacts:
 
 
 def _pulses(point: str, found: Mapping[str, Any]) -> PulseFacts:
-    """A reader whose chip is not open has counted nothing."""
+    """The counts of a Wiegand reader; a missing one (its chip is not open) is 0."""
     counts = {name: int(found.get(name, 0)) for name in ("cards", "keys", "swapped", "other_lengths", *THROWN_AWAY)}
     thrown_away = sum(counts[name] for name in THROWN_AWAY)
     return PulseFacts(

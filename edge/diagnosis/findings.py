@@ -1,6 +1,6 @@
-"""Every finding `doorctl diagnose` knows: a stable code, what it means, likely causes, the first thing to try.
+"""Every finding of `doorctl diagnose`: a stable code, a title, likely causes, the first thing to try.
 
-One rule: a code never changes its meaning; what a technician reads is written here and nowhere else.
+One rule: a code never changes its meaning, and these texts are written nowhere else.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 
 class FindingSeverity(StrEnum):
-    """`fault`: something does not work. `warning`: it will not, or is not safe. `note`: good to know."""
+    """`fault`: something does not work. `warning`: it may fail soon, or is not safe. `note`: for information."""
 
     NOTE = "note"
     WARNING = "warning"
@@ -20,7 +20,7 @@ class FindingSeverity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FindingKind:
-    """One finding as such. `title` and `first_thing` may use {about}: the door, driver or file concerned."""
+    """A kind of finding. `title` and `first_thing` may contain {about}: the door, driver or file concerned."""
 
     code: str
     severity: FindingSeverity
@@ -32,7 +32,7 @@ class FindingKind:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, or good to know."""
+    """One finding about this controller."""
 
     code: str
     severity: FindingSeverity
@@ -40,7 +40,7 @@ class Finding:
     likely_causes: tuple[str, ...]
     first_thing: str
     evidence: tuple[str, ...]
-    """What was seen, word for word or figure for figure."""
+    """The facts that led to it: texts and numbers as they were found."""
 
 
 _N, _W, _F = FindingSeverity.NOTE, FindingSeverity.WARNING, FindingSeverity.FAULT
@@ -129,7 +129,7 @@ _FILES: Final = (
     FindingKind(
         "DW-CONFIG-DIFFERS",
         _W,
-        "doord runs with something else than what {about} says",
+        "doord runs with another configuration than {about}",
         ("the file was edited and doord not restarted", "doord was started with another file"),
         "doorctl check {about}; systemctl restart doord at a quiet moment",
     ),
@@ -192,7 +192,7 @@ _CLOCK: Final = (
     FindingKind(
         "DW-CLOCK-UNSYNCED",
         _W,
-        "nobody vouches for the time of day",
+        "the time of day is not synchronised: calendar times may be wrong",
         ("no network or no NTP server", "NTP is blocked (UDP 123)", "chrony is used and nothing tells doord"),
         "timedatectl; for chrony see docs/log.md, Time",
     ),
@@ -230,7 +230,7 @@ _DISK: Final = (
     FindingKind(
         "DW-DISK-READONLY",
         _F,
-        "the disk with the log takes no writes",
+        "the disk with the log cannot be written",
         ("the card is worn out and has locked itself", "the file system has errors"),
         "copy {about} away now; dmesg | grep -iE 'mmc|ext4'; then replace the card",
     ),
@@ -272,7 +272,7 @@ _DISK: Final = (
     FindingKind(
         "DW-LOG-BROKEN",
         _F,
-        "the log {about} is not as it was written",
+        "the log {about} was changed after it was written",
         ("somebody changed it", "the card is damaged"),
         "doorctl log verify; copy the file away before anything else",
     ),
@@ -286,14 +286,14 @@ _DISK: Final = (
     FindingKind(
         "DW-LOG-GAP",
         _W,
-        "records are missing in the last 30 days, and the log says so",
+        "records of the last 30 days are missing from the log (controller.gap)",
         ("the log reached max_mib while the upstream was away", "the disk could not be written for too long"),
         "doorctl events --type controller.gap; raise log.max_mib or mend the upstream",
     ),
     FindingKind(
         "DW-LOG-BIG",
         _W,
-        "the log has nearly reached max_mib; what is not acknowledged will go next",
+        "the log has nearly reached max_mib; records that are not acknowledged will be removed next",
         ("the upstream has been away for long", "max_mib is small for this site"),
         "mend the upstream (doorctl sync) or raise log.max_mib",
     ),
@@ -343,7 +343,7 @@ _BROKER: Final = (
     FindingKind(
         "DW-CERTIFICATE-FORM",
         _F,
-        "the other side's certificate, or its authority's, has not the form that tls_strict of [{about}] wants",
+        "the other side's certificate, or its authority's, does not have the form that tls_strict in [{about}] needs",
         (
             "the authority was made by an older recipe, which gave it no key usage",
             "the certificate was made by hand, or by a camera, and names no key identifiers",
@@ -368,7 +368,7 @@ _BROKER: Final = (
     FindingKind(
         "DW-BROKER-NO-SUBSCRIBER",
         _W,
-        "nobody upstream takes our events; they wait in the log",
+        "nobody subscribes to the events at the broker; they wait in the log",
         ("the consumer is not running", "it subscribes to another prefix", "its session has expired"),
         "start the consumer, or compare its topic with mqtt.prefix",
     ),
@@ -390,7 +390,7 @@ _BROKER: Final = (
         "DW-BACKLOG",
         _W,
         "many records wait for the upstream",
-        ("it was away and is catching up", "it does not acknowledge", "it takes less than happens here"),
+        ("it was away and is catching up", "it does not acknowledge", "it takes fewer records than happen here"),
         "doorctl sync twice, a minute apart: is the cursor moving?",
     ),
 )
@@ -406,7 +406,7 @@ _DRIVERS: Final = (
     FindingKind(
         "DW-LINE-BUSY",
         _F,
-        "driver {about} cannot have a line: somebody else holds it",
+        "driver {about} cannot use a line: another program or the kernel holds it",
         ("an overlay in config.txt uses it (w1-gpio, a display)", "another program drives GPIO"),
         "gpioinfo shows who holds it; remove that overlay or program",
     ),
@@ -472,7 +472,7 @@ _READERS: Final = (
     FindingKind(
         "DW-READER-INSECURE",
         _W,
-        "the reader {about} is not spoken to in secret",
+        "the connection to the reader {about} is not encrypted with a key of its own",
         ("install mode was left on", 'secure = "off" is configured'),
         "docs/osdp.md tells how a reader gets its key",
     ),
@@ -510,7 +510,7 @@ _WIRES: Final = (
     FindingKind(
         "DW-WIEGAND-NOISE",
         _W,
-        "much of what {about} sends makes no sense",
+        "much of what {about} sends is unreadable",
         ("no common ground between reader and controller", "a long cable without a shield", "a weak supply"),
         "connect both grounds, shield the cable at one end, keep it away from lock cables",
     ),
@@ -524,7 +524,7 @@ _WIRES: Final = (
     FindingKind(
         "DW-BOARD-RESETS",
         _W,
-        "the relays of the board {about} are not as they were left",
+        "the relays of the board {about} changed without a command",
         ("it loses power when a lock switches", "another master writes to it"),
         "feed locks from a supply of their own; look who else is on the line",
     ),
@@ -541,35 +541,35 @@ _OUTLETS: Final = (
     FindingKind(
         "DW-PART-FAILED",
         _F,
-        "{about} ended with a fault; doors go on without",
+        "{about} has failed and does not run; doors are not affected",
         ("a mistake in Doorward",),
-        "systemctl restart doord begins it anew; report what journalctl -u doord says",
+        "systemctl restart doord starts it again; report what journalctl -u doord says",
     ),
     FindingKind(
         "DW-INTEGRATION-DISABLED",
         _F,
-        "nothing is passed on to {about} any more",
+        "integration {about} is disabled: it gets no records any more",
         ("its receiver refused or failed for long", "its address or its secret has changed"),
         "mend the receiver, then doorctl integration enable {about}: it goes on where it stopped",
     ),
     FindingKind(
         "DW-INTEGRATION-FAILING",
         _W,
-        "{about} takes nothing now",
-        ("its receiver is down", "a firewall", "its certificate is not believed", "its address is a private one"),
+        "integration {about} takes no records at the moment",
+        ("its receiver is down", "a firewall", "its certificate is not trusted", "its address is a private one"),
         "doorctl integration list; docs/integrations.md for what is refused and why",
     ),
     FindingKind(
         "DW-INTEGRATION-BEHIND",
         _W,
-        "{about} takes records more slowly than they happen",
+        "integration {about} takes records more slowly than they happen",
         ("its receiver is slow", "it was away for long and is catching up"),
         "doorctl integration list again in a minute: does the backlog fall?",
     ),
     FindingKind(
         "DW-ALERT-STUCK",
         _F,
-        "alerts by {about} do not leave",
+        "alerts by {about} cannot be sent",
         ("the mail server, broker or receiver is away", "it refuses us", "[smtp] or the webhook is not configured"),
         "doorctl alerts shows the last error of each way; what waits leaves as soon as it can",
     ),
@@ -597,7 +597,7 @@ _OUTLETS: Final = (
     FindingKind(
         "DW-CAMERA-NO-DOOR",
         _W,
-        "the camera {about} looks at no door",
+        "the camera {about} is assigned to no door",
         ("doors = is missing at [camera.{about}]", "its id is another one in the directory"),
         'add doors = ["..."] to [camera.{about}], or the camera to the directory',
     ),
@@ -614,7 +614,7 @@ _PEOPLE: Final = (
     FindingKind(
         "DW-DIRECTORY-EMPTY",
         _N,
-        "there are readers, and nobody who may pass",
+        "there are readers, but the directory has no cards",
         ("no directory has been made yet", "[directory] file is missing in the configuration"),
         "make one as docs/directory.md says; doorctl cards shows what readers see",
     ),
@@ -638,7 +638,7 @@ _DOORS: Final = (
     FindingKind(
         "DW-INPUT-UNSTABLE",
         _W,
-        "an input of {about} was restless in the last 24 hours",
+        "an input of {about} was unstable in the last 24 hours",
         ("a loose contact or magnet", "a door that rattles in the wind", "no pull-up"),
         "doorctl watch while somebody shakes the door; move the magnet nearer",
     ),
@@ -701,14 +701,14 @@ _DOORS: Final = (
     FindingKind(
         "DW-DOOR-OPEN",
         _N,
-        "{about} has stood open for hours, and no alarm is meant to tell",
+        "{about} has stood open for hours, and no alarm is configured for that",
         ("it is held unlocked or released", "its held_open_s is 0 or very long", "the contact does not see it close"),
         "go and look; then doorctl test {about}",
     ),
     FindingKind(
         "DW-DOOR-UNKNOWN",
         _F,
-        "nobody knows whether {about} is open",
+        "it is not known whether {about} is open",
         ("its driver is lost",),
         "mend the driver first",
     ),
@@ -779,11 +779,11 @@ KINDS: Final[dict[str, FindingKind]] = {
     )
     for kind in group
 }
-"""Code -> finding, in the order in which a technician should think."""
+"""Code -> kind of finding, in the order in which a technician should check."""
 
 
 def finding(code: str, *evidence: str, about: str = "") -> Finding:
-    """Make the finding of this code about a door, driver or file. KeyError for a code that is none."""
+    """The finding with this code about a door, driver or file. KeyError for an unknown code."""
     kind = KINDS[code]
     title, first_thing = (text.replace("{about}", about) for text in (kind.title, kind.first_thing))
     return Finding(code, kind.severity, title, kind.likely_causes, first_thing, evidence)

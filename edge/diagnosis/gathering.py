@@ -1,7 +1,7 @@
-"""Gathers what a diagnosis may look at: the daemon, systemd, files, the log, the computer.
+"""Gathers the facts for a diagnosis: from the daemon, systemd, files, the log and the computer.
 
-One rule: it only looks, works without a daemon and without root, and whatever cannot be looked
-at becomes a sentence in `unseen`.
+One rule: it only reads, and works without a daemon and without root. Whatever cannot be looked at becomes
+a sentence in `unseen`.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ if TYPE_CHECKING:
     from edge.settings.controller import Settings
 
 NEWEST: Final = 2_000
-"""So many records of the hash chain are walked; `doorctl log verify` walks them all."""
+"""So many records of the hash chain are checked; `doorctl log verify` checks all."""
 NOT_UNDERSTOOD: Final = (AttributeError, KeyError, TypeError, ValueError)
-"""What an answer of another version, or one from a stranger, comes to."""
+"""Errors in reading an answer of another version, or of a program that is not doord."""
 
 
 @dataclass(slots=True)
 class Gathering:
-    """One look around; every method adds to `seen`."""
+    """Collects facts; every method adds to `seen` or `unseen`."""
 
     paths: SystemPaths
     seen: dict[str, Any] = field(default_factory=dict)
     unseen: list[str] = field(default_factory=list)
     running: Mapping[str, Any] | None = None
-    """The daemon's account of itself as it came."""
+    """The daemon's answer as JSON."""
 
     def daemon(self, path: Path) -> Client | None:
-        """Ask the daemon; what came of it is a fact of its own. Returns the open connection if it answers."""
+        """Ask the daemon; returns the open connection if it answers. Whether it does is a fact too."""
         state, error = "answers", None
         client: Client | None = None
         try:
@@ -62,7 +62,7 @@ class Gathering:
         except (Unreachable, RequestRefused) as failure:
             state, error = _state(path, failure), str(failure)
         except NOT_UNDERSTOOD as failure:
-            self.unseen.append(f"the daemon's account of itself: not understood ({failure!r}): another version?")
+            self.unseen.append(f"the daemon's answer: not understood ({failure!r}): another version?")
         self.seen["socket"] = SocketFacts(str(path), state, _group(path), error)
         if state != "answers" and client is not None:
             client.close()
@@ -70,16 +70,16 @@ class Gathering:
         return client
 
     def service(self) -> None:
-        """What systemd says of the unit, where there is a systemd."""
-        found = look_at_service(self.paths)
-        if isinstance(found, str):
-            self.unseen.append(f"the service: {found}")
+        """The state of the unit, where systemd runs."""
+        unit = look_at_service(self.paths)
+        if isinstance(unit, str):
+            self.unseen.append(f"the service: {unit}")
         else:
-            self.seen["service"] = found
+            self.seen["service"] = unit
 
     def config(self, path: Path) -> Settings | None:
-        """Check the configuration as the next start would, and who may touch its files."""
-        from edge.config.checking import readable, service_user, unreadable  # noqa: PLC0415 -- a copied log needs none
+        """Check the configuration as the next start would, and the permissions of its files."""
+        from edge.config.checking import readable, service_user, unreadable  # noqa: PLC0415 -- not for a copied log
         from edge.config.files import known_secrets  # noqa: PLC0415 -- as above
         from edge.config.reading import load  # noqa: PLC0415 -- as above: pydantic is slow
         from edge.config.warnings import password_in_clear  # noqa: PLC0415 -- as above
@@ -96,16 +96,16 @@ class Gathering:
             self.seen["config_problems"] = tuple(str(problem) for problem in error.problems)
             return None
         self.seen["password_in_clear"] = password_in_clear(settings)
-        if os.geteuid() == 0:  # others may rightly not read secrets
+        if os.geteuid() == 0:  # other users must not be able to read secrets anyway
             wrong = unreadable(settings, service_user(path))
-            self.seen["config_problems"] = tuple(str(one) for one in wrong if readable(one))
-            self.seen["unreadable"] = tuple(str(one) for one in wrong if not readable(one))
+            self.seen["config_problems"] = tuple(str(problem) for problem in wrong if readable(problem))
+            self.seen["unreadable"] = tuple(str(problem) for problem in wrong if not readable(problem))
         self.seen["log_max_bytes"] = settings.log.max_mib << 20
         self._modes(path, *known_secrets(settings))
         return settings
 
     def loaded(self, path: Path, settings: Settings) -> None:
-        """Whether the daemon runs with what the file says."""
+        """Compare the running daemon with the configuration file."""
         if self.running is None:
             return
         try:
@@ -115,7 +115,7 @@ class Gathering:
             self.unseen.append(f"whether doord runs with {path}: {error}")
 
     def boot(self, settings: Settings) -> None:
-        """Whether the firmware holds the relays at rest."""
+        """Check whether the firmware's configuration keeps relays at rest."""
         from edge.config.provision import boot_lines  # noqa: PLC0415 -- as above
 
         wanted = boot_lines(settings)
@@ -137,7 +137,7 @@ class Gathering:
             self.unseen.append(f"the boot configuration: whether {named} in {path} applies to this computer")
 
     def log(self, path: Path, client: Client | None) -> None:
-        """The file, its disk, its chain and what it tells; asks the daemon when the file may not be read."""
+        """Check the log's file, disk, chain and history; the history comes from the daemon if it answers."""
         self.seen["log_path"] = str(path)
         live = DaemonSource(client) if client is not None else None
         self._disk(path)
@@ -146,7 +146,7 @@ class Gathering:
         except FileNotFoundError:
             self.seen["log_missing"] = True
             return
-        except OSError as error:  # a folder that is not yours to enter
+        except OSError as error:  # no permission for the folder
             self.unseen.append(f"the log: {error}")
             self._history(live, None)
             return
@@ -157,7 +157,7 @@ class Gathering:
         self._history(live, None)
 
     def copied(self, path: Path) -> None:
-        """Look at a log from elsewhere: the only clock is its newest record. Raises OSError when there is none."""
+        """Look at a copied log; its newest record gives the time. Raises OSError when there is no such file."""
         self.seen["now_us"] = 0
         if not stat.S_ISREG(path.stat().st_mode):
             raise OSError(f"{path} is no file")
@@ -166,16 +166,16 @@ class Gathering:
         self.unseen.append("everything but the log: only a copied log was looked at")
 
     def machine(self) -> None:
-        """Supply voltage, temperature and memory, where this kernel tells."""
+        """Supply voltage, temperature and memory, as far as the kernel shows them."""
         self.seen["machine"], unseen = look_at_machine(self.paths)
         self.unseen += unseen
 
     def facts(self) -> Facts:
-        """What was seen."""
+        """The collected facts."""
         return Facts(tool_version=__version__, unseen=tuple(self.unseen), **self.seen)
 
     def _file(self, path: Path, live: Source | None, *, copied: bool = False) -> None:
-        """The chain of a log file, and its history: as the daemon tells it, or else the file."""
+        """Check the chain of a log file, and read its history: from the daemon, or else from the file."""
         broken = _broken(path, None if copied else NEWEST)
         if live is not None:
             self._history(live, broken)
@@ -184,12 +184,12 @@ class Gathering:
             try:
                 broken = broken or _damage(db.execute("PRAGMA quick_check(1)").fetchone())
                 self._history(FileSource(path), broken, copied=copied)
-            except (OSError, db.Error) as error:  # no log at all, or so damaged that it does not open
+            except (OSError, db.Error) as error:  # no log, or too damaged to be opened
                 self.unseen.append(f"the history: {error}")
                 self._history(None, broken or f"the file is damaged: {error}")
 
     def _history(self, source: Source | None, broken: str | None, *, copied: bool = False) -> None:
-        """What `source` tells; a page that cannot be read costs the history, not the diagnosis."""
+        """Count the history in `source`; if it cannot be read, the diagnosis goes on without."""
         if source is None:
             if broken is not None:
                 self.seen["history"] = history(None, self.seen["now_us"], broken)
@@ -205,21 +205,23 @@ class Gathering:
             self._history(None, broken)
 
     def _modes(self, config: Path, *secrets: Path) -> None:
-        found = [_mode(config, secret=False), *(_mode(path, secret=True) for path in secrets)]
-        self.seen["files"] = tuple(mode for mode in found if mode is not None)
+        modes = [_mode(config, secret=False), *(_mode(path, secret=True) for path in secrets)]
+        self.seen["files"] = tuple(mode for mode in modes if mode is not None)
 
     def _disk(self, path: Path) -> None:
         folder = next((parent for parent in path.absolute().parents if exists(parent)), Path("/"))
         try:
-            found = os.statvfs(folder)
+            filesystem = os.statvfs(folder)
         except OSError as error:
             self.unseen.append(f"the disk: {error}")
             return
-        self.seen["disk"] = DiskFacts(str(folder), found.f_bavail * found.f_frsize, bool(found.f_flag & os.ST_RDONLY))
+        self.seen["disk"] = DiskFacts(
+            str(folder), filesystem.f_bavail * filesystem.f_frsize, bool(filesystem.f_flag & os.ST_RDONLY)
+        )
 
 
 def look(socket: Path, config: Path, paths: SystemPaths | None = None) -> Facts:
-    """Everything that can be seen on this computer."""
+    """All facts about the controller on this computer."""
     now = Gathering(paths or SystemPaths())
     now.seen["now_us"] = to_us(datetime.now(UTC))
     client = now.daemon(socket)
@@ -242,7 +244,7 @@ def look(socket: Path, config: Path, paths: SystemPaths | None = None) -> Facts:
 
 
 def look_at_copy(log: Path) -> Facts:
-    """Only a log file. Raises OSError when there is none."""
+    """The facts in a copied log file. Raises OSError when there is no such file."""
     only = Gathering(SystemPaths())
     only.copied(log)
     return only.facts()
@@ -256,27 +258,27 @@ def _state(path: Path, failure: Exception) -> str:
 
 
 def _broken(path: Path, newest: int | None = None) -> str | None:
-    found = verify(path, newest).broken
-    return None if found is None else f"record {found.sequence}: {found.what}" if found.sequence else found.what
+    broken = verify(path, newest).broken
+    return None if broken is None else f"record {broken.sequence}: {broken.what}" if broken.sequence else broken.what
 
 
 def _damage(answer: tuple[str]) -> str | None:
-    """SQLite's own look at the file (https://www.sqlite.org/pragma.html#pragma_quick_check)."""
-    (said,) = answer
-    return None if said == "ok" else f"the file is damaged: {said}"
+    """The damage in the answer to quick_check (https://www.sqlite.org/pragma.html#pragma_quick_check); None: none."""
+    (result,) = answer
+    return None if result == "ok" else f"the file is damaged: {result}"
 
 
 def _group(path: Path) -> str | None:
     try:
         return grp.getgrgid(path.stat().st_gid).gr_name
-    except (OSError, KeyError):  # not there, not to be seen, or a group without a name: nothing to say
+    except (OSError, KeyError):  # missing, no permission, or a group without a name
         return None
 
 
 def _mode(path: Path, *, secret: bool) -> FileFacts | None:
     try:
         return FileFacts(str(path), path.stat().st_mode & 0o777, secret, _group(path))
-    except OSError:  # systemd's credentials are nobody's to see
+    except OSError:  # systemd's credentials are not visible outside the service
         return None
 
 

@@ -1,4 +1,4 @@
-"""What the log tells a diagnosis: counts of a few event types, read page by page, newest first.
+"""Counts of a few event types in the log for a diagnosis, read page by page, newest first.
 
 One rule: it reads a bounded number of records, whatever the size of the log.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 PAGE: Final = 500
 MOST: Final = 10_000
-"""Records looked at; at a busy site fewer than 30 days, and always the newest."""
+"""Records that are read, the newest; at a busy site these are fewer than 30 days."""
 DAY_US: Final = 86_400 * 1_000_000
 TYPES: Final = (
     CONTROLLER_CLOCK_ADJUSTED,
@@ -44,7 +44,7 @@ TYPES: Final = (
 
 
 def history(source: Source | None, now_us: int, broken: str | None) -> HistoryFacts:
-    """Count; without a source only what the chain says is known."""
+    """Count the records of the last 30 days before `now_us`; without a source only `broken` is known."""
     steps = slow = gaps = watchdog = 0
     unstable, forced, lost, unlocks = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     opened: set[str] = set()
@@ -62,7 +62,7 @@ def history(source: Source | None, now_us: int, broken: str | None) -> HistoryFa
         if kind == LOCK_OPENED:
             opened.add(door)
         elif kind == LOCK_ACCESS_NOT_TAKEN and door not in opened and age_us < 7 * DAY_US:
-            unlocks[door] += 1  # a door without a contact has none of these
+            unlocks[door] += 1  # a door without a contact has no such records
     return HistoryFacts(
         clock_steps=steps,
         slow_writes=slow,
@@ -80,8 +80,8 @@ def _newest(source: Source, now_us: int) -> Iterator[dict[str, Any]]:
     asked = {"since_us": now_us - 30 * DAY_US, "type": list(TYPES), "newest": True, "limit": PAGE}
     before: int | None = None
     for _ in range(MOST // PAGE):
-        found = source.page({**asked, "before": before})
-        before = found.next
-        yield from found.records
+        page = source.page({**asked, "before": before})
+        before = page.next
+        yield from page.records
         if before is None:
             return

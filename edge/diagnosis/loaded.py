@@ -1,6 +1,6 @@
-"""Whether the running daemon has what the configuration on disk says, as far as its status shows.
+"""Compares the running daemon with the configuration on disk, as far as its status shows.
 
-One rule: only what both name is compared; durations and levels are not in the status and not judged.
+One rule: only what is in both is compared; durations and levels are not in the status.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ if TYPE_CHECKING:
 
 
 def differences(running: Mapping[str, Any], file: Settings) -> tuple[str, ...]:
-    """Sentences about what is otherwise. `running` is the daemon's status; KeyError and the like when it is none."""
+    """The differences as sentences. `running` is the daemon's status; KeyError and the like when it is malformed."""
     who = {"id": file.controller.id, "site": file.controller.site, "name": file.controller.name}
-    found = [*_values("controller", running["controller"], who)]
-    found += _names("driver", running["drivers"], file.drivers)
+    sentences = [*_values("controller", running["controller"], who)]
+    sentences += _names("driver", running["drivers"], file.drivers)
     for name in running["drivers"].keys() & file.drivers.keys():
-        found += _values(
+        sentences += _values(
             f"driver.{name}", {"kind": running["drivers"][name]["kind"]}, {"kind": file.drivers[name].kind}
         )
-    found += _names("door", running["doors"], file.doors)
+    sentences += _names("door", running["doors"], file.doors)
     for door in running["doors"].keys() & file.doors.keys():
-        seen, said = running["doors"][door], file.doors[door]
-        found += _values(f"door.{door}", {"name": seen["name"]}, {"name": said.name})
-        found += _values(f"door.{door}", seen["points"], said.points)
-    return tuple(sorted(found))
+        in_force, written = running["doors"][door], file.doors[door]
+        sentences += _values(f"door.{door}", {"name": in_force["name"]}, {"name": written.name})
+        sentences += _values(f"door.{door}", in_force["points"], written.points)
+    return tuple(sorted(sentences))
 
 
-def _names(what: str, running: Mapping[str, Any], file: Mapping[str, Any]) -> Iterator[str]:
+def _names(section: str, running: Mapping[str, Any], file: Mapping[str, Any]) -> Iterator[str]:
     for name in running.keys() - file.keys():
-        yield f"{what}.{name}: doord has it, the file does not"
+        yield f"{section}.{name}: doord has it, the file does not"
     for name in file.keys() - running.keys():
-        yield f"{what}.{name}: the file has it, doord does not"
+        yield f"{section}.{name}: the file has it, doord does not"
 
 
-def _values(what: str, running: Mapping[str, Any], file: Mapping[str, Any]) -> Iterator[str]:
+def _values(section: str, running: Mapping[str, Any], file: Mapping[str, Any]) -> Iterator[str]:
     for key in running.keys() | file.keys():
-        if (seen := running.get(key)) != (said := file.get(key)):
-            yield f"{what}.{key}: doord has {_shown(seen)}, the file {_shown(said)}"
+        if (in_force := running.get(key)) != (written := file.get(key)):
+            yield f"{section}.{key}: doord has {_shown(in_force)}, the file {_shown(written)}"
 
 
 def _shown(value: object) -> str:

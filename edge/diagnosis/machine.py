@@ -1,6 +1,6 @@
-"""What the computer itself tells a diagnosis: supply voltage, temperature, memory.
+"""The computer's supply voltage, temperature and memory, for a diagnosis.
 
-One rule: files of the kernel only, each of them optional; what it does not tell is None.
+One rule: it reads files of the kernel only, each of them optional; without a file its fact is None.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Final
 from edge.diagnosis.facts import MachineFacts
 
 _AVAILABLE: Final = re.compile(r"^MemAvailable:\s+(\d{1,15}) kB$", re.MULTILINE)
-"""What programs can still have without swapping (proc_meminfo(5))."""
+"""Memory that is available without swapping (proc_meminfo(5))."""
 
 
 @dataclass(frozen=True, slots=True)
 class SystemPaths:
-    """Where things are on a Raspberry Pi; tests have their own."""
+    """Paths on a Raspberry Pi; tests use others."""
 
     boot: tuple[Path, ...] = (Path("/boot/firmware/config.txt"), Path("/boot/config.txt"))
     throttled: tuple[Path, ...] = (
@@ -29,11 +29,11 @@ class SystemPaths:
     memory: Path = Path("/proc/meminfo")
     systemctl: str = "/usr/bin/systemctl"
     systemd: Path = Path("/run/systemd/system")
-    """There when systemd runs (sd_booted(3))."""
+    """Exists when systemd runs (sd_booted(3))."""
 
 
 def look_at_machine(paths: SystemPaths) -> tuple[MachineFacts, tuple[str, ...]]:
-    """What the kernel tells, and sentences about what it does not."""
+    """What the kernel shows, and sentences about what it does not show."""
     throttled = next((bits for path in paths.throttled if (bits := _hex(path)) is not None), None)
     milli_c = number(_text(paths.temperature))
     available = _AVAILABLE.search(_text(paths.memory) or "")
@@ -48,27 +48,27 @@ def look_at_machine(paths: SystemPaths) -> tuple[MachineFacts, tuple[str, ...]]:
         "the memory": machine.available_bytes,
     }
     return machine, tuple(
-        f"{what}: this computer's kernel does not tell" for what, told in unseen.items() if told is None
+        f"{name}: this computer's kernel does not show it" for name, value in unseen.items() if value is None
     )
 
 
 def number(text: str | None) -> int | None:
-    """A whole number as programs and the kernel write it, or None."""
+    """A whole number as programs and the kernel write it; None for other text."""
     return int(text) if text is not None and re.fullmatch(r"-?[0-9]{1,18}", text) else None
 
 
 def exists(path: Path) -> bool:
-    """Whether there is something that we may see."""
+    """Whether a path exists and is visible to us."""
     try:
         return path.exists()
-    except OSError:  # a directory we may not enter
+    except OSError:  # a directory that we may not enter
         return False
 
 
 def _text(path: Path) -> str | None:
     try:
         return path.read_text("ascii").strip()
-    except (OSError, ValueError):  # another kernel, another computer: then it tells nothing
+    except (OSError, ValueError):  # another kernel or computer: no such fact
         return None
 
 

@@ -1,6 +1,6 @@
-"""What systemd says of doord.
+"""The state of doord.service, from systemctl.
 
-One rule: asked once, without a shell, and not for long; where there is no systemd, that is all there is to say.
+One rule: systemctl runs once, without a shell and with a time limit; without systemd the reason is the result.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PROPERTIES: Final = ("ActiveState", "UnitFileState", "Result", "NRestarts", "Exe
 
 
 def look_at_service(paths: SystemPaths) -> ServiceFacts | str:
-    """The unit, or why nothing can be said of it."""
+    """The state of the unit, or why it is not known."""
     if not exists(paths.systemd):
         return "systemd does not run here"
     command = [paths.systemctl, "show", "doord.service", f"--property={','.join(PROPERTIES)}"]
@@ -30,13 +30,13 @@ def look_at_service(paths: SystemPaths) -> ServiceFacts | str:
         )
     except (OSError, subprocess.SubprocessError) as error:
         return str(error)
-    said = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-    if said.get("LoadState") == "not-found":
+    properties = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    if properties.get("LoadState") == "not-found":
         return "doord.service is not installed"
     return ServiceFacts(
-        active=said.get("ActiveState", ""),
-        enabled=said.get("UnitFileState", ""),
-        result=said.get("Result", ""),
-        restarts=number(said.get("NRestarts")) or 0,
-        exit_status=number(said.get("ExecMainStatus")) or 0,
+        active=properties.get("ActiveState", ""),
+        enabled=properties.get("UnitFileState", ""),
+        result=properties.get("Result", ""),
+        restarts=number(properties.get("NRestarts")) or 0,
+        exit_status=number(properties.get("ExecMainStatus")) or 0,
     )

@@ -30,7 +30,7 @@ class Isolation:
         try:
             yield
         except Exception as error:
-            LOG.critical("%s ended; doors go on without", name, exc_info=error)
+            LOG.critical("%s has failed and does not run; doors are not affected", name, exc_info=error)
             self.failed[name] = f"{type(error).__name__}: {error}"
 
     def watch(self, name: str, task: asyncio.Task[None]) -> None:

@@ -92,7 +92,7 @@ class Words:
         notes += (
             [f"Upstream: {upstream['state'].replace('_', ' ')}"] if upstream and upstream["state"] != "online" else []
         )
-        notes += ["Nobody vouches for the time of day"] if quality == "unsynced" else []
+        notes += ["The time of day is not synchronised"] if quality == "unsynced" else []
         return {"time": self.time(status["clock"]["time"]), "note": "; ".join(notes)}
 
     def record(self, record: Mapping[str, Any]) -> dict[str, Any]:

@@ -415,7 +415,7 @@ def test_a_daemon_that_speaks_otherwise_costs_only_its_own_account(
         facts = look(tmp_path / "doord.sock", config, paths)
     assert facts.daemon is None
     assert facts.disk is not None
-    assert unseen(facts, "the daemon's account of itself")
+    assert unseen(facts, "the daemon's answer")
     assert codes(facts) <= {"DW-SERVICE-DEAD"}
 
 

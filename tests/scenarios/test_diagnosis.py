@@ -41,7 +41,7 @@ def test_a_receiver_and_a_camera_that_are_away(tmp_path: Path) -> None:
         until(lambda: doord.ask("status")["integrations"], "the integration")
         doord.sim("front", "open")
         until(lambda: found.update(diagnosed(doord)) or wanted <= found.keys(), lambda: found)
-    assert found["DW-INTEGRATION-FAILING"]["title"] == "pager takes nothing now"
+    assert found["DW-INTEGRATION-FAILING"]["title"] == "integration pager takes no records at the moment"
     assert found["DW-INTEGRATION-FAILING"]["evidence"][0] == "127.0.0.1 cannot be reached: connection refused"
     assert found["DW-CAMERA-SILENT"]["title"] == "the camera hall gives no picture"
     assert found["DW-ALERT-STUCK"]["evidence"][1] == "messages that wait: 1"

@@ -22,7 +22,7 @@ def test_a_fault_ends_its_own_part_and_is_kept(caplog: pytest.LogCaptureFixture)
         done.append("cameras")
     assert done == ["cameras"]
     assert isolation.failed == {"alerts": "ZeroDivisionError: by nothing"}
-    assert "alerts ended; doors go on without" in caplog.text
+    assert "alerts has failed and does not run; doors are not affected" in caplog.text
 
 
 def test_a_stop_is_no_fault() -> None:
