@@ -16,9 +16,11 @@ from edge.diagnosis.diagnose import diagnose
 from edge.diagnosis.facts import DaemonFacts, Facts, at_us
 from edge.doors.conditions import KINDS, ConditionKind
 from edge.model.catalogue import Severity
+from edge.model.published.doors import DoorJson, DoorStateJson
 from edge.system.metrics import Counters, text
 from edge.web.words import Words
 from tests.support.house import House, live, write_config
+from tests.support.published import problems
 from tests.upstream.test_home_assistant import parts, render, settings_of
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ def test_no_display_forgets_what_is_wrong_with_a_door(
     }  # fmt: skip
     assert datetime.fromisoformat(listed["since"]).tzinfo == UTC
     assert state["conditions"] == [listed]
+    assert problems(state, DoorStateJson) + problems(status["doors"]["front"], DoorJson) == []
     assert not well(status), "doorctl status ends with 1"
     for name, show in DISPLAYS.items():
         shown = show(status).casefold()

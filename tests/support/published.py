@@ -86,7 +86,7 @@ def _of_document(value: Any, document: type, where: str) -> list[str]:
     if not isinstance(value, dict):
         return [f"{where}: {value!r} is no object"]
     hints = get_type_hints(document)
-    wrong = [f"{where}.{key} is not described" for key in value.keys() - hints.keys()]
+    wrong = [f"{where}.{key} is not described in {document.__module__}" for key in value.keys() - hints.keys()]
     wrong += [f"{where}.{key} is missing" for key in hints.keys() - value.keys()]
     return wrong + [
         text for key in hints.keys() & value.keys() for text in problems(value[key], hints[key], f"{where}.{key}")
