@@ -112,6 +112,7 @@ LONG = {
     "edge/diagnosis/facts.py": "what is known of a controller, a value for each part of it",
     "edge/diagnosis/diagnose.py": "facts to findings, part by part",
     "edge/directory/document/tables.py": "the keys of one document, each with the words its errors use",
+    "edge/directory/in_force.py": "the life of one directory: taken up, replaced, edited, kept; its parts share a lock",
     "edge/config/reading.py": "one pass over one document; its parts share the report",
     "edge/daemon/daemon.py": "the wiring and the order of start and stop, in one place on purpose",
     "edge/doors/rules.py": "all rules of a door, in one place on purpose",

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Final
 
 from edge.directory.changes import differing
 from edge.log.log import LogUnavailableError
+from edge.system.tasks import say_why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from edge.directory.directory import Directory
     from edge.log.log import Log
@@ -45,6 +46,8 @@ class Change:
     at_ns: int
     names: Mapping[str, str]
     """Of the doors, by id."""
+    touched: Sequence[tuple[str, str]] | None = None
+    """The only entries that differ, where that is known (`edge.directory.changes.differing`)."""
 
 
 class DirectoryAudit:
@@ -57,14 +60,41 @@ class DirectoryAudit:
         self._log = log
         self._waits_for: tuple[str, int] | None = None
         self._committed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
         log.on_commit(self._listen)
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether a difference is not all on the disk."""
+        return self._task is not None and not self._task.done()
+
+    def begin(self, change: Change, recorded: Callable[[Change], Awaitable[None]]) -> None:
+        """Record this difference once the log is open; then `recorded` is called. The one before has ended."""
+        self._task = asyncio.create_task(self._all(change, recorded), name="directory audit")
+        self._task.add_done_callback(say_why)
+
+    async def has_ended(self, within_s: float) -> bool:
+        """Wait for what is being recorded; whether it ended within this time."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=within_s)
+        return not self.is_recording
+
+    def stop(self) -> None:
+        """What is not recorded yet is recorded after the next start."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _all(self, change: Change, recorded: Callable[[Change], Awaitable[None]]) -> None:
+        await self._log.opened()
+        await self.record(change, self._log.modes().get(PROGRESS))
+        await recorded(change)
 
     async def record(self, change: Change, progress: str | None) -> None:
         """Record what is not recorded yet, which `progress` tells; returns when all is on the disk."""
         done, new = _done(progress, change.new.version), change.new
         if done is None:
             return
-        events = differing(change.old, new, change.actor, change.at_ns, change.names)
+        events = differing(change.old, new, change.actor, change.at_ns, names=change.names, touched=change.touched)
         await asyncio.to_thread(_skip, events, done)
         self.recorded = done
         while True:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from edge.directory.document.reading import DirectoryError, reading
 from edge.model.problems import ConfigError, Problem
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edge.directory.directory import Directory
 
 LOG: Final = logging.getLogger(__name__)
+T = TypeVar("T")
 FREEZE_EVERY: Final = 10
 """See `edge.directory.document.reading.reading`."""
 
@@ -32,26 +33,30 @@ async def built(
     """Read a directory as `edge.directory.document.reading.reading` does. Raises DirectoryError."""
     if reason := await asyncio.to_thread(too_large, len(document)):
         raise DirectoryError([Problem(source, "", reason)])
-    steps = reading(document, source, zone, doors=doors, above=above)
+    return await made_aside(reading(document, source, zone, doors=doors, above=above), source)
+
+
+async def made_aside(steps: Generator[None, None, T], source: Path) -> T:
+    """Take these steps one by one. Raises DirectoryError."""
     count = 0
     try:
-        while (directory := await asyncio.to_thread(_next, steps)) is None:  # some slices hash a PIN
+        while (made := await asyncio.to_thread(_next, steps)) is None:  # some slices hash a PIN
             count += 1
             if count % FREEZE_EVERY == 0:
                 gc.freeze()
     except ConfigError:
         raise
     except Exception as mistake:  # of ours: the directory in force, and the doors, go on
-        LOG.exception("%s cannot be read", source)
+        LOG.exception("%s cannot be taken over", source)
         raise DirectoryError([Problem(source, "", f"a mistake in doord itself: {type(mistake).__name__}")]) from mistake
-    return directory
+    return made
 
 
-def _next(steps: Generator[None, None, Directory]) -> Directory | None:
-    """One slice; the directory after the last one."""
+def _next(steps: Generator[None, None, T]) -> T | None:
+    """One slice; what was made after the last one."""
     try:
         next(steps)
     except StopIteration as done:
-        directory: Directory = done.value
-        return directory
+        made: T = done.value
+        return made
     return None

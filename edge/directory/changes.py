@@ -19,7 +19,7 @@ from edge.model.messages import Event, Subject
 from edge.settings.door_changes import changed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from edge.directory.directory import Card, Directory, Member
     from edge.directory.document.keys import Keys
@@ -28,27 +28,36 @@ if TYPE_CHECKING:
 _LISTS: Final = (("cards", "card"), ("backup_cards", "backup_card"))
 
 
-def difference(
-    old: Directory, new: Directory, actor: Actor, at_ns: int, names: Mapping[str, str] | None = None
-) -> list[Event]:
+def difference(old: Directory, new: Directory, actor: Actor, at_ns: int, **more: Any) -> list[Event]:  # noqa: ANN401 -- see `differing`
     """All events of `differing` at once: half a kilobyte each, five of them for a new person with a card."""
-    return list(differing(old, new, actor, at_ns, names))
+    return list(differing(old, new, actor, at_ns, **more))
 
 
-def differing(
-    old: Directory, new: Directory, actor: Actor, at_ns: int, names: Mapping[str, str] | None = None
+def differing(  # noqa: PLR0913 -- what differs, by name
+    old: Directory,
+    new: Directory,
+    actor: Actor,
+    at_ns: int,
+    *,
+    names: Mapping[str, str] | None = None,
+    touched: Iterable[tuple[str, str]] | None = None,
 ) -> Iterator[Event]:
     """Yield all events, in an order in which they can be applied: nothing is assigned before it exists.
 
-    The same two directories always yield the same events. `names` are the doors' names. Takes seconds for
-    100,000 cards, and may be long between two events: take them in a thread.
+    The same two directories always yield the same events. `names` are the doors' names. `touched` are the only entries
+    that differ, each as its list and id, where that is known. Without it this takes seconds for 100,000 cards, and
+    may be long between two events: take them in a thread.
     """
-    return _Difference(old, new, actor, at_ns, names or {}).events()
+    found = _Difference(old, new, actor, at_ns, names or {})
+    found.touched = None if touched is None else _with_schedules(old, new, touched)
+    return found.events()
 
 
 class _Difference:
     def __init__(self, old: Directory, new: Directory, actor: Actor, at_ns: int, names: Mapping[str, str]) -> None:
         self.old, self.new = old, new
+        self.touched: Mapping[str, Iterable[str]] | None = None
+        """The ids of each list that may differ; None: all."""
         self.actor, self.at_ns, self.names = actor, at_ns, names
 
     def events(self) -> Iterator[Event]:
@@ -67,18 +76,24 @@ class _Difference:
         yield from self.gone("member", "members")
         yield from self.gone("group", "groups")
         yield from self.gone("elevator", "elevators")
-        for card in self.old.cards.values():
+        for card in self.entries(self.old, "cards").values():
             if card.id not in self.new.cards:
                 yield self.card_event(card, "deactivate", {"removed": True})
         yield from self.gone("user", "users")
+
+    def entries(self, side: Directory, section: str) -> Mapping[str, Any]:
+        """The entries of a list that may differ, in their order."""
+        known: Mapping[str, Any] = getattr(side, section)
+        if self.touched is None:
+            return known
+        return {one: known[one] for one in self.touched.get(section, ()) if one in known}
 
     # --- whole entries -----------------------------------------------------------------------------
 
     def come(self, resource: str, section: str, create: str = "create") -> Iterator[Event]:
         """Yield what is new or changed, in the order of the new document."""
         before: Mapping[str, Any] = getattr(self.old, section)
-        after: Mapping[str, Any] = getattr(self.new, section)
-        for entry_id, entry in after.items():
+        for entry_id, entry in self.entries(self.new, section).items():
             was = before.get(entry_id)
             if was is None:
                 details = _facts(self.new, section, entry)
@@ -91,7 +106,7 @@ class _Difference:
     def gone(self, resource: str, section: str) -> Iterator[Event]:
         """Yield what is no more, in the order of the old document; names stay in the history."""
         after: Mapping[str, Any] = getattr(self.new, section)
-        for entry_id, entry in getattr(self.old, section).items():
+        for entry_id, entry in self.entries(self.old, section).items():
             if entry_id not in after:
                 details: dict[str, Json] = {"email": entry.email} if resource == "user" else {}
                 if resource == "member":
@@ -111,7 +126,7 @@ class _Difference:
         return details
 
     def doors(self) -> Iterator[Event]:
-        for door in dict.fromkeys([*self.new.doors, *self.old.doors]):
+        for door in dict.fromkeys([*self.entries(self.new, "doors"), *self.entries(self.old, "doors")]):
             details = self.changes("doors", self.old.access(door), self.new.access(door))
             if details:
                 yield self.event(LOCK_UPDATE, Subject("lock", door, self.names.get(door, door)), details, door=door)
@@ -119,7 +134,7 @@ class _Difference:
     # --- cards ---------------------------------------------------------------------------------------
 
     def cards(self) -> Iterator[Event]:
-        for card in self.new.cards.values():
+        for card in self.entries(self.new, "cards").values():
             was = self.old.cards.get(card.id)
             same = was is not None and was.key == card.key and was.format is card.format
             if was is not None and was.user is not None and not (same and was.user == card.user):
@@ -132,7 +147,7 @@ class _Difference:
                 yield self.card_event(card, _state(card), {})
             if card.user is not None and not (same and was is not None and was.user == card.user):
                 yield self.event(CARD_ASSIGN_USER, _card(card), {"user": card.user})
-        for card in self.old.cards.values():
+        for card in self.entries(self.old, "cards").values():
             if card.id not in self.new.cards and card.user is not None:
                 yield self.event(CARD_DEASSIGN_USER, _card(card), {"user": card.user})
 
@@ -141,7 +156,7 @@ class _Difference:
 
     def taken(self) -> Iterator[Event]:
         """Yield the cards that members have no more, so that others can have them."""
-        for member in self.old.members.values():
+        for member in self.entries(self.old, "members").values():
             now = self.new.members.get(member.id)
             for name, what in _LISTS:
                 kept = () if now is None else getattr(now, name)
@@ -152,7 +167,7 @@ class _Difference:
                             yield self.event(CARD_DEASSIGN, _card(self.old.cards[card]), {"member": member.id})
 
     def given(self) -> Iterator[Event]:
-        for member in self.new.members.values():
+        for member in self.entries(self.new, "members").values():
             was = self.old.members.get(member.id)
             if was == member:
                 continue
@@ -183,6 +198,19 @@ class _Difference:
         return Event(
             event_type, self.at_ns, subject, self.actor, correlation=correlation, door=door, details=dict(details)
         )
+
+
+def _with_schedules(old: Directory, new: Directory, touched: Iterable[tuple[str, str]]) -> dict[str, dict[str, None]]:
+    """The touched ids of each list, in order, and with a schedule all that go by it."""
+    found: dict[str, dict[str, None]] = {}
+    for section, entry_id in touched:
+        found.setdefault(section, {})[entry_id] = None
+    if schedules := found.get("schedules"):
+        for section in ("groups", "doors"):
+            for side in (new, old):
+                ids = (one.id for one in getattr(side, section).values() if one.schedule in schedules)
+                found.setdefault(section, {}).update(dict.fromkeys(ids))
+    return found
 
 
 def _card(card: Card) -> Subject:

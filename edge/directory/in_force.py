@@ -9,27 +9,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import operator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from edge.directory.audit import PROGRESS, Change, DirectoryAudit
-from edge.directory.building import built
+from edge.directory.audit import Change, DirectoryAudit
+from edge.directory.building import built, made_aside
 from edge.directory.directory import Directory
-from edge.directory.document.reading import LARGEST, DirectoryError
-from edge.directory.document.writing import written
-from edge.directory.store import DirectoryStore, StoredDirectory, digest_of, is_digest_of, read_file
-from edge.model.event_types import CONTROLLER_FAULT, CONTROLLER_FAULT_CLEARED
-from edge.model.messages import SYSTEM, Actor, Event, Subject
+from edge.directory.disk import DirectoryDisk
+from edge.directory.document.reading import DirectoryError
+from edge.directory.edits.making import editing
+from edge.directory.edits.recent import RecentChanges
+from edge.directory.edits.shape import touched_by
+from edge.directory.faults import DirectoryFaults
+from edge.directory.replaying import taken_up
+from edge.directory.store import StoredDirectory, digest_of, is_digest_of
+from edge.model.messages import Actor
 from edge.model.problems import Problem
 from edge.system.calendar import iso
 from edge.system.tasks import say_why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import tzinfo
     from pathlib import Path
 
+    from edge.directory.edits.making import Edited
+    from edge.directory.edits.shape import Touched
     from edge.log.log import Log
     from edge.model.messages import Json
 
@@ -38,8 +42,6 @@ AUDIT_WITHIN_S: Final = 60.0
 """How long a new directory waits for the last one's changes to be recorded."""
 PUT_RIGHT_S: Final = 30.0
 """How often a disk that failed at the start is tried again."""
-SUBJECT: Final = Subject("directory", "directory", "Directory")
-_T = TypeVar("_T")
 
 
 class LiveDirectory:
@@ -60,23 +62,20 @@ class LiveDirectory:
         self.in_force = Directory()
         self.listeners: list[Callable[[Directory], None]] = []
         """Called on the loop right after another directory is in force."""
-        self._store, self._zone = DirectoryStore(store), zone
+        self._disk, self._zone = DirectoryDisk(store), zone
         self.file = file  # another one counts from the next `reload` on
         self._doors, self._log, self._now_ns, self._wall_us = doors, log, now_ns, wall_us
-        self._disk = ThreadPoolExecutor(1, thread_name_prefix="directory")
-        """The one thread that waits for files; not asyncio's own, which a stop would wait for in turn."""
         self._one_at_a_time = asyncio.Lock()
         self._taken_up = asyncio.Event()
-        self._stopped = False
         self._recorder = DirectoryAudit(log)
-        self._audit: asyncio.Task[None] | None = None
         self._putting_right: asyncio.Task[None] | None = None
         self._about: StoredDirectory | None = None
         """About the directory in force, without its document."""
         self._kept: Directory | None = None
         """The directory on the disk, from which changes are counted. None while nobody can tell."""
         self._loading = True
-        self._faults: dict[str, str] = {}  # with the last `file`, with the `store`: for people
+        self._faults = DirectoryFaults(log, now_ns)
+        self._recent = RecentChanges()
 
     async def start(self) -> None:
         """Take up what is stored, then the file where it is newer. Never raises."""
@@ -99,20 +98,36 @@ class LiveDirectory:
         await self._taken_up.wait()
         async with self._one_at_a_time:
             directory = await self._apply(document, source, actor)
-            self._mended("file")
+            self._faults.end("file")
             return directory
+
+    async def edit(self, changes: Sequence[object], base: int | None, source: Path, actor: Actor) -> Directory:
+        """Put these changes of this actor in force, who has seen version `base`; None: whatever is in force.
+
+        Raises StaleError when others changed the same since, DirectoryError with everything that is wrong,
+        OSError when it cannot be stored now; then nothing has changed.
+        """
+        await self._taken_up.wait()
+        async with self._one_at_a_time:
+            self._recent.judge(base, self.in_force.version, touched_by(changes))
+            await self._audited()
+            edit = await made_aside(editing(self.in_force, changes, source, self._zone, doors=self._doors()), source)
+            version, digest = edit.directory.version, "" if self._about is None else self._about.digest
+            about = StoredDirectory(version, b"", digest, source.name, actor, self._wall_us())
+            await self._keep(edit.directory, about, edit)
+            return edit.directory
 
     async def reload(self, actor: Actor) -> list[str]:
         """Read the file again; what is wrong with it, nothing when it is in force."""
         await self._taken_up.wait()
         if self.file is None:  # there was one before: what was wrong with it is of no interest any more
-            self._mended("file")
+            self._faults.end("file")
             return []
         return await self._read_file(self.file, actor)
 
     def facts(self) -> dict[str, Json]:
         """For `doorctl status`."""
-        now, about, recording = self.in_force, self._about, self._is_recording()
+        now, about, recording = self.in_force, self._about, self._recorder.is_recording
         return {
             "state": "loading" if self._loading else "recording" if recording else "ready",
             "version": now.version,
@@ -124,71 +139,69 @@ class LiveDirectory:
             "since": None if about is None else iso(about.at_us),
             "stored": self._kept is now or about is None,
             "recorded": self._recorder.recorded if recording else None,
-            "error": "; ".join(self._faults.values()) or None,
+            "error": self._faults.told,
         }
 
     def stop(self) -> None:
         """What is not recorded yet is recorded after the next start."""
-        self._stopped = True
-        for task in (self._audit, self._putting_right):
-            if task is not None:
-                task.cancel()
-        self._disk.shutdown(wait=False, cancel_futures=True)
+        self._recorder.stop()
+        if self._putting_right is not None:
+            self._putting_right.cancel()
+        self._disk.stop()
 
     # --- the disk ----------------------------------------------------------------------------------
-
-    async def _on_disk(self, call: Callable[..., _T], *values: object) -> _T:
-        if self._stopped:
-            raise OSError("doord stops")
-        return await asyncio.get_running_loop().run_in_executor(self._disk, call, *values)
 
     async def _take_up(self) -> None:
         """Put in force what is stored, unless the file has brought something newer meanwhile."""
         try:
-            stored, aside = await self._on_disk(self._store.load, self._wall_us())
+            stored, moved = await self._disk.load(self._wall_us())
         except OSError as error:
-            self._fault("store", f"the stored directory cannot be read: {error}")
+            self._faults.begin("store", f"the stored directory cannot be read: {error}")
             return
-        self._mended("store")
-        if aside is not None:
-            self._fault("store", f"the stored directory was damaged; it was moved to {aside}")
+        self._faults.end("store")
+        if moved is not None:
+            self._faults.begin("store", f"the stored directory was damaged; it was moved to {moved}")
         self._kept = self.in_force if self._about is None else Directory()
         if stored is None:
             return
         try:
-            directory = await built(stored.document, self._store.path, self._zone)
+            directory, about, unrecorded = await taken_up(stored, self._disk.path, self._zone)
         except DirectoryError as error:
-            self._fault("store", f"the stored directory cannot be used: {error.problems[0]}")
+            self._faults.begin("store", f"the stored directory cannot be used: {error.problems[0]}")
             return
         self._kept = directory
         if self._about is None or directory.version >= self.in_force.version:
-            self._put_in_force(directory, replace(stored, document=b"", previous=None))
-        if not stored.audited:
-            self._record(await self._previous(stored), directory, stored.actor)
+            self._put_in_force(directory, about)
+            self._recent.begin(stored.version)
+            for edit in stored.edits:
+                self._recent.note(edit.version, edit.actor, touched_by(edit.changes))
+        if unrecorded is not None:
+            self._record(unrecorded.before, directory, unrecorded.actor, unrecorded.touched)
 
-    async def _previous(self, stored: StoredDirectory) -> Directory:
-        """What was before: nothing where it cannot be used, as when it was replaced."""
-        if stored.previous is None:
-            return Directory()
-        try:
-            return await built(stored.previous, self._store.path, self._zone)
-        except DirectoryError as error:
-            LOG.warning("the directory before the stored one cannot be used: %s", error.problems[0])
-            return Directory()
+    async def _keep(self, directory: Directory, about: StoredDirectory, edit: Edited | None = None) -> None:
+        """Store it, then put it in force, then record what changed. Raises OSError, and nothing has changed.
 
-    async def _keep(self, directory: Directory, about: StoredDirectory) -> None:
-        """Store it, then put it in force, then record what changed. Raises OSError, and nothing has changed."""
+        `edit` is what makes it of the directory in force.
+        """
         if self._kept is None:
             raise OSError("the stored directory cannot be read, so nobody can tell which one is newer")
+        behind = edit is not None and self._about is not None and self._kept is self.in_force
         try:
-            await self._on_disk(self._store.replace, about, written(directory))
+            if edit is not None and behind:
+                await self._disk.append(about, edit)
+            else:
+                await self._disk.replace(about, directory)
         except OSError as error:
             raise OSError(f"the directory cannot be stored: {error}") from error
         before, self._kept = self._kept, directory
         if self.in_force is not directory:
             self._put_in_force(directory, about)
-        self._mended("store")
-        self._record(before, directory, about.actor)
+        if edit is None:
+            self._recent.begin(directory.version)
+        else:
+            self._recent.note(directory.version, about.actor, edit.touched)
+        self._faults.end("store")
+        self._record(before, directory, about.actor, edit.touched if edit is not None and behind else None)
 
     async def _put_right(self) -> None:
         """Go on until what the file brought at the start is on the disk, or something else that is newer."""
@@ -197,18 +210,23 @@ class LiveDirectory:
             async with self._one_at_a_time:
                 if self._kept is None:
                     await self._take_up()
-                if self._kept is None or self._kept is self.in_force or self._about is None or self._is_recording():
+                if (
+                    self._kept is None
+                    or self._kept is self.in_force
+                    or self._about is None
+                    or self._recorder.is_recording
+                ):
                     continue
                 try:
                     await self._keep(self.in_force, self._about)
                 except OSError as error:
-                    self._fault("store", str(error))
+                    self._faults.begin("store", str(error))
 
     # --- a new one -----------------------------------------------------------------------------------
 
     async def _read_file(self, file: Path, actor: Actor, *, starting: bool = False) -> list[str]:
         try:
-            document = await self._on_disk(read_file, file, LARGEST)
+            document = await self._disk.read(file)
             async with self._one_at_a_time:
                 digest = "" if self._about is None else self._about.digest
                 if not await asyncio.to_thread(is_digest_of, digest, document):
@@ -218,9 +236,9 @@ class LiveDirectory:
         except OSError as error:
             problems = [f"{file}: {error}"]
         else:
-            self._mended("file")
+            self._faults.end("file")
             return []
-        self._fault("file", problems[0])
+        self._faults.begin("file", problems[0])
         for problem in problems[1:]:
             LOG.error("%s", problem)
         return problems
@@ -250,21 +268,20 @@ class LiveDirectory:
         digest = await asyncio.to_thread(digest_of, document)
         about = StoredDirectory(directory.version, b"", digest, source.name, actor, self._wall_us())
         try:
-            if not (starting and self._is_recording()):  # from before this start, which may take its time
+            if not (starting and self._recorder.is_recording):  # from before this start, which may take its time
                 await self._keep(directory, about)
                 return directory
         except OSError as error:
             if not starting:
                 raise
-            self._fault("store", f"{error}; {source.name} is in force from memory")
+            self._faults.begin("store", f"{error}; {source.name} is in force from memory")
         self._put_in_force(directory, about)
+        self._recent.begin(directory.version)
         return directory
 
     async def _audited(self) -> None:
         """Wait for the last one's changes to be recorded. OSError when that takes too long."""
-        if self._audit is not None:
-            await asyncio.wait({self._audit}, timeout=AUDIT_WITHIN_S)
-        if self._is_recording():
+        if not await self._recorder.has_ended(AUDIT_WITHIN_S):
             raise OSError(f"the changes of version {self.in_force.version} are still being recorded; try again later")
 
     def _put_in_force(self, directory: Directory, about: StoredDirectory) -> None:
@@ -275,26 +292,13 @@ class LiveDirectory:
 
     # --- what is recorded ------------------------------------------------------------------------------
 
-    def _is_recording(self) -> bool:
-        return self._audit is not None and not self._audit.done()
-
-    def _record(self, before: Directory, after: Directory, actor: Actor) -> None:
-        recording = self._recorded(Change(before, after, actor, self._now_ns(), self._doors()))
-        self._audit = asyncio.create_task(recording, name="directory audit")
-        self._audit.add_done_callback(say_why)
+    def _record(
+        self, before: Directory, after: Directory, actor: Actor, touched: Sequence[Touched] | None = None
+    ) -> None:
+        change = Change(before, after, actor, self._now_ns(), self._doors(), touched)
+        self._recorder.begin(change, self._recorded)
 
     async def _recorded(self, change: Change) -> None:
-        await self._log.opened()
-        await self._recorder.record(change, self._log.modes().get(PROGRESS))
-        await self._on_disk(self._store.audited, change.new.version)
-
-    def _fault(self, about: str, reason: str) -> None:
-        if self._faults.get(about) != reason:
-            LOG.error("%s", reason)
-        if not self._faults:
-            self._log.append([Event(CONTROLLER_FAULT, self._now_ns(), SUBJECT, SYSTEM, details={"reason": reason})])
-        self._faults[about] = reason
-
-    def _mended(self, about: str) -> None:
-        if self._faults.pop(about, None) is not None and not self._faults:
-            self._log.append([Event(CONTROLLER_FAULT_CLEARED, self._now_ns(), SUBJECT, SYSTEM)])
+        await self._disk.audited(change.new.version)
+        if self._about is not None and self._kept is self.in_force is change.new:
+            self._disk.fold(self._about, change.new)

@@ -1,7 +1,9 @@
 """The directory on the disk: in a file of its own, so that a damaged log shuts nobody out.
 
-One rule: a directory is replaced in one transaction, and the one before it stays until its
+One rule: a directory is replaced or edited in one transaction, and what was before stays until the
 difference has been recorded. Every call blocks on the disk: never on the loop's thread.
+
+A document stays as it is while edits are written behind it; now and then both become one document (`fold`).
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ import secrets
 import sqlite3
 import stat
 import zlib
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.directory.pins import SALT_BYTES, hashed, parse
@@ -25,12 +28,14 @@ from edge.model.messages import Actor
 from edge.system.memory import too_large
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 
 APPLICATION_ID: Final = 0x446F6F44
 """`DooD`: tells the file from a log."""
+PIECES: Final = 1_000
+"""Entries that are packed at once: some milliseconds on a PC, during which others may go on."""
 _SETUP: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -39,11 +44,26 @@ _SETUP: Final = (
     """CREATE TABLE IF NOT EXISTS directory(id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL,
        document BLOB NOT NULL, digest TEXT NOT NULL, source TEXT NOT NULL, actor TEXT NOT NULL, at_us INTEGER NOT NULL,
        previous BLOB, audited INTEGER NOT NULL) STRICT""",
+    """CREATE TABLE IF NOT EXISTS edits(version INTEGER PRIMARY KEY, changes TEXT NOT NULL, source TEXT NOT NULL,
+       actor TEXT NOT NULL, at_us INTEGER NOT NULL, audited INTEGER NOT NULL) STRICT""",
 )
 
 
 class StoreError(OSError):
     """The file cannot be read or written now."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEdit:
+    """What made a version of the one before."""
+
+    version: int
+    changes: tuple[Mapping[str, Any], ...]
+    """As `edge.directory.edits.making.Edited` has them."""
+    source: str
+    actor: Actor
+    at_us: int
+    audited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +80,10 @@ class StoredDirectory:
     previous: bytes | None = None
     """None with `audited` false: there was none."""
     audited: bool = False
+    edits: tuple[StoredEdit, ...] = ()
+    """Since the document. All but the last have been recorded, and so has the document if there is one."""
+    previous_edits: tuple[StoredEdit, ...] = ()
+    """Between `previous` and the document."""
 
 
 class DirectoryStore:
@@ -74,7 +98,8 @@ class DirectoryStore:
         try:
             with closing(self._open_to_read()) as db:
                 row = db.execute("SELECT * FROM directory").fetchone()
-                return (None if row is None else _stored(row)), None
+                edits = _edits(db)
+                return (None if row is None else _stored(row, edits)), None
         except (sqlite3.DatabaseError, zlib.error, ValueError, TypeError) as error:
             if isinstance(error, sqlite3.OperationalError):  # locked, or the disk does not answer: not damaged
                 raise StoreError(str(error)) from error
@@ -82,26 +107,49 @@ class DirectoryStore:
 
     def replace(self, new: StoredDirectory, pieces: Iterable[str]) -> None:
         """Put a directory in the place of the one that is stored, which becomes its previous one. Raises OSError."""
-        packer = zlib.compressobj()
-        packed = b"".join([*(packer.compress(piece.encode()) for piece in pieces), packer.flush()])
-        actor = json.dumps([new.actor.kind, new.actor.id, new.actor.name, new.actor.email])
-        try:
-            with closing(self._open()) as db:
-                db.execute("BEGIN IMMEDIATE")
-                before = db.execute("SELECT document FROM directory").fetchone()
-                db.execute(
-                    "INSERT OR REPLACE INTO directory VALUES (1, ?, ?, ?, ?, ?, ?, ?, 0)",
-                    [new.version, packed, new.digest, new.source, actor, new.at_us, before and before[0]],
-                )
-                db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise StoreError(str(error)) from error
+        packing = Packing(pieces)
+        while packing.pack():
+            pass
+        with self._changing() as db:
+            db.execute("DELETE FROM edits WHERE version < (SELECT version FROM directory)")
+            before = db.execute("SELECT document FROM directory").fetchone()
+            db.execute(
+                "INSERT OR REPLACE INTO directory VALUES (1, ?, ?, ?, ?, ?, ?, ?, 0)",
+                [new.version, packing.packed, new.digest, *_origin(new), before and before[0]],
+            )
+
+    def append(self, edit: StoredEdit) -> None:
+        """Note an edit of what is stored, of which all before has been recorded. Raises OSError."""
+        changes = json.dumps(edit.changes, ensure_ascii=False, separators=(",", ":"))
+        with self._changing() as db:
+            _recorded(db)
+            db.execute("INSERT INTO edits VALUES (?, ?, ?, ?, ?, 0)", [edit.version, changes, *_origin(edit)])
+
+    def fold(self, now: StoredDirectory, packed: bytes) -> None:
+        """Put document and edits up to this version together, unless another document came. Raises OSError."""
+        with self._changing() as db:
+            folded = db.execute(
+                "UPDATE directory SET version = ?, document = ?, source = ?, actor = ?, at_us = ? WHERE version < ?",
+                [now.version, packed, *_origin(now), now.version],
+            )
+            if folded.rowcount:
+                db.execute("DELETE FROM edits WHERE version <= ?", [now.version])
 
     def audited(self, version: int) -> None:
         """Forget what was before: the difference to this version is in the log. Raises OSError."""
+        with self._changing() as db:
+            newest = "SELECT max(version) FROM (SELECT version FROM directory UNION ALL SELECT version FROM edits)"
+            if db.execute(newest).fetchone() == (version,):
+                _recorded(db)
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; whatever goes wrong, nothing has changed. Raises StoreError."""
         try:
             with closing(self._open()) as db:
-                db.execute("UPDATE directory SET previous = NULL, audited = 1 WHERE version = ?", [version])
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+                db.execute("COMMIT")
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
 
@@ -124,6 +172,46 @@ class DirectoryStore:
             db.close()
             raise
         return db
+
+
+class Packing:
+    """Makes a document small, piece by piece."""
+
+    def __init__(self, pieces: Iterable[str]) -> None:
+        """`pieces` of its text."""
+        self._pieces, self._packer, self._packed = iter(pieces), zlib.compressobj(), bytearray()
+        self.packed = b""
+        """All of it, in the end."""
+
+    def pack(self) -> bool:
+        """Pack some pieces; whether there may be more."""
+        some = "".join(islice(self._pieces, PIECES)).encode()
+        self._packed += self._packer.compress(some)
+        if not some:
+            self.packed = bytes(self._packed + self._packer.flush())
+        return bool(some)
+
+
+def _recorded(db: sqlite3.Connection) -> None:
+    """All that is stored stands in the log."""
+    db.execute("UPDATE directory SET previous = NULL, audited = 1 WHERE NOT audited")
+    db.execute("UPDATE edits SET audited = 1 WHERE NOT audited")
+    db.execute("DELETE FROM edits WHERE version < (SELECT version FROM directory)")
+
+
+def _origin(stored: StoredDirectory | StoredEdit) -> list[Any]:
+    actor = stored.actor
+    return [stored.source, json.dumps([actor.kind, actor.id, actor.name, actor.email]), stored.at_us]
+
+
+def _edits(db: sqlite3.Connection) -> list[StoredEdit]:
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'edits'").fetchone() is None:
+        return []  # of an earlier release, on a disk that takes nothing
+    rows = db.execute("SELECT version, changes, source, actor, at_us, audited FROM edits ORDER BY version")
+    return [
+        StoredEdit(version, tuple(json.loads(changes)), source, Actor(*json.loads(actor)), at_us, bool(audited))
+        for version, changes, source, actor, at_us, audited in rows
+    ]
 
 
 def read_file(file: Path, most: int) -> bytes:
@@ -155,16 +243,17 @@ def is_digest_of(digest: str, document: bytes) -> bool:
     return kept.is_of(kept.recipe.digest(hashlib.sha256(document).hexdigest()))
 
 
-def _stored(row: tuple[Any, ...]) -> StoredDirectory:
+def _stored(row: tuple[Any, ...], edits: Iterable[StoredEdit]) -> StoredDirectory:
     _, version, document, digest, source, actor, at_us, previous, audited = row
-    kind, actor_id, name, email = json.loads(actor)
     return StoredDirectory(
         version,
         zlib.decompress(document),
         digest,
         source,
-        Actor(kind, actor_id, name, email),
+        Actor(*json.loads(actor)),
         at_us,
         None if previous is None else zlib.decompress(previous),
         bool(audited),
+        tuple(one for one in edits if one.version > version),
+        tuple(one for one in edits if one.version < version),
     )

@@ -200,9 +200,17 @@ class ControlTable(Table):
 
 
 class DirectoryTable(Table):
-    """`[directory]`: who may pass; without a file it comes by command only."""
+    """`[directory]`: who may pass, and who may change that."""
 
     file: FilePath | None = None
+    managed: Literal["here", "file", "upstream"] = Field("here", description='"here", "file" or "upstream"')
+
+    @field_validator("managed")
+    @classmethod
+    def _has_a_file(cls, value: str, info: ValidationInfo) -> str:
+        if value == "file" and info.data.get("file") is None:
+            raise ValueError('found "file" without a file, expected file = "PATH" in [directory] as well')
+        return value
 
 
 class MetricsTable(Table):

@@ -33,6 +33,7 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
     "command": FOR_DOORS,
     "export": Allowance(90, 9),
     "acknowledge": Allowance(200, 30),
+    "edit_directory": Allowance(300, 60),
     "enable_integration": Allowance(20, 6),
     "log_restored": Allowance(5, 1),
     "login": Allowance(120, 60),

@@ -145,9 +145,9 @@ def test_doors_go_first_while_the_log_is_filling(monkeypatch: pytest.MonkeyPatch
 def test_no_more_is_made_than_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     made = 0
 
-    def counted(*values: Any) -> Iterator[Event]:
+    def counted(*values: Any, **more: Any) -> Iterator[Event]:
         nonlocal made
-        for event in differing(*values):
+        for event in differing(*values, **more):
             made += 1
             yield event
 

@@ -218,7 +218,7 @@ def shipped() -> dict[str, Any]:
 def changes(edit: Any) -> list[Event]:
     new = shipped()
     edit(new)
-    return difference(made(shipped()), made(new), OTTO, 5, {"front": "Front door"})
+    return difference(made(shipped()), made(new), OTTO, 5, names={"front": "Front door"})
 
 
 def entry(document: dict[str, Any], section: str, entry_id: str) -> dict[str, Any]:

@@ -17,12 +17,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.directory import audit
+from edge.directory import audit, disk
 from edge.directory import in_force as directory_keeper
 from edge.directory.changes import difference
 from edge.directory.directory import Directory
 from edge.directory.document.reading import DirectoryError
-from edge.directory.store import DirectoryStore, StoreError
+from edge.directory.edits.recent import StaleError
+from edge.directory.store import DirectoryStore, StoredEdit, StoreError
 from tests.support.directories import large, made
 from tests.support.live_directories import CLERK, DOORS, kept, paper
 from tests.support.logs import PATIENT, WITHIN_S, Disk, opened
@@ -70,7 +71,7 @@ def test_nobody_may_pass_at_first_and_a_document_changes_that(tmp_path: Path) ->
                 "source": "command 7", "since": None, "stored": True, "recorded": None, "error": None,
             }  # fmt: skip
             assert facts["since"] == "2026-11-22T21:57:03.000000Z"
-            made_of = difference(Directory(), applied, CLERK, one.log.clock.now_ns(), DOORS)
+            made_of = difference(Directory(), applied, CLERK, one.log.clock.now_ns(), names=DOORS)
             assert await one.changes(1) == made_of
 
     asyncio.run(main())
@@ -142,6 +143,154 @@ def test_a_document_that_comes_before_the_stored_one_is_taken_up_waits_for_it(tm
             with pytest.raises(DirectoryError, match="more than 5"):
                 await early
             assert (one.seen, await one.changes(1)) == ([5], [])
+
+    asyncio.run(main())
+
+
+# --- edits ----------------------------------------------------------------------------------------------
+
+
+def person(name: str) -> list[dict[str, object]]:
+    """A user and a member of theirs."""
+    return [
+        {"put": "user", "entry": {"id": name, "name": name.title()}},
+        {"put": "member", "entry": {"id": name, "user": name, "groups": ["always"]}},
+    ]
+
+
+def test_an_edit_is_the_next_version_recorded_and_there_after_a_restart(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            before = await one.apply(paper(5))
+            await one.edit(person("grace"), base=5)
+            after = await one.edit([{"put": "schedule", "entry": NIGHT}, {"remove": "member", "id": "bob"}])
+            assert (one.seen, after.version) == ([5, 6, 7], 7)
+            kinds = [event.type for event in await one.changes(6)]
+            assert kinds == ["user.create", "member.create"]
+            assert [event.actor for event in await one.changes(6)] == [CLERK, CLERK]
+            told = [*await one.changes(6), *await one.changes(7)]
+            whole = difference(before, after, CLERK, 5, names=DOORS)
+            assert sorted(event.type for event in told) == sorted(event.type for event in whole)
+        async with kept(tmp_path) as one:
+            await one.ready()
+            assert (one.keeper.in_force, one.seen) == (after, [7])
+            assert one.keeper.in_force.by_key == after.by_key
+            assert [*await one.changes(6), *await one.changes(7)] == told, "once"
+            await one.apply(paper(8))
+        async with kept(tmp_path) as one:
+            assert one.keeper.in_force == made(document() | {"version": 8})
+
+    asyncio.run(main())
+
+
+NIGHT = document()["schedules"][0] | {"name": "Nights"}
+
+
+def test_a_fresh_controller_can_be_edited_at_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            ada = [{"put": "user", "entry": {"id": "ada", "name": "Ada"}}]
+            assert (await one.edit(ada, base=0)).version == 1
+            assert [event.type for event in await one.changes(1)] == ["user.create"]
+        async with kept(tmp_path) as one:
+            assert one.keeper.in_force.users["ada"].name == "Ada"
+
+    asyncio.run(main())
+
+
+def test_of_two_editors_one_wins_and_the_other_is_told_who(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            await one.apply(paper(5))
+            other = [{"put": "user", "entry": {"id": "ada", "name": "Lady Lovelace"}}]
+            both = [one.edit([{"put": "user", "entry": {"id": "ada", "name": "Ada L."}}], base=5), one.edit(other, 5)]
+            won, lost = await asyncio.gather(*both, return_exceptions=True)
+            assert isinstance(won, Directory)
+            assert isinstance(lost, StaleError)
+            assert lost.problems == ['users.ada: "Clerk" changed it in version 6, after 5']
+            assert one.keeper.in_force.users["ada"].name == "Ada L."
+            assert (await one.edit(person("hedy"), base=5)).version == 7, "of somebody else"
+            assert (await one.edit(other, base=7)).version == 8
+            for base, told in ((3, "read it again"), (9, "expected at most 8")):
+                with pytest.raises(StaleError, match=told):
+                    await one.edit(other, base=base)
+        async with kept(tmp_path) as one:
+            with pytest.raises(StaleError, match="version 8, after 7"):
+                await one.edit(other, base=7)
+            with pytest.raises(DirectoryError, match="found \"nobody\""):
+                await one.edit([{"put": "member", "entry": {"id": "m", "user": "nobody"}}], base=8)
+            assert one.seen == [8]
+
+    asyncio.run(main())
+
+
+def test_an_edit_is_not_in_force_unless_it_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            before = await one.apply(paper(5))
+            mend = the_disk_takes_nothing(monkeypatch)
+            with pytest.raises(OSError, match="cannot be stored"):
+                await one.edit(person("grace"))
+            assert one.keeper.in_force is before
+            mend()
+            assert (await one.edit(person("grace"), base=5)).version == 6
+
+    asyncio.run(main())
+
+
+def test_an_edit_that_was_stored_and_not_recorded_is_recorded_after_the_next_start(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            await one.apply(paper(5))
+            await one.edit(person("hedy"))
+        changes = tuple(person("grace"))
+        DirectoryStore(tmp_path / "directory.db").append(StoredEdit(7, changes, "command 9", CLERK, 5))
+        for _ in range(2):
+            async with kept(tmp_path) as one:
+                await one.ready()
+                assert [event.type for event in await one.changes(7)] == ["user.create", "member.create"]
+                assert one.keeper.facts()["source"] == "command 9"
+
+    asyncio.run(main())
+
+
+def test_many_edits_become_part_of_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "FOLD_AFTER", 4)
+
+    async def main() -> None:
+        store = DirectoryStore(tmp_path / "directory.db")
+        async with kept(tmp_path) as one:
+            await one.apply(paper(5))
+            for number in range(6):
+                await one.edit(person(f"p{number}"))
+            after = one.keeper.in_force
+
+            def behind() -> int:
+                stored, _ = store.load(0)
+                assert stored is not None
+                return len(stored.edits)
+
+            await one.log.eventually(lambda: behind() <= 4 // 2)
+        async with kept(tmp_path) as one:
+            assert one.keeper.in_force == after
+
+    asyncio.run(main())
+
+
+def test_a_file_that_was_taken_over_is_passed_over_after_an_edit(tmp_path: Path) -> None:
+    file = tmp_path / "directory.json"
+    file.write_bytes(paper(5))
+
+    async def main() -> None:
+        async with kept(tmp_path, file) as one:
+            await one.ready()
+            await one.edit(person("grace"))
+            assert await one.keeper.reload(CLERK) == []
+        async with kept(tmp_path, file) as one:
+            assert one.keeper.in_force.version == 6
+            file.write_bytes(paper(7))
+            assert await one.keeper.reload(CLERK) == []
+            assert "grace" not in one.keeper.in_force.users
 
     asyncio.run(main())
 
@@ -360,7 +509,7 @@ def test_a_hung_disk_does_not_hold_up_the_loop_or_a_stop(tmp_path: Path, monkeyp
             one.keeper.stop()
             applying.cancel()
             with pytest.raises(OSError, match="doord stops"):
-                await one.keeper._on_disk(len, ())
+                await one.keeper._disk.audited(1)
 
     asyncio.run(main())  # which would wait for what hangs in asyncio's own threads
     assert not gave_up.is_set()

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.directory.in_force import SUBJECT, LiveDirectory
+from edge.directory.faults import SUBJECT
+from edge.directory.in_force import LiveDirectory
 from edge.model.messages import Actor
 from tests.support.directories import BERLIN
 from tests.support.logs import PATIENT, journal, opened
@@ -42,6 +43,12 @@ class Kept:
     async def apply(self, document: bytes) -> Directory:
         """Put it in force, and wait until it is recorded."""
         directory = await self.keeper.apply(document, Path("command 7"), CLERK)
+        await self.ready()
+        return directory
+
+    async def edit(self, changes: list[dict[str, Any]], base: int | None = None) -> Directory:
+        """Put these changes in force, and wait until they are recorded."""
+        directory = await self.keeper.edit(changes, base, Path("edit"), CLERK)
         await self.ready()
         return directory
 

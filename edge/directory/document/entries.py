@@ -36,6 +36,13 @@ if TYPE_CHECKING:
     from edge.settings.tables import Table
 
 
+class _Where(dict[str, str]):
+    """What is not in the document, but in force beside it, is named by section and id."""
+
+    def __missing__(self, own: str) -> str:
+        return own
+
+
 class Entries:
     """Everything in a document so far, by id."""
 
@@ -54,7 +61,7 @@ class Entries:
         self.by_key: dict[bytes, str] = {}
         self.holders: dict[str, str] = {}
         self.clear_pins: dict[str, str] = {}
-        self.where: dict[str, str] = {}
+        self.where: dict[str, str] = _Where()
         """`members.ada` -> `members[3]`, for entries that something may have to be said about later."""
         self.broken: set[str] = set()
         """`members.ada` of entries that are wrong in themselves: a reference to them is not wrong as well."""
@@ -62,16 +69,17 @@ class Entries:
     def add(self, section: str, where: str, table: Table) -> None:
         """Take in one entry whose own keys are right."""
         entry_id: str = table.id  # type: ignore[attr-defined]  # every entry has one
-        if self._new(section, where, entry_id):
+        if self.claim(section, where, entry_id):
             getattr(self, section)[entry_id] = getattr(self, f"_{section}")(where, table)
 
     def wrong(self, section: str, where: str, entry: object) -> None:
         """Note an entry that is wrong in itself, so that what refers to it is not called wrong as well."""
         entry_id = entry.get("id") if isinstance(entry, dict) else None
-        if isinstance(entry_id, str) and self._new(section, where, entry_id):
+        if isinstance(entry_id, str) and self.claim(section, where, entry_id):
             self.broken.add(f"{section}.{entry_id}")
 
-    def _new(self, section: str, where: str, entry_id: str) -> bool:
+    def claim(self, section: str, where: str, entry_id: str) -> bool:
+        """Note where something is said of an entry; False, and a problem, when something was before."""
         own = f"{section}.{entry_id}"
         if own in self.where:
             self.report.add(dotted(where, "id"), f"found {shown(entry_id)} a second time, expected an id of its own")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from edge.directory.pins import SALT_BYTES, HashParameters, PinHash, hashed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 
     from edge.directory.directory import Member
     from edge.model.problems import ProblemReport
@@ -29,16 +29,17 @@ class Pins:
     def __init__(self, report: ProblemReport, members: dict[str, Member], where: Mapping[str, str]) -> None:
         """`where` tells where in the document each member is."""
         self._report, self._members, self._where = report, members, where
-        self.alone: dict[HashParameters, dict[bytes, str]] = {}
+        self.alone: dict[HashParameters, MutableMapping[bytes, str]] = {}
 
-    def hashing(self, clear: dict[str, str], salt: Callable[[int], bytes]) -> Iterator[None]:
-        """Hash the clear PINs (member -> PIN), which are forgotten one by one."""
+    def hashing(
+        self, clear: dict[str, str], shared: HashParameters | None, salt: Callable[[int], bytes]
+    ) -> Iterator[None]:
+        """Hash the clear PINs (member -> PIN), which are forgotten one by one. `shared` is in use for PINs alone."""
         if len(clear) > MOST_CLEAR:
             self._report.add(
                 "members", f"found {len(clear)} PINs in clear, expected at most {MOST_CLEAR}: use pin_hash"
             )
             clear.clear()
-        shared = next((m.pin.recipe for m in self._members.values() if m.pin_alone and m.pin is not None), None)
         shared = shared or HashParameters(salt(SALT_BYTES))
         while clear:
             member_id, pin = clear.popitem()
@@ -47,9 +48,9 @@ class Pins:
             self._members[member_id] = replace(member, pin=own)
             yield
 
-    def indexing(self) -> Iterator[None]:
-        """Make the index of the PINs that work alone."""
-        for member in self._members.values():
+    def indexing(self, members: Iterable[Member]) -> Iterator[None]:
+        """Enter these into the index of the PINs that work alone."""
+        for member in members:
             if member.pin_alone and member.pin is not None:
                 where = self._where[f"members.{member.id}"]
                 if self.alone.setdefault(member.pin.recipe, {}).setdefault(member.pin.digest, member.id) != member.id:

@@ -82,7 +82,7 @@ def reading(  # noqa: PLR0913 -- what a document is checked against, by name
         return (yield from build.directory(salt))
     except NotJsonError as error:
         build.report.add("", f"{error}, expected a JSON object")
-    raise DirectoryError(_clean(build.report))
+    raise DirectoryError(cleaned(build.report))
 
 
 class _Reading:
@@ -96,7 +96,7 @@ class _Reading:
     def stop(self, at: int) -> None:
         """Give up when there are more problems than that."""
         if len(self.report.problems) > at:
-            error, version = DirectoryError(_clean(self.report)), self.head.get("version")
+            error, version = DirectoryError(cleaned(self.report)), self.head.get("version")
             error.version = version if type(version) is int else None
             raise error
 
@@ -161,9 +161,10 @@ class _Reading:
     def directory(self, salt: Callable[[int], bytes]) -> Generator[None, None, Directory]:
         found = self.found
         pins = Pins(self.report, found.members, found.where)
-        for _ in pins.hashing(found.clear_pins, salt):
+        in_use = (m.pin.recipe for m in found.members.values() if m.pin_alone and m.pin is not None)
+        for _ in pins.hashing(found.clear_pins, next(in_use, None), salt):
             yield
-        for count, _ in enumerate(pins.indexing()):
+        for count, _ in enumerate(pins.indexing(found.members.values())):
             if count % SLICE == 0:
                 yield
         self.stop(0)
@@ -195,8 +196,8 @@ def _text(document: bytes, report: ProblemReport) -> str:
         raise DirectoryError(report.problems) from None
 
 
-def _clean(report: ProblemReport) -> list[Problem]:
-    """The problems with text that any log and terminal takes; what stands in a document may be odd."""
+def cleaned(report: ProblemReport) -> list[Problem]:
+    """Give the problems with text that any log and terminal takes; what stands in a document may be odd."""
     clean = ProblemReport(report.file)
     for one in report.problems[: MOST_PROBLEMS + 1]:
         clean.add(masked(one.key), masked(one.message))

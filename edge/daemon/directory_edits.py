@@ -1,0 +1,55 @@
+"""The socket's `edit_directory`: changes to who may pass, by whoever may ask at the socket.
+
+One rule: it is answered when it is stored and in force, or with everything that is wrong.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge.access.edits import edit_directory
+
+if TYPE_CHECKING:
+    from edge.access.people import People
+    from edge.model.messages import Actor, Json
+    from edge.settings.controller import Settings
+
+
+class _Edit(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    changes: list[Any]
+    base: int | None = Field(None, ge=0, le=2**53 - 1)
+
+
+class Host(Protocol):
+    """What the daemon lends."""
+
+    settings: Settings
+    people: People
+
+
+class DirectoryEdits:
+    """Serves the request for a daemon."""
+
+    def __init__(self, host: Host) -> None:
+        """Serves for as long as the host lives."""
+        self._host = host
+
+    async def serve(self, body: dict[str, Any], actor: Actor) -> Json:
+        """The answer is that of the MQTT command, without an id."""
+        ask, host = _Edit.model_validate(body), self._host
+        answer = await edit_directory(
+            host.people.directory,
+            host.settings.directory,
+            changes=ask.changes,
+            base=ask.base,
+            source=Path(f"edit by {actor.name or actor.id}"),
+            actor=actor,
+            upstream=False,
+        )
+        outcomes: Json = {**answer.outcomes}
+        return {"done": answer.code is None, "code": answer.code, "message": answer.text, "outcomes": outcomes}

@@ -1,0 +1,259 @@
+"""Changes to single entries of a directory: the next version, or everything that is wrong with them.
+
+One rule: what is not touched is not worked on, however much there is; only an entry that something is taken away
+from is looked for among all of them.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from edge.directory.directory import Directory
+from edge.directory.document import tables, writing
+from edge.directory.document.entries import Entries
+from edge.directory.document.forms import short
+from edge.directory.document.pins import Pins
+from edge.directory.document.problems import explained
+from edge.directory.document.reading import DirectoryError, cleaned
+from edge.directory.document.references import SUGGESTED_FROM, References
+from edge.directory.edits.layered import frozen, working
+from edge.directory.edits.shape import KEPT, Change, Touched, read_changes, touched_by
+from edge.model.problems import ProblemReport, dotted, meant, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, MutableMapping, Sequence
+    from datetime import tzinfo
+    from pathlib import Path
+
+    from edge.directory.pins import HashParameters
+    from edge.model.messages import Json
+
+PUTS: Final = 50
+"""Entries that are put between two yields."""
+LOOKS: Final = 1_000
+"""Entries that are looked through between two yields: less than a millisecond on a PC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The next version, and what makes it of the one before."""
+
+    directory: Directory
+    changes: tuple[Mapping[str, Json], ...]
+    """As they may be kept: without PINs and tokens in clear."""
+
+    @property
+    def touched(self) -> list[Touched]:
+        """The entries that were put or removed."""
+        return touched_by(self.changes)
+
+
+def edited(before: Directory, changes: Sequence[object], source: Path, zone: tzinfo, **more: Any) -> Edited:  # noqa: ANN401 -- see `editing`
+    """Edit at once; as `editing`."""
+    steps = editing(before, changes, source, zone, **more)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            edit: Edited = done.value
+            return edit
+
+
+def editing(  # noqa: PLR0913 -- what changes are checked against, by name
+    before: Directory,
+    changes: Sequence[object],
+    source: Path,
+    zone: tzinfo,
+    *,
+    doors: Collection[str] | None = None,
+    salt: Callable[[int], bytes] = secrets.token_bytes,
+) -> Generator[None, None, Edited]:
+    """Put and remove entries, in slices; the generator's return value is the next version.
+
+    A change is `{"put": kind, "entry": {...}}`, with the whole entry as a document has it, or
+    `{"remove": kind, "id": ...}`. All of them count at once, in whatever order. `source` names the edit in problems,
+    `zone` is the site's, `doors` are the configured doors (None: do not check). Raises DirectoryError.
+    """
+    edit = _Edit(before, ProblemReport(source), zone)
+    read = read_changes(edit.report, changes)
+    edit.stop()
+    removals = [one for one in read if one.entry is None]
+    yield from edit.copies({one.section for one in read}, holders=bool(removals))
+    edit.forget(read)
+    for removal in removals:
+        edit.remove(removal)
+    for count, put in enumerate(one for one in read if one.entry is not None):
+        edit.put(put)
+        if count % PUTS == 0:
+            yield
+    yield from edit.references(doors)
+    edit.stop()
+    yield from edit.pins(salt)
+    edit.stop()
+    return edit.result(read)
+
+
+class _Edit:
+    """One edit; what it cannot use goes into the report and it goes on."""
+
+    def __init__(self, before: Directory, report: ProblemReport, zone: tzinfo) -> None:
+        self.before, self.report = before, report
+        self.found = Entries(report, zone)
+        for name in (*tables.SECTIONS, "by_key", "holders"):
+            setattr(self.found, name, getattr(before, name))  # only `copies` of them are written to
+        self.alone: dict[HashParameters, MutableMapping[bytes, str]] = {}
+        self.put_ids: dict[str, list[str]] = {section: [] for section in tables.SECTIONS}
+        self.gone: dict[str, set[str]] = {section: set() for section in tables.SECTIONS}
+
+    def stop(self) -> None:
+        if self.report.problems:
+            raise DirectoryError(cleaned(self.report))
+
+    def copies(self, sections: Collection[str], *, holders: bool) -> Generator[None, None, None]:
+        """Lay something that can be written to above what will change."""
+        names = [*sections, *(["by_key"] if "cards" in sections else [])]
+        names += ["holders"] if holders or "members" in sections else []
+        for name in names:
+            setattr(self.found, name, (yield from working(getattr(self.before, name))))
+        for recipe, index in self.before.alone.items() if "members" in sections else ():
+            self.alone[recipe] = yield from working(index)
+
+    def forget(self, changes: Iterable[Change]) -> None:
+        """Take what changes out of the indexes."""
+        for change in changes:
+            if change.section == "cards" and (card := self.before.cards.get(change.id)) is not None:
+                del self.found.by_key[card.key]
+            if change.section == "members" and (member := self.before.members.get(change.id)) is not None:
+                for own in (*member.cards, *member.backup_cards):
+                    self.found.holders.pop(own, None)
+                if member.pin_alone and member.pin is not None:
+                    del self.alone[member.pin.recipe][member.pin.digest]
+
+    def remove(self, change: Change) -> None:
+        known = getattr(self.found, change.section)
+        if known.pop(change.id, None) is None:
+            expected = meant(change.id, known) if 0 < len(known) <= SUGGESTED_FROM else None
+            self.report.add(
+                dotted(change.where, "id"),
+                f"found {shown(change.id)}, {expected or f'expected one of {change.section}'}",
+            )
+        self.gone[change.section].add(change.id)
+
+    def put(self, change: Change) -> None:
+        section, where = change.section, dotted(change.where, "entry")
+        table, most = tables.SECTIONS[section]
+        known = getattr(self.found, section)
+        try:
+            self.found.add(section, where, table.model_validate(self._with_pin(change)))
+            self.put_ids[section].append(change.id)
+        except ValidationError as error:
+            for key, message in explained(table, error):
+                self.report.add(f"{where}{key}" if key.startswith("[") else dotted(where, key), message)
+            self.found.wrong(section, where, change.entry)
+        if len(known) > most:
+            self.report.add(where, f"found more entries, expected at most {most}")
+
+    def _with_pin(self, change: Change) -> Mapping[str, Any] | None:
+        """The entry of a member whose PIN is kept, with its hash."""
+        entry = change.entry
+        if entry is None or change.section != "members" or entry.get("pin") != KEPT or "pin_hash" in entry:
+            return entry
+        member = self.before.members.get(change.id)
+        pin = None if member is None else member.pin
+        if pin is None:
+            return entry
+        return {**{key: value for key, value in entry.items() if key != "pin"}, "pin_hash": pin.text}
+
+    # --- what they mean for others -------------------------------------------------------------------
+
+    def references(self, doors: Collection[str] | None) -> Generator[None, None, None]:
+        """Check what was put, and what refers to something that is no more as it was.
+
+        Of the latter not the doors: that one is not configured any more is nothing that this edit did.
+        """
+        found = self.found
+        check, others = References(found, doors), References(found, None)
+        for name in ("members", "cards", "groups", "doors", "cameras"):
+            for entry_id in self.put_ids[name]:
+                getattr(check, name.removesuffix("s"))(getattr(found, name)[entry_id])
+        yield
+        held = (found.members[one] for one in self.put_ids["members"])
+        for card_id in chain.from_iterable((*one.cards, *one.backup_cards) for one in held):
+            if card_id in found.cards and card_id not in self.put_ids["cards"]:
+                others.card(found.cards[card_id])
+        for name, is_concerned in self._concerned():
+            checked = {*self.put_ids[name]}
+            for count, one in enumerate(getattr(found, name).values()):
+                if is_concerned(one) and one.id not in checked:
+                    for card_id in (*one.cards, *one.backup_cards) if name == "members" else ():
+                        found.holders.pop(card_id, None)  # which the check notes again
+                    getattr(others, name.removesuffix("s"))(one)
+                if count % LOOKS == 0:
+                    yield
+
+    def _concerned(self) -> list[tuple[str, Callable[[Any], bool]]]:
+        """The lists that have to be looked through, and for what."""
+        users, cards, groups = self.gone["users"], self.gone["cards"], self.gone["groups"]
+        schedules, elevators = self._schedules(), self._elevators()
+        looks: list[tuple[str, Callable[[Any], bool]]] = []
+        if users or groups or cards:
+            holders = {self.before.holders[one] for one in cards if one in self.before.holders}
+            looks.append(
+                ("members", lambda one: one.id in holders or one.user in users or not groups.isdisjoint(one.groups))
+            )
+        if users:
+            looks.append(("cards", lambda one: one.user in users))
+        if schedules or elevators:
+            looks.append(("groups", lambda one: one.schedule in schedules or not elevators.isdisjoint(one.stops)))
+        if schedules:
+            looks.append(("doors", lambda one: one.schedule in schedules))
+        return looks
+
+    def _schedules(self) -> set[str]:
+        """Those that are gone, or of another kind."""
+        put = self.put_ids["schedules"]
+        old, new = self.before.schedules, self.found.schedules
+        return self.gone["schedules"] | {one for one in put if one in old and old[one].kind is not new[one].kind}
+
+    def _elevators(self) -> set[str]:
+        """Those that are gone, or have lost a floor."""
+        put = self.put_ids["elevators"]
+        old, new = self.before.elevators, self.found.elevators
+        lost = {one for one in put if one in old and not old[one].floors.keys() <= new[one].floors.keys()}
+        return self.gone["elevators"] | lost
+
+    # --- the end ---------------------------------------------------------------------------------------
+
+    def pins(self, salt: Callable[[int], bytes]) -> Generator[None, None, None]:
+        """Hash PINs in clear, and enter those that work alone into their index."""
+        if not self.put_ids["members"]:
+            return
+        self.alone = {recipe: index for recipe, index in self.alone.items() if index}
+        pins = Pins(self.report, self.found.members, self.found.where)
+        pins.alone = self.alone
+        yield from pins.hashing(self.found.clear_pins, next(iter(self.alone), None), salt)
+        for _ in pins.indexing([self.found.members[one] for one in self.put_ids["members"]]):
+            pass
+
+    def result(self, changes: Iterable[Change]) -> Edited:
+        found, before = self.found, self.before
+        alone: Mapping[HashParameters, Mapping[bytes, str]] = before.alone
+        if self.put_ids["members"] or self.gone["members"]:
+            alone = {recipe: frozen(index) for recipe, index in self.alone.items() if index}
+        directory = Directory(
+            version=before.version + 1,
+            **{name: frozen(getattr(found, name)) for name in (*tables.SECTIONS, "by_key", "holders")},
+            alone=alone,
+        )
+        return Edited(directory, tuple(self._kept(one) for one in changes))
+
+    def _kept(self, change: Change) -> Mapping[str, Json]:
+        if change.entry is None:
+            return {"remove": change.kind, "id": change.id}
+        value = getattr(self.found, change.section)[change.id]
+        return {"put": change.kind, "entry": short(writing.entry(change.section, value))}

@@ -1,0 +1,76 @@
+"""What was changed lately, and by whom: an edit that was made of an older version says whose change it would undo.
+
+One rule: who cannot tell what was changed since says so; nobody's change is overwritten unseen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from edge.model.problems import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from edge.directory.edits.shape import Touched
+    from edge.model.messages import Actor
+
+MOST: Final = 20_000
+"""Entries that are remembered."""
+
+
+class StaleError(Exception):
+    """Others changed what an edit changes; `problems` says what, a sentence for each entry."""
+
+    def __init__(self, problems: list[str]) -> None:
+        """At least one."""
+        super().__init__(problems[0])
+        self.problems = problems
+
+
+class _Last(NamedTuple):
+    version: int
+    who: str
+
+
+class RecentChanges:
+    """The last change of each entry."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._last: dict[Touched, _Last] = {}
+        """The oldest first."""
+        self._since = 0
+        """All that was changed after this version is known."""
+
+    def begin(self, version: int) -> None:
+        """Another document is in force: what was changed before is not known any more."""
+        self._last.clear()
+        self._since = version
+
+    def note(self, version: int, actor: Actor, touched: Iterable[Touched]) -> None:
+        """Somebody changed these entries."""
+        for one in touched:
+            self._last.pop(one, None)
+            self._last[one] = _Last(version, actor.name or actor.id)
+        while len(self._last) > MOST:
+            oldest = next(iter(self._last))
+            self._since = max(self._since, self._last.pop(oldest).version)
+
+    def judge(self, base: int | None, now: int, touched: Iterable[Touched]) -> None:
+        """Whether somebody who has seen `base` may change these. Raises StaleError."""
+        if base is None or base == now:
+            return
+        if base > now:
+            raise StaleError([f"base: found {base}, expected at most {now}, which is in force"])
+        if base < self._since:
+            text = f"since version {base} the whole directory was replaced, by version {self._since} at the latest"
+            raise StaleError([f"base: {text}: read it again"])
+        changed = [(one, self._last[one]) for one in touched if one in self._last and self._last[one].version > base]
+        if changed:
+            raise StaleError(
+                [
+                    f"{one.section}.{one.id}: {shown(last.who)} changed it in version {last.version}, after {base}"
+                    for one, last in changed
+                ]
+            )

@@ -1,0 +1,91 @@
+"""What an edit looks like: a list of changes, each of one entry.
+
+One rule: a change names its entry by kind and id, and brings all of it; nothing is said of an entry twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from edge.directory.document import tables
+from edge.model.problems import dotted, meant, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from edge.model.problems import ProblemReport
+
+KINDS: Final = {section.removesuffix("s"): section for section in tables.SECTIONS}
+"""What a change calls an entry, and the list of the document in which it stands."""
+KEPT: Final = "kept"
+"""As `pin` of a member: the PIN that there is, which nobody can know."""
+
+
+class Touched(NamedTuple):
+    """An entry that was put or removed."""
+
+    section: str
+    id: str
+
+
+class Change(NamedTuple):
+    """One change whose own shape is right. `entry` is None when it is removed."""
+
+    where: str
+    kind: str
+    id: str
+    entry: Mapping[str, Any] | None
+
+    @property
+    def section(self) -> str:
+        """The list of the document in which it stands."""
+        return KINDS[self.kind]
+
+
+def touched_by(changes: Iterable[object]) -> list[Touched]:
+    """Tell which entries changes name; of what is no change nothing."""
+    named = []
+    for one in changes:
+        change = one if isinstance(one, dict) else {}
+        entry = change.get("entry", change)
+        kind, entry_id = change.get("put", change.get("remove")), entry.get("id") if isinstance(entry, dict) else None
+        if isinstance(kind, str) and kind in KINDS and isinstance(entry_id, str):
+            named.append(Touched(KINDS[kind], entry_id))
+    return named
+
+
+def read_changes(report: ProblemReport, changes: Sequence[object]) -> list[Change]:
+    """Read those that are right in themselves; what is wrong with the others goes into the report."""
+    if not changes:
+        report.add("changes", "found an empty list, expected at least one change")
+    good: dict[Touched, Change] = {}
+    for index, one in enumerate(changes):
+        change = _read(report, dotted("changes", index), one)
+        if change is None:
+            continue
+        own = Touched(change.section, change.id)
+        if own in good:
+            where = dotted(change.where, "id" if change.entry is None else "entry.id")
+            report.add(where, f"found {shown(change.id)} a second time, expected one change of each entry")
+        good.setdefault(own, change)
+    return [*good.values()]
+
+
+def _read(report: ProblemReport, where: str, change: object) -> Change | None:
+    own = change if isinstance(change, dict) else {}
+    verb, value = ("put", "entry") if "put" in own else ("remove", "id")
+    if own.keys() != {verb, value}:
+        report.add(where, f"found {shown(change)}, expected {{ put, entry }} or {{ remove, id }}")
+        return None
+    kind, entry = own[verb], own.get("entry")
+    entry_id = own["id"] if verb == "remove" else entry.get("id") if isinstance(entry, dict) else None
+    if not isinstance(kind, str) or kind not in KINDS:
+        report.add(dotted(where, verb), f"found {shown(kind)}, {meant(str(kind), KINDS)}")
+    elif verb == "put" and not isinstance(entry, dict):
+        report.add(dotted(where, "entry"), f"found {shown(entry)}, expected a table")
+    elif not isinstance(entry_id, str):
+        at = dotted(where, "id" if verb == "remove" else "entry.id")
+        report.add(at, f"found {shown(entry_id)}, expected {tables.ID_EXPECTED}")
+    else:
+        return Change(where, kind, entry_id, entry)
+    return None

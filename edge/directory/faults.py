@@ -1,0 +1,47 @@
+"""What is wrong with keeping the directory: one fault in the log while anything is.
+
+One rule: it is said once when it begins and once when all of it has ended.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from edge.model.event_types import CONTROLLER_FAULT, CONTROLLER_FAULT_CLEARED
+from edge.model.messages import SYSTEM, Event, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.log.log import Log
+
+LOG: Final = logging.getLogger(__name__)
+SUBJECT: Final = Subject("directory", "directory", "Directory")
+
+
+class DirectoryFaults:
+    """With the last `file`, with the `store`."""
+
+    def __init__(self, log: Log, now_ns: Callable[[], int]) -> None:
+        """Nothing is wrong."""
+        self._log, self._now_ns = log, now_ns
+        self._reasons: dict[str, str] = {}
+
+    @property
+    def told(self) -> str | None:
+        """All that is wrong, for people."""
+        return "; ".join(self._reasons.values()) or None
+
+    def begin(self, about: str, reason: str) -> None:
+        """Something is wrong, or in another way."""
+        if self._reasons.get(about) != reason:
+            LOG.error("%s", reason)
+        if not self._reasons:
+            self._log.append([Event(CONTROLLER_FAULT, self._now_ns(), SUBJECT, SYSTEM, details={"reason": reason})])
+        self._reasons[about] = reason
+
+    def end(self, about: str) -> None:
+        """It is as it should be."""
+        if self._reasons.pop(about, None) is not None and not self._reasons:
+            self._log.append([Event(CONTROLLER_FAULT_CLEARED, self._now_ns(), SUBJECT, SYSTEM)])
