@@ -6,14 +6,15 @@ One rule: a request is checked here completely; doors see only commands that mak
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.commands.shape import RefusedError, judge_lasting, left_s
+from edge.daemon.directory_edits import DirectoryEdits
+from edge.daemon.logins import Logins
 from edge.daemon.restored import begin_anew
 from edge.daemon.stored import with_disk
 from edge.directory.directory import Directory
@@ -25,7 +26,7 @@ from edge.reports.exports import Exports
 from edge.reports.search_words import UnknownGroupError
 from edge.reports.searches import PageRequest
 from edge.socket.allowances import Allowances
-from edge.socket.server import LONGEST_LOGIN, WEB, RequestError
+from edge.socket.server import RequestError
 from edge.system.flood_counter import FloodCounter
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from edge.doors.runner import Runner
     from edge.log.log import Log
     from edge.model.messages import Json, Record
+    from edge.settings.controller import Settings
     from edge.socket.watchers import Watchers
     from edge.system.clock import Clock
 
@@ -68,18 +70,6 @@ class _Who(_Ask):
     card: str = Field(min_length=1, max_length=200)
 
 
-class _Login(_Ask):
-    action: Literal["create", "destroy", "sign_in", "sign_out"]
-    login: str = Field(min_length=1, max_length=LONGEST_LOGIN)
-    code: str | None = Field(None, pattern="^[a-z_]{1,40}$")
-    address: str | None = Field(None, pattern="^[0-9a-fA-F:.]{2,45}$")
-    """Where they came from."""
-    role: str | None = Field(None, pattern="^[a-z]{1,40}$")
-    """What the account may do."""
-    left_out: int | None = Field(None, ge=1, le=2**53)
-    """How many of the same kind before this one were too many to be recorded."""
-
-
 class _Replay(_Ask):
     from_: int = Field(alias="from", ge=1)
 
@@ -103,6 +93,7 @@ class HasDirectory(Protocol):
 class Host(Protocol):
     """What the daemon lends."""
 
+    settings: Settings
     runner: Runner
     elevators: Elevators
     people: People
@@ -150,7 +141,8 @@ class Service:
             "cards": self._cards,
             "who": self._who,
             "reload": self._reload,
-            "login": self._login,
+            "login": Logins(host).serve,
+            "edit_directory": DirectoryEdits(host).serve,
             "log_restored": self._log_restored,
             **(more or {}),
             "export": Exports(host.log, host.clock, self._directory).serve,
@@ -219,24 +211,6 @@ class Service:
 
     async def _log_restored(self, _body: dict[str, Any], actor: Actor) -> Json:
         return await begin_anew(self._host.log, actor)
-
-    async def _login(self, body: dict[str, Any], actor: Actor) -> Json:
-        """What happened to an account of the local page: that page witnesses it, and whoever keeps the accounts."""
-        ask = _Login.model_validate(body)
-        keeps = ask.action in {"create", "destroy"} and actor.id in {"uid:0", f"uid:{os.geteuid()}"}
-        if not actor.id.startswith(WEB) and not keeps:
-            raise RequestError("not_allowed", "only the local page records what its accounts do")
-        login = Subject("login", ask.login, ask.login)
-        at_ns, success = self._host.clock.now_ns(), ask.code is None
-        details: dict[str, Json] = {} if ask.address is None else {"address": ask.address}
-        if ask.role is not None:
-            details["role"] = ask.role
-        if ask.left_out is not None:
-            details["left_out"] = ask.left_out
-        event = Event(f"login.{ask.action}", at_ns, login, actor, success=success, code=ask.code, details=details)
-        modes = self._host.rights.told(ask.action, ask.login, ask.role) if keeps else None
-        self._host.log.append([event], modes)
-        return {}
 
     async def _events(self, body: dict[str, Any], _actor: Actor) -> Json:
         try:

@@ -217,7 +217,7 @@ def test_of_two_editors_one_wins_and_the_other_is_told_who(tmp_path: Path) -> No
         async with kept(tmp_path) as one:
             with pytest.raises(StaleError, match="version 8, after 7"):
                 await one.edit(other, base=7)
-            with pytest.raises(DirectoryError, match="found \"nobody\""):
+            with pytest.raises(DirectoryError, match='found "nobody"'):
                 await one.edit([{"put": "member", "entry": {"id": "m", "user": "nobody"}}], base=8)
             assert one.seen == [8]
 

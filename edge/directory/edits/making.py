@@ -22,7 +22,7 @@ from edge.directory.document.problems import explained
 from edge.directory.document.reading import DirectoryError, cleaned
 from edge.directory.document.references import SUGGESTED_FROM, References
 from edge.directory.edits.layered import frozen, working
-from edge.directory.edits.shape import KEPT, Change, Touched, read_changes, touched_by
+from edge.directory.edits.shape import KEPT, EntryChange, Touched, read_changes, touched_by
 from edge.model.problems import ProblemReport, dotted, meant, shown
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class _Edit:
         for recipe, index in self.before.alone.items() if "members" in sections else ():
             self.alone[recipe] = yield from working(index)
 
-    def forget(self, changes: Iterable[Change]) -> None:
+    def forget(self, changes: Iterable[EntryChange]) -> None:
         """Take what changes out of the indexes."""
         for change in changes:
             if change.section == "cards" and (card := self.before.cards.get(change.id)) is not None:
@@ -134,7 +134,7 @@ class _Edit:
                 if member.pin_alone and member.pin is not None:
                     del self.alone[member.pin.recipe][member.pin.digest]
 
-    def remove(self, change: Change) -> None:
+    def remove(self, change: EntryChange) -> None:
         known = getattr(self.found, change.section)
         if known.pop(change.id, None) is None:
             expected = meant(change.id, known) if 0 < len(known) <= SUGGESTED_FROM else None
@@ -144,7 +144,7 @@ class _Edit:
             )
         self.gone[change.section].add(change.id)
 
-    def put(self, change: Change) -> None:
+    def put(self, change: EntryChange) -> None:
         section, where = change.section, dotted(change.where, "entry")
         table, most = tables.SECTIONS[section]
         known = getattr(self.found, section)
@@ -158,7 +158,7 @@ class _Edit:
         if len(known) > most:
             self.report.add(where, f"found more entries, expected at most {most}")
 
-    def _with_pin(self, change: Change) -> Mapping[str, Any] | None:
+    def _with_pin(self, change: EntryChange) -> Mapping[str, Any] | None:
         """The entry of a member whose PIN is kept, with its hash."""
         entry = change.entry
         if entry is None or change.section != "members" or entry.get("pin") != KEPT or "pin_hash" in entry:
@@ -240,7 +240,7 @@ class _Edit:
         for _ in pins.indexing([self.found.members[one] for one in self.put_ids["members"]]):
             pass
 
-    def result(self, changes: Iterable[Change]) -> Edited:
+    def result(self, changes: Iterable[EntryChange]) -> Edited:
         found, before = self.found, self.before
         alone: Mapping[HashParameters, Mapping[bytes, str]] = before.alone
         if self.put_ids["members"] or self.gone["members"]:
@@ -252,7 +252,7 @@ class _Edit:
         )
         return Edited(directory, tuple(self._kept(one) for one in changes))
 
-    def _kept(self, change: Change) -> Mapping[str, Json]:
+    def _kept(self, change: EntryChange) -> Mapping[str, Json]:
         if change.entry is None:
             return {"remove": change.kind, "id": change.id}
         value = getattr(self.found, change.section)[change.id]

@@ -28,7 +28,7 @@ class Touched(NamedTuple):
     id: str
 
 
-class Change(NamedTuple):
+class EntryChange(NamedTuple):
     """One change whose own shape is right. `entry` is None when it is removed."""
 
     where: str
@@ -54,11 +54,11 @@ def touched_by(changes: Iterable[object]) -> list[Touched]:
     return named
 
 
-def read_changes(report: ProblemReport, changes: Sequence[object]) -> list[Change]:
+def read_changes(report: ProblemReport, changes: Sequence[object]) -> list[EntryChange]:
     """Read those that are right in themselves; what is wrong with the others goes into the report."""
     if not changes:
         report.add("changes", "found an empty list, expected at least one change")
-    good: dict[Touched, Change] = {}
+    good: dict[Touched, EntryChange] = {}
     for index, one in enumerate(changes):
         change = _read(report, dotted("changes", index), one)
         if change is None:
@@ -71,7 +71,7 @@ def read_changes(report: ProblemReport, changes: Sequence[object]) -> list[Chang
     return [*good.values()]
 
 
-def _read(report: ProblemReport, where: str, change: object) -> Change | None:
+def _read(report: ProblemReport, where: str, change: object) -> EntryChange | None:
     own = change if isinstance(change, dict) else {}
     verb, value = ("put", "entry") if "put" in own else ("remove", "id")
     if own.keys() != {verb, value}:
@@ -87,5 +87,5 @@ def _read(report: ProblemReport, where: str, change: object) -> Change | None:
         at = dotted(where, "id" if verb == "remove" else "entry.id")
         report.add(at, f"found {shown(entry_id)}, expected {tables.ID_EXPECTED}")
     else:
-        return Change(where, kind, entry_id, entry)
+        return EntryChange(where, kind, entry_id, entry)
     return None
