@@ -12,6 +12,7 @@ from edge.access.credentials import Code
 from edge.directory.cards import Format
 from edge.directory.document.reading import read
 from edge.directory.document.tables import SECTIONS, schema
+from edge.directory.edits.making import edited
 from tests.support.directories import BERLIN, SHIPPED
 
 PAGE = (Path(__file__).parents[2] / "docs" / "directory.md").read_text()
@@ -23,11 +24,14 @@ def first_cells(text: str) -> list[str]:
     return [key for row in rows for key in re.findall(r"`([^`]+)`", row)]
 
 
-def test_the_worked_example_is_a_directory() -> None:
-    [example] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+def test_the_worked_examples_are_a_directory_and_an_edit_of_it() -> None:
+    edit, example = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
     directory = read(example.encode(), Path("example"), BERLIN, doors=["front", "server-room"])
     assert directory.access("front").schedule == "reception"
     assert directory.members["ada"].pin is not None
+    *puts, removal = json.loads(edit)["changes"]
+    assert edited(directory, puts, Path("example"), BERLIN).directory.members["grace"].cards == ("grace-1",)
+    assert removal == {"remove": "card", "id": "lost-1"}
 
 
 @pytest.mark.parametrize("section", SECTIONS)
