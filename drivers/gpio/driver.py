@@ -430,6 +430,6 @@ class GpioDriver:
             wire.wrong += 1
             wire.confirmed = False
             if wire.wrong == STUCK_AFTER:
-                told = "high" if wire.asserted == wire.point.active_high else "low"
-                reason = f"line {wire.point.line} is driven {told} and does not follow: look for a short circuit"
+                level = "high" if wire.asserted == wire.point.active_high else "low"
+                reason = f"line {wire.point.line} is driven {level} and does not follow: look for a short circuit"
                 hand_on(self.name, self._emit, Lost(frozenset({wire.name}), reason, at_ns))

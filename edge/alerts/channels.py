@@ -56,9 +56,9 @@ class Channels:
             sender = self._mailer.server.sender
             await self._mailer.send(mail(notice, policy, identity, sender, left_out, self._zone, self._now_us()))
         elif channel == MQTT and self._publish is not None:
-            await self._publish(to_bytes(told(notice, policy, identity, left_out)))
+            await self._publish(to_bytes(content(notice, policy, identity, left_out)))
         elif channel.startswith(WEBHOOK) and self._post is not None:
-            body = to_bytes(told(notice, policy, identity, left_out))
+            body = to_bytes(content(notice, policy, identity, left_out))
             title = f"[{policy.severity}] {headline(notice)}"
             lines = [
                 f"{local(notice.time_us, self._zone)}, {identity.controller} at {identity.site}",
@@ -71,7 +71,7 @@ class Channels:
             raise DeliveryError(f"no way to send by {channel} is configured", ours=True)
 
 
-def told(notice: Notice, policy: AlertPolicy, identity: Identity, left_out: int) -> dict[str, Json]:
+def content(notice: Notice, policy: AlertPolicy, identity: Identity, left_out: int) -> dict[str, Json]:
     """The JSON object of a message."""
     return {
         "specversion": "1.0",

@@ -45,7 +45,7 @@ def due(state: AlertState, policies: Policies, now_ns: int) -> AlertState:
         if alert.acknowledged and now_ns >= alert.told_ns + policy.quiet_ns:
             if alert.untold:
                 again = replace(alert, acknowledged=False, escalated=False, raised_ns=now_ns, told=0)
-                state = _told(state, key, again, policy, now_ns, NoticeKind.RAISED, now_ns - alert.happened_ns)
+                state = _notify(state, key, again, policy, now_ns, NoticeKind.RAISED, now_ns - alert.happened_ns)
             else:
                 state = replace(state, alerts={k: v for k, v in state.alerts.items() if k != key})
         elif (at_ns := _escalates_ns(alert, policy)) is not None and now_ns >= at_ns:
@@ -74,7 +74,7 @@ def sounding(state: AlertState, now_ns: int) -> frozenset[str]:
     return frozenset(door for alert in state.alerts.values() for door, until_ns in alert.sirens if now_ns < until_ns)
 
 
-def found(state: AlertState, alert_id: str) -> Alert | None:
+def alert_by_id(state: AlertState, alert_id: str) -> Alert | None:
     """The open alert with this id; None when there is none."""
     return next((alert for alert in state.alerts.values() if alert.id == alert_id and not alert.acknowledged), None)
 
@@ -120,17 +120,17 @@ def _happened(  # noqa: PLR0913, PLR0917 -- as `fold`
         if now_ns < alert.told_ns + policy.quiet_ns:
             return _with(state, key, alert)
         if not alert.acknowledged:
-            return _told(state, key, alert, policy, now_ns, NoticeKind.REPEATED, age_ns)
+            return _notify(state, key, alert, policy, now_ns, NoticeKind.REPEATED, age_ns)
         alert = replace(alert, acknowledged=False, escalated=False, raised_ns=now_ns, told=0)
     else:
         state = _room(state, policies, now_ns)
         about = (record.sequence, record.time_us, message(event))
         alert = Alert(f"{policy.id}-{record.sequence}", policy.id, event.door or "", now_ns, now_ns, *about)
         alert = replace(alert, happened_ns=now_ns - age_ns)
-    return _told(state, key, alert, policy, now_ns, NoticeKind.RAISED, age_ns)
+    return _notify(state, key, alert, policy, now_ns, NoticeKind.RAISED, age_ns)
 
 
-def _told(  # noqa: PLR0913, PLR0917 -- all that a message depends on
+def _notify(  # noqa: PLR0913, PLR0917 -- all that a message depends on
     state: AlertState, key: str, alert: Alert, policy: AlertPolicy, now_ns: int, kind: NoticeKind, age_ns: int
 ) -> AlertState:
     """Send messages about an alert, and move it to the end of the order."""

@@ -149,7 +149,7 @@ class AlertRunner:
     async def _acknowledge(self, body: dict[str, Any], actor: Actor) -> Json:
         """Acknowledge an alert: the event and the new state are one commit."""
         name = body.get("alert")
-        alert = rules.found(self.state, name) if isinstance(name, str) else None
+        alert = rules.alert_by_id(self.state, name) if isinstance(name, str) else None
         if alert is None:
             known = ", ".join(open_.id for open_ in self.state.alerts.values() if not open_.acknowledged) or "none"
             raise RequestError("unknown_alert", f"no open alert {name!r}; there is {known}")

@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.log:
         facts = look_at_copy(arguments.log)
     else:
-        facts = look(arguments.socket or sockets.found(), arguments.config or CONFIG)
+        facts = look(arguments.socket or sockets.find_socket(), arguments.config or CONFIG)
     findings = diagnose(facts)
     if arguments.json:
         found = [asdict(finding) for finding in findings]
@@ -43,8 +43,8 @@ def verdict(facts: Facts, findings: tuple[Finding, ...]) -> int:
     """The exit code."""
     if any(finding.severity is not FindingSeverity.NOTE for finding in findings):
         return 1
-    told = (facts.daemon, facts.history, facts.service, facts.config)
-    return 0 if any(part is not None for part in told) else 2
+    answers = (facts.daemon, facts.history, facts.service, facts.config)
+    return 0 if any(part is not None for part in answers) else 2
 
 
 def looked_at(facts: Facts) -> tuple[str, ...]:

@@ -84,13 +84,16 @@ def restored(arguments: argparse.Namespace) -> int:
 
     if arguments.file is None:
         with Client(arguments.socket) as client:
-            told = client.ask("log_restored")
-        text = f"the log goes on as stream {told['stream']}"
+            answer = client.ask("log_restored")
+        text = f"the log goes on as stream {answer['stream']}"
     else:
         say_restored(arguments.file)
-        told, text = {"file": str(arguments.file)}, f"{arguments.file} goes on as another stream from its next start on"
+        answer, text = (
+            {"file": str(arguments.file)},
+            f"{arguments.file} goes on as another stream from its next start on",
+        )
     if arguments.json:
-        say_json(told)
+        say_json(answer)
     else:
         say(text)
     return 0

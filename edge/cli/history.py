@@ -131,7 +131,7 @@ def _follow(
         try:
             with Client(arguments.socket) as live, closing(DaemonSource(Client(arguments.socket))) as pages:
                 for item in live.stream("watch"):
-                    trouble = _told(trouble, None)
+                    trouble = _say_trouble(trouble, None)
                     status = item.get("status")
                     if status and status["stream"] != stream:  # a new log counts from 1
                         stream, last = status["stream"], last if stream is None else 0
@@ -140,11 +140,11 @@ def _follow(
                     for shown in _show_after(show, pages, asked, last, item):
                         last = shown  # also when it breaks off
         except (Unreachable, RequestRefused) as error:
-            trouble = _told(trouble, str(error))
+            trouble = _say_trouble(trouble, str(error))
             time.sleep(AGAIN_S)
 
 
-def _told(before: str | None, now: str | None) -> str | None:
+def _say_trouble(before: str | None, now: str | None) -> str | None:
     """Say once what the trouble is, and once that it is over."""
     if now != before:
         sys.stderr.write(f"doorctl: {f'{now}; trying again' if now else 'the daemon is back'}\n")

@@ -51,7 +51,7 @@ def accounts(arguments: argparse.Namespace) -> int:
     if not actions:
         sys.stderr.write(f"doorctl: no account {name!r} in {path}\n")
         return 1
-    return _told(arguments, path, actions)
+    return _record(arguments, path, actions)
 
 
 def _list(known: dict[str, str], *, json: bool) -> int:
@@ -75,7 +75,7 @@ def _password(shortest: int, longest: int) -> str:
     return password
 
 
-def _told(arguments: argparse.Namespace, path: Path, actions: list[str]) -> int:
+def _record(arguments: argparse.Namespace, path: Path, actions: list[str]) -> int:
     """Have it recorded. On a connection of its own: somebody may have thought about a password for long."""
     try:
         with Client(arguments.socket) as doord:

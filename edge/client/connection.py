@@ -11,7 +11,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from edge.client.sockets import found
+from edge.client.sockets import find_socket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ class Client:
 
     def __init__(self, path: Path | None, within_s: float = ANSWER_WITHIN_S) -> None:
         """Connect to `path`, by default the socket that is found; `within_s` limits each answer. Raises Unreachable."""
-        path = path or found()
+        path = path or find_socket()
         self._path, self._within_s = path, within_s
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:

@@ -24,7 +24,7 @@ SERVICE: Final = "doorward"
 
 
 @cache
-def found() -> Path:
+def find_socket() -> Path:
     """The socket to use. When there are several, standard error says which one."""
     if named := os.environ.get("DOORWARD_SOCKET"):
         return Path(named)

@@ -211,11 +211,11 @@ class CommandIntake:
             for_s=order.for_s,
             details=signed_by(order.signer),
         )
-        told: Mapping[str, Json] = {door: asdict(outcome) for door, outcome in outcomes.items()}
+        by_door: Mapping[str, Json] = {door: asdict(outcome) for door, outcome in outcomes.items()}
         refused = next((outcome for outcome in outcomes.values() if not outcome.done), None)
         if refused is None:
-            return reply(order.id, order.name, dict(told))
-        return reply(order.id, order.name, dict(told), code=refused.code, text=refused.message)
+            return reply(order.id, order.name, dict(by_door))
+        return reply(order.id, order.name, dict(by_door), code=refused.code, text=refused.message)
 
     def _now_s(self) -> float:
         return self._clock.now_ns() / 1e9

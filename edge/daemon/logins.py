@@ -63,6 +63,6 @@ class Logins:
         if ask.left_out is not None:
             details["left_out"] = ask.left_out
         event = Event(f"login.{ask.action}", at_ns, login, actor, success=success, code=ask.code, details=details)
-        modes = self._host.rights.told(ask.action, ask.login, ask.role) if keeps else None
+        modes = self._host.rights.change(ask.action, ask.login, ask.role) if keeps else None
         self._host.log.append([event], modes)
         return {}

@@ -70,7 +70,7 @@ class PageRights:
                 self._known.pop(event.object.id, None)
         return {MEMORY: json.dumps(self._known)}
 
-    def told(self, action: str, login: str, role: str | None) -> dict[str, str]:
+    def change(self, action: str, login: str, role: str | None) -> dict[str, str]:
         """An account was made or removed by who may; what the log is to remember. Raises RequestError."""
         if action == "create":
             if login not in self._roles and len(self._roles) >= MOST_ACCOUNTS:

@@ -83,8 +83,11 @@ class Reloading:
     async def started(self) -> None:
         """Guarding. A configuration that is not its file's is a fault; one that is, is kept."""
         if self.source.refused:
-            told = [str(problem) for problem in self.source.refused]
-            self._say(CONTROLLER_FAULT, {"reason": told[0], "more": len(told) - 1, "left_out": [*self.source.left_out]})
+            problems = [str(problem) for problem in self.source.refused]
+            self._say(
+                CONTROLLER_FAULT,
+                {"reason": problems[0], "more": len(problems) - 1, "left_out": [*self.source.left_out]},
+            )
         else:
             await self._keep()
 

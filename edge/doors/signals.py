@@ -30,7 +30,7 @@ from edge.model.messages import (
     Signal,
     Subject,
 )
-from edge.model.roles import CONTACT, LOCK, RELEASE, ROLES, UnknownRoleError, told, told_broken
+from edge.model.roles import CONTACT, LOCK, RELEASE, ROLES, UnknownRoleError, fault_item_of, item_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -109,7 +109,7 @@ class Signals:
             self._credential(key, signal)
 
     def _input_fault(self, key: str, role: str, signal: InputFault) -> None:
-        item, inputs = told_broken(signal), self._inputs[key]
+        item, inputs = fault_item_of(signal), self._inputs[key]
         if signal.reason is not None:
             inputs.forget(role)
         elif (level := self._wires.level(signal.point)) is not None:
@@ -126,7 +126,7 @@ class Signals:
         if isinstance(report, Settled):
             self._levels[point] = (report.level, report.at_ns)
             try:
-                item = told(point, report)
+                item = item_of(point, report)
             except UnknownRoleError as error:  # the other inputs that settle now are heard all the same
                 self._mistake(error)
                 return

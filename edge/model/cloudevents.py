@@ -169,9 +169,9 @@ def _actor(event: Event) -> Json:
     actor = event.actor
     if actor is None:
         return None
-    told: dict[str, Json] = {"kind": actor.kind, "id": actor.id}
+    fields: dict[str, Json] = {"kind": actor.kind, "id": actor.id}
     if actor.name is not None:
-        told["name"] = actor.name
+        fields["name"] = actor.name
     if actor.email is not None:
-        told["email"] = actor.email
-    return told
+        fields["email"] = actor.email
+    return fields

@@ -202,7 +202,7 @@ def role_of(point: str) -> Role:
         raise UnknownRoleError(name) from None
 
 
-def told(point: str, report: Settled) -> Item | None:
+def item_of(point: str, report: Settled) -> Item | None:
     """What the rules are told of an input that has settled. Raises UnknownRoleError for what is no input."""
     becomes = role_of(point).becomes
     if becomes is None:
@@ -210,7 +210,7 @@ def told(point: str, report: Settled) -> Item | None:
     return becomes(point, report)
 
 
-def told_broken(signal: InputFault) -> Item:
+def fault_item_of(signal: InputFault) -> Item:
     """What the rules are told of a cut or shorted wire. Raises UnknownRoleError for what has no supervised wiring."""
     broken = role_of(signal.point).broken
     if broken is None:

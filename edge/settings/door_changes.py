@@ -69,7 +69,7 @@ def lock_changes(old: Locks | None, new: Locks, actor: Actor, at_ns: int) -> lis
         elif after is None:
             event_type, details = LOCK_DESTROY, {}
         else:
-            details = {key: _told(before.get(key), after.get(key), said) for key, said in details.items()}
+            details = {key: _without_secrets(before.get(key), after.get(key), said) for key, said in details.items()}
         if details or event_type == LOCK_DESTROY:
             subject = Subject("lock", door, name)
             events.append(Event(event_type, at_ns, subject, actor, door=door, details=details))
@@ -85,7 +85,7 @@ def _secret(value: object) -> bool:
     return isinstance(value, dict) and value.keys() == {"secret"}
 
 
-def _told(before: object, after: object, said: Json) -> Json:
+def _without_secrets(before: object, after: object, said: Json) -> Json:
     if _secret(before) or _secret(after):
         return "set" if before is None else "removed" if after is None else "changed"
     return said

@@ -53,7 +53,7 @@ class Listening:
         if incoming.topic == self._options.below("ack"):
             return self._acknowledged(incoming)
         if incoming.topic == self._options.below("stream"):
-            self._witness.told(incoming.payload)
+            self._witness.take(incoming.payload)
             return False
         heard = None if self._guest is None else self._guest.heard(incoming, asyncio.get_running_loop().time())
         if heard is None:

@@ -73,7 +73,7 @@ class StreamWitness:
         run: Json = [self._count, self._run]
         return {"begins": {**self.begins}, "streams": streams, "starts": [[*one] for one in starts], "run": run}
 
-    def told(self, payload: bytes) -> None:
+    def take(self, payload: bytes) -> None:
         """The retained message arrived."""
         if self._word is not None and not self._word.done():
             self._word.set_result(payload)

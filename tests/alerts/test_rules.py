@@ -15,9 +15,9 @@ from edge.alerts.rules import (
     MOST_ALERTS,
     MOST_WAITING,
     acknowledged,
+    alert_by_id,
     due,
     fold,
-    found,
     next_deadline,
     sounding,
     taken,
@@ -89,7 +89,7 @@ class Desk:
         self._take()
 
     def acknowledge(self, alert_id: str) -> bool:
-        alert = found(self.state, alert_id)
+        alert = alert_by_id(self.state, alert_id)
         if alert is not None:
             self.state = acknowledged(self.state, alert)
         return alert is not None
@@ -139,7 +139,7 @@ def test_nobody_answers() -> None:
     desk.at(10 * ESCALATE_S)
     assert desk.said == [(0, "mqtt", "raised", 1), (ESCALATE_S, "email", "escalated", 1)]
     assert desk.told[1][2].to == ("chief@example.org",)
-    assert found(desk.state, "forced-1")
+    assert alert_by_id(desk.state, "forced-1")
 
 
 def test_somebody_answers() -> None:

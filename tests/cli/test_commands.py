@@ -253,7 +253,7 @@ def test_whatever_else_answers_is_not_believed(doorctl: Doorctl, answer: bytes) 
 def test_the_socket_comes_from_the_option_the_environment_or_the_usual_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sockets.found.cache_clear()
+    sockets.find_socket.cache_clear()
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("DOORWARD_SOCKET", str(tmp_path / "environment.sock"))
     for words, expected in (
@@ -264,7 +264,7 @@ def test_the_socket_comes_from_the_option_the_environment_or_the_usual_place(
         assert main(words) == 2
         assert expected in capsys.readouterr().err
     monkeypatch.delenv("DOORWARD_SOCKET")
-    sockets.found.cache_clear()
+    sockets.find_socket.cache_clear()
     assert main(["status"]) == 2
     assert "/run/doorward/doord.sock" in capsys.readouterr().err
 

@@ -117,6 +117,6 @@ def test_a_strangers_socket_is_left_alone(
 
 def test_the_environment_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOORWARD_SOCKET", "/somewhere/else.sock")
-    sockets.found.cache_clear()
-    assert sockets.found() == Path("/somewhere/else.sock")
-    sockets.found.cache_clear()
+    sockets.find_socket.cache_clear()
+    assert sockets.find_socket() == Path("/somewhere/else.sock")
+    sockets.find_socket.cache_clear()

@@ -33,8 +33,8 @@ def of(login: str) -> Actor:
 def rights() -> PageRights:
     made = PageRights()
     made.restore("{}")
-    made.told("create", "vic", "viewer")
-    made.told("create", "olga", "operator")
+    made.change("create", "vic", "viewer")
+    made.change("create", "olga", "operator")
     return made
 
 
@@ -101,23 +101,23 @@ def test_only_sign_ins_and_outs_are_recorded_and_of_whoever_did(rights: PageRigh
 
 
 def test_an_account_that_was_removed_or_changed_counts_as_it_is_now(rights: PageRights) -> None:
-    rights.told("destroy", "olga", None)
+    rights.change("destroy", "olga", None)
     refused(rights, "command", UNLOCK, of("olga"))
-    rights.told("destroy", "vic", None)
-    rights.told("create", "vic", "operator")
+    rights.change("destroy", "vic", None)
+    rights.change("create", "vic", "operator")
     rights.check("command", UNLOCK, of("vic"))
     again = PageRights()
-    again.restore(rights.told("create", "new", None)[MEMORY])
+    again.restore(rights.change("create", "new", None)[MEMORY])
     again.check("command", UNLOCK, of("vic"))
     assert "the role viewer" in refused(again, "command", UNLOCK, of("new"))
 
 
 def test_there_are_only_so_many(rights: PageRights) -> None:
     for number in range(MOST_ACCOUNTS - 2):
-        rights.told("create", f"n{number}", "viewer")
-    rights.told("create", "vic", "operator")
+        rights.change("create", f"n{number}", "viewer")
+    rights.change("create", "vic", "operator")
     with pytest.raises(RequestError, match="256 accounts"):
-        rights.told("create", "one-more", "viewer")
+        rights.change("create", "one-more", "viewer")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "7", "{", '"x"'])
@@ -126,7 +126,7 @@ def test_a_memory_that_is_none_is_nobody(text: str) -> None:
     with pytest.raises(RequestError, match="not known before the log is open"):
         rights.check("command", UNLOCK, of("olga"))
     with pytest.raises(RequestError, match="not known before the log is open"):
-        rights.told("create", "olga", "operator")
+        rights.change("create", "olga", "operator")
     rights.restore(text)
     refused(rights, "command", UNLOCK, of("olga"))
 

@@ -23,7 +23,7 @@ from edge.delivery.http_answer import Headers, headers_of, status_of
 from edge.delivery.receivers.chat import EVENTS, ChatMessage, FormattedMessage, letter
 from edge.delivery.secrets import SecretError
 from edge.model.catalogue import CATALOGUE
-from edge.model.catalogue import message as told
+from edge.model.catalogue import message as sentence
 from edge.model.cloudevents import encode, record_id
 from edge.model.local_time import local
 from edge.system.background import in_background
@@ -158,7 +158,7 @@ class Webhook:
             text = f"{local(record.time_us, self._zone)}, {identity.controller} at {identity.site}"
             severity = CATALOGUE[record.event.type].severity
             named = record_id(record, identity)
-            await self._poster.post(ChatMessage(named, body, told(record.event), text, severity))
+            await self._poster.post(ChatMessage(named, body, sentence(record.event), text, severity))
 
     async def close(self) -> None:
         """Nothing to do: no connection stays open between two posts."""
