@@ -68,14 +68,7 @@ _WHY_UNREACHED: Final = (
 )
 """(finding, `about`, words): the first row with a word that occurs in the last error of the upstream."""
 OPENINGS: Final = frozenset({"forced_open", "held_open"})
-_CONDITIONS: Final = {
-    "forced_open": ("DW-DOOR-FORCED", 0),
-    "held_open": ("DW-DOOR-HELD", HOUR_US),
-    "held_open_warning": ("DW-DOOR-HELD", HOUR_US),
-    "tamper": ("DW-TAMPER", 0),
-    "contact_fault": ("DW-CONTACT-FAULT", 0),
-    "release_input": ("DW-RELEASE-ACTIVE", 0),
-}
+_CONDITIONS: Final = {code: (kind.code, kind.after_s * S_US) for kind in KINDS.values() for code in kind.conditions}
 """Conditions of doors that have a finding of their own, and how long it takes; the others share one, at once."""
 LOW_NOW, LOW_SINCE_BOOT = 1 << 0, 1 << 16
 SLOWED_NOW: Final = 1 << 1 | 1 << 2 | 1 << 3

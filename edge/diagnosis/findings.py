@@ -28,6 +28,10 @@ class FindingKind:
     likely_causes: tuple[str, ...]
     """The likeliest first."""
     first_thing: str
+    conditions: tuple[str, ...] = ()
+    """Codes of what can be wrong with a door (`edge.doors.conditions`) that this finding tells of."""
+    after_s: int = 0
+    """How long one of them lasts before it is a finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -634,6 +638,7 @@ _DOORS: Final = (
         "the wiring of an input of {about} is cut or shorted",
         ("a cable was damaged", "a terminating resistor is missing"),
         "measure the line at the controller's terminal",
+        conditions=("contact_fault",),
     ),
     FindingKind(
         "DW-INPUT-UNSTABLE",
@@ -655,6 +660,7 @@ _DOORS: Final = (
         "a tamper switch of {about} is open",
         ("a cover is off", "the switch is not connected"),
         "close the cover; then ask who opened it",
+        conditions=("tamper",),
     ),
     FindingKind(
         "DW-LOCKDOWN-FORGOTTEN",
@@ -683,6 +689,7 @@ _DOORS: Final = (
         "the release input holds {about} open",
         ("the fire panel has tripped or is being serviced", "its cable is cut", "active = is the wrong way round"),
         "ask at the fire panel before anything else",
+        conditions=("release_input",),
     ),
     FindingKind(
         "DW-DOOR-FORCED",
@@ -690,6 +697,7 @@ _DOORS: Final = (
         "{about} was forced open and still stands open",
         ("somebody broke in", "a mechanical key was used", "the strike did not hold"),
         "go and look; close it",
+        conditions=("forced_open",),
     ),
     FindingKind(
         "DW-DOOR-HELD",
@@ -697,6 +705,8 @@ _DOORS: Final = (
         "{about} has been held open for over an hour",
         ("it is propped open", "the contact does not see it close"),
         "go and look; then doorctl test {about}",
+        conditions=("held_open", "held_open_warning"),
+        after_s=3600,
     ),
     FindingKind(
         "DW-DOOR-OPEN",

@@ -42,6 +42,7 @@ from edge.diagnosis.facts_consumers import (
     PulseFacts,
 )
 from edge.diagnosis.findings import KINDS
+from edge.doors.conditions import KINDS as CONDITIONS
 from tests.support import facts as make
 from tests.support.facts import HOUR_US, NOW_US, S_US, WELL
 from tests.support.golden import check_golden
@@ -174,6 +175,12 @@ CASES: dict[str, Facts] = {
     "DW-CPU-THROTTLED": replace(WELL, machine=MachineFacts(0x8, 79.0)),
     "DW-MEMORY-LOW": replace(WELL, machine=MachineFacts(0, 51.0, (32 << 20) - 1)),
 }
+CASES |= {
+    kind.code: make.with_condition(kind.conditions[0], lasted_us=max(kind.after_s, 30) * S_US)
+    for kind in KINDS.values()
+    if kind.conditions and kind.code not in CASES
+}
+"""What can be wrong with a door needs no case of its own."""
 
 JUST_WELL: dict[str, Facts] = {
     "a young daemon is still connecting": make.with_daemon(
@@ -242,6 +249,14 @@ def test_a_link_that_was_there_once_was_reached_and_one_that_comes_and_goes_flap
 def test_every_finding_has_its_case() -> None:
     assert CASES.keys() == KINDS.keys(), "tests/diagnosis/test_diagnose.py: a case in CASES for each row of findings.py"
     assert len(KINDS) >= 20
+
+
+def test_a_finding_tells_of_conditions_that_a_door_can_have() -> None:
+    told = [code for kind in KINDS.values() for code in kind.conditions]
+    assert set(told) <= CONDITIONS.keys(), (
+        "edge/diagnosis/findings.py names a condition that edge/doors/conditions.py has not"
+    )
+    assert len(told) == len(set(told))
 
 
 @pytest.mark.parametrize("code", CASES)
