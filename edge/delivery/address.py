@@ -60,7 +60,7 @@ def is_public(address: Address) -> bool:
 
 def is_own(text: str) -> bool:
     """Whether an address and all IPv4 addresses in it are private: plain http is allowed only there."""
-    return not any(is_public(one) for one in meant(ipaddress.ip_address(text.partition("%")[0])))
+    return not any(is_public(target) for target in meant(ipaddress.ip_address(text.partition("%")[0])))
 
 
 def meant(address: Address) -> tuple[Address, ...]:

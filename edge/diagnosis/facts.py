@@ -302,79 +302,81 @@ def at_us(iso: str) -> int:
     return round(datetime.fromisoformat(iso).timestamp() * 1_000_000)
 
 
-def _log(found: Mapping[str, Any]) -> LogFacts:
-    took_ms = found["last_commit_ms"]
+def _log(facts: Mapping[str, Any]) -> LogFacts:
+    took_ms = facts["last_commit_ms"]
     return LogFacts(
-        path=str(found["path"]),
-        waiting=int(found["waiting"]),
-        bytes=int(found["bytes"]),
-        dropped=int(found["dropped"]),
+        path=str(facts["path"]),
+        waiting=int(facts["waiting"]),
+        bytes=int(facts["bytes"]),
+        dropped=int(facts["dropped"]),
         last_commit_ms=None if took_ms is None else _finite(took_ms),
-        writer=str(found["writer"]),
-        error=_words(found["error"]),
-        set_aside=_words(found["set_aside"]),
+        writer=str(facts["writer"]),
+        error=_words(facts["error"]),
+        set_aside=_words(facts["set_aside"]),
     )
 
 
 def _people(answer: Mapping[str, Any]) -> PeopleFacts | None:
-    found = answer.get("directory")
-    if found is None:
+    directory = answer.get("directory")
+    if directory is None:
         return None
     readers = sum("reader" in door["points"] for door in answer["doors"].values())
-    return PeopleFacts(int(found["version"]), int(found["cards"]), str(found["state"]), _words(found["error"]), readers)
-
-
-def _upstream(found: Mapping[str, Any] | None) -> UpstreamFacts | None:
-    if found is None:
-        return None
-    return UpstreamFacts(
-        url=str(found["url"]),
-        state=str(found["state"]),
-        since_us=at_us(found["since"]),
-        cursor=int(found["cursor"]),
-        backlog=int(found["backlog"]),
-        reconnects=int(found["reconnects"]),
-        last_error=_words(found["last_error"]),
-        connections=int(found.get("connections", 1)),
-        last_hour=int(found.get("connections_last_hour", 0)),
-        taken_over=int(found.get("taken_over", 0)),
+    return PeopleFacts(
+        int(directory["version"]), int(directory["cards"]), str(directory["state"]), _words(directory["error"]), readers
     )
 
 
-def _driver(name: str, found: Mapping[str, Any]) -> DriverFacts:
-    own = found.get("facts", {})
+def _upstream(facts: Mapping[str, Any] | None) -> UpstreamFacts | None:
+    if facts is None:
+        return None
+    return UpstreamFacts(
+        url=str(facts["url"]),
+        state=str(facts["state"]),
+        since_us=at_us(facts["since"]),
+        cursor=int(facts["cursor"]),
+        backlog=int(facts["backlog"]),
+        reconnects=int(facts["reconnects"]),
+        last_error=_words(facts["last_error"]),
+        connections=int(facts.get("connections", 1)),
+        last_hour=int(facts.get("connections_last_hour", 0)),
+        taken_over=int(facts.get("taken_over", 0)),
+    )
+
+
+def _driver(name: str, facts: Mapping[str, Any]) -> DriverFacts:
+    own = facts.get("facts", {})
     stuck, lost = own.get("stuck", ()), own.get("lost_edges", 0)
-    kind, state, reason = str(found["kind"]), str(found["state"]), _words(found["reason"])
+    kind, state, reason = str(facts["kind"]), str(facts["state"]), _words(facts["reason"])
     return DriverFacts(name, kind, state, reason, tuple(map(str, stuck)), int(lost))
 
 
-def _device(driver: str, address: str, found: Mapping[str, Any]) -> DeviceFacts:
-    abilities, counts = found.get("abilities"), found.get("counts", {})
+def _device(driver: str, address: str, facts: Mapping[str, Any]) -> DeviceFacts:
+    abilities, counts = facts.get("abilities"), facts.get("counts", {})
     return DeviceFacts(
         driver,
         str(address),
-        str(found["state"]),
-        _words(found["reason"]),
-        _words(found.get("secure")),
+        str(facts["state"]),
+        _words(facts["reason"]),
+        _words(facts.get("secure")),
         None if not abilities else "communication_security" in abilities,
         int(counts.get("asked", 0)),
         sum(int(counts.get(name, 0)) for name in ("silent", "damaged", "unreadable")),
-        power_failure=found.get("power_failure") is True,
+        power_failure=facts.get("power_failure") is True,
     )
 
 
-def _door(key: str, found: Mapping[str, Any], rex: InputFacts | None) -> DoorFacts:
-    since = found["since"]
+def _door(key: str, facts: Mapping[str, Any], rex: InputFacts | None) -> DoorFacts:
+    since = facts["since"]
     return DoorFacts(
         key,
-        mode=str(found["mode"]),
-        contact=str(found["contact"]),
+        mode=str(facts["mode"]),
+        contact=str(facts["contact"]),
         mode_since_us=at_us(since["mode"]),
         rex=rex,
         contact_since_us=at_us(since["contact"]),
         conditions=tuple(
             ConditionFacts(str(row["code"]), str(row["message"]), _words(row["detail"]), at_us(row["since"]))
-            for row in conditions(found)
+            for row in conditions(facts)
         ),
     )
 

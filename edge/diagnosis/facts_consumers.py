@@ -130,26 +130,26 @@ class ConsumerFacts:
         )
 
 
-def _integration(key: str, found: Mapping[str, Any]) -> IntegrationFacts:
-    failed = int(found["failed_of_latest"][0])
-    return IntegrationFacts(str(key), str(found["state"]), int(found["backlog"]), failed, _words(found["last_error"]))
+def _integration(key: str, facts: Mapping[str, Any]) -> IntegrationFacts:
+    failed = int(facts["failed_of_latest"][0])
+    return IntegrationFacts(str(key), str(facts["state"]), int(facts["backlog"]), failed, _words(facts["last_error"]))
 
 
-def _camera(key: str, found: Mapping[str, Any]) -> CameraFacts:
-    return CameraFacts(str(key), len(found["doors"]), int(found["dropped"]), _words(found["last_error"]))
+def _camera(key: str, facts: Mapping[str, Any]) -> CameraFacts:
+    return CameraFacts(str(key), len(facts["doors"]), int(facts["dropped"]), _words(facts["last_error"]))
 
 
-def _board(driver: str, unit: str, found: Mapping[str, Any]) -> BoardFacts:
-    return BoardFacts(driver, str(unit), str(found["state"]), _words(found["reason"]), int(found["repairs"]))
+def _board(driver: str, unit: str, facts: Mapping[str, Any]) -> BoardFacts:
+    return BoardFacts(driver, str(unit), str(facts["state"]), _words(facts["reason"]), int(facts["repairs"]))
 
 
 def _line(driver: str, counts: Mapping[str, Any]) -> LineFacts:
     return LineFacts(driver, int(counts["asked"]), sum(int(counts[name]) for name in ("silent", "garbled")))
 
 
-def _pulses(point: str, found: Mapping[str, Any]) -> PulseFacts:
+def _pulses(point: str, facts: Mapping[str, Any]) -> PulseFacts:
     """The counts of a Wiegand reader; a missing one (its chip is not open) is 0."""
-    counts = {name: int(found.get(name, 0)) for name in ("cards", "keys", "swapped", "other_lengths", *THROWN_AWAY)}
+    counts = {name: int(facts.get(name, 0)) for name in ("cards", "keys", "swapped", "other_lengths", *THROWN_AWAY)}
     thrown_away = sum(counts[name] for name in THROWN_AWAY)
     return PulseFacts(
         str(point), counts["cards"] + counts["keys"], counts["swapped"], counts["other_lengths"], thrown_away

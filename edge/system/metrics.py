@@ -113,57 +113,59 @@ def _lines(status: Mapping[str, Any], counts: Counters, now_ns: int) -> Iterator
     yield from _family("pictures_dropped_total", "counter", "Records that got no picture in time.", dropped)
 
 
-def _upstream(found: Mapping[str, Any] | None, counts: Counters, now_ns: int) -> Iterator[str]:
-    if found is None:
+def _upstream(facts: Mapping[str, Any] | None, counts: Counters, now_ns: int) -> Iterator[str]:
+    if facts is None:
         return
-    for name, kind, what, value in (
-        ("upstream_up", "gauge", "1 while records go out.", found["state"] == "online"),
-        ("upstream_backlog_records", "gauge", "Records that are not acknowledged.", found["backlog"]),
-        ("upstream_in_flight_messages", "gauge", "Messages under way.", found["in_flight"]),
-        ("upstream_reconnects_total", "counter", "Connections after the first.", found["reconnects"]),
+    for name, kind, help_text, value in (
+        ("upstream_up", "gauge", "1 while records go out.", facts["state"] == "online"),
+        ("upstream_backlog_records", "gauge", "Records that are not acknowledged.", facts["backlog"]),
+        ("upstream_in_flight_messages", "gauge", "Messages under way.", facts["in_flight"]),
+        ("upstream_reconnects_total", "counter", "Connections after the first.", facts["reconnects"]),
         (
             "upstream_oldest_unacknowledged_seconds",
             "gauge",
             "How long the oldest record of this run has waited for its acknowledgement.",
-            counts.waits_s(found["cursor"], now_ns),
+            counts.waits_s(facts["cursor"], now_ns),
         ),
     ):
-        yield from _family(name, kind, what, [({}, value)])
+        yield from _family(name, kind, help_text, [({}, value)])
 
 
-def _drivers(found: Mapping[str, Any], counts: Counters) -> Iterator[str]:
-    up = [({"driver": name, "kind": one["kind"]}, one["state"] == "online") for name, one in found.items()]
+def _drivers(drivers: Mapping[str, Any], counts: Counters) -> Iterator[str]:
+    up = [({"driver": name, "kind": driver["kind"]}, driver["state"] == "online") for name, driver in drivers.items()]
     yield from _family("driver_up", "gauge", "1 while the hardware answers.", up)
-    faults = [({"driver": name}, counts.faults[name]) for name in found]
+    faults = [({"driver": name}, counts.faults[name]) for name in drivers]
     yield from _family("driver_faults_total", "counter", "How often it was lost since doord started.", faults)
 
 
-def _doors(found: Mapping[str, Any]) -> Iterator[str]:
-    modes = [({"door": key, "mode": mode}, one["mode"] == mode) for key, one in found.items() for mode in MODES]
+def _doors(doors: Mapping[str, Any]) -> Iterator[str]:
+    modes = [({"door": key, "mode": mode}, door["mode"] == mode) for key, door in doors.items() for mode in MODES]
     yield from _family("door_mode", "gauge", "1 for the mode of a door.", modes)
-    alarms = [({"door": key, "alarm": alarm}, one["alarm"] == alarm) for key, one in found.items() for alarm in ALARMS]
+    alarms = [
+        ({"door": key, "alarm": alarm}, door["alarm"] == alarm) for key, door in doors.items() for alarm in ALARMS
+    ]
     yield from _family("door_alarm", "gauge", "1 for the alarm that stands.", alarms)
     wrong = [
         ({"door": key, "code": condition["code"], "severity": condition["severity"]}, 1)
-        for key, one in found.items()
-        for condition in one["conditions"]
+        for key, door in doors.items()
+        for condition in door["conditions"]
     ]
     yield from _family("door_condition", "gauge", "1 for each thing that is wrong with a door.", wrong)
-    for name, what, true in (
-        ("door_open", "1 while the contact says so.", lambda one: one["contact"] == "open"),
-        ("door_released", "1 while the lock is confirmed to be released.", lambda one: one["lock"] == "unlocked"),
-        ("door_tampered", "1 while a tamper switch of it is open.", lambda one: one["tamper"] is not None),
-        ("door_fault", "1 while points of it are lost.", lambda one: one["fault"] is not None),
+    for name, help_text, true in (
+        ("door_open", "1 while the contact says so.", lambda door: door["contact"] == "open"),
+        ("door_released", "1 while the lock is confirmed to be released.", lambda door: door["lock"] == "unlocked"),
+        ("door_tampered", "1 while a tamper switch of it is open.", lambda door: door["tamper"] is not None),
+        ("door_fault", "1 while points of it are lost.", lambda door: door["fault"] is not None),
     ):
-        yield from _family(name, "gauge", what, _each(found, "door", true))
+        yield from _family(name, "gauge", help_text, _each(doors, "door", true))
 
 
-def _enabled(one: Mapping[str, Any]) -> bool:
-    return bool(one["state"] != "disabled")
+def _enabled(integration: Mapping[str, Any]) -> bool:
+    return bool(integration["state"] != "disabled")
 
 
-def _each(found: Mapping[str, Any], label: str, value: Any) -> list[tuple[dict[str, str], Any]]:  # noqa: ANN401 -- a look
-    return [({label: key}, value(one)) for key, one in found.items()]
+def _each(parts: Mapping[str, Any], label: str, value: Any) -> list[tuple[dict[str, str], Any]]:  # noqa: ANN401 -- a look
+    return [({label: key}, value(part)) for key, part in parts.items()]
 
 
 def _family(name: str, kind: str, help_text: str, samples: Sequence[tuple[Mapping[str, str], Any]]) -> Iterator[str]:

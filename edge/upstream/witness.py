@@ -62,7 +62,7 @@ class StreamWitness:
     def committed(self, records: Sequence[Record]) -> None:
         """These records are new in the log."""
         self._last = records[-1].sequence, records[-1].hash
-        self._starts += [(one.sequence, one.hash) for one in records if one.event.type == CONTROLLER_START]
+        self._starts += [(record.sequence, record.hash) for record in records if record.event.type == CONTROLLER_START]
         del self._starts[:-MOST_STARTS]
 
     def facts(self) -> dict[str, Json]:
@@ -71,7 +71,7 @@ class StreamWitness:
         starts = [*dict.fromkeys([*self._known, *self._starts])][-MOST_STARTS:]
         self._count += 1
         run: Json = [self._count, self._run]
-        return {"begins": {**self.begins}, "streams": streams, "starts": [[*one] for one in starts], "run": run}
+        return {"begins": {**self.begins}, "streams": streams, "starts": [[*start] for start in starts], "run": run}
 
     def take(self, payload: bytes) -> None:
         """The retained message arrived."""
@@ -121,8 +121,8 @@ class StreamWitness:
         """Read the newest record, the starts of runs and the streams from the log."""
         from edge.log.reading.query import Query  # noqa: PLC0415 -- sqlite-utils takes 70 ms that doors need not wait for
 
-        found = await self._log.query(Query(types=(CONTROLLER_START,), newest=True, limit=MOST_STARTS))
-        self._starts = sorted((one.sequence, one.hash) for one in found.records)
+        page = await self._log.query(Query(types=(CONTROLLER_START,), newest=True, limit=MOST_STARTS))
+        self._starts = sorted((record.sequence, record.hash) for record in page.records)
         newest = await self._log.read(self._log.committed - 1, 1)
         self._last = (newest[0].sequence, newest[0].hash) if newest else (self._log.committed, "")
         self.begins = await self._look_for_begins()
@@ -132,12 +132,12 @@ class StreamWitness:
         controller, _, own = self._log.stream.rpartition("/")
         begins: dict[str, int] = {}
         at = 1
-        while found := await self._log.read(at - 1, 1):
-            epoch = found[0].epoch or own
+        while records := await self._log.read(at - 1, 1):
+            epoch = records[0].epoch or own
             begins[f"{controller}/{epoch}"] = at
             if epoch == own:
                 return begins
-            at = await self._behind(epoch, found[0].sequence)
+            at = await self._behind(epoch, records[0].sequence)
         return {**begins, self._log.stream: at}
 
     async def _behind(self, epoch: str, last: int) -> int:
@@ -145,9 +145,9 @@ class StreamWitness:
         low, high = last + 1, self._log.committed + 1
         while low < high:
             middle = (low + high) // 2
-            found = await self._log.read(middle - 1, 1)
-            if found and found[0].epoch == epoch:
-                low = found[0].sequence + 1
+            records = await self._log.read(middle - 1, 1)
+            if records and records[0].epoch == epoch:
+                low = records[0].sequence + 1
             else:
                 high = middle
         return low
@@ -156,7 +156,7 @@ class StreamWitness:
         streams = word.get("streams")
         streams = streams if isinstance(streams, dict) else {}
         starts = word.get("starts")
-        known = [(one[0], one[1]) for one in starts if _is_word(one)] if isinstance(starts, list) else []
+        known = [(pair[0], pair[1]) for pair in starts if _is_word(pair)] if isinstance(starts, list) else []
         self._before = _run(word) or self._before
         used = streams.get(self._log.stream)
         if used is not None and not await self._is_ours(used):
@@ -164,7 +164,7 @@ class StreamWitness:
             LOG.error("the log went back in time: %s", reason)
             await asyncio.wait_for(self._log.new_epoch(reason, self._after(known)), RENEWAL_S)
             self.begins = await self._look_for_begins()
-        former = {name: one for name, one in streams.items() if name != self._log.stream and _is_word(one)}
+        former = {name: pair for name, pair in streams.items() if name != self._log.stream and _is_word(pair)}
         self._former = dict(list(former.items())[-MOST_STREAMS:])
         self._known = known[-MOST_STARTS:]
 
@@ -175,18 +175,18 @@ class StreamWitness:
         sequence, digest = int(used[0]), str(used[1])
         if sequence > self._log.committed:
             return False
-        found = await self._log.read(sequence - 1, 1)
-        return not found or found[0].sequence != sequence or not digest or found[0].hash == digest
+        records = await self._log.read(sequence - 1, 1)
+        return not records or records[0].sequence != sequence or not digest or records[0].hash == digest
 
     def _after(self, known: Sequence[tuple[int, str]]) -> int | None:
         """The last record before the first run that the retained message does not have; None: before this run."""
-        shared = [one[0] for one in self._starts if one in known]
-        new = [one[0] for one in self._starts if one not in known and one[0] > max(shared, default=0)]
+        shared = [start[0] for start in self._starts if start in known]
+        new = [start[0] for start in self._starts if start not in known and start[0] > max(shared, default=0)]
         return min(new) - 1 if shared and new else None
 
 
-def _is_word(one: object) -> bool:
-    return isinstance(one, list) and [type(part) for part in one] == [int, str] and 0 < one[0] < 2**53
+def _is_word(pair: object) -> bool:
+    return isinstance(pair, list) and [type(part) for part in pair] == [int, str] and 0 < pair[0] < 2**53
 
 
 def _run(word: dict[str, Any]) -> tuple[int, str] | None:
@@ -198,7 +198,7 @@ def _run(word: dict[str, Any]) -> tuple[int, str] | None:
 def _word(payload: bytes) -> dict[str, Any]:
     """The retained message, {} when it is malformed. A forged one can begin a new epoch or suggest a twin, no more."""
     try:
-        found = json.loads(payload) if len(payload) <= LARGEST else None
+        content = json.loads(payload) if len(payload) <= LARGEST else None
     except (ValueError, RecursionError):
-        found = None
-    return found if isinstance(found, dict) else {}
+        content = None
+    return content if isinstance(content, dict) else {}

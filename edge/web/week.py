@@ -103,4 +103,4 @@ def weeks(
 
 def alarm_words(alarms: Counter[str]) -> str:
     """Alarms as text, like `forced open (2)`; empty when there are none."""
-    return ", ".join(f"{what} ({count})" for what, count in alarms.items())
+    return ", ".join(f"{alarm} ({count})" for alarm, count in alarms.items())
