@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-NEW = ConditionKind("bolt_not_thrown", Severity.ALARM, "bolt not thrown", lambda _door: None)
+NEW = ConditionKind("window_broken", Severity.ALARM, "window broken", lambda _door: None)
 LATER = timedelta(hours=2)
 """Some findings are none at once."""
 
@@ -63,7 +63,7 @@ def wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str | None) -> 
     """The facts of a daemon, and the retained state of its door, with which one thing is wrong, or nothing."""
     for kind in (*KINDS.values(), NEW):
         detail = "why" if kind.code == code else None
-        monkeypatch.setitem(KINDS, kind.code, replace(kind, detail=lambda _door, detail=detail: detail))
+        monkeypatch.setitem(KINDS, kind.code, replace(kind, detail=lambda _door, detail=detail: detail, needs=None))
     found: list[dict[str, Any]] = []
 
     async def script(house: House) -> None:
