@@ -6,10 +6,11 @@ One rule: that page witnesses who signs in and out, and whoever keeps the accoun
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edge.model.event_types import LOGIN_CREATE, LOGIN_DESTROY, LOGIN_SIGN_IN, LOGIN_SIGN_OUT
 from edge.model.messages import Event, Subject
 from edge.socket.server import LONGEST_LOGIN, WEB, RequestError
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from edge.log.log import Log
     from edge.model.messages import Actor, Json
     from edge.system.clock import Clock
+
+
+EVENT_TYPES: Final = {
+    "create": LOGIN_CREATE,
+    "destroy": LOGIN_DESTROY,
+    "sign_in": LOGIN_SIGN_IN,
+    "sign_out": LOGIN_SIGN_OUT,
+}
 
 
 class _Login(BaseModel):
@@ -62,7 +71,8 @@ class Logins:
             details["role"] = ask.role
         if ask.left_out is not None:
             details["left_out"] = ask.left_out
-        event = Event(f"login.{ask.action}", at_ns, login, actor, success=success, code=ask.code, details=details)
+        event_type = EVENT_TYPES[ask.action]
+        event = Event(event_type, at_ns, login, actor, success=success, code=ask.code, details=details)
         modes = self._host.rights.change(ask.action, ask.login, ask.role) if keeps else None
         self._host.log.append([event], modes)
         return {}

@@ -14,7 +14,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.directory.document.keys import Audit
 from edge.directory.document.tables import KEYS, READER_KEYS, READERS
-from edge.model.event_types import CARD_ASSIGN, CARD_ASSIGN_USER, CARD_DEASSIGN, CARD_DEASSIGN_USER, LOCK_UPDATE
+from edge.model.event_types import (
+    CARD_ACTIVATE,
+    CARD_ACTIVATE_WITH_TOKEN,
+    CARD_ASSIGN,
+    CARD_ASSIGN_USER,
+    CARD_DEACTIVATE,
+    CARD_DEACTIVATE_WITH_TOKEN,
+    CARD_DEASSIGN,
+    CARD_DEASSIGN_USER,
+    LOCK_UPDATE,
+    MEMBER_ASSIGN_BACKUP_CARD,
+    MEMBER_ASSIGN_CARD,
+    MEMBER_DEASSIGN_BACKUP_CARD,
+    MEMBER_DEASSIGN_CARD,
+    MEMBER_DISABLE_BACKUP_CARD,
+    MEMBER_DISABLE_CARD,
+    MEMBER_ENABLE_BACKUP_CARD,
+    MEMBER_ENABLE_CARD,
+)
 from edge.model.messages import Event, Subject
 from edge.settings.door_changes import changed
 
@@ -25,7 +43,20 @@ if TYPE_CHECKING:
     from edge.directory.document.keys import Keys
     from edge.model.messages import Actor, Json
 
-_LISTS: Final = (("cards", "card"), ("backup_cards", "backup_card"))
+_LISTS: Final = (
+    ("cards", MEMBER_ASSIGN_CARD, MEMBER_DEASSIGN_CARD, MEMBER_ENABLE_CARD, MEMBER_DISABLE_CARD),
+    (
+        "backup_cards",
+        MEMBER_ASSIGN_BACKUP_CARD,
+        MEMBER_DEASSIGN_BACKUP_CARD,
+        MEMBER_ENABLE_BACKUP_CARD,
+        MEMBER_DISABLE_BACKUP_CARD,
+    ),
+)
+"""A member's list of cards, and what is said of a card that comes to it, leaves it, or is enabled or disabled there."""
+
+
+_WITH_TOKEN: Final = {CARD_ACTIVATE: CARD_ACTIVATE_WITH_TOKEN, CARD_DEACTIVATE: CARD_DEACTIVATE_WITH_TOKEN}
 
 
 def difference(old: Directory, new: Directory, actor: Actor, at_ns: int, **more: Any) -> list[Event]:  # noqa: ANN401 -- see `differing`
@@ -78,7 +109,7 @@ class _Difference:
         yield from self.gone("elevator", "elevators")
         for card in self.entries(self.old, "cards").values():
             if card.id not in self.new.cards:
-                yield self.card_event(card, "deactivate", {"removed": True})
+                yield self.card_event(card, CARD_DEACTIVATE, {"removed": True})
         yield from self.gone("user", "users")
 
     def entries(self, side: Directory, section: str) -> Mapping[str, Any]:
@@ -140,7 +171,7 @@ class _Difference:
             if was is not None and was.user is not None and not (same and was.user == card.user):
                 yield self.event(CARD_DEASSIGN_USER, _card(was), {"user": was.user})
             if was is not None and not same:
-                yield self.card_event(was, "deactivate", {"removed": True})
+                yield self.card_event(was, CARD_DEACTIVATE, {"removed": True})
             if was is None or not same:
                 yield self.card_event(card, _state(card), {"new": True, "format": card.format.value})
             elif was.active is not card.active:
@@ -151,18 +182,18 @@ class _Difference:
             if card.id not in self.new.cards and card.user is not None:
                 yield self.event(CARD_DEASSIGN_USER, _card(card), {"user": card.user})
 
-    def card_event(self, card: Card, action: str, details: Mapping[str, Json]) -> Event:
-        return self.event(f"card.{action}{'_with_token' if card.token else ''}", _card(card), details)
+    def card_event(self, card: Card, event_type: str, details: Mapping[str, Json]) -> Event:
+        return self.event(_WITH_TOKEN[event_type] if card.token else event_type, _card(card), details)
 
     def taken(self) -> Iterator[Event]:
         """Yield the cards that members have no more, so that others can have them."""
         for member in self.entries(self.old, "members").values():
             now = self.new.members.get(member.id)
-            for name, what in _LISTS:
+            for name, _, deassign, _, _ in _LISTS:
                 kept = () if now is None else getattr(now, name)
                 for card in getattr(member, name):
                     if card not in kept:
-                        yield self.member_event(self.old, member, f"deassign_{what}", card)
+                        yield self.member_event(self.old, member, deassign, card)
                         if self.new.holders.get(card) != member.id:
                             yield self.event(CARD_DEASSIGN, _card(self.old.cards[card]), {"member": member.id})
 
@@ -171,21 +202,21 @@ class _Difference:
             was = self.old.members.get(member.id)
             if was == member:
                 continue
-            for name, what in _LISTS:
+            for name, assign, _, enable, disable in _LISTS:
                 had = () if was is None else getattr(was, name)
                 for card in getattr(member, name):
                     off = card in member.disabled_cards
                     if card not in had:
-                        yield self.member_event(self.new, member, f"assign_{what}", card)
+                        yield self.member_event(self.new, member, assign, card)
                         if self.old.holders.get(card) != member.id:
                             yield self.event(CARD_ASSIGN, _card(self.new.cards[card]), {"member": member.id})
                     was_off = was is not None and card in had and card in was.disabled_cards
                     if off is not was_off:
-                        yield self.member_event(self.new, member, f"{'disable' if off else 'enable'}_{what}", card)
+                        yield self.member_event(self.new, member, disable if off else enable, card)
 
-    def member_event(self, side: Directory, member: Member, action: str, card: str) -> Event:
+    def member_event(self, side: Directory, member: Member, event_type: str, card: str) -> Event:
         details: dict[str, Json] = {"card": card, "number": side.cards[card].shown}
-        return self.event(f"member.{action}", self.subject("member", member, side), details)
+        return self.event(event_type, self.subject("member", member, side), details)
 
     # --- events ------------------------------------------------------------------------------------------
 
@@ -218,7 +249,7 @@ def _card(card: Card) -> Subject:
 
 
 def _state(card: Card) -> str:
-    return "activate" if card.active else "deactivate"
+    return CARD_ACTIVATE if card.active else CARD_DEACTIVATE
 
 
 def _facts(side: Directory, section: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 -- any value of a directory
