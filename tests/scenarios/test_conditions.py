@@ -33,8 +33,11 @@ LATER = timedelta(hours=2)
 
 
 def on_watch(status: dict[str, Any], width: int) -> str:
+    """The line of the door, if it begins with the mark of its worst condition."""
     now = datetime.fromisoformat(status["clock"]["time"])
-    return "\n".join(line.plain for line in screen(status, [], None, width, 24, now))
+    [condition, *_] = status["doors"]["front"].get("conditions") or [{"severity": "warning"}]
+    mark = "!!" if condition["severity"] == "alarm" else " !"
+    return "\n".join(line.plain for line in screen(status, [], None, width, 24, now) if line.plain.startswith(mark))
 
 
 def on_the_page(status: dict[str, Any]) -> str:
