@@ -1,4 +1,4 @@
-"""Edits of the directory that somebody asks for, at the control socket or over MQTT, and what they are answered.
+"""Changes of the directory that somebody asks for, at the control socket or over MQTT, and what they are answered.
 
 One rule: who may edit is a setting; whoever is refused is told where it can be done.
 """
@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from edge.directory.in_force import LiveDirectory
+    from edge.access.people import People
     from edge.model.messages import Actor, Json
     from edge.settings.tables import DirectoryTable
 
 MOST_PROBLEMS: Final = 50
 """Of a directory, told in the answer; how many more there are is told too."""
+
+
+class BroughtBy(NamedTuple):
+    """Where it comes from, and whose it is."""
+
+    source: Path
+    actor: Actor
 
 
 class EditAnswer(NamedTuple):
@@ -30,37 +37,40 @@ class EditAnswer(NamedTuple):
     outcomes: Mapping[str, Json]
 
 
-async def edit_directory(  # noqa: PLR0913 -- what was asked, by whom and where, by name
-    directory: LiveDirectory,
-    managed: DirectoryTable,
-    *,
-    changes: Sequence[Any],
-    base: int | None,
-    source: Path,
-    actor: Actor,
-    upstream: bool,
+async def edit_directory(
+    people: People, changes: Sequence[Any], base: int | None, origin: BroughtBy, *, upstream: bool
 ) -> EditAnswer:
     """Put these changes in force; `upstream` is whether it comes over MQTT."""
-    if (elsewhere := _elsewhere(managed, upstream=upstream)) is not None:
+    if (elsewhere := _elsewhere(people.managed, upstream=upstream)) is not None:
         return EditAnswer("managed_elsewhere", elsewhere, {})
+    directory = people.directory
     try:
-        now = await directory.edit(changes, base, source, actor)
+        now = await directory.edit(changes, base, *origin)
     except StaleError as error:
-        return EditAnswer("stale", error.problems[0], {"in_force": directory.in_force.version, **told(error.problems)})
-    except DirectoryError as error:
-        return invalid(error)
-    except OSError as error:
-        return EditAnswer("busy", str(error), {})
+        return EditAnswer("stale", error.problems[0], {"in_force": directory.in_force.version, **_told(error.problems)})
+    except (DirectoryError, OSError) as error:
+        return _refused(error)
     return EditAnswer(None, "", {"version": now.version})
 
 
-def invalid(error: DirectoryError) -> EditAnswer:
-    """Everything that is wrong with a directory, or with an edit of it."""
+async def apply_directory(people: People, document: bytes, origin: BroughtBy) -> EditAnswer:
+    """Put a whole directory in force."""
+    try:
+        now = await people.directory.apply(document, *origin)
+    except (DirectoryError, OSError) as error:
+        return _refused(error)
+    return EditAnswer(None, "", {"version": now.version})
+
+
+def _refused(error: DirectoryError | OSError) -> EditAnswer:
+    """Everything that is wrong with it, or why it has to wait."""
+    if isinstance(error, OSError):
+        return EditAnswer("busy", str(error), {})
     problems = [f"{one.key}: {one.message}".removeprefix(": ") for one in error.problems]
-    return EditAnswer("invalid_directory", problems[0], told(problems))
+    return EditAnswer("invalid_directory", problems[0], _told(problems))
 
 
-def told(problems: Sequence[str]) -> dict[str, Json]:
+def _told(problems: Sequence[str]) -> dict[str, Json]:
     """So many problems as an answer has room for."""
     return {"problems": [*problems[:MOST_PROBLEMS]], "more": max(0, len(problems) - MOST_PROBLEMS)}
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edge.log.log import Log
     from edge.model.messages import CardRead, Json, KeysPressed, Record
     from edge.settings.controller import Settings
+    from edge.settings.tables import DirectoryTable
     from edge.system.clock import Clock
 
 LOOK_BACK: Final = 500
@@ -48,6 +49,8 @@ class People:
     ) -> None:
         """Nobody may pass before `start` has found a directory."""
         self._log, self._clock = log, clock
+        self.managed = settings.directory
+        """Who may edit the directory."""
         self.timetable = Timetable(runner, clock, clock.quality())
         self.readers = Readers(runner, self.timetable, elevators, log, now_ns=clock.now_ns, light=light)
         self.directory = LiveDirectory(
@@ -74,6 +77,10 @@ class People:
     def restore(self, memories: Mapping[str, str]) -> None:
         """Take up what the log remembers of the schedules (R14)."""
         self.timetable.restore(memories)
+
+    def follow(self, directory: DirectoryTable) -> None:
+        """Go by these settings from now on; another file counts from the next time it is read."""
+        self.managed, self.directory.file = directory, directory.file
 
     def clock_changed(self, quality: ClockQuality) -> None:
         """Somebody set the calendar, or it can be trusted more or less."""

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge.access.edits import BroughtBy, apply_directory, edit_directory
 from edge.commands.entries import KeyAllowance
 from edge.commands.parsing import Context, Order, Refusal, parse_command, reply
 from edge.commands.refusals import CommandRefusals, durable, signed_by
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 MAX_AT_ONCE: Final = 100
 """Commands under way; more are refused as `busy`."""
-MOST_PROBLEMS: Final = 50
-"""Of a directory, told in the answer; how many more there are is told too."""
 MOST_ARRIVALS: Final = 20
 """Of one command before its first answer; more are not answered."""
 
@@ -188,7 +187,9 @@ class CommandIntake:
             refusal = _refusal(order, "expired", "it expired before it could be admitted")
             self._refusals.record(refusal)
             return reply(order.id, order.name, {}, code=refusal.code, text=refusal.message)
-        return self._carry_out(order) if order.directory is None else await self._apply(order, order.directory)
+        if order.directory is not None or order.edit is not None:
+            return await self._change_directory(order)
+        return self._carry_out(order)
 
     def _expired(self, order: Order) -> bool:
         if order.expires_us is None or self._clock.quality() is ClockQuality.UNSYNCED:
@@ -236,22 +237,17 @@ class CommandIntake:
         self._log.append([event])
         return reply(order.id, order.name, {})
 
-    async def _apply(self, order: Order, directory: Mapping[str, Json]) -> bytes:
-        """Put a whole directory in force, or say everything that is wrong with it."""
-        document = json.dumps(directory, ensure_ascii=False).encode()
-        try:
-            applied = await self._people.directory.apply(document, Path(f"command {order.id}"), order.actor)
-        except ConfigError as error:
-            problems: list[Json] = [f"{one.key}: {one.message}".removeprefix(": ") for one in error.problems]
-            refusal = _refusal(order, "invalid_directory", str(problems[0]))
-            left = max(0, len(problems) - MOST_PROBLEMS)
-            outcomes: dict[str, Json] = {"problems": problems[:MOST_PROBLEMS], "more": left}
-        except OSError as error:
-            refusal, outcomes = _refusal(order, "busy", str(error)), {}
+    async def _change_directory(self, order: Order) -> bytes:
+        """Put a whole directory or changes of it in force, or say everything that is wrong with them."""
+        origin = BroughtBy(Path(f"command {order.id}"), order.actor)
+        if order.edit is not None:
+            answer = await edit_directory(self._people, *order.edit, origin, upstream=True)
         else:
-            return reply(order.id, order.name, {"version": applied.version})
-        self._refusals.record(refusal)
-        return reply(order.id, order.name, outcomes, code=refusal.code, text=refusal.message)
+            document = json.dumps(order.directory, ensure_ascii=False).encode()
+            answer = await apply_directory(self._people, document, origin)
+        if answer.code is not None:
+            self._refusals.record(_refusal(order, answer.code, answer.text))
+        return reply(order.id, order.name, {**answer.outcomes}, code=answer.code, text=answer.text)
 
 
 def _duplicate(order: Order) -> Refusal:

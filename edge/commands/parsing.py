@@ -8,29 +8,38 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from edge.commands.claims import ANY_TIME, body_of, judge_permission, token_of
-from edge.commands.shape import ID, MAX_ID, MAX_SEQUENCE, RefusedError, json_object, left_s, shape, strict_json, time_us
+from edge.commands.shape import (
+    ID,
+    MAX_ID,
+    MAX_SEQUENCE,
+    RefusedError,
+    json_object,
+    judge_arguments,
+    left_s,
+    shape,
+    time_us,
+)
 from edge.model.catalogue import CATALOGUE, Witness
 from edge.model.cloudevents import to_bytes
 from edge.model.messages import Actor, ClockQuality, Subject
 from edge.model.printable import spelt
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from edge.commands.shape import Body, Signer
     from edge.model.messages import Json
 
 MAX_COMMAND_BYTES: Final = 64 * 1024
-MAX_ACK_BYTES: Final = 1_024
 CONTENT_BYTES: Final = 16
 TIMES: Final = frozenset({"issued_at", "expires_at"})
 """What may differ when a command is sent again."""
 FUTURE_US: Final = 60_000_000
 """How far ahead of ours the sender's clock may be."""
-NO_DOOR: Final = frozenset({"replay", "diagnose", "record", "apply_directory"})
+NO_DOOR: Final = frozenset({"replay", "diagnose", "record", "apply_directory", "edit_directory"})
 """Commands that concern no door."""
 RECORDABLE: Final = frozenset(row.type for row in CATALOGUE.values() if row.witness is Witness.UPSTREAM)
 """What nobody at a door can witness; everything else a controller has seen itself or not at all."""
@@ -45,13 +54,21 @@ class EnteredRecord:
     details: Mapping[str, Json]
 
 
+class DirectoryEdit(NamedTuple):
+    """Changes of single entries of the directory, not judged yet."""
+
+    changes: Sequence[Any]
+    base: int | None
+    """The version that the sender has seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A command that makes sense, from somebody who may have been let in by the broker."""
 
     id: str
     name: str
-    """One of CommandName, `replay`, `diagnose`, `record` or `apply_directory`."""
+    """One of CommandName, `replay`, `diagnose`, `record`, `apply_directory` or `edit_directory`."""
     doors: tuple[str, ...]
     actor: Actor
     issued_us: int
@@ -62,6 +79,7 @@ class Order:
     entry: EnteredRecord | None = None
     directory: Mapping[str, Any] | None = None
     """A whole directory, not judged yet."""
+    edit: DirectoryEdit | None = None
     signer: Signer | None = None
     """Whose signature it carries, where one is needed."""
     content: bytes = field(default=b"", compare=False)
@@ -176,7 +194,7 @@ def _judge(body: Body, actor: Actor, signer: Signer | None, context: Context) ->
     issued_us = time_us(body.issued_at)
     expires_us = None if body.expires_at is None else time_us(body.expires_at)
     doors = _doors(body, context)
-    _judge_arguments(body)
+    judge_arguments(body)
     if signer is not None:
         judge_permission(signer, body.command, doors)
     return Order(
@@ -190,21 +208,9 @@ def _judge(body: Body, actor: Actor, signer: Signer | None, context: Context) ->
         None if body.from_ is None else (body.from_, body.to or MAX_SEQUENCE),
         _entry(body),
         body.directory,
+        None if body.changes is None else DirectoryEdit(body.changes, body.base),
         signer,
     )
-
-
-def _judge_arguments(body: Body) -> None:
-    if body.command == "replay" and (body.from_ is None or (body.to or body.from_) < body.from_):
-        raise RefusedError("malformed", "replay takes from, and to not below it")
-    if body.command != "replay" and (body.from_ is not None or body.to is not None):
-        raise RefusedError("malformed", "from and to go with replay only")
-    if body.command == "unlock" and body.expires_at is None:
-        raise RefusedError("malformed", "an unlock takes expires_at: a pulse never runs late")
-    if (body.command == "record") != (body.event is not None):
-        raise RefusedError("malformed", "record takes an event, and nothing else does")
-    if (body.command == "apply_directory") != (body.directory is not None):
-        raise RefusedError("malformed", "apply_directory takes a directory, and nothing else does")
 
 
 def _entry(body: Body) -> EnteredRecord | None:
@@ -283,17 +289,3 @@ def reply(order_id: str | None, name: str | None, outcomes: Json, *, code: str |
     return to_bytes(
         {"id": order_id, "command": name, "done": code is None, "code": code, "message": text, "outcomes": outcomes}
     )
-
-
-def parse_ack(payload: bytes) -> tuple[str, int] | None:
-    """The stream, and the sequence of it up to which the upstream says it has stored all; None for anything else."""
-    if len(payload) > MAX_ACK_BYTES:
-        return None
-    try:
-        body = strict_json(payload)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(body, dict):
-        return None
-    stream, sequence = body.get("stream"), body.get("sequence")
-    return (stream, sequence) if isinstance(stream, str) and type(sequence) is int and sequence > 0 else None

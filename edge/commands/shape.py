@@ -25,6 +25,8 @@ MAX_SEQUENCE: Final = 2**53 - 1
 """What every JSON reader can hold exactly (RFC 8259, section 6)."""
 LASTING_S: Final = {"unlock": UNLOCK_S, "hold_unlocked": HOLD_S}
 """How long what may last, in seconds."""
+BRINGS: Final = {"record": "event", "apply_directory": "directory", "edit_directory": "changes"}
+"""What only one command takes, and has to."""
 MAX_DETAILS_BYTES: Final = 4 * 1024
 """Of the details of a `record`, as compact JSON."""
 MAX_DEPTH: Final = 4
@@ -181,6 +183,7 @@ class Body(_Shape):
         "diagnose",
         "record",
         "apply_directory",
+        "edit_directory",
     ]
     issued_at: _Time
     expires_at: _Time | None = None
@@ -195,6 +198,9 @@ class Body(_Shape):
     event: _Happening | None = None
     directory: dict[str, Any] | None = None
     """Judged as any other directory, when it is applied."""
+    changes: list[Any] | None = None
+    """Judged when they are made."""
+    base: Annotated[int | None, Field(ge=0, le=MAX_SEQUENCE)] = None
 
 
 def shape(body: dict[str, Any]) -> Body:
@@ -210,6 +216,21 @@ def shape(body: dict[str, Any]) -> Body:
         raise RefusedError("unknown_command" if unknown else "malformed", _sentence(error)) from None
     judge_lasting(checked.command, checked.for_s, checked.until)
     return checked
+
+
+def judge_arguments(body: Body) -> None:
+    """Let each command have what it takes, and nothing that only others do. Raises RefusedError."""
+    if body.command == "replay" and (body.from_ is None or (body.to or body.from_) < body.from_):
+        raise RefusedError("malformed", "replay takes from, and to not below it")
+    if body.command != "replay" and (body.from_ is not None or body.to is not None):
+        raise RefusedError("malformed", "from and to go with replay only")
+    if body.command == "unlock" and body.expires_at is None:
+        raise RefusedError("malformed", "an unlock takes expires_at: a pulse never runs late")
+    for command, key in BRINGS.items():
+        if (body.command == command) != (getattr(body, key) is not None):
+            raise RefusedError("malformed", f"{command} takes {key}, and nothing else does")
+    if body.base is not None and body.changes is None:
+        raise RefusedError("malformed", "base goes with edit_directory only")
 
 
 def _sentence(error: ValidationError) -> str:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from edge.access.edits import edit_directory
+from edge.access.edits import BroughtBy, edit_directory
 
 if TYPE_CHECKING:
     from edge.access.people import People
     from edge.model.messages import Actor, Json
-    from edge.settings.controller import Settings
 
 
 class _Edit(BaseModel):
@@ -28,7 +27,6 @@ class _Edit(BaseModel):
 class Host(Protocol):
     """What the daemon lends."""
 
-    settings: Settings
     people: People
 
 
@@ -41,15 +39,8 @@ class DirectoryEdits:
 
     async def serve(self, body: dict[str, Any], actor: Actor) -> Json:
         """The answer is that of the MQTT command, without an id."""
-        ask, host = _Edit.model_validate(body), self._host
-        answer = await edit_directory(
-            host.people.directory,
-            host.settings.directory,
-            changes=ask.changes,
-            base=ask.base,
-            source=Path(f"edit by {actor.name or actor.id}"),
-            actor=actor,
-            upstream=False,
-        )
+        ask = _Edit.model_validate(body)
+        origin = BroughtBy(Path(f"edit by {actor.name or actor.id}"), actor)
+        answer = await edit_directory(self._host.people, ask.changes, ask.base, origin, upstream=False)
         outcomes: Json = {**answer.outcomes}
         return {"done": answer.code is None, "code": answer.code, "message": answer.text, "outcomes": outcomes}

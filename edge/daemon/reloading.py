@@ -135,7 +135,7 @@ class Reloading:
         elif host.upstream is not None:
             host.upstream.settings_changed(tuple(host.settings.doors))
         if "directory" in sections:
-            host.people.directory.file = host.settings.directory.file
+            host.people.follow(host.settings.directory)
         host.audit(before, actor)
         applied = list(changes.applied)
         if host.intake.obey(keyring, new) and not any(key.startswith("commands.") for key in applied):

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from edge.doors.runner import Runner
     from edge.log.log import Log
     from edge.model.messages import Json, Record
-    from edge.settings.controller import Settings
     from edge.socket.watchers import Watchers
     from edge.system.clock import Clock
 
@@ -93,7 +92,6 @@ class HasDirectory(Protocol):
 class Host(Protocol):
     """What the daemon lends."""
 
-    settings: Settings
     runner: Runner
     elevators: Elevators
     people: People

@@ -24,6 +24,7 @@ COMMANDS: Final = (
     "diagnose",
     "record",
     "apply_directory",
+    "edit_directory",
 )
 """Everything that can be asked over MQTT."""
 

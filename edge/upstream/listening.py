@@ -6,9 +6,9 @@ One rule: a message of no use is counted, and acknowledged like every other.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from edge.commands.parsing import parse_ack
+from edge.commands.shape import strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from edge.upstream.messages import ExtraMessages, Inbound, UpstreamOptions
     from edge.upstream.records import Records
     from edge.upstream.witness import StreamWitness
+
+MAX_ACK_BYTES: Final = 1_024
 
 
 class Listening:
@@ -73,3 +75,17 @@ class Listening:
             self._records.advance()
             return True
         return False
+
+
+def parse_ack(payload: bytes) -> tuple[str, int] | None:
+    """The stream, and the sequence of it up to which the upstream says it has stored all; None for anything else."""
+    if len(payload) > MAX_ACK_BYTES:
+        return None
+    try:
+        body = strict_json(payload)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict):
+        return None
+    stream, sequence = body.get("stream"), body.get("sequence")
+    return (stream, sequence) if isinstance(stream, str) and type(sequence) is int and sequence > 0 else None

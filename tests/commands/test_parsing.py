@@ -17,13 +17,13 @@ from edge.commands.parsing import (
     EnteredRecord,
     Order,
     Refusal,
-    parse_ack,
     parse_command,
     reply,
 )
 from edge.commands.shape import MAX_DEPTH, MAX_DETAILS_BYTES, MAX_SEQUENCE
 from edge.model.catalogue import CATALOGUE
 from edge.model.messages import Actor, ClockQuality, Subject
+from edge.upstream.listening import parse_ack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,6 +109,12 @@ def test_a_replay_has_a_span_and_no_doors() -> None:
         ({"command": "record"}, "malformed"),
         ({"command": "apply_directory"}, "malformed"),
         ({"command": "unlock", "directory": {}}, "malformed"),
+        ({"command": "edit_directory", "door": None, "for_s": None}, "malformed"),
+        ({"command": "edit_directory", "door": None, "for_s": None, "changes_": {}}, "malformed"),
+        ({"command": "edit_directory", "door": None, "for_s": None, "changes_": [], "base_": -1}, "malformed"),
+        ({"command": "edit_directory", "for_s": None, "changes_": []}, "malformed"),
+        ({"command": "unlock", "changes_": []}, "malformed"),
+        ({"command": "unlock", "base_": 1}, "malformed"),
         ({"id": None}, "malformed"),
         ({"id": ""}, "malformed"),
         ({"id": "x" * 65}, "malformed"),

@@ -176,6 +176,12 @@ def refusals() -> dict[str, tuple[bytes, str | None, str, str | None]]:
         "not_permitted door": (LOBBY.token(claims("unlock", "no", door="back")), "no", unlock, "lobby"),
         "not_permitted all": (LOBBY.token(claims("unlock", "no", door=None, all=True)), "no", unlock, "lobby"),
         "not_permitted record": (LOBBY.token(claims("record", "no", event=HAPPENED)), "no", fault, "lobby"),
+        "not_permitted edit": (
+            LOBBY.token(claims("edit_directory", "no", door=None, changes=[])),
+            "no",
+            fault,
+            "lobby",
+        ),
         "malformed": (HQ.token({**good, "sudo": True}), "no", unlock, "hq"),
         "invalid_directory": (HQ.token(claims("apply_directory", "no", door=None, directory={})), "no", fault, "hq"),
         "not_recordable": (

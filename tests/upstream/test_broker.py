@@ -207,6 +207,53 @@ def test_a_directory_comes_by_command_and_a_removed_user_stays_in_the_history(
         assert "expected more than 2" in answer["message"]
 
 
+def test_edits_come_by_command_once_and_say_who_made_them(tmp_path: Path, broker: Broker, upstream: Subscriber) -> None:
+    config = configured(tmp_path, broker.port)
+    config.write_text(config.read_text().replace("rex = ", 'reader = { driver = "bench" }\nrex = ', 1))
+    entry = {"id": "grace", "name": "Grace Hopper"}
+    card = {"id": "g1", "format": "wiegand26", "facility": 12, "number": 3456}
+    people = [
+        {"put": "group", "entry": {"id": "staff", "name": "Staff", "doors": ["front"]}},
+        {"put": "user", "entry": entry},
+        {"put": "card", "entry": card},
+        {"put": "member", "entry": {"id": "grace", "user": "grace", "cards": ["g1"], "groups": ["staff"]}},
+    ]
+
+    def edit(name: str, *changes: Any, **more: Any) -> dict[str, Any]:
+        upstream.send("commands", order("edit_directory", name, changes=[*changes], door=None, **more))
+        return answered(upstream, name)
+
+    with Live(config) as house:
+        listens(upstream)
+        assert edit("e-1", *people, base=0) == {
+            "id": "e-1", "command": "edit_directory", "done": True, "code": None, "message": "",
+            "outcomes": {"version": 1},
+        }  # fmt: skip
+        house.ask("sim", door="front", action="card", argument="12:3456")
+        upstream.wait(lambda: "lock.unlock" in upstream.types(), "the passage")
+        assert edit("e-2", {"put": "card", "entry": card | {"state": "inactive"}}, base=1)["outcomes"] == {"version": 2}
+        stale = edit("e-3", {"remove": "card", "id": "g1"}, base=1)
+        assert (stale["code"], stale["outcomes"]) == (
+            "stale",
+            {"in_force": 2, "problems": ['cards.g1: "Ann" changed it in version 2, after 1'], "more": 0},
+        )
+        wrong = edit("e-4", {"remove": "card", "id": "g1"}, base=2)
+        assert (wrong["code"], wrong["outcomes"]["problems"]) == (
+            "invalid_directory",
+            ['members.grace.cards: found "g1", expected one of cards'],
+        )
+        upstream.wait(lambda: "card.deactivate" in upstream.types(), "the bar")
+        [barred] = [one["data"] for one in upstream.on("events") if one["type"] == "card.deactivate"]
+        assert barred["actor"] == {"kind": "operator", "id": "u-1", "name": "Ann"}
+        assert house.ask("status")["directory"]["version"] == 2
+    config.write_text(config.read_text() + '\n[directory]\nfile = "people.json"\nmanaged = "file"\n')
+    with Live(config):
+        listens(upstream)
+        refused = edit("e-5", {"put": "user", "entry": entry})
+        assert refused["code"] == "managed_elsewhere"
+        assert "people.json" in refused["message"]
+
+
 def test_without_a_clock_an_unlock_is_refused(tmp_path: Path, broker: Broker, upstream: Subscriber) -> None:
     with Live(configured(tmp_path, broker.port), ClockQuality.UNSYNCED) as doord:
         listens(upstream)
