@@ -9,7 +9,8 @@ directory is built on its thread: a dict that grows, or text that goes.
     python -m tests.benchmarks.bench_directory --keeper 100000
 
 The keeper instead, by the wall: until a directory of so many cards is in force and stored, until each of its
-changes is recorded, until it is taken up again; and for how long the loop, which serves doors, was ever away.
+changes is recorded, until one person is added to it or removed from it (the slowest of some edits), until it is taken
+up again; and for how long the loop, which serves doors, was ever away.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ from tests.support.people import door, now
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.support.live_directories import Kept
+
 ROUNDS = 5
+EDITS = 20
 
 
 def card(number: int) -> CardRead:
@@ -126,7 +130,7 @@ async def keep(size: int) -> None:
     watching = asyncio.create_task(stalls.watch())
 
     def step(what: str, since: float) -> None:
-        say([what.ljust(10), f"{time.perf_counter() - since:7.1f} s ", stalls.told(), f" {resident_mib():5d} MiB"])
+        say([what.ljust(10), f"{time.perf_counter() - since:8.3f} s ", stalls.told(), f" {resident_mib():5d} MiB"])
 
     with tempfile.TemporaryDirectory() as folder:
         async with kept(Path(folder)) as one:
@@ -137,6 +141,9 @@ async def keep(size: int) -> None:
             while one.keeper.facts()["state"] != "ready":  # noqa: ASYNC110 -- nobody tells
                 await asyncio.sleep(0.05)
             step("recorded", start)
+            for what, changes in (("edit", person), ("removal", nobody)):
+                slowest = await edits(one, stalls, [changes(size + number) for number in range(EDITS)])
+                step(what, time.perf_counter() - slowest)
         async with kept(Path(folder), started=False) as one:
             start = time.perf_counter()
             await one.keeper.start()
@@ -144,6 +151,32 @@ async def keep(size: int) -> None:
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching
+
+
+async def edits(one: Kept, stalls: Stalls, every: list[list[dict[str, Any]]]) -> float:
+    """The slowest, in seconds, from when it is asked for until it is stored and in force."""
+    await asyncio.sleep(1)  # what came before is let go of
+    stalls.late.clear()
+    slowest = 0.0
+    for changes in every:
+        start = time.perf_counter()
+        await one.keeper.edit(changes, None, SOURCE, CLERK)
+        slowest = max(slowest, time.perf_counter() - start)
+        await one.ready()
+    return slowest
+
+
+def person(number: int) -> list[dict[str, Any]]:
+    card = {"id": f"c{number}", "format": "wiegand37", "facility": number >> 16, "number": number & 0xFFFF}
+    return [
+        {"put": "user", "entry": {"id": f"u{number}", "name": "Grace Hopper"}},
+        {"put": "card", "entry": card},
+        {"put": "member", "entry": {"id": f"m{number}", "user": f"u{number}", "cards": [f"c{number}"]}},
+    ]
+
+
+def nobody(number: int) -> list[dict[str, Any]]:
+    return [{"remove": kind, "id": f"{kind[0]}{number}"} for kind in ("user", "card", "member")]
 
 
 def resident_mib() -> int:
