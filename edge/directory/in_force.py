@@ -17,7 +17,7 @@ from edge.directory.directory import Directory
 from edge.directory.disk import DirectoryDisk
 from edge.directory.document.reading import DirectoryError
 from edge.directory.edits.making import editing
-from edge.directory.edits.recent import RecentChanges
+from edge.directory.edits.recent import RecentChanges, differing_entries
 from edge.directory.edits.shape import touched_by
 from edge.directory.faults import DirectoryFaults
 from edge.directory.replaying import taken_up
@@ -196,9 +196,7 @@ class LiveDirectory:
         before, self._kept = self._kept, directory
         if self.in_force is not directory:
             self._put_in_force(directory, about)
-        if edit is None:
-            self._recent.begin(directory.version)
-        else:
+        if edit is not None:
             self._recent.note(directory.version, about.actor, edit.touched)
         self._faults.end("store")
         self._record(before, directory, about.actor, edit.touched if edit is not None and behind else None)
@@ -269,7 +267,9 @@ class LiveDirectory:
         about = StoredDirectory(directory.version, b"", digest, source.name, actor, self._wall_us())
         try:
             if not (starting and self._recorder.is_recording):  # from before this start, which may take its time
+                touched = await made_aside(differing_entries(self.in_force, directory), source)
                 await self._keep(directory, about)
+                self._recent.note(directory.version, actor, touched)
                 return directory
         except OSError as error:
             if not starting:

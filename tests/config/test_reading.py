@@ -288,6 +288,16 @@ def test_the_directory_is_checked_with_the_configuration(
     assert settings.directory.file == file
 
 
+def test_who_is_master_of_the_directory_is_one_of_three_and_a_file_has_to_be_there(tmp_path: Path) -> None:
+    assert settings_of(tmp_path, GOOD).directory.managed == "here"
+    assert problems_of(tmp_path, f'{GOOD}\n[directory]\nmanaged = "me"\n') == [
+        'directory.managed: found "me", expected "here", "file" or "upstream"'
+    ]
+    assert problems_of(tmp_path, f'{GOOD}\n[directory]\nmanaged = "file"\n') == [
+        'directory.managed: found "file" without a file, expected file = "PATH" in [directory] as well'
+    ]
+
+
 def test_a_credential_that_systemd_did_not_hand_over_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     settings = settings_of(tmp_path, MQTT + 'username = "hq"\npassword_file = "credential:mqtt"\n')

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edge.directory.changes import difference
 from edge.directory.document.reading import DirectoryError
 from edge.directory.document.writing import written
-from edge.directory.edits import layered
+from edge.directory.edits import layered, making
 from edge.directory.edits.layered import frozen, working
 from edge.directory.edits.making import edited
 from edge.directory.edits.shape import KINDS
@@ -202,6 +202,12 @@ def test_what_refers_to_something_that_is_gone_is_named() -> None:
     assert problems(before, {"remove": "schedule", "id": "weekdays"}) == [
         ("groups.weekdays.schedule", 'found "weekdays", expected one of schedules')
     ]
+
+
+def test_after_many_problems_the_rest_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "MOST_PROBLEMS", 10)
+    monkeypatch.setattr(making, "PUTS", 5)
+    assert len(problems(made(document()), *({"remove": "card", "id": f"x{n}"} for n in range(1000)))) == 11
 
 
 def test_two_swap_their_cards_and_two_cards_their_numbers() -> None:

@@ -22,6 +22,7 @@ from edge.directory import in_force as directory_keeper
 from edge.directory.changes import difference
 from edge.directory.directory import Directory
 from edge.directory.document.reading import DirectoryError
+from edge.directory.edits import recent
 from edge.directory.edits.recent import StaleError
 from edge.directory.store import DirectoryStore, StoredEdit, StoreError
 from tests.support.directories import large, made
@@ -211,7 +212,7 @@ def test_of_two_editors_one_wins_and_the_other_is_told_who(tmp_path: Path) -> No
             assert one.keeper.in_force.users["ada"].name == "Ada L."
             assert (await one.edit(person("hedy"), base=5)).version == 7, "of somebody else"
             assert (await one.edit(other, base=7)).version == 8
-            for base, told in ((3, "read it again"), (9, "expected at most 8")):
+            for base, told in ((3, "in version 8, after 3"), (9, "expected at most 8")):
                 with pytest.raises(StaleError, match=told):
                     await one.edit(other, base=base)
         async with kept(tmp_path) as one:
@@ -220,6 +221,37 @@ def test_of_two_editors_one_wins_and_the_other_is_told_who(tmp_path: Path) -> No
             with pytest.raises(DirectoryError, match='found "nobody"'):
                 await one.edit([{"put": "member", "entry": {"id": "m", "user": "nobody"}}], base=8)
             assert one.seen == [8]
+
+    asyncio.run(main())
+
+
+def test_a_whole_document_makes_an_edit_stale_only_where_it_changed_the_same(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            await one.apply(paper(5))
+            bob = [{"put": "user", "entry": {"id": "bob", "name": "Robert"}}]
+            await one.apply(json.dumps(document() | ADA_ONLY | {"version": 6}).encode())
+            with pytest.raises(StaleError, match=r"users[.]bob: .Clerk. changed it in version 6, after 5"):
+                await one.edit(bob, base=5)
+            assert (await one.edit(person("grace"), base=5)).version == 7
+            assert (await one.edit(bob, base=6)).version == 8
+
+    asyncio.run(main())
+
+
+def test_of_more_changes_than_can_be_remembered_nobody_can_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "MOST", 3)
+
+    async def main() -> None:
+        async with kept(tmp_path) as one:
+            await one.apply(paper(5))
+            await one.edit(person("grace"))
+            await one.edit(person("hedy"))
+            assert (await one.edit(person("joan"), base=7)).version == 8
+            with pytest.raises(StaleError, match="before version 7 is not known any more"):
+                await one.edit(person("otis"), base=6)
 
     asyncio.run(main())
 

@@ -19,7 +19,7 @@ from edge.directory.document.entries import Entries
 from edge.directory.document.forms import short
 from edge.directory.document.pins import Pins
 from edge.directory.document.problems import explained
-from edge.directory.document.reading import DirectoryError, cleaned
+from edge.directory.document.reading import MOST_PROBLEMS, DirectoryError, cleaned
 from edge.directory.document.references import SUGGESTED_FROM, References
 from edge.directory.edits.layered import frozen, working
 from edge.directory.edits.shape import KEPT, EntryChange, Touched, read_changes, touched_by
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from edge.model.messages import Json
 
 PUTS: Final = 50
-"""Entries that are put between two yields."""
+"""Entries that are put or removed between two yields."""
 LOOKS: Final = 1_000
 """Entries that are looked through between two yields: less than a millisecond on a PC."""
 
@@ -85,11 +85,10 @@ def editing(  # noqa: PLR0913 -- what changes are checked against, by name
     removals = [one for one in read if one.entry is None]
     yield from edit.copies({one.section for one in read}, holders=bool(removals))
     edit.forget(read)
-    for removal in removals:
-        edit.remove(removal)
-    for count, put in enumerate(one for one in read if one.entry is not None):
-        edit.put(put)
+    for count, one in enumerate([*removals, *(one for one in read if one.entry is not None)]):
+        edit.remove(one) if one.entry is None else edit.put(one)
         if count % PUTS == 0:
+            edit.stop(MOST_PROBLEMS)
             yield
     yield from edit.references(doors)
     edit.stop()
@@ -110,8 +109,9 @@ class _Edit:
         self.put_ids: dict[str, list[str]] = {section: [] for section in tables.SECTIONS}
         self.gone: dict[str, set[str]] = {section: set() for section in tables.SECTIONS}
 
-    def stop(self) -> None:
-        if self.report.problems:
+    def stop(self, at: int = 0) -> None:
+        """Give up when there are more problems than that."""
+        if len(self.report.problems) > at:
             raise DirectoryError(cleaned(self.report))
 
     def copies(self, sections: Collection[str], *, holders: bool) -> Generator[None, None, None]:
@@ -194,6 +194,7 @@ class _Edit:
                         found.holders.pop(card_id, None)  # which the check notes again
                     getattr(others, name.removesuffix("s"))(one)
                 if count % LOOKS == 0:
+                    self.stop(MOST_PROBLEMS)
                     yield
 
     def _concerned(self) -> list[tuple[str, Callable[[Any], bool]]]:

@@ -5,18 +5,36 @@ One rule: who cannot tell what was changed since says so; nobody's change is ove
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from edge.directory.document.tables import SECTIONS
+from edge.directory.edits.shape import Touched
 from edge.model.problems import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
-    from edge.directory.edits.shape import Touched
+    from edge.directory.directory import Directory
     from edge.model.messages import Actor
 
 MOST: Final = 20_000
 """Entries that are remembered."""
+SLICE: Final = 1_000
+"""Entries that are compared between two yields."""
+
+
+def differing_entries(before: Directory, after: Directory) -> Generator[None, None, set[Touched]]:
+    """Which entries two directories do not have in common, in slices; the generator's return value."""
+    found: set[Touched] = set()
+    for section in SECTIONS:
+        old, new = getattr(before, section), getattr(after, section)
+        for count, own in enumerate(chain(new, old)):
+            if old.get(own) != new.get(own):
+                found.add(Touched(section, own))
+            if count % SLICE == 0:
+                yield
+    return found
 
 
 class StaleError(Exception):
@@ -44,7 +62,7 @@ class RecentChanges:
         """All that was changed after this version is known."""
 
     def begin(self, version: int) -> None:
-        """Another document is in force: what was changed before is not known any more."""
+        """Nobody can tell what was changed before this version."""
         self._last.clear()
         self._since = version
 
@@ -64,8 +82,8 @@ class RecentChanges:
         if base > now:
             raise StaleError([f"base: found {base}, expected at most {now}, which is in force"])
         if base < self._since:
-            text = f"since version {base} the whole directory was replaced, by version {self._since} at the latest"
-            raise StaleError([f"base: {text}: read it again"])
+            text = f"what was changed before version {self._since} is not known any more: read the directory again"
+            raise StaleError([f"base: found {base}; {text}"])
         changed = [(one, self._last[one]) for one in touched if one in self._last and self._last[one].version > base]
         if changed:
             raise StaleError(
