@@ -35,5 +35,9 @@ class KeyAllowance:
         return self._of(signer).wait_s(now_s)
 
     def spend(self, signer: Signer | None, now_s: float) -> None:
-        """He entered one."""
+        """He enters one."""
         self._of(signer).spend(1, now_s)
+
+    def give_back(self, signer: Signer | None, now_s: float) -> None:
+        """Nothing came of one that was spent."""
+        self._of(signer).spend(-1, now_s)

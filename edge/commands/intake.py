@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from edge.doors.runner import Runner
     from edge.log.log import Log
     from edge.model.messages import Json
-    from edge.model.ports import Incoming
+    from edge.model.ports import Admission, Incoming
     from edge.settings.controller import KeySettings, Settings
     from edge.system.clock import Clock
 
@@ -162,10 +162,9 @@ class CommandIntake:
 
     async def _answer_to(self, order: Order) -> bytes | None:
         """Everything that the answer speaks of is on the disk when this returns."""
-        log = self._log
         no = order.late or self._too_many(order)
         try:
-            admission = await log.admit(order.id, order.expires_us, content=order.content, only_look=no is not None)
+            admission = await self._admit(order, only_look=no is not None)
         except LogUnavailableError as error:
             return self._refusals.refused(_refusal(order, "busy", str(error)))
         if not admission.same:
@@ -177,9 +176,22 @@ class CommandIntake:
             return admission.reply or reply(order.id, order.name, {}, code="duplicate", text=text)
         else:
             answer = await self._first(order)
-            log.settle(order.id, answer)
+            self._log.settle(order.id, answer)
         await durable(self._log)
         return answer
+
+    async def _admit(self, order: Order, *, only_look: bool) -> Admission:
+        """Its id on the disk. An entry is counted before the disk is asked: others are judged meanwhile."""
+        spends, first = order.entry is not None and not only_look, False
+        if spends:
+            self._entries.spend(order.signer, self._now_s())
+        try:
+            admission = await self._log.admit(order.id, order.expires_us, content=order.content, only_look=only_look)
+            first = admission.first
+        finally:
+            if spends and not first:
+                self._entries.give_back(order.signer, self._now_s())
+        return admission
 
     async def _first(self, order: Order) -> bytes:
         """Carry it out: its id is on the disk."""
@@ -231,7 +243,6 @@ class CommandIntake:
 
     def _enter(self, order: Order, entry: EnteredRecord) -> bytes:
         """What nobody at a door can witness, in the words of whoever may say it."""
-        self._entries.spend(order.signer, self._now_s())
         details = {**entry.details, **signed_by(order.signer)}
         event = Event(entry.type, self._clock.now_ns(), entry.object, order.actor, "operator", details=details)
         self._log.append([event])

@@ -266,6 +266,30 @@ def test_who_enters_records_without_end_is_refused_and_may_go_on_later(tmp_path:
     asyncio.run(run())
 
 
+def test_records_that_come_at_once_are_no_more_than_those_that_come_one_by_one(tmp_path: Path) -> None:
+    """While the disk admits some, others are judged. What enters nothing costs nothing."""
+
+    async def run() -> None:
+        async with journal(tmp_path / "log.db", FakeClock()) as held:
+            house = House(held, FakeClock())
+            house.send(RECORD | {"id": "r0"})
+            await house.answers(1)
+            for _ in range(AT_ONCE):  # the same again
+                house.send(RECORD | {"id": "r0"})
+                await house.answers(len(house.said) + 1)
+            for number in range(1, AT_ONCE - 10):
+                house.send(RECORD | {"id": f"r{number}"})
+                await house.answers(len(house.said) + 1)
+            for number in range(50):
+                house.send(RECORD | {"id": f"a{number}"})
+            await house.answers(2 * AT_ONCE - 10 + 50)
+            entered = [event for event in house.stored if event.type == "subscription.update"]
+            assert len(entered) == AT_ONCE
+            assert sum(answer["code"] == "too_many" for answer in house.said) == 40
+
+    asyncio.run(run())
+
+
 def test_records_of_one_key_are_not_counted_against_another() -> None:
     allowance = KeyAllowance()
     anns, bobs = Signer("ann", "a"), Signer("bob", "b")
