@@ -77,6 +77,8 @@ class StreamWitness:
         """The retained message arrived."""
         if self._word is not None and not self._word.done():
             self._word.set_result(payload)
+            if self.heard:  # later than `hear` waited: compared with nothing, but what was before us is no twin
+                self._before = _run(_word(payload)) or self._before
         elif self.heard and self._is_of_another(_run(_word(payload))):
             self._has_twin()
 

@@ -193,6 +193,25 @@ def test_what_we_have_said_ourselves_is_no_twin(of: str) -> None:
     converse(script)
 
 
+def test_what_the_run_before_said_is_no_twin_though_the_broker_answers_late_and_takes_no_word_of_ours() -> None:
+    before = first_life()
+
+    async def script(talk: Talk) -> None:
+        talk.net.kept = None
+        talk.net.code = lambda sent: 0x87 if sent.name == "stream" else 0
+        await talk.start()
+        await asyncio.sleep(WITNESS_S)
+        talk.upstream.incoming(Incoming(f"{TOPIC}/stream", before, retained=True))
+        talk.net.kept = before
+        for _ in range(3):
+            talk.net.link.cut()
+            await asyncio.sleep(5)
+        assert talk.upstream.facts()["connections"] == 4
+        assert seen_by(talk) == 0
+
+    converse(script)
+
+
 def test_a_run_before_ours_that_goes_on_is_a_twin() -> None:
     """A copied card: the copy has heard of the original, which still lives."""
     words: list[bytes] = []
