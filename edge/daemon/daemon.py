@@ -286,7 +286,10 @@ class Daemon:
         self.people.restore({key: memory for key, memory in memories.items() if key in schedules})
 
     async def restart_upstream(self) -> None:
-        """With other settings: the conversation that there was ends as at a stop, another goes on from its cursor."""
+        """With other settings: the conversation that there was ends as at a stop, another goes on from its cursor.
+
+        None begins during a stop.
+        """
         if (old := self.upstream) is not None:
             if old.door_changed in self.runner.listeners:
                 self.runner.listeners.remove(old.door_changed)
@@ -296,7 +299,7 @@ class Daemon:
         self._start_upstream()
 
     def _start_upstream(self) -> None:
-        if self.settings.mqtt is None or self.upstream is not None:
+        if self.settings.mqtt is None or self.upstream is not None or self._stopping:
             return
         from edge.upstream.mqtt.link import MqttLink  # noqa: PLC0415 -- doors are guarded before paho is imported
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edge.config.reading import load
 from edge.daemon.remembering import MEMORY_WITHIN_S
 from edge.log.connections import connect
 from edge.log.log import LogOptions
@@ -126,6 +127,34 @@ def test_a_driver_that_does_not_let_go_keeps_no_lock_from_resting(tmp_path: Path
             house.daemon._spawn(deaf(), "deaf")
         let_go.set()
         assert house.daemon.supervisors["bench"].driver.history("front.lock")[-1][1] is False
+
+    virtual.run(run)
+
+
+class SlowToLeave:
+    """A conversation that takes as long as it may to say goodbye."""
+
+    async def close(self, within_s: float) -> None:
+        await asyncio.sleep(within_s)
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_words: None
+
+
+def test_no_conversation_begins_anew_while_doord_stops(tmp_path: Path) -> None:
+    """A reload that exchanges the broker is under way when the stop comes."""
+    config = write_config(tmp_path)
+
+    async def run(loop: virtual.VirtualLoop) -> None:
+        house = House(loop, config)
+        async with house.running():
+            config.write_text(config.read_text() + '[mqtt]\nurl = "mqtt://broker.example:1883"\n')
+            house.daemon.settings = load(config)
+            house.daemon.upstream = SlowToLeave()  # type: ignore[assignment]
+            exchange = asyncio.ensure_future(house.daemon.restart_upstream())
+        await exchange
+        assert house.daemon.upstream is None
+        assert not [task for task in asyncio.all_tasks() if task.get_name() == "upstream"]
 
     virtual.run(run)
 
