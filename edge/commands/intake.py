@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge.access.edits import BroughtBy, apply_directory, edit_directory
-from edge.commands.entries import KeyAllowance
+from edge.commands.allowance import KeyAllowance
 from edge.commands.parsing import Context, Order, Refusal, parse_command, reply
 from edge.commands.refusals import CommandRefusals, durable, signed_by
 from edge.log.log import LogUnavailableError
@@ -81,7 +81,7 @@ class CommandIntake:
         self._under_way: dict[str, _UnderWay] = {}
         """By id."""
         self._refusals = CommandRefusals(controller, runner, log, clock, way_back)
-        self._entries = KeyAllowance()
+        self._allowance = KeyAllowance()
 
     async def start(self, settings: Settings) -> None:
         """Read the keys, without making doors wait. One that cannot be used is a fault; the others count."""
@@ -181,16 +181,15 @@ class CommandIntake:
         return answer
 
     async def _admit(self, order: Order, *, only_look: bool) -> Admission:
-        """Its id on the disk. An entry is counted before the disk is asked: others are judged meanwhile."""
-        spends, first = order.entry is not None and not only_look, False
-        if spends:
-            self._entries.spend(order.signer, self._now_s())
+        """Its id on the disk. It is counted before the disk is asked: others are judged meanwhile."""
+        first = False
+        self._allowance.spend(order.signer, order.name, self._now_s())
         try:
             admission = await self._log.admit(order.id, order.expires_us, content=order.content, only_look=only_look)
-            first = admission.first
+            first = admission.first and not only_look
         finally:
-            if spends and not first:
-                self._entries.give_back(order.signer, self._now_s())
+            if not first:
+                self._allowance.spend(order.signer, order.name, self._now_s(), -1)
         return admission
 
     async def _first(self, order: Order) -> bytes:
@@ -234,12 +233,12 @@ class CommandIntake:
         return self._clock.now_ns() / 1e9
 
     def _too_many(self, order: Order) -> Refusal | None:
-        """Why it enters nothing at the moment. Its id stays free."""
-        wait_s = 0.0 if order.entry is None else self._entries.wait_s(order.signer, self._now_s())
+        """Why it writes nothing at the moment. Its id stays free."""
+        wait_s = self._allowance.wait_s(order.signer, order.name, self._now_s())
         if not wait_s:
             return None
         again_s = max(1, round(wait_s))
-        return _refusal(order, "too_many", f"too many records were entered; try again in {again_s} s")
+        return _refusal(order, "too_many", f"too many commands {order.name}; try again in {again_s} s")
 
     def _enter(self, order: Order, entry: EnteredRecord) -> bytes:
         """What nobody at a door can witness, in the words of whoever may say it."""

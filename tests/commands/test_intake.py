@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edge.commands.entries import A_MINUTE, AT_ONCE, KeyAllowance
+from edge.access.edits import EditAnswer
+from edge.commands.allowance import ALLOWANCES, KeyAllowance
 from edge.commands.intake import MOST_ARRIVALS, CommandIntake
 from edge.commands.parsing import Refusal
 from edge.commands.refusals import ANSWERS_AT_ONCE, RECORDS_AT_ONCE, TOLD_EVERY_S, CommandRefusals
@@ -229,6 +230,7 @@ def test_a_command_that_fails_by_our_own_mistake_does_not_come_for_ever(tmp_path
     asyncio.run(run())
 
 
+AT_ONCE, A_MINUTE = ALLOWANCES["record"]
 RECORD: dict[str, Any] = {
     "command": "record",
     "issued_at": UNLOCK["issued_at"],
@@ -290,15 +292,50 @@ def test_records_that_come_at_once_are_no_more_than_those_that_come_one_by_one(t
     asyncio.run(run())
 
 
+def test_who_edits_without_end_is_refused_and_may_go_on_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each edit writes records too. Records that are entered have an allowance of their own."""
+    asked: list[object] = []
+
+    async def edit(*given: object, upstream: bool) -> EditAnswer:
+        asked.append(given)
+        assert upstream
+        return EditAnswer(None, "", {"version": len(asked)})
+
+    monkeypatch.setattr("edge.commands.intake.edit_directory", edit)
+    body = {key: value for key, value in UNLOCK.items() if key not in {"door", "expires_at"}}
+    body |= {"command": "edit_directory", "changes": [{"remove": "card", "id": "lost"}]}
+    at_once, a_minute = ALLOWANCES["edit_directory"]
+
+    async def run() -> None:
+        clock = FakeClock()
+        async with journal(tmp_path / "log.db", clock) as held:
+            house = House(held, clock)
+            for number in range(at_once):
+                house.send(body | {"id": f"e{number}"})
+                await house.answers(number + 1)
+            assert all(answer["done"] for answer in house.said)
+            house.send(body | {"id": "more"})
+            assert (await house.answers(at_once + 1))[-1]["code"] == "too_many"
+            assert len(asked) == at_once
+            house.send(RECORD | {"id": "r1"})
+            assert (await house.answers(at_once + 2))[-1]["done"]
+            clock.tick(60 / a_minute)
+            house.send(body | {"id": "more"})
+            assert (await house.answers(at_once + 3))[-1]["done"]
+
+    asyncio.run(run())
+
+
 def test_records_of_one_key_are_not_counted_against_another() -> None:
     allowance = KeyAllowance()
     anns, bobs = Signer("ann", "a"), Signer("bob", "b")
     for _ in range(AT_ONCE):
-        assert allowance.wait_s(anns, 0.0) == 0
-        allowance.spend(anns, 0.0)
-    assert allowance.wait_s(anns, 0.0) == pytest.approx(60 / A_MINUTE)
-    assert allowance.wait_s(bobs, 0.0) == 0
-    assert allowance.wait_s(None, 0.0) == 0
+        assert allowance.wait_s(anns, "record", 0.0) == 0
+        allowance.spend(anns, "record", 0.0)
+    assert allowance.wait_s(anns, "record", 0.0) == pytest.approx(60 / A_MINUTE)
+    assert allowance.wait_s(anns, "lock_down", 0.0) == 0
+    assert allowance.wait_s(bobs, "record", 0.0) == 0
+    assert allowance.wait_s(None, "record", 0.0) == 0
 
 
 # --- floods ----------------------------------------------------------------------------------------------
