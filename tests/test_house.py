@@ -108,13 +108,11 @@ LONGEST = 300
 MOST_LINES = 3100
 MOST_FILES = 15
 LONG = {
-    "edge/daemon/consumers.py": "the wiring of every outlet, one like the other",
     "edge/diagnosis/facts.py": "what is known of a controller, a value for each part of it",
     "edge/diagnosis/diagnose.py": "facts to findings, part by part",
     "edge/directory/document/tables.py": "the keys of one document, each with the words its errors use",
     "edge/directory/in_force.py": "the life of one directory: taken up, replaced, edited, kept; its parts share a lock",
     "edge/config/reading.py": "one pass over one document; its parts share the report",
-    "edge/daemon/daemon.py": "the wiring and the order of start and stop, in one place on purpose",
     "edge/doors/rules.py": "all rules of a door, in one place on purpose",
     "edge/diagnosis/findings.py": "a table: a row for each finding",
     "edge/access/elevators.py": "drives every elevator; its permits, timers and wires are one state",
@@ -127,8 +125,6 @@ LONG = {
     "drivers/gpio/factory.py": "the interface that gpiozero wants, method by method",
     "drivers/simulated/driver.py": "a whole building, and the promise of a driver",
 }
-
-NAMED_ALIKE = {"Host": "edge/daemon/*.py"}  # what each part of the daemon needs of it; nobody else imports it
 
 FORBIDDEN = {
     r"/work/": "a path of the machine it was written on",
@@ -331,11 +327,7 @@ def test_a_class_name_means_one_thing() -> None:
         name = str(path.relative_to(ROOT))
         for node in ast.parse(path.read_text()).body:
             public = isinstance(node, ast.ClassDef) and not node.name.startswith("_")
-            if (
-                public
-                and not fnmatch(name, "drivers/*/points.py")
-                and not fnmatch(name, NAMED_ALIKE.get(node.name, ""))
-            ):
+            if public and not fnmatch(name, "drivers/*/points.py"):
                 homes.setdefault(node.name, []).append(name)
     assert not {name: where for name, where in homes.items() if len(where) > 1}, "rename all but one"
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from edge.delivery.errors import DeliveryError
@@ -19,34 +18,29 @@ from edge.log.index.indexer import Indexer
 from edge.model.ports import LinkError
 from edge.reports.runner import ReportRunner
 from edge.socket.server import RequestError
-from edge.system.background import in_background
-from edge.system.isolation import Isolation
-from edge.system.metrics import Counters, text
-from edge.system.metrics_file import MetricsFile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+    from edge.access.people import People
     from edge.alerts.channels import Channels
     from edge.alerts.runner import AlertRunner
     from edge.cameras.pictures import Cameras
+    from edge.daemon.broker import Broker
+    from edge.daemon.configuration import Configuration
+    from edge.daemon.wire_form import WireForm
     from edge.delivery.integrations import Deliveries
     from edge.delivery.receivers.chat import ChatMessage
     from edge.directory.directory import Directory
     from edge.doors.runner import Runner
     from edge.log.log import Log
-    from edge.model.cloudevents import Identity
-    from edge.model.messages import Actor, Json, Record
+    from edge.model.messages import Actor, Json
     from edge.settings.controller import Settings
     from edge.system.clock import Clock
-    from edge.upstream.sync import Upstream
+    from edge.system.isolation import Isolation
 
 ALERTS: Final = "alerts.state"
 """`edge.alerts.runner.MODE`, which few ever need."""
-LOOK_EVERY_S: Final = 5.0
-"""How often the loop's delay is looked at."""
-WRITE_EVERY: Final = 3
-"""After so many looks the figures are written: 15 s is what Prometheus asks in."""
 
 _NOTHING: Final[dict[str, Json]] = {
     "integrations": {},
@@ -57,99 +51,69 @@ _NOTHING: Final[dict[str, Json]] = {
 """What is answered where there is no such part."""
 
 
-class Host(Protocol):
-    """What the daemon lends."""
-
-    settings: Settings
-    runner: Runner
-    log: Log
-    clock: Clock
-    upstream: Upstream | None
-
-    def identity(self) -> Identity:
-        """Who we are."""
-
-    def is_late(self, record: Record) -> bool:
-        """Whether it happened long before it leaves."""
-
-    def cloudevent(self, record: Record) -> Json:
-        """A record as it looks on the wire."""
-
-    def directory(self) -> Directory:
-        """Who there is, as it is in force."""
-
-    def status(self) -> dict[str, Json]:
-        """The whole status."""
-
-
 class Consumers:
     """The parts, made when they are needed: most controllers have none of them."""
 
-    def __init__(self, host: Host) -> None:
-        """Nothing begins before `start`."""
-        self._host = host
+    def __init__(  # noqa: PLR0913 -- each part has one owner
+        self,
+        configuration: Configuration,
+        *,
+        log: Log,
+        clock: Clock,
+        runner: Runner,
+        people: People,
+        origin: WireForm,
+        broker: Broker,
+        isolation: Isolation,
+    ) -> None:
+        """Nothing begins before `start`. Alerts sound at the doors of `runner` and leave by `broker`."""
+        self._configuration, self._log, self._clock, self._runner = configuration, log, clock, runner
+        self._people, self._origin, self._broker, self._isolation = people, origin, broker, isolation
         self._deliveries: Deliveries | None = None
         self._alerts: AlertRunner | None = None
         self._cameras: Cameras | None = None
         self._modes: Mapping[str, str] | None = None
         self._retained: Sequence[str] = ()
         """The integrations for which the log keeps records, as was told last."""
-        self._isolation = Isolation()
-        self._counts = Counters()
-        host.log.on_commit(lambda records: self._counts.committed(records, host.clock.now_ns()))
         self._directory: Directory | None = None
         """None until one is known: before that nobody can say that an integration is gone."""
+
+    @property
+    def _settings(self) -> Settings:
+        return self._configuration.settings
+
+    def _in_force(self) -> Directory:
+        return self._people.directory.in_force
 
     async def index(self) -> None:
         """Keep the index of the log behind it."""
         with self._isolation.part("index"):
-            await self._host.log.opened()
-            await Indexer(self._host.settings.log.path).run()
-
-    async def measure(self) -> None:
-        """Notice how late the loop is, and write the figures for node-exporter where that is wanted."""
-        with self._isolation.part("metrics"):
-            await self._measure()
-
-    async def _measure(self) -> None:
-        loop, path = asyncio.get_running_loop(), self._host.settings.metrics.file
-        file = None if path is None else MetricsFile(path)
-        while True:
-            for _ in range(WRITE_EVERY):
-                due_s = loop.time() + LOOK_EVERY_S
-                await asyncio.sleep(LOOK_EVERY_S)
-                self._counts.late(loop.time() - due_s)
-            if file is not None:
-                await in_background(partial(file.write, self.metrics()), "metrics")  # a stop waits for no disk
-
-    def metrics(self) -> str:
-        """Every figure as Prometheus reads it."""
-        return text(self._host.status(), self._counts, self._host.clock.now_ns())
+            await self._log.opened()
+            await Indexer(self._settings.log.path).run()
 
     async def reports(self) -> None:
         """Write the reports that are due."""
         with self._isolation.part("reports"):
-            zone = ZoneInfo(self._host.settings.controller.time_zone)
-            host = self._host
+            zone = ZoneInfo(self._settings.controller.time_zone)
             await ReportRunner(
-                host.settings.reports,
+                self._settings.reports,
                 zone,
-                log=host.log,
-                clock=host.clock,
-                directory=host.directory,
-                cloudevent=host.cloudevent,
+                log=self._log,
+                clock=self._clock,
+                directory=self._in_force,
+                cloudevent=self._origin.cloudevent,
             ).run()
 
     def start(self, modes: Mapping[str, str]) -> None:
         """The log is open, and this is what it remembers."""
         self._modes = modes
         with self._isolation.part("alerts"):
-            if self._host.settings.alerts:
+            if self._settings.alerts:
                 self._begin_alerts(modes)
             elif modes.get(ALERTS):  # once wanted again, they would tell all that was in between
-                self._host.log.append([], {ALERTS: ""})
+                self._log.append([], {ALERTS: ""})
         with self._isolation.part("cameras"):
-            if self._host.settings.cameras:
+            if self._settings.cameras:
                 self._cameras = self._make_cameras()
                 self._cameras.start()
         if self._directory is not None:
@@ -178,12 +142,12 @@ class Consumers:
             if "integrations" in sections and self._deliveries is not None:
                 from edge.delivery.integrations import chosen  # noqa: PLC0415 -- it is there already
 
-                self._deliveries.reload(*chosen(self._host.settings.integrations))
+                self._deliveries.reload(*chosen(self._settings.integrations))
         if "mqtt" in sections:
             self._retain_for(self._retained)
         with self._isolation.part("alerts"):
             if self._alerts is not None and sections & {"alert", "smtp"}:
-                self._alerts.reload(dict(self._host.settings.alerts), self._channels())
+                self._alerts.reload(dict(self._settings.alerts), self._channels())
             elif "alert" in sections:
                 self._begin_alerts({})
             if "alert" in sections:
@@ -203,27 +167,23 @@ class Consumers:
     def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
         """What the control socket serves of this."""
         names = (*_NOTHING, "enable_integration", "acknowledge", "try_camera", "picture")
-        return {**{name: self._serve(name) for name in names}, "metrics": self._metrics}
+        return {name: self._serve(name) for name in names}
 
     def facts(self) -> dict[str, Json]:
         """For `doorctl status`."""
         return {
-            "failed_parts": {**self._isolation.failed},
             "integrations": {} if self._deliveries is None else self._deliveries.facts(),
             "alerts": _NOTHING["alerts"] if self._alerts is None else self._alerts.facts(),
             "cameras": {} if self._cameras is None else self._cameras.facts(),
         }
 
-    async def _metrics(self, _body: dict[str, Any], _actor: Actor) -> Json:
-        return {"text": self.metrics()}
-
     # --- what the parts ask ------------------------------------------------------------------------
 
     async def _publish(self, payload: bytes) -> None:
-        if self._host.upstream is None:
+        if self._broker.upstream is None:
             raise DeliveryError("there is no broker")
         try:
-            await self._host.upstream.alert(payload)
+            await self._broker.upstream.alert(payload)
         except LinkError as error:
             raise DeliveryError(str(error)) from error
 
@@ -234,9 +194,9 @@ class Consumers:
 
     def _retain_for(self, sinks: Sequence[str]) -> None:
         """Disabled integrations hold no record back."""
-        settings, self._retained = self._host.settings, sinks
+        settings, self._retained = self._settings, sinks
         always = [*(["mqtt"] if settings.mqtt else []), *(["alerts"] if settings.alerts else [])]
-        self._host.log.retain_for([*always, *sinks])
+        self._log.retain_for([*always, *sinks])
 
     # --- making them: what they import is loaded only where they are wanted ------------------------------
 
@@ -244,15 +204,15 @@ class Consumers:
         from edge.delivery.integrations import Deliveries, chosen  # noqa: PLC0415 -- see above
         from edge.delivery.secrets import Secrets  # noqa: PLC0415 -- see above
 
-        settings, credentials = self._host.settings, os.environ.get("CREDENTIALS_DIRECTORY")
+        settings, credentials = self._settings, os.environ.get("CREDENTIALS_DIRECTORY")
         network, options = chosen(settings.integrations)
         return Deliveries(
-            self._host.log,
-            self._host,
+            self._log,
+            self._origin,
             network=network,
             secrets=Secrets(settings.file.parent, Path(credentials) if credentials else None),
             chance=random.Random(),  # noqa: S311 -- jitter keeps no secret
-            now_ns=self._host.clock.now_ns,
+            now_ns=self._clock.now_ns,
             retain_for=self._retain_for,
             options=options,
             zone=ZoneInfo(settings.controller.time_zone),
@@ -263,12 +223,12 @@ class Consumers:
         from edge.alerts.runner import AlertRunner  # noqa: PLC0415 -- see above
 
         self._alerts = AlertRunner(
-            dict(self._host.settings.alerts),
-            log=self._host.log,
-            clock=self._host.clock,
-            identity=self._host.identity,
-            sound=self._host.runner.sound,
-            where=LiveDirectoryView(self._host.directory),
+            dict(self._settings.alerts),
+            log=self._log,
+            clock=self._clock,
+            identity=self._origin.identity,
+            sound=self._runner.sound,
+            where=LiveDirectoryView(self._in_force),
             channels=self._channels(),
             chance=random.Random(),  # noqa: S311 -- jitter keeps no secret
         )
@@ -277,8 +237,8 @@ class Consumers:
     def _channels(self) -> Channels:
         from edge.alerts.channels import Channels  # noqa: PLC0415 -- see above
 
-        zone, clock = ZoneInfo(self._host.settings.controller.time_zone), self._host.clock
-        smtp = self._host.settings.smtp
+        zone, clock = ZoneInfo(self._settings.controller.time_zone), self._clock
+        smtp = self._settings.smtp
         if smtp is None:
             return Channels(publish=self._publish, post=self._post, zone=zone, now_us=clock.wall_us)
         from edge.alerts.mail import Mailer, MailServer  # noqa: PLC0415 -- see above
@@ -291,15 +251,15 @@ class Consumers:
     def _make_cameras(self) -> Cameras:
         from edge.cameras.pictures import Cameras  # noqa: PLC0415 -- see above
 
-        settings = self._host.settings
+        settings = self._settings
         return Cameras(
             settings.cameras,
             settings.pictures,
             settings.log.path,
-            log=self._host.log,
-            clock=self._host.clock,
-            identity=self._host.identity,
-            directory=self._host.directory,
+            log=self._log,
+            clock=self._clock,
+            identity=self._origin.identity,
+            directory=self._in_force,
         )
 
     # --- requests ---------------------------------------------------------------------------------------

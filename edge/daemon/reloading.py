@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,21 +22,19 @@ from edge.socket.peers import RequestError
 from edge.system.background import in_background
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from edge.access.people import People
     from edge.commands.intake import CommandIntake
     from edge.commands.parsing import TokenVerifier
-    from edge.config.source import ConfigSource
+    from edge.daemon.broker import Broker
+    from edge.daemon.configuration import Configuration
     from edge.daemon.consumers import Consumers
+    from edge.daemon.new_doors import NewDoors
     from edge.doors.runner import Runner
     from edge.log.log import Log
     from edge.model.messages import Actor, Json
     from edge.settings.controller import Settings
-    from edge.settings.door_changes import Locks
     from edge.system.clock import Clock
     from edge.system.systemd import Notifier
-    from edge.upstream.sync import Upstream
 
 LOG: Final = logging.getLogger("doord")
 
@@ -47,46 +45,37 @@ class _Text(BaseModel):
     text: str
 
 
-class Host(Protocol):
-    """What the daemon lends."""
-
-    settings: Settings
-    clock: Clock
-    log: Log
-    runner: Runner
-    people: People
-    consumers: Consumers
-    upstream: Upstream | None
-    intake: CommandIntake
-    notifier: Notifier
-
-    def audit(self, before: Locks | None, actor: Actor) -> None:
-        """Record what the configuration in force changed at doors."""
-
-    async def guard(self, settings: Settings, doors: Sequence[str]) -> None:
-        """Guard these new doors of theirs as well; the settings are in force afterwards."""
-
-    async def restart_upstream(self) -> None:
-        """Talk to the broker as the settings now say."""
-
-
 class Reloading:
     """Takes over new configurations, one after the other."""
 
-    def __init__(self, host: Host, source: ConfigSource) -> None:
-        """`source` is where the configuration in force came from."""
-        self.source = source
-        self._host = host
+    def __init__(  # noqa: PLR0913 -- whoever takes over its part of a configuration
+        self,
+        configuration: Configuration,
+        new_doors: NewDoors,
+        *,
+        runner: Runner,
+        people: People,
+        consumers: Consumers,
+        broker: Broker,
+        intake: CommandIntake,
+        notifier: Notifier,
+        log: Log,
+        clock: Clock,
+    ) -> None:
+        """Nothing is read before `reload`."""
+        self._configuration, self._new_doors, self._runner, self._people = configuration, new_doors, runner, people
+        self._consumers, self._broker, self._intake, self._notifier = consumers, broker, intake, notifier
+        self._log, self._clock = log, clock
         self._one_at_a_time = asyncio.Lock()
         self._unkept = False
 
     async def started(self) -> None:
         """Guarding. A configuration that is not its file's is a fault; one that is, is kept."""
-        if self.source.refused:
-            problems = [str(problem) for problem in self.source.refused]
+        if self._configuration.source.refused:
+            problems = [str(problem) for problem in self._configuration.source.refused]
             self._say(
                 CONTROLLER_FAULT,
-                {"reason": problems[0], "more": len(problems) - 1, "left_out": [*self.source.left_out]},
+                {"reason": problems[0], "more": len(problems) - 1, "left_out": [*self._configuration.source.left_out]},
             )
         else:
             await self._keep()
@@ -94,19 +83,19 @@ class Reloading:
     async def reload(self, actor: Actor) -> Json:
         """Apply what running doors can take over, as changes that this actor brought."""
         async with self._one_at_a_time:
-            self._host.notifier.reloading()
+            self._notifier.reloading()
             try:
-                new, content = await asyncio.to_thread(self.source.read)
-                keyring = await self._host.intake.read_keys(new)
+                new, content = await asyncio.to_thread(self._configuration.source.read)
+                keyring = await self._intake.read_keys(new)
             except ConfigError as error:
                 for problem in error.problems:
                     LOG.warning("%s", problem)
                 return {"applied": [], "needs_restart": [], "errors": [str(problem) for problem in error.problems]}
             finally:
-                self._host.notifier.ready()
+                self._notifier.ready()
             answer = await self._take_over(new, keyring, actor)
-            mended = bool(self.source.refused)
-            self.source.accept(content)
+            mended = bool(self._configuration.source.refused)
+            self._configuration.source.accept(content)
             if mended:
                 self._say(CONTROLLER_FAULT_CLEARED, {"reason": None})
             await self._keep()
@@ -116,44 +105,44 @@ class Reloading:
         """The socket's `compare`: what a reload would take over of this text of the file, and what it would leave."""
         content = _Text.model_validate(body).text.encode()
         try:
-            new = await asyncio.to_thread(settings_from, content, self.source.file)
+            new = await asyncio.to_thread(settings_from, content, self._configuration.source.file)
         except ConfigError as error:
             raise RequestError("invalid_configuration", str(error.problems[0])) from None
-        changes = difference(self._host.settings, new)
+        changes = difference(self._configuration.settings, new)
         return {"applied": [*changes.applied], "needs_restart": [*changes.restart]}
 
     async def _take_over(self, new: Settings, keyring: TokenVerifier | None, actor: Actor) -> Json:
-        host = self._host
-        changes, before = difference(host.settings, new), lock_facts(host.settings)
-        await host.guard(changes.settings, changes.added)
+        configuration = self._configuration
+        changes, before = difference(configuration.settings, new), lock_facts(configuration.settings)
+        await self._new_doors.guard(changes.settings, changes.added)
         for door in changes.doors:
-            host.runner.reload(changes.settings.doors[door])
-        host.consumers.reload(changes.applied)
+            self._runner.reload(changes.settings.doors[door])
+        self._consumers.reload(changes.applied)
         sections = {key.partition(".")[0] for key in changes.applied}
         if sections & {"mqtt", "home_assistant"}:
-            await host.restart_upstream()
-        elif host.upstream is not None:
-            host.upstream.settings_changed(tuple(host.settings.doors))
+            await self._broker.restart()
+        else:
+            self._broker.settings_changed()
         if "directory" in sections:
-            host.people.follow(host.settings.directory)
-        host.audit(before, actor)
+            self._people.follow(configuration.settings.directory)
+        configuration.audit(before, actor)
         applied = list(changes.applied)
-        if host.intake.obey(keyring, new) and not any(key.startswith("commands.") for key in applied):
+        if self._intake.obey(keyring, new) and not any(key.startswith("commands.") for key in applied):
             applied.append("commands")  # what is in a file has changed
         for key in applied:
             LOG.info("%s applied", key)
         for key in changes.restart:
             LOG.warning("%s changed; it takes effect after systemctl restart doord", key)
-        version = host.people.directory.in_force.version
-        errors: list[Json] = [*await host.people.directory.reload(actor)]
-        if host.people.directory.in_force.version != version:
+        version = self._people.directory.in_force.version
+        errors: list[Json] = [*await self._people.directory.reload(actor)]
+        if self._people.directory.in_force.version != version:
             applied.append("directory")
         return {"applied": [*applied], "needs_restart": list(changes.restart), "errors": errors}
 
     async def _keep(self) -> None:
         """Nothing depends on it now; that it fails is said once."""
         try:
-            await in_background(self.source.keep, "configuration")
+            await in_background(self._configuration.source.keep, "configuration")
         except OSError as error:
             if not self._unkept:
                 LOG.error("%s: the configuration in force cannot be kept for the next start", error)  # noqa: TRY400 -- said, not traced
@@ -162,6 +151,6 @@ class Reloading:
             self._unkept = False
 
     def _say(self, kind: str, details: dict[str, Json]) -> None:
-        name = spelt(self.source.file.name)
+        name = spelt(self._configuration.source.file.name)
         subject = Subject("configuration", name, name)
-        self._host.log.append([Event(kind, self._host.clock.now_ns(), subject, SYSTEM, details=details)])
+        self._log.append([Event(kind, self._clock.now_ns(), subject, SYSTEM, details=details)])

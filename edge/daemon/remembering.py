@@ -9,29 +9,29 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from edge import __version__
-from edge.daemon.page_rights import MEMORY
+from edge.daemon.configuration import LOCKS
+from edge.daemon.requests.page_rights import MEMORY
 from edge.doors.memory import memory_of
 from edge.doors.signals import SITE
 from edge.log.log import LogUnavailableError
 from edge.log.reading.filters import Query
-from edge.model.event_types import CONTROLLER_FAULT, GATEWAY_UPDATE, LOGIN_CREATE, LOGIN_DESTROY
-from edge.model.messages import SYSTEM, Actor, Event
+from edge.model.event_types import LOGIN_CREATE, LOGIN_DESTROY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge.access.people import People
+    from edge.daemon.configuration import Configuration
     from edge.daemon.consumers import Consumers
-    from edge.daemon.page_rights import PageRights
+    from edge.daemon.controller_events import ControllerEvents
+    from edge.daemon.requests.page_rights import PageRights
     from edge.doors.runner import Runner
     from edge.log.log import Log
-    from edge.model.messages import Json, Record, Subject
-    from edge.settings.controller import Settings
+    from edge.model.messages import Json, Record
     from edge.settings.door_changes import Locks
-    from edge.system.clock import Clock
 
 LOG: Final = logging.getLogger("doord")
 MEMORY_WITHIN_S: Final = 30.0
@@ -39,84 +39,69 @@ MEMORY_WITHIN_S: Final = 30.0
 LEARN_AGAIN_S: Final = 10.0
 SOON_S: Final = 1.0
 """So long everything that talks waits for the log: commonly it is there after milliseconds."""
-LOCKS: Final = f"{SITE}.locks"
-"""Where the log keeps what the configuration said of the doors; no door has a dot in its id."""
-
-
-class Host(Protocol):
-    """What the daemon lends."""
-
-    settings: Settings
-    clock: Clock
-    log: Log
-    runner: Runner
-    people: People
-    consumers: Consumers
-    rights: PageRights
-
-    def controller(self) -> Subject:
-        """The controller itself."""
-
-    def audit(self, before: Locks | None, actor: Actor) -> None:
-        """Record what the configuration changed at doors since."""
 
 
 class Remembering:
     """Two tasks: the doors' modes, then people; and the rest, for which the log must be open."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(  # noqa: PLR0913 -- whoever takes up something
+        self,
+        configuration: Configuration,
+        *,
+        log: Log,
+        runner: Runner,
+        people: People,
+        consumers: Consumers,
+        rights: PageRights,
+        events: ControllerEvents,
+    ) -> None:
         """The log has been started."""
-        self._host = host
+        self._configuration, self._log, self._runner, self._people = configuration, log, runner, people
+        self._consumers, self._rights, self._events = consumers, rights, events
         self._taken_up: Mapping[str, str] | None = None
         self._decided = asyncio.Event()
 
     async def soon(self) -> None:
         """Give the log a moment, so that whoever asks at once finds everything as it was."""
-        parts = [asyncio.ensure_future(self._host.log.remembered()), asyncio.ensure_future(self._host.log.settled())]
+        parts = [asyncio.ensure_future(self._log.remembered()), asyncio.ensure_future(self._log.settled())]
         _, late = await asyncio.wait(parts, timeout=SOON_S)
         for part in late:
             part.cancel()
 
     async def doors(self) -> None:
         """R14: take up the modes from before; nobody is let in until they are known, or too late."""
-        remembered = asyncio.ensure_future(self._host.log.remembered())
+        remembered = asyncio.ensure_future(self._log.remembered())
         await asyncio.wait({remembered}, timeout=MEMORY_WITHIN_S)
         if remembered.done():
             self._restore()
         else:
             self._give_up()
         self._decided.set()
-        await self._host.people.start()
-        self._host.consumers.settled()
+        await self._people.start()
+        self._consumers.settled()
         await remembered
         self._restore()
 
     def _give_up(self) -> None:
-        host, health = self._host, self._host.log.health()
+        health = self._log.health()
         reason = f"nothing can be read of the log at {health.path}: {health.error or 'its disk does not answer'}"
         LOG.error("%s; doors guard as locked, whatever mode they were in", reason)
-        details: dict[str, Json] = {"reason": reason}
-        host.log.append([Event(CONTROLLER_FAULT, host.clock.now_ns(), host.controller(), SYSTEM, details=details)])
-        host.runner.waits_for_memory = False
+        self._events.log_unreadable(reason)
+        self._runner.waits_for_memory = False
 
     async def rest(self) -> None:
         """What else is remembered, and what is new since the last run."""
-        host = self._host
+        configuration = self._configuration
         await self._decided.wait()
-        await host.log.opened()
+        await self._log.opened()
         self._restore()
-        memories = host.log.modes()
-        host.consumers.start(memories)
-        who = host.settings.controller
-        host.audit(_locks(memories.get(LOCKS, "{}")), Actor("system", "file", host.settings.file.name))
-        before = memory_of(memories.get(SITE, "{}"))
+        memories = self._log.modes()
+        self._consumers.start(memories)
+        configuration.audit(_locks(memories.get(LOCKS, "{}")), configuration.file_actor)
+        who, before = configuration.settings.controller, memory_of(memories.get(SITE, "{}"))
         now: dict[str, Json] = {"version": __version__, "site": who.site, "id": who.id}
         if before != now:
-            news: list[Event] = []
-            if before.get("version") not in {None, __version__}:
-                details: dict[str, Json] = {"from": before["version"], "to": __version__}
-                news.append(Event(GATEWAY_UPDATE, host.clock.now_ns(), host.controller(), SYSTEM, details=details))
-            host.log.append(news, {SITE: json.dumps(now)})
+            self._events.version_is(before.get("version"), {SITE: json.dumps(now)})
         if MEMORY not in memories:
             await self._learn_accounts()
 
@@ -126,23 +111,23 @@ class Remembering:
         after: int | None = 0
         while after is not None:
             try:
-                page = await self._host.log.query(Query(types=(LOGIN_CREATE, LOGIN_DESTROY), after=after))
+                page = await self._log.query(Query(types=(LOGIN_CREATE, LOGIN_DESTROY), after=after))
             except LogUnavailableError:
                 await asyncio.sleep(LEARN_AGAIN_S)
                 continue
             records += page.records
             after = page.next
-        self._host.log.append([], self._host.rights.learn(records))
+        self._log.append([], self._rights.learn(records))
 
     def _restore(self) -> None:
         """Once for what can be read, and once more should the open file know better."""
-        memories = dict(self._host.log.modes())
+        memories = dict(self._log.modes())
         if memories != self._taken_up:
             self._taken_up = memories
-            self._host.runner.restore(memories)
-            self._host.people.restore(memories)
+            self._runner.restore(memories)
+            self._people.restore(memories)
             if MEMORY in memories:
-                self._host.rights.restore(memories[MEMORY])
+                self._rights.restore(memories[MEMORY])
 
 
 def _locks(text: str) -> Locks | None:

@@ -1,26 +1,131 @@
-"""What `doorctl status` shows, put together from those who know; stable JSON (docs/doorctl.md).
+"""What `doorctl status` shows, and what the broker retains of it, put together from those who know.
 
-One rule: only looks; secrets have no place here.
+One rule: only looks; secrets have no place here. It is stable JSON (docs/doorctl.md, docs/mqtt.md).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
 
 from edge import __version__
 from edge.model.messages import NS_PER_S
+from edge.system.calendar import Calendar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from edge.access.elevators import Elevators
+    from edge.access.people import People
+    from edge.daemon.broker import Broker
+    from edge.daemon.configuration import Configuration
+    from edge.daemon.consumers import Consumers
+    from edge.daemon.drivers import Drivers
     from edge.doors.conditions import Condition
     from edge.doors.driver_supervisor import DriverSupervisor
     from edge.doors.runner import Runner
     from edge.doors.state import Door
-    from edge.model.messages import Json
-    from edge.settings.controller import Settings
-    from edge.system.calendar import Calendar
+    from edge.log.log import Log
+    from edge.model.messages import Json, Record
     from edge.system.clock import Clock
+    from edge.system.isolation import Isolation
+
+NOT_RETAINED: Final = ("unlocked_for_s", "held_open_in_s", "points")
+"""Facts of a door that its retained state leaves out: they pass, or say nothing to who is far away."""
+
+
+class Status:
+    """The whole of it, whenever somebody asks."""
+
+    def __init__(  # noqa: PLR0913 -- everybody who knows something
+        self,
+        configuration: Configuration,
+        clock: Clock,
+        *,
+        log: Log,
+        drivers: Drivers,
+        runner: Runner,
+        elevators: Elevators,
+        people: People,
+        broker: Broker,
+        consumers: Consumers,
+        isolation: Isolation,
+    ) -> None:
+        """The uptime counts from now."""
+        self._configuration, self._clock, self._log, self._drivers = configuration, clock, log, drivers
+        self._runner, self._elevators, self._people = runner, elevators, people
+        self._broker, self._consumers, self._isolation = broker, consumers, isolation
+        self._started_ns = clock.now_ns()
+
+    def whole(self) -> dict[str, Json]:
+        """Everything `doorctl status` shows."""
+        calendar, who = Calendar(self._clock), self._configuration.settings.controller
+        return {
+            "controller": {"id": who.id, "site": who.site, "name": who.name},
+            "version": __version__,
+            "boot": self._clock.boot_id,
+            "uptime_s": round((self._clock.now_ns() - self._started_ns) / NS_PER_S, 1),
+            "stream": self._log.stream,
+            "clock": calendar.facts(),
+            "log": asdict(self._log.health()),
+            "upstream": self._broker.facts(calendar),
+            "drivers": {name: driver_facts(supervisor, calendar) for name, supervisor in self._drivers.items()},
+            "doors": self._doors(calendar),
+            "elevators": self._elevators.facts(),
+            "directory": self._people.facts(),
+            "configuration": self._configuration.source.facts(),
+            "failed_parts": {**self._isolation.failed},
+            **self._consumers.facts(),
+        }
+
+    def with_inputs(self) -> dict[str, Json]:
+        """The status, and the level at which every input has settled."""
+        calendar = Calendar(self._clock)
+        inputs: dict[str, Json] = {
+            point: {"asserted": level, "since": calendar.at(at_ns), "at_ns": at_ns}
+            for point, (level, at_ns) in self._runner.levels().items()
+        }
+        return {**self.whole(), "inputs": inputs}
+
+    def _doors(self, calendar: Calendar) -> dict[str, Json]:
+        runner = self._runner
+        return {
+            key: door_facts(door, runner.since_ns(key), runner.conditions(key), runner.settings(key).points, calendar)
+            for key, door in runner.doors.items()
+        }
+
+
+class RetainedStatus:
+    """See `edge.upstream.messages.RetainedFacts`."""
+
+    def __init__(self, clock: Clock, log: Log, runner: Runner) -> None:
+        """No record of any door was written yet."""
+        self._clock, self._log, self._runner = clock, log, runner
+        self._last_of: dict[str, int] = {}
+        """The latest record about each door."""
+
+    def committed(self, records: Sequence[Record]) -> None:
+        """These records are on the disk."""
+        self._last_of |= {r.event.door: r.sequence for r in records if r.event.door is not None}
+
+    def online_status(self) -> dict[str, Json]:
+        """What the retained `status` says beside the state of the conversation."""
+        health = self._log.health()
+        return {
+            "version": __version__,
+            "boot": self._clock.boot_id,
+            "clock": self._clock.quality().value,
+            "doors": [*self._runner.doors],
+            "log": {"writer": health.writer, "error": health.error},
+        }
+
+    def door_state(self, door: str) -> Json:
+        """The retained state of a door."""
+        runner, calendar = self._runner, Calendar(self._clock)
+        facts = door_facts(runner.door(door), runner.since_ns(door), runner.conditions(door), {}, calendar)
+        for passing in NOT_RETAINED:
+            del facts[passing]
+        return {"id": door, **facts, "sequence": self._last_of.get(door, 0)}
 
 
 def door_facts(
@@ -75,23 +180,4 @@ def driver_facts(supervisor: DriverSupervisor, calendar: Calendar) -> dict[str, 
         "reason": supervisor.reason,
         "since": calendar.at(supervisor.since_ns),
         "facts": dict(supervisor.driver.describe()),
-    }
-
-
-def controller_facts(settings: Settings, clock: Clock, started_ns: int) -> dict[str, Json]:
-    """Who this controller is and how long it has been running."""
-    who = settings.controller
-    return {
-        "controller": {"id": who.id, "site": who.site, "name": who.name},
-        "version": __version__,
-        "boot": clock.boot_id,
-        "uptime_s": round((clock.now_ns() - started_ns) / NS_PER_S, 1),
-    }
-
-
-def all_doors(runner: Runner, calendar: Calendar) -> dict[str, Json]:
-    """Every door by id."""
-    return {
-        key: door_facts(door, runner.since_ns(key), runner.conditions(key), runner.settings(key).points, calendar)
-        for key, door in runner.doors.items()
     }

@@ -57,7 +57,7 @@ def passages(folder: Path, doors: int, passages: int) -> float:
 
 async def walk(house: House, door: str) -> None:
     """Out by the button, through the door, and gone."""
-    simulator = house.daemon.simulator(door)
+    simulator = house.daemon.drivers.simulator(door)
     assert simulator is not None
     for action in ("rex", "open", "close"):
         simulator.simulate(door, action, None)

@@ -125,7 +125,7 @@ def test_the_directory_gives_a_camera_its_name_and_further_doors(tmp_path: Path,
         fault = house.last("controller.fault")
         assert (fault.object.type, fault.object.id, fault.object.name) == ("camera", "hall", "Hall camera")
         assert fault.details == {"reason": "it answered 503"}
-        status: Any = house.daemon.status()
+        status: Any = house.daemon.status.whole()
         assert status["cameras"]["hall"]["doors"] == ["back", "front"]
 
     live(config(tmp_path, directory=known), script)

@@ -11,7 +11,7 @@ import pytest
 
 from edge.client.connection import Client, RequestRefused
 from edge.config.as_user import as_user
-from edge.daemon.page_rights import MEMORY, MOST_ACCOUNTS, PageRights
+from edge.daemon.requests.page_rights import MEMORY, MOST_ACCOUNTS, PageRights
 from edge.model.messages import Actor
 from edge.socket.server import RequestError
 from tests.support.doord import Doord

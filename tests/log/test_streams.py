@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.daemon.restored import begin_anew
+from edge.daemon.requests.restored import begin_anew
 from edge.log.epochs import Epochs
 from edge.log.file import LogInUseError
 from edge.log.mark import place, read_mark

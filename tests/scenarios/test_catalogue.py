@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from edge.daemon.service import Service
 from edge.model.catalogue import CATALOGUE, Witness
 from edge.model.messages import Actor, InputFault
 from edge.model.ports import Incoming
@@ -96,7 +95,7 @@ async def doors_move(house: House) -> None:
     await house.sim("bounce", "3000")
     await asyncio.sleep(4)
     await house.sim("release", door="controller")
-    house.daemon.take(InputFault("front.reader", "cut", house.loop.now_ns()))
+    house.daemon.signals.take(InputFault("front.reader", "cut", house.loop.now_ns()))
     await house.sim("cut")
     await house.sim("mend")
     house.clock.step(5_000_000)
@@ -107,7 +106,7 @@ async def doors_move(house: House) -> None:
 async def schedules_run(house: House) -> None:
     days = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": "00:00", "to": "00:00"}
     reception = {"id": "open", "name": "Open", "kind": "unlock", "first_to_arrive": True, "weekly": [days]}
-    folder = house.daemon.settings.file.parent
+    folder = house.daemon.configuration.settings.file.parent
     write_people(
         folder,
         {
@@ -124,7 +123,7 @@ async def schedules_run(house: House) -> None:
 
 
 async def administrators_change(house: House) -> None:
-    folder, first = house.daemon.settings.file.parent, document()
+    folder, first = house.daemon.configuration.settings.file.parent, document()
     token = {"id": "t", "format": "token", "number": "sha256:" + "ab" * 32, "user": "ada"}
     camera, payroll = {"id": "eye", "name": "Eye"}, {"id": "pay", "name": "Payroll"}
     ada, bob = first["members"]
@@ -169,7 +168,7 @@ async def upstream_tells(house: House) -> None:
 
 
 async def people_use_the_page(house: House) -> None:
-    service = Service(house.daemon)
+    service = house.daemon.service
     for action in ("create", "sign_in", "sign_out", "destroy"):
         await service.request("login", {"action": action, "login": "ada"}, WEB)
     asked: Any = await service.request("export", {"action": "create", "name": "events.csv"}, WEB)
@@ -196,6 +195,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, set[str]]:
     one = live(write_config(folder, ("front", 30.0), ("back", 30.0)), first)
     patch = pytest.MonkeyPatch()
     patch.setattr("edge.daemon.remembering.__version__", "99.0")
+    patch.setattr("edge.daemon.controller_events.__version__", "99.0")
     other = live(write_config(folder, ("front", 40.0), ("side", 30.0)), second)
     patch.undo()
     return one, produced(one) | produced(other)

@@ -70,7 +70,9 @@ def wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str | None) -> 
     found: list[dict[str, Any]] = []
 
     async def script(house: House) -> None:
-        found.extend(json.loads(json.dumps([house.daemon.facts(), house.daemon.door_state("front")])))
+        found.extend(
+            json.loads(json.dumps([house.daemon.status.with_inputs(), house.daemon.retained.door_state("front")]))
+        )
 
     live(write_config(tmp_path), script)
     status, state = found

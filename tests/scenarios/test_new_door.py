@@ -37,7 +37,7 @@ TAKEN = {"applied": ["door.back"], "needs_restart": [], "errors": []}
 
 
 def bench(house: House, name: str = "bench") -> SimulatedDriver:
-    driver = house.daemon.supervisors[name].driver
+    driver = house.daemon.drivers[name].driver
     assert isinstance(driver, SimulatedDriver)
     return driver
 
@@ -108,7 +108,7 @@ def test_a_door_on_a_driver_of_its_own(tmp_path: Path) -> None:
     async def script(house: House) -> None:
         assert await add(house, config, ON_ITS_OWN) == {**TAKEN, "applied": ["driver.own", "door.back"]}
         assert [level for _, level in bench(house, "own").history("back.lock")] == [True, False]
-        assert house.daemon.status()["drivers"]["own"]["state"] == "online"  # type: ignore[index, call-overload]
+        assert house.daemon.status.whole()["drivers"]["own"]["state"] == "online"  # type: ignore[index, call-overload]
         assert (house.door("back")["lock"], house.door("back")["contact"]) == ("locked", "closed")
         bench(house, "own").unplug()
         await asyncio.sleep(0.1)
@@ -158,11 +158,11 @@ def test_a_reload_that_comes_with_the_stop_takes_over_nothing(tmp_path: Path) ->
     refused: list[str] = []
 
     async def script(house: House) -> None:
-        house.daemon._stopping = True
+        house.daemon.tasks.stopping = True
         with pytest.raises(RequestError, match="stopping"):
             await add(house, config, ON_ITS_OWN)
         refused.append("own")
-        assert "own" not in house.daemon.supervisors
+        assert "own" not in house.daemon.drivers
 
     live(config, script)
     assert refused

@@ -192,7 +192,7 @@ def test_r14_modes_return_an_unlock_does_not_and_an_open_door_is_not_forced(tmp_
 
     async def after(house: House) -> None:
         assert [house.door(d)["mode"] for d in ("front", "back", "side")] == ["locked_down", "unlocked", "locked"]
-        bench = house.daemon.supervisors["bench"].driver
+        bench = house.daemon.drivers["bench"].driver
         assert bench.history("side.lock")[0][1] is False
 
     live(config, before)
@@ -224,7 +224,7 @@ def test_r15_a_stop_rests_the_locks_and_is_the_last_record(tmp_path: Path) -> No
         await house.ask("unlock", for_s=600.0)
 
     house = live(write_config(tmp_path), script)
-    bench = house.daemon.supervisors["bench"].driver
+    bench = house.daemon.drivers["bench"].driver
     assert bench.history("front.lock")[-1][1] is False
     assert house.records[-1].event.type == "controller.stop"
 

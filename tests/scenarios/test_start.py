@@ -53,7 +53,7 @@ def _run(
 
 async def _knock(house: House, door: str) -> str:
     """Show a card, whether or not anybody is there to answer."""
-    simulator = house.daemon.simulator(door)
+    simulator = house.daemon.drivers.simulator(door)
     assert simulator is not None
     simulator.simulate(door, "card", ADA)
     await asyncio.sleep(0.1)

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,9 +63,9 @@ def test_a_log_that_opens_late_gives_its_memory_back_and_the_daemon_stays_well(
 
     async def run(loop: virtual.VirtualLoop) -> None:
         nonlocal missing
-        house = House(loop, config, LogOptions(connect=late))
+        manager = Manager()
+        house = House(loop, config, LogOptions(connect=late), manager)
         loop.waits_for = []
-        house.daemon.notifier = manager = Manager()  # type: ignore[assignment]
         stop = asyncio.Event()
         task = asyncio.ensure_future(house.daemon.run(stop))
         await asyncio.sleep(MEMORY_WITHIN_S + 1)
@@ -92,19 +93,19 @@ def test_a_log_that_opens_late_gives_its_memory_back_and_the_daemon_stays_well(
     live(config, after)
 
 
-@pytest.mark.parametrize(("where", "well"), [("consumers._measure", True), ("clock.watch", False)])
+@pytest.mark.parametrize(("where", "well"), [("daemon._figures._measure", True), ("clock.watch", False)])
 def test_a_mistake_in_what_doors_do_without_is_no_reason_to_start_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, where: str, well: bool
 ) -> None:
     async def run(loop: virtual.VirtualLoop) -> None:
-        house = House(loop, write_config(tmp_path))
-        house.daemon.notifier = manager = Manager()  # type: ignore[assignment]
-        part, name = where.split(".")
+        manager = Manager()
+        house = House(loop, write_config(tmp_path), notifier=manager)
+        part, _, name = where.rpartition(".")
 
         async def mistaken(*_given: object) -> None:
             raise KeyError("none such")
 
-        monkeypatch.setattr(getattr(house.daemon, part), name, mistaken)
+        monkeypatch.setattr(attrgetter(part)(house), name, mistaken)
         async with house.running():
             await asyncio.sleep(10)
             assert (manager.petted > 5) is well
@@ -124,9 +125,9 @@ def test_a_driver_that_does_not_let_go_keeps_no_lock_from_resting(tmp_path: Path
 
         async with house.running():
             await house.ask("unlock", for_s=600.0)
-            house.daemon._spawn(deaf(), "deaf")
+            house.daemon.tasks.spawn(deaf(), "deaf")
         let_go.set()
-        assert house.daemon.supervisors["bench"].driver.history("front.lock")[-1][1] is False
+        assert house.daemon.drivers["bench"].driver.history("front.lock")[-1][1] is False
 
     virtual.run(run)
 
@@ -149,11 +150,11 @@ def test_no_conversation_begins_anew_while_doord_stops(tmp_path: Path) -> None:
         house = House(loop, config)
         async with house.running():
             config.write_text(config.read_text() + '[mqtt]\nurl = "mqtt://broker.example:1883"\n')
-            house.daemon.settings = load(config)
-            house.daemon.upstream = SlowToLeave()  # type: ignore[assignment]
-            exchange = asyncio.ensure_future(house.daemon.restart_upstream())
+            house.daemon.configuration.settings = load(config)
+            house.daemon.broker.upstream = SlowToLeave()  # type: ignore[assignment]
+            exchange = asyncio.ensure_future(house.daemon.broker.restart())
         await exchange
-        assert house.daemon.upstream is None
+        assert house.daemon.broker.upstream is None
         assert not [task for task in asyncio.all_tasks() if task.get_name() == "upstream"]
 
     virtual.run(run)
@@ -209,15 +210,14 @@ def test_a_disk_that_hangs_for_ever_does_not_keep_the_daemon(tmp_path: Path) -> 
         "    import asyncio\n"
         "    loop = asyncio.get_running_loop()\n"
         "    def go():\n"
-        "        self.runner.command(d.CommandName.UNLOCK, ['front'], command_id='c', actor=d.SYSTEM, for_s=600.0)\n"
+        "        self.runner.command(CommandName.UNLOCK, ['front'], command_id='c', actor=SYSTEM, for_s=600.0)\n"
         "        self.log._writer._store.commit = lambda *_args: for_ever.wait()\n"
         "        self.reading = asyncio.ensure_future(self.log.read(0, 1))\n"
         "        loop.call_later(0.2, stop.set)\n"
         "    loop.call_later(0.5, go)\n"
         "    await start(self, stop)\n"
         "d.Daemon.run = run\n"
-        "from edge.model.messages import CommandName\n"
-        "d.CommandName = CommandName\n"
+        "from edge.model.messages import SYSTEM, CommandName\n"
         f"sys.exit(edge.daemon.doord.main(['--config', {str(config)!r}]))\n"
     )
     ended = subprocess.run(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from edge.config.reading import load
 from edge.daemon.daemon import Daemon
-from edge.daemon.service import Service
 from edge.log.reading.query import Query
 from edge.model.messages import Actor
 from tests.support import virtual
@@ -67,10 +66,12 @@ def _toml(value: Any) -> str:
 class House:
     """One running daemon and a technician beside it."""
 
-    def __init__(self, loop: virtual.VirtualLoop, config: Path, options: LogOptions | None = None) -> None:
+    def __init__(
+        self, loop: virtual.VirtualLoop, config: Path, options: LogOptions | None = None, notifier: Any = None
+    ) -> None:
         self.loop = loop
         self.clock = FakeClock(loop.now_ns)
-        self.daemon = Daemon(load(config), self.clock, options)
+        self.daemon = Daemon(load(config), self.clock, options=options, notifier=notifier)
         self.records: list[Record] = []
         self._appended = 0
         self._delivered = 0
@@ -82,7 +83,7 @@ class House:
         self._durable = self.daemon.log.durable
         self.daemon.log.durable = self._until_durable  # type: ignore[method-assign]
         loop.waits_for = [lambda: not self._opened or self._appended > self._delivered or self._waiting > 0]
-        self._service = Service(self.daemon, self.daemon.consumers.ops)
+        self._service = self.daemon.service
 
     def disk_is_not_waited_for(self) -> None:
         """From now on virtual time goes on although the disk does not."""
@@ -113,7 +114,7 @@ class House:
 
     def door(self, door: str = "front") -> dict[str, Any]:
         """What `doorctl status` says of a door."""
-        status: Any = self.daemon.status()
+        status: Any = self.daemon.status.whole()
         return dict(status["doors"][door])
 
     async def sim(self, action: str, argument: str | None = None, door: str = "front") -> None:

@@ -42,7 +42,7 @@ class Live:
         clock = FakeClock(boot_ns, wall_us=time.time_ns() // 1_000, quality=self._quality)
         daemon = Daemon(load(self._config), clock)
         running = asyncio.create_task(daemon.run(self._stop))
-        while daemon.upstream is None and not running.done():  # noqa: ASYNC110 -- nobody tells that a start is over
+        while daemon.broker.upstream is None and not running.done():  # noqa: ASYNC110 -- nobody tells that a start is over
             await asyncio.sleep(0.005)
         self._guarding.set()
         await running

@@ -158,7 +158,7 @@ def test_templates_show_what_happens_at_a_door(tmp_path: Path) -> None:
     front, looks = parts(settings_of(tmp_path / "ha")), parts(settings_of(tmp_path / "ha", signed(tmp_path / "ha")))
 
     def shown(house: House) -> dict[str, str]:
-        state = json.loads(json.dumps(house.daemon.door_state("front")))
+        state = json.loads(json.dumps(house.daemon.retained.door_state("front")))
         found = {
             n: render(p["value_template"], value_json=state) for n, p in front.items() if len(p) > 1 and n != "event"
         }
@@ -206,7 +206,7 @@ def test_an_event_is_told_at_its_door_while_it_is_news(tmp_path: Path) -> None:
         await house.sim("close")
         await house.sim("open")
         for record in house.records:
-            now = house.daemon.cloudevent(record)
+            now = house.daemon.origin.cloudevent(record)
             said = render(front["value_template"], value_json=now)
             if record.event.type in EVENTS:
                 told_at_all.append(record.event.type)
@@ -220,7 +220,8 @@ def test_an_event_is_told_at_its_door_while_it_is_news(tmp_path: Path) -> None:
             assert render(back["value_template"], value_json=now) == ""
         [unlocked] = [r for r in house.records if r.event.type == "lock.unlock"]
         assert (
-            json.loads(render(front["value_template"], value_json=house.daemon.cloudevent(unlocked)))["actor"] == "otto"
+            json.loads(render(front["value_template"], value_json=house.daemon.origin.cloudevent(unlocked)))["actor"]
+            == "otto"
         )
 
     live(write_config(tmp_path), script)

@@ -143,7 +143,7 @@ def test_where_it_listens(tmp_path: Path, listen: str, address: str, port: int) 
 
 def test_doord_never_loads_the_page_or_what_it_needs() -> None:
     code = (
-        "import sys, edge.daemon.doord, edge.daemon.daemon, edge.daemon.service\n"
+        "import sys, edge.daemon.doord, edge.daemon.daemon, edge.daemon.requests.service\n"
         "import edge.reports.searches, edge.reports.exports\n"
         "ours = ('edge.web', 'starlette', 'uvicorn', 'jinja2', 'argon2', 'h11', 'anyio')\n"
         "print([name for name in ours if name in sys.modules])"

@@ -8,16 +8,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.commands.shape import RefusedError, judge_lasting, left_s
-from edge.daemon.directory_edits import DirectoryEdits
-from edge.daemon.logins import Logins
-from edge.daemon.restored import begin_anew
-from edge.daemon.stored import with_disk
-from edge.directory.directory import Directory
+from edge.daemon.requests.directory_edits import DirectoryEdits
+from edge.daemon.requests.logins import Logins
+from edge.daemon.requests.restored import begin_anew
+from edge.daemon.requests.stored import with_disk
 from edge.doors.signals import SITE
 from edge.log.log import LogUnavailableError
 from edge.model.event_types import CONTROLLER_FAULT
@@ -34,12 +33,19 @@ if TYPE_CHECKING:
 
     from edge.access.elevators import Elevators
     from edge.access.people import People
-    from edge.daemon.page_rights import PageRights
+    from edge.daemon.broker import Broker
+    from edge.daemon.drivers import Drivers
+    from edge.daemon.requests.page_rights import PageRights
+    from edge.daemon.status import Status
+    from edge.daemon.wire_form import WireForm
+    from edge.directory.directory import Directory
     from edge.doors.runner import Runner
     from edge.log.log import Log
-    from edge.model.messages import Json, Record
+    from edge.model.messages import Json
     from edge.socket.watchers import Watchers
     from edge.system.clock import Clock
+
+    Operation: TypeAlias = Callable[[dict[str, Any], Actor], Awaitable[Json]]
 
 AT_ONCE: Final = 64
 """Records that are put into words before doors have their turn: less than a millisecond."""
@@ -73,63 +79,32 @@ class _Replay(_Ask):
     from_: int = Field(alias="from", ge=1)
 
 
-@runtime_checkable
-class Simulator(Protocol):
-    """A driver that can be told what its hardware does."""
-
-    def simulate(self, door: str, action: str, argument: str | None) -> None:
-        """Raises ValueError with a sentence."""
-
-
-@runtime_checkable
-class HasDirectory(Protocol):
-    """A daemon that has a directory."""
-
-    def directory(self) -> Directory:
-        """The one in force now."""
-
-
-class Host(Protocol):
-    """What the daemon lends."""
-
-    runner: Runner
-    elevators: Elevators
-    people: People
-    log: Log
-    watchers: Watchers
-    clock: Clock
-    rights: PageRights
-
-    def status(self) -> Json:
-        """The whole status."""
-
-    def facts(self) -> Json:
-        """The status and what only a diagnosis needs."""
-
-    def cloudevent(self, record: Record) -> Json:
-        """A record as it looks on the wire."""
-
-    def simulator(self, door: str) -> Simulator | None:
-        """The simulated driver that carries this door, if one does."""
-
-    async def reload(self, actor: Actor) -> Json:
-        """Read the configuration and the directory again."""
-
-    def replay(self, first: int) -> Json:
-        """Send records upstream again; RequestError without an upstream."""
-
-
 class Service:
     """Serves `edge.socket.server.RequestHandler` for a daemon."""
 
-    def __init__(
-        self, host: Host, more: Mapping[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] | None = None
+    def __init__(  # noqa: PLR0913 -- whoever answers something
+        self,
+        status: Status,
+        *,
+        runner: Runner,
+        elevators: Elevators,
+        people: People,
+        log: Log,
+        clock: Clock,
+        drivers: Drivers,
+        origin: WireForm,
+        broker: Broker,
+        watchers: Watchers,
+        rights: PageRights,
+        more: Mapping[str, Operation],
     ) -> None:
-        """Serves for as long as the host lives; `more` is what other parts serve of themselves."""
-        self._host = host
-        self._allowances = Allowances(lambda: len(host.runner.doors))
+        """`more` is what other parts serve of themselves."""
+        self._status_of, self._runner, self._elevators, self._people = status, runner, elevators, people
+        self._log, self._clock, self._drivers, self._origin = log, clock, drivers, origin
+        self._broker, self._watchers, self._rights = broker, watchers, rights
+        self._allowances = Allowances(lambda: len(runner.doors))
         self._flood = FloodCounter(self._flooded)
-        self._ops: dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] = {
+        self._ops: dict[str, Operation] = {
             "status": self._status,
             "facts": self._facts,
             "events": self._events,
@@ -138,24 +113,23 @@ class Service:
             "replay": self._replay,
             "cards": self._cards,
             "who": self._who,
-            "reload": self._reload,
-            "login": Logins(host).serve,
-            "edit_directory": DirectoryEdits(host).serve,
+            "login": Logins(log, clock, rights).serve,
+            "edit_directory": DirectoryEdits(people).serve,
             "log_restored": self._log_restored,
-            **(more or {}),
-            "export": Exports(host.log, host.clock, self._directory).serve,
+            **more,
+            "export": Exports(log, clock, self._directory).serve,
         }
 
     def _directory(self) -> Directory:
-        return self._host.directory() if isinstance(self._host, HasDirectory) else Directory()
+        return self._people.directory.in_force
 
     def watch(self) -> AsyncGenerator[Json, None]:
         """The live stream."""
-        return self._host.watchers.watch()
+        return self._watchers.watch()
 
     def check_page(self, op: str, body: dict[str, Any], actor: Actor) -> None:
         """Raises RequestError for what the local page may not ask."""
-        self._host.rights.check(op, body, actor)
+        self._rights.check(op, body, actor)
 
     async def request(self, op: str, body: dict[str, Any], actor: Actor) -> Json:
         """One request; RequestError says what is wrong with it."""
@@ -185,47 +159,44 @@ class Service:
     def _flooded(self, counts: Mapping[str, int]) -> None:
         total = sum(counts.values())
         details: dict[str, Json] = {"reason": f"{total} connections or requests were too many", "refused": {**counts}}
-        now_ns = self._host.clock.now_ns()
+        now_ns = self._clock.now_ns()
         event = Event(CONTROLLER_FAULT, now_ns, SOCKET, SYSTEM, success=False, code="flooded", details=details)
-        self._host.log.append([event])
+        self._log.append([event])
 
     async def _status(self, _body: dict[str, Any], _actor: Actor) -> Json:
-        return self._host.status()
+        return self._status_of.whole()
 
     async def _facts(self, _body: dict[str, Any], _actor: Actor) -> Json:
-        return self._host.facts()
+        return self._status_of.with_inputs()
 
     async def _replay(self, body: dict[str, Any], _actor: Actor) -> Json:
-        return self._host.replay(_Replay.model_validate(body).from_)
+        return self._broker.replay(_Replay.model_validate(body).from_)
 
     async def _cards(self, _body: dict[str, Any], _actor: Actor) -> Json:
-        return {"cards": self._host.people.cards()}
+        return {"cards": self._people.cards()}
 
     async def _who(self, body: dict[str, Any], _actor: Actor) -> Json:
-        return {"found": await self._host.people.who(_Who.model_validate(body).card)}
-
-    async def _reload(self, _body: dict[str, Any], actor: Actor) -> Json:
-        return await self._host.reload(actor)
+        return {"found": await self._people.who(_Who.model_validate(body).card)}
 
     async def _log_restored(self, _body: dict[str, Any], actor: Actor) -> Json:
-        return await begin_anew(self._host.log, actor)
+        return await begin_anew(self._log, actor)
 
     async def _events(self, body: dict[str, Any], _actor: Actor) -> Json:
         try:
             query = PageRequest.model_validate(body).query(self._directory())
         except UnknownGroupError as error:
             raise RequestError("unknown_group", str(error)) from None
-        page = await self._host.log.query(query)
+        page = await self._log.query(query)
         records: list[Json] = []
         for number, record in enumerate(page.records):
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)  # doors come first
-            records.append(self._host.cloudevent(record))
+            records.append(self._origin.cloudevent(record))
         return {"records": records, "next": page.next, "skipped": page.skipped}
 
     async def _command(self, body: dict[str, Any], actor: Actor) -> Json:
         ask = _Command.model_validate(body)
-        known = self._host.runner.doors
+        known = self._runner.doors
         wanted: Iterable[str] = ask.doors or ([ask.door] if ask.door is not None else [])
         if ask.all:
             wanted = known
@@ -237,14 +208,14 @@ class Service:
         for_s = self._lasting(ask)
         self._allow("command", ask.command, actor, len(wanted))
         command_id = f"local-{secrets.token_hex(8)}"
-        outcomes = self._host.runner.command(ask.command, wanted, command_id=command_id, actor=actor, for_s=for_s)
-        outcomes = await with_disk(outcomes, self._host.log)
+        outcomes = self._runner.command(ask.command, wanted, command_id=command_id, actor=actor, for_s=for_s)
+        outcomes = await with_disk(outcomes, self._log)
         return {"outcomes": {door: asdict(outcome) for door, outcome in outcomes.items()}}
 
     def _lasting(self, ask: _Command) -> float | None:
         try:
             judge_lasting(ask.command, ask.for_s, ask.until)
-            return ask.for_s if ask.until is None else left_s(ask.until, self._host.clock.wall_us())
+            return ask.for_s if ask.until is None else left_s(ask.until, self._clock.wall_us())
         except RefusedError as error:
             raise RequestError(error.code, error.text) from None
         except ValueError as error:
@@ -252,11 +223,11 @@ class Service:
 
     async def _simulate(self, body: dict[str, Any], _actor: Actor) -> Json:
         ask = _Simulate.model_validate(body)
-        elevators = sorted({point.rpartition(".")[0] for point in self._host.elevators.points})
-        known = [*self._host.runner.doors, *elevators, SITE]
+        elevators = sorted({point.rpartition(".")[0] for point in self._elevators.points})
+        known = [*self._runner.doors, *elevators, SITE]
         if ask.door not in known:
             raise RequestError("unknown_door", f"no door {ask.door!r}; expected one of {', '.join(known) or 'none'}")
-        simulator = self._host.simulator(ask.door)
+        simulator = self._drivers.simulator(ask.door)
         if simulator is None:
             raise RequestError("not_simulated", f"{ask.door!r} has no simulated hardware")
         try:

@@ -6,7 +6,7 @@ One rule: it is answered when it is stored and in force, or with everything that
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,23 +24,17 @@ class _Edit(BaseModel):
     base: int | None = Field(None, ge=0, le=2**53 - 1)
 
 
-class Host(Protocol):
-    """What the daemon lends."""
-
-    people: People
-
-
 class DirectoryEdits:
-    """Serves the request for a daemon."""
+    """Serves the request."""
 
-    def __init__(self, host: Host) -> None:
-        """Serves for as long as the host lives."""
-        self._host = host
+    def __init__(self, people: People) -> None:
+        """`people` has the directory in force."""
+        self._people = people
 
     async def serve(self, body: dict[str, Any], actor: Actor) -> Json:
         """The answer is that of the MQTT command, without an id."""
         ask = _Edit.model_validate(body)
         origin = BroughtBy(Path(f"edit by {actor.name or actor.id}"), actor)
-        answer = await edit_directory(self._host.people, ask.changes, ask.base, origin, upstream=False)
+        answer = await edit_directory(self._people, ask.changes, ask.base, origin, upstream=False)
         outcomes: Json = {**answer.outcomes}
         return {"done": answer.code is None, "code": answer.code, "message": answer.text, "outcomes": outcomes}

@@ -6,7 +6,7 @@ One rule: that page witnesses who signs in and out, and whoever keeps the accoun
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,7 +15,7 @@ from edge.model.messages import Event, Subject
 from edge.socket.server import LONGEST_LOGIN, WEB, RequestError
 
 if TYPE_CHECKING:
-    from edge.daemon.page_rights import PageRights
+    from edge.daemon.requests.page_rights import PageRights
     from edge.log.log import Log
     from edge.model.messages import Actor, Json
     from edge.system.clock import Clock
@@ -43,20 +43,12 @@ class _Login(BaseModel):
     """How many of the same kind before this one were too many to be recorded."""
 
 
-class Host(Protocol):
-    """What the daemon lends."""
-
-    log: Log
-    clock: Clock
-    rights: PageRights
-
-
 class Logins:
-    """Serves the request for a daemon."""
+    """Serves the request."""
 
-    def __init__(self, host: Host) -> None:
-        """Serves for as long as the host lives."""
-        self._host = host
+    def __init__(self, log: Log, clock: Clock, rights: PageRights) -> None:
+        """`rights` keeps the accounts that there are."""
+        self._log, self._clock, self._rights = log, clock, rights
 
     async def serve(self, body: dict[str, Any], actor: Actor) -> Json:
         """What happened to an account of the local page: that page witnesses it, and whoever keeps the accounts."""
@@ -65,7 +57,7 @@ class Logins:
         if not actor.id.startswith(WEB) and not keeps:
             raise RequestError("not_allowed", "only the local page records what its accounts do")
         login = Subject("login", ask.login, ask.login)
-        at_ns, success = self._host.clock.now_ns(), ask.code is None
+        at_ns, success = self._clock.now_ns(), ask.code is None
         details: dict[str, Json] = {} if ask.address is None else {"address": ask.address}
         if ask.role is not None:
             details["role"] = ask.role
@@ -73,6 +65,6 @@ class Logins:
             details["left_out"] = ask.left_out
         event_type = EVENT_TYPES[ask.action]
         event = Event(event_type, at_ns, login, actor, success=success, code=ask.code, details=details)
-        modes = self._host.rights.change(ask.action, ask.login, ask.role) if keeps else None
-        self._host.log.append([event], modes)
+        modes = self._rights.change(ask.action, ask.login, ask.role) if keeps else None
+        self._log.append([event], modes)
         return {}

@@ -1,0 +1,43 @@
+"""The configuration in force, and the record of what it changed at doors.
+
+One rule: whoever needs a setting that a reload may change reads it here each time.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from edge.doors.signals import SITE
+from edge.model.messages import Actor
+from edge.settings.door_changes import lock_changes, lock_facts
+
+if TYPE_CHECKING:
+    from edge.config.source import ConfigSource
+    from edge.log.log import Log
+    from edge.settings.controller import Settings
+    from edge.settings.door_changes import Locks
+    from edge.system.clock import Clock
+
+LOCKS: Final = f"{SITE}.locks"
+"""Where the log keeps what the configuration said of the doors; no door has a dot in its id."""
+
+
+class Configuration:
+    """The settings that doors are guarded by, and where they came from."""
+
+    def __init__(self, settings: Settings, source: ConfigSource, log: Log, clock: Clock) -> None:
+        """In force are these `settings`, until a reload replaces them."""
+        self.settings, self.source = settings, source
+        self._log, self._clock = log, clock
+
+    @property
+    def file_actor(self) -> Actor:
+        """The actor of changes that nobody brought in person."""
+        return Actor("system", "file", self.settings.file.name)
+
+    def audit(self, before: Locks | None, actor: Actor) -> None:
+        """Record what the configuration in force changed at doors, and keep it for the next comparison."""
+        now = lock_facts(self.settings)
+        if now != before:
+            self._log.append(lock_changes(before, now, actor, self._clock.now_ns()), {LOCKS: json.dumps(now)})

@@ -1,0 +1,116 @@
+"""Every open driver, and which of them carries which point: how doors, elevators and readers reach their wires.
+
+One rule: a point belongs to one driver, for as long as the daemon runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from edge.model.messages import Back, CardRead, KeysPressed, Lost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from edge.access.elevators import Elevators
+    from edge.doors.driver_supervisor import DriverSupervisor
+    from edge.doors.runner import Runner
+    from edge.model.messages import ReaderDisplay, Signal
+    from edge.settings.controller import DriverSettings
+
+
+@runtime_checkable
+class Simulator(Protocol):
+    """A driver that can be told what its hardware does."""
+
+    def simulate(self, door: str, action: str, argument: str | None) -> None:
+        """Raises ValueError with a sentence."""
+
+
+class Drivers:
+    """See `edge.model.ports.Wires`; and the readers' lights."""
+
+    def __init__(self, settings: Mapping[str, DriverSettings], supervisors: Mapping[str, DriverSupervisor]) -> None:
+        """`supervisors` are open: every lock is at its resting level (R14)."""
+        self._supervisors = dict(supervisors)
+        self._driver_of = {point: name for name, driver in settings.items() for point in driver.points}
+
+    def __getitem__(self, name: str) -> DriverSupervisor:
+        """One driver by name."""
+        return self._supervisors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of all drivers."""
+        return iter(self._supervisors)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._supervisors)
+
+    def items(self) -> list[tuple[str, DriverSupervisor]]:
+        """Every driver with its name."""
+        return [*self._supervisors.items()]
+
+    def apply(self, driver: str, outputs: Mapping[str, bool]) -> bool:
+        """See `edge.model.ports.Wires`."""
+        return self._supervisors[driver].apply(outputs)
+
+    def level(self, point: str) -> bool | None:
+        """See `edge.model.ports.Wires`."""
+        return self._supervisors[self._driver_of[point]].level(point)
+
+    def driver_of(self, point: str) -> str:
+        """See `edge.model.ports.Wires`."""
+        return self._driver_of[point]
+
+    def show(self, door: str, shown: ReaderDisplay) -> None:
+        """Let the reader of a door show how the door stands."""
+        point = f"{door}.reader"
+        if point in self._driver_of:
+            self._supervisors[self._driver_of[point]].show(point, shown)
+
+    def light(self, point: str, granted: bool) -> None:
+        """Let a reader show what became of a card."""
+        self._supervisors[self._driver_of[point]].answer(point, granted=granted)
+
+    def simulator(self, door: str) -> Simulator | None:
+        """The simulated driver that carries points of this door, or of the controller itself."""
+        names = {name for point, name in self._driver_of.items() if point.startswith(f"{door}.")}
+        found = (self._supervisors[name].driver for name in sorted(names))
+        return next((driver for driver in found if isinstance(driver, Simulator)), None)
+
+    def extend(
+        self, settings: Mapping[str, DriverSettings], opened: Mapping[str, DriverSupervisor], now_ns: int
+    ) -> list[Lost]:
+        """Carry the points that are new in `settings`; `opened` are new drivers. What is lost of the points."""
+        self._supervisors |= opened
+        lost: list[Lost] = []
+        for name, driver in settings.items():
+            points = {point: model for point, model in driver.points.items() if point not in self._driver_of}
+            self._driver_of |= dict.fromkeys(points, name)
+            if points and name not in opened and (reason := self._supervisors[name].add(points)) is not None:
+                lost.append(Lost(frozenset(points), reason, now_ns))
+        return lost
+
+    def close(self) -> None:
+        """R15: bring every lock to rest; nothing is driven any more."""
+        for supervisor in self._supervisors.values():
+            supervisor.close()
+
+
+class SignalRouter:
+    """What a driver saw, to whom it concerns."""
+
+    def __init__(self, runner: Runner, elevators: Elevators) -> None:
+        """Doors and credentials are the runner's, floors the elevators'."""
+        self._runner, self._elevators = runner, elevators
+
+    def take(self, signal: Signal) -> None:
+        """A signal of any driver."""
+        if isinstance(signal, Lost | Back):
+            self._runner.take(signal)
+            self._elevators.take(signal)
+        elif signal.point in self._elevators.points and not isinstance(signal, CardRead | KeysPressed):
+            self._elevators.take(signal)
+        else:
+            self._runner.take(signal)
