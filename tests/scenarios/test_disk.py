@@ -96,6 +96,7 @@ def test_without_any_disk_doors_are_guarded(tmp_path: Path) -> None:
         raise OSError("Read-only file system")
 
     async def script(house: House) -> None:
+        house.loop.waits_for = [lambda: house.daemon.log.health().writer == "ok"]  # until its thread has tried
         await asyncio.sleep(6)
         await house.sim("rex")
         assert house.door()["lock"] == "unlocked"
