@@ -89,6 +89,6 @@ def memory_of(text: str) -> dict[str, Json]:
     """What the log remembers; nothing, should somebody have changed it into nonsense."""
     try:
         memory = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return memory if isinstance(memory, dict) else {}

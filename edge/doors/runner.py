@@ -152,6 +152,12 @@ class Runner:
             self._restore(guarded, memories)
 
     def _restore(self, guarded: GuardedDoor, memories: Mapping[str, str]) -> None:
+        try:
+            self._remind(guarded, memories)
+        except Exception as error:  # noqa: BLE001 -- our own mistake: the other doors get their lockdowns back
+            self._mistake(guarded, error)
+
+    def _remind(self, guarded: GuardedDoor, memories: Mapping[str, str]) -> None:
         kept = memories.get(guarded.id, "{}")
         memory = self._memories.recall(guarded.id, kept)
         self._step(guarded, Restore(memory, self._now_ns()))

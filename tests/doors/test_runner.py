@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge.doors import rules
+from edge.doors.memory import Memories
 from edge.doors.modes import Mode
 from edge.doors.runner import Outcome, Runner
 from edge.doors.state import Contact, Lock
@@ -30,7 +31,7 @@ from tests.support import virtual
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
-    from edge.model.messages import Event
+    from edge.model.messages import Event, Json
 
 OTTO = Actor("operator", "o1", "Otto")
 MS = 1_000_000
@@ -437,6 +438,31 @@ def test_what_an_operator_said_before_the_log_came_is_newer_than_what_it_remembe
         assert bench.runner.doors["front"].mode is Mode.LOCKED
         assert bench.modes["front"] == {"locked_down": False, "operator": "locked"}, "or it would come back"
         assert bench.runner.doors["back"].mode is Mode.LOCKED_DOWN
+
+    play(script)
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_door_whose_memory_cannot_be_read_leaves_the_others_their_lockdown(
+    monkeypatch: pytest.MonkeyPatch, ours: bool
+) -> None:
+    """Nonsense, or a mistake of our own."""
+    honest = Memories.recall
+
+    def mistaken(memories: Memories, door: str, kept: str) -> dict[str, Json]:
+        if door == "front":
+            raise KeyError(door)
+        return honest(memories, door, kept)
+
+    if ours:
+        monkeypatch.setattr(Memories, "recall", mistaken)
+
+    async def script(bench: Bench) -> None:
+        bench.runner.waits_for_memory = True
+        bench.runner.restore({"front": "[" * 100_000, "back": '{"locked_down": true}'})
+        assert bench.runner.door("back").mode is Mode.LOCKED_DOWN
+        assert not bench.runner.waits_for_memory
+        assert [event.code for event in bench.events if event.door == "front"] == ["internal_error"] * ours
 
     play(script)
 
