@@ -48,7 +48,7 @@ def read(text: str, policies: Policies, stream: str, clock: Clock) -> AlertState
         alerts = {key: _alert(fields, by_ns) for key, fields in memory["alerts"].items()}
         waiting = {c: tuple(_notice(fields) for fields in notices) for c, notices in memory["waiting"].items()}
         through, left_out = int(memory["through"]), {str(c): int(n) for c, n in memory["left_out"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     kept = {channel: tuple(n for n in notices if n.policy in policies) for channel, notices in waiting.items()}
     return AlertState(

@@ -68,7 +68,7 @@ class ControllerEvents:
     def version_is(self, before: Json, memory: Mapping[str, str]) -> None:
         """This version runs, after `before` (None: the first one); `memory` is kept with what is recorded of it."""
         news = []
-        if before not in {None, __version__}:
+        if before not in (None, __version__):
             details: dict[str, Json] = {"from": before, "to": __version__}
             news.append(Event(GATEWAY_UPDATE, self._clock.now_ns(), self.controller, SYSTEM, details=details))
         self._log.append(news, memory)

@@ -30,6 +30,6 @@ def remembered(modes: Mapping[str, str], sink: str) -> dict[str, Json]:
     """The log's memory of a sink; {} for a new one."""
     try:
         memory = json.loads(modes.get(sink, "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return memory if isinstance(memory, dict) else {}

@@ -150,7 +150,7 @@ def _done(progress: str | None, version: int) -> int | None:
         if found.get("version") != version:
             return 0
         recorded = found.get("recorded")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return 0
     if recorded == ALL:
         return None

@@ -73,7 +73,7 @@ class RetainedStates:
         """Take up the doors that the log keeps under `SAID`."""
         try:
             doors = json.loads(kept)
-        except ValueError:
+        except (ValueError, RecursionError):
             doors = []
         self._said = {door for door in doors if isinstance(door, str)} if isinstance(doors, list) else set()
 

@@ -48,7 +48,7 @@ class PageRights:
         """Take up what was remembered; what is no such thing is nothing."""
         try:
             found = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         self._known = {str(login): str(role) for login, role in found.items()} if isinstance(found, dict) else {}
 
