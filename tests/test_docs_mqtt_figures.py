@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.commands import entries, intake, parsing, refusals
+from edge.commands import allowance, intake, parsing, refusals
 from edge.commands.shape import Body
 from edge.model.messages import CommandName
 from edge.upstream import messages, outbox, records, sync
@@ -46,8 +46,10 @@ def test_every_command_and_every_key_is_explained() -> None:
         (refusals.RECORDS_AT_ONCE, "after {} at once, one a minute"),
         (refusals.ANSWERS_AT_ONCE, "after {} at once, 10 a second"),
         (intake.MAX_AT_ONCE, "{} commands are under way"),
-        (entries.AT_ONCE, "{} records at once"),
-        (entries.A_MINUTE, "and\n{} a minute"),
+        (allowance.ALLOWANCES["record"][0], "{} records at once"),
+        (allowance.ALLOWANCES["record"][1], "and\n{} a minute"),
+        (allowance.ALLOWANCES["edit_directory"][0], "{} and 60 `edit_directory`"),
+        (allowance.ALLOWANCES["apply_directory"][0], "{} and 6 `apply_directory`"),
     ],
 )
 def test_the_figures_are_those_of_the_code(figure: float, said: str) -> None:
