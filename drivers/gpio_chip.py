@@ -62,7 +62,7 @@ class ChipFinder:
         return chip
 
     def _by_its_number(self) -> gpiod.Chip | None:
-        """The chip of the configured number, if it is still the one that it was."""
+        """The chip of the configured number, if its label is still the same."""
         try:
             chip = open_chip(self._chip)
         except LineError as error:

@@ -1,6 +1,6 @@
 """From a driver to whoever listens: the one call by which a signal leaves.
 
-One rule: a fault of the receiver is the loop's to report, and deafens no input and no reader.
+One rule: an exception of the receiver is reported by the loop; the driver goes on.
 """
 
 from __future__ import annotations

@@ -75,9 +75,9 @@ class GpioDriver:
         self._finder: ChipFinder | None = None
         self._wires: dict[str, Wire] = {}
         self._missing: dict[str, str] = {}
-        """Points whose lines could not be claimed, and why."""
+        """Points whose lines could not be claimed -> why."""
         self._added: list[str] = []
-        """Points that came while others are heard, and of which nothing has been said yet."""
+        """Points that were added while the driver runs, and of which nothing was reported yet."""
         self._looked_ns = 0
         self._time: BootTime
         self._emit: Emit | None = None
@@ -85,7 +85,7 @@ class GpioDriver:
         self._pause: asyncio.TimerHandle | None = None
         self._facts: dict[str, Json] = {"chip": str(settings.chip)}
         self._holders: dict[str, Json] = {}
-        """Lines that another program held when they were wanted, and who."""
+        """Lines that another program held when they were to be claimed -> its name."""
         self._lost_edges = 0
         self._read_backs = 0
         self._note(points)
@@ -236,11 +236,11 @@ class GpioDriver:
             self._holders |= {str(line): holder for line, holder in held.items()}
 
     def _models(self) -> dict[str, Output | Input]:
-        """What to claim, in this order: a lock waits for no contact."""
+        """The points in the order in which they are claimed: outputs first."""
         return {**self._outputs, **self._inputs}
 
     def _claim_line(self, name: str) -> OSError | None:
-        """Claim the line of one point; why that failed."""
+        """Claim the line of one point; returns why that failed."""
         from gpiozero.exc import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- untyped; loaded only when used
             GPIOZeroError,
         )
@@ -314,7 +314,7 @@ class GpioDriver:
             self._report(wire, wire.read(), ticks, initial=True)
 
     def _look_for_missing(self) -> None:
-        """Claim what could not be claimed: whoever held it may have let it go."""
+        """Try again to claim the lines that another program held."""
         if self._now_ns() - self._looked_ns < MISSING_NS:
             return
         self._looked_ns = self._now_ns()
@@ -333,7 +333,7 @@ class GpioDriver:
                 hand_on(self.name, self._emit, Lost(frozenset({name}), self._missing[name], self._now_ns()))
 
     def _hear(self, name: str) -> bool:
-        """Listen to a line that was claimed while others are heard; one that cannot be listened to is let go."""
+        """Listen to a line that was claimed while the driver runs; release it where that fails."""
         wire = self._wires[name]
         try:
             if name in self._inputs:
@@ -379,13 +379,13 @@ class GpioDriver:
                 failed.set_exception(error)
 
     def _take_edges(self) -> int:
-        """How many there were."""
+        """Returns the number of edges."""
         count: int = self._factory.dispatch() if hasattr(self._factory, "dispatch") else 0
         self._settle()
         return count
 
     def _settle(self) -> None:
-        """After a burst: the last edge may be one that never came, so look."""
+        """Read the lines after a burst: the last edge may have been lost."""
         touched, self._touched = self._touched, set()
         for wire in touched:
             self._read_back(wire)

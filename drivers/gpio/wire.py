@@ -1,6 +1,6 @@
 """A line in use, and the time of its edges: what the GPIO driver knows about each while it is open.
 
-One rule: nothing here decides; it keeps what was last told or reported, and converts.
+One rule: nothing is decided here; it keeps what was last driven or reported, and converts times.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Board:
     # --- what is next --------------------------------------------------------------------------------
 
     def due_ns(self, *, reading: bool) -> int | None:
-        """When it wants the line; None: never, as things are. `reading`: inputs are asked for as well."""
+        """When its next question is due; None: never. `reading`: inputs are asked for as well."""
         times = [at_ns for at_ns, _ in self._dues(reading=reading)]
         return min(times) if times else None
 
@@ -79,7 +79,7 @@ class Board:
         return None if coil is None else PendingQuestion(coil, self._question(coil))
 
     def _dues(self, *, reading: bool) -> Iterable[tuple[int, Duty]]:
-        """What wants to be done and when. While it is not up: only what has not been done, at the pace of a probe."""
+        """What is to be done and when. While the board is lost: only what has not been done, at the pace of a probe."""
         for coil in self.coils.values():
             if coil.urgent:
                 yield (coil.due_ns if self.up else max(self.probe_ns, coil.due_ns)), coil
@@ -104,7 +104,7 @@ class Board:
     # --- what came of it -----------------------------------------------------------------------------
 
     def want(self, point: str, *, asserted: bool) -> None:
-        """Have an output so. Somebody waits for the answer."""
+        """Set an output; its answer is awaited."""
         coil = self.coils[point]
         coil.wanted = asserted is coil.model.on_when
         coil.asked = True
@@ -112,7 +112,7 @@ class Board:
             coil.due_ns = 0
 
     def rest(self) -> None:
-        """Every output at rest, whatever was told before; nobody waits for it."""
+        """Set every output to rest; its answer is not awaited."""
         for coil in self.coils.values():
             coil.wanted, coil.told, coil.asked, coil.due_ns = coil.model.rest, None, False, 0
 
@@ -150,7 +150,7 @@ class Board:
         return signals
 
     def failed(self, turn: PendingQuestion, reason: str, now_ns: int) -> list[Signal]:
-        """No answer, or the board refused; `reason` is for people."""
+        """Note that the board did not answer, or refused; `reason` is for people."""
         duty = turn.duty
         duty.failures += 1
         self.failures += 1
@@ -162,7 +162,7 @@ class Board:
         return self._give_up(reason, now_ns) if max(duty.failures, self.failures) >= self.settings.misses else []
 
     def forget(self) -> None:
-        """Nothing is known of it any more."""
+        """Forget everything that is known of it."""
         self.up = False
         self.levels.clear()
         self.failures = 0
@@ -174,7 +174,7 @@ class Board:
             dog.written, dog.failures, dog.due_ns = False, 0, 0
 
     def begin(self) -> None:
-        """Somebody starts to listen, or nobody does any more: inputs and losses are reported from the beginning."""
+        """The listener changed: inputs and losses are reported from the beginning."""
         self.up = False
         self.levels.clear()
         self.reason, self.failures, self.probe_ns = None, 0, 0
@@ -237,14 +237,14 @@ class Board:
         return found
 
     def _read_back(self, coil: Coil, now_ns: int) -> None:
-        """It was told something else: nobody knows what it shows before it is read; soon, unless it has disobeyed."""
+        """It was told something else: read it back before its state counts as known; soon, unless it has disobeyed."""
         coil.seen = None
         for span in self.spans if not coil.contradictions else ():
             if span.offset(coil) is not None:
                 span.due_ns = min(span.due_ns, now_ns)
 
     def _compare(self, span: Block, now_ns: int) -> list[Signal]:
-        """Relays that are not as they were told (the board lost its power, a hand on its buttons) are told again."""
+        """Set relays again that have changed by themselves (the board lost its power, or its buttons were pressed)."""
         if (values := span.values) is None:
             return []
         for coil in self.coils.values():

@@ -44,7 +44,7 @@ def create(name: str, settings: Settings, points: Mapping[str, BaseModel], now_n
 
 @dataclass(eq=False, slots=True)
 class _Listener:
-    """Whoever called `run`."""
+    """The caller of `run`."""
 
     loop: asyncio.AbstractEventLoop
     emit: Emit
@@ -103,7 +103,7 @@ class ModbusDriver:
             worker.listen(None)
 
     def apply(self, outputs: Mapping[str, bool]) -> None:
-        """Have outputs so; the newest wins, also for a board that does not answer now. Raises OSError: no port."""
+        """Set outputs; the newest state wins, also at a board that does not answer. Raises OSError without a port."""
         worker = self._opened()
         with worker.changed:
             for point, asserted in outputs.items():
@@ -165,7 +165,7 @@ class _Worker:
         self._thread.start()
 
     def listen(self, listener: _Listener | None) -> None:
-        """Tell this one from now on, from the beginning; None: nobody."""
+        """Report to this listener from now on, from the beginning; None: to nobody."""
         with self.changed:
             self._listener = listener
             for board in self._boards.values():
@@ -231,7 +231,7 @@ class _Worker:
                 self._listener.loop.call_soon_threadsafe(self._fail, self._listener, failure)
 
     def _put(self, board: Board, turn: PendingQuestion) -> bool:
-        """Put a question; whether the board has answered as it should."""
+        """Ask a question; returns whether the board answered as it should."""
         try:
             values = self.line.ask(turn.question)
         except (NoAnswer, ExceptionReply) as error:

@@ -40,7 +40,7 @@ class Coil:
     told: bool | None = None
     seen: bool | None = None
     asked: bool = False
-    """Somebody waits for `Confirmed`."""
+    """A `Confirmed` is awaited."""
     due_ns: int = 0
     failures: int = 0
     contradictions: int = 0
@@ -56,7 +56,7 @@ class Coil:
         return self.told is not self.wanted
 
     def question(self) -> SetCoil | SetRegister:
-        """What tells the board how it is wanted."""
+        """The question that sets it as wanted."""
         table, number = self.model.place
         if table == "coil":
             return SetCoil(self.model.unit, number, self.wanted, FLASH_TENTHS if self.refreshed else None)

@@ -126,7 +126,7 @@ class ReplyBuffer:
 
     @property
     def heard(self) -> int:
-        """Bytes so far."""
+        """Take the bytes that have come so far."""
         return len(self._heard)
 
     @property

@@ -134,7 +134,7 @@ class Line:
         return data
 
     def _discard(self) -> None:
-        """Nobody has been asked: what is there is noise, or an answer that came too late."""
+        """Drop what came before the question: noise, or an answer that came too late."""
         heard = len(self._receive(0))
         while heard < MOST_HEARD and (data := self._receive(0)):
             heard += len(data)

@@ -62,10 +62,10 @@ class Device:
         self.happenings: list[Happening] = []
         """Taken away by the panel after each turn."""
         self.wake_ns = now_ns
-        """When it wants the line next."""
+        """When its next question is due."""
         self.lost = False
         self.online = False
-        """Whether `Online` was the last word on it."""
+        """Whether it was last reported as `Online`."""
         self._introduction = Introduction(profile, self.report, random)
         self._duties = Duties(profile, switches)
         self.crc = True
@@ -74,7 +74,7 @@ class Device:
         self._question: _Question | None = None
         self._session: secure.SecureSession | None = None
         self._proven = False
-        """Whether it has ever shown our key: from then on the key is offered to nobody who calls himself so."""
+        """Whether it has ever proved that it has our key: from then on no key is handed over at this address."""
         self._good_ns = now_ns
         self._setbacks = 0
         self._doubts = 0
@@ -94,7 +94,7 @@ class Device:
         return self._duties.switches
 
     def want(self, switch: str, now_ns: int, *, on: bool) -> None:
-        """Have a switch on or off, as soon as the line is free."""
+        """Set a switch, as soon as the line is free."""
         self.switches[switch].wanted = on
         self._hurry(now_ns)
 
@@ -105,7 +105,7 @@ class Device:
             self._hurry(now_ns)
 
     def rest(self, now_ns: int) -> None:
-        """Want every switch at rest."""
+        """Set every switch to rest."""
         for name, switch in self.switches.items():
             self.want(name, now_ns, on=switch.rest)
 

@@ -99,7 +99,7 @@ class OsdpDriver:
             self._running = None
 
     def apply(self, outputs: Mapping[str, bool]) -> None:
-        """Have outputs so; readers that are lost do not hear it. Raises OSError when the port is gone."""
+        """Set outputs, but not at readers that are lost. Raises OSError when the port is gone."""
         if self._port is None:
             raise OSError(errno.ENODEV, f"driver {self.name} is not open")
         now_ns = self._now_ns()
@@ -205,7 +205,7 @@ class OsdpDriver:
             self._settled.set()
 
     def _poke(self) -> None:
-        """Look at the line soon: never from within a turn, whose signals may have brought us here."""
+        """Look at the line soon: not from within a turn, because its signals may have led here."""
         if self._running is not None:
             self._running.get_loop().call_soon(self._turn)
 

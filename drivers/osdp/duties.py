@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Duties:
-    """The everyday of one reader."""
+    """The duties of one reader that is online."""
 
     def __init__(self, profile: Profile, switches: Mapping[str, Switch]) -> None:
         """Switches by the name of their point."""
@@ -77,7 +77,7 @@ class Duties:
         return [] if news is None else [Switched(self._profile.address, name, news)]
 
     def refused(self, order: OsdpCommand, name: str | None, reason: int) -> list[Unable]:
-        """The reader does not do this: there may be another way to say it, else it is never asked again."""
+        """The reader refused this order: try another form of it, or never again."""
         if name is None:
             self._unknown.add(order.code)
             self._status_ns.pop(order.code, None)

@@ -29,7 +29,7 @@ _NONE: Final = bytes(_BLOCK)
 
 
 class SecureError(ValueError):
-    """Not from whom it says it is; says why, for people."""
+    """The frame is not from the other side of this channel; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Switch:
         return news
 
     def refused(self) -> bool:
-        """The reader does not do this; returns whether there is another way to say it."""
+        """The reader refused the order; returns whether there is another form of it."""
         self.able = False
         return False
 

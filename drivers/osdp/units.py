@@ -68,7 +68,7 @@ class OsdpUnit:
         return self._levels.get(point)
 
     def tell(self, happening: Happening, now_ns: int) -> list[Signal]:
-        """What happened on the line, in the daemon's words."""
+        """What happened on the line, as signals for the daemon."""
         every = frozenset(self.points)
         match happening:
             case Online():

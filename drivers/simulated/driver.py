@@ -47,7 +47,7 @@ def create(
 
 
 class SimulatedDriver:
-    """The promise of `edge.model.ports.Driver`, and hands to move the doors with."""
+    """The promise of `edge.model.ports.Driver`, and `simulate`, which moves the doors."""
 
     def __init__(
         self, name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]
@@ -187,7 +187,7 @@ class SimulatedDriver:
         return tuple(self._history[point])
 
     def unplug(self, reason: str = "unplugged") -> None:
-        """The whole line goes: `run` ends with OSError, and so does `open` until `plug`."""
+        """Unplug the whole line: `run` ends with OSError, and `open` fails until `plug`."""
         self._unplugged = reason
         if self._fails is not None and not self._fails.done():
             self._fails.set_exception(OSError(reason))

@@ -112,7 +112,7 @@ class WiegandDriver:
                 self._unlisten(loop)
 
     def apply(self, outputs: Mapping[str, bool]) -> None:
-        """Have sounders so. Every output is tried before the first error is raised."""
+        """Set sounders. Every output is tried before the first error is raised."""
         failure: OSError | None = None
         for point, asserted in outputs.items():
             try:
@@ -172,7 +172,7 @@ class WiegandDriver:
         self._chip.set(line, on=on)
 
     def _confirm(self, point: str) -> None:
-        """Say what a sounder was told; when nobody listens yet, `run` says it."""
+        """Report what a sounder was set to; before there is a listener, `run` reports it."""
         if self._emit is None:
             self._unconfirmed.add(point)
             return
@@ -215,7 +215,7 @@ class WiegandDriver:
                 self._send(reader.second(self._now_ns()))
 
     def _fail(self, error: OSError) -> None:
-        """The chip has gone: hear nothing more, and let `run` say so."""
+        """The chip has gone: stop listening, and let `run` raise."""
         self._unlisten(asyncio.get_running_loop())
         if self._failed is not None and not self._failed.done():
             self._failed.set_exception(error)

@@ -1,6 +1,6 @@
 """What stands behind a reader: a door, which unlocks, or an elevator, which offers floors.
 
-One rule: a place decides by pure rules and carries out; it remembers nothing.
+One rule: an access point decides by pure rules and carries out the decision; it keeps no state.
 """
 
 from __future__ import annotations

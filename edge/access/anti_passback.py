@@ -49,7 +49,7 @@ def passed(passback: Passback, directory: Directory, door: str, member: str, at_
 
 
 def pruned(passback: Passback, directory: Directory) -> Passback:
-    """Forget members and pairs that a new directory no longer has."""
+    """Forget members and doors that a new directory no longer has."""
     return Passback(
         {
             door: {member: at_ns for member, at_ns in members.items() if member in directory.members}

@@ -75,7 +75,7 @@ class AskPin:
 
 @dataclass(frozen=True, slots=True)
 class AccessRefused:
-    """May not pass."""
+    """Refused."""
 
     code: Code
     actor: Actor | None = None
@@ -108,7 +108,7 @@ class Person:
 def person(
     directory: Directory, asking: ReaderPolicy, presented: Presented, now: Now, digests: Mapping[HashParameters, bytes]
 ) -> Person | AccessRefused:
-    """Find out who it is."""
+    """Find the member."""
     if presented.card is None:
         return _by_pin(directory, asking, presented, now, digests)
     card = directory.card(presented.card)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """May pass."""
+    """Granted."""
 
     actor: Actor
     member: Member

@@ -49,7 +49,7 @@ AGAIN_NS: Final = NS_PER_S
 
 @dataclass(slots=True)
 class _Car:
-    """One elevator on its way through time."""
+    """One elevator: its permits, relays and buttons."""
 
     settings: ElevatorSettings
     inputs: Inputs

@@ -43,11 +43,11 @@ class Guesses:
 
 @dataclass(frozen=True, slots=True)
 class TooManyGuesses:
-    """Somebody ought to look at this reader."""
+    """An alarm: somebody should look at this reader."""
 
     reason: str
     locked_out_s: float
-    """0: it goes on reading."""
+    """How long it is locked out; 0: it goes on reading."""
 
 
 def wrong_pin(guesses: Guesses, asking: ReaderPolicy, card: str, now_ns: int) -> tuple[Guesses, TooManyGuesses | None]:

@@ -72,7 +72,7 @@ def step(
 
 
 def judged(keypad: Keypad, asking: ReaderPolicy, presented: Presented, decision: Decision, now_ns: int) -> Keypad:
-    """Draw the consequence: wait for a PIN."""
+    """Wait for a PIN if the decision asks for one."""
     if isinstance(decision, AskPin):
         return replace(keypad, waiting=presented.card, waits_until_ns=now_ns + _ns(asking.pin_within_s))
     return keypad

@@ -87,7 +87,7 @@ class People:
         self.timetable.clock_changed(quality)
 
     def witnessed(self, records: Iterable[Record]) -> None:
-        """Records tell that it is not before their time."""
+        """Note the time of these records: it is not earlier than that."""
         known_us = [one.time_us for one in records if one.clock is not ClockQuality.UNSYNCED]
         if known_us:
             self.timetable.witnessed(max(known_us))
@@ -97,7 +97,7 @@ class People:
         self.readers.take(place, shown)
 
     def stop(self) -> None:
-        """No door is moved from here any more."""
+        """Stop: readers and schedules move no door any more."""
         self.timetable.stop()
         self.readers.stop()
         self.directory.stop()

@@ -1,6 +1,6 @@
 """What one reader has shown and waits for, and how much of it is taken.
 
-One rule: what repeats itself is one, and what is too much is dropped.
+One rule: a repeated read counts once, and reads beyond the budget are dropped and counted.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Reader:
     unrecorded: int = 0
 
     def repeated(self, shown: Credential) -> bool:
-        """Whether it says again what it still has in front of it."""
+        """Whether this is another read of the card that is held in front of it."""
         if isinstance(shown, KeysPressed):
             return False
         card, before_ns = _identity(shown), self.last_ns
@@ -69,14 +69,14 @@ class Reader:
         return again
 
     def accept(self, shown: Credential, now_ns: int) -> bool:
-        """Let it wait for its turn, unless that is too much."""
+        """Queue it, unless the queue is full."""
         if len(self.inbox) >= MOST_WAITING or not self.budget.take(now_ns / NS_PER_S):
             return False
         self.inbox.append(shown)
         return True
 
     def count(self, answer: Answer, seen: Presented, asking: ReaderPolicy, now_ns: int) -> TooManyGuesses | None:
-        """Count what may have been a guess, and forgive what was none."""
+        """Count a possible guess; a right PIN clears those of the same card."""
         card, too_many = _identity(seen.card), None
         if not isinstance(answer, AccessRefused):
             if seen.pin is not None:
@@ -94,6 +94,6 @@ def _identity(card: CardRead | None) -> str:
 
 
 def alarm(reader: Subject, door: str | None, too_many: TooManyGuesses, at_ns: int) -> Event:
-    """Somebody tries cards or PINs at a reader."""
+    """The alarm that somebody tries cards or PINs at a reader."""
     details: dict[str, Json] = {"reason": too_many.reason, "locked_out_s": too_many.locked_out_s}
     return Event(READER_TAMPER, at_ns, reader, code=Code.TOO_MANY_ATTEMPTS.value, door=door, details=details)

@@ -121,7 +121,7 @@ class Readers:
             del self._passing[door]
 
     def stop(self) -> None:
-        """No more of it."""
+        """Stop: nothing that was shown is decided any more."""
         for reader in self._readers.values():
             for pending in (reader.timer, reader.hashing):
                 if pending is not None:

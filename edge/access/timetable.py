@@ -40,7 +40,7 @@ class Doors(Protocol):
         """Every door."""
 
     def schedule(self, door: str, says: ScheduleSays, memory: str | None) -> None:
-        """Let a door's schedule speak; `memory` is what is to outlive the daemon, if it is another."""
+        """Take what a door's schedule wants; `memory` is what outlives the daemon, if it has changed."""
 
     def mistake(self, error: Exception) -> None:
         """Record a mistake of our own."""
@@ -144,7 +144,7 @@ class Timetable:
         self._arm(moment)
 
     def stop(self) -> None:
-        """No more of it."""
+        """Stop: no schedule moves a door any more."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -85,7 +85,7 @@ class ClockDoubts:
     """Where in a row of records the clock stops being vouched for, and where it is again: said once each time."""
 
     def __init__(self) -> None:
-        """At the beginning nothing is doubted."""
+        """At first the clock counts as vouched for."""
         self._doubted = False
 
     def before(self, record: Mapping[str, Any]) -> str | None:

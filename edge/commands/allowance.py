@@ -26,7 +26,7 @@ class KeyAllowance:
     """How much each key may still give. Times are seconds of a clock that only goes forward."""
 
     def __init__(self) -> None:
-        """Nobody gave any."""
+        """Nothing was spent."""
         self._budgets: dict[tuple[str, str], Budget] = {}
         """By thumbprint and command, so there are as many as the configuration had keys, three times."""
 
@@ -36,10 +36,10 @@ class KeyAllowance:
         return self._budgets.setdefault((key, command), Budget(a_minute / 60, at_once))
 
     def wait_s(self, signer: Signer | None, command: str, now_s: float) -> float:
-        """How long until he may give this command; 0 when he may."""
+        """Seconds until this key may give the command; 0 when it may now."""
         return self._of(signer, command).wait_s(now_s) if command in ALLOWANCES else 0.0
 
     def spend(self, signer: Signer | None, command: str, now_s: float, count: int = 1) -> None:
-        """He gives one; -1: nothing came of one that was spent."""
+        """Count a command of this key; with -1 one is given back, because nothing came of it."""
         if command in ALLOWANCES:
             self._of(signer, command).spend(count, now_s)

@@ -41,7 +41,7 @@ LOG: Final = logging.getLogger(__name__)
 MAX_AT_ONCE: Final = 100
 """Commands under way; more are refused as `busy`."""
 MOST_ARRIVALS: Final = 20
-"""Of one command before its first answer; more are not answered."""
+"""How often one command may arrive before its first answer; further arrivals are not answered."""
 
 
 @dataclass(slots=True)
@@ -118,11 +118,11 @@ class CommandIntake:
         return self._refusals.unrecorded
 
     def dropped(self, what: str) -> None:
-        """A message on another topic was of no use."""
+        """Count a message on another topic that was of no use."""
         self._refusals.dropped(what)
 
     def ordered(self, incoming: Incoming) -> None:
-        """A message came."""
+        """Take a message."""
         context = Context(
             self._controller.id,
             self._runner.doors,
@@ -241,7 +241,7 @@ class CommandIntake:
         return _refusal(order, "too_many", f"too many commands {order.name}; try again in {again_s} s")
 
     def _enter(self, order: Order, entry: EnteredRecord) -> bytes:
-        """What nobody at a door can witness, in the words of whoever may say it."""
+        """Write an entry that a `record` command brings: what no sensor can witness."""
         details = {**entry.details, **signed_by(order.signer)}
         event = Event(entry.type, self._clock.now_ns(), entry.object, order.actor, "operator", details=details)
         self._log.append([event])
@@ -265,7 +265,7 @@ def _duplicate(order: Order) -> Refusal:
 
 
 def _refusal(order: Order, code: str, text: str) -> Refusal:
-    """A good command that comes to nothing."""
+    """Refuse a valid command that cannot be carried out."""
     return Refusal(code, text, order.id, order.name, actor=order.actor, signer=order.signer)
 
 

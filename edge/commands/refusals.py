@@ -49,7 +49,7 @@ WORTH_TELLING: Final = 100
 MOST_UNSAID: Final = 100
 """Refusals that wait for the disk; more are not answered."""
 AGAIN_S: Final = 1.0
-"""After so long the disk is asked again that had too much to do."""
+"""A busy disk is asked again after so long."""
 UPSTREAM: Final = Subject("upstream", "mqtt", "MQTT broker")
 SENDER: Final = Actor("operator", "mqtt", "MQTT")
 RECORDED_AS: Final = {
@@ -79,7 +79,7 @@ class CommandRefusals:
     def __init__(
         self, controller: Subject, runner: Runner, log: Log, clock: Clock, way_back: Callable[[], WayBack | None]
     ) -> None:
-        """Nothing was. There is no `way_back` without a broker."""
+        """Nothing was refused yet. There is no `way_back` without a broker."""
         self._controller, self._runner, self._log, self._clock = controller, runner, log, clock
         self._way_back = way_back
         self._records = Budget(RECORDS_A_MINUTE / 60, RECORDS_AT_ONCE)
@@ -88,7 +88,7 @@ class CommandRefusals:
         """Refusals whose record is not on the disk yet."""
         self._saying: asyncio.Task[None] | None = None
         self._dropped: Counter[str] = Counter()
-        """Since it was told last: refused commands by their code, other messages by their topic."""
+        """Since the last record of it: refused commands by their code, other messages by their topic."""
         self._commands = 0
         self.unrecorded = 0
 
@@ -110,7 +110,7 @@ class CommandRefusals:
         return reply(refusal.id, refusal.name, {}, code=refusal.code, text=refusal.message)
 
     def refuse(self, refusal: Refusal, incoming: Incoming) -> None:
-        """Say no, once that is on the disk; in a flood, or while the disk stands still, without another word."""
+        """Answer once the refusal is recorded on the disk; not at all in a flood, or while the disk stands still."""
         answer = self.refused(refusal)
         if answer is None or len(self._unsaid) >= MOST_UNSAID:
             incoming.taken()
@@ -134,7 +134,7 @@ class CommandRefusals:
         incoming.taken()
 
     def dropped(self, what: str) -> None:
-        """Something came that is of no use, or one thing too many."""
+        """Count a message that is of no use, or beyond a limit."""
         if not self._dropped:
             asyncio.get_running_loop().call_later(TOLD_EVERY_S, self._tell)
         self._dropped[what] += 1  # bounded: by our own codes and topics

@@ -129,7 +129,7 @@ def _small(details: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: object, depth: int) -> None:
-    """What every reader of the log can read again."""
+    """Whether every reader of the log can read these details."""
     if isinstance(value, dict | list):
         if depth > MAX_DEPTH:
             raise ValueError(f"expected lists and objects at most {MAX_DEPTH} deep")

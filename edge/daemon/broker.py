@@ -55,7 +55,7 @@ class Broker:
         """None without an [mqtt] section."""
 
     def start(self) -> None:
-        """Talk from now on, where the settings name a broker; not during a stop."""
+        """Start the conversation if the settings name a broker; not during a stop."""
         settings = self._configuration.settings
         if settings.mqtt is None or self.upstream is not None or self._tasks.stopping:
             return

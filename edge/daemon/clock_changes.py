@@ -39,7 +39,7 @@ class ClockChanges:
         self._events, self._watchers = events, watchers
 
     async def run(self) -> None:
-        """For ever: cancel it."""
+        """Runs until it is cancelled."""
         await self._clock.watch(self._stepped, self._quality_changed)
 
     def _stepped(self, step_us: int) -> None:

@@ -1,4 +1,4 @@
-"""Whatever records go to beside the broker, wired to the log: integrations, alerts, reports, the index.
+"""The consumers of the log beside the broker: integrations, alerts, cameras, reports, the index.
 
 One rule: each reads the log with a cursor of its own; none of them is waited for by a door or by another,
 and a mistake in one ends that one (`edge.system.isolation`).

@@ -41,7 +41,7 @@ class Figures:
         self._counters.committed(records, self._clock.now_ns())
 
     async def run(self) -> None:
-        """Notice how late the loop is, and write the file; for ever: cancel it."""
+        """Measure how late the loop is, and write the file; runs until it is cancelled."""
         with self._isolation.part("metrics"):
             await self._measure()
 

@@ -27,7 +27,7 @@ LOOK_S: Final = 10.0
 
 
 class Watchdog:
-    """One look after the other."""
+    """Looks regularly whether everything makes progress."""
 
     def __init__(  # noqa: PLR0913 -- each part has one owner
         self,
@@ -44,7 +44,7 @@ class Watchdog:
         self._runner, self._tasks, self._watchers = runner, tasks, watchers
 
     async def run(self) -> None:
-        """For ever: cancel it."""
+        """Runs until it is cancelled."""
         well_ns, writer = self._clock.now_ns(), "ok"
         while True:
             await asyncio.sleep(self._notifier.watchdog_s or LOOK_S)

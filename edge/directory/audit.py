@@ -31,7 +31,7 @@ SLICE: Final = 500
 """Events handed over at once; the next ones wait until these are on the disk, so that doors' events find room."""
 ALL: Final = "all"
 MOST_UNTOLD: Final = 10_000
-"""Records that may be on the disk and not told yet; of more nobody can tell what is missing."""
+"""How many records may be on the disk and not announced yet; with more, what is missing cannot be told."""
 LOOK_AGAIN_S: Final = 5.0
 """How often it is asked whether the log has room, and whether what was handed over still waits in it."""
 
@@ -51,7 +51,7 @@ class Change:
 
 
 class DirectoryAudit:
-    """One difference at a time."""
+    """Records one difference at a time."""
 
     def __init__(self, log: Log) -> None:
         """Listens for commits from now on."""

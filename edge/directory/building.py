@@ -1,4 +1,4 @@
-"""Builds a directory beside doors that are being served.
+"""Builds a directory in the background while doors are served.
 
 One rule: slice by slice, each on another thread; the loop never waits for more than a switch of threads.
 """

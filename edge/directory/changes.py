@@ -135,7 +135,7 @@ class _Difference:
                 yield self.event(f"{resource}.update", self.subject(resource, entry, self.new), details)
 
     def gone(self, resource: str, section: str) -> Iterator[Event]:
-        """Yield what is no more, in the order of the old document; names stay in the history."""
+        """Yield what was removed, in the order of the old document; names stay in the history."""
         after: Mapping[str, Any] = getattr(self.new, section)
         for entry_id, entry in self.entries(self.old, section).items():
             if entry_id not in after:

@@ -128,7 +128,7 @@ class AntiPassback:
 
     exit: str
     hard: bool
-    """Refuse; otherwise only say so."""
+    """Refuse; otherwise only record it."""
     forget_after_s: float | None = None
 
 
@@ -228,5 +228,5 @@ class Directory:
         return self.users[member.user]
 
     def access(self, door: str) -> DoorAccess:
-        """What is said of a door; the defaults for one that is not mentioned."""
+        """The entry of a door; the defaults for one that has none."""
         return self.doors.get(door) or DoorAccess(door)

@@ -1,4 +1,4 @@
-"""The disk of the directory, without making anybody wait for it who serves doors.
+"""The disk of the directory, in a thread of its own: doors never wait for it.
 
 One rule: one thread waits for the disk, one call after the other; what takes long goes in steps, between which
 others have their turn.
@@ -87,7 +87,7 @@ class DirectoryDisk:
             self._unfolded = max(0, self._unfolded - count)
 
     def stop(self) -> None:
-        """Whatever is under way is not waited for."""
+        """Stop; a call that is under way is not waited for."""
         self._stopped = True
         if self._folding is not None:
             self._folding.cancel()

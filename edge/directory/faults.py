@@ -34,7 +34,7 @@ class DirectoryFaults:
         return "; ".join(self._reasons.values()) or None
 
     def begin(self, about: str, reason: str) -> None:
-        """Something is wrong, or in another way."""
+        """Note that something is wrong."""
         if self._reasons.get(about) != reason:
             LOG.error("%s", reason)
         if not self._reasons:
@@ -42,6 +42,6 @@ class DirectoryFaults:
         self._reasons[about] = reason
 
     def end(self, about: str) -> None:
-        """It is as it should be."""
+        """Note that it is well again."""
         if self._reasons.pop(about, None) is not None and not self._reasons:
             self._log.append([Event(CONTROLLER_FAULT_CLEARED, self._now_ns(), SUBJECT, SYSTEM)])

@@ -61,7 +61,7 @@ async def taken_up(stored: StoredDirectory, source: Path, zone: tzinfo) -> Taken
 
 
 async def _previous(stored: StoredDirectory, source: Path, zone: tzinfo) -> Directory:
-    """What was before: nothing where it cannot be used, as when it was replaced."""
+    """The version before; an empty one where it cannot be used."""
     if stored.previous is None:
         return Directory()
     try:
@@ -73,7 +73,7 @@ async def _previous(stored: StoredDirectory, source: Path, zone: tzinfo) -> Dire
 
 
 async def _replayed(before: Directory, edits: Sequence[StoredEdit], source: Path, zone: tzinfo) -> Directory:
-    """Edit it so; these edits were checked when they were made."""
+    """Apply the edits; they were checked when they were made."""
     last: dict[Touched, Mapping[str, Any]] = {}
     for edit in edits:
         last |= zip(touched_by(edit.changes), edit.changes, strict=True)

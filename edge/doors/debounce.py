@@ -132,12 +132,12 @@ class Debouncer:
         return reports + (self._pass(at_ns, None) if self._quiet_ns == 0 else [])
 
     def _too_many(self, at_ns: int, share: float = 1.0) -> bool:
-        """Whether edges or changes have used up this share of what they may be ahead."""
+        """Whether edges or changes have used up this share of their allowance."""
         edges, changes = self._edges_ns - at_ns, self._changes_ns - at_ns
         return edges > share * EDGES * EDGE_NS or changes > share * CHANGES * CHANGE_NS
 
     def _unrest(self, at_ns: int) -> list[Report]:
-        """Say it once."""
+        """Report the unrest once."""
         reports: list[Report] = [] if self._restless else [Unstable(at_ns)]
         self._restless = True
         return reports

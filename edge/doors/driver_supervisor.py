@@ -187,7 +187,7 @@ class DriverSupervisor:
 
 
 def _seen(task: asyncio.Future[None]) -> None:
-    """Its fault has been said, or is nobody's any more."""
+    """Its fault has been reported, or the supervisor has been closed."""
     if not task.cancelled():
         task.exception()
 
@@ -208,7 +208,7 @@ def open_all(drivers: Mapping[str, DriverSettings], now_ns: Callable[[], int]) -
 
 
 class BrokenDriver:
-    """Stands where a driver could not even be made: its points are lost until doord is started again."""
+    """Takes the place of a driver that could not be made: its points are lost until doord is restarted."""
 
     def __init__(self, name: str, points: frozenset[str], reason: str) -> None:
         """`reason` is for people."""
@@ -219,7 +219,7 @@ class BrokenDriver:
         raise OSError(self._reason)
 
     def add(self, points: Mapping[str, BaseModel]) -> None:
-        """They are lost like the others."""
+        """The new points are lost like the others."""
         self.points |= points.keys()
 
     async def run(self, _emit: Emit) -> None:
@@ -231,7 +231,7 @@ class BrokenDriver:
         raise OSError(self._reason)
 
     def level(self, _point: str) -> bool | None:
-        """Nobody can tell."""
+        """The level is unknown."""
         return None
 
     def close(self) -> None:

@@ -53,11 +53,11 @@ class GuardedDoor:
 
     @property
     def occupied(self) -> Occupied:
-        """What it is to the others of its interlock group."""
+        """How it counts for the other doors of its interlock group."""
         return occupied(self.door, has_contact=self.settings.policy.has_contact)
 
     def drive(self, wires: Wires, *, siren: bool) -> bool:
-        """Put the wires right; False when nobody could tell the lock. `siren`: its buzzer sounds for others, too."""
+        """Drive the wires; False when the lock could not be driven. `siren`: its buzzer sounds for an alert, too."""
         wanted = outputs(self.door)
         changed: dict[str, dict[str, bool]] = {}
         for role, value in (("lock", wanted.released), ("buzzer", wanted.buzzer or siren)):
@@ -73,7 +73,7 @@ class GuardedDoor:
         return taken
 
     def returned(self, points: Iterable[str]) -> None:
-        """These are there again: their hardware has forgotten what it was told."""
+        """These points answer again: drive them anew."""
         for point in points:
             self.wired.pop(point, None)
         self.shown = None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Mistakes:
-    """Which there were in this run."""
+    """The mistakes of this run."""
 
     def __init__(self, journal: Journal) -> None:
         """None yet."""
@@ -25,7 +25,7 @@ class Mistakes:
         self._known: set[tuple[str, str]] = set()  # bounded: by the doors and the kinds of exceptions
 
     def record(self, error: Exception, subject: Subject, door: str | None, at_ns: int) -> Event:
-        """One was made; the first of its kind at this subject is recorded. Returns the event."""
+        """Note a mistake; the first of its kind at this subject is recorded. Returns the event."""
         event = Event(
             CONTROLLER_FAULT,
             at_ns,

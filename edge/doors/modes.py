@@ -11,7 +11,7 @@ from typing import Final
 
 
 class Mode(StrEnum):
-    """What a door does for those who ask."""
+    """How a door answers cards, exit requests and commands."""
 
     LOCKED = "locked"
     ACCESSED = "accessed"

@@ -28,7 +28,7 @@ class Moment:
     """The calendar clock, with an offset."""
     quality: ClockQuality = ClockQuality.SYNCED
     known: datetime | None = None
-    """It is certainly not before this, whatever the clock's quality: the newest record's time, say."""
+    """The time is not earlier than this, whatever the clock's quality; for example the newest record's time."""
 
     @property
     def trusted(self) -> bool:
@@ -38,7 +38,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a door is with its unlock schedule. A new one for a door nobody remembers."""
+    """How far a door is with its unlock schedule. The default is for a door of which nothing is remembered."""
 
     running: Window | None = None
     """The door stands unlocked for this window."""

@@ -86,7 +86,7 @@ NS_PER_MS: Final = NS_PER_S // 1000
 REX_RECORDED_NS: Final = 60 * NS_PER_S
 NO_ACCESS: Final[Mapping[str, Any]] = MappingProxyType({"access": None, "exit_held": False})
 LATE_NS: Final = 100 * NS_PER_MS
-"""A relock that was later than this says so."""
+"""The record of a relock that is later than this says how late it is."""
 
 
 def step(door: Door, policy: DoorPolicy, item: Item | None, now_ns: int) -> tuple[Door, list[Event]]:
@@ -108,7 +108,7 @@ def next_deadline(door: Door, policy: DoorPolicy) -> int | None:
 
 
 def withhold(door: Door, events: list[Event]) -> tuple[Door, list[Event]]:
-    """Keep what says that the lock was told to lock until somebody can tell it: its driver is lost (R16)."""
+    """Keep the `lock.locked` until the relay can be driven: its driver is lost (R16)."""
     kept = next((event for event in events if event.type == LOCK_LOCKED), None)
     return (door, events) if kept is None else (replace(door, unrecorded=kept), [e for e in events if e is not kept])
 
@@ -126,7 +126,7 @@ def ended(door: Door, now_ns: int) -> Door:
 
 @dataclass(slots=True)
 class _Turn:
-    """One call of `step` on its way: the door so far and the events so far."""
+    """One call of `step` in progress: the door and the events so far."""
 
     door: Door
     policy: DoorPolicy

@@ -192,11 +192,11 @@ class Runner:
         self._step(guarded, None)
 
     def schedule(self, door: str, says: ScheduleSays, memory: str | None) -> None:
-        """Let a door's schedule speak (R9); `memory` is kept with what is recorded of it (`schedule_memory`)."""
+        """Take what a door's schedule wants (R9); `memory` is stored with its records (`schedule_memory`)."""
         self._step(self._doors[door], says, {} if memory is None else {schedule_memory(door): memory})
 
     def sound(self, doors: frozenset[str]) -> None:
-        """Let the buzzers of these doors sound for something else than their own warning, and no others."""
+        """Let the buzzers of these doors sound for an alert, and end it at all others."""
         changed, self._sirens = doors ^ self._sirens, doors
         for key in changed & self._doors.keys():
             self._step(self._doors[key], None)

@@ -55,7 +55,7 @@ class Signals:
         credential: Callable[[str, CardRead | KeysPressed], None],
         mistake: Callable[[Exception], None],
     ) -> None:
-        """`deliver` is called with a door's id, or `SITE` for every door, and what it is to be told.
+        """`deliver` is called with a door's id, or `SITE` for every door, and the item for it.
 
         `credential` is called with a door's id and what its reader saw, `mistake` with one of our own.
         """
@@ -91,7 +91,7 @@ class Signals:
             inputs.stop()
 
     def handle(self, signal: Signal) -> None:
-        """One signal, completely."""
+        """Handle one signal."""
         if isinstance(signal, Lost | Back):
             self._line(signal)
             return

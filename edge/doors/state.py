@@ -146,12 +146,12 @@ class Door:
     exit_held: bool = False
     """An exit request goes on because its input stays active; it ends with `rex_level`."""
     ajar: bool = False
-    """The lock stays released although nobody asks for it: its bolt must not come out before the door is closed."""
+    """The lock stays released until the door is closed: its bolt must not come out while it is open."""
     waits: bool = False
     """A hold or a schedule would release the door; it waits until its interlock group is free (R18)."""
     # what the rules remember
     operator_triggers: frozenset[Trigger] = frozenset()
-    """What operators have said in this run of the daemon: newer than whatever the log remembers (R14)."""
+    """What operators have commanded in this run of the daemon: newer than what the log remembers (R14)."""
     seen: bool = False
     """The contact has been known once; the next change is no longer `at_start`."""
     interlocked_by: str | None = None
@@ -173,7 +173,7 @@ class Door:
     opening: Opening | None = None
     not_taken: NotTaken | None = None
     unrecorded: Event | None = None
-    """A `lock.locked` that is recorded when the lock's driver is back: nobody could tell the relay."""
+    """A `lock.locked` that is recorded when the lock's driver is back."""
     passages: int = 0
     correlation: str = ""
 
@@ -223,7 +223,7 @@ class Door:
 
     @property
     def lock_lost(self) -> bool:
-        """Whether nobody can tell the relay anything now."""
+        """Whether the relay cannot be driven now."""
         return f"{self.id}.lock" in self.lost
 
 
@@ -233,7 +233,7 @@ def outputs(door: Door) -> Outputs:
 
 
 def shown(door: Door) -> ReaderDisplay:
-    """What its reader shows."""
+    """What its reader is to show."""
     if door.mode in STANDS_OPEN:
         return ReaderDisplay.UNLOCKED
     return ReaderDisplay.REFUSING if door.locked_down or door.refuses_access else ReaderDisplay.LOCKED
@@ -251,7 +251,7 @@ OUTDATED: Final = {
     OperatorMode.LOCKED: frozenset({Trigger.HOLD, Trigger.LOCK, Trigger.BLOCK}),
     OperatorMode.BLOCKED: frozenset({Trigger.HOLD, Trigger.BLOCK, Trigger.UNBLOCK}),
 }
-"""A remembered operator mode -> what makes it outdated, said before the memory came."""
+"""A remembered operator mode -> the commands that make it outdated when they came first."""
 
 
 def occupied(door: Door, *, has_contact: bool) -> Occupied:

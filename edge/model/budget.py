@@ -21,7 +21,7 @@ class Budget:
         return self._left
 
     def spend(self, amount: float, now_s: float) -> None:
-        """It was spent, whether or not there was so much left."""
+        """Spend it, whether or not so much is left."""
         self._left = self.left(now_s) - amount
 
     def take(self, now_s: float, amount: float = 1.0) -> bool:

@@ -1,4 +1,4 @@
-"""Times as people at the site read them; the exact ones stand beside them in UTC."""
+"""Times in the site's time zone, for people; exact times stand beside them in UTC."""
 
 from __future__ import annotations
 

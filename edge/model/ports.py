@@ -228,7 +228,7 @@ class Link(Protocol):
         """Receive what is published there; whoever made the link hears whether the broker allows it."""
 
     def look(self, topic: str) -> None:
-        """Have shown what the broker keeps there, as an `Incoming` that is retained; if it keeps anything for us."""
+        """Ask for the retained messages there; each comes as an `Incoming` that is marked as retained."""
 
     def publish(
         self,

@@ -75,7 +75,7 @@ class Role:
     words: tuple[str, str]
     """What is shown while it is not asserted, and while it is."""
     needed: bool = False
-    """No door without it."""
+    """Every door must have it."""
     becomes: Becomes | None = None
     """What the door's rules are told when the input has settled; every input has one. None from it: nothing."""
     broken: Broken | None = None
@@ -111,7 +111,7 @@ def _contact_broken(signal: InputFault) -> Item:
 
 
 def _broken(signal: InputFault) -> Item:
-    """Whoever cuts a cable tampers with it, whatever hangs on it."""
+    """A cut or shorted wire is tampering, whatever the input is."""
     return TamperChanged(signal.point, signal.reason is not None, signal.at_ns)
 
 

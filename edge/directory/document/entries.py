@@ -79,7 +79,7 @@ class Entries:
             self.broken.add(f"{section}.{entry_id}")
 
     def claim(self, section: str, where: str, entry_id: str) -> bool:
-        """Note where something is said of an entry; False, and a problem, when something was before."""
+        """Note where an entry stands; False, and a problem, when its id was there before."""
         own = f"{section}.{entry_id}"
         if own in self.where:
             self.report.add(dotted(where, "id"), f"found {shown(entry_id)} a second time, expected an id of its own")

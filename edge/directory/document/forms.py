@@ -25,7 +25,7 @@ HASHED: Final = "sha256:"
 
 
 def short(entry: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what says nothing."""
+    """Leave out empty values."""
     return {key: value for key, value in entry.items() if value not in (None, [], {})}
 
 

@@ -80,11 +80,11 @@ class Layered(Mapping[K, V]):
         yield from ((key, cast("V", now)) for key, now in changed.items() if key not in below)
 
     def __repr__(self) -> str:
-        """As short as it may be: it can hold what belongs into no log."""
+        """Short, because entries must not stand in a log."""
         return f"<{self._count} entries>"
 
     def working(self) -> Working[K, V] | None:
-        """One to be changed, which this one does not notice; None when too much is above."""
+        """A copy to be changed; this one stays as it is. None when its upper layer is too large."""
         if len(self._changed) > max(SMALL, self._count // SHARE):
             return None
         return Working(self._below, self._changed.copy(), self._count)
@@ -109,7 +109,7 @@ class _Values(ValuesView[V]):
 
 
 class Working(Layered[K, V], MutableMapping[K, V]):
-    """One that is being changed, by one only; then it is `frozen`."""
+    """An index that is being changed by one owner; `frozen` ends that."""
 
     __slots__ = ()
 

@@ -115,7 +115,7 @@ class _Edit:
             raise DirectoryError(cleaned(self.report))
 
     def copies(self, sections: Collection[str], *, holders: bool) -> Generator[None, None, None]:
-        """Lay something that can be written to above what will change."""
+        """Make the indexes that will change writable."""
         names = [*sections, *(["by_key"] if "cards" in sections else [])]
         names += ["holders"] if holders or "members" in sections else []
         for name in names:

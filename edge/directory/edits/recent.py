@@ -1,6 +1,6 @@
 """What was changed lately, and by whom: an edit that was made of an older version says whose change it would undo.
 
-One rule: who cannot tell what was changed since says so; nobody's change is overwritten unseen.
+One rule: where it is not known what was changed since, the edit is stale; no change is overwritten unseen.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ class RecentChanges:
         """All that was changed after this version is known."""
 
     def begin(self, version: int) -> None:
-        """Nobody can tell what was changed before this version."""
+        """Forget what was changed before this version."""
         self._last.clear()
         self._since = version
 
     def note(self, version: int, actor: Actor, touched: Iterable[Touched]) -> None:
-        """Somebody changed these entries."""
+        """Note that these entries were changed."""
         for one in touched:
             self._last.pop(one, None)
             self._last[one] = _Last(version, actor.name or actor.id)
