@@ -95,7 +95,7 @@ READS_CLOCKS = {
     "edge/system/systemd.py": "the default of an argument: systemd wants its own clock in a reload",
     "drivers/gpio/factory.py": "gpiozero asks a factory for its ticks",
     "drivers/wiegand/lines.py": "compares the clock that stamps edges with the boot clock",
-    "edge/demo*.py": "waits for programs to get ready, has no doors of its own",
+    "edge/demo/*.py": "waits for programs to get ready, has no doors of its own",
     "edge/config/checking.py": "tells the time that a window is checked at",
     "edge/diagnosis/gathering.py": "a diagnosis says when it was made",
     "edge/cli/*.py": "shows the time of day to people and waits for them",
@@ -160,7 +160,7 @@ def tracked() -> list[Path]:
 def room(module: str) -> str:
     """The room that a module is in; empty for `edge` itself, which has the version and may be asked by everybody."""
     top, _, rest = module.partition(".")
-    return top if top == "drivers" else rest.partition(".")[0].removesuffix("_story")
+    return top if top == "drivers" else rest.partition(".")[0]
 
 
 def imported(source: str) -> set[str]:
@@ -264,7 +264,7 @@ def test_the_core_touches_nothing_outside_itself(module: str) -> None:
 @pytest.mark.parametrize(
     ("library", "only"),
     [
-        ("paho", ["edge/upstream/mqtt/*.py", "edge/demo.py"]),
+        ("paho", ["edge/upstream/mqtt/*.py", "edge/demo/*.py"]),
         ("gpiozero", ["drivers/gpio/*.py", "drivers/gpio_chip.py"]),
         ("gpiod", ["drivers/gpio/*.py", "drivers/gpio_chip.py", "drivers/wiegand/lines.py"]),
         ("serial", ["drivers/*.py"]),
@@ -275,7 +275,7 @@ def test_the_core_touches_nothing_outside_itself(module: str) -> None:
         ("uvicorn", ["edge/web/server.py", "edge/web/protocol.py"]),
         ("jinja2", ["edge/web/page.py"]),
         ("argon2", ["edge/web/accounts.py"]),
-        ("rich", ["edge/cli/*.py", "edge/demo.py"]),
+        ("rich", ["edge/cli/*.py", "edge/demo/*.py"]),
     ],
 )
 def test_a_library_is_used_in_one_place(library: str, only: list[str]) -> None:

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.text import event_line, say
 from edge.client.connection import Client, Unreachable
-from edge.demo_story import act, summary, to_try
+from edge.demo.story import act, summary, to_try
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-CONFIG: Final = Path(__file__).parents[1] / "config" / "simulated.toml"
+CONFIG: Final = Path(__file__).parents[2] / "config" / "simulated.toml"
 READY_WITHIN_S: Final = 20.0
 LOOK_S: Final = 1.0
 RULE: Final = "=" * 72
