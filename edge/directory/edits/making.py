@@ -172,9 +172,9 @@ class _Edit:
     # --- what they mean for others -------------------------------------------------------------------
 
     def references(self, doors: Collection[str] | None) -> Generator[None, None, None]:
-        """Check what was put, and what refers to something that is no more as it was.
+        """Check what was put, and what refers to something that was changed or removed.
 
-        Of the latter not the doors: that one is not configured any more is nothing that this edit did.
+        Of the latter the configured doors are not checked: that a door is gone is not this edit's fault.
         """
         found = self.found
         check, others = References(found, doors), References(found, None)
@@ -182,10 +182,7 @@ class _Edit:
             for entry_id in self.put_ids[name]:
                 getattr(check, name.removesuffix("s"))(getattr(found, name)[entry_id])
         yield
-        held = (found.members[one] for one in self.put_ids["members"])
-        for card_id in chain.from_iterable((*one.cards, *one.backup_cards) for one in held):
-            if card_id in found.cards and card_id not in self.put_ids["cards"]:
-                others.card(found.cards[card_id])
+        self._cards_held(others)
         for name, is_concerned in self._concerned():
             checked = {*self.put_ids[name]}
             for count, one in enumerate(getattr(found, name).values()):
@@ -196,6 +193,14 @@ class _Edit:
                 if count % LOOKS == 0:
                     self.stop(MOST_PROBLEMS)
                     yield
+
+    def _cards_held(self, check: References) -> None:
+        """Check the cards that members who were put hold, but for those that were put themselves."""
+        found = self.found
+        held = (found.members[member_id] for member_id in self.put_ids["members"])
+        for card_id in chain.from_iterable((*member.cards, *member.backup_cards) for member in held):
+            if card_id in found.cards and card_id not in self.put_ids["cards"]:
+                check.card(found.cards[card_id])
 
     def _concerned(self) -> list[tuple[str, Callable[[Any], bool]]]:
         """The lists that have to be looked through, and for what."""
