@@ -32,7 +32,7 @@ class Siren:
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """Whom to tell, and how."""
+    """The people to tell, and the channels."""
 
     mqtt: bool = False
     webhook: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class AlertPolicy:
 
     @property
     def quiet_ns(self) -> int:
-        """As the state counts."""
+        """The quiet time in nanoseconds, as the alert's state has it."""
         return round(self.quiet_s * NS_PER_S)
 
 
@@ -107,6 +107,6 @@ def matches(policy: AlertPolicy, record: Record, where: DirectoryView) -> bool:
 
 
 def _of_an_alert(event: Event) -> bool:
-    """What becomes of an alert raises none: answers, and messages that were given up, would go on for ever."""
+    """Events about alerts raise no alert: they would go on for ever."""
     about = event.object.type == "integration" and event.object.id.startswith("alert.")
     return about and not event.details.keys().isdisjoint(("acknowledged", "given_up"))

@@ -42,7 +42,7 @@ def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 def _types(value: object) -> object:
-    """Patterns stand for types that there are."""
+    """Each pattern must match an event type."""
     for one in value if isinstance(value, list) else ():
         if not isinstance(one, str) or not matching([one]):
             raise ValueError(f"found {shown(one)}, {meant(str(one), CATALOGUE)}")
@@ -105,7 +105,7 @@ class SirenTable(Table):
 
 
 class ActionsTable(Table):
-    """Whom to tell, and how."""
+    """The people to tell, and the channels."""
 
     mqtt: bool = Field(default=False, description="true or false")
     webhook: Names = Field(

@@ -38,7 +38,7 @@ def _url(value: str) -> str:
 
 
 def _types(value: object) -> object:
-    """Patterns stand for types that there are."""
+    """Each pattern must match an event type."""
     for one in value if isinstance(value, list) else ():
         if not isinstance(one, str) or not matching([one]):
             raise ValueError(f"found {shown(one)}, {meant(str(one), matching([]))}")

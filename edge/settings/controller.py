@@ -142,7 +142,7 @@ class Settings:
     commands: CommandSettings
     directory: DirectoryTable
     web: WebTable
-    """Of another program, the local page: no change of it is any to doord."""
+    """The local page's section; doord does not use it, so no change of it concerns doord."""
     drivers: Mapping[str, DriverSettings]
     doors: Mapping[str, DoorSettings]
     elevators: Mapping[str, ElevatorSettings]
@@ -262,7 +262,7 @@ _ALONE: Final = (
 )
 """Sections of which there is one."""
 _LIVE: Final = ("integrations", "smtp", "mqtt", "home_assistant", "directory")
-"""Such of them as are taken over while the daemon runs."""
+"""Sections that are taken over while the daemon runs."""
 
 
 def _sections(sections: Sequence[str], old: Settings, new: Settings) -> list[str]:
@@ -277,7 +277,7 @@ def _sections(sections: Sequence[str], old: Settings, new: Settings) -> list[str
 
 
 def _keys(old: CommandSettings, new: CommandSettings) -> list[str]:
-    """Whose signature counts is asked anew with each command."""
+    """The keys of `[commands]` that differ; all of them are taken over."""
     before, after = ({one.key: one for one in chosen.keys} for chosen in (old, new))
     keys = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
     return list(dict.fromkeys(key.partition("[")[0] for key in keys))
@@ -288,7 +288,7 @@ def _fields(before: BaseModel, after: BaseModel) -> list[str]:
 
 
 def _drivers(old: Mapping[str, DriverSettings], new: Mapping[str, DriverSettings]) -> list[str]:
-    """What is new of them stands in the way of nothing."""
+    """The keys of drivers that need a restart; a new driver does not."""
     keys: list[str] = []
     for name, before in sorted(old.items()):
         after = new.get(name)
@@ -337,7 +337,7 @@ def _floor(elevator: ElevatorSettings, floor: str, settings: Settings) -> dict[s
 
 
 _TIMING: Final = frozenset({"debounce_ms", "instability_ms", "rex_settle_ms"})
-"""Belongs to an input, and is found changed with it: debouncers are made at start, and so are groups."""
+"""Keys of a policy that belong to its inputs or its interlock group: debouncers and groups are made at the start."""
 
 
 def _door(before: DoorSettings, after: DoorSettings, old: Settings, new: Settings) -> tuple[list[str], list[str]]:
@@ -347,7 +347,7 @@ def _door(before: DoorSettings, after: DoorSettings, old: Settings, new: Setting
     fixed = [role for role in roles if _point(before, role, old) != _point(after, role, new)]
     for key in (f.name for f in fields(before.policy)):
         if getattr(before.policy, key) == getattr(after.policy, key) or key == "has_contact":
-            continue  # a contact that came or went is a point
+            continue  # a contact that was added or removed is a point
         if key == "interlock":
             fixed.append(key)
         elif key not in _TIMING:

@@ -74,6 +74,6 @@ class ReportTable(Table):
         return "jsonl" if self.format == "jsonl" else "csv"
 
     def filters(self) -> Mapping[str, Any]:
-        """What was chosen, in the words of the control socket."""
+        """The chosen filters, in the words of the control socket."""
         chosen = self.model_dump(by_alias=True, exclude_defaults=True, include={*FILTERS, "event_class"})
         return {key: list(value) if isinstance(value, tuple) else value for key, value in chosen.items()}
