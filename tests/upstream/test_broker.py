@@ -87,10 +87,10 @@ def answered(upstream: Subscriber, number: str | None, count: int = 1) -> dict[s
 # --- somebody else with our id ---------------------------------------------------------------------------
 
 
-def test_two_controllers_with_one_id_are_named_by_each_though_the_broker_says_nothing(
+def test_two_controllers_with_one_id_are_named_by_each_whatever_the_broker_says(
     tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Mosquitto ends the older connection without a reason."""
+    """Mosquitto 2.0.11 ends the older connection without a reason, 2.0.21 says "session taken over"."""
     folders = tmp_path / "one", tmp_path / "other"
     for folder in folders:
         folder.mkdir()
@@ -99,7 +99,6 @@ def test_two_controllers_with_one_id_are_named_by_each_though_the_broker_says_no
             until(lambda: doord.ask("status")["upstream"]["taken_over"] >= TAKEN_OVER, f"the other at {doord.config}")  # noqa: B023 -- called at once
             findings = Doorctl(doord.socket, monkeypatch, capsys)("diagnose", "--json").json["findings"]
             assert "DW-BROKER-TWINS" in {finding["code"] for finding in findings}
-    assert "taken over" not in (folders[0] / "doord.out").read_text()
 
 
 # --- what happens at doors -----------------------------------------------------------------------
