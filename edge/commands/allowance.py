@@ -39,7 +39,12 @@ class KeyAllowance:
         """Seconds until this key may give the command; 0 when it may now."""
         return self._of(signer, command).wait_s(now_s) if command in ALLOWANCES else 0.0
 
-    def spend(self, signer: Signer | None, command: str, now_s: float, count: int = 1) -> None:
-        """Count a command of this key; with -1 one is given back, because nothing came of it."""
+    def spend(self, signer: Signer | None, command: str, now_s: float) -> None:
+        """Count a command of this key."""
         if command in ALLOWANCES:
-            self._of(signer, command).spend(count, now_s)
+            self._of(signer, command).spend(1, now_s)
+
+    def give_back(self, signer: Signer | None, command: str, now_s: float) -> None:
+        """Count a command no longer, because nothing came of it."""
+        if command in ALLOWANCES:
+            self._of(signer, command).spend(-1, now_s)

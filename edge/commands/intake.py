@@ -181,7 +181,7 @@ class CommandIntake:
         return answer
 
     async def _admit(self, order: Order, *, only_look: bool) -> Admission:
-        """Its id on the disk. It is counted before the disk is asked: others are judged meanwhile."""
+        """Put its id on the disk. The command is counted before, since others are judged while the disk is asked."""
         first = False
         self._allowance.spend(order.signer, order.name, self._now_s())
         try:
@@ -189,7 +189,7 @@ class CommandIntake:
             first = admission.first and not only_look
         finally:
             if not first:
-                self._allowance.spend(order.signer, order.name, self._now_s(), -1)
+                self._allowance.give_back(order.signer, order.name, self._now_s())
         return admission
 
     async def _first(self, order: Order) -> bytes:
@@ -233,7 +233,7 @@ class CommandIntake:
         return self._clock.now_ns() / 1e9
 
     def _too_many(self, order: Order) -> Refusal | None:
-        """Why it writes nothing at the moment. Its id stays free."""
+        """The refusal when its key has no allowance left; its id stays free."""
         wait_s = self._allowance.wait_s(order.signer, order.name, self._now_s())
         if not wait_s:
             return None

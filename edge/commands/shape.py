@@ -10,10 +10,11 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from edge.model.messages import CommandWord  # noqa: TC001 -- pydantic needs it to run
 from edge.model.policy import HOLD_S, UNLOCK_S
 
 if TYPE_CHECKING:
@@ -171,20 +172,7 @@ class Body(_Shape):
     """The object of the contract, section 4; strict, and nothing else in it."""
 
     id: Annotated[str, AfterValidator(_known_id)]
-    command: Literal[
-        "unlock",
-        "lock",
-        "hold_unlocked",
-        "lock_down",
-        "cancel_lockdown",
-        "block",
-        "unblock",
-        "replay",
-        "diagnose",
-        "record",
-        "apply_directory",
-        "edit_directory",
-    ]
+    command: CommandWord
     issued_at: _Time
     expires_at: _Time | None = None
     actor: _Actor

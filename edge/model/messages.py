@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from edge.model.records import NOTHING, NS_PER_S, REX, SYSTEM, Actor, ClockQuality, Event, Json, Record, Subject
 
@@ -283,7 +283,7 @@ class Restore:
 
 
 class CommandName(StrEnum):
-    """Everything a door can be asked (CONTRACT section 4)."""
+    """Everything a door can be asked (docs/mqtt.md)."""
 
     UNLOCK = "unlock"
     LOCK = "lock"
@@ -292,6 +292,23 @@ class CommandName(StrEnum):
     CANCEL_LOCKDOWN = "cancel_lockdown"
     BLOCK = "block"
     UNBLOCK = "unblock"
+
+
+CommandWord: TypeAlias = Literal[
+    "unlock",
+    "lock",
+    "hold_unlocked",
+    "lock_down",
+    "cancel_lockdown",
+    "block",
+    "unblock",
+    "replay",
+    "diagnose",
+    "record",
+    "apply_directory",
+    "edit_directory",
+]
+"""Everything that can be asked over MQTT."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,28 +5,15 @@ One rule: without a key every command counts that the broker lets through; with 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import Field, field_validator
 
+from edge.model.messages import CommandWord
 from edge.model.problems import alternatives, meant, shown
 from edge.settings.tables import FilePath, Table
 
-COMMANDS: Final = (
-    "unlock",
-    "lock",
-    "hold_unlocked",
-    "lock_down",
-    "cancel_lockdown",
-    "block",
-    "unblock",
-    "replay",
-    "diagnose",
-    "record",
-    "apply_directory",
-    "edit_directory",
-)
-"""Everything that can be asked over MQTT."""
+COMMANDS: Final[tuple[str, ...]] = get_args(CommandWord)
 
 
 class CommandsTable(Table):

@@ -12,8 +12,7 @@ from edge.access.credentials import Code
 from edge.directory.cards import Format
 from edge.directory.document.reading import read
 from edge.directory.document.tables import SECTIONS, schema
-from edge.directory.edits.making import edited
-from tests.support.directories import BERLIN, SHIPPED
+from tests.support.directories import BERLIN, SHIPPED, edited
 
 PAGE = (Path(__file__).parents[2] / "docs" / "directory.md").read_text()
 

@@ -16,11 +16,10 @@ from edge.directory.document.reading import DirectoryError
 from edge.directory.document.writing import written
 from edge.directory.edits import layered, making
 from edge.directory.edits.layered import frozen, working
-from edge.directory.edits.making import edited
 from edge.directory.edits.shape import KINDS
 from edge.model.messages import SYSTEM
 from tests.directory.test_changes import apply, model, tidy
-from tests.support.directories import BERLIN, DOORS, documents, made
+from tests.support.directories import BERLIN, DOORS, documents, edited, made
 from tests.support.people import document
 
 if TYPE_CHECKING:

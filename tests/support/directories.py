@@ -10,10 +10,15 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from edge.directory.document.reading import read
+from edge.directory.edits.making import editing
 from edge.directory.pins import HashParameters, PinHash, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
+
     from edge.directory.directory import Directory
+    from edge.directory.edits.making import Edited
 
 SHIPPED = Path(__file__).parents[2] / "config" / "directory.json"
 SOURCE = Path("directory.json")
@@ -30,6 +35,17 @@ def cheap(pin: str, recipe: HashParameters = CHEAP) -> str:
 
 def made(document: dict[str, Any], **more: Any) -> Directory:
     return read(json.dumps(document).encode(), SOURCE, BERLIN, **more)
+
+
+def edited(before: Directory, changes: Sequence[object], source: Path, zone: tzinfo, **more: Any) -> Edited:
+    """`editing` at once."""
+    steps = editing(before, changes, source, zone, **more)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            edit: Edited = done.value
+            return edit
 
 
 def large(cards: int, version: int = 1) -> bytes:

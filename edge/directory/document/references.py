@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from edge.directory.document.entries import Entries
 
 SUGGESTED_FROM = 200
-"""Of more entries than that none is suggested: to compare them all takes too long."""
+"""With more entries than this no similar id is suggested: to compare them all takes too long."""
+
+
+def not_there(section: str, entry_id: str, known: Collection[str]) -> str:
+    """The problem that no entry of this list has the id."""
+    expected = meant(entry_id, known) if 0 < len(known) <= SUGGESTED_FROM else f"expected one of {section}"
+    return f"found {shown(entry_id)}, {expected}"
 
 
 def references(found: Entries, doors: Collection[str] | None) -> Iterator[None]:
@@ -54,8 +60,7 @@ class References:
         if entry_id is None or entry_id in known:
             return entry_id is not None
         if f"{section}.{entry_id}" not in self.found.broken:
-            expected = meant(entry_id, known) if 0 < len(known) <= SUGGESTED_FROM else f"expected one of {section}"
-            self._add(where, name, f"found {shown(entry_id)}, {expected}")
+            self._add(where, name, not_there(section, entry_id, known))
         return False
 
     def _configured(self, where: str, name: str, door: str) -> None:

@@ -20,10 +20,10 @@ from edge.directory.document.forms import short
 from edge.directory.document.pins import Pins
 from edge.directory.document.problems import explained
 from edge.directory.document.reading import MOST_PROBLEMS, DirectoryError, cleaned
-from edge.directory.document.references import SUGGESTED_FROM, References
+from edge.directory.document.references import References, not_there
 from edge.directory.edits.layered import frozen, working
 from edge.directory.edits.shape import KEPT, EntryChange, Touched, read_changes, touched_by
-from edge.model.problems import ProblemReport, dotted, meant, shown
+from edge.model.problems import ProblemReport, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping, MutableMapping, Sequence
@@ -51,17 +51,6 @@ class Edited:
     def touched(self) -> list[Touched]:
         """The entries that were put or removed."""
         return touched_by(self.changes)
-
-
-def edited(before: Directory, changes: Sequence[object], source: Path, zone: tzinfo, **more: Any) -> Edited:  # noqa: ANN401 -- see `editing`
-    """Edit at once; as `editing`."""
-    steps = editing(before, changes, source, zone, **more)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            edit: Edited = done.value
-            return edit
 
 
 def editing(  # noqa: PLR0913 -- what changes are checked against, by name
@@ -137,11 +126,7 @@ class _Edit:
     def remove(self, change: EntryChange) -> None:
         known = getattr(self.found, change.section)
         if known.pop(change.id, None) is None:
-            expected = meant(change.id, known) if 0 < len(known) <= SUGGESTED_FROM else None
-            self.report.add(
-                dotted(change.where, "id"),
-                f"found {shown(change.id)}, {expected or f'expected one of {change.section}'}",
-            )
+            self.report.add(dotted(change.where, "id"), not_there(change.section, change.id, known))
         self.gone[change.section].add(change.id)
 
     def put(self, change: EntryChange) -> None:

@@ -13,7 +13,7 @@ from edge.directory.edits.shape import Touched
 from edge.model.problems import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Collection, Generator, Iterable
 
     from edge.directory.directory import Directory
     from edge.model.messages import Actor
@@ -66,8 +66,11 @@ class RecentChanges:
         self._last.clear()
         self._since = version
 
-    def note(self, version: int, actor: Actor, touched: Iterable[Touched]) -> None:
+    def note(self, version: int, actor: Actor, touched: Collection[Touched]) -> None:
         """Note that these entries were changed."""
+        if len(touched) > MOST:  # more than can be remembered: every older base is stale then
+            self.begin(version)
+            return
         for one in touched:
             self._last.pop(one, None)
             self._last[one] = _Last(version, actor.name or actor.id)
