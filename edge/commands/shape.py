@@ -169,7 +169,7 @@ class _Happening(_Shape):
 
 
 class Body(_Shape):
-    """The object of the contract, section 4; strict, and nothing else in it."""
+    """The object of a command (docs/mqtt.md); strict, and nothing else in it."""
 
     id: Annotated[str, AfterValidator(_known_id)]
     command: CommandWord

@@ -22,7 +22,7 @@ import drivers
 from edge.model.plain_text import text_of
 from edge.model.policy import DoorPolicy, Relock, Timing
 from edge.model.problems import ConfigError, Problem, ProblemReport, alternatives, dotted, meant, shown
-from edge.model.roles import CONTACT, LOCK, READER, RELEASE, REX
+from edge.model.roles import CONTACT, LOCK, READER, RELEASE, REX, SITE
 from edge.settings import tables
 from edge.settings.alerts import MOST_ALERTS, AlertTable, IntegrationsTable, SmtpTable
 from edge.settings.cameras import MOST_CAMERAS, CameraTable, PicturesTable
@@ -56,7 +56,6 @@ MOST_ELEVATORS: Final = 64
 MOST_FLOORS: Final = 256
 MOST_KEYS: Final = 16
 """Of each kind; in the worst case all of them are tried on a message."""
-CONTROLLER: Final = "controller"
 """Prefix of the names of points that belong to no door; no door may have this id."""
 
 _SECTIONS: Final[dict[str, type[tables.Table]]] = {
@@ -238,7 +237,7 @@ class _Reading:
         for name in value:
             if not tables.ID.fullmatch(name):
                 self.report.add(dotted(section, name), f"found {shown(name)}, expected {tables.ID_EXPECTED}")
-            elif name == CONTROLLER and section in {"door", "elevator"}:
+            elif name == SITE and section in {"door", "elevator"}:
                 self.report.add(dotted(section, name), "found a name that the controller itself has, expected another")
         return value
 
@@ -288,7 +287,7 @@ class _Reading:
         timing = Timing()
         if controller is None or controller.release is None:
             return None, timing
-        point = self.point("controller.release", f"{CONTROLLER}.{RELEASE.name}", RELEASE.name, controller.release)
+        point = self.point("controller.release", f"{SITE}.{RELEASE.name}", RELEASE.name, controller.release)
         if point is None:
             return None, timing
         return point.driver, self.timing("controller.release", cast("InputTable", point), timing)

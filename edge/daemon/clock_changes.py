@@ -22,7 +22,7 @@ LOG: Final = logging.getLogger("doord")
 
 
 class ClockChanges:
-    """Watches the clock for everybody."""
+    """Watches the clock, and tells the log, schedules, doors and watchers."""
 
     def __init__(  # noqa: PLR0913 -- everybody who is told
         self,

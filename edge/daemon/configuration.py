@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from edge.doors.signals import SITE
 from edge.model.messages import Actor
+from edge.model.roles import SITE
 from edge.settings.door_changes import lock_changes, lock_facts
 
 if TYPE_CHECKING:

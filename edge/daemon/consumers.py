@@ -74,7 +74,7 @@ class Consumers:
         self._cameras: Cameras | None = None
         self._modes: Mapping[str, str] | None = None
         self._retained: Sequence[str] = ()
-        """The integrations for which the log keeps records, as was told last."""
+        """The integrations for which the log keeps records."""
         self._directory: Directory | None = None
         """None until one is known: before that nobody can say that an integration is gone."""
 
@@ -105,7 +105,7 @@ class Consumers:
             ).run()
 
     def start(self, modes: Mapping[str, str]) -> None:
-        """The log is open, and this is what it remembers."""
+        """Begin: the log is open; `modes` is what it remembers."""
         self._modes = modes
         with self._isolation.part("alerts"):
             if self._settings.alerts:
@@ -154,7 +154,7 @@ class Consumers:
                 self._retain_for(self._retained)
 
     def settled(self) -> None:
-        """Everything there is has been taken up: without a directory no integration holds records back."""
+        """The start is over: if there is no directory, no integration holds records back."""
         if self._directory is None:
             self._retain_for([])
 

@@ -38,7 +38,7 @@ class ControllerEvents:
     """Records them, and knows when the last one is on the disk."""
 
     def __init__(self, controller: Subject, log: Log, clock: Clock) -> None:
-        """`controller` is the subject of what is nobody else's."""
+        """`controller` is the subject of events about the controller itself."""
         self.controller = controller
         self._log, self._clock = log, clock
         self._stop_stored = asyncio.Event()
@@ -66,7 +66,7 @@ class ControllerEvents:
             self._stop_stored.set()
 
     def version_is(self, before: Json, memory: Mapping[str, str]) -> None:
-        """This version runs, after `before` (None: the first one); `memory` is kept with what is recorded of it."""
+        """Record an update from version `before` (None: the first start); `memory` is stored with it."""
         news = []
         if before not in (None, __version__):
             details: dict[str, Json] = {"from": before, "to": __version__}
@@ -79,7 +79,7 @@ class ControllerEvents:
             self._record(CONTROLLER_CLOCK_ADJUSTED, self.controller, {"step_s": round(step_us / 1e6, 6)})
 
     def log_unreadable(self, reason: str) -> None:
-        """Nothing can be read of the log, and doors guard without it."""
+        """Record that the log cannot be read, and that doors are guarded without it."""
         self._record(CONTROLLER_FAULT, self.controller, {"reason": reason})
 
     def leaves_out(self, topic: str, why: str) -> None:

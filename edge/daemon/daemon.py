@@ -1,7 +1,7 @@
 """A running controller: its parts are made here, given what they need, started and stopped in order.
 
-One rule: the order. Locks at rest, then doors guarded, then the log, then everything that talks; a stop begins with the
-locks.
+One rule: the order. Locks come to rest, then doors are guarded, then the log and all communication start. A stop begins
+with the locks.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ class Daemon:
             await self._farewell(control)
 
     def _guard(self) -> None:
-        """Doors and elevators hear their inputs; nobody is let in before it is known who was locked down."""
+        """Start doors and elevators. Nobody is let in before it is known which doors were locked down."""
         self.log.on_commit(self._committed)
         self.log.on_commit(self._figures.committed)
         self.runner.waits_for_memory = True
@@ -264,7 +264,7 @@ class Daemon:
             LOG.error("%d events could not be written before the stop", self.unwritten)
 
     def _committed(self, records: Sequence[Record]) -> None:
-        """Tell everybody who follows the log at once; whoever has a cursor reads it by itself."""
+        """Tell the parts that follow each commit; consumers read the log with cursors of their own."""
         self.people.witnessed(records)
         self.retained.committed(records)
         self._events.committed(records)

@@ -82,7 +82,7 @@ class Drivers:
     def extend(
         self, settings: Mapping[str, DriverSettings], opened: Mapping[str, DriverSupervisor], now_ns: int
     ) -> list[Lost]:
-        """Carry the points that are new in `settings`; `opened` are new drivers. What is lost of the points."""
+        """Add the points that are new in `settings`; `opened` are new drivers. Returns the points that are lost."""
         self._supervisors |= opened
         lost: list[Lost] = []
         for name, driver in settings.items():
@@ -99,14 +99,14 @@ class Drivers:
 
 
 class SignalRouter:
-    """What a driver saw, to whom it concerns."""
+    """Hands the signals of drivers to doors and elevators."""
 
     def __init__(self, runner: Runner, elevators: Elevators) -> None:
         """Doors and credentials are the runner's, floors the elevators'."""
         self._runner, self._elevators = runner, elevators
 
     def take(self, signal: Signal) -> None:
-        """A signal of any driver."""
+        """Take a signal of any driver."""
         if isinstance(signal, Lost | Back):
             self._runner.take(signal)
             self._elevators.take(signal)

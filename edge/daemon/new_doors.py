@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class NewDoors:
-    """Takes them over."""
+    """Takes over doors that a reload adds."""
 
     def __init__(  # noqa: PLR0913 -- each part has one owner
         self,
@@ -46,9 +46,9 @@ class NewDoors:
         self._log, self._clock, self._tasks, self._take = log, clock, tasks, take
 
     async def guard(self, settings: Settings, doors: Sequence[str]) -> None:
-        """Guard these new doors of theirs as well, locks at rest first; the settings are in force afterwards.
+        """Guard these doors of the new settings too, locks at rest first; then the settings are in force.
 
-        Nothing in them is wired otherwise than before (`edge.settings.controller.difference`).
+        The wiring of all other doors is as before (`edge.settings.controller.difference`).
         Raises RequestError during a stop.
         """
         new = {name: driver for name, driver in settings.drivers.items() if name not in self._drivers}

@@ -70,7 +70,7 @@ class Reloading:
         self._unkept = False
 
     async def started(self) -> None:
-        """Guarding. A configuration that is not its file's is a fault; one that is, is kept."""
+        """Record a fault if the file was refused at the start; otherwise keep its configuration for the next start."""
         if self._configuration.source.refused:
             problems = [str(problem) for problem in self._configuration.source.refused]
             self._say(
@@ -140,7 +140,7 @@ class Reloading:
         return {"applied": [*applied], "needs_restart": list(changes.restart), "errors": errors}
 
     async def _keep(self) -> None:
-        """Nothing depends on it now; that it fails is said once."""
+        """Keep the configuration in force; a failure is logged once."""
         try:
             await in_background(self._configuration.source.keep, "configuration")
         except OSError as error:

@@ -15,10 +15,10 @@ from edge import __version__
 from edge.daemon.configuration import LOCKS
 from edge.daemon.requests.page_rights import MEMORY
 from edge.doors.memory import memory_of
-from edge.doors.signals import SITE
 from edge.log.log import LogUnavailableError
 from edge.log.reading.filters import Query
 from edge.model.event_types import LOGIN_CREATE, LOGIN_DESTROY
+from edge.model.roles import SITE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +120,7 @@ class Remembering:
         self._log.append([], self._rights.learn(records))
 
     def _restore(self) -> None:
-        """Once for what can be read, and once more should the open file know better."""
+        """Take up what can be read; done again if the open log has something else."""
         memories = dict(self._log.modes())
         if memories != self._taken_up:
             self._taken_up = memories
@@ -131,6 +131,6 @@ class Remembering:
 
 
 def _locks(text: str) -> Locks | None:
-    """What is remembered of the doors' configuration, None when nobody knows."""
+    """What is remembered of the doors' configuration; None when it is not known."""
     found = memory_of(text)
     return {door: facts for door, facts in found.items() if isinstance(facts, dict)} or None

@@ -1,6 +1,6 @@
-"""What `doorctl status` shows, and what the broker retains of it, put together from those who know.
+"""The status: what `doorctl status` shows, and the part of it that the broker retains.
 
-One rule: only looks; secrets have no place here. It is stable JSON (docs/doorctl.md, docs/mqtt.md).
+One rule: nothing is changed by it, and no secret is in it. It is stable JSON (docs/doorctl.md, docs/mqtt.md).
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from edge.system.isolation import Isolation
 
 NOT_RETAINED: Final = ("unlocked_for_s", "held_open_in_s", "points")
-"""Facts of a door that its retained state leaves out: they pass, or say nothing to who is far away."""
+"""Facts of a door that its retained state leaves out: countdowns, and the wiring."""
 
 
 class Status:
-    """The whole of it, whenever somebody asks."""
+    """Makes the status whenever somebody asks."""
 
-    def __init__(  # noqa: PLR0913 -- everybody who knows something
+    def __init__(  # noqa: PLR0913 -- each has a part of the status
         self,
         configuration: Configuration,
         clock: Clock,

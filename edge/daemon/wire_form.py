@@ -24,7 +24,7 @@ class WireForm:
     """See `edge.model.ports.Origin`."""
 
     def __init__(self, controller: ControllerTable, log: Log, clock: Clock) -> None:
-        """Of the records of this log."""
+        """For the records of this log."""
         self._controller, self._log, self._clock = controller, log, clock
 
     def identity(self) -> Identity:

@@ -541,7 +541,7 @@ _WIRES: Final = (
     ),
 )
 
-_OUTLETS: Final = (
+_CONSUMERS: Final = (
     FindingKind(
         "DW-PART-FAILED",
         _F,
@@ -784,7 +784,7 @@ _MACHINE: Final = (
 KINDS: Final[dict[str, FindingKind]] = {
     kind.code: kind
     for group in (
-        *(_SERVICE, _FILES, _CLOCK, _DISK, _BROKER, _OUTLETS),
+        *(_SERVICE, _FILES, _CLOCK, _DISK, _BROKER, _CONSUMERS),
         *(_DRIVERS, _READERS, _WIRES, _PEOPLE, _DOORS, _MACHINE),
     )
     for kind in group

@@ -1,4 +1,4 @@
-"""The difference of two directories, as the audit events of the contract (section 3).
+"""The difference of two directories, as audit events (docs/events.md).
 
 One rule: who applies the events of a difference to the old directory has the new one, but for what
 is secret; of that they say only that it changed.

@@ -7,7 +7,7 @@ Its own laws, whatever comes in:
 - what happened while authorised is never forced, judged by the first edge;
 - a lockdown ends by its cancel only.
 
-R1 ... R19 are the rules of the contract. `edge.doors.modes.TRANSITIONS` is the table; below it stand
+R1 to R19 are explained in docs/rules.md. `edge.doors.modes.TRANSITIONS` is the table; below it stand
 the special cases, each named.
 """
 

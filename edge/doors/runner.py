@@ -15,7 +15,7 @@ from edge.doors import rules
 from edge.doors.guarded_door import GuardedDoor
 from edge.doors.memory import Memories, schedule_memory
 from edge.doors.mistakes import Mistakes
-from edge.doors.signals import SITE, Signals
+from edge.doors.signals import Signals
 from edge.doors.state import Door, Occupied, remembered, shown
 from edge.model.catalogue import message
 from edge.model.event_types import LOCK_UNLOCK
@@ -32,6 +32,7 @@ from edge.model.messages import (
     Restore,
     Subject,
 )
+from edge.model.roles import SITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

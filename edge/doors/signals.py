@@ -5,7 +5,7 @@ One rule: what comes of a point that is lost was on its way when the line went, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from edge.doors.debounce import Debouncer, Unstable
 from edge.doors.inputs import Inputs
@@ -30,7 +30,7 @@ from edge.model.messages import (
     Signal,
     Subject,
 )
-from edge.model.roles import CONTACT, LOCK, RELEASE, ROLES, UnknownRoleError, fault_item_of, item_of
+from edge.model.roles import CONTACT, LOCK, RELEASE, ROLES, SITE, UnknownRoleError, fault_item_of, item_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from edge.model.messages import Json
     from edge.model.policy import Timing
     from edge.model.ports import Journal, Wires
-
-SITE: Final = "controller"
-"""Points of the controller itself, such as one release input for every door, carry this in front."""
 
 
 class Signals:

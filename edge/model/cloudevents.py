@@ -48,7 +48,7 @@ def _second(seconds: int) -> str:
 
 
 def cloudevent(record: Record, identity: Identity, *, replayed: bool) -> dict[str, Json]:
-    """A record as the JSON object of the contract, section 3."""
+    """A record as a CloudEvents JSON object (docs/mqtt.md)."""
     event, identity = record.event, _told_as(record, identity)
     kind = kind_of(event.type)
     return {

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     Broken: TypeAlias = Callable[[InputFault], Item]
 
 _Model = TypeVar("_Model")
+SITE: Final = "controller"
+"""Before the dot in the names of the controller's own points, such as one release input for every door."""
 
 
 class UnknownRoleError(LookupError):

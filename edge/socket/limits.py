@@ -15,7 +15,7 @@ from edge.socket.peers import PeerKind
 if TYPE_CHECKING:
     from edge.socket.peers import Peer
 
-PLACES: Final = {PeerKind.ROOT: 16, PeerKind.PAGE: 12, PeerKind.GROUP: 24}
+CONNECTIONS_OF: Final = {PeerKind.ROOT: 16, PeerKind.PAGE: 12, PeerKind.GROUP: 24}
 """Connections at once, of all users of a kind."""
 OF_ONE: Final = {PeerKind.ROOT: 16, PeerKind.PAGE: 12, PeerKind.GROUP: 8}
 """The same for one user."""
@@ -53,11 +53,11 @@ class ConnectionLimits:
         """Count a connection; False when this user connects too often."""
         return self._pace(uid).arrivals.take(now_s)
 
-    def sit(self, peer: Peer) -> str | None:
+    def enter(self, peer: Peer) -> str | None:
         """Admit a connection: None, or the reason why there are too many."""
         if self._of[peer.uid] >= OF_ONE[peer.kind]:
             return f"{self._of[peer.uid]} clients of {peer.actor.name} are connected already; try again later"
-        if self._taken[peer.kind] >= PLACES[peer.kind]:
+        if self._taken[peer.kind] >= CONNECTIONS_OF[peer.kind]:
             return f"{self._taken[peer.kind]} clients are connected already; try again later"
         self._taken[peer.kind] += 1
         self._of[peer.uid] += 1

@@ -74,7 +74,7 @@ class ControlServer:
         self._rest: asyncio.TimerHandle | None = None
         self._clients: set[asyncio.Task[None]] = set()
         self._turned_away = 0
-        self._places = ConnectionLimits()
+        self._limits = ConnectionLimits()
         self._peers = Peers(lambda: asyncio.get_running_loop().time())
 
     async def start(self) -> None:
@@ -147,10 +147,10 @@ class ControlServer:
         if peer is None:
             text = f"only root, the daemon's own user and the group {GROUP} may ask"
             return self._turn_away(link, "strangers", refusal("not_allowed", text))
-        if not self._places.may_arrive(peer.uid, loop.time()):
+        if not self._limits.may_arrive(peer.uid, loop.time()):
             self._service.dropped(f"connections of {peer}")
             return False
-        if reason := self._places.sit(peer):
+        if reason := self._limits.enter(peer):
             return self._turn_away(link, f"connections of {peer}", refusal("busy", reason))
         self._spawn(self._client(link, peer))
         return True
@@ -185,7 +185,7 @@ class ControlServer:
             async with streams(link) as (reader, writer):
                 await self._serve(peer, reader, writer)
         finally:
-            self._places.leave(peer)
+            self._limits.leave(peer)
 
     # --- requests --------------------------------------------------------------------------------------
 
@@ -200,7 +200,7 @@ class ControlServer:
                 return
             if not line:
                 return
-            await asyncio.sleep(self._places.pause_s(peer, len(line), loop.time()))
+            await asyncio.sleep(self._limits.pause_s(peer, len(line), loop.time()))
             if not await self._answer(line, peer, reader, writer):
                 return
             patience_s = IDLE_S

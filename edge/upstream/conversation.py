@@ -112,7 +112,7 @@ class ConversationState:
 
     def note(self, message: Message, code: int, ours: str) -> None:
         """A message was refused or taken. A reply outside of our topics (`ours`) may be refused without a fault."""
-        if message.kind is MessageKind.GUEST or message.topic.startswith(ours):
+        if message.kind is MessageKind.EXTRA or message.topic.startswith(ours):
             self.judge(message.kind, code, f"the broker refuses {message.topic}: reason 0x{code:02x}")
 
     def judge(self, kind: MessageKind, code: int, why: str) -> None:

@@ -1,4 +1,4 @@
-"""Messages that arrive on our subscriptions: commands, the application's acknowledgements, `stream`, a guest's.
+"""Messages that arrive on our subscriptions: commands, the application's acknowledgements, `stream`, extra ones.
 
 One rule: a message of no use is counted, and acknowledged like every other.
 """
@@ -33,17 +33,17 @@ class Listening:
         records: Records,
         conversation: ConversationState,
         witness: StreamWitness,
-        guest: ExtraMessages | None,
+        extra: ExtraMessages | None,
         talking: Callable[[], bool],
     ) -> None:
         """`talking` says whether there is a link that carries the log's present stream."""
         self._options, self._inbound, self._records, self._conversation = options, inbound, records, conversation
-        self._witness, self._guest, self._talking = witness, guest, talking
+        self._witness, self._extra, self._talking = witness, extra, talking
 
     @property
     def topics(self) -> list[str]:
         """Our subscriptions."""
-        also = () if self._guest is None else self._guest.topics
+        also = () if self._extra is None else self._extra.topics
         return [self._options.below("commands"), self._options.below("ack"), *also]
 
     def heard(self, incoming: Incoming) -> bool:
@@ -57,7 +57,7 @@ class Listening:
         if incoming.topic == self._options.below("stream"):
             self._witness.take(incoming.payload)
             return False
-        heard = None if self._guest is None else self._guest.heard(incoming, asyncio.get_running_loop().time())
+        heard = None if self._extra is None else self._extra.heard(incoming, asyncio.get_running_loop().time())
         if heard is None:
             self._inbound.dropped("other topics")
         elif heard:

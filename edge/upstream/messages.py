@@ -111,7 +111,7 @@ class MessageKind(StrEnum):
     STREAM = "stream"
     REPLIES = "replies"
     ALERTS = "alerts"
-    GUEST = "guest"
+    EXTRA = "extra"
 
 
 @dataclass(slots=True)  # frozen would cost 1.5 us for each of a backlog

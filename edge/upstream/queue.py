@@ -1,4 +1,4 @@
-"""Which message goes next: alarms, alerts, replies, retained states, events in order, and last a guest's messages.
+"""Which message goes next: alarms, alerts, replies, retained states, events in order, and last the extra messages.
 
 One rule: an alarm waits for nothing but room in the window.
 """
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 MAX_REPLIES: Final = 200
 MAX_REPLY_BYTES: Final = 1_048_576
 """Of all replies that wait, correlation data included; above it the oldest are dropped."""
-GUEST_EVERY: Final = 20
-"""A guest's message waits for at most so many records."""
+EXTRA_EVERY: Final = 20
+"""An extra message waits for at most so many records."""
 
 
 class Queue:
@@ -120,11 +120,11 @@ class Queue:
         if (state := self._states.next(now_s)) is not None:
             return state
         self._in_a_row += 1
-        if self._in_a_row > GUEST_EVERY and (message := self._states.next_of_guest()) is not None:
+        if self._in_a_row > EXTRA_EVERY and (message := self._states.next_extra()) is not None:
             self._in_a_row = 0
             return message
         record, again = (self.records.next(now_s) if self.confirmed else None) or (None, False)
-        return self._states.next_of_guest() if record is None else self._carry(MessageKind.EVENTS, record, again=again)
+        return self._states.next_extra() if record is None else self._carry(MessageKind.EVENTS, record, again=again)
 
     def _carry(self, kind: MessageKind, record: Record, *, again: bool = False) -> Message:
         payload = encode(record, self._origin.identity(), replayed=again or self._origin.is_late(record))

@@ -1,4 +1,4 @@
-"""The retained messages of a conversation: our status, the state of each door, and a guest's messages.
+"""The retained messages of a conversation: our status, the state of each door, and the extra messages.
 
 One rule: only the present state is published, and only when the events that led to it are on the disk.
 """
@@ -40,13 +40,13 @@ class RetainedStates:
         facts: RetainedFacts,
         conversation: ConversationState,
         doors: Sequence[str],
-        guest: ExtraMessages | None,
+        extra: ExtraMessages | None,
         witness: StreamWitness,
         ready: Callable[[], None],
     ) -> None:
         """Nothing is sent before `begin`; `ready` is called when there is something to send."""
         self._options, self._log, self._facts, self._conversation = options, log, facts, conversation
-        self._doors, self._guest = tuple(doors), guest
+        self._doors, self._extra = tuple(doors), extra
         self._leaving = self._status_due = False
         self._conversation_said = ""
         self._status_s = 0.0
@@ -61,13 +61,13 @@ class RetainedStates:
         """Doors whose state the broker may retain, also from before the last change of the configuration."""
         self._gone: dict[str, None] = {}
         """Doors among them that do not exist any more, whose retained state is to be removed over this link."""
-        self._gone_due = guest is None
-        """Whether to remove them now. With a guest only after the next status, so that its message goes first."""
+        self._gone_due = extra is None
+        """Whether to remove them now. With extra messages only after the next status, so that they go first."""
         self._dirty: dict[str, None] = {}
         self._stale: dict[str, None] = {}
         """Doors whose state was refused; it is sent again with the next status."""
         self._unsaid = False
-        """A message of the guest was refused: with the next status all of them are sent again."""
+        """An extra message was refused: with the next status all of them are sent again."""
 
     def remember(self, kept: str) -> None:
         """Take up the doors that the log keeps under `SAID`."""
@@ -93,13 +93,13 @@ class RetainedStates:
     def begin(self) -> None:
         """Send everything: the link is new."""
         self._gone = dict.fromkeys(sorted(self._said - set(self._doors)))
-        self._gone_due = self._guest is None
+        self._gone_due = self._extra is None
         self._keep(self._said | set(self._doors))
         for door in self._doors:
             self.door_changed(door)
         self._status_due = self._stream_due = True
         self._unsaid = False
-        self.guest_changed()
+        self.extra_changed()
 
     @property
     def status_due(self) -> bool:
@@ -129,10 +129,10 @@ class RetainedStates:
             self._dirty |= changed
             self._ready()
 
-    def guest_changed(self) -> None:
-        """Send all the guest's messages again."""
-        if self._guest is not None:
-            self._guest.begin()
+    def extra_changed(self) -> None:
+        """Send all the extra messages again."""
+        if self._extra is not None:
+            self._extra.begin()
 
     def answered(self, message: Message, code: int) -> None:
         """Handle a reason code: a refused message is sent again later; a removed door's state is removed now."""
@@ -140,7 +140,7 @@ class RetainedStates:
         if code < FAILURE and gone:
             self._keep(self._said - {message.door})
         elif code >= FAILURE:
-            self._unsaid |= message.kind is MessageKind.GUEST
+            self._unsaid |= message.kind is MessageKind.EXTRA
             if message.door and not gone:
                 self._stale[message.door] = None
 
@@ -154,7 +154,7 @@ class RetainedStates:
         self._stale.clear()
         if self._unsaid:
             self._unsaid = False
-            self.guest_changed()
+            self.extra_changed()
 
     def next(self, now_s: float) -> Message | None:
         """Take the next message; None when everything is sent."""
@@ -180,10 +180,10 @@ class RetainedStates:
             return Message(MessageKind.STATES, self._options.below(f"doors/{door}/state"), b"", retain=True, door=door)
         return None
 
-    def next_of_guest(self) -> Message | None:
-        """Take the guest's next message; None when there is none."""
-        message = None if self._guest is None else self._guest.next()
-        return None if message is None else Message(MessageKind.GUEST, message[0], message[1], retain=True)
+    def next_extra(self) -> Message | None:
+        """Take the next extra message; None when there is none."""
+        message = None if self._extra is None else self._extra.next()
+        return None if message is None else Message(MessageKind.EXTRA, message[0], message[1], retain=True)
 
     def status(self, *, online: bool) -> bytes:
         """The content of `status`; with `online` false also that of our will."""

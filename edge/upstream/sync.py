@@ -46,7 +46,7 @@ class Upstream:
         doors: Sequence[str],
         make_link: Callable[[Upstream], Link],
         chance: random.Random,
-        guest: ExtraMessages | None = None,
+        extra: ExtraMessages | None = None,
         *,
         origin: Origin,
         retained: RetainedFacts,
@@ -61,7 +61,7 @@ class Upstream:
         self._lost: asyncio.Future[str] | None = None
         self._witness = StreamWitness(log, self.conversation.has_twin)
         self._states = RetainedStates(
-            options, log, retained, self.conversation, doors, guest, self._witness, self._pump
+            options, log, retained, self.conversation, doors, extra, self._witness, self._pump
         )
         self._queue = Queue(options, log, origin, self._states, self._pump)
         self._limits = BrokerLimits(options, faults.leaves_out, self._queue.smaller)
@@ -72,7 +72,7 @@ class Upstream:
             records=self._queue.records,
             conversation=self.conversation,
             witness=self._witness,
-            guest=guest,
+            extra=extra,
             talking=self._talking,
         )
         self._useful = False
@@ -112,9 +112,9 @@ class Upstream:
         self._states.door_changed(door)
 
     def settings_changed(self, doors: Sequence[str]) -> None:
-        """These are the doors now; the guest's messages, which depend on the settings, are sent again."""
+        """These are the doors now; the extra messages, which depend on the settings, are sent again."""
         self._states.doors_are(doors)
-        self._states.guest_changed()
+        self._states.extra_changed()
         self._pump()
 
     def reply(self, topic: str | None, payload: bytes, correlation: bytes | None) -> None:

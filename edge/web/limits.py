@@ -44,10 +44,10 @@ class LimitedAnswer(Response):
     def __init__(self, limits: AnswerLimits, account: str, make: Callable[[], Awaitable[Response]]) -> None:
         """Nothing is counted or made before it is sent."""
         super().__init__()
-        self._places, self._account, self._make = limits, account, make
+        self._limits, self._account, self._make = limits, account, make
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Make the answer and send it, to the end."""
-        with self._places.hold(self._account):
+        with self._limits.hold(self._account):
             answer = await self._make()
             await answer(scope, receive, send)

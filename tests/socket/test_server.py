@@ -16,7 +16,14 @@ import pytest
 from edge.client.connection import Client
 from edge.model.messages import Actor
 from edge.socket import peers as control_peers
-from edge.socket.limits import ARRIVALS_AT_ONCE, BYTES_AT_ONCE, OF_ONE, PLACES, REQUESTS_AT_ONCE, ConnectionLimits
+from edge.socket.limits import (
+    ARRIVALS_AT_ONCE,
+    BYTES_AT_ONCE,
+    CONNECTIONS_OF,
+    OF_ONE,
+    REQUESTS_AT_ONCE,
+    ConnectionLimits,
+)
 from edge.socket.lines import MAX_REQUEST_BYTES, WRITE_S
 from edge.socket.peers import Peer, PeerKind, Peers, RequestError
 from edge.socket.server import BACKLOG, FIRST_S, MOST_TURNED_AWAY, ControlServer
@@ -221,7 +228,7 @@ def test_the_whole_group_leaves_root_and_the_page_their_places(tmp_path: Path, m
     async def script(path: Path, _echo: Echo, _control: ControlServer) -> None:
         cast = Casting(monkeypatch)
         seated = []
-        for number in range(PLACES[PeerKind.GROUP]):
+        for number in range(CONNECTIONS_OF[PeerKind.GROUP]):
             uid = 2000 + number
             seated.append(
                 await cast.come(path, Peer(uid, PeerKind.GROUP, Actor("operator", f"uid:{uid}", f"u{number}")))
@@ -271,14 +278,14 @@ def test_who_asks_without_end_waits_and_the_others_do_not(tmp_path: Path, monkey
 
 
 def test_the_page_never_takes_more_places_than_it_has() -> None:
-    assert PLACES[PeerKind.PAGE] >= MOST_SHORT + MOST_LONG + 1  # and its live stream
+    assert CONNECTIONS_OF[PeerKind.PAGE] >= MOST_SHORT + MOST_LONG + 1  # and its live stream
 
 
 def test_large_requests_count_for_more() -> None:
-    places = ConnectionLimits()
-    assert places.pause_s(EVE, BYTES_AT_ONCE, 0.0) == 0.0
-    assert places.pause_s(EVE, MAX_REQUEST_BYTES, 0.0) > 0.0
-    assert places.pause_s(ADA, MAX_REQUEST_BYTES, 0.0) == 0.0
+    limits = ConnectionLimits()
+    assert limits.pause_s(EVE, BYTES_AT_ONCE, 0.0) == 0.0
+    assert limits.pause_s(EVE, MAX_REQUEST_BYTES, 0.0) > 0.0
+    assert limits.pause_s(ADA, MAX_REQUEST_BYTES, 0.0) == 0.0
 
 
 def test_who_says_nothing_loses_his_place(tmp_path: Path) -> None:

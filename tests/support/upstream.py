@@ -200,7 +200,7 @@ class Talk:
         by_application: bool,
         window: int,
         seed: int,
-        guest: ExtraMessages | None = None,
+        extra: ExtraMessages | None = None,
     ) -> None:
         self.loop = loop
         self.journal = FakeJournal(loop.now_ns)
@@ -211,7 +211,7 @@ class Talk:
             tuple(self.desk.states),
             lambda upstream: FakeLink(self.net, upstream),
             random.Random(seed),
-            guest,
+            extra,
             **self.desk.given(),
         )
 
@@ -239,13 +239,13 @@ def converse(
     by_application: bool = False,
     window: int = 20,
     seed: int = 1,
-    guest: ExtraMessages | None = None,
+    extra: ExtraMessages | None = None,
 ) -> Talk:
     """Let `script` act on a conversation; end it; return it to be looked at."""
     kept: list[Talk] = []
 
     async def main(loop: virtual.VirtualLoop) -> None:
-        talk = Talk(loop, by_application=by_application, window=window, seed=seed, guest=guest)
+        talk = Talk(loop, by_application=by_application, window=window, seed=seed, extra=extra)
         kept.append(talk)
         await script(talk)
         await talk.upstream.close(0.0)

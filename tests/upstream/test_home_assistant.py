@@ -365,7 +365,7 @@ def test_it_is_said_on_every_link_and_after_a_change() -> None:
         await asyncio.sleep(5)
         assert len(talk.net.on("ha/b")) == 3
 
-    converse(script, guest=Visitor())
+    converse(script, extra=Visitor())
 
 
 def test_a_refused_message_is_a_fault_and_is_tried_again() -> None:
@@ -380,7 +380,7 @@ def test_a_refused_message_is_a_fault_and_is_tried_again() -> None:
         assert len(talk.net.on("ha/a")) == 2
         assert talk.desk.refusals[1:] == [None]
 
-    converse(script, guest=Visitor())
+    converse(script, extra=Visitor())
 
 
 def test_records_wait_no_longer_when_home_assistant_has_begun_to_listen() -> None:
@@ -396,7 +396,7 @@ def test_records_wait_no_longer_when_home_assistant_has_begun_to_listen() -> Non
         await talk.settle()
         assert talk.cursor == 1
 
-    converse(script, guest=Visitor())
+    converse(script, extra=Visitor())
 
 
 # --- through a real broker ------------------------------------------------------------------------------------

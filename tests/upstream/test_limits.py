@@ -114,7 +114,7 @@ def test_a_state_that_is_too_large_is_left_out_by_name_and_said_once() -> None:
     assert len(talk.net.links) == 1
 
 
-class Guest:
+class Extra:
     """Somebody with more to say than a window."""
 
     topics = ("ha/status",)
@@ -139,7 +139,7 @@ def test_a_guest_and_the_records_do_not_wait_for_each_other() -> None:
         await talk.start()
         assert talk.cursor == 2_000
 
-    names = [sent.name for sent in converse(script, guest=Guest(10)).net.sent]
+    names = [sent.name for sent in converse(script, extra=Extra(10)).net.sent]
     said = [at for at, name in enumerate(names) if name.startswith("ha/")]
     assert len(said) == 50
     assert said[-1] < 1_000  # it waits for no backlog
@@ -154,7 +154,7 @@ def test_what_is_too_large_of_a_guest_is_left_out() -> None:
         assert talk.cursor == 20
         assert over == []
 
-    assert len(converse(script, guest=Guest(5_000)).desk.left_out) == 50
+    assert len(converse(script, extra=Extra(5_000)).desk.left_out) == 50
 
 
 @pytest.mark.parametrize("guilty", ["doors/front/state", "ha/3", "desk/7", "status"])
@@ -174,7 +174,7 @@ def test_a_topic_that_the_broker_hangs_up_on_is_found_out_and_left_out(guilty: s
         await asyncio.sleep(LEFT_OUT_S - 900)
         assert len(talk.net.links) == links
 
-    talk = converse(script, guest=Guest(10))
+    talk = converse(script, extra=Extra(10))
     assert [topic for topic, _ in talk.desk.left_out] == [guilty]
     assert talk.net.on("doors/back/state")
 
@@ -248,7 +248,7 @@ def test_whoever_was_told_of_a_door_forgets_it_before_its_state_is_taken_back() 
         assert not talk.net.on("doors/cellar/state")
         await asyncio.sleep(STATUS_EVERY_S)
 
-    talk = converse(script, guest=Guest(3))
+    talk = converse(script, extra=Extra(3))
     assert [sent.content for sent in talk.net.on("doors/cellar/state")] == [None]
 
 

@@ -17,10 +17,10 @@ from edge.daemon.requests.directory_edits import DirectoryEdits
 from edge.daemon.requests.logins import Logins
 from edge.daemon.requests.restored import begin_anew
 from edge.daemon.requests.stored import with_disk
-from edge.doors.signals import SITE
 from edge.log.log import LogUnavailableError
 from edge.model.event_types import CONTROLLER_FAULT
 from edge.model.messages import SYSTEM, Actor, CommandName, Event, Subject
+from edge.model.roles import SITE
 from edge.reports.exports import Exports
 from edge.reports.search_words import UnknownGroupError
 from edge.reports.searches import PageRequest
