@@ -642,7 +642,6 @@ def test_each_change_is_recorded_once_wherever_the_power_is_cut(
     running, left = folder / "running", folder / "left"
     image(began, running)
     disk, store_is_busy = Disk(), threading.Lock()
-    whole = DirectoryStore.replace, DirectoryStore.audited
     renamed = [one | {"name": one["name"] + "!"} for one in document()["users"]]
     document_2 = paper(2, users=renamed, groups=[*document()["groups"], {"id": "new", "name": "New"}])
 
@@ -652,17 +651,17 @@ def test_each_change_is_recorded_once_wherever_the_power_is_cut(
                 image(running, left)
         return False
 
-    def guarded(call: Callable[..., None]) -> Callable[..., None]:
-        def guard(*values: object) -> None:
+    def guarded(call: Callable[..., object]) -> Callable[..., object]:
+        def guard(*values: object) -> object:
             with store_is_busy:
-                call(*values)
+                return call(*values)
 
         return guard
 
     async def main() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(DirectoryStore, "replace", guarded(whole[0]))
-            patch.setattr(DirectoryStore, "audited", guarded(whole[1]))
+            for name in ("load", "replace", "audited"):  # each opens the file and removes its journal in the end
+                patch.setattr(DirectoryStore, name, guarded(getattr(DirectoryStore, name)))
             disk.fail = take
             async with kept(running, None, replace(PATIENT, connect=disk.connect)) as one:
                 await one.apply(document_2)
