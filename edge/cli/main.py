@@ -1,4 +1,4 @@
-"""Runs one command of `doorctl`, and turns what went wrong into a sentence and an exit code."""
+"""Runs one command of `doorctl`. An error becomes a line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 WELL, FINDINGS, CANNOT_TELL = 0, 1, 2
 INTERRUPTED: Final = 130
-"""As shells have it: 128 and SIGINT."""
+"""128 plus the number of SIGINT, as in shells."""
 
 
 def run() -> None:
-    """The program: one command, and out; there is nothing left to tidy, and the interpreter would take 8 ms for it."""
+    """The program: runs one command and exits at once. The interpreter's own clean-up would take 8 ms for nothing."""
     code = main() if sys.stdout is not None else _fail(OSError("there is no standard output"), CANNOT_TELL)
-    for stream in (sys.stdout, sys.stderr):  # what was said before it went wrong, too
+    for stream in (sys.stdout, sys.stderr):  # also what was printed before an error
         if stream is not None:
             with suppress(OSError, ValueError):
                 stream.flush()
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     arguments = parser(words).parse_args(words)
     module, _, function = arguments.run.partition(":")
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without umlauts gets their numbers, not a crash
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a character that the terminal cannot show is escaped
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = int(getattr(importlib.import_module(f"edge.cli.{module}"), function)(arguments))

@@ -1,4 +1,4 @@
-"""`doorctl cards`, `who` and `reload`: cards at the readers, whose they are, and what is in force."""
+"""`doorctl cards`, `who` and `reload`: cards that readers saw, who holds a card, and reading the directory again."""
 
 from __future__ import annotations
 
@@ -11,50 +11,57 @@ if TYPE_CHECKING:
     import argparse
 
 RELOAD_WITHIN_S: Final = 180.0
-"""A large directory takes its time, and another one may still be recorded before it."""
+"""A large directory takes long, and the changes of an earlier one may have to be recorded first."""
 
 
 def cards(arguments: argparse.Namespace) -> int:
-    """The last cards that readers saw, the newest last, as a directory has them."""
+    """The last cards that readers saw, the newest last, in the form in which a directory names them."""
     with Client(arguments.socket) as client:
-        found = client.ask("cards")["cards"]
+        seen = client.ask("cards")["cards"]
     if arguments.json:
-        say_json(found)
-    elif not found:
+        say_json(seen)
+    elif not seen:
         say("no card was shown since doord started")
     else:
         rows = [
-            (local(one["at"]), one["reader"], _number(one), one["user"] or one["card"] or "-", one["code"] or "granted")
-            for one in found
+            (
+                local(card["at"]),
+                card["reader"],
+                _number(card),
+                card["user"] or card["card"] or "-",
+                card["code"] or "granted",
+            )
+            for card in seen
         ]
         for line in table(rows, ("TIME", "READER", "CARD", "WHO", "OUTCOME")):
             say(line)
     return 0
 
 
-def _number(one: dict[str, Any]) -> str:
-    facility = "" if one["facility"] is None else f"{one['facility']}:"
-    bad = "" if one["parity"] else f" ({one['bits']} bits, wrong parity)"
-    return f"{one['format']} {facility}{one['number']}{bad}"
+def _number(card: dict[str, Any]) -> str:
+    facility = "" if card["facility"] is None else f"{card['facility']}:"
+    bad = "" if card["parity"] else f" ({card['bits']} bits, wrong parity)"
+    return f"{card['format']} {facility}{card['number']}{bad}"
 
 
 def who(arguments: argparse.Namespace) -> int:
-    """Whose card it is, and where it opens. 1 when nobody here has it."""
+    """Who holds a card, and which doors it opens. 1 when no member has it."""
     with Client(arguments.socket) as client:
-        found = client.ask("who", card=arguments.card)["found"]
+        holdings = client.ask("who", card=arguments.card)["found"]
     if arguments.json:
-        say_json(found)
-    elif not found:
-        say(f"no card is called {arguments.card}")
+        say_json(holdings)
+    elif not holdings:
+        say(f"no card in the directory matches {arguments.card}")
     else:
-        for one in found:
-            for line in _lines(one):
+        for holding in holdings:
+            for line in _lines(holding):
                 say(line)
-    return 0 if any(one["member"] for one in found) else 1
+    return 0 if any(holding["member"] for holding in holdings) else 1
 
 
-def _lines(one: dict[str, Any]) -> list[str]:
-    card, member = one["card"], one["member"]
+def _lines(holding: dict[str, Any]) -> list[str]:
+    """A card, and below it the member who has it."""
+    card, member = holding["card"], holding["member"]
     facility = "" if card.get("facility") is None else f"{card['facility']}:"
     lines = [f"card {card['id']}: {card['format']} {facility}{card.get('number', '(a secret)')}, {card['state']}"]
     if member is None:
@@ -77,13 +84,13 @@ def _lines(one: dict[str, Any]) -> list[str]:
 def reload(arguments: argparse.Namespace) -> int:
     """Read the configuration and the directory again. 1 when one of them was refused."""
     with Client(arguments.socket, RELOAD_WITHIN_S) as client:
-        found = client.ask("reload")
+        outcome = client.ask("reload")
     if arguments.json:
-        say_json(found)
+        say_json(outcome)
     else:
         for title, key in (("applied", "applied"), ("needs a restart", "needs_restart"), ("REFUSED", "errors")):
-            for line in found[key]:
+            for line in outcome[key]:
                 say(f"{title}: {line}")
-        if not any(found.values()):
+        if not any(outcome.values()):
             say("nothing has changed")
-    return 1 if found["errors"] else 0
+    return 1 if outcome["errors"] else 0
