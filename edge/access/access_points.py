@@ -1,6 +1,6 @@
-"""What stands behind a reader: a door, which unlocks, or an elevator, which offers floors.
+"""Access points, each with a reader: a door, which is unlocked, or an elevator, which offers floors.
 
-One rule: an access point decides by pure rules and carries out the decision; it keeps no state.
+One rule: an access point decides by pure rules and carries out the decision. It keeps no state.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from edge.model.ports import Journal
 
 BY_THE_DOOR: Final = frozenset({Code.LOCKED_DOWN, Code.BLOCKED, Code.INTERLOCK})
-"""Refusals that are the door's own: it records a refused `lock.unlock` as well (R10, R18)."""
+"""Refusals by the state of the door. The door also records a refused `lock.unlock` (R10, R18)."""
 
 Answer: TypeAlias = Granted | Permit | AskPin | AccessRefused
 
 
 class Floors(Protocol):
-    """`edge.access.elevators.Elevators` as it is needed here."""
+    """What access points need of `edge.access.elevators.Elevators`."""
 
     def permitted(self, elevator: Elevator, permit: Permit, events: Sequence[Event]) -> None:
-        """Offer the floors, and record it after these events, as one passage."""
+        """Offer the floors. The record follows these events; together they are one passage."""
 
 
 class AccessPoint(Protocol):
-    """What stands behind a reader."""
+    """A door or an elevator with its reader."""
 
     id: str
 
@@ -52,7 +52,7 @@ class AccessPoint(Protocol):
         """Its reader, as records name it."""
 
     def asking(self, directory: Directory) -> ReaderPolicy:
-        """How its reader asks."""
+        """What its reader asks for (card, PIN or both), and how long it waits."""
 
     def decide(
         self,
@@ -62,23 +62,23 @@ class AccessPoint(Protocol):
         digests: Mapping[HashParameters, bytes],
         passback: Passback,
     ) -> Answer:
-        """Decide; changes nothing."""
+        """Decide. Changes nothing."""
 
     def events(self, directory: Directory, answer: Answer, seen: Presented, at_ns: int) -> list[Event]:
-        """What is to be recorded of an answer at the reader: `reader.access`, or nothing while a PIN is to follow."""
+        """The events of an answer at the reader: `reader.access`, or none while a PIN has to follow."""
 
     def admit(self, directory: Directory, answer: Granted | Permit, events: list[Event]) -> bool:
-        """Let somebody pass, and record it; whether that was done."""
+        """Let somebody pass and record it. False: the door refused."""
 
     def refuse(self, refused: AccessRefused, events: list[Event]) -> None:
         """Record that somebody was refused."""
 
 
 class DoorAccessPoint:
-    """A door: what is granted is an unlock."""
+    """A door: a grant unlocks it."""
 
     def __init__(self, door: str, runner: Runner, timetable: Timetable, log: Journal) -> None:
-        """Stand behind the reader of this door."""
+        """`door` is its id."""
         self.id, self._runner, self._timetable, self._log = door, runner, timetable, log
 
     @property
@@ -137,10 +137,10 @@ class DoorAccessPoint:
 
 
 class ElevatorAccessPoint:
-    """An elevator: what is granted are floors."""
+    """An elevator: a grant offers floors."""
 
     def __init__(self, elevator: str, floors: Floors, log: Journal) -> None:
-        """Stand behind the reader of this elevator."""
+        """`elevator` is its id."""
         self.id, self._floors, self._log = elevator, floors, log
 
     @property

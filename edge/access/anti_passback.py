@@ -1,7 +1,7 @@
-"""Anti-passback: who came in by a door has to go out by its exit before coming in again.
+"""Anti-passback: a member who came in by a door must go out by its exit door before coming in again.
 
-One rule: only a passage moves anybody; who was never seen, or whose last passage is forgotten, may pass.
-What is known is lost with a restart: nobody is shut out by a power cut.
+One rule: only a passage counts a member as inside or outside. A member without a known passage may pass. A restart
+clears all of it, so that a power cut shuts nobody out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Passback:
-    """Who is inside: way in -> member -> since when. Members are those of the directory, so it is bounded."""
+    """Who is inside: entry door -> member -> since when. The directory limits how many."""
 
     inside: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
@@ -37,10 +37,10 @@ def violates(passback: Passback, directory: Directory, door: str, member: str, n
 
 
 def passed(passback: Passback, directory: Directory, door: str, member: str, at_ns: int) -> Passback:
-    """Note that a member went through a door: at its opening, or at the grant where no contact can tell."""
-    inside = {way_in: dict(members) for way_in, members in passback.inside.items()}
-    for way_in, members in inside.items():
-        rule = directory.access(way_in).anti_passback
+    """Note that a member went through a door: when it opens, or when access is granted at a door without a contact."""
+    inside = {entry: dict(members) for entry, members in passback.inside.items()}
+    for entry, members in inside.items():
+        rule = directory.access(entry).anti_passback
         if rule is not None and rule.exit == door:
             members.pop(member, None)
     if directory.access(door).anti_passback is not None:

@@ -1,7 +1,7 @@
-"""What was shown at a reader: whose it is, whether that person may pass now, whether a PIN is missing.
+"""Steps of a decision: whose card or PIN it is, whether that member may pass now, whether a PIN is missing.
 
-One rule: each step answers with a value or with the refusal that ends the decision; doors and
-elevators take the same steps.
+One rule: each step returns a value, or the refusal that ends the decision. Doors and elevators take the
+same steps.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Presented:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What is known of the time and of the reader."""
+    """The time, and the state of the reader."""
 
     moment: Moment
     ns: int = 0
@@ -62,12 +62,12 @@ class Now:
     running: Collection[str] = frozenset()
     """Access schedules that were active when the clock could last be trusted (`running_access`)."""
     locked_out: bool = False
-    """The keypad takes no PIN for now (`edge.access.keypad`)."""
+    """The reader accepts no PIN now, after too many wrong ones (`edge.access.guesses`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskPin:
-    """The card is good so far; its PIN has to follow. Not recorded: `edge.access.keypad` waits for it."""
+    """The card is accepted, its PIN has to follow. Not recorded: `edge.access.keypad` waits for the PIN."""
 
     actor: Actor
     member: Member
@@ -75,7 +75,7 @@ class AskPin:
 
 @dataclass(frozen=True, slots=True)
 class AccessRefused:
-    """Refused."""
+    """Access is refused."""
 
     code: Code
     actor: Actor | None = None
@@ -88,7 +88,7 @@ NO_DIGESTS: Final[Mapping[HashParameters, bytes]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who it is, going by what was shown."""
+    """The member whose card or PIN was shown."""
 
     actor: Actor
     member: Member
@@ -99,7 +99,7 @@ class Person:
         return AccessRefused(code, self.actor, self.member, details)
 
     def credential(self, presented: Presented) -> Ask:
-        """What the grant rests on."""
+        """The kind of credential by which access is granted."""
         if self.card is None:
             return Ask.PIN
         return Ask.CARD if presented.pin is None else Ask.CARD_AND_PIN
@@ -128,7 +128,7 @@ def person(
 def entitled(
     directory: Directory, who: Person, now: Now, passes: Callable[[Group], bool]
 ) -> tuple[Group, ...] | AccessRefused:
-    """Find the groups by which a person may pass now: one at least."""
+    """Find the groups that let this person pass now; at least one, or the refusal."""
     member = who.member
     if not member.enabled:
         return who.refused(Code.DISABLED, reason="the member")
@@ -148,7 +148,7 @@ def entitled(
 def proven(
     asking: ReaderPolicy, who: Person, presented: Presented, now: Now, digests: Mapping[HashParameters, bytes]
 ) -> AskPin | AccessRefused | None:
-    """Whether the reader has seen all it asks for; None when it has."""
+    """What is still missing of what the reader asks for; None: nothing."""
     if who.card is None or asking.ask in {Ask.CARD, Ask.CARD_OR_PIN}:
         return None
     if asking.ask is Ask.PIN:
@@ -173,9 +173,9 @@ def _by_pin(
         return AccessRefused(Code.TOO_MANY_ATTEMPTS)
     for recipe, members in directory.alone.items():
         digest = _digest(recipe, presented.pin, digests)
-        found = None if digest is None else members.get(digest)
-        if found is not None:
-            member = directory.members[found]
+        member_id = None if digest is None else members.get(digest)
+        if member_id is not None:
+            member = directory.members[member_id]
             return Person(directory.user_of(member).actor, member, None)
     return AccessRefused(Code.WRONG_PIN)
 
@@ -193,17 +193,17 @@ def _runs(directory: Directory, schedule: str, now: Now) -> bool:
 
 
 def _untrusted(moment: Moment) -> dict[str, Json]:
-    return {} if moment.trusted else {"reason": "nobody knows the time"}
+    return {} if moment.trusted else {"reason": "the clock is not set"}
 
 
 def _unknown(read: CardRead) -> dict[str, Json]:
-    found = reading(read)
-    details: dict[str, Json] = {"bits": read.bits, "format": found.format.value}
-    return details if found.parity else {**details, "reason": "wrong parity"}
+    number = reading(read)
+    details: dict[str, Json] = {"bits": read.bits, "format": number.format.value}
+    return details if number.parity else {**details, "reason": "wrong parity"}
 
 
 def running_access(directory: Directory, before: Collection[str], moment: Moment) -> frozenset[str]:
-    """The schedules that are active, or with an unsynced clock those that were: keep it for `Now.running`."""
+    """The schedules for `Now.running`: those active now, or with an unsynced clock those that were active before."""
     if not moment.trusted:
         return frozenset(before)
-    return frozenset(one.id for one in directory.schedules.values() if active(one, moment.at))
+    return frozenset(schedule.id for schedule in directory.schedules.values() if active(schedule, moment.at))

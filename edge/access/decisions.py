@@ -1,7 +1,7 @@
-"""Decisions: what somebody showed a reader becomes granted, or refused with a code.
+"""Decisions at a door: a card or a PIN is granted, or refused with a code.
 
-One rule: a decision is a pure function of the directory, the door and the time; whatever is shown,
-it never raises, and a refusal shows no more of a card than its last digits.
+One rule: a decision is a pure function of the directory, the door and the time. It never raises, whatever a
+reader sends, and a refusal shows only the last digits of a card.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """Granted."""
+    """Access is granted."""
 
     actor: Actor
     member: Member
     group: Group
-    """By which the member may pass."""
+    """The group that lets the member pass."""
     card: Card | None
     credential: Ask
     extended_s: float | None = None
-    """For a member who needs longer: unlock at least so long."""
+    """For a member with extended unlock: unlock for at least this long."""
     passback: bool = False
-    """Should not have come this way (soft anti-passback)."""
+    """The passage violates soft anti-passback, which only records it."""
 
 
 Decision: TypeAlias = Granted | AskPin | AccessRefused
@@ -59,14 +59,14 @@ def decide(  # noqa: PLR0913 -- everything a decision depends on, by name
 ) -> Decision:
     """Decide at a door.
 
-    `digests` are the PIN hashed by `recipes`, which is slow and belongs on another thread; what is
-    missing is hashed here. Refusals come in the order: the card, the person, the door, the PIN, the way.
+    `digests` has the PIN hashed by `recipes`: hashing is slow and belongs on another thread. A digest that is
+    missing is computed here. The first check that fails decides: card, member, door, PIN, anti-passback.
     """
     access = directory.access(door.id)
     who = person(directory, access.asking, presented, now, digests)
     if isinstance(who, AccessRefused):
         return who
-    groups = entitled(directory, who, now, lambda one: door.id in one.doors)
+    groups = entitled(directory, who, now, lambda group: door.id in group.doors)
     if isinstance(groups, AccessRefused):
         return groups
     unproven = _closed(door, who) or proven(access.asking, who, presented, now, digests)
@@ -80,7 +80,7 @@ def decide(  # noqa: PLR0913 -- everything a decision depends on, by name
 
 
 def recipes(directory: Directory, asking: ReaderPolicy, presented: Presented) -> tuple[HashParameters, ...]:
-    """How the PIN will have to be hashed: mostly once, at most a handful of times, often not at all."""
+    """The hash parameters with which a decision needs the PIN: mostly none or one, at most a few."""
     if presented.pin is None or not PIN.fullmatch(presented.pin):
         return ()
     if presented.card is None:
@@ -107,7 +107,7 @@ def events_of(  # noqa: PLR0913 -- what the caller knows beside the decision, by
     door: str | None = None,
     correlation: str = "",
 ) -> list[Event]:
-    """The record of a decision: `reader.access`, with the user copied in; nothing for `AskPin`."""
+    """The event of a decision: `reader.access` with the cardholder as its actor; nothing for `AskPin`."""
     if isinstance(decision, AskPin):
         return []
     shown = None if presented.card is None else reading(presented.card).shown
@@ -143,7 +143,7 @@ def events_of(  # noqa: PLR0913 -- what the caller knows beside the decision, by
 
 
 def _closed(door: Door, who: Person) -> AccessRefused | None:
-    """What the door itself says: the same as its rules will (R10, R11, R18)."""
+    """The refusal of the door itself, the same as its rules would give (R10, R11, R18)."""
     verdict = TRANSITIONS[door.mode, Trigger.ACCESS]
     if isinstance(verdict, RefusedByMode):
         return who.refused(Code(verdict.code))

@@ -1,6 +1,6 @@
-"""Changes of the directory that somebody asks for, at the control socket or over MQTT, and what they are answered.
+"""Edits of the directory from the control socket or over MQTT, and the answers to them.
 
-One rule: who may edit is a setting; whoever is refused is told where it can be done.
+One rule: a setting says who may edit the directory. A refusal says where it can be edited.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from edge.settings.tables import DirectoryTable
 
 MOST_PROBLEMS: Final = 50
-"""Of a directory, told in the answer; how many more there are is told too."""
+"""Problems of a directory that an answer lists. It also has the number of further ones."""
 
 
 class BroughtBy(NamedTuple):
-    """Where it comes from, and whose it is."""
+    """Where an edit comes from, and who asks for it."""
 
     source: Path
     actor: Actor
 
 
 class EditAnswer(NamedTuple):
-    """What came of it; `code` is None when it is in force and stored."""
+    """The answer to an edit; `code` is None when it is in force and stored."""
 
     code: str | None
     text: str
@@ -40,7 +40,7 @@ class EditAnswer(NamedTuple):
 async def edit_directory(
     people: People, changes: Sequence[Any], base: int | None, origin: BroughtBy, *, upstream: bool
 ) -> EditAnswer:
-    """Put these changes in force; `upstream` is whether it comes over MQTT."""
+    """Put these changes in force. `upstream`: they come over MQTT. `base`: the version that they were made from."""
     if (elsewhere := _elsewhere(people.managed, upstream=upstream)) is not None:
         return EditAnswer("managed_elsewhere", elsewhere, {})
     directory = people.directory
@@ -63,20 +63,20 @@ async def apply_directory(people: People, document: bytes, origin: BroughtBy) ->
 
 
 def _refused(error: DirectoryError | OSError) -> EditAnswer:
-    """Everything that is wrong with it, or why it has to wait."""
+    """The refusal, with every problem of the document, or with why it has to wait."""
     if isinstance(error, OSError):
         return EditAnswer("busy", str(error), {})
-    problems = [f"{one.key}: {one.message}".removeprefix(": ") for one in error.problems]
+    problems = [f"{problem.key}: {problem.message}".removeprefix(": ") for problem in error.problems]
     return EditAnswer("invalid_directory", problems[0], _told(problems))
 
 
 def _told(problems: Sequence[str]) -> dict[str, Json]:
-    """So many problems as an answer has room for."""
+    """The first problems, and the number of further ones."""
     return {"problems": [*problems[:MOST_PROBLEMS]], "more": max(0, len(problems) - MOST_PROBLEMS)}
 
 
 def _elsewhere(managed: DirectoryTable, *, upstream: bool) -> str | None:
-    """Where it can be edited, if not here."""
+    """The sentence that says where to edit the directory; None: it may be edited here."""
     if managed.managed == "file":
         return f"the directory is managed by its file: change {managed.file}, then doorctl reload"
     if managed.managed == "upstream" and not upstream:

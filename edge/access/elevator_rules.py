@@ -1,7 +1,7 @@
-"""Elevators: a person at the reader is given floors, and chooses one while they are allowed.
+"""Elevator rules: a cardholder at the reader gets a permit for floors, and chooses one while it runs. Pure.
 
-One rule: floors are given by the same steps as doors are opened; which floor was chosen is only
-known where its button is wired to an input.
+One rule: a permit is decided by the same steps as access at a door. The chosen floor is known only where its
+button is wired to an input.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from edge.model.messages import Json
 
 MOST_PERMITS: Final = 64
-"""Permits of one elevator at a time; beyond it the oldest ends early."""
+"""Permits of one elevator at a time. One more ends the oldest early."""
 LATE_NS: Final = 60 * NS_PER_S
-"""A button that was pressed in time may take so long to settle (the longest `instability_ms`)."""
+"""How long after a permit a press within it may still settle (the longest `instability_ms`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Floors that a person may choose from now on for `for_s` seconds."""
+    """Floors that a cardholder may choose for `for_s` seconds."""
 
     granted: Granted
     floors: tuple[str, ...]
-    """In the order of the elevator."""
+    """In the order in which the elevator lists them."""
     for_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Ride:
-    """A permit in time: it runs, or is over and remembered for a while."""
+    """A permit with its times. It runs, or has ended and is remembered for a while."""
 
     permit: Permit
     elevator: Elevator
@@ -48,7 +48,7 @@ class Ride:
     since_ns: int
     until_ns: int
     chosen: frozenset[str] = frozenset()
-    """The floors that were chosen: each is recorded once."""
+    """Floors that were chosen. Each is recorded once."""
 
 
 Answer: TypeAlias = Permit | AskPin | AccessRefused
@@ -61,11 +61,11 @@ def permit(
     now: Now,
     digests: Mapping[HashParameters, bytes] = NO_DIGESTS,
 ) -> Answer:
-    """Decide which floors somebody may choose: those of all groups that hold now."""
+    """Decide which floors somebody may choose: those of all the groups that let the member pass now."""
     who = person(directory, elevator.asking, presented, now, digests)
     if isinstance(who, AccessRefused):
         return who
-    groups = entitled(directory, who, now, lambda one: bool(one.stops.get(elevator.id)))
+    groups = entitled(directory, who, now, lambda group: bool(group.stops.get(elevator.id)))
     if isinstance(groups, AccessRefused):
         return groups
     unproven = proven(elevator.asking, who, presented, now, digests)
@@ -81,12 +81,12 @@ def permit(
 
 
 def begun(permitted: Permit, elevator: Elevator, at_ns: int, correlation: str = "") -> Ride:
-    """Start the time in which a floor may be chosen."""
+    """Start a permit."""
     return Ride(permitted, elevator, correlation, at_ns, at_ns + round(permitted.for_s * NS_PER_S))
 
 
 def offered(permitted: Permit, elevator: Elevator, at_ns: int, correlation: str = "") -> Event:
-    """`elevator.permit` with the floors."""
+    """The event `elevator.permit`, with the floors."""
     subject = Subject("elevator", elevator.id, elevator.name)
     actor = permitted.granted.actor
     names: list[Json] = [elevator.floors[floor].name for floor in permitted.floors]
@@ -95,11 +95,11 @@ def offered(permitted: Permit, elevator: Elevator, at_ns: int, correlation: str 
 
 
 def joined(rides: tuple[Ride, ...], new: Ride) -> tuple[Ride, ...]:
-    """Add a permit: it takes nothing from those that run, so that people may enter together.
+    """Add a permit. Those that run go on, so that several people may enter together.
 
-    Forgotten are those long over, and those of the same person that give nothing the new one does not.
+    Permits that ended long ago are dropped, and those of the same member that the new one covers.
     """
-    kept = (one for one in rides if one.until_ns + LATE_NS > new.since_ns and not _replaces(new, one))
+    kept = (ride for ride in rides if ride.until_ns + LATE_NS > new.since_ns and not _replaces(new, ride))
     return (*kept, new)[-MOST_PERMITS:]
 
 
@@ -110,22 +110,24 @@ def _replaces(new: Ride, old: Ride) -> bool:
 
 def given_until_ns(rides: tuple[Ride, ...], floor: str) -> int:
     """When the last permit for a floor ends; 0 without any."""
-    return max((one.until_ns for one in rides if floor in one.permit.floors), default=0)
+    return max((ride.until_ns for ride in rides if floor in ride.permit.floors), default=0)
 
 
 def pressed(rides: tuple[Ride, ...], floor: str, at_ns: int) -> tuple[tuple[Ride, ...], list[Event]]:
-    """Somebody holds a floor's button since `at_ns`: `elevator.permitted`, once for each permit.
+    """A floor's button is held since `at_ns`: `elevator.permitted`, once for each permit.
 
-    It is the choice of whoever was given the floor last. A button that was held already when the
-    floor was given counts from then on. Nothing for a floor that was not given, or no more.
+    The latest permit for the floor has chosen it. A button that was held before the permit began counts
+    from its beginning. No event without a running permit for the floor.
     """
-    able = [one for one in rides if floor in one.permit.floors and at_ns < one.until_ns]
-    able = [one for one in able if one.since_ns <= at_ns] or able
+    able = [ride for ride in rides if floor in ride.permit.floors and at_ns < ride.until_ns]
+    able = [ride for ride in able if ride.since_ns <= at_ns] or able
     if not able or floor in able[-1].chosen:
         return rides, []
     ride = able[-1]
     marked = replace(ride, chosen=ride.chosen | {floor})
-    return tuple(marked if one is ride else one for one in rides), [_chosen(ride, floor, max(at_ns, ride.since_ns))]
+    return tuple(marked if known is ride else known for known in rides), [
+        _chosen(ride, floor, max(at_ns, ride.since_ns))
+    ]
 
 
 def _chosen(ride: Ride, floor: str, at_ns: int) -> Event:

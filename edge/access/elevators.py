@@ -1,7 +1,7 @@
-"""Elevators: releases the relays of floors for as long as somebody may choose them, and hears their buttons.
+"""Elevators: releases the relays of floors while permits for them run, and reads the floors' buttons.
 
-One rule: a relay is released only while a permit for its floor runs. What the wires should be is
-computed from the permits, never remembered as an action, so whatever was lost is put right later.
+One rule: a relay is released only while a permit for its floor runs. The wanted state of every relay is computed
+from the permits, so a relay whose line was lost is put right when the line returns.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 AGAIN_NS: Final = NS_PER_S
-"""After a mistake of our own, or a driver's, the wires are tried again this much later."""
+"""After an error in doord or a driver, the relays are driven again this much later."""
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class _Car:
     held: set[str] = field(default_factory=set)
     """Floors whose button is held."""
     wired: dict[str, bool] = field(default_factory=dict)
-    """What the relay of each floor was last told."""
+    """Floor -> what its relay was last told; True is released."""
     confirmed: dict[str, bool] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
     faulty: set[str] = field(default_factory=set)
@@ -70,7 +70,7 @@ class _Car:
 
 
 class Elevators:
-    """All elevators of this controller. Every method is called on the loop, returns at once and raises nothing."""
+    """All elevators of this controller. Methods are called on the event loop, return at once and raise nothing."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Elevators:
         now_ns: Callable[[], int],
         run: str,
     ) -> None:
-        """`run` makes this run's correlations unique."""
+        """`run` is a text unique to this run of doord, for the ids of passages."""
         self._wires = wires
         self._journal = journal
         self._now_ns = now_ns
@@ -99,7 +99,7 @@ class Elevators:
     # --- looking -----------------------------------------------------------------------------------
 
     def facts(self) -> dict[str, Json]:
-        """Each elevator and its floors, for status; seconds where something will end by itself."""
+        """Each elevator and its floors, for the status."""
         return {key: self._facts(car) for key, car in self._cars.items()}
 
     def _facts(self, car: _Car) -> Json:
@@ -120,12 +120,12 @@ class Elevators:
     # --- doing -------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Nobody may choose a floor: drive every relay so, and guard from now on."""
+        """Lock every floor, and offer floors from now on."""
         for car in self._cars.values():
             self._refresh(car)
 
     def stop(self) -> None:
-        """From now on no floor is given: the wires are the drivers' to bring to rest (R15)."""
+        """Offer no floor from now on. The drivers bring the relays to rest (R15)."""
         self._stopped = True
         for car in self._cars.values():
             car.inputs.stop()
@@ -133,23 +133,23 @@ class Elevators:
                 car.timer.cancel()
 
     def permitted(self, elevator: Elevator, permit: Permit, events: Sequence[Event]) -> None:
-        """Let floors be chosen from now on, and record it after `events`, as one passage.
+        """Offer floors from now on. The record follows `events`; together they are one passage.
 
-        A permit takes nothing from one that runs: each floor stays given until the last permit for
-        it ends. Floors without a relay here, or whose relay is lost, are recorded as `not_driven`.
+        Permits that run go on: a floor stays released until the last permit for it ends. Floors
+        without a relay here, or whose relay is lost, are recorded as `not_driven`.
         """
         try:
             if not self._stopped:
                 self._permitted(elevator, permit, events)
-        except Exception as error:  # noqa: BLE001 -- our own mistake: it is this elevator's, and the others go on
+        except Exception as error:  # noqa: BLE001 -- an error of our own: the other elevators go on
             self._mistake(self._cars.get(elevator.id), error)
 
     def take(self, signal: Signal) -> None:
-        """Take in what a driver saw; what does not concern a relay or a button here is left alone."""
+        """Take a signal of a driver. Only relays, buttons and lines of elevators count here."""
         try:
             if not self._stopped:
                 self._handle(signal)
-        except Exception as error:  # noqa: BLE001 -- our own mistake or the driver's: signals go on coming
+        except Exception as error:  # noqa: BLE001 -- an error of our own or of a driver: the next signals count
             self._mistake(None, error)
 
     # --- permits -----------------------------------------------------------------------------------
@@ -170,8 +170,8 @@ class Elevators:
         event = offered(permit, elevator, now_ns, ride.correlation)
         if undriven:
             event = replace(event, details={**event.details, "not_driven": undriven})
-        led_to_it = [replace(one, correlation=ride.correlation) for one in events]
-        self._journal.append([*led_to_it, event, *choices])
+        before = [replace(earlier, correlation=ride.correlation) for earlier in events]
+        self._journal.append([*before, event, *choices])
         self._tell(elevator.id)
 
     def _choose(self, car: _Car, floor: str, at_ns: int) -> list[Event]:
@@ -179,7 +179,7 @@ class Elevators:
         return events
 
     def _refresh(self, car: _Car) -> None:
-        """Put the wires right and come back when the next permit ends."""
+        """Drive every relay that is not as wanted, and come back when the next permit ends."""
         now_ns = self._now_ns()
         changed: dict[str, dict[str, bool]] = {}
         for floor, own in car.settings.floors.items():
@@ -191,7 +191,7 @@ class Elevators:
             car.wired |= values
             try:
                 self._wires.apply(driver, {car.settings.relay_point(floor): value for floor, value in values.items()})
-            except Exception as error:  # noqa: BLE001 -- the other drivers' relays are put right, and this one's soon
+            except Exception as error:  # noqa: BLE001 -- the other drivers' relays are driven; these are tried again soon
                 for floor in values:
                     car.wired.pop(floor, None)
                 due_ns = min(now_ns + AGAIN_NS, due_ns or now_ns + AGAIN_NS)
@@ -216,7 +216,7 @@ class Elevators:
             return
         car, floor = self._at.get(signal.point, (None, ""))
         if car is None or signal.point in car.lost or isinstance(signal, CardRead | KeysPressed):
-            return  # what was on its way when the line went comes anew with its return
+            return  # late signals of a lost line: its inputs are read anew when it returns
         if isinstance(signal, Level):
             if signal.point == car.settings.button_point(floor):
                 car.inputs.feed(floor, signal.asserted, signal.at_ns, initial=signal.initial)
@@ -227,7 +227,7 @@ class Elevators:
             self._input_fault(car, floor, signal)
 
     def _line(self, signal: Lost | Back) -> None:
-        """R16: the runner records it; here only what it means for relays and buttons."""
+        """The runner records a lost line (R16); here relays and buttons take it into account."""
         points = signal.points & self.points
         for car in {id(self._at[point][0]): self._at[point][0] for point in sorted(points)}.values():
             for point in points:
@@ -242,7 +242,7 @@ class Elevators:
         (car.lost.add if lost else car.lost.discard)(point)
         if point == car.settings.relay_point(floor):
             car.confirmed.pop(floor, None)
-            car.wired.pop(floor, None)  # it rests now, whatever it was told, and is told anew on its return
+            car.wired.pop(floor, None)  # without its line it rests; it is driven anew when the line returns
         elif lost:
             car.inputs.forget(floor)
             car.held.discard(floor)
@@ -288,7 +288,7 @@ class Elevators:
             if events:
                 self._journal.append(events)
             self._tell(key)
-        except Exception as error:  # noqa: BLE001 -- our own mistake: the other buttons go on
+        except Exception as error:  # noqa: BLE001 -- an error of our own: the other buttons go on
             self._mistake(car, error)
 
     # --- mistakes ------------------------------------------------------------------------------------
@@ -297,11 +297,11 @@ class Elevators:
         for listener in self.listeners:
             try:
                 listener(key)
-            except Exception as error:  # noqa: BLE001 -- a listener's mistake is no elevator's
+            except Exception as error:  # noqa: BLE001 -- an error of a listener must not stop the elevator
                 self._mistake(None, error)
 
     def _mistake(self, car: _Car | None, error: Exception) -> None:
-        """What should never happen: said in full, recorded once, and the elevators go on."""
+        """Note an unexpected error: logged with its traceback each time, recorded once for each kind."""
         LOG.error("a mistake in doord itself", exc_info=error)
         subject = Subject("controller", "controller", "doord") if car is None else car.subject
         kind = (subject.id, type(error).__name__)
@@ -317,7 +317,7 @@ class Elevators:
 
 
 def _points(settings: ElevatorSettings) -> list[tuple[str, str]]:
-    """Each point of an elevator and its floor; the reader has none."""
+    """Each point of an elevator with its floor; the reader's floor is empty."""
     points = [(settings.reader_point, "")]
     points += [(settings.relay_point(floor), floor) for floor in settings.floors]
     points += [(settings.button_point(floor), floor) for floor, own in settings.floors.items() if own.button]

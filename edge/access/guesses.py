@@ -1,7 +1,7 @@
-"""Guessing at one reader as a value: wrong PINs and unknown cards, and when there are too many of them.
+"""Counts wrong PINs and unknown cards at one reader, and says when there are too many. A pure value.
 
-One rule: a right PIN forgives what was mistyped with the same card, and nothing else; whoever has a card
-and a PIN of their own must not be able to clear the count between two guesses at somebody else's.
+One rule: a right PIN clears the wrong PINs of the same card only. Otherwise somebody with a card and a PIN of
+their own could clear the count between two guesses at another cardholder's PIN.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 HOUR_NS: Final = 3600 * NS_PER_S
 MINUTE_NS: Final = 60 * NS_PER_S
 LONGEST_LOCKOUT_S: Final = 900.0
-"""Lock-outs that follow each other within an hour get twice as long each time, up to this or the one that is set."""
+"""Each further lock-out within an hour is twice as long, up to this, or up to the configured one if that is longer."""
 MOST_CARDS: Final = 100
-"""Unknown cards of an hour that are told apart. So many of them are an alarm of their own."""
+"""Different unknown cards remembered for an hour. Reaching this number is an alarm, too."""
 
 When = tuple[tuple[int, str], ...]
-"""Times on the boot clock, each with the card; the oldest first."""
+"""Times on the boot clock, each with its card, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guesses:
-    """What was guessed at a reader within the last hour."""
+    """The guesses at one reader within the last hour, and its lock-outs."""
 
     wrong: When = field(default=(), repr=False)
     """Wrong PINs, with the card they were typed for; "" for a PIN alone."""
     unknown: When = field(default=(), repr=False)
-    """Unknown cards, each once, at its latest time."""
+    """Unknown cards, each once, with the time of its last read."""
     pins_until_ns: int = 0
-    """No PIN is taken before."""
+    """No PIN is accepted before this time."""
     cards_until_ns: int = 0
-    """No card is taken before."""
+    """No card is accepted before this time."""
     lockouts: tuple[int, ...] = ()
-    """When they began."""
+    """When the lock-outs of the last hour began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,11 @@ class TooManyGuesses:
 
     reason: str
     locked_out_s: float
-    """How long it is locked out; 0: it goes on reading."""
+    """How long the reader is locked out; 0: it goes on reading."""
 
 
 def wrong_pin(guesses: Guesses, asking: ReaderPolicy, card: str, now_ns: int) -> tuple[Guesses, TooManyGuesses | None]:
-    """Count a wrong PIN; the second value when that was one too many."""
+    """Count a wrong PIN. The second value is the alarm, if that was one too many."""
     wrong = (*_since(guesses.wrong, now_ns - HOUR_NS), (now_ns, card))
     since_ns = max((now_ns - _ns(asking.wrong_pins_within_s), *guesses.lockouts[-1:]))
     quick = len(_since(wrong, since_ns))
@@ -66,16 +66,16 @@ def wrong_pin(guesses: Guesses, asking: ReaderPolicy, card: str, now_ns: int) ->
 
 
 def right_pin(guesses: Guesses, card: str) -> Guesses:
-    """Forgive what was mistyped with this card. A PIN alone forgives nothing: nobody knows who mistyped."""
-    return replace(guesses, wrong=tuple(one for one in guesses.wrong if not card or one[1] != card))
+    """Clear the wrong PINs of this card. A PIN alone clears nothing: it is not known who mistyped."""
+    return replace(guesses, wrong=tuple(guess for guess in guesses.wrong if not card or guess[1] != card))
 
 
 def unknown_card(
     guesses: Guesses, asking: ReaderPolicy, card: str, now_ns: int
 ) -> tuple[Guesses, TooManyGuesses | None]:
-    """Count a card that nobody has. The same one again is no other guess."""
+    """Count a card that is not in the directory. The same card again is not another guess."""
     before = _since(guesses.unknown, now_ns - HOUR_NS)
-    others = tuple(one for one in before if one[1] != card)
+    others = tuple(guess for guess in before if guess[1] != card)
     unknown = (*others, (now_ns, card))[-MOST_CARDS:]
     guesses = replace(guesses, unknown=unknown)
     if len(others) < len(before):
@@ -91,17 +91,17 @@ def unknown_card(
 
 
 def pins_locked(guesses: Guesses, now_ns: int) -> bool:
-    """Whether no PIN is taken now (`edge.access.credentials.Now.locked_out`)."""
+    """Whether the reader accepts no PIN now (`edge.access.credentials.Now.locked_out`)."""
     return now_ns < guesses.pins_until_ns
 
 
 def cards_locked(guesses: Guesses, now_ns: int) -> bool:
-    """Whether no card is taken now."""
+    """Whether the reader accepts no card now."""
     return now_ns < guesses.cards_until_ns
 
 
 def _locked(guesses: Guesses, asking: ReaderPolicy, now_ns: int) -> tuple[Guesses, float]:
-    """Begin a lock-out; how long it lasts, in seconds."""
+    """Begin a lock-out. The second value is its length in seconds."""
     before = tuple(at_ns for at_ns in guesses.lockouts if at_ns > now_ns - HOUR_NS)
     longest_s = max(LONGEST_LOCKOUT_S, asking.locked_out_s)
     for_s = min(longest_s, asking.locked_out_s * 2 ** len(before))
@@ -109,7 +109,7 @@ def _locked(guesses: Guesses, asking: ReaderPolicy, now_ns: int) -> tuple[Guesse
 
 
 def _since(times: When, since_ns: int) -> When:
-    return tuple(one for one in times if one[0] > since_ns)
+    return tuple(guess for guess in times if guess[0] > since_ns)
 
 
 def _ns(seconds: float) -> int:

@@ -1,6 +1,6 @@
-"""One keypad as a value: keys typed so far, and a card that waits for its PIN.
+"""The keypad of one reader: keys typed so far, and a card that waits for its PIN. A pure value.
 
-One rule: a card and its PIN belong together for a limited time.
+One rule: a PIN must follow its card within a limited time.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from edge.directory.directory import ReaderPolicy
 
 MOST_KEYS: Final = 16
-"""Keys of one entry that are kept; what is longer is wrong anyway."""
+"""Keys of one entry that are kept. A longer entry is no PIN."""
 ENTER: Final = "#"
 CLEAR: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class Keypad:
-    """A reader with its keypad, if it has one."""
+    """The state of a keypad; it stays empty at a reader without one."""
 
     keys: str = field(default="", repr=False)
     keyed_until_ns: int = 0
-    """When keys that were typed so far are forgotten."""
+    """When the keys typed so far are dropped."""
     waiting: CardRead | None = field(default=None, repr=False)
-    """A card whose PIN has to follow ..."""
+    """A card whose PIN has to follow."""
     waits_until_ns: int = 0
-    """... until then."""
+    """The time limit of that PIN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ Seen: TypeAlias = Presented | PinNotGiven
 def step(
     keypad: Keypad, asking: ReaderPolicy, item: CardRead | KeysPressed | None, now_ns: int
 ) -> tuple[Keypad, tuple[Seen, ...]]:
-    """Take in what a reader saw, or the passing of time (None); decide about what comes out, in order.
+    """Take a card or keys, or only the time (`item` is None). Returns what has to be decided now, in order.
 
-    Tell `judged` about each decision before the next step.
+    Call `judged` with each decision before the next step.
     """
     seen: list[Seen] = []
     if keypad.waiting is not None and now_ns >= keypad.waits_until_ns:
@@ -79,7 +79,7 @@ def judged(keypad: Keypad, asking: ReaderPolicy, presented: Presented, decision:
 
 
 def next_deadline(keypad: Keypad) -> int | None:
-    """When `step` must be called although nothing came in."""
+    """When `step` must be called, though the reader sent nothing."""
     due = [keypad.waits_until_ns] if keypad.waiting is not None else []
     due += [keypad.keyed_until_ns] if keypad.keys else []
     return min(due, default=None)

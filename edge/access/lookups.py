@@ -1,7 +1,6 @@
-"""What a technician asks of the directory: whose card is this, and what may they do.
+"""Lookups for a technician: who holds a card, and which doors it opens.
 
-One rule: answers go to people at the controller itself, over the local socket; nowhere else does a
-card's whole number appear.
+One rule: answers go over the local socket only. A whole card number appears nowhere else.
 """
 
 from __future__ import annotations
@@ -19,21 +18,21 @@ if TYPE_CHECKING:
     from edge.model.messages import CardRead, Json
 
 MOST_FOUND: Final = 20
-"""Cards that one question is answered with."""
+"""Cards in one answer."""
 _NUMBER: Final = re.compile(r"[0-9]{1,20}")
 
 
 def read_facts(directory: Directory, read: CardRead) -> dict[str, Json]:
-    """A card as it was read, in the words of the directory, to be entered there; and whose it is."""
-    found, value = reading(read), value_of(read)
+    """A card as a reader sent it, in the form in which a directory has cards, and who holds it."""
+    number, value = reading(read), value_of(read)
     known = directory.card(read)
     member = None if known is None else directory.holder(known.id)
     return {
-        "format": found.format.value,
-        "facility": found.facility,
-        "number": found.number,
+        "format": number.format.value,
+        "facility": number.facility,
+        "number": number.number,
         "bits": read.bits,
-        "parity": found.parity,
+        "parity": number.parity,
         "raw": read.data[: (read.bits + 7) // 8].hex() if value is not None else None,
         "card": None if known is None else known.id,
         "user": None if member is None else directory.user_of(member).name,
@@ -41,10 +40,10 @@ def read_facts(directory: Directory, read: CardRead) -> dict[str, Json]:
 
 
 def who(directory: Directory, text: str) -> list[dict[str, Json]]:
-    """Everything about the cards that are called so: an id, NUMBER, FACILITY:NUMBER, or what is printed on a fob.
+    """The cards that a text names, at most `MOST_FOUND`, each with its member.
 
-    That is FACILITY,NUMBER, or a whole number in ten decimal digits or in hexadecimal, its bytes in either order.
-    Looks at every card: belongs on a thread of its own where there are many. At most `MOST_FOUND`.
+    The text is an id, NUMBER, FACILITY:NUMBER, or what is printed on a fob: FACILITY,NUMBER, or the whole number in
+    ten decimal digits or in hexadecimal, with its bytes in either order. Every card is compared: run it on a thread.
     """
     return [_facts(directory, card) for card, _ in zip(_called(directory, text), range(MOST_FOUND), strict=False)]
 
@@ -66,13 +65,13 @@ def _called(directory: Directory, text: str) -> Iterator[Card]:
 
 
 def _raw(card: Card, wanted: str, digits: bytes, whole: bytes | None) -> bool:
-    """Whether those are its digits, or its bytes in either order."""
+    """Whether the text has the digits of this raw card, or its bytes in either order."""
     own = bytes.fromhex(card.number)
     return card.number == wanted or (card.bits == 8 * len(own) and own in {*_orders(digits), *_orders(whole)})
 
 
 def _bears(card: Card, whole: bytes | None) -> bool:
-    """Whether a reader sends these parts of a number that is printed in whole, its bytes in either order."""
+    """Whether `whole`, as printed on a fob, has this card's facility and number, in either byte order."""
     if card.format not in PRINTED or not whole:
         return False
     shape = LAYOUTS[card.format][0]

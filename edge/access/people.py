@@ -1,6 +1,6 @@
-"""Who may pass, wired to the doors: the directory in force, its schedules, and the readers.
+"""Wires the directory in force, its schedules and the readers to the doors.
 
-One rule: doors never wait for it. Until a directory is there nobody is let in, and everybody out.
+One rule: doors never wait for it. Until a directory is loaded, readers refuse everybody; exits work.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from edge.system.clock import Clock
 
 LOOK_BACK: Final = 500
-"""Records among which the time is looked for that it certainly is not before."""
+"""How many of the latest records are searched for a trusted time. The time now cannot be earlier."""
 
 
 class People:
-    """What `edge.access.readers` and `edge.access.timetable` need, put together."""
+    """Readers, schedules and the directory of one controller, with what they need."""
 
     def __init__(  # noqa: PLR0913 -- what the daemon lends, by name
         self,
@@ -47,7 +47,7 @@ class People:
         elevators: Floors,
         light: Callable[[str, bool], None],
     ) -> None:
-        """Nobody may pass before `start` has found a directory."""
+        """Everybody is refused until `start` has loaded a directory."""
         self._log, self._clock = log, clock
         self.managed = settings.directory
         """Who may edit the directory."""
@@ -67,7 +67,7 @@ class People:
         runner.listeners.append(self.readers.moved)
 
     async def start(self) -> None:
-        """Find the directory, and let people in from then on."""
+        """Load the directory; readers decide by it from then on."""
         if self._clock.quality() is ClockQuality.UNSYNCED:
             with suppress(LogUnavailableError):
                 self.witnessed(await self._log.read(max(0, self._log.committed - LOOK_BACK), LOOK_BACK))
@@ -75,35 +75,35 @@ class People:
         self._changed(self.directory.in_force)
 
     def restore(self, memories: Mapping[str, str]) -> None:
-        """Take up what the log remembers of the schedules (R14)."""
+        """Restore the state of the unlock schedules from the log (R14)."""
         self.timetable.restore(memories)
 
     def follow(self, directory: DirectoryTable) -> None:
-        """Go by these settings from now on; another file counts from the next time it is read."""
+        """Use these settings from now on. Another file is read at the next reload of the directory."""
         self.managed, self.directory.file = directory, directory.file
 
     def clock_changed(self, quality: ClockQuality) -> None:
-        """Somebody set the calendar, or it can be trusted more or less."""
+        """Note that the clock was set, or that its quality changed."""
         self.timetable.clock_changed(quality)
 
     def witnessed(self, records: Iterable[Record]) -> None:
-        """Note the time of these records: it is not earlier than that."""
-        known_us = [one.time_us for one in records if one.clock is not ClockQuality.UNSYNCED]
+        """Note the times of these records: the time now cannot be earlier."""
+        known_us = [record.time_us for record in records if record.clock is not ClockQuality.UNSYNCED]
         if known_us:
             self.timetable.witnessed(max(known_us))
 
     def take(self, place: str, shown: CardRead | KeysPressed) -> None:
-        """Take in what a reader saw."""
+        """Take a card or keys from the reader of the door or elevator `place`."""
         self.readers.take(place, shown)
 
     def stop(self) -> None:
-        """Stop: readers and schedules move no door any more."""
+        """Stop: readers and schedules no longer move doors."""
         self.timetable.stop()
         self.readers.stop()
         self.directory.stop()
 
     def cards(self) -> list[Json]:
-        """The last cards that readers saw, the newest last, as the directory has them."""
+        """The last cards that readers saw, the newest last, in the form in which a directory has them."""
         calendar, directory = Calendar(self._clock), self.directory.in_force
         return [
             {
@@ -116,11 +116,11 @@ class People:
         ]
 
     async def who(self, card: str) -> list[Json]:
-        """Whose card it is; a directory may be large, so it is looked through on another thread."""
+        """The cards that a text names, with their members. Searched on another thread, as a directory may be large."""
         return [*await asyncio.to_thread(who, self.directory.in_force, card)]
 
     def facts(self) -> dict[str, Json]:
-        """For `doorctl status`."""
+        """The directory in numbers, for the status."""
         return self.directory.facts()
 
     def _changed(self, directory: Directory) -> None:

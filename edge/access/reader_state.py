@@ -1,6 +1,6 @@
-"""What one reader has shown and waits for, and how much of it is taken.
+"""The state of one reader: cards and keys that wait, its keypad, its guesses and its budget.
 
-One rule: a repeated read counts once, and reads beyond the budget are dropped and counted.
+One rule: a repeated read counts once. Reads beyond the budget are dropped and counted.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from edge.model.messages import Json, Subject
 
 MOST_WAITING: Final = 16
-"""What a reader may send while a PIN is hashed; more is dropped and counted."""
+"""Cards and groups of keys that wait while a PIN is hashed. Further ones are dropped and counted."""
 PER_S: Final = 20.0
 AT_ONCE: Final = 40.0
-"""Cards and groups of keys of one reader, lasting and at once; more is dropped and counted. People manage a few."""
+"""Budget of one reader in cards and groups of keys: per second, and at once. Further ones are dropped and counted."""
 REPEAT_NS: Final = 2 * NS_PER_S
-"""A reader repeats a card that is held in front of it: reads of the same card that are no further apart are one."""
+"""A reader repeats a card that is held in front of it. Reads of the same card within this time count once."""
 Credential: TypeAlias = CardRead | KeysPressed
 
 
 @dataclass(slots=True)
 class Reader:
-    """One reader: what was shown and waits, and its keypad."""
+    """One reader: the cards and keys that wait, and its keypad."""
 
     point: str
     access_point: AccessPoint
@@ -47,12 +47,12 @@ class Reader:
     guesses: Guesses = field(default_factory=Guesses)
     budget: Budget = field(default_factory=lambda: Budget(PER_S, AT_ONCE))
     last: str | None = field(default=None, repr=False)
-    """The latest card, ..."""
+    """The last card read."""
     last_ns: int = 0
-    """... and when it was read."""
+    """When it was last read."""
     inbox: deque[Credential] = field(default_factory=deque)
     seen: deque[tuple[Presented | PinNotGiven, int]] = field(default_factory=deque)
-    """With the time when it was shown."""
+    """Cards and PINs to be decided, each with the time when it was shown."""
     hashing: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
     window_ns: int = 0
@@ -69,14 +69,14 @@ class Reader:
         return again
 
     def accept(self, shown: Credential, now_ns: int) -> bool:
-        """Queue it, unless the queue is full."""
+        """Queue a card or keys; False when the queue is full or the budget is spent."""
         if len(self.inbox) >= MOST_WAITING or not self.budget.take(now_ns / NS_PER_S):
             return False
         self.inbox.append(shown)
         return True
 
     def count(self, answer: Answer, seen: Presented, asking: ReaderPolicy, now_ns: int) -> TooManyGuesses | None:
-        """Count a possible guess; a right PIN clears those of the same card."""
+        """Count a wrong PIN or an unknown card, and return the alarm if it is due. A right PIN clears its card's."""
         card, too_many = _identity(seen.card), None
         if not isinstance(answer, AccessRefused):
             if seen.pin is not None:
@@ -89,7 +89,7 @@ class Reader:
 
 
 def _identity(card: CardRead | None) -> str:
-    """What tells cards apart; never shown to anybody. Nothing of a PIN alone."""
+    """A text that identifies a card, never shown to anybody; empty for a PIN alone."""
     return "" if card is None else f"{card.bits}:{card.data.hex()}"
 
 

@@ -1,7 +1,7 @@
-"""From a card or a PIN at a reader to a released lock, a floor, or a refusal; and the reader's light.
+"""Takes a card or a PIN from a reader to an unlocked door, to floors of an elevator, or to a refusal.
 
-One rule: at one reader one thing after the other, in the order it was shown; a PIN is hashed on a
-thread of its own, and no other reader waits for it. How much a reader may say is bounded.
+One rule: each reader handles its cards and PINs one at a time, in the order in which they were shown. PINs are
+hashed on another thread, so no other reader waits meanwhile. How much a reader may send is limited.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from edge.model.ports import Journal
 
 KEPT: Final = 50
-"""Cards remembered for enrolling; in memory only."""
+"""Cards kept for `doorctl cards`, in memory only."""
 REFUSALS_A_MINUTE: Final = 30
-"""More refusals at one reader are answered, and counted in the next one that is recorded."""
+"""Refusals recorded for one reader in a minute. Further ones are counted, and the next record has the count."""
 UNCHECKED: Final = AccessRefused(Code.PIN_REQUIRED, details={"reason": "the PIN could not be checked"})
 TOO_MANY: Final = AccessRefused(Code.TOO_MANY_ATTEMPTS, details={"reason": "too many unknown cards"})
 NOT_LOADED: Final = AccessRefused(Code.UNKNOWN_CARD, details={"reason": "the directory is not loaded yet"})
@@ -50,13 +50,13 @@ MINUTE_NS: Final = 60 * NS_PER_S
 
 @dataclass(frozen=True, slots=True)
 class SeenCard:
-    """A card that a reader saw, for whoever enrols it."""
+    """A card that a reader saw, kept so that it can be enrolled."""
 
     at_ns: int
     place: str
     card: CardRead
     code: str | None
-    """Why it was refused; None when it was not."""
+    """Why it was refused; None: it was granted, or its PIN has to follow."""
     member: str | None
 
 
@@ -73,7 +73,7 @@ class Readers:
         now_ns: Callable[[], int],
         light: Callable[[str, bool], None],
     ) -> None:
-        """Nobody may pass before `directory`. `light` lets the reader at a point say whether a card was granted."""
+        """Everybody is refused until `directory` is called. `light(point, granted)` shows the outcome at the reader."""
         self._runner, self._timetable, self._elevators, self._log = runner, timetable, elevators, log
         self._now_ns, self._light = now_ns, light
         self._directory = Directory()
@@ -81,19 +81,19 @@ class Readers:
         self._readers: dict[str, Reader] = {}
         self._passback = NOBODY
         self._passing: dict[str, set[str]] = {}
-        """Door -> members who were granted access and have not been seen to open it."""
+        """Door -> members who were granted access while its contact has not opened yet."""
         self._hasher: ThreadPoolExecutor | None = None
         self._flood = FloodCounter(self._flooded)
         self.cards: deque[SeenCard] = deque(maxlen=KEPT)
         """The latest cards, the newest last."""
 
     def directory(self, directory: Directory) -> None:
-        """Go by this directory from now on."""
+        """Decide by this directory from now on."""
         self._directory, self._loaded = directory, True
         self._passback = pruned(self._passback, directory)
 
     def take(self, place: str, shown: Credential) -> None:
-        """Take in what the reader of a door or an elevator saw."""
+        """Take a card or keys from the reader of a door or an elevator; `place` is its id."""
         reader = self._readers.get(shown.point)
         if reader is None:
             reader = self._readers[shown.point] = Reader(shown.point, self._behind(place))
@@ -110,7 +110,7 @@ class Readers:
         return ElevatorAccessPoint(place, self._elevators, self._log)
 
     def moved(self, door: str) -> None:
-        """Something about a door changed: whoever was let in may have gone through."""
+        """Note a change of a door: when it opens, those who were granted access have passed."""
         members = self._passing.get(door)
         if members is None:
             return
@@ -121,7 +121,7 @@ class Readers:
             del self._passing[door]
 
     def stop(self) -> None:
-        """Stop: nothing that was shown is decided any more."""
+        """Stop: cards and PINs that still wait are not decided."""
         for reader in self._readers.values():
             for pending in (reader.timer, reader.hashing):
                 if pending is not None:
@@ -129,7 +129,7 @@ class Readers:
         if self._hasher is not None:
             self._hasher.shutdown(wait=False)
 
-    # --- one thing after the other ---------------------------------------------------------------
+    # --- one card or PIN at a time ---------------------------------------------------------------
 
     def _go_on(self, reader: Reader) -> None:
         while reader.hashing is None:
@@ -145,12 +145,14 @@ class Readers:
     def _step(self, reader: Reader, shown: Credential | None, at_ns: int) -> None:
         asking = reader.access_point.asking(self._directory)
         reader.keypad, seen = keypad.step(reader.keypad, asking, shown, self._now_ns())
-        reader.seen += [(one, at_ns) for one in seen]
+        reader.seen += [(credential, at_ns) for credential in seen]
 
     def _judge(self, reader: Reader, seen: Presented | PinNotGiven, at_ns: int) -> None:
         if isinstance(seen, PinNotGiven):
             refused = decisions.lapsed(self._directory, seen.card)
-            self._carry_out(reader, refused, Presented(seen.card, pin=""), at_ns)  # noted when its PIN was asked for
+            self._carry_out(
+                reader, refused, Presented(seen.card, pin=""), at_ns
+            )  # the card was noted when its PIN was asked for
             return
         recipes = decisions.recipes(self._directory, reader.access_point.asking(self._directory), seen)
         if recipes and not guesses.pins_locked(reader.guesses, self._now_ns()):
@@ -167,14 +169,14 @@ class Readers:
         try:
             for recipe in recipes:
                 digests[recipe] = await loop.run_in_executor(self._hasher, recipe.digest, seen.pin or "")
-        except Exception as error:  # noqa: BLE001 -- no memory for a hash, perhaps
+        except Exception as error:  # noqa: BLE001 -- such as no memory for a hash
             self._runner.mistake(error)
             self._next(reader, partial(self._carry_out, reader, UNCHECKED, seen, at_ns))
         else:
             self._next(reader, partial(self._decide, reader, seen, at_ns, digests))
 
     def _next(self, reader: Reader, end: Callable[[], None]) -> None:
-        """End what was hashed for; whatever goes wrong, the next card is read."""
+        """Go on after a hash with `end`; the next card is handled even if that fails."""
         reader.hashing = None
         for step in (end, partial(self._go_on, reader)):
             try:
@@ -216,7 +218,7 @@ class Readers:
         self._light(reader.point, done)
 
     def _note(self, reader: Reader, answer: Answer, seen: Presented, at_ns: int) -> None:
-        """Keep a card for whoever enrols it: once, also when its PIN is still to come."""
+        """Keep a card for `doorctl cards`: once, also when its PIN has still to follow."""
         if seen.card is None or seen.pin is not None:
             return
         code = answer.code.value if isinstance(answer, AccessRefused) else None
@@ -234,14 +236,14 @@ class Readers:
             reader.unrecorded += 1
             return
         if reader.unrecorded:
-            events = [replace(one, details={**one.details, "unrecorded": reader.unrecorded}) for one in events]
+            events = [replace(event, details={**event.details, "unrecorded": reader.unrecorded}) for event in events]
             reader.unrecorded = 0
         reader.access_point.refuse(refused, events)
 
     def _flooded(self, counts: Mapping[str, int]) -> None:
         now_ns = self._now_ns()
         for point, count in counts.items():
-            details: dict[str, Json] = {"reason": f"{count} cards or keys were too many", "dropped": count}
+            details: dict[str, Json] = {"reason": f"too many cards or keys: {count} dropped", "dropped": count}
             subject = Subject("reader", point, point)
             self._log.append(
                 [Event(CONTROLLER_FAULT, now_ns, subject, SYSTEM, success=False, code="flooded", details=details)]
@@ -257,7 +259,7 @@ class Readers:
             self._passed(door, {member})
 
     def _is_exit(self, door: str) -> bool:
-        pairs = (one.anti_passback for one in self._directory.doors.values())
+        pairs = (access.anti_passback for access in self._directory.doors.values())
         return any(pair is not None and pair.exit == door for pair in pairs)
 
     def _passed(self, door: str, members: set[str]) -> None:

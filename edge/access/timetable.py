@@ -1,7 +1,7 @@
-"""Keeps each door at what its unlock schedule says, whatever the calendar does.
+"""Applies the doors' unlock schedules, also when the clock is set.
 
-One rule: `edge.doors.progress` says what a schedule wants; here is only when to ask it again: at the next
-change, after an arrival, after a step of the calendar, with a new directory.
+One rule: `edge.doors.progress` says what a schedule wants. This module only says when to ask again: at the next
+change, after the first arrival, when the clock is set, with a new directory.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ if TYPE_CHECKING:
     from edge.model.schedule import Schedule
 
 LONGEST_NAP_S: Final = 3600.0
-"""The calendar is adjusted a little all the time: who sleeps for weeks wakes at another moment."""
+"""The longest wait in one piece: the clock is adjusted all the time, so a longer one would end at a wrong time."""
 SHORTEST_NAP_S: Final = 0.01
-"""A timer may fire a moment before the calendar is there."""
+"""The shortest wait: a timer may fire a moment before the clock shows its time."""
 NO_SCHEDULE: Final = Actor("schedule", "none")
 
 
 class Doors(Protocol):
-    """The runner as it is needed here."""
+    """What schedules need of the runner."""
 
     @property
     def doors(self) -> Mapping[str, Door]:
         """Every door."""
 
     def schedule(self, door: str, says: ScheduleSays, memory: str | None) -> None:
-        """Take what a door's schedule wants; `memory` is what outlives the daemon, if it has changed."""
+        """Apply what a door's schedule wants. `memory`: its state to store for a restart; None: unchanged."""
 
     def mistake(self, error: Exception) -> None:
-        """Record a mistake of our own."""
+        """Record an error in doord itself."""
 
 
 class LocalClock(Protocol):
-    """`edge.system.clock.Clock` as it is needed here."""
+    """What schedules need of `edge.system.clock.Clock`."""
 
     def now_ns(self) -> int:
-        """The boot clock."""
+        """The boot clock, in ns."""
 
     def wall_us(self) -> int:
-        """The calendar."""
+        """The calendar time, in µs."""
 
 
 class Timetable:
@@ -66,9 +66,9 @@ class Timetable:
         self._directory: Directory | None = None
         self._progress: dict[str, Progress] = {}
         self._said: set[str] = set()
-        """Doors that have been told once: they know nothing of a schedule before."""
+        """Doors whose schedule was applied once since the start."""
         self._waiting: frozenset[str] = frozenset()
-        """Doors whose window has begun and waits for the first to arrive."""
+        """Doors whose window has begun, and which wait for the first arrival."""
         self._timer: asyncio.TimerHandle | None = None
         self._running_access: frozenset[str] = frozenset()
         self._known_us: int | None = None
@@ -81,7 +81,7 @@ class Timetable:
         return self._running_access
 
     def moment(self) -> Moment:
-        """What is known of the time now."""
+        """The time now, and how far it can be trusted."""
         known = None if self._known_us is None else _at(self._known_us)
         return Moment(_at(self._clock.wall_us()), self._quality, known)
 
@@ -99,7 +99,7 @@ class Timetable:
     # --- what happens -------------------------------------------------------------------------
 
     def restore(self, memories: Mapping[str, str]) -> None:
-        """Take up what the log remembers (R14); for a door that has moved on meanwhile it is too late."""
+        """Restore schedules from the log (R14). A schedule that has changed since the start is left alone."""
         for door in self._doors.doors:
             memory = memory_of(memories.get(schedule_memory(door), "{}"))
             if memory and self._progress.get(door, Progress()) == Progress():
@@ -108,16 +108,16 @@ class Timetable:
         self.look()
 
     def directory(self, directory: Directory) -> None:
-        """Go by this directory from now on."""
+        """Use the schedules of this directory from now on."""
         self._directory = directory
         self.look()
 
     def witnessed(self, time_us: int) -> None:
-        """Note that it is certainly not before this: a record tells so."""
+        """Note the time of a record: the time now cannot be earlier."""
         self._known_us = max(time_us, self._known_us or 0)
 
     def clock_changed(self, quality: ClockQuality) -> None:
-        """Somebody set the calendar, or it can be trusted more or less than before."""
+        """Note that the clock was set, or that its quality changed."""
         if quality is ClockQuality.UNSYNCED and self._quality is not quality:
             self._running_access = running_access(self._directory or Directory(), (), self.moment())
         self._quality = quality
@@ -131,7 +131,7 @@ class Timetable:
             self._look_at(door, before, arrive(before, actor, moment), moment)
 
     def look(self) -> None:
-        """Ask every schedule what it says now; before there is a directory nobody knows, and all stays as it is."""
+        """Apply every schedule as it stands now; nothing changes before a directory is loaded."""
         if self._directory is None:
             return
         moment = self.moment()
@@ -139,12 +139,12 @@ class Timetable:
             before = self._progress.get(door, Progress())
             try:
                 self._look_at(door, before, before, moment)
-            except Exception as error:  # noqa: BLE001 -- our own mistake: the other doors keep to their schedules
+            except Exception as error:  # noqa: BLE001 -- an error of our own: the other doors keep to their schedules
                 self._doors.mistake(error)
         self._arm(moment)
 
     def stop(self) -> None:
-        """Stop: no schedule moves a door any more."""
+        """Stop: schedules no longer move doors."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -167,10 +167,11 @@ class Timetable:
 
     def _arm(self, moment: Moment) -> None:
         self.stop()
-        found = {one.id: one for one in map(self.schedule_of, self._doors.doors) if one is not None}
+        kept = (self.schedule_of(door) for door in self._doors.doors)
+        schedules = {schedule.id: schedule for schedule in kept if schedule is not None}
         try:
-            changes = [next_change(one, moment.at) for one in found.values()]
-        except Exception as error:  # noqa: BLE001 -- our own mistake: ask again when we would at the latest
+            changes = [next_change(schedule, moment.at) for schedule in schedules.values()]
+        except Exception as error:  # noqa: BLE001 -- an error of our own: ask again after the longest wait
             self._doors.mistake(error)
             changes = [moment.at + timedelta(seconds=LONGEST_NAP_S)]
         due = min((at for at in changes if at is not None), default=None)
