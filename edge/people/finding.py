@@ -1,0 +1,106 @@
+"""Who is meant: an id, an e-mail, a name, or the beginning of one.
+
+One rule: what is exact beats a beginning, and nobody is guessed: where several are meant, all of them are named.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from edge.people.slices import at_once
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from edge.directory.directory import Directory, Member, User
+
+SLICE: Final = 1_000
+"""People between two yields: some milliseconds on a Raspberry Pi."""
+MOST_CANDIDATES: Final = 10
+"""People who are named when several are meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Somebody:
+    """A person of the directory."""
+
+    id: str
+    """The member's; the user's own where there is no member."""
+    user: User
+    member: Member | None
+
+    @property
+    def described(self) -> str:
+        """To tell people of one name apart: `Ada Lovelace (ada, ada@example.org)`."""
+        return f"{self.user.name} ({', '.join(filter(None, (self.id, self.user.email)))})"
+
+
+class NotFoundError(LookupError):
+    """Nobody, or more than one, is meant; `code` is stable, the text is a sentence for people."""
+
+    def __init__(self, code: str, sentence: str, candidates: Sequence[Somebody] = ()) -> None:
+        """`code` is `unknown_person` or `ambiguous`; up to `MOST_CANDIDATES` are named."""
+        super().__init__(sentence)
+        self.code, self.candidates = code, candidates
+
+
+def folded(text: str) -> str:
+    """Text in which case, accents and the number of spaces do not count."""
+    if text.isascii():
+        return " ".join(text.lower().split())
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return " ".join(bare.casefold().split())
+
+
+def everybody(directory: Directory) -> Iterator[Somebody | None]:
+    """Each member, then each user who is none; None after each slice, so that whoever asks can let others go first."""
+    having: set[str] = set()
+    for count, member in enumerate(directory.members.values(), 1):
+        having.add(member.user)
+        yield Somebody(member.id, directory.users[member.user], member)
+        if count % SLICE == 0:
+            yield None
+    for count, user in enumerate(directory.users.values(), 1):
+        if user.id not in having:
+            yield Somebody(user.id, user, None)
+        if count % SLICE == 0:
+            yield None
+
+
+def finding(directory: Directory, text: str) -> Generator[None, None, Somebody]:
+    """Find the one who is meant. Raises NotFoundError."""
+    member = directory.members.get(text.strip())
+    if member is not None:
+        return Somebody(member.id, directory.users[member.user], member)
+    wanted = folded(text)
+    exact: list[Somebody] = []
+    begun: list[Somebody] = []
+    for one in everybody(directory) if wanted else ():
+        if one is None:
+            yield
+        elif (rank := _rank(one, wanted)) is not None:
+            (exact if rank else begun).append(one)
+            del begun[MOST_CANDIDATES + 1 :]
+    found = exact or begun
+    if not found:
+        raise NotFoundError("unknown_person", f"nobody here is called {text.strip()!r}")
+    if len(found) > 1:
+        names = [one.described for one in found[:MOST_CANDIDATES]] + ["..."] * (len(found) > MOST_CANDIDATES)
+        raise NotFoundError("ambiguous", f"{text.strip()!r} may be {'; '.join(names)}", found[:MOST_CANDIDATES])
+    return found[0]
+
+
+def find_person(directory: Directory, text: str) -> Somebody:
+    """As `finding`, at once: for a directory that is known to be small."""
+    return at_once(finding(directory, text))
+
+
+def _rank(one: Somebody, wanted: str) -> bool | None:
+    """Whether the person is called exactly so; None when nothing of theirs begins so."""
+    names = [one.id, one.user.id, one.user.name] + ([one.user.email] if one.user.email else [])
+    called = [folded(name) for name in names]
+    if wanted in called:
+        return True
+    return False if any(name.startswith(wanted) for name in called) else None

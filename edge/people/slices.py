@@ -1,0 +1,40 @@
+"""Work on a large directory, a slice at a time.
+
+One rule: whoever does the work yields between slices, and whoever asks for it says what happens there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+T = TypeVar("T")
+
+
+def at_once(steps: Generator[None, None, T]) -> T:
+    """The result, without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            made: T = done.value
+            return made
+
+
+async def aside(steps: Generator[None, None, T]) -> T:
+    """The result; each slice is worked on by another thread, and doors go first in between."""
+    while (done := await asyncio.to_thread(_slice, steps)) is None:
+        pass
+    return done[0]
+
+
+def _slice(steps: Generator[None, None, T]) -> tuple[T] | None:
+    try:
+        next(steps)
+    except StopIteration as done:
+        made: T = done.value
+        return (made,)
+    return None
