@@ -1,7 +1,7 @@
-"""Who there is, what they carry, and where and when they may pass.
+"""People, their cards and PINs, and where and when they may pass.
 
-`directory.Directory` is the value that decisions read; `document/` makes it from JSON, or says everything that is
-wrong. `in_force` keeps the one that counts: made beside the doors (`building`), taken up at the start (`disk`,
-`store`, `replaying`), replaced as a whole or by `edits/`, its `changes` recorded (`audit`). `cards` are card formats,
-`pins` how PINs are kept. Others may use `directory`, `cards`, `pins`, `in_force`, `store`, `document/` and `edits/`.
+`directory.Directory` is the value that decisions read; `document/` makes it from JSON, or reports all problems.
+`in_force` keeps the directory in force: built in the background (`building`), loaded at the start (`disk`, `store`,
+`replaying`), replaced as a whole or changed by `edits/`, its `changes` recorded (`audit`). `cards` are card formats,
+`pins` how PINs are hashed. Others may use `directory`, `cards`, `pins`, `in_force`, `store`, `document/` and `edits/`.
 """

@@ -1,7 +1,7 @@
 """Records the difference of two directories in the log: slice by slice, and each event once.
 
-One rule: how far it is stands in the log itself, committed together with each slice; a difference is
-always made in the same order, so after a crash it goes on where it was.
+One rule: the progress is kept in the log itself and committed together with each slice. A difference always
+comes in the same order, so after a crash the recording goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
     from edge.model.messages import Actor, Event, Record
 
 PROGRESS: Final = "controller.directory"
-"""Where the log keeps how far it is; no door has a dot in its id."""
+"""Under this name the log keeps the progress, beside the modes of doors: no id of a door contains a dot."""
 SLICE: Final = 500
-"""Events handed over at once; the next ones wait until these are on the disk, so that doors' events find room."""
+"""Events handed over at once. The next ones wait until these are on the disk, to leave room for events of doors."""
 ALL: Final = "all"
 MOST_UNTOLD: Final = 10_000
-"""How many records may be on the disk and not announced yet; with more, what is missing cannot be told."""
+"""How many records on the disk may not be announced yet. With more, it cannot be told whether a slice is missing."""
 LOOK_AGAIN_S: Final = 5.0
-"""How often it is asked whether the log has room, and whether what was handed over still waits in it."""
+"""How often it is checked whether the log has room, and whether a slice still waits in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A new directory, and who brought it when."""
+    """A new directory, the one before it, and who made the change when."""
 
     old: Directory
     new: Directory
     actor: Actor
     at_ns: int
     names: Mapping[str, str]
-    """Of the doors, by id."""
+    """Names of the doors, by id."""
     touched: Sequence[tuple[str, str]] | None = None
     """The only entries that differ, where that is known (`edge.directory.changes.differing`)."""
 
@@ -65,22 +65,22 @@ class DirectoryAudit:
 
     @property
     def is_recording(self) -> bool:
-        """Whether a difference is not all on the disk."""
+        """Whether part of a difference is not on the disk yet."""
         return self._task is not None and not self._task.done()
 
     def begin(self, change: Change, recorded: Callable[[Change], Awaitable[None]]) -> None:
-        """Record this difference once the log is open; then `recorded` is called. The one before has ended."""
+        """Record this difference once the log is open, then call `recorded`. The difference before must have ended."""
         self._task = asyncio.create_task(self._all(change, recorded), name="directory audit")
         self._task.add_done_callback(say_why)
 
     async def has_ended(self, within_s: float) -> bool:
-        """Wait for what is being recorded; whether it ended within this time."""
+        """Wait for the recording to end. Returns whether it ended within this time."""
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=within_s)
         return not self.is_recording
 
     def stop(self) -> None:
-        """What is not recorded yet is recorded after the next start."""
+        """Stop. What is not recorded yet is recorded after the next start."""
         if self._task is not None:
             self._task.cancel()
 
@@ -90,7 +90,7 @@ class DirectoryAudit:
         await recorded(change)
 
     async def record(self, change: Change, progress: str | None) -> None:
-        """Record what is not recorded yet, which `progress` tells; returns when all is on the disk."""
+        """Record all events but those that `progress` counts as recorded. Returns when all are on the disk."""
         done, new = _done(progress, change.new.version), change.new
         if done is None:
             return
@@ -111,7 +111,7 @@ class DirectoryAudit:
             return
         is_committed = False
         while not is_committed:
-            while self._log.health().waiting > SLICE:  # noqa: ASYNC110 -- the log tells nobody of its room
+            while self._log.health().waiting > SLICE:  # noqa: ASYNC110 -- the log does not announce free room
                 await asyncio.sleep(LOOK_AGAIN_S)
             self._committed.clear()
             self._waits_for = (part[-1].correlation, len(part))
@@ -119,13 +119,13 @@ class DirectoryAudit:
             is_committed = await self._comes(part[-1].correlation)
 
     async def _comes(self, correlation: str) -> bool:
-        """Wait until it is committed; false when the log, having been full, has dropped it."""
+        """Wait until the slice is committed. False when the log was full and has dropped it."""
         while True:
             with suppress(TimeoutError):
                 return await asyncio.wait_for(self._committed.wait(), LOOK_AGAIN_S)
             if self._log.health().waiting:
                 continue
-            with suppress(LogUnavailableError):  # nobody can tell now
+            with suppress(LogUnavailableError):  # not known while the log is away
                 new = await self._log.read(self._log.committed, MOST_UNTOLD)
                 if len(new) < MOST_UNTOLD and all(record.event.correlation != correlation for record in new):
                     return self._committed.is_set()

@@ -1,6 +1,6 @@
 """Builds a directory in the background while doors are served.
 
-One rule: slice by slice, each on another thread; the loop never waits for more than a switch of threads.
+One rule: each slice runs on another thread; the loop never waits for more than a switch of threads.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ async def made_aside(steps: Generator[None, None, T], source: Path) -> T:
 
 
 def _next(steps: Generator[None, None, T]) -> T | None:
-    """One slice; what was made after the last one."""
+    """Do one slice. Returns what was made after the last slice, None before."""
     try:
         next(steps)
     except StopIteration as done:

@@ -1,7 +1,7 @@
 """Card formats: the bits a reader saw, and the numbers that are printed on cards.
 
-One rule: a card is looked up by exactly the bits it sends, parity and all; what a number means is
-worked out here only, for cards that are entered and for people who read.
+One rule: a card is looked up by exactly the bits it sends, parity included. Only this module converts
+between these bits and the numbers that people enter and read.
 The layouts are published ones: HID's H10301 (26 bits), H10306 (34), Corporate 1000 (35 and 48), H10304 and
 H10302 (37, with and without a facility code), Simplex S12906 (36), Honeywell P10001 (40).
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edge.model.messages import CardRead
 
 MOST_BITS: Final = 512
-"""Longer reads are no cards; OSDP and Wiegand credentials are far shorter."""
+"""Longer reads are not taken for cards; OSDP and Wiegand credentials are far shorter."""
 SHOWN: Final = 4
 """How many of a card's digits may stand in a record of a refusal."""
 
@@ -36,7 +36,7 @@ class Format(StrEnum):
     RAW = "raw"
     """All bits in hexadecimal, padded on the right."""
     TOKEN = "token"  # noqa: S105 -- a kind of card, no password
-    """A secret that only the card and its issuer know; of it only a hash is kept."""
+    """A secret that only the card and its issuer know; the directory keeps its hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Parity:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where a format keeps its parts; parities stand in the order in which they are worked out."""
+    """Where the parts of a format are. Parity bits are listed in the order in which they are computed."""
 
     bits: int
     facility: int
@@ -91,7 +91,7 @@ _HONEYWELL: Final = (
     *(Parity(bit, 0, odd=True) for bit in range(36, 40)),
     *(Parity(bit, 0x1_0101_0100 << bit, odd=False) for bit in range(8)),
 )
-"""Four bits are always 1; the last byte is the other four, exclusive or."""
+"""The first four bits are always 1; the last byte is the exclusive or of the four bytes before."""
 LAYOUTS: Final = {
     Format.WIEGAND26: (Layout(26, 8, 16, _halves(26, 12), 5),),
     Format.WIEGAND34: (Layout(34, 16, 16, _halves(34, 16), 5),),
@@ -101,21 +101,21 @@ LAYOUTS: Final = {
     Format.WIEGAND40: (Layout(40, 12, 16, _HONEYWELL, 5, tail=8),),
     Format.WIEGAND48: (Layout(48, 22, 23, _CORPORATE_48, 7),),
 }
-"""With a facility code first; a layout without one is meant when none is given."""
+"""The layout with a facility code comes first; one without is used when no facility code is given."""
 SHARED: Final = frozenset({36, 40, 48})
-"""Lengths that many formats have: a card without this parity may be a good one of another format."""
+"""Lengths that several formats share: a card whose parity is wrong here may be a valid card of another format."""
 
 PRINTED: Final = frozenset({Format.WIEGAND26, Format.WIEGAND34})
-"""Readers of these formats send the end of a chip's number of four bytes, which many fobs bear in whole."""
+"""Readers of these formats send the last bytes of the chip's 4-byte number; on many fobs all four are printed."""
 _PAIR: Final = re.compile(r"([0-9]{1,7})[,:] ?([0-9]{1,11})")
 _DECIMAL: Final = re.compile(r"[0-9]{10}")
 _HEXADECIMAL: Final = re.compile(r"0x(?:[0-9a-f]{6}|[0-9a-f]{8})|(?=.*[a-f])(?:[0-9a-f]{6}|[0-9a-f]{8})")
-"""Without a letter it needs its 0x: it would be taken for something else."""
+"""A number without a letter needs 0x, because it could be decimal."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardNumber:
-    """What a read means to people."""
+    """The number of a card that was read, as people know it."""
 
     format: Format
     facility: int | None
@@ -126,13 +126,13 @@ class CardNumber:
 
     @property
     def shown(self) -> str:
-        """The number for a record: its last digits, and never more than half of all that makes the card."""
+        """The last digits, for a record: without a facility code at most half of them."""
         kept = SHOWN if self.facility is not None else min(SHOWN, len(self.number) // 2)
         return f"…{self.number[-kept:]}" if kept else "…"
 
 
 def layout(card_format: Format, facility: int | None) -> Layout | None:
-    """The layout of a number with or without facility code; None when the format has none such."""
+    """The layout of a number with or without facility code; None when the format has no such layout."""
     fitting = (one for one in LAYOUTS.get(card_format, ()) if bool(one.facility) == (facility is not None))
     return next(fitting, None)
 
@@ -153,7 +153,7 @@ def printed(text: str) -> bytes | None:
 
 
 def parts(shape: Layout, whole: bytes) -> tuple[int, int]:
-    """Facility code and number that a reader sends of such a number: its last bits."""
+    """The facility code and number that a reader sends of a number printed in whole: its last bits."""
     value = int.from_bytes(whole)
     return value >> shape.number & ((1 << shape.facility) - 1), value & ((1 << shape.number) - 1)
 
@@ -177,12 +177,12 @@ def key(bits: int, value: int) -> bytes:
 
 
 def token_key(digest: bytes) -> bytes:
-    """What a token is looked up by: its SHA-256, which tells nobody the token (it is long and random)."""
-    return b"\0\0" + digest  # as if of no bits, which no card has
+    """What a token is looked up by: its SHA-256. The token cannot be found from it, being long and random."""
+    return b"\0\0" + digest  # a length of 0 bits, which no card has
 
 
 def value_of(read: CardRead) -> int | None:
-    """The bits of a read as a number; None when the read is no card at all."""
+    """The bits of a read as a number; None when it is not a card."""
     size = (read.bits + 7) // 8
     if not 0 < read.bits <= MOST_BITS or len(read.data) < size:
         return None
@@ -190,7 +190,7 @@ def value_of(read: CardRead) -> int | None:
 
 
 def keys_of(read: CardRead) -> tuple[bytes, ...]:
-    """What to look a read up by, the likeliest first; nothing for a read that is no card."""
+    """The keys to look a read up by, the likeliest first; none for a read that is not a card."""
     value = value_of(read)
     if value is None:
         return ()
@@ -201,7 +201,7 @@ def keys_of(read: CardRead) -> tuple[bytes, ...]:
 
 
 def reading(read: CardRead) -> CardNumber:
-    """What a read means, for enrolling and for records (`shown`). Never raises."""
+    """The card number of a read, for enrolling and for records (`shown`). Never raises."""
     value = value_of(read)
     if value is None:
         return CardNumber(Format.RAW, None, read.data[: MOST_BITS // 8].hex())

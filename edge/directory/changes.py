@@ -1,11 +1,11 @@
 """The difference of two directories, as audit events (docs/events.md).
 
-One rule: who applies the events of a difference to the old directory has the new one, but for what
-is secret; of that they say only that it changed.
+One rule: the old directory and the events of a difference give the new directory, except for secrets:
+of a secret the events say only that it changed.
 
-A card comes and goes by `card.activate` and `card.deactivate` (`new`, `removed`), `..._with_token`
-for tokens; another number is another card. Schedules have no events of their own: what a schedule
-says stands in the events of the groups and doors that go by it.
+A card that is added or removed has a `card.activate` or `card.deactivate` with `new` or `removed`
+(`..._with_token` for tokens). A card whose number changes is removed and added. Schedules have no events of
+their own: the events of groups and doors contain what their schedule says.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _LISTS: Final = (
         MEMBER_DISABLE_BACKUP_CARD,
     ),
 )
-"""A member's list of cards, and what is said of a card that comes to it, leaves it, or is enabled or disabled there."""
+"""A member's list of cards, and the events of a card that is added, removed, enabled or disabled in it."""
 
 
 _WITH_TOKEN: Final = {CARD_ACTIVATE: CARD_ACTIVATE_WITH_TOKEN, CARD_DEACTIVATE: CARD_DEACTIVATE_WITH_TOKEN}
@@ -75,9 +75,9 @@ def differing(  # noqa: PLR0913 -- what differs, by name
 ) -> Iterator[Event]:
     """Yield all events, in an order in which they can be applied: nothing is assigned before it exists.
 
-    The same two directories always yield the same events. `names` are the doors' names. `touched` are the only entries
-    that differ, each as its list and id, where that is known. Without it this takes seconds for 100,000 cards, and
-    may be long between two events: take them in a thread.
+    The same two directories always yield the same events. `names` are the doors' names. `touched` names the only
+    entries that may differ, each as its list and id; None: all are compared. That takes seconds for 100,000 cards,
+    and may be long between two events: iterate in a thread.
     """
     found = _Difference(old, new, actor, at_ns, names or {})
     found.touched = None if touched is None else _with_schedules(old, new, touched)
@@ -122,7 +122,7 @@ class _Difference:
     # --- whole entries -----------------------------------------------------------------------------
 
     def come(self, resource: str, section: str, create: str = "create") -> Iterator[Event]:
-        """Yield what is new or changed, in the order of the new document."""
+        """Yield the events of new and changed entries, in the order of the new document."""
         before: Mapping[str, Any] = getattr(self.old, section)
         for entry_id, entry in self.entries(self.new, section).items():
             was = before.get(entry_id)
@@ -135,7 +135,7 @@ class _Difference:
                 yield self.event(f"{resource}.update", self.subject(resource, entry, self.new), details)
 
     def gone(self, resource: str, section: str) -> Iterator[Event]:
-        """Yield what was removed, in the order of the old document; names stay in the history."""
+        """Yield the events of removed entries, with their names, in the order of the old document."""
         after: Mapping[str, Any] = getattr(self.new, section)
         for entry_id, entry in self.entries(self.old, section).items():
             if entry_id not in after:
@@ -145,7 +145,7 @@ class _Difference:
                 yield self.event(f"{resource}.destroy", self.subject(resource, entry, self.old), details)
 
     def changes(self, section: str, was: object, now: object) -> dict[str, Json]:
-        """What is different of an entry; of a secret only that it changed."""
+        """The changed keys of an entry; of a secret only that it changed."""
         if was == now and not KEYS[section].schedules:
             return {}
         details = changed(_facts(self.old, section, was), _facts(self.new, section, now))
@@ -186,7 +186,7 @@ class _Difference:
         return self.event(_WITH_TOKEN[event_type] if card.token else event_type, _card(card), details)
 
     def taken(self) -> Iterator[Event]:
-        """Yield the cards that members have no more, so that others can have them."""
+        """Yield the events of cards that are taken from members, before they are given to others."""
         for member in self.entries(self.old, "members").values():
             now = self.new.members.get(member.id)
             for name, _, deassign, _, _ in _LISTS:
@@ -232,7 +232,7 @@ class _Difference:
 
 
 def _with_schedules(old: Directory, new: Directory, touched: Iterable[tuple[str, str]]) -> dict[str, dict[str, None]]:
-    """The touched ids of each list, in order, and with a schedule all that go by it."""
+    """The touched ids of each list, in order; for a touched schedule also the groups and doors that use it."""
     found: dict[str, dict[str, None]] = {}
     for section, entry_id in touched:
         found.setdefault(section, {})[entry_id] = None
@@ -259,7 +259,7 @@ def _facts(side: Directory, section: str, value: Any) -> dict[str, Any]:  # noqa
 
 
 def _said(side: Directory, keys: Keys, value: object) -> dict[str, Any]:
-    """A schedule's id is followed by what it says, so that the event stands on its own."""
+    """What an event says of these keys. After a schedule's id comes its content: the event needs no other source."""
     facts: dict[str, Any] = {}
     for key in keys.audited:
         attribute = getattr(value, key.attribute)

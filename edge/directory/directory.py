@@ -1,7 +1,7 @@
-"""The directory: who there is, what they carry, where and when they may pass.
+"""The directory: people, their cards and PINs, and where and when they may pass.
 
-One rule: a directory is a frozen value that has been checked as a whole (`edge.directory.document.reading`);
-a reference in it leads somewhere, and everything a door asks is one look into an index.
+One rule: a directory is a frozen value that has been checked as a whole (`edge.directory.document.reading`):
+every reference in it leads to an entry, and everything a door asks is one lookup in an index.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Ask(StrEnum):
-    """What a reader wants to see."""
+    """What a reader asks for."""
 
     CARD = "card"
     CARD_AND_PIN = "card_and_pin"
@@ -47,7 +47,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card. `key` is what it is looked up by."""
+    """A card. It is looked up by `key`."""
 
     id: str
     format: Format
@@ -57,7 +57,7 @@ class Card:
     bits: int | None
     active: bool
     user: str | None
-    """To whom it was issued."""
+    """The user it was issued to."""
     key: bytes = field(repr=False)
 
     @property
@@ -73,14 +73,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What a person may do here. Lists are sorted, so that equal members are equal."""
+    """A person's membership: from when to when, with which cards, PIN and groups. Lists are sorted, to be compared."""
 
     id: str
     user: str
     enabled: bool = True
     valid_from: datetime | None = None
-    """In UTC, like `valid_until`, which is the first moment it is over."""
+    """In UTC. From this moment on the member may pass."""
     valid_until: datetime | None = None
+    """In UTC. From this moment on the member may not pass."""
     cards: tuple[str, ...] = ()
     backup_cards: tuple[str, ...] = ()
     disabled_cards: tuple[str, ...] = ()
@@ -105,30 +106,28 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class ReaderPolicy:
-    """How a reader asks, and how much it takes."""
+    """What a reader asks for, and how many wrong attempts lock it."""
 
     ask: Ask = Ask.CARD
     pin_within_s: float = 10.0
-    """How long after a card its PIN may take, and a PIN from key to key."""
+    """The longest time from a card to its PIN, and from one key of a PIN to the next."""
     wrong_pins: int = 5
-    """So many wrong PINs ..."""
+    """This many wrong PINs within `wrong_pins_within_s` lock the keypad for `locked_out_s`."""
     wrong_pins_within_s: float = 60.0
-    """... within this time ..."""
     locked_out_s: float = 60.0
-    """... lock the keypad for so long."""
     wrong_pins_an_hour: int = 20
-    """So many within an hour lock it too, however slowly they come."""
+    """This many wrong PINs within an hour lock the keypad too, however slowly they come."""
     unknown_cards: int = 20
-    """So many different unknown cards within a minute lock the reader; 0: they only raise the alarm."""
+    """This many different unknown cards within a minute lock the reader; 0: they only raise the alarm."""
 
 
 @dataclass(frozen=True, slots=True)
 class AntiPassback:
-    """The door that is the way out to this one's way in."""
+    """Anti-passback of an entry door: `exit` is the door by which people leave the area again."""
 
     exit: str
     hard: bool
-    """Refuse; otherwise only record it."""
+    """True: a second entry without an exit is refused. False: it is only recorded."""
     forget_after_s: float | None = None
 
 
@@ -182,11 +181,11 @@ class Integration:
     """`webhook` or `syslog`."""
     url: str | None = None
     types: tuple[str, ...] = ()
-    """Event types, and patterns like `lock.*`; none stands for all."""
+    """Event types, and patterns like `lock.*`; an empty tuple means all."""
     secret: str | None = None
-    """The name of the secret that signs, or stands in the url; not the secret."""
+    """The name of the secret that signs requests or is inserted into the url; never the secret itself."""
     format: str | None = None
-    """How a webhook wants it: one of `edge.delivery.receivers.chat.FORMATS`; None is the event itself."""
+    """The body that a webhook gets: one of `edge.delivery.receivers.chat.FORMATS`; None: the event itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +203,11 @@ class Directory:
     cameras: Mapping[str, Camera] = field(default_factory=dict)
     integrations: Mapping[str, Integration] = field(default_factory=dict)
     by_key: Mapping[bytes, str] = field(default_factory=dict, compare=False, repr=False)
-    """What a card sends -> card."""
+    """`Card.key` -> id of the card."""
     holders: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
-    """Card -> member."""
+    """Id of a card -> id of the member who holds it."""
     alone: Mapping[HashParameters, Mapping[bytes, str]] = field(default_factory=dict, compare=False, repr=False)
-    """Parameters -> digest -> member, for PINs that work without a card. A handful of parameters."""
+    """Hash parameters -> digest -> id of the member, for PINs that work without a card."""
 
     def card(self, read: CardRead) -> Card | None:
         """The card that was read, or None. Never raises."""
@@ -219,7 +218,7 @@ class Directory:
         return None
 
     def holder(self, card: str) -> Member | None:
-        """Who carries a card."""
+        """The member who holds a card, or None."""
         member = self.holders.get(card)
         return None if member is None else self.members[member]
 

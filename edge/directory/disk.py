@@ -1,7 +1,7 @@
-"""The disk of the directory, in a thread of its own: doors never wait for it.
+"""The directory's access to the disk, in a thread of its own: doors never wait for it.
 
-One rule: one thread waits for the disk, one call after the other; what takes long goes in steps, between which
-others have their turn.
+One rule: one thread waits for the disk, one call after the other. Long work is split into steps, so that other calls
+can come between.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 FOLD_AFTER: Final = 2_000
-"""Changes that may stand behind the stored document: to take them up again takes some tenths of a second."""
+"""Changes that may be stored after the document. To apply so many at a start takes some tenths of a second."""
 _T = TypeVar("_T")
 
 
 class DirectoryDisk:
-    """The store, and other files. Every call raises OSError when the disk does not take it, and after `stop`."""
+    """The store, and reading of other files. Every call raises OSError when the disk fails, and after `stop`."""
 
     def __init__(self, store: Path) -> None:
         """Nothing is touched yet."""
         self.path = store
         self._store = DirectoryStore(store)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="directory")
-        """Not asyncio's own, which a stop would wait for in turn."""
+        """Not asyncio's default threads: a stop would wait for those."""
         self._stopped = False
         self._unfolded = 0
-        """Changes behind the stored document."""
+        """Changes that are stored after the document."""
         self._folding: asyncio.Task[None] | None = None
 
     async def load(self, wall_us: int) -> tuple[StoredDirectory | None, Path | None]:
@@ -51,16 +51,16 @@ class DirectoryDisk:
         return stored, moved
 
     async def read(self, file: Path) -> bytes:
-        """A whole file; one byte more than a directory may have says that it is longer."""
+        """Read a whole file; of one that is longer than a directory may be, one byte more than that."""
         return await self._call(read_file, file, LARGEST)
 
     async def replace(self, about: StoredDirectory, directory: Directory) -> None:
-        """Store it in the place of what there was."""
+        """Store a directory in place of the one before."""
         await self._call(self._store.replace, about, written(directory))
         self._unfolded = 0
 
     async def append(self, about: StoredDirectory, edit: Edited) -> None:
-        """Store it behind the one that it is an edit of."""
+        """Store an edit of the stored directory."""
         stored = StoredEdit(about.version, edit.changes, about.source, about.actor, about.at_us)
         await self._call(self._store.append, stored)
         self._unfolded += len(edit.changes)
@@ -70,7 +70,7 @@ class DirectoryDisk:
         await self._call(self._store.audited, version)
 
     def fold(self, about: StoredDirectory, directory: Directory) -> None:
-        """Begin to make one document of what is stored, which has been recorded, if much stands behind it."""
+        """Begin to make one document of the stored document and its edits, if these are many. All are recorded."""
         if self._unfolded > FOLD_AFTER and (self._folding is None or self._folding.done()):
             self._folding = asyncio.create_task(self._fold(about, directory), name="directory fold")
             self._folding.add_done_callback(say_why)
@@ -82,12 +82,12 @@ class DirectoryDisk:
                 pass
             await self._call(self._store.fold, about, packing.packed)
         except OSError as error:
-            LOG.warning("%d changes of the directory cannot be folded now: %s", count, error)
+            LOG.warning("%d changes of the directory cannot be merged into its document now: %s", count, error)
         else:
             self._unfolded = max(0, self._unfolded - count)
 
     def stop(self) -> None:
-        """Stop; a call that is under way is not waited for."""
+        """Stop, without waiting for a call that is under way."""
         self._stopped = True
         if self._folding is not None:
             self._folding.cancel()

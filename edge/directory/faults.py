@@ -1,6 +1,6 @@
-"""What is wrong with keeping the directory: one fault in the log while anything is.
+"""Faults of the directory's file and of its store: one fault in the log while there is any.
 
-One rule: it is said once when it begins and once when all of it has ended.
+One rule: it is recorded once when it begins, and once when both are well again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SUBJECT: Final = Subject("directory", "directory", "Directory")
 
 
 class DirectoryFaults:
-    """With the last `file`, with the `store`."""
+    """What is wrong with the last `file`, and with the `store`."""
 
     def __init__(self, log: Log, now_ns: Callable[[], int]) -> None:
         """Nothing is wrong."""
@@ -30,7 +30,7 @@ class DirectoryFaults:
 
     @property
     def told(self) -> str | None:
-        """All that is wrong, for people."""
+        """All that is wrong, for people; None when nothing is."""
         return "; ".join(self._reasons.values()) or None
 
     def begin(self, about: str, reason: str) -> None:
@@ -42,6 +42,6 @@ class DirectoryFaults:
         self._reasons[about] = reason
 
     def end(self, about: str) -> None:
-        """Note that it is well again."""
+        """Note that the file or the store is well again."""
         if self._reasons.pop(about, None) is not None and not self._reasons:
             self._log.append([Event(CONTROLLER_FAULT_CLEARED, self._now_ns(), SUBJECT, SYSTEM)])

@@ -1,7 +1,7 @@
-"""Keeps the directory in force: taken up at the start, replaced as a whole, stored, and its changes recorded.
+"""Keeps the directory in force: loads it at the start, replaces or edits it, stores it, has its changes recorded.
 
-One rule: it is built aside, in slices, and stored before it is in force; a document that is refused
-changes nothing. Only the file at the start does not wait for the disk: people must get in.
+One rule: a new directory is built in the background and stored before it is in force; a refused document changes
+nothing. Only at the start is the file in force even when it cannot be stored: people must get in.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 AUDIT_WITHIN_S: Final = 60.0
-"""How long a new directory waits for the last one's changes to be recorded."""
+"""How long a new directory waits until the changes of the one before are recorded."""
 PUT_RIGHT_S: Final = 30.0
-"""How often a disk that failed at the start is tried again."""
+"""How often storing is tried again after the disk failed at the start."""
 
 
 class LiveDirectory:
@@ -63,22 +63,22 @@ class LiveDirectory:
         self.listeners: list[Callable[[Directory], None]] = []
         """Called on the loop right after another directory is in force."""
         self._disk, self._zone = DirectoryDisk(store), zone
-        self.file = file  # another one counts from the next `reload` on
+        self.file = file  # may be set to another file, which the next `reload` reads
         self._doors, self._log, self._now_ns, self._wall_us = doors, log, now_ns, wall_us
         self._one_at_a_time = asyncio.Lock()
         self._taken_up = asyncio.Event()
         self._recorder = DirectoryAudit(log)
         self._putting_right: asyncio.Task[None] | None = None
         self._about: StoredDirectory | None = None
-        """About the directory in force, without its document."""
+        """Version, source and actor of the directory in force, without its document."""
         self._kept: Directory | None = None
-        """The directory on the disk, from which changes are counted. None while nobody can tell."""
+        """The directory on the disk, with which a new one is compared. None while the disk cannot be read."""
         self._loading = True
         self._faults = DirectoryFaults(log, now_ns)
         self._recent = RecentChanges()
 
     async def start(self) -> None:
-        """Take up what is stored, then the file where it is newer. Never raises."""
+        """Load the stored directory, then the file if it is newer. Never raises."""
         async with self._one_at_a_time:
             await self._take_up()
         self._taken_up.set()
@@ -90,10 +90,10 @@ class LiveDirectory:
         self._loading = False
 
     async def apply(self, document: bytes, source: Path, actor: Actor) -> Directory:
-        """Put a document in force that this actor brought.
+        """Put a document from this actor in force.
 
-        Raises DirectoryError with everything that is wrong with it, OSError when it cannot be stored now;
-        then nothing has changed.
+        Raises DirectoryError with all problems of the document, OSError when it cannot be stored now.
+        After an error nothing has changed.
         """
         await self._taken_up.wait()
         async with self._one_at_a_time:
@@ -102,10 +102,10 @@ class LiveDirectory:
             return directory
 
     async def edit(self, changes: Sequence[object], base: int | None, source: Path, actor: Actor) -> Directory:
-        """Put these changes of this actor in force, who has seen version `base`; None: whatever is in force.
+        """Put changes from this actor in force. `base` is the version the actor has seen; None: do not check it.
 
-        Raises StaleError when others changed the same since, DirectoryError with everything that is wrong,
-        OSError when it cannot be stored now; then nothing has changed.
+        Raises StaleError when others have changed the same entries since `base`, DirectoryError with all problems
+        of the changes, OSError when they cannot be stored now. After an error nothing has changed.
         """
         await self._taken_up.wait()
         async with self._one_at_a_time:
@@ -118,9 +118,9 @@ class LiveDirectory:
             return edit.directory
 
     async def reload(self, actor: Actor) -> list[str]:
-        """Read the file again; what is wrong with it, nothing when it is in force."""
+        """Read the file again. Returns its problems; an empty list when it is in force."""
         await self._taken_up.wait()
-        if self.file is None:  # there was one before: what was wrong with it is of no interest any more
+        if self.file is None:  # a file that was configured before may have left a fault
             self._faults.end("file")
             return []
         return await self._read_file(self.file, actor)
@@ -143,7 +143,7 @@ class LiveDirectory:
         }
 
     def stop(self) -> None:
-        """What is not recorded yet is recorded after the next start."""
+        """Stop. Changes that are not recorded yet are recorded after the next start."""
         self._recorder.stop()
         if self._putting_right is not None:
             self._putting_right.cancel()
@@ -152,7 +152,7 @@ class LiveDirectory:
     # --- the disk ----------------------------------------------------------------------------------
 
     async def _take_up(self) -> None:
-        """Put in force what is stored, unless the file has brought something newer meanwhile."""
+        """Put the stored directory in force, unless a newer one from the file is in force already."""
         try:
             stored, moved = await self._disk.load(self._wall_us())
         except OSError as error:
@@ -179,12 +179,12 @@ class LiveDirectory:
             self._record(unrecorded.before, directory, unrecorded.actor, unrecorded.touched)
 
     async def _keep(self, directory: Directory, about: StoredDirectory, edit: Edited | None = None) -> None:
-        """Store it, then put it in force, then record what changed. Raises OSError, and nothing has changed.
+        """Store a directory, put it in force, record what changed. Raises OSError; then nothing has changed.
 
-        `edit` is what makes it of the directory in force.
+        `edit` is the edit that made it from the directory in force, if there is one.
         """
         if self._kept is None:
-            raise OSError("the stored directory cannot be read, so nobody can tell which one is newer")
+            raise OSError("the stored directory cannot be read, so it is not known which one is newer")
         behind = edit is not None and self._about is not None and self._kept is self.in_force
         try:
             if edit is not None and behind:
@@ -202,7 +202,7 @@ class LiveDirectory:
         self._record(before, directory, about.actor, edit.touched if edit is not None and behind else None)
 
     async def _put_right(self) -> None:
-        """Go on until what the file brought at the start is on the disk, or something else that is newer."""
+        """Try again until the directory in force is on the disk: the file's, or a newer one."""
         while self._kept is not self.in_force:
             await asyncio.sleep(PUT_RIGHT_S)
             async with self._one_at_a_time:
@@ -250,13 +250,13 @@ class LiveDirectory:
             version = self.in_force.version
             if error.version == version:
                 found = await built(document, file, self._zone, doors=self._doors())
-                if await asyncio.to_thread(operator.eq, found, self.in_force):  # in other words, or by a command
+                if await asyncio.to_thread(operator.eq, found, self.in_force):  # written otherwise
                     return
                 message = f"found {version} with other content, expected more than {version}, which is in force"
                 raise DirectoryError([Problem(file, "version", message)]) from error
             if not starting:
                 raise
-            LOG.info("%s is older than what is in force", file)  # a command has brought a newer one since
+            LOG.info("%s is older than the directory in force", file)  # a command has sent a newer one since
 
     async def _apply(self, document: bytes, source: Path, actor: Actor, *, starting: bool = False) -> Directory:
         if not starting:
@@ -266,7 +266,7 @@ class LiveDirectory:
         digest = await asyncio.to_thread(digest_of, document)
         about = StoredDirectory(directory.version, b"", digest, source.name, actor, self._wall_us())
         try:
-            if not (starting and self._recorder.is_recording):  # from before this start, which may take its time
+            if not (starting and self._recorder.is_recording):  # changes of the last run may take long
                 touched = await made_aside(differing_entries(self.in_force, directory), source)
                 await self._keep(directory, about)
                 self._recent.note(directory.version, actor, touched)
@@ -274,13 +274,13 @@ class LiveDirectory:
         except OSError as error:
             if not starting:
                 raise
-            self._faults.begin("store", f"{error}; {source.name} is in force from memory")
+            self._faults.begin("store", f"{error}; {source.name} is in force, but not stored")
         self._put_in_force(directory, about)
         self._recent.begin(directory.version)
         return directory
 
     async def _audited(self) -> None:
-        """Wait for the last one's changes to be recorded. OSError when that takes too long."""
+        """Wait until the changes of the directory before are recorded. Raises OSError when that takes too long."""
         if not await self._recorder.has_ended(AUDIT_WITHIN_S):
             raise OSError(f"the changes of version {self.in_force.version} are still being recorded; try again later")
 

@@ -1,6 +1,6 @@
 """PINs: hashed with scrypt (RFC 7914), compared in constant time, never kept or shown.
 
-One rule: a PIN in clear lives only as long as the call that hashes or proves it. One hash takes
+One rule: a PIN in clear lives only as long as the call that hashes or checks it. One hash takes
 16 MiB and some 50 ms on a PC, 150 to 300 ms on a Raspberry Pi: never on a thread that serves doors.
 """
 
@@ -22,7 +22,7 @@ _LOG2_N: Final = range(10, 18)
 _R: Final = range(1, 17)
 _P: Final = range(1, 5)
 _MAX_BYTES: Final = 64 << 20
-"""Memory that a hash brought by a document may ask for."""
+"""Memory that a hash in a document may need."""
 _TEXT: Final = re.compile(
     r"scrypt\$ln=(?P<ln>[0-9]{1,2}),r=(?P<r>[0-9]{1,2}),p=(?P<p>[0-9])\$(?P<salt>[^$]{1,88})\$(?P<digest>[^$]{43})"
 )
@@ -31,7 +31,7 @@ HASH_EXPECTED: Final = "scrypt$ln=14,r=8,p=1$SALT$DIGEST, both in base64 without
 
 @dataclass(frozen=True, slots=True)
 class HashParameters:
-    """How a PIN is hashed. PINs that share one can be looked up with one hash."""
+    """How a PIN is hashed. PINs with the same parameters can be looked up with one hash."""
 
     salt: bytes = field(repr=False)
     log2_n: int = 14
@@ -53,18 +53,18 @@ class HashParameters:
 
 @dataclass(frozen=True, slots=True)
 class PinHash:
-    """A PIN as it is kept."""
+    """A PIN as it is stored: its hash."""
 
     recipe: HashParameters
     digest: bytes = field(repr=False)
 
     def is_of(self, digest: bytes) -> bool:
-        """Whether a digest made by this recipe is this PIN's; in constant time."""
+        """Whether a digest made with the same parameters is this PIN's; in constant time."""
         return hmac.compare_digest(self.digest, digest)
 
     @property
     def text(self) -> str:
-        """As documents have it."""
+        """The hash as it is written in a document."""
         recipe = self.recipe
         parameters = f"ln={recipe.log2_n},r={recipe.r},p={recipe.p}"
         return f"scrypt${parameters}${_base64(recipe.salt)}${_base64(self.digest)}"
@@ -77,7 +77,7 @@ def hashed(pin: str, salt: bytes) -> PinHash:
 
 
 def parse(text: str) -> PinHash:
-    """Read a hash from a document. Raises ValueError when it is none, or one that costs too much."""
+    """Read a hash from a document. Raises ValueError when it is not a hash, or takes too much memory or time."""
     found = _TEXT.fullmatch(text)
     if found is None:
         raise ValueError(f"expected {HASH_EXPECTED}")

@@ -1,6 +1,6 @@
-"""What is stored as a directory again: the document, and what edits have made of it since.
+"""Makes a directory of what is stored: of the document and the edits after it.
 
-One rule: many edits are one: of an entry that was changed more than once only the last change counts.
+One rule: all edits are applied as one; of an entry that was changed more than once only the last change counts.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ LOG: Final = logging.getLogger(__name__)
 
 
 class Unrecorded(NamedTuple):
-    """What may not be in the log yet of the last change."""
+    """The last change, when it may not be in the log yet."""
 
     before: Directory
     actor: Actor
     touched: list[Touched] | None
-    """None: a whole document came."""
+    """The entries that it changed; None: it was a whole document."""
 
 
 class TakenUp(NamedTuple):
-    """What was stored."""
+    """The directory that was stored."""
 
     directory: Directory
     about: StoredDirectory
-    """Of the last change, without documents and edits."""
+    """About the last change, without documents and edits."""
     unrecorded: Unrecorded | None
 
 
 async def taken_up(stored: StoredDirectory, source: Path, zone: tzinfo) -> TakenUp:
-    """Build it, in slices. Raises DirectoryError when it cannot be used."""
+    """Build the stored directory, in slices. Raises DirectoryError when it cannot be used."""
     directory = await built(stored.document, source, zone)
     about = replace(stored, document=b"", previous=None, edits=(), previous_edits=())
     if not stored.edits:

@@ -1,9 +1,9 @@
-"""The directory on the disk: in a file of its own, so that a damaged log shuts nobody out.
+"""The directory on the disk: in a file of its own, so that people get in also when the log is damaged.
 
-One rule: a directory is replaced or edited in one transaction, and what was before stays until the
-difference has been recorded. Every call blocks on the disk: never on the loop's thread.
+One rule: a directory is replaced or edited in one transaction, and the one before stays until the
+difference has been recorded. Every call waits for the disk: never call it on the loop's thread.
 
-A document stays as it is while edits are written behind it; now and then both become one document (`fold`).
+Edits are stored after the document that they change; from time to time `fold` makes one document of both.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 APPLICATION_ID: Final = 0x446F6F44
 """`DooD`: tells the file from a log."""
 PIECES: Final = 1_000
-"""Entries that are packed at once: some milliseconds on a PC, during which others may go on."""
+"""Entries that are packed in one step: some milliseconds on a PC. Other calls may come between two steps."""
 _SETUP: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -55,7 +55,7 @@ class StoreError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class StoredEdit:
-    """What made a version of the one before."""
+    """The changes that made one version from the version before."""
 
     version: int
     changes: tuple[Mapping[str, Any], ...]
@@ -68,22 +68,22 @@ class StoredEdit:
 
 @dataclass(frozen=True, slots=True)
 class StoredDirectory:
-    """What is in force, and what was before it where that has not been recorded yet."""
+    """The directory in force, and the one before it until the difference is recorded."""
 
     version: int
     document: bytes
     digest: str
-    """Of the document as it came, which may have had PINs in it (`digest_of`)."""
+    """Of the document as it was received, perhaps with PINs in clear (`digest_of`)."""
     source: str
     actor: Actor
     at_us: int
     previous: bytes | None = None
-    """None with `audited` false: there was none."""
+    """The document before. None although `audited` is false: there was none."""
     audited: bool = False
     edits: tuple[StoredEdit, ...] = ()
-    """Since the document. All but the last have been recorded, and so has the document if there is one."""
+    """Edits of the document. Only the last edit may be unrecorded; when there are edits, the document is recorded."""
     previous_edits: tuple[StoredEdit, ...] = ()
-    """Between `previous` and the document."""
+    """Edits of `previous`, from before the document came."""
 
 
 class DirectoryStore:
@@ -94,7 +94,7 @@ class DirectoryStore:
         self.path = path
 
     def load(self, wall_us: int) -> tuple[StoredDirectory | None, Path | None]:
-        """What is stored, and where a damaged file was moved. Raises OSError when nobody can tell."""
+        """Return what is stored, and where a damaged file was moved to. Raises OSError when it cannot be read now."""
         try:
             with closing(self._open_to_read()) as db:
                 row = db.execute("SELECT * FROM directory").fetchone()
@@ -106,7 +106,7 @@ class DirectoryStore:
             return None, set_aside(self.path, wall_us)
 
     def replace(self, new: StoredDirectory, pieces: Iterable[str]) -> None:
-        """Put a directory in the place of the one that is stored, which becomes its previous one. Raises OSError."""
+        """Store a directory; the one stored before becomes its `previous`. Raises OSError."""
         packing = Packing(pieces)
         while packing.pack():
             pass
@@ -119,14 +119,17 @@ class DirectoryStore:
             )
 
     def append(self, edit: StoredEdit) -> None:
-        """Note an edit of what is stored, of which all before has been recorded. Raises OSError."""
+        """Store an edit of the stored directory, which has been recorded with all edits before. Raises OSError."""
         changes = json.dumps(edit.changes, ensure_ascii=False, separators=(",", ":"))
         with self._changing() as db:
             _recorded(db)
             db.execute("INSERT INTO edits VALUES (?, ?, ?, ?, ?, 0)", [edit.version, changes, *_origin(edit)])
 
     def fold(self, now: StoredDirectory, packed: bytes) -> None:
-        """Put document and edits up to this version together, unless another document came. Raises OSError."""
+        """Make one document of the document and its edits up to this version, unless it was replaced. Raises OSError.
+
+        `packed` is that document.
+        """
         with self._changing() as db:
             folded = db.execute(
                 "UPDATE directory SET version = ?, document = ?, source = ?, actor = ?, at_us = ? WHERE version < ?",
@@ -136,7 +139,7 @@ class DirectoryStore:
                 db.execute("DELETE FROM edits WHERE version <= ?", [now.version])
 
     def audited(self, version: int) -> None:
-        """Forget what was before: the difference to this version is in the log. Raises OSError."""
+        """Forget the directory before: its difference to this version is in the log. Raises OSError."""
         with self._changing() as db:
             newest = "SELECT max(version) FROM (SELECT version FROM directory UNION ALL SELECT version FROM edits)"
             if db.execute(newest).fetchone() == (version,):
@@ -144,7 +147,7 @@ class DirectoryStore:
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction; whatever goes wrong, nothing has changed. Raises StoreError."""
+        """One transaction: after an error nothing has changed. Raises StoreError."""
         try:
             with closing(self._open()) as db:
                 db.execute("BEGIN IMMEDIATE")
@@ -154,7 +157,7 @@ class DirectoryStore:
             raise StoreError(str(error)) from error
 
     def _open_to_read(self) -> sqlite3.Connection:
-        """Open it even where nothing can be written, as when the kernel has remounted a card that fails read-only."""
+        """Open the file also on a read-only disk, such as a failing SD card that the kernel has remounted."""
         try:
             return self._open()
         except (OSError, sqlite3.OperationalError):
@@ -163,7 +166,7 @@ class DirectoryStore:
             return connect_read_only(self.path)
 
     def _open(self) -> sqlite3.Connection:
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # hashes of PINs: for us alone
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # hashes of PINs: only for doord
         db = sqlite3.connect(self.path, timeout=5.0, isolation_level=None)
         try:
             for statement in _SETUP:
@@ -175,16 +178,16 @@ class DirectoryStore:
 
 
 class Packing:
-    """Makes a document small, piece by piece."""
+    """Compresses a document piece by piece."""
 
     def __init__(self, pieces: Iterable[str]) -> None:
         """`pieces` of its text."""
         self._pieces, self._packer, self._packed = iter(pieces), zlib.compressobj(), bytearray()
         self.packed = b""
-        """All of it, in the end."""
+        """The compressed document, once `pack` has returned False."""
 
     def pack(self) -> bool:
-        """Pack some pieces; whether there may be more."""
+        """Compress some pieces. Returns whether there may be more."""
         some = "".join(islice(self._pieces, PIECES)).encode()
         self._packed += self._packer.compress(some)
         if not some:
@@ -193,7 +196,7 @@ class Packing:
 
 
 def _recorded(db: sqlite3.Connection) -> None:
-    """All that is stored stands in the log."""
+    """Note that all that is stored has been recorded in the log."""
     db.execute("UPDATE directory SET previous = NULL, audited = 1 WHERE NOT audited")
     db.execute("UPDATE edits SET audited = 1 WHERE NOT audited")
     db.execute("DELETE FROM edits WHERE version < (SELECT version FROM directory)")
@@ -206,7 +209,7 @@ def _origin(stored: StoredDirectory | StoredEdit) -> list[Any]:
 
 def _edits(db: sqlite3.Connection) -> list[StoredEdit]:
     if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'edits'").fetchone() is None:
-        return []  # of an earlier release, on a disk that takes nothing
+        return []  # a file of an earlier release, on a read-only disk
     rows = db.execute("SELECT version, changes, source, actor, at_us, audited FROM edits ORDER BY version")
     return [
         StoredEdit(version, tuple(json.loads(changes)), source, Actor(*json.loads(actor)), at_us, bool(audited))
@@ -215,7 +218,7 @@ def _edits(db: sqlite3.Connection) -> list[StoredEdit]:
 
 
 def read_file(file: Path, most: int) -> bytes:
-    """Up to `most` bytes of a plain file, and one more that says that it is longer. OSError for any other file."""
+    """Read up to `most` bytes of a plain file, and one more if it is longer. Raises OSError for any other file."""
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as stream:
         found = os.fstat(stream.fileno())
         if not stat.S_ISREG(found.st_mode):  # a pipe would wait for ever, a device never end
@@ -226,19 +229,19 @@ def read_file(file: Path, most: int) -> bytes:
 
 
 def digest_of(document: bytes) -> str:
-    """What tells a document from others without keeping it. Slow, 50 ms on a PC.
+    """Make a digest by which the same document is recognized later. Slow: 50 ms on a PC.
 
-    All but the PINs in clear of a document may be known, so that a fast hash would give these away: it
-    has to cost whoever tries them all as much as their own hashes do (`edge.directory.pins`).
+    An attacker may know the document but for its PINs in clear. A fast hash would let them try all PINs;
+    so this digest costs as much as the hash of a PIN (`edge.directory.pins`).
     """
     return hashed(hashlib.sha256(document).hexdigest(), secrets.token_bytes(SALT_BYTES)).text
 
 
 def is_digest_of(digest: str, document: bytes) -> bool:
-    """Whether `digest_of` made it of this document. Slow as well."""
+    """Whether `digest_of` made this digest of this document. Slow as well."""
     try:
         kept = parse(digest)
-    except ValueError:  # of none: nothing is known of it
+    except ValueError:  # an empty digest: the document is not known
         return False
     return kept.is_of(kept.recipe.digest(hashlib.sha256(document).hexdigest()))
 

@@ -266,7 +266,7 @@ def test_pins_that_work_alone_share_a_salt_and_must_differ() -> None:
     assert len(directory.alone) == 1
     assert sorted(*[found.values() for found in directory.alone.values()]) == ["m0", "m1", "m2"]
     same = problems(members({"pin": "1234"}, {"pin": "1234"}))
-    assert same == [("members[1]", "found a PIN that cannot be told from another member's, expected another")]
+    assert same == [("members[1]", "found the PIN of another member, expected a different one")]
     salts = [HASHES[0].replace("YSBzYWx0", f"YSBzYWx{n}") for n in "0123w"]
     assert "5 salts" in dict(problems(members(*({"pin_hash": text} for text in salts))))["members"]
 

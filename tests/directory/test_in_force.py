@@ -449,7 +449,7 @@ def test_a_file_is_in_force_without_a_disk_and_stored_when_there_is_one(tmp_path
         async with kept(tmp_path, file, store=folder / "directory.db") as one:
             assert one.seen == [2]
             assert (one.keeper.facts()["stored"], one.keeper.facts()["state"]) == (False, "ready")
-            assert "in force from memory" in str(one.keeper.facts()["error"])
+            assert "is in force, but not stored" in str(one.keeper.facts()["error"])
             assert await one.keeper.reload(CLERK) == []
             with pytest.raises(OSError, match="cannot be read"):
                 await one.apply(paper(3))

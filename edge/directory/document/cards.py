@@ -1,4 +1,4 @@
-"""The number of a card entry: checked, and worked out to what the card sends.
+"""The number of a card entry: checked, and converted to the bits that the card sends.
 
 One rule: a number or token that is wrong is not repeated in the problem, only what was expected.
 """
@@ -35,21 +35,21 @@ _OR: Final = ", or as printed: FACILITY,NUMBER, ten digits, or 0x and hexadecima
 
 
 class NumberedCard(NamedTuple):
-    """What a card entry comes to."""
+    """The number of a card entry, checked and converted."""
 
     facility: int | None
     number: str
-    """As it is shown."""
+    """As `edge.directory.directory.Card` has it."""
     bits: int | None
     own: bytes
-    """What the card sends."""
+    """The key of the bits that the card sends (`edge.directory.cards.key`)."""
 
 
 WRONG: Final = NumberedCard(None, "", None, b"")
 
 
 def number_of(report: ProblemReport, where: str, table: tables.CardEntry) -> NumberedCard:
-    """Work out the number, and what the card sends; `WRONG` when a problem was reported."""
+    """Work out the number and the key; `WRONG` when a problem was reported."""
     if table.format in LAYOUTS:
         return _numbered(report, where, table)
     if table.facility is not None:
@@ -64,7 +64,7 @@ def number_of(report: ProblemReport, where: str, table: tables.CardEntry) -> Num
         return WRONG
     if table.reversed:
         if bits % 8:
-            report.add(dotted(where, "reversed"), "found with bits that are no whole bytes, expected none")
+            report.add(dotted(where, "reversed"), "found with bits that are not whole bytes, expected none")
             return WRONG
         data = data[::-1]
     value = int.from_bytes(data) >> (-bits % 8)
@@ -87,7 +87,7 @@ def _numbered(report: ProblemReport, where: str, table: tables.CardEntry) -> Num
         most = (1 << shape.facility) - 1
         report.add(dotted(where, "facility"), f"found {facility}, expected 0 to {most}")
     elif table.bits is not None:
-        report.add(dotted(where, "bits"), "found with a format that says it, expected none")
+        report.add(dotted(where, "bits"), f"found with format {table.format}, which has a fixed length; expected none")
     elif table.reversed and not _whole(table):
         report.add(dotted(where, "reversed"), "found with facility code and number, expected none")
     else:
@@ -97,7 +97,7 @@ def _numbered(report: ProblemReport, where: str, table: tables.CardEntry) -> Num
 
 
 def _written(table: tables.CardEntry) -> tuple[int | None, int | None]:
-    """Facility code and number; the number is None when it is neither a number nor printed so."""
+    """Facility code and number; the number is None when it is neither a whole number nor in a printed form."""
     if isinstance(table.number, int):
         return table.facility, table.number
     if table.facility is not None:
@@ -108,7 +108,7 @@ def _written(table: tables.CardEntry) -> tuple[int | None, int | None]:
 
 
 def _whole(table: tables.CardEntry) -> bytes | None:
-    """A number that is printed in whole, where a format is known for that."""
+    """The bytes of a number that is printed in whole; None for other numbers and formats."""
     if table.format not in PRINTED or not isinstance(table.number, str):
         return None
     return printed(table.number)

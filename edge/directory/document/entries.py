@@ -1,6 +1,6 @@
-"""The entries of a directory document as values, and what they refer to.
+"""The entries of a directory document as values.
 
-One rule: the first entry with an id or a card number has it; every other one is a problem.
+One rule: of entries with the same id or card number the first counts; every other one is a problem.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
 
 class _Where(dict[str, str]):
-    """What is not in the document, but in force beside it, is named by section and id."""
+    """An entry that is not in the document, but already in force, is named by its list and id."""
 
     def __missing__(self, own: str) -> str:
         return own
 
 
 class Entries:
-    """Everything in a document so far, by id."""
+    """The entries of a document that have been read so far, by id."""
 
     def __init__(self, report: ProblemReport, zone: tzinfo) -> None:
         """Nothing so far."""
@@ -62,24 +62,24 @@ class Entries:
         self.holders: dict[str, str] = {}
         self.clear_pins: dict[str, str] = {}
         self.where: dict[str, str] = _Where()
-        """`members.ada` -> `members[3]`, for entries that something may have to be said about later."""
+        """`members.ada` -> `members[3]`: where an entry is in the document, for problems that are found later."""
         self.broken: set[str] = set()
-        """`members.ada` of entries that are wrong in themselves: a reference to them is not wrong as well."""
+        """`members.ada` for each entry with problems of its own: references to it are not reported as well."""
 
     def add(self, section: str, where: str, table: Table) -> None:
-        """Take in one entry whose own keys are right."""
+        """Take in one entry whose keys have been checked."""
         entry_id: str = table.id  # type: ignore[attr-defined]  # every entry has one
         if self.claim(section, where, entry_id):
             getattr(self, section)[entry_id] = getattr(self, f"_{section}")(where, table)
 
     def wrong(self, section: str, where: str, entry: object) -> None:
-        """Note an entry that is wrong in itself, so that what refers to it is not called wrong as well."""
+        """Note an entry with problems of its own, so that references to it are not reported as well."""
         entry_id = entry.get("id") if isinstance(entry, dict) else None
         if isinstance(entry_id, str) and self.claim(section, where, entry_id):
             self.broken.add(f"{section}.{entry_id}")
 
     def claim(self, section: str, where: str, entry_id: str) -> bool:
-        """Note where an entry stands; False, and a problem, when its id was there before."""
+        """Note where an entry is in the document. False, and a problem, when another entry has its id."""
         own = f"{section}.{entry_id}"
         if own in self.where:
             self.report.add(dotted(where, "id"), f"found {shown(entry_id)} a second time, expected an id of its own")

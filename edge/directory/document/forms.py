@@ -1,4 +1,4 @@
-"""How the parts of entries are written that are more than one plain value.
+"""How those parts of entries are written that are not plain values.
 
 One rule: reading what is written here gives an equal value.
 """
@@ -30,19 +30,19 @@ def short(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def pin_hash(pin: PinHash) -> str:
-    """The hash alone."""
+    """The hash as text."""
     return pin.text
 
 
 def number(card: Card) -> str | int:
-    """A token's hash, digits where leading zeros count, or a number."""
+    """A number; as text for tokens (the hash), and where leading zeros count."""
     if card.token:
         return HASHED + card.number
     return int(card.number) if card.bits is None else card.number
 
 
 def state(active: bool) -> str:
-    """Of a card."""
+    """The state of a card."""
     return "active" if active else "inactive"
 
 
@@ -52,7 +52,7 @@ def stops(value: Mapping[str, frozenset[str]]) -> list[dict[str, Any]]:
 
 
 def stop_facts(value: Mapping[str, frozenset[str]]) -> dict[str, Any]:
-    """Each as `elevator/floor`."""
+    """Each floor as `elevator/floor`."""
     return {"stops": sorted(f"{elevator}/{floor}" for elevator, floors in value.items() for floor in floors)}
 
 
@@ -62,18 +62,18 @@ def floors(value: Mapping[str, Floor]) -> list[dict[str, Any]]:
 
 
 def floor_facts(value: Mapping[str, Floor]) -> dict[str, Any]:
-    """Each by itself, as `floor.ID`."""
+    """Each floor by itself, as `floor.ID`."""
     return {f"floor.{floor.id}": {"name": floor.name} for floor in value.values()}
 
 
 def anti_passback(back: AntiPassback) -> dict[str, Any]:
-    """The other door, and what happens."""
+    """The exit door, the mode, and when an entry is forgotten."""
     mode = "hard" if back.hard else "soft"
     return short({"exit": back.exit, "mode": mode, "forget_after_s": back.forget_after_s})
 
 
 def weekly(value: tuple[tuple[Hours, ...], ...]) -> list[dict[str, Any]]:
-    """Days with the same hours together."""
+    """Days with the same hours as one part."""
     by_part = sorted((_part(part)["from"], _part(part)["to"], n) for n, day in enumerate(value) for part in day)
     return [
         {"days": [DAYS[n] for _, _, n in same], "from": start, "to": end}

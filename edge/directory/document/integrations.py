@@ -29,7 +29,7 @@ _SCHEMES: Final = {"webhook": ("https", "http"), "syslog": ("tls",)}
 def integration_of(
     report: ProblemReport, where: str, table: tables.IntegrationEntry, found: Integration
 ) -> Integration:
-    """The same; what is wrong with it goes into the report."""
+    """Return the integration as it is; problems go into the report."""
     if found.kind is None:
         for key in ("url", "types", "secret", "format"):
             if getattr(found, key):
@@ -50,7 +50,7 @@ def _unfit(found: Integration, kind: str) -> Iterator[tuple[str, str]]:
     elif reason := _wrong(found.url, kind):
         yield "url", reason
     if kind == "webhook" and found.secret is None:
-        yield "secret", "missing, expected the name of a secret: it signs, or stands in the url"
+        yield "secret", "missing, expected the name of the secret that signs requests or is inserted into the url"
     if kind == "syslog":
         for key in ("secret", "format"):
             if getattr(found, key) is not None:

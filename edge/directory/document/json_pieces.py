@@ -1,6 +1,6 @@
 """A large JSON document, piece by piece: each entry of its lists is read when it is asked for.
 
-One rule: a piece is small work; whoever reads decides when to go on, so that nobody else waits.
+One rule: a piece is little work, and the caller decides when the next one is read, so that nothing else waits long.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_TWICE: Final = 10
-"""So many keys that stand twice in one object are named."""
+"""At most this many duplicate keys of one object are named."""
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 
 
 class NotJsonError(ValueError):
-    """The text is no JSON object; the message says where."""
+    """The text is not a JSON object; the message says where."""
 
 
 class JsonPieces:
@@ -51,7 +51,7 @@ class JsonPieces:
             self._fail("expected nothing after the last }")
 
     def take_twice(self) -> list[str]:
-        """Return the keys that stood twice in an object of the last piece."""
+        """Return the duplicate keys in objects of the last piece."""
         twice, self._twice = self._twice, []
         return twice
 

@@ -1,7 +1,7 @@
-"""What becomes of a key of an entry: how it is read, written, and told in the history.
+"""How a key of an entry is read, written, and recorded in the history.
 
 One rule: a field in `tables` with its `Key` is the whole description of a key; reading, writing and the difference
-derive from it. A field without one is the attribute of that name, as it is.
+derive from it. A field without a `Key` becomes the attribute of the same name, unchanged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WHOLE: Final = "*"
 
 
 class Audit(Enum):
-    """How a change of a key is told."""
+    """How the history records a change of a key."""
 
     VALUE = "value"
     """The old value and the new one."""
@@ -35,7 +35,7 @@ class Audit(Enum):
     SCHEDULE = "schedule"
     """The id of a schedule, and what the schedule says."""
     OWN = "own"
-    """By events of its own (`edge.directory.changes`), or by what it is a part of."""
+    """By event types of its own (`edge.directory.changes`), or as part of another key."""
 
 
 def _same(_report: ProblemReport, _zone: tzinfo, _where: str, value: Any) -> Any:  # noqa: ANN401 -- any value
@@ -48,21 +48,21 @@ class Key:
 
     name: str = ""
     attribute: str = ""
-    """Of the value; the name of the key unless given; `WHOLE`: written from the value as a whole."""
+    """The attribute of the value, by default the name of the key. `WHOLE`: the key is written from the whole value."""
     read: Callable[[ProblemReport, tzinfo, str, Any], Any] | None = _same
-    """From what the table has to the attribute; what is wrong goes into the report. None: read together with others."""
+    """Makes the attribute from the table's value; problems go into the report. None: read together with other keys."""
     write: Callable[[Any], Any] | None = None
-    """From the attribute to JSON, where `plain` does not do."""
+    """Makes JSON from the attribute. None: `plain` does."""
     stored: bool = True
-    """False: it is taken in only, and becomes another key."""
+    """False: the key is only read, and is stored as another key."""
     audit: Audit = Audit.VALUE
     told_as: str = ""
-    """What the history calls it; the name of the key unless given."""
+    """Its name in the history, by default the name of the key."""
     facts: Callable[[Any], dict[str, Any]] | None = None
-    """From the attribute to what the history says, where that is not what is written."""
+    """Makes what the history says from the attribute. None: the history says what is written."""
 
     def written(self, value: object) -> Any:  # noqa: ANN401 -- any JSON
-        """What stands in a document for this attribute; None where it says nothing."""
+        """This attribute as a document has it; None: the key is left out."""
         if self.write is None:
             return plain(value)
         return None if value is None else self.write(value)
@@ -75,7 +75,7 @@ class Key:
 
 
 def plain(value: object) -> Any:  # noqa: ANN401 -- any JSON
-    """Plain values as JSON has them."""
+    """A plain value as JSON."""
     if value is None or type(value) in _AS_THEY_ARE:
         return value
     if isinstance(value, tuple):
@@ -94,7 +94,7 @@ class Keys:
     """The keys of an entry in the order of its fields, the id first. Made once: there are 100,000 entries."""
 
     def __init__(self, entry: type[Table], *, beyond: type[Table] | None = None) -> None:
-        """`beyond`: without the keys of this base."""
+        """`beyond`: leave out the keys of this base class."""
         known = frozenset(beyond.model_fields if beyond is not None else ())
         fields = {name: field for name, field in entry.model_fields.items() if name not in known}
         described = []
@@ -104,7 +104,7 @@ class Keys:
         self.all = tuple(described)
         self.audited = tuple(k for k in described if k.stored and k.audit is not Audit.OWN and k.name != "id")
         self.schedules = any(key.audit is Audit.SCHEDULE for key in described)
-        """Whether what is said of an entry is not in its value alone."""
+        """Whether entries refer to a schedule, whose content the history then says as well."""
         stored = [key for key in described if key.stored]
         self._written = [(key.name, key.attribute, key.write) for key in stored]
         self._plain = [(key.attribute, key.name) for key in stored if key.read is _same]
@@ -113,7 +113,7 @@ class Keys:
         ]
 
     def attributes(self, table: Table, report: ProblemReport, zone: tzinfo, where: str) -> dict[str, Any]:
-        """What `table` says, by attribute of the value."""
+        """The attributes of the value, from `table`."""
         values = {attribute: getattr(table, name) for attribute, name in self._plain}
         for attribute, name, read in self._worked_out:
             value = getattr(table, name)
@@ -144,7 +144,7 @@ def id_set(report: ProblemReport, _zone: tzinfo, where: str, value: tuple[str, .
 
 
 def utc(_report: ProblemReport, zone: tzinfo, _where: str, value: datetime) -> datetime:
-    """A time, absolute."""
+    """A time in UTC; one without an offset is in `zone`."""
     return moment(zone, value)
 
 

@@ -1,7 +1,7 @@
-"""The PINs of a directory: those that came in clear are hashed, those that work alone get an index.
+"""The PINs of a directory: PINs in clear are hashed, PINs that work without a card get an index.
 
-One rule: a PIN that works without a card is found with one hash for each recipe, so there are few
-recipes: clear PINs of that kind share a salt. All others have a salt of their own.
+One rule: to find a PIN that works without a card takes one hash for each set of hash parameters, so there are few
+sets: PINs of that kind that come in clear share a salt. All other PINs have a salt of their own.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 MOST_CLEAR: Final = 1000
 """PINs in clear that one document may bring; each takes a hash. Beyond it, bring `pin_hash`."""
 MOST_RECIPES: Final = 4
-"""Each takes a hash for each PIN that is typed without a card."""
+"""Sets of hash parameters: each takes a hash for each PIN that is typed without a card."""
 
 
 class Pins:
-    """Works on `members` in place, which nobody else has yet."""
+    """Changes `members` in place, before anything else uses them."""
 
     def __init__(self, report: ProblemReport, members: dict[str, Member], where: Mapping[str, str]) -> None:
         """`where` tells where in the document each member is."""
@@ -34,7 +34,7 @@ class Pins:
     def hashing(
         self, clear: dict[str, str], shared: HashParameters | None, salt: Callable[[int], bytes]
     ) -> Iterator[None]:
-        """Hash the clear PINs (member -> PIN), which are forgotten one by one. `shared` is in use for PINs alone."""
+        """Hash the clear PINs (member -> PIN) and remove each. `shared` is in use for PINs without a card."""
         if len(clear) > MOST_CLEAR:
             self._report.add(
                 "members", f"found {len(clear)} PINs in clear, expected at most {MOST_CLEAR}: use pin_hash"
@@ -49,13 +49,13 @@ class Pins:
             yield
 
     def indexing(self, members: Iterable[Member]) -> Iterator[None]:
-        """Enter these into the index of the PINs that work alone."""
+        """Enter the PINs of these members that work without a card into their index."""
         for member in members:
             if member.pin_alone and member.pin is not None:
                 where = self._where[f"members.{member.id}"]
                 if self.alone.setdefault(member.pin.recipe, {}).setdefault(member.pin.digest, member.id) != member.id:
-                    self._report.add(where, "found a PIN that cannot be told from another member's, expected another")
+                    self._report.add(where, "found the PIN of another member, expected a different one")
             yield
         if len(self.alone) > MOST_RECIPES:
-            message = f"found PINs for use alone with {len(self.alone)} salts, expected at most {MOST_RECIPES}"
-            self._report.add("members", f"{message}: bring them all in clear once, they will share one")
+            message = f"found PINs without a card with {len(self.alone)} salts, expected at most {MOST_RECIPES}"
+            self._report.add("members", f"{message}: send all of them in clear once, then they share one salt")

@@ -1,4 +1,4 @@
-"""What pydantic found wrong with an entry, in the words of whoever wrote the document.
+"""Explains pydantic's errors in an entry, in the terms of the document.
 
 One rule: where (the way down to the value), what was found, what was expected; a secret is never repeated.
 """
@@ -28,7 +28,7 @@ def explained(table: type[Table], error: ValidationError) -> Iterator[tuple[str,
         parts, message = _explain(table, detail)
         key = dotted(*parts)
         within = detail["type"] == "too_short" and any(one.startswith(f"{key}[") for one in seen)
-        if key not in seen and not within:  # each member of a union says what it misses
+        if key not in seen and not within:  # pydantic reports each member of a union
             seen.add(key)
             yield key, message
 

@@ -1,6 +1,6 @@
-"""From a directory document to a `Directory`, in slices, or to everything that is wrong with it.
+"""Makes a `Directory` from a directory document, in slices, or reports all its problems.
 
-One rule: it is taken over as a whole or not at all; between two slices anybody else may go first.
+One rule: a document is accepted as a whole or not at all; between two slices other work may run.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 LARGEST: Final = 256 << 20
 """Bytes; a larger document is refused unread."""
 SLICE: Final = 50
-"""Entries that are worked on between two yields: a quarter of a millisecond on a PC, one or two on a Raspberry Pi."""
+"""Entries read between two yields: a quarter of a millisecond on a PC, one or two milliseconds on a Raspberry Pi."""
 MOST_PROBLEMS: Final = 1000
-"""After so many the rest of a document is not looked at any more."""
+"""After this many problems the rest of a document is not checked."""
 
 
 class DirectoryError(ConfigError):
-    """A directory cannot be used; `problems` holds all that is wrong with it, at least one."""
+    """A directory cannot be used; `problems` has all its problems, at least one."""
 
     version: int | None = None
-    """The document's, as far as it was read and is one."""
+    """The version of the document; None when it could not be read."""
 
 
 def read(document: bytes, source: Path, zone: tzinfo, **more: Any) -> Directory:  # noqa: ANN401 -- see `reading`
@@ -66,12 +66,12 @@ def reading(  # noqa: PLR0913 -- what a document is checked against, by name
 ) -> Generator[None, None, Directory]:
     """Read a directory in slices; the generator's return value is the directory.
 
-    Every yield is after a millisecond or two of work, but for a PIN that came in clear, which is
-    hashed (`edge.directory.pins`). Whoever drives it calls `gc.freeze()` every ten yields or so: else the
-    collector looks at all cards again and again, for half a second at 100,000. `source` names the
+    Between two yields are one or two milliseconds of work; hashing a PIN in clear takes longer
+    (`edge.directory.pins`). The caller has to call `gc.freeze()` every ten yields or so: otherwise the garbage
+    collector scans all cards again and again, which takes half a second at 100,000 cards. `source` names the
     document in problems. `zone` is the site's. `doors` are the configured doors (None: do not
-    check, for a directory that has been accepted before). `above` is the version in force, which a
-    new one has to exceed. Raises DirectoryError.
+    check, for a directory that has been accepted before). `above` is the version in force: the
+    document's has to be greater. Raises DirectoryError.
     """
     build = _Reading(ProblemReport(source), zone, doors)
     try:
@@ -86,7 +86,7 @@ def reading(  # noqa: PLR0913 -- what a document is checked against, by name
 
 
 class _Reading:
-    """One pass over a document; what it cannot use goes into the report and it goes on."""
+    """One pass over a document. Problems go into the report, and reading goes on."""
 
     def __init__(self, report: ProblemReport, zone: tzinfo, doors: Collection[str] | None) -> None:
         self.report, self.doors = report, doors
@@ -94,7 +94,7 @@ class _Reading:
         self.head: dict[str, Any] = {}
 
     def stop(self, at: int) -> None:
-        """Give up when there are more problems than that."""
+        """Give up when there are more problems than `at`. Raises DirectoryError."""
         if len(self.report.problems) > at:
             error, version = DirectoryError(cleaned(self.report)), self.head.get("version")
             error.version = version if type(version) is int else None
@@ -197,7 +197,7 @@ def _text(document: bytes, report: ProblemReport) -> str:
 
 
 def cleaned(report: ProblemReport) -> list[Problem]:
-    """Give the problems with text that any log and terminal takes; what stands in a document may be odd."""
+    """Return the problems with text that any log and terminal can show: a document may contain anything."""
     clean = ProblemReport(report.file)
     for one in report.problems[: MOST_PROBLEMS + 1]:
         clean.add(masked(one.key), masked(one.message))

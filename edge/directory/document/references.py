@@ -1,6 +1,6 @@
-"""What the entries of a directory refer to: it is there, of the right kind, and nobody else's.
+"""Checks references between entries: the entry exists and has the right kind, and a card has one holder.
 
-One rule: an entry that is wrong in itself is named once; references to it are not.
+One rule: an entry with problems of its own is reported once; references to it are not reported.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from edge.directory.document.entries import Entries
 
 SUGGESTED_FROM = 200
-"""With more entries than this no similar id is suggested: to compare them all takes too long."""
+"""With more entries than this no similar id is suggested: comparing them all takes too long."""
 
 
 def not_there(section: str, entry_id: str, known: Collection[str]) -> str:
-    """The problem that no entry of this list has the id."""
+    """The message for a reference to an id that this list does not have."""
     expected = meant(entry_id, known) if 0 < len(known) <= SUGGESTED_FROM else f"expected one of {section}"
     return f"found {shown(entry_id)}, {expected}"
 
 
 def references(found: Entries, doors: Collection[str] | None) -> Iterator[None]:
-    """Check every reference, an entry a step; note who holds which card."""
+    """Check every reference, one entry a step; enter the holders of cards."""
     check = References(found, doors)
     for member in found.members.values():
         check.member(member)
@@ -46,7 +46,7 @@ def references(found: Entries, doors: Collection[str] | None) -> Iterator[None]:
 
 
 class References:
-    """Checks the references of one entry after the other: members first, who say who holds which card."""
+    """Checks the references of one entry after the other. Members come first: they give cards their holders."""
 
     def __init__(self, found: Entries, doors: Collection[str] | None) -> None:
         """`doors` are the configured ones; None: do not check."""
@@ -75,7 +75,7 @@ class References:
                 self._add(where, "schedule", f"found {shown(schedule)} of kind {own}, expected one of kind {kind}")
 
     def member(self, member: Member) -> None:
-        """Its user, cards and groups."""
+        """Check its user, cards and groups."""
         where = self.found.where[f"members.{member.id}"]
         self._there(where, "user", "users", member.user)
         for name, cards in (("cards", member.cards), ("backup_cards", member.backup_cards)):
@@ -93,7 +93,7 @@ class References:
             self._there(where, "groups", "groups", group)
 
     def card(self, card: Card) -> None:
-        """To whom it was issued, who is also who holds it."""
+        """Check the user it was issued to: it is also the user of its holder."""
         where = self.found.where[f"cards.{card.id}"]
         holder = self.found.holders.get(card.id)
         self._there(where, "user", "users", card.user)
@@ -102,7 +102,7 @@ class References:
             self._add(where, "user", f"found {shown(card.user)}, expected {shown(other)}, whose member {holder} has it")
 
     def door(self, door: DoorAccess) -> None:
-        """It is configured, and so is its way out; its schedule."""
+        """Check its schedule, and that it and its anti-passback exit are configured."""
         where = self.found.where[f"doors.{door.id}"]
         self._configured(where, "id", door.id)
         self._schedule(where, door.schedule, ScheduleKind.UNLOCK)
@@ -112,12 +112,12 @@ class References:
                 self._add(where, "anti_passback.exit", "found the door itself, expected another")
 
     def camera(self, camera: Camera) -> None:
-        """The doors it looks at."""
+        """Check the doors it looks at."""
         for door in sorted(camera.doors):
             self._configured(self.found.where[f"cameras.{camera.id}"], "doors", door)
 
     def group(self, group: Group) -> None:
-        """Its doors, schedule and floors."""
+        """Check its doors, schedule and floors."""
         where = self.found.where[f"groups.{group.id}"]
         for door in sorted(group.doors):
             self._configured(where, "doors", door)

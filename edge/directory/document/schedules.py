@@ -23,7 +23,7 @@ LONGEST_OPENING: Final = timedelta(days=366)
 
 
 def schedule_of(report: ProblemReport, where: str, table: tables.ScheduleEntry, zone: tzinfo) -> Schedule:
-    """Work one out; problems go into the report."""
+    """Make a schedule of its entry; problems go into the report."""
     if table.first_to_arrive and table.kind is not ScheduleKind.UNLOCK:
         report.add(dotted(where, "first_to_arrive"), 'found in an access schedule, expected kind "unlock"')
     return Schedule(

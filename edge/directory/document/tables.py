@@ -1,7 +1,7 @@
 """The directory document's entries, checked at the border; `config/directory.schema.json` is made from them.
 
-One rule: an entry says of each key what is expected, in the words an error message uses
-(`description`); keys that are not here do not exist.
+One rule: each key has a `description` of what is expected, which error messages use. All other keys
+are refused.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _time(value: object) -> datetime:
 
 
 def _whole(at: datetime) -> bool:
-    """Whether a time is in whole minutes, and in years that have some left on both sides."""
+    """Whether a time is in whole minutes, and within the allowed years."""
     if at.tzinfo is None:
         return not at.second and FIRST_YEAR <= at.year <= LAST_YEAR
     try:
@@ -125,7 +125,7 @@ def pin_hash_of(report: ProblemReport, _zone: tzinfo, where: str, text: str) -> 
 
 
 def is_active(_report: ProblemReport, _zone: tzinfo, _where: str, state: str) -> bool:
-    """Whether a card counts."""
+    """Whether a card is active."""
     return state == "active"
 
 
@@ -148,7 +148,7 @@ class UserEntry(Table):
 
 
 class MemberEntry(Table):
-    """What a person may do here: a user may be a member more than once."""
+    """A person's membership: from when to when, with which cards, PIN and groups. A user may have several."""
 
     id: Id
     user: Id = Field(description="the id of a user")
@@ -247,7 +247,7 @@ class ExceptionDays(Table):
 
 
 class OpeningEntry(Table):
-    """Once."""
+    """An opening that happens once."""
 
     start: Time = Field(alias="from", description=_TIME)
     end: Time = Field(alias="to", description=_TIME)
@@ -273,7 +273,7 @@ class ScheduleEntry(Table):
 
 
 class ReaderEntry(Table):
-    """How a reader asks, and how much it takes."""
+    """What a reader asks for, and how many wrong attempts lock it."""
 
     ask: Ask = Field(Ask.CARD, strict=False)
     pin_within_s: float = _within(3, 60, "seconds", 10.0)
@@ -285,7 +285,7 @@ class ReaderEntry(Table):
 
 
 class AntiPassbackEntry(Table):
-    """The way out that belongs to this door as the way in."""
+    """Anti-passback: the exit door that belongs to this entry door."""
 
     exit: DoorId = Field(description="the id of another door")
     mode: Literal["soft", "hard"]
@@ -293,7 +293,7 @@ class AntiPassbackEntry(Table):
 
 
 class DoorEntry(ReaderEntry):
-    """What a door's people need to know of it; its wires and times are in the configuration."""
+    """A door: what its readers ask for, and its schedule. Its wires and times are in the configuration."""
 
     id: DoorId
     schedule: Annotated[Id | None, Key(audit=Audit.SCHEDULE)] = Field(None, description="the id of a schedule")
@@ -349,14 +349,14 @@ class IntegrationEntry(Table):
 
 
 class DocumentHead(Table):
-    """What is no list."""
+    """The keys that are not lists."""
 
     schema_: str | None = Field(None, alias="$schema", max_length=200, description="the name of this document's schema")
     version: int = Field(ge=0, le=2**53 - 1, description="a whole number that grows with each document")
 
 
 class Document(DocumentHead):
-    """The whole directory of one controller. It is taken over as a whole, or refused with all that is wrong."""
+    """The whole directory of one controller. It is accepted as a whole, or refused with all its problems."""
 
     users: tuple[UserEntry, ...] = Field((), max_length=1_000_000)
     members: tuple[MemberEntry, ...] = Field((), max_length=1_000_000)
@@ -383,7 +383,7 @@ READER_KEYS: Final = Keys(ReaderEntry)
 
 
 READERS: Final = frozenset(name for name, (entry, _) in SECTIONS.items() if issubclass(entry, ReaderEntry))
-"""Whose entries are about a reader."""
+"""The lists whose entries have the keys of a reader."""
 KEYS: Final = {
     name: Keys(entry, beyond=ReaderEntry if name in READERS else None) for name, (entry, _) in SECTIONS.items()
 }

@@ -1,4 +1,4 @@
-"""A `Directory` as a document again, to be kept: PINs and tokens stand in it as hashes only.
+"""Writes a `Directory` as a document, to be stored: PINs and tokens are in it as hashes only.
 
 One rule: reading what is written here gives an equal directory.
 """
@@ -30,6 +30,6 @@ def written(directory: Directory) -> Iterator[str]:
 
 
 def entry(section: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 -- any value of a directory
-    """A value as an entry of this section, with everything that may be said of it."""
+    """A value as an entry of this list, with all its keys."""
     reader = READER_KEYS.entry(value.asking) if section in READERS else {}
     return {"id": value.id, **reader, **KEYS[section].entry(value)}

@@ -1,5 +1,5 @@
 """Changes to single entries of a directory, without working on all the others.
 
-In: `shape` says which entry each change names, `recent` whether somebody else changed it meanwhile. Out: `making`
-makes the next version of the one in force, in slices; `layered` is how an index of 100,000 entries is changed at once.
+In: `shape` finds the entry that each change names, `recent` checks whether somebody else changed it meanwhile. Out:
+`making` makes the next version in slices; `layered` changes an index of 100,000 entries without copying it.
 """

@@ -1,6 +1,6 @@
-"""A large index of which little is changed: what was changed lies above what was before, which is not copied.
+"""A large index of which little changes: the changes are a layer above the old entries, which are not copied.
 
-One rule: what somebody reads never changes. To copy 100,000 entries, or to let go of them, takes longer than a door
+One rule: an index that others read never changes. To copy 100,000 entries, or to free them, takes longer than a door
 may wait.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Generator, ItemsView, Iterator, Mapping, MutableMapp
 from typing import Any, Final, TypeVar, cast, overload
 
 SMALL: Final = 2_000
-"""An index of so many entries is copied: that takes some tenths of a millisecond."""
+"""An index of at most this many entries is copied: that takes some tenths of a millisecond."""
 SHARE: Final = 8
-"""Above a layer of more than this part of the whole the two are made one."""
+"""When the upper layer has more than one in so many entries, both layers are made one."""
 SLICE: Final = 2_000
 """Entries between two yields."""
 _GONE: Final = object()
@@ -28,7 +28,7 @@ class Layered(Mapping[K, V]):
     __slots__ = ("_below", "_changed", "_count")
 
     def __init__(self, below: Mapping[K, V], changed: dict[K, object], count: int) -> None:
-        """`below` is never written to; `changed` has the entries that are others, new or gone."""
+        """`below` is never written to; `changed` has the entries that are different, new or gone."""
         self._below, self._changed, self._count = below, changed, count
 
     @overload
@@ -70,7 +70,7 @@ class Layered(Mapping[K, V]):
         return _Values(self)
 
     def pairs(self) -> Iterator[tuple[K, V]]:
-        """Entry by entry, without a look for each key."""
+        """Entry by entry, without a lookup for each key."""
         changed, below = self._changed, self._below
         for key, value in below.items():
             if key not in changed:
@@ -91,7 +91,7 @@ class Layered(Mapping[K, V]):
 
 
 class _Items(ItemsView[K, V]):
-    """Without a look for each key."""
+    """Iterates without a lookup for each key."""
 
     _mapping: Layered[K, V]
 
@@ -100,7 +100,7 @@ class _Items(ItemsView[K, V]):
 
 
 class _Values(ValuesView[V]):
-    """Without a look for each key."""
+    """Iterates without a lookup for each key."""
 
     _mapping: Layered[Any, V]
 
@@ -129,12 +129,12 @@ class Working(Layered[K, V], MutableMapping[K, V]):
             del self._changed[key]
 
     def frozen(self) -> Layered[K, V]:
-        """The result. This one is not used any more."""
+        """The index as it is now. This object is not used any more."""
         return Layered(self._below, self._changed, self._count)
 
 
 def working(index: Mapping[K, V]) -> Generator[None, None, MutableMapping[K, V]]:
-    """Make one of it that can be changed, in slices of less than a millisecond on a PC."""
+    """Make a copy that can be changed, in slices of less than a millisecond on a PC; the generator's return value."""
     if isinstance(index, Layered):
         layer: Working[K, V] | None = index.working()
         if layer is not None:
@@ -150,5 +150,5 @@ def working(index: Mapping[K, V]) -> Generator[None, None, MutableMapping[K, V]]
 
 
 def frozen(index: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """What was changed, for everybody to read."""
+    """The index after its changes, to be read by others."""
     return index.frozen() if isinstance(index, Working) else index

@@ -1,7 +1,7 @@
-"""Changes to single entries of a directory: the next version, or everything that is wrong with them.
+"""Changes to single entries of a directory: makes the next version, or reports all problems.
 
-One rule: what is not touched is not worked on, however much there is; only an entry that something is taken away
-from is looked for among all of them.
+One rule: entries that are not touched are not worked on. Only when something is removed are all entries searched for
+references to it.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ LOOKS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The next version, and what makes it of the one before."""
+    """The next version, and the changes that made it from the version before."""
 
     directory: Directory
     changes: tuple[Mapping[str, Json], ...]
-    """As they may be kept: without PINs and tokens in clear."""
+    """As they may be stored: without PINs and tokens in clear."""
 
     @property
     def touched(self) -> list[Touched]:
@@ -65,8 +65,8 @@ def editing(  # noqa: PLR0913 -- what changes are checked against, by name
     """Put and remove entries, in slices; the generator's return value is the next version.
 
     A change is `{"put": kind, "entry": {...}}`, with the whole entry as a document has it, or
-    `{"remove": kind, "id": ...}`. All of them count at once, in whatever order. `source` names the edit in problems,
-    `zone` is the site's, `doors` are the configured doors (None: do not check). Raises DirectoryError.
+    `{"remove": kind, "id": ...}`. All are applied together; their order does not matter. `source` names the edit in
+    problems, `zone` is the site's, `doors` are the configured doors (None: do not check). Raises DirectoryError.
     """
     edit = _Edit(before, ProblemReport(source), zone)
     read = read_changes(edit.report, changes)
@@ -87,7 +87,7 @@ def editing(  # noqa: PLR0913 -- what changes are checked against, by name
 
 
 class _Edit:
-    """One edit; what it cannot use goes into the report and it goes on."""
+    """One edit. Problems go into the report, and the work goes on."""
 
     def __init__(self, before: Directory, report: ProblemReport, zone: tzinfo) -> None:
         self.before, self.report = before, report
@@ -99,7 +99,7 @@ class _Edit:
         self.gone: dict[str, set[str]] = {section: set() for section in tables.SECTIONS}
 
     def stop(self, at: int = 0) -> None:
-        """Give up when there are more problems than that."""
+        """Give up when there are more problems than `at`. Raises DirectoryError."""
         if len(self.report.problems) > at:
             raise DirectoryError(cleaned(self.report))
 
@@ -113,7 +113,7 @@ class _Edit:
             self.alone[recipe] = yield from working(index)
 
     def forget(self, changes: Iterable[EntryChange]) -> None:
-        """Take what changes out of the indexes."""
+        """Take the entries that change out of the indexes."""
         for change in changes:
             if change.section == "cards" and (card := self.before.cards.get(change.id)) is not None:
                 del self.found.by_key[card.key]
@@ -154,12 +154,12 @@ class _Edit:
             return entry
         return {**{key: value for key, value in entry.items() if key != "pin"}, "pin_hash": pin.text}
 
-    # --- what they mean for others -------------------------------------------------------------------
+    # --- references ----------------------------------------------------------------------------------
 
     def references(self, doors: Collection[str] | None) -> Generator[None, None, None]:
-        """Check what was put, and what refers to something that was changed or removed.
+        """Check the entries that were put, and those that refer to changed or removed entries.
 
-        Of the latter the configured doors are not checked: that a door is gone is not this edit's fault.
+        For the latter the configured doors are not checked: a door that is gone is not a problem of this edit.
         """
         found = self.found
         check, others = References(found, doors), References(found, None)
@@ -173,14 +173,14 @@ class _Edit:
             for count, one in enumerate(getattr(found, name).values()):
                 if is_concerned(one) and one.id not in checked:
                     for card_id in (*one.cards, *one.backup_cards) if name == "members" else ():
-                        found.holders.pop(card_id, None)  # which the check notes again
+                        found.holders.pop(card_id, None)  # the check enters them again
                     getattr(others, name.removesuffix("s"))(one)
                 if count % LOOKS == 0:
                     self.stop(MOST_PROBLEMS)
                     yield
 
     def _cards_held(self, check: References) -> None:
-        """Check the cards that members who were put hold, but for those that were put themselves."""
+        """Check the cards of the members that were put, but for cards that were put as well: they are checked."""
         found = self.found
         held = (found.members[member_id] for member_id in self.put_ids["members"])
         for card_id in chain.from_iterable((*member.cards, *member.backup_cards) for member in held):
@@ -188,7 +188,7 @@ class _Edit:
                 check.card(found.cards[card_id])
 
     def _concerned(self) -> list[tuple[str, Callable[[Any], bool]]]:
-        """The lists that have to be looked through, and for what."""
+        """The lists that have to be searched, each with the test for entries to check."""
         users, cards, groups = self.gone["users"], self.gone["cards"], self.gone["groups"]
         schedules, elevators = self._schedules(), self._elevators()
         looks: list[tuple[str, Callable[[Any], bool]]] = []
@@ -206,13 +206,13 @@ class _Edit:
         return looks
 
     def _schedules(self) -> set[str]:
-        """Those that are gone, or of another kind."""
+        """Schedules that were removed or are of another kind now."""
         put = self.put_ids["schedules"]
         old, new = self.before.schedules, self.found.schedules
         return self.gone["schedules"] | {one for one in put if one in old and old[one].kind is not new[one].kind}
 
     def _elevators(self) -> set[str]:
-        """Those that are gone, or have lost a floor."""
+        """Elevators that were removed or have lost a floor."""
         put = self.put_ids["elevators"]
         old, new = self.before.elevators, self.found.elevators
         lost = {one for one in put if one in old and not old[one].floors.keys() <= new[one].floors.keys()}
@@ -221,7 +221,7 @@ class _Edit:
     # --- the end ---------------------------------------------------------------------------------------
 
     def pins(self, salt: Callable[[int], bytes]) -> Generator[None, None, None]:
-        """Hash PINs in clear, and enter those that work alone into their index."""
+        """Hash PINs in clear, and enter PINs that work without a card into their index."""
         if not self.put_ids["members"]:
             return
         self.alone = {recipe: index for recipe, index in self.alone.items() if index}

@@ -1,6 +1,6 @@
-"""What was changed lately, and by whom: an edit that was made of an older version says whose change it would undo.
+"""Recent changes, and who made them: an edit of an older version is refused if it would undo somebody's change.
 
-One rule: where it is not known what was changed since, the edit is stale; no change is overwritten unseen.
+One rule: no change is overwritten unseen. When the changes since the older version are not known, the edit is stale.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SLICE: Final = 1_000
 
 
 def differing_entries(before: Directory, after: Directory) -> Generator[None, None, set[Touched]]:
-    """Which entries two directories do not have in common, in slices; the generator's return value."""
+    """Find the entries in which two directories differ, in slices; the generator's return value."""
     found: set[Touched] = set()
     for section in SECTIONS:
         old, new = getattr(before, section), getattr(after, section)
@@ -38,7 +38,7 @@ def differing_entries(before: Directory, after: Directory) -> Generator[None, No
 
 
 class StaleError(Exception):
-    """Others changed what an edit changes; `problems` says what, a sentence for each entry."""
+    """Others have changed the same entries since the edit's base; `problems` has a sentence for each."""
 
     def __init__(self, problems: list[str]) -> None:
         """At least one."""
@@ -59,7 +59,7 @@ class RecentChanges:
         self._last: dict[Touched, _Last] = {}
         """The oldest first."""
         self._since = 0
-        """All that was changed after this version is known."""
+        """All changes after this version are known."""
 
     def begin(self, version: int) -> None:
         """Forget what was changed before this version."""
@@ -79,7 +79,7 @@ class RecentChanges:
             self._since = max(self._since, self._last.pop(oldest).version)
 
     def judge(self, base: int | None, now: int, touched: Iterable[Touched]) -> None:
-        """Whether somebody who has seen `base` may change these. Raises StaleError."""
+        """Raise StaleError if these entries were changed after version `base`, or if that is not known."""
         if base is None or base == now:
             return
         if base > now:

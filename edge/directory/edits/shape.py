@@ -1,6 +1,6 @@
 """What an edit looks like: a list of changes, each of one entry.
 
-One rule: a change names its entry by kind and id, and brings all of it; nothing is said of an entry twice.
+One rule: a change names its entry by kind and id and contains the whole entry; an edit changes an entry only once.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from edge.model.problems import ProblemReport
 
 KINDS: Final = {section.removesuffix("s"): section for section in tables.SECTIONS}
-"""What a change calls an entry, and the list of the document in which it stands."""
+"""The kind of an entry in a change -> the list of the document that has such entries."""
 KEPT: Final = "kept"
-"""As `pin` of a member: the PIN that there is, which nobody can know."""
+"""As `pin` of a member: the PIN stays as it is. Nobody can read it, so it cannot be sent again."""
 
 
 class Touched(NamedTuple):
@@ -29,7 +29,7 @@ class Touched(NamedTuple):
 
 
 class EntryChange(NamedTuple):
-    """One change whose own shape is right. `entry` is None when it is removed."""
+    """One change with the right shape. `entry` is None when the entry is removed."""
 
     where: str
     kind: str
@@ -38,12 +38,12 @@ class EntryChange(NamedTuple):
 
     @property
     def section(self) -> str:
-        """The list of the document in which it stands."""
+        """The list of the document that has the entry."""
         return KINDS[self.kind]
 
 
 def touched_by(changes: Iterable[object]) -> list[Touched]:
-    """Tell which entries changes name; of what is no change nothing."""
+    """Return the entries that changes name; whatever does not have the shape of a change is left out."""
     named = []
     for one in changes:
         change = one if isinstance(one, dict) else {}
@@ -55,7 +55,7 @@ def touched_by(changes: Iterable[object]) -> list[Touched]:
 
 
 def read_changes(report: ProblemReport, changes: Sequence[object]) -> list[EntryChange]:
-    """Read those that are right in themselves; what is wrong with the others goes into the report."""
+    """Return the changes with the right shape; problems of the others go into the report."""
     if not changes:
         report.add("changes", "found an empty list, expected at least one change")
     good: dict[Touched, EntryChange] = {}
