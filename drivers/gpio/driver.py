@@ -13,10 +13,11 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from drivers.claims import Claims
 from drivers.gpio.points import Input, Output, Settings
 from drivers.gpio.wire import BootTime, Wire
 from drivers.hand_on import hand_on
-from edge.model.messages import NS_PER_S, Back, Confirmed, Level, Lost
+from edge.model.messages import Back, Confirmed, Level, Lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -35,8 +36,6 @@ BURST: Final = 32
 """After so many edges at once, the next are fetched `PAUSE_S` later: a line that storms keeps nothing waiting.
 Nothing is lost by it that is not a storm: the kernel keeps the edges with their times."""
 PAUSE_S: Final = 0.01
-MISSING_NS: Final = 2 * NS_PER_S
-"""Between two tries to claim a line that another program holds."""
 STUCK_AFTER: Final = 2
 """So many read-backs in a row must disagree before an output counts as stuck."""
 
@@ -74,11 +73,9 @@ class GpioDriver:
         self._factory: Any = None
         self._finder: ChipFinder | None = None
         self._wires: dict[str, Wire] = {}
-        self._missing: dict[str, str] = {}
-        """Points whose lines could not be claimed -> why."""
+        self._claims = Claims(self._claim_line, now_ns)
         self._added: list[str] = []
         """Points that were added while the driver runs, and of which nothing was reported yet."""
-        self._looked_ns = 0
         self._time: BootTime
         self._emit: Emit | None = None
         self._touched: set[Wire] = set()
@@ -110,10 +107,11 @@ class GpioDriver:
         if self._factory is None:
             return
         added = [name for name in self._models() if name in points]
-        self._missing |= dict.fromkeys(added, "not claimed yet")  # whatever happens, driving it is no fault of the chip
+        # Whatever happens, driving them is no fault of the chip.
+        self._claims.missing |= dict.fromkeys(added, "not claimed yet")
         self._look_for_holders(added)
         for name in added:
-            self._claim_line(name)
+            self._claims.one(name)
         if self._emit is not None:
             self._added += added
             asyncio.get_running_loop().call_soon(self._report_added)
@@ -160,7 +158,7 @@ class GpioDriver:
         for point, asserted in outputs.items():
             wire = self._wires.get(point)
             if wire is None:
-                if point not in self._missing:
+                if point not in self._claims.missing:
                     failure = failure or OSError(errno.ENODEV, f"driver {self.name} is not open")
                 continue
             try:
@@ -198,7 +196,7 @@ class GpioDriver:
             "conflicts": {**self._holders},
             "lines": lines,
             "stuck": stuck,
-            "missing": {**self._missing},
+            "missing": {**self._claims.missing},
             "lost_edges": self._lost_edges + self._lost_now(),
             "read_backs": self._read_backs,
         }
@@ -224,10 +222,7 @@ class GpioDriver:
         self._factory = factory
         self._look_for_holders(self._models())
         self._time = BootTime(factory, self._now_ns)
-        self._missing, self._looked_ns = {}, self._now_ns()
-        failures = [failure for failure in map(self._claim_line, self._models()) if failure is not None]
-        if failures and not self._wires:
-            raise failures[0]
+        self._claims.every(self._models())
 
     def _look_for_holders(self, names: Iterable[str]) -> None:
         if self._factory is not self._given:
@@ -239,21 +234,22 @@ class GpioDriver:
         """The points in the order in which they are claimed: outputs first."""
         return {**self._outputs, **self._inputs}
 
-    def _claim_line(self, name: str) -> OSError | None:
-        """Claim the line of one point; returns why that failed."""
+    def _claim_line(self, name: str) -> None:
+        """Claim the line of one point. Raises OSError."""
         from gpiozero.exc import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- untyped; loaded only when used
             GPIOZeroError,
         )
 
+        if self._factory is None:
+            raise OSError(errno.ENODEV, f"driver {self.name} has been closed")
         try:
             self._wires[name] = self._wire(name)
         except (OSError, GPIOZeroError) as error:
             # A device whose constructor failed lives on in the error's frames and keeps its pin reserved.
             traceback.clear_frames(error.__traceback__)
-            self._missing[name] = str(error.strerror if isinstance(error, OSError) and error.strerror else error)
-            return error if isinstance(error, OSError) else OSError(errno.EINVAL, str(error))
-        self._missing.pop(name, None)
-        return None
+            if isinstance(error, OSError):
+                raise
+            raise OSError(errno.EINVAL, str(error)) from error
 
     def _wire(self, name: str) -> Wire:
         from gpiozero import (  # type: ignore[import-untyped]  # noqa: PLC0415 -- untyped; loaded only when used
@@ -303,8 +299,8 @@ class GpioDriver:
     def _report_all(self) -> None:
         for name, wire in self._wires.items():
             self._report_first(name, wire)
-        for name, reason in self._missing.items():
-            hand_on(self.name, self._emit, Lost(frozenset({name}), reason, self._now_ns()))
+        for lost in self._claims.lost():
+            hand_on(self.name, self._emit, lost)
 
     def _report_first(self, name: str, wire: Wire) -> None:
         if name in self._outputs:
@@ -315,11 +311,8 @@ class GpioDriver:
 
     def _look_for_missing(self) -> None:
         """Try again to claim the lines that another program held."""
-        if self._now_ns() - self._looked_ns < MISSING_NS:
-            return
-        self._looked_ns = self._now_ns()
-        for name in [*self._missing]:
-            if self._claim_line(name) is None and self._hear(name):
+        for name in self._claims.again():
+            if self._hear(name):
                 hand_on(self.name, self._emit, Back(frozenset({name}), self._now_ns()))
                 self._report_first(name, self._wires[name])
 
@@ -329,8 +322,8 @@ class GpioDriver:
             if name in self._wires and self._hear(name):
                 with suppress(OSError):  # the chip has gone: the next look says so
                     self._report_first(name, self._wires[name])
-            elif name in self._missing:
-                hand_on(self.name, self._emit, Lost(frozenset({name}), self._missing[name], self._now_ns()))
+            elif name in self._claims.missing:
+                hand_on(self.name, self._emit, Lost(frozenset({name}), self._claims.missing[name], self._now_ns()))
 
     def _hear(self, name: str) -> bool:
         """Listen to a line that was claimed while the driver runs; release it where that fails."""
@@ -340,7 +333,7 @@ class GpioDriver:
                 self._listen(wire)
         except OSError as error:
             del self._wires[name]
-            self._missing[name] = str(error)
+            self._claims.missing[name] = str(error)
             with suppress(OSError):
                 wire.device.close()
             return False

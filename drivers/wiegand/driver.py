@@ -11,12 +11,13 @@ import errno
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from drivers.claims import Claims
 from drivers.gpio.wire import BootTime
 from drivers.hand_on import hand_on
 from drivers.wiegand.answer import ReaderLights
 from drivers.wiegand.points import Buzzer, Reader, Settings
 from drivers.wiegand.reader import OpenReader
-from edge.model.messages import Confirmed, ReaderDisplay
+from edge.model.messages import Back, Confirmed, ReaderDisplay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -56,6 +57,7 @@ class WiegandDriver:
         self._chip: Chip | None = None
         self._finder: ChipFinder | None = None
         self._time: BootTime | None = None
+        self._claims = Claims(self._claim, now_ns)
         self._open_readers: dict[str, OpenReader] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._sounding: dict[str, bool] = {}
@@ -66,23 +68,21 @@ class WiegandDriver:
     # --- the promise ---------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Claim the lines, lights and sounders first, all off in one step. Raises OSError."""
+        """Claim what each point needs, sounders first: all of it and off in one step, or none of it.
+
+        A point that cannot be claimed is a fault of that point. Raises OSError when that is so of all, or of the chip.
+        """
         from drivers.gpio_chip import ChipFinder  # noqa: PLC0415 -- gpiod: loaded only when used
-        from drivers.wiegand.lines import Chip, KernelClock, Pair  # noqa: PLC0415 -- as above
+        from drivers.wiegand.lines import Chip, KernelClock  # noqa: PLC0415 -- as above
 
         self._release()
-        inputs = [line for model in self._readers.values() for line in (model.d0, model.d1)]
-        models: list[Reader | Buzzer] = [*self._readers.values(), *self._buzzers.values()]
-        outputs = {line: not level for model in models for line, level in model.rest_levels.items()}
         self._finder = self._finder or ChipFinder(self._settings.chip)
-        self._chip = Chip(self._finder, inputs, outputs)
+        self._chip = Chip(self._finder)
         self._time = BootTime(KernelClock, self._now_ns)
         self._sounding = dict.fromkeys(self._buzzers, False)
         self._unconfirmed = set()
         try:
-            for point, model in self._readers.items():
-                wires = Pair(self._chip, model.d0, model.d1)
-                self._open_readers[point] = OpenReader(point, model, self._settings, wires, self._time.at_ns)
+            self._claims.every([*self._buzzers, *self._readers])
         except OSError:
             self._release()
             raise
@@ -91,15 +91,15 @@ class WiegandDriver:
         """Report cards and keys until cancelled or the chip has gone."""
         if self._chip is None:
             raise OSError(errno.ENODEV, f"driver {self.name} is not open")
-        loop = asyncio.get_running_loop()
-        readers = [*self._open_readers.values()]
+        loop, chip = asyncio.get_running_loop(), self._chip
         self._failed = loop.create_future()
         self._emit = emit
         try:
             for point in sorted(self._unconfirmed):
                 self._confirm(point)
-            for reader in readers:
-                loop.add_reader(reader.wires.fileno(), self._readable, reader)
+            for reader in self._open_readers.values():
+                self._listen(reader)
+            self._send(self._claims.lost())
             while not (await asyncio.wait({self._failed}, timeout=LOOK_S))[0]:
                 self._look()
             self._failed.result()
@@ -108,13 +108,15 @@ class WiegandDriver:
             if not self._failed.cancel():
                 self._failed.exception()  # looked at, even when a cancellation came first
             self._failed = None
-            if readers == [*self._open_readers.values()]:  # not after `close`, which has let them go
+            if self._chip is chip:  # not after `close`, which has let them go
                 self._unlisten(loop)
 
     def apply(self, outputs: Mapping[str, bool]) -> None:
         """Set sounders. Every output is tried before the first error is raised."""
         failure: OSError | None = None
         for point, asserted in outputs.items():
+            if point in self._claims.missing and self._chip is not None:
+                continue  # it is told again when it is back
             try:
                 self._switch(self._buzzers[point].line, asserted)
             except OSError as error:
@@ -148,9 +150,10 @@ class WiegandDriver:
         readers: dict[str, Json] = {}
         for point, model in self._readers.items():
             reader = self._open_readers.get(point)
-            closed: dict[str, Json] = {"d0": model.d0, "d1": model.d1, "trouble": "the chip is not open"}
+            why = self._claims.missing.get(point, "the chip is not open")
+            closed: dict[str, Json] = {"d0": model.d0, "d1": model.d1, "trouble": why}
             readers[point] = closed if reader is None else reader.facts()
-        return {**facts, "readers": readers}
+        return {**facts, "readers": readers, "missing": {**self._claims.missing}}
 
     # --- for people at the door ----------------------------------------------------------------
 
@@ -165,6 +168,32 @@ class WiegandDriver:
             self._answers[point].stand(on=shown is ReaderDisplay.UNLOCKED)
 
     # --- the lines -----------------------------------------------------------------------------
+
+    def _claim(self, point: str) -> None:
+        """Claim what a point needs. Raises OSError and leaves nothing claimed."""
+        from drivers.wiegand.lines import Pair  # noqa: PLC0415 -- gpiod: loaded only when used
+
+        chip, time = self._chip, self._time
+        if chip is None or time is None:
+            raise OSError(errno.ENODEV, f"driver {self.name} is not open")
+        reader = self._readers.get(point)
+        rest_levels = self._buzzers[point].rest_levels if reader is None else reader.rest_levels
+        outputs = {line: not high for line, high in rest_levels.items()}
+        if reader is None:
+            chip.refuse_conflicts(outputs)
+            chip.drive(outputs)
+            return
+        chip.refuse_conflicts({reader.d0, reader.d1, *outputs})
+        chip.drive(outputs)
+        try:
+            wires = Pair(chip, reader.d0, reader.d1)
+        except OSError:
+            chip.let_go(outputs)
+            raise
+        self._open_readers[point] = OpenReader(point, reader, self._settings, wires, time.at_ns)
+
+    def _listen(self, reader: OpenReader) -> None:
+        asyncio.get_running_loop().add_reader(reader.wires.fileno(), self._readable, reader)
 
     def _switch(self, line: int, on: bool) -> None:
         if self._chip is None:
@@ -213,6 +242,10 @@ class WiegandDriver:
         for reader in [*self._open_readers.values()]:
             if self._open_readers.get(reader.point) is reader:  # the receiver of a signal may have closed us
                 self._send(reader.second(self._now_ns()))
+        for point in self._claims.again():
+            if point in self._open_readers:
+                self._listen(self._open_readers[point])
+            self._send([Back(frozenset({point}), self._now_ns())])
 
     def _fail(self, error: OSError) -> None:
         """The chip has gone: stop listening, and let `run` raise."""

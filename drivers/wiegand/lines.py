@@ -15,7 +15,7 @@ from gpiod import LineSettings
 from gpiod.line import Bias, Direction, Value
 from gpiod.line import Edge as Detect
 
-from drivers.gpio_chip import busy_lines, explain_line
+from drivers.gpio_chip import LineError, busy_lines, explain_line
 from edge.model.messages import NS_PER_S
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import gpiod
 
-    from drivers.gpio_chip import ChipFinder, LineError
+    from drivers.gpio_chip import ChipFinder
 
 CONSUMER: Final = "doorward"
 """What `gpioinfo` shows for a line that is ours."""
@@ -111,25 +111,40 @@ class Pair:
 
 
 class Chip:
-    """The lines of one chip that are ours: the outputs at once, the readers as they are asked for."""
+    """One chip; of its lines those are ours that were asked for."""
 
-    def __init__(self, chip: ChipFinder, inputs: Collection[int], outputs: Mapping[int, bool]) -> None:
-        """Claim the outputs (line -> whether high is on), all off, if every line can be had. Raises LineError."""
-        self._chip = chip.open()
+    def __init__(self, finder: ChipFinder) -> None:
+        """Open it and touch no line. Raises LineError."""
+        self._chip = finder.open()
         self._info = self._chip.get_info()
         self.name, self.label = self._info.name, self._info.label
         self._requests: list[gpiod.LineRequest] = []
-        self._outputs: gpiod.LineRequest | None = None
+        self._driven: dict[int, gpiod.LineRequest] = {}
+
+    def refuse_conflicts(self, wanted: Collection[int]) -> None:
+        """Look before touching anything: raises LineError when one of these lines is held or does not exist."""
         try:
-            self._refuse_conflicts({*inputs, *outputs})
-            off: dict[Any, LineSettings | None] = {
-                line: LineSettings(direction=Direction.OUTPUT, active_low=not high, output_value=Value.INACTIVE)
-                for line, high in outputs.items()
-            }
-            self._outputs = self.request(off, None) if off else None
-        except OSError:
-            self.close()
-            raise
+            held = busy_lines(self._chip, wanted)
+        except OSError as error:
+            raise self.explain(error, min(wanted)) from error
+        for line in sorted(wanted):
+            if line in held or line >= self._info.num_lines:
+                raise self.explain(OSError(errno.EBUSY, ""), line)
+
+    def drive(self, outputs: Mapping[int, bool]) -> None:
+        """Claim outputs together (line -> whether high is on), all off in one step. Raises LineError."""
+        off: dict[Any, LineSettings | None] = {
+            line: LineSettings(direction=Direction.OUTPUT, active_low=not high, output_value=Value.INACTIVE)
+            for line, high in outputs.items()
+        }
+        if off:
+            self._driven |= dict.fromkeys(outputs, self.request(off, None))
+
+    def let_go(self, outputs: Collection[int]) -> None:
+        """Let outputs go that were claimed together."""
+        for request in {self._driven.pop(line) for line in outputs}:
+            self._requests.remove(request)
+            request.release()
 
     def request(self, lines: dict[Any, LineSettings | None], queue: int | None) -> gpiod.LineRequest:
         """Claim lines together. Raises LineError."""
@@ -141,10 +156,11 @@ class Chip:
         return made
 
     def set(self, line: int, *, on: bool) -> None:
-        """Switch an output. Raises LineError."""
-        assert self._outputs is not None  # noqa: S101 -- whoever has a line to set had it claimed
+        """Switch an output. Raises LineError, also for one that was not claimed."""
+        if line not in self._driven:
+            raise LineError(errno.EBADF, f"line {line} of {self.name} has not been claimed")
         try:
-            self._outputs.set_value(line, Value.ACTIVE if on else Value.INACTIVE)
+            self._driven[line].set_value(line, Value.ACTIVE if on else Value.INACTIVE)
         except OSError as error:
             raise self.explain(error, line) from error
 
@@ -156,12 +172,5 @@ class Chip:
         """Let every line go, outputs as they are."""
         for request in self._requests:
             request.release()
-        self._requests = []
+        self._requests, self._driven = [], {}
         self._chip.close()
-
-    def _refuse_conflicts(self, wanted: Collection[int]) -> None:
-        """Look before touching anything."""
-        held = busy_lines(self._chip, wanted)
-        for line in sorted(wanted):
-            if line in held or line >= self._info.num_lines:
-                raise self.explain(OSError(errno.EBUSY, ""), line)

@@ -358,7 +358,7 @@ def test_a_mistake_while_points_are_added_is_no_other_points(
         driver = driver_on(factory, PLAIN)
         async with Bench(driver):
             with monkeypatch.context() as broken:
-                broken.setattr(driver, "_claim_line", lambda _name: 1 // 0)
+                broken.setattr(driver, "_wire", lambda _name: 1 // 0)
                 with pytest.raises(ZeroDivisionError):
                     driver.add(models(MORE))
             driver.apply({"back.lock": True, LOCK: True})  # an error here would be the whole chip's loss

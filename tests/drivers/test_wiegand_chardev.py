@@ -210,18 +210,73 @@ def test_a_newer_answer_ends_the_older_one(chip: ShimChip) -> None:
     assert lit[1].at_ns < first_tone_ns
 
 
-def test_nothing_is_touched_when_any_line_is_taken(chip: ShimChip) -> None:
-    chip.hold(D1, "w1-gpio")
+@pytest.mark.parametrize("line", [D0, D1, LED, BEEPER])
+def test_a_line_that_somebody_holds_is_a_fault_of_its_reader_alone(chip: ShimChip, line: int) -> None:
+    chip.hold(line, "w1-gpio")
+    mark = chip.mark()
+    with reading(chip) as process:
+        lost = process.until("Lost", points=[FRONT])
+        assert f"line {line} of gpiochip0 is held by 'w1-gpio'" in lost["reason"]
+        send(chip, "1100" * 8, lines=(5, 13))
+        process.until("CardRead", point=BACK)
+        process.order(apply={BUZZER: True}, answer={FRONT: True})
+        process.until("Confirmed", point=BUZZER, asserted=True)
+        assert all(chip.history(own, mark) == [] for own in (D0, D1, LED, BEEPER)), "a reader is claimed whole or not"
+        assert facts(process)["readers"][FRONT]["trouble"] == lost["reason"]
+        chip.hold(line, None)
+        process.until("Back", points=[FRONT])
+        send(chip, KNOWN["h10301"])
+        process.until("CardRead", point=FRONT)
+        process.order(answer={FRONT: True})
+        until(lambda: chip.driven(LED, mark) == [True, False, True], "the light to go on and off")
+        assert facts(process)["readers"][FRONT]["trouble"] is None
+        assert chip.driven(SOUNDER, mark) == [False, True], "nobody else is disturbed"
+
+
+def test_a_sounder_that_somebody_holds_is_a_fault_of_its_own(chip: ShimChip) -> None:
+    chip.hold(SOUNDER, "w1-gpio")
+    with reading(chip) as process:
+        process.until("Lost", points=[BUZZER])
+        process.order(apply={BUZZER: True})
+        send(chip, KNOWN["h10301"])
+        process.until("CardRead", point=FRONT)
+        assert facts(process)["missing"].keys() == {BUZZER}
+        chip.hold(SOUNDER, None)
+        process.until("Back", points=[BUZZER])
+        process.order(apply={BUZZER: True})
+        process.until("Confirmed", point=BUZZER, asserted=True)
+    assert chip.driven(SOUNDER) == [False, True]
+
+
+def test_a_chip_of_which_no_line_is_free_is_refused(chip: ShimChip) -> None:
+    for line in (D0, 13, SOUNDER):
+        chip.hold(line, "w1-gpio")
     mark = chip.mark()
     with reading(chip) as process:
         refused = process.until("refused")
-        assert f"line {D1} of gpiochip0 is held by 'w1-gpio'" in refused["text"]
-        assert all(chip.history(line, mark) == [] for line in (D0, LED, SOUNDER, 5))
-        chip.hold(D1, None)
+        assert f"line {SOUNDER} of gpiochip0 is held by 'w1-gpio'" in refused["text"]
+        assert all(chip.history(line, mark) == [] for line in (D1, LED, BEEPER, 5))
+        chip.hold(D0, None)
         process.order(reopen=True)
         process.started()
         send(chip, KNOWN["h10301"])
         process.until("CardRead")
+
+
+def test_a_chip_that_vanishes_while_readers_are_missing_is_noticed(chip: ShimChip) -> None:
+    """Sounders alone would not tell."""
+    chip.hold(D0, "w1-gpio")
+    chip.hold(13, "w1-gpio")
+    with reading(chip) as process:
+        process.until("Lost", points=[BACK])
+        chip.remove()
+        assert "gpiochip0 (pinctrl-shim) has gone" in process.until("failed")["text"]
+        chip.plug()
+        chip.hold(D0, None)
+        process.order(reopen=True)
+        process.started()
+        send(chip, KNOWN["h10301"])
+        process.until("CardRead", point=FRONT)
 
 
 @pytest.mark.parametrize(

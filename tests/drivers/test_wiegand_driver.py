@@ -13,12 +13,12 @@ import pytest
 from drivers.wiegand import driver, lines
 from drivers.wiegand.lines import Edge
 from drivers.wiegand.points import POINTS, Settings
-from edge.model.messages import CardRead, Confirmed, Lost, ReaderDisplay, Signal
+from edge.model.messages import Back, CardRead, Confirmed, Lost, ReaderDisplay, Signal
 from tests.support import virtual
 from tests.support.wiegand import KNOWN, MS, train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping
 
 READER, BUZZER = "front.reader", "front.buzzer"
 TABLES: dict[str, dict[str, Any]] = {READER: {"d0": 5, "d1": 6, "led": 7, "beeper": 8}, BUZZER: {"line": 9}}
@@ -68,8 +68,26 @@ class Chip:
         self.told: list[tuple[int, bool]] = []
         self.pairs: list[Wires] = []
         self.gone = False
+        self.held: set[int] = set()
+        """Lines of others."""
+        self.snatched: set[int] = set()
+        """Lines that others claim after it was looked whether they are free."""
+        self.driven: set[int] = set()
+
+    def refuse_conflicts(self, wanted: Collection[int]) -> None:
+        for line in sorted(wanted):
+            if line in self.held:
+                raise OSError(errno.EBUSY, f"line {line} is held")
+
+    def drive(self, outputs: Mapping[int, bool]) -> None:
+        self.driven |= outputs.keys()
+
+    def let_go(self, outputs: Collection[int]) -> None:
+        self.driven -= set(outputs)
 
     def set(self, line: int, *, on: bool) -> None:
+        if line not in self.driven:
+            raise OSError(errno.EBADF, f"line {line} has not been claimed")
         if self.gone:
             raise OSError(errno.ENODEV, "it has gone")
         self.told.append((line, on))
@@ -110,7 +128,9 @@ class Bench:
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[Bench], Coroutine[Any, Any, None]]], None]]:
     made: list[Bench] = []
 
-    def pair(chip: Chip, _d0: int, _d1: int) -> Wires:
+    def pair(chip: Chip, d0: int, d1: int) -> Wires:
+        if chip.snatched & {d0, d1}:
+            raise OSError(errno.EBUSY, "somebody was quicker")
         chip.pairs.append(Wires())
         return chip.pairs[-1]
 
@@ -309,5 +329,55 @@ def test_the_clock_of_edges_and_the_boot_clock_are_compared(bench: Any) -> None:
         assert abs(read.at_ns - last_ns) < MS
         run.cancel()
         await asyncio.gather(run, return_exceptions=True)
+
+    bench(script)
+
+
+@pytest.mark.parametrize("how", ["held", "snatched"])
+def test_a_reader_whose_line_another_has_is_lost_alone_and_tried_every_two_seconds(bench: Any, how: str) -> None:
+    async def script(it: Bench) -> None:
+        getattr(it.chip, how).add(6)
+        it.driver.open()
+        run = asyncio.ensure_future(it.driver.run(it.emit))
+        await asyncio.sleep(0.01)
+        [lost] = it.seen
+        assert isinstance(lost, Lost)
+        assert lost.points == {READER}
+        it.driver.show(READER, ReaderDisplay.UNLOCKED)
+        it.driver.answer(READER, granted=True)
+        it.driver.apply({BUZZER: True})
+        assert it.chip.told == [(9, True)]
+        assert it.chip.driven == {9}, "nothing of it is kept"
+        getattr(it.chip, how).clear()
+        await asyncio.sleep(1.5)
+        assert not it.chip.pairs
+        it.after = lambda signal: it.driver.show(READER, ReaderDisplay.UNLOCKED) if isinstance(signal, Back) else None
+        await asyncio.sleep(1)
+        assert [signal.points for signal in it.seen if isinstance(signal, Back)] == [{READER}]
+        assert it.chip.told[-1] == (7, True), "whoever hears of it can use it at once"
+        it.card()
+        await asyncio.sleep(0.1)
+        assert it.cards == 1
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        assert it.chip.told[-1] == (8, False)
+        it.card()
+        await asyncio.sleep(5)
+        assert it.cards == 1, "it is not listened to after run"
+
+    bench(script)
+
+
+@pytest.mark.parametrize("at", [Lost, Back])
+def test_a_receiver_may_close_the_driver_when_a_reader_is_lost_or_back(bench: Any, at: type[Signal]) -> None:
+    async def script(it: Bench) -> None:
+        it.chip.held.add(6)
+        it.driver.open()
+        it.chip.held.clear()
+        it.after = lambda signal: it.driver.close() if isinstance(signal, at) else None
+        with pytest.raises(OSError, match="has been closed"):
+            await it.driver.run(it.emit)
+        await asyncio.sleep(5)
+        assert all(pair.closed for pair in it.chip.pairs)
 
     bench(script)
