@@ -1,7 +1,7 @@
-"""How often a key may give commands that only write records, and move no door.
+"""Limits how often a key may send commands that only write records and move no door.
 
-One rule: each key has an allowance of its own for each of them. Without keys all have one between them, for anybody may
-call himself anything: whatever a stolen password writes, it washes no history away.
+One rule: each key has its own allowance for each of these commands. Without keys all senders share one, because a
+sender's name proves nothing. So a stolen broker password cannot push the history out of the log.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 ALLOWANCES: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
     {"record": (120, 12), "edit_directory": (300, 60), "apply_directory": (30, 6)}
 )
-"""Command -> how many at once, and how many a minute in the long run. Others have no limit here."""
+"""Command -> how many at once, and how many a minute. Other commands are not limited here."""
 
 
 class KeyAllowance:
-    """How much each key may still give. Times are seconds of a clock that only goes forward."""
+    """How many commands each key may still send. Times are in seconds of a clock that only goes forward."""
 
     def __init__(self) -> None:
-        """Nothing was spent."""
+        """Every allowance is full."""
         self._budgets: dict[tuple[str, str], Budget] = {}
-        """By thumbprint and command, so there are as many as the configuration had keys, three times."""
+        """By thumbprint and command: at most three for each key that was configured."""
 
     def _of(self, signer: Signer | None, command: str) -> Budget:
         key = "" if signer is None else signer.thumbprint
@@ -36,7 +36,7 @@ class KeyAllowance:
         return self._budgets.setdefault((key, command), Budget(a_minute / 60, at_once))
 
     def wait_s(self, signer: Signer | None, command: str, now_s: float) -> float:
-        """Seconds until this key may give the command; 0 when it may now."""
+        """Seconds until this key may send the command; 0: it may now."""
         return self._of(signer, command).wait_s(now_s) if command in ALLOWANCES else 0.0
 
     def spend(self, signer: Signer | None, command: str, now_s: float) -> None:
@@ -45,6 +45,6 @@ class KeyAllowance:
             self._of(signer, command).spend(1, now_s)
 
     def give_back(self, signer: Signer | None, command: str, now_s: float) -> None:
-        """Count a command no longer, because nothing came of it."""
+        """Take back the count of a command that was not carried out."""
         if command in ALLOWANCES:
             self._of(signer, command).spend(-1, now_s)

@@ -1,7 +1,7 @@
-"""Commands from the broker: judged, admitted once, carried out, answered; or refused, and why.
+"""Commands from the broker: checked, carried out once and answered, or refused with the reason.
 
-One rule: an id is on the disk before its command reaches a door, so it is carried out at most once,
-also across a restart. The network waits for the disk.
+One rule: a command's id is on the disk before the command reaches a door. So it is carried out at most once,
+also over a restart. The network waits for the disk.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 MAX_AT_ONCE: Final = 100
-"""Commands under way; more are refused as `busy`."""
+"""Commands under way. Further ones are refused as `busy`."""
 MOST_ARRIVALS: Final = 20
-"""How often one command may arrive before its first answer; further arrivals are not answered."""
+"""How often one command may arrive before its first answer. Further arrivals are not answered."""
 
 
 @dataclass(slots=True)
@@ -51,11 +51,11 @@ class _UnderWay:
     content: bytes
     task: asyncio.Task[None]
     asked: list[Incoming]
-    """Who waits for the answer."""
+    """Its arrivals, which all get the answer."""
 
 
 class CommandIntake:
-    """Takes messages of the `commands` topic."""
+    """Handles messages of the `commands` topic."""
 
     def __init__(  # noqa: PLR0913 -- each part has one owner
         self,
@@ -69,9 +69,9 @@ class CommandIntake:
         status: Callable[[], Json],
         signatures_required: bool,
     ) -> None:
-        """A signature that is required is refused until there are keys.
+        """Where signatures are required, every command is refused until the keys are read.
 
-        There is no `way_back` without a broker; the whole `status` is the answer to `diagnose`.
+        `way_back` returns None without a broker. `status` is the answer to `diagnose`.
         """
         self._controller, self._runner, self._people = controller, runner, people
         self._log, self._clock, self._way_back, self._status = log, clock, way_back, status
@@ -84,7 +84,7 @@ class CommandIntake:
         self._allowance = KeyAllowance()
 
     async def start(self, settings: Settings) -> None:
-        """Read the keys, without making doors wait. One that cannot be used is a fault; the others count."""
+        """Read the keys while doors go on. A key that cannot be used is recorded as a fault; the others are used."""
         keyring, problems = await _read(settings)
         self.obey(keyring, settings)
         for key, message in problems.items():
@@ -93,14 +93,14 @@ class CommandIntake:
         self._bad_keys = tuple(problems)
 
     async def read_keys(self, settings: Settings) -> TokenVerifier | None:
-        """Read keys that are to count from now on. Raises ConfigError with everything that is wrong with them."""
+        """Read the keys of a new configuration. Raises ConfigError with all problems of them."""
         keyring, problems = await _read(settings)
         if problems:
             raise ConfigError(Problem(settings.file, key, message) for key, message in problems.items())
         return keyring
 
     def obey(self, keyring: TokenVerifier | None, settings: Settings) -> bool:
-        """From the next message on these keys count; whether that is any change."""
+        """Use these keys from the next message on. Returns whether anything changed."""
         before = self._signatures_required, _signers(self._keyring)
         self._keyring, self._signatures_required = keyring, bool(settings.commands.keys)
         for key in self._bad_keys:
@@ -114,15 +114,15 @@ class CommandIntake:
 
     @property
     def unrecorded(self) -> int:
-        """Refusals that were counted, and not recorded."""
+        """Refusals that were counted and are not recorded yet."""
         return self._refusals.unrecorded
 
     def dropped(self, what: str) -> None:
-        """Count a message on another topic that was of no use."""
+        """Count a useless message on another topic."""
         self._refusals.dropped(what)
 
     def ordered(self, incoming: Incoming) -> None:
-        """Take a message."""
+        """Handle one message."""
         context = Context(
             self._controller.id,
             self._runner.doors,
@@ -144,7 +144,7 @@ class CommandIntake:
             task.add_done_callback(say_why)
 
     def _join(self, before: _UnderWay, order: Order, incoming: Incoming) -> None:
-        """The same command comes again before it was answered, or another one under its id."""
+        """The same command arrives again before it was answered, or another command with its id."""
         if before.content != order.content:
             self._refusals.refuse(_duplicate(order), incoming)
         elif len(before.asked) < MOST_ARRIVALS:
@@ -161,18 +161,18 @@ class CommandIntake:
                 self._refusals.reply(incoming, answer)
 
     async def _answer_to(self, order: Order) -> bytes | None:
-        """Everything that the answer speaks of is on the disk when this returns."""
-        no = order.late or self._too_many(order)
+        """Returns the answer once all that it reports is on the disk."""
+        refusal = order.late or self._too_many(order)
         try:
-            admission = await self._admit(order, only_look=no is not None)
+            admission = await self._admit(order, only_look=refusal is not None)
         except LogUnavailableError as error:
             return self._refusals.refused(_refusal(order, "busy", str(error)))
         if not admission.same:
             answer = self._refusals.refused(_duplicate(order))
-        elif not admission.known and no is not None:
-            answer = self._refusals.refused(no)
+        elif not admission.known and refusal is not None:
+            answer = self._refusals.refused(refusal)
         elif not admission.first:
-            text = "this id was carried out before; its answer is lost"
+            text = "this command was carried out before; its answer is lost"
             return admission.reply or reply(order.id, order.name, {}, code="duplicate", text=text)
         else:
             answer = await self._first(order)
@@ -181,7 +181,7 @@ class CommandIntake:
         return answer
 
     async def _admit(self, order: Order, *, only_look: bool) -> Admission:
-        """Put its id on the disk. The command is counted before, since others are judged while the disk is asked."""
+        """Store the id on the disk. The command is counted first: others may be checked while the disk is busy."""
         first = False
         self._allowance.spend(order.signer, order.name, self._now_s())
         try:
@@ -193,8 +193,8 @@ class CommandIntake:
         return admission
 
     async def _first(self, order: Order) -> bytes:
-        """Carry it out: its id is on the disk."""
-        if self._expired(order):  # while it waited for the disk: a pulse never runs late
+        """Carry out a command whose id is on the disk."""
+        if self._expired(order):  # while it waited for the disk: an unlock is never late
             refusal = _refusal(order, "expired", "it expired before it could be admitted")
             self._refusals.record(refusal)
             return reply(order.id, order.name, {}, code=refusal.code, text=refusal.message)
@@ -204,7 +204,7 @@ class CommandIntake:
 
     def _expired(self, order: Order) -> bool:
         if order.expires_us is None or self._clock.quality() is ClockQuality.UNSYNCED:
-            return False  # who does not know the time cannot tell
+            return False  # without a set clock its age is not known
         return order.expires_us <= self._clock.wall_us()
 
     def _carry_out(self, order: Order) -> bytes:
@@ -233,7 +233,7 @@ class CommandIntake:
         return self._clock.now_ns() / 1e9
 
     def _too_many(self, order: Order) -> Refusal | None:
-        """The refusal when its key has no allowance left; its id stays free."""
+        """The refusal when its key has no allowance left. The same id may be sent again."""
         wait_s = self._allowance.wait_s(order.signer, order.name, self._now_s())
         if not wait_s:
             return None
@@ -241,14 +241,14 @@ class CommandIntake:
         return _refusal(order, "too_many", f"too many commands {order.name}; try again in {again_s} s")
 
     def _enter(self, order: Order, entry: EnteredRecord) -> bytes:
-        """Write an entry that a `record` command brings: what no sensor can witness."""
+        """Record the event that a `record` command brings; no sensor of a door can see it."""
         details = {**entry.details, **signed_by(order.signer)}
         event = Event(entry.type, self._clock.now_ns(), entry.object, order.actor, "operator", details=details)
         self._log.append([event])
         return reply(order.id, order.name, {})
 
     async def _change_directory(self, order: Order) -> bytes:
-        """Put a whole directory or changes of it in force, or say everything that is wrong with them."""
+        """Put a whole directory or an edit in force, or answer with all problems of it."""
         origin = BroughtBy(Path(f"command {order.id}"), order.actor)
         if order.edit is not None:
             answer = await edit_directory(self._people, *order.edit, origin, upstream=True)
@@ -261,11 +261,11 @@ class CommandIntake:
 
 
 def _duplicate(order: Order) -> Refusal:
-    return _refusal(order, "duplicate", "another command had this id: make a new one for each command")
+    return _refusal(order, "duplicate", "another command had this id: use a new id for each command")
 
 
 def _refusal(order: Order, code: str, text: str) -> Refusal:
-    """Refuse a valid command that cannot be carried out."""
+    """The refusal of a valid command that cannot be carried out."""
     return Refusal(code, text, order.id, order.name, actor=order.actor, signer=order.signer)
 
 

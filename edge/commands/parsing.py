@@ -1,6 +1,6 @@
-"""The wire, inwards: bytes from the broker become an order, or a refusal that says why.
+"""Parses commands: bytes from the broker become an order, or a refusal that says why.
 
-One rule: what comes in is hostile until it has been through here, and nothing here raises.
+One rule: every message counts as hostile until it has been checked here. `parse_command` never raises.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 MAX_COMMAND_BYTES: Final = 64 * 1024
 CONTENT_BYTES: Final = 16
 TIMES: Final = frozenset({"issued_at", "expires_at"})
-"""What may differ when a command is sent again."""
+"""Keys that may differ when a command is sent again."""
 FUTURE_US: Final = 60_000_000
-"""How far ahead of ours the sender's clock may be."""
+"""How far the sender's clock may be ahead of the controller's."""
 NO_DOOR: Final = frozenset({"replay", "diagnose", "record", "apply_directory", "edit_directory"})
-"""Commands that concern no door."""
+"""Commands without a door."""
 RECORDABLE: Final = frozenset(row.type for row in CATALOGUE.values() if row.witness is Witness.UPSTREAM)
-"""What nobody at a door can witness; everything else a controller has seen itself or not at all."""
+"""Event types that a `record` command may enter: those that no controller sees itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +55,16 @@ class EnteredRecord:
 
 
 class DirectoryEdit(NamedTuple):
-    """Changes of single entries of the directory, not judged yet."""
+    """Changes of single entries of the directory, not checked yet."""
 
     changes: Sequence[Any]
     base: int | None
-    """The version that the sender has seen."""
+    """The version of the directory that the sender has seen; None: not said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command that makes sense, from somebody who may have been let in by the broker."""
+    """A valid command. Where signatures are required, its signature is verified."""
 
     id: str
     name: str
@@ -78,19 +78,19 @@ class Order:
     """First and last sequence of a replay."""
     entry: EnteredRecord | None = None
     directory: Mapping[str, Any] | None = None
-    """A whole directory, not judged yet."""
+    """A whole directory, not checked yet."""
     edit: DirectoryEdit | None = None
     signer: Signer | None = None
-    """Whose signature it carries, where one is needed."""
+    """The key that signed it; None where no signature is required."""
     content: bytes = field(default=b"", compare=False)
-    """A digest of what it says, but for its times, and of its key: its id belongs to this and nothing else."""
+    """A digest of the command without its times, and of its key. One id must not be used for two of them."""
     late: Refusal | None = None
-    """Why it is not obeyed now, unless it was before: a second arrival gets the first answer, whatever its age."""
+    """Why it is refused as too old or too early, unless its id is known: then it gets the first answer again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a command is not obeyed; `code` is stable."""
+    """Why a command is refused; `code` is stable."""
 
     code: str
     message: str
@@ -98,24 +98,24 @@ class Refusal:
     name: str | None = None
     door: str | None = None
     actor: Actor | None = None
-    """Who asked; known only when a signature says so."""
+    """Who asked; None unless a signature proves it."""
     signer: Signer | None = None
 
 
 class TokenVerifier(Protocol):
-    """`edge.commands.tokens.Keyring`, which is loaded only where there are keys."""
+    """What parsing needs of `edge.commands.tokens.Keyring`, which is loaded only where keys are configured."""
 
     @property
     def signers(self) -> tuple[Signer, ...]:
-        """Whose signatures count."""
+        """The signers whose commands are accepted."""
 
     def open(self, token: bytes) -> tuple[Signer, bytes]:
-        """Return who signed, and what; RefusedError when no known key did."""
+        """Return the signer and the signed content. Raises RefusedError when no known key has signed it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a command is judged by: who we are, what we have, what time it is, whose signature counts."""
+    """What a command is checked against: the controller, its doors, the time, the keys."""
 
     controller: str
     doors: Collection[str]
@@ -123,12 +123,12 @@ class Context:
     clock: ClockQuality
     signatures_required: bool = False
     keyring: TokenVerifier | None = None
-    """None where no signature is required, or as long as no key could be read."""
+    """None where no signature is required, or while no key could be read."""
 
 
 @dataclass(slots=True)
 class _Seen:
-    """What is known of a message so far, so that a refusal can name it."""
+    """What has been read of a message so far, for a refusal to name it."""
 
     body: dict[str, Any] = field(default_factory=dict)
     signer: Signer | None = None
@@ -136,7 +136,7 @@ class _Seen:
 
 
 def parse_command(payload: bytes, context: Context, *, retained: bool) -> Order | Refusal:
-    """Judge one message of the `commands` topic. Never raises. Who looks at an order looks at whether it is `late`."""
+    """Check one message of the `commands` topic. Never raises. The caller has to check `late` of an order."""
     seen = _Seen()
     try:
         _read(payload, context, seen)
@@ -147,18 +147,18 @@ def parse_command(payload: bytes, context: Context, *, retained: bool) -> Order 
             seen.actor = actor
         order = _judge(body, actor, seen.signer, context)
         order = replace(order, content=_content(seen))
-    except RefusedError as no:
-        return _refusal(no, seen, context)
+    except RefusedError as error:
+        return _refusal(error, seen, context)
     try:
         _judge_age(body, order.issued_us, order.expires_us, order.signer, context)
         order = replace(order, for_s=_lasting(body, context))
-    except RefusedError as no:
-        return replace(order, late=_refusal(no, seen, context))
+    except RefusedError as error:
+        return replace(order, late=_refusal(error, seen, context))
     return order
 
 
 def _content(seen: _Seen) -> bytes:
-    """Sixteen bytes: nobody finds another command with the same, and each id keeps them."""
+    """The digest `Order.content`. 16 bytes are enough that nobody finds a second command with the same digest."""
     said = {key: value for key, value in seen.body.items() if key not in TIMES}
     signer = "" if seen.signer is None else seen.signer.thumbprint
     text = json.dumps([signer, said], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -167,13 +167,15 @@ def _content(seen: _Seen) -> bytes:
 
 def _let_in(context: Context, seen: _Seen, *, retained: bool) -> None:
     if retained:
-        raise RefusedError("retained", "a retained command is never obeyed: publish commands without the retain flag")
+        raise RefusedError(
+            "retained", "a retained command is never carried out: publish commands without the retain flag"
+        )
     if context.signatures_required and seen.signer is None:
-        raise RefusedError("not_signed", "this controller obeys signed commands only")
+        raise RefusedError("not_signed", "this controller accepts signed commands only")
 
 
 def _read(payload: bytes, context: Context, seen: _Seen) -> None:
-    """Find the command object; what a token says counts only when its signature has been verified."""
+    """Read the command object. The content of a token is used only after its signature is verified."""
     if len(payload) > MAX_COMMAND_BYTES:
         raise RefusedError("too_large", f"a command has {len(payload)} bytes, expected at most {MAX_COMMAND_BYTES}")
     token = token_of(payload)
@@ -181,7 +183,9 @@ def _read(payload: bytes, context: Context, seen: _Seen) -> None:
         seen.body = json_object(payload)
         return
     if not context.signatures_required:
-        raise RefusedError("malformed", "this is a signed command, and no key of its sender is configured here")
+        raise RefusedError(
+            "malformed", "this command is signed, and this controller has no keys configured to verify it"
+        )
     if context.keyring is None:
         raise RefusedError("bad_signature", "none of the configured keys could be read")
     seen.signer, content = context.keyring.open(token)
@@ -218,40 +222,42 @@ def _entry(body: Body) -> EnteredRecord | None:
     if event is None:
         return None
     if event.type not in RECORDABLE:
-        text = f"{event.type!r} is not entered from outside; expected {', '.join(sorted(RECORDABLE))}"
+        text = f"a record command cannot enter {event.type!r}; expected {', '.join(sorted(RECORDABLE))}"
         raise RefusedError("not_recordable", text)
     details = event.details if event.time is None else {**event.details, "happened_at": event.time}
     return EnteredRecord(event.type, Subject(event.object.type, event.object.id, event.object.name), details)
 
 
 def _judge_age(body: Body, issued_us: int, expires_us: int | None, signer: Signer | None, context: Context) -> None:
-    """Modes are desired state and may run late; without a clock only they can."""
+    """Check the age. Modes may be set late, so without a set clock only they are accepted."""
     if context.clock is ClockQuality.UNSYNCED:
         if body.command == "unlock":
-            raise RefusedError("clock_unsynced", "the clock cannot judge how old an unlock is")
+            raise RefusedError("clock_unsynced", "the clock is not set, so the age of an unlock is not known")
         if signer is not None and body.command not in ANY_TIME:
-            raise RefusedError("clock_unsynced", f"the clock cannot judge how old a signed {body.command} is")
+            raise RefusedError(
+                "clock_unsynced", f"the clock is not set, so the age of a signed {body.command} is not known"
+            )
         return
     if expires_us is not None and expires_us <= context.wall_us:
         raise RefusedError("expired", f"it expired at {body.expires_at}")
     if issued_us > context.wall_us + FUTURE_US:
-        raise RefusedError("issued_in_future", f"it was issued at {body.issued_at}, which is still to come")
+        raise RefusedError("issued_in_future", f"it was issued at {body.issued_at}, which is in the future")
 
 
 def _lasting(body: Body, context: Context) -> float | None:
-    """A hold counts from when it was issued, not from when it came; a clock nobody set cannot tell."""
+    """How long a command lasts, in seconds. A hold counts from its issue, where the clock is set."""
     if body.command != "hold_unlocked":
         return body.for_s
     known = context.clock is not ClockQuality.UNSYNCED
     if body.until is not None:
         if not known:
-            raise RefusedError("clock_unsynced", f"the clock cannot judge how long it is until {body.until}")
+            raise RefusedError("clock_unsynced", f"the clock is not set, so the time until {body.until} is not known")
         return left_s(body.until, context.wall_us)
     if body.for_s is None or not known:
         return body.for_s
     seconds = body.for_s - max(0, context.wall_us - time_us(body.issued_at)) / 1e6
     if seconds <= 0:
-        raise RefusedError("expired", f"it was to last for {body.for_s:g} s from {body.issued_at}, which is over")
+        raise RefusedError("expired", f"its {body.for_s:g} s from {body.issued_at} are over")
     return seconds
 
 
@@ -259,7 +265,7 @@ def _doors(body: Body, context: Context) -> tuple[str, ...]:
     named = [body.door is not None, body.doors is not None, body.all]
     if body.command in NO_DOOR:
         if any(named):
-            raise RefusedError("malformed", f"{body.command} concerns no door")
+            raise RefusedError("malformed", f"{body.command} takes no door")
         return ()
     if sum(named) != 1:
         raise RefusedError("malformed", "expected exactly one of door, doors and all")
@@ -270,12 +276,12 @@ def _doors(body: Body, context: Context) -> tuple[str, ...]:
     return tuple(dict.fromkeys(doors))
 
 
-def _refusal(no: RefusedError, seen: _Seen, context: Context) -> Refusal:
-    """Name the command as far as it can be made out."""
+def _refusal(error: RefusedError, seen: _Seen, context: Context) -> Refusal:
+    """The refusal, with what could be read of the command."""
     command_id, name, door = seen.body.get("id"), seen.body.get("command"), seen.body.get("door")
     return Refusal(
-        no.code,
-        spelt(no.text[:500]),
+        error.code,
+        spelt(error.text[:500]),
         command_id if isinstance(command_id, str) and ID.fullmatch(command_id) else None,
         name if isinstance(name, str) and len(name) <= MAX_ID and name.isprintable() else None,
         door if isinstance(door, str) and door in context.doors else None,
@@ -285,7 +291,7 @@ def _refusal(no: RefusedError, seen: _Seen, context: Context) -> Refusal:
 
 
 def reply(order_id: str | None, name: str | None, outcomes: Json, *, code: str | None = None, text: str = "") -> bytes:
-    """The answer to a command: done when there is no code, with the outcome at each door."""
+    """The answer to a command, with the outcome at each door; done when `code` is None."""
     return to_bytes(
         {"id": order_id, "command": name, "done": code is None, "code": code, "message": text, "outcomes": outcomes}
     )

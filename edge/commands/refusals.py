@@ -1,7 +1,7 @@
-"""Commands that are refused, and what else comes over MQTT that nobody can use: recorded and answered, within limits.
+"""Records and answers refused commands, and counts other useless messages over MQTT, within limits.
 
-One rule: each thing is said once, then counted; the count is recorded once a minute. Nobody may fill the log, the
-journal or the way upstream from outside.
+One rule: a flood is counted, and the count is recorded once a minute. No sender can fill the log, the journal or
+the connection to the broker.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 RECORDS_AT_ONCE: Final = 30
 RECORDS_A_MINUTE: Final = 1
-"""Refusals that are recorded each by itself."""
+"""Refusals that get a record of their own."""
 ANSWERS_AT_ONCE: Final = 100
 ANSWERS_A_SECOND: Final = 10
 """Refusals that are answered."""
 TOLD_EVERY_S: Final = 60.0
 WORTH_TELLING: Final = 100
-"""Messages other than commands that were of no use in a minute: fewer are an application that is behind."""
+"""Useless messages in a minute that are recorded. Fewer, without a command among them, are an application that lags."""
 MOST_UNSAID: Final = 100
-"""Refusals that wait for the disk; more are not answered."""
+"""Refusals that may wait for the disk. Further ones are not answered."""
 AGAIN_S: Final = 1.0
-"""A busy disk is asked again after so long."""
+"""The wait before a busy disk is tried again."""
 UPSTREAM: Final = Subject("upstream", "mqtt", "MQTT broker")
 SENDER: Final = Actor("operator", "mqtt", "MQTT")
 RECORDED_AS: Final = {
@@ -64,7 +64,7 @@ RECORDED_AS: Final = {
 
 
 class WayBack(Protocol):
-    """The way back to whoever sent a command."""
+    """The connection to the senders of commands."""
 
     def reply(self, topic: str | None, payload: bytes, correlation: bytes | None) -> None:
         """Answer a command."""
@@ -74,26 +74,26 @@ class WayBack(Protocol):
 
 
 class CommandRefusals:
-    """What was refused, and how often."""
+    """Records, answers and counts refusals."""
 
     def __init__(
         self, controller: Subject, runner: Runner, log: Log, clock: Clock, way_back: Callable[[], WayBack | None]
     ) -> None:
-        """Nothing was refused yet. There is no `way_back` without a broker."""
+        """`way_back` returns None without a broker."""
         self._controller, self._runner, self._log, self._clock = controller, runner, log, clock
         self._way_back = way_back
         self._records = Budget(RECORDS_A_MINUTE / 60, RECORDS_AT_ONCE)
         self._answers = Budget(ANSWERS_A_SECOND, ANSWERS_AT_ONCE)
         self._unsaid: list[tuple[Incoming, bytes]] = []
-        """Refusals whose record is not on the disk yet."""
+        """Answers that wait until their record is on the disk."""
         self._saying: asyncio.Task[None] | None = None
         self._dropped: Counter[str] = Counter()
-        """Since the last record of it: refused commands by their code, other messages by their topic."""
+        """Counts since they were last recorded: refused commands by code, other messages by topic."""
         self._commands = 0
         self.unrecorded = 0
 
     def record(self, refusal: Refusal) -> None:
-        """Enter it into the log, or count it."""
+        """Record a refusal, or only count it in a flood."""
         if self._records.take(asyncio.get_running_loop().time()):
             LOG.warning("a command was refused: %s", refusal.code)
             self._log.append([self._event(refusal)])
@@ -103,14 +103,14 @@ class CommandRefusals:
             self.dropped(refusal.code)
 
     def refused(self, refusal: Refusal) -> bytes | None:
-        """Record it; what the sender is to be told, None when there were too many to answer all."""
+        """Record a refusal and return its answer; None in a flood."""
         self.record(refusal)
         if not self._answers.take(asyncio.get_running_loop().time()):
             return None
         return reply(refusal.id, refusal.name, {}, code=refusal.code, text=refusal.message)
 
     def refuse(self, refusal: Refusal, incoming: Incoming) -> None:
-        """Answer once the refusal is recorded on the disk; not at all in a flood, or while the disk stands still."""
+        """Answer a refusal once its record is on the disk. In a flood, or while the disk hangs, it gets no answer."""
         answer = self.refused(refusal)
         if answer is None or len(self._unsaid) >= MOST_UNSAID:
             incoming.taken()
@@ -128,13 +128,13 @@ class CommandRefusals:
                 self.reply(incoming, answer)
 
     def reply(self, incoming: Incoming, answer: bytes | None) -> None:
-        """Answer, where there is an answer; nothing of this command can be lost any more."""
+        """Send the answer, if there is one, and acknowledge the message: its records are on the disk."""
         if answer is not None and (way_back := self._way_back()) is not None:
             way_back.reply(incoming.response_topic, answer, incoming.correlation)
         incoming.taken()
 
     def dropped(self, what: str) -> None:
-        """Count a message that is of no use, or beyond a limit."""
+        """Count a useless message, or one beyond a limit, by its code or topic."""
         if not self._dropped:
             asyncio.get_running_loop().call_later(TOLD_EVERY_S, self._tell)
         self._dropped[what] += 1  # bounded: by our own codes and topics
@@ -146,7 +146,7 @@ class CommandRefusals:
         if not commands and sum(dropped.values()) < WORTH_TELLING:
             return
         count = sum(dropped.values())
-        reason = f"{count} messages that nobody can use came within a minute"
+        reason = f"{count} useless or refused messages within a minute"
         LOG.warning("%s: %s", reason, ", ".join(f"{what} {number}" for what, number in dropped.items()))
         details: dict[str, Json] = {"reason": reason, "messages": {**dropped}}
         now_ns = self._clock.now_ns()
@@ -154,7 +154,7 @@ class CommandRefusals:
         self._log.append([event])
 
     def _event(self, refusal: Refusal) -> Event:
-        """A refused command as what it would have been; one that makes no sense as a fault."""
+        """The event that the command would have made, as refused; a fault where the command is not known."""
         details: dict[str, Json] = {"command": refusal.name, "id": refusal.id, "reason": refusal.message}
         details |= signed_by(refusal.signer)
         door = self._runner.doors.get(refusal.door or "")
@@ -173,7 +173,7 @@ class CommandRefusals:
 
 
 async def durable(log: Log) -> None:
-    """Wait until everything so far is on the disk, as long as it takes."""
+    """Wait until everything so far is on the disk, without a limit."""
     while True:
         try:
             await log.durable()
@@ -184,5 +184,5 @@ async def durable(log: Log) -> None:
 
 
 def signed_by(signer: Signer | None) -> dict[str, Json]:
-    """Whose signature a command carried, for the details of a record."""
+    """The key that signed a command, for the details of a record."""
     return {} if signer is None else {"signed_by": signer.facts()}

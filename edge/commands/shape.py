@@ -1,6 +1,6 @@
-"""What a command looks like on the wire: strict JSON, known keys, bounded values; or an error that says why not.
+"""The form of a command: strict JSON, known keys, values within limits. An error says what is wrong.
 
-One rule: a shape is judged without knowing who is asked, or when; that is `edge.commands.parsing`.
+One rule: the form is checked without the controller and the time. `edge.commands.parsing` checks those.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 MAX_ID: Final = 64
 MOST_KEYS: Final = 32
 MAX_SEQUENCE: Final = 2**53 - 1
-"""What every JSON reader can hold exactly (RFC 8259, section 6)."""
+"""The largest whole number that every JSON reader holds exactly (RFC 8259, section 6)."""
 LASTING_S: Final = {"unlock": UNLOCK_S, "hold_unlocked": HOLD_S}
-"""How long what may last, in seconds."""
+"""Command -> its shortest and longest `for_s`, in seconds."""
 BRINGS: Final = {"record": "event", "apply_directory": "directory", "edit_directory": "changes"}
-"""What only one command takes, and has to."""
+"""Command -> the key that it needs, and that no other command takes."""
 MAX_DETAILS_BYTES: Final = 4 * 1024
-"""Of the details of a `record`, as compact JSON."""
+"""Bytes of the details of a `record`, as compact JSON."""
 MAX_DEPTH: Final = 4
-"""How deep lists and objects may stand in each other there."""
+"""How deep lists and objects may be nested in them."""
 RESERVED: Final = frozenset({"happened_at", "signed_by"})
-"""What a controller itself says in the details of a record."""
+"""Keys of the details of a record that only the controller sets."""
 ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _RFC_3339: Final = re.compile(
     r"[0-9]{4}(-[0-9]{2}){2}[Tt ][0-9]{2}(:[0-9]{2}){2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -41,21 +41,21 @@ _RFC_3339: Final = re.compile(
 
 
 class RefusedError(Exception):
-    """A refusal on its way out of the judging; `code` is stable."""
+    """A command is refused. `code` is stable, `text` is for people."""
 
     def __init__(self, code: str, text: str) -> None:
-        """Say why, to people."""
+        """`text` is a sentence for people."""
         super().__init__(code)
         self.code, self.text = code, text
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """The key that signed a command, and what it may; None is everything."""
+    """The key that signed a command, and the commands and doors that it permits; None: all of them."""
 
     name: str
     thumbprint: str
-    """RFC 7638, which says which key it was after the file has changed."""
+    """RFC 7638. It identifies the key also after its file has changed."""
     commands: frozenset[str] | None = None
     doors: frozenset[str] | None = None
 
@@ -85,9 +85,9 @@ def time_us(value: str) -> int:
 
 
 def judge_lasting(command: str, for_s: float | None, until: str | None) -> None:
-    """Let only those commands say how long they last that can, within their bounds. Raises RefusedError."""
+    """Check `for_s` and `until` against the command and its limits. Raises RefusedError."""
     if until is not None and (command != "hold_unlocked" or for_s is not None):
-        raise RefusedError("malformed", "until goes with hold_unlocked only, and not beside for_s")
+        raise RefusedError("malformed", "until goes with hold_unlocked only, and not together with for_s")
     if for_s is None:
         return
     if command not in LASTING_S:
@@ -98,10 +98,10 @@ def judge_lasting(command: str, for_s: float | None, until: str | None) -> None:
 
 
 def left_s(until: str, wall_us: int) -> float:
-    """How long it is until then. Raises RefusedError."""
+    """Seconds until a time. Raises RefusedError."""
     seconds, longest = (time_us(until) - wall_us) / 1e6, HOLD_S[1]
     if seconds < HOLD_S[0]:
-        raise RefusedError("expired", f"it was to last until {until}, which is over")
+        raise RefusedError("expired", f"until: expected a time that is still to come, found {until}")
     if seconds > longest:
         raise RefusedError("malformed", f"until: expected at most {longest / 86_400:g} days from now")
     return seconds
@@ -121,7 +121,7 @@ def _address(value: str) -> str:
 
 def _small(details: dict[str, Any]) -> dict[str, Any]:
     if reserved := sorted(RESERVED & details.keys()):
-        raise ValueError(f"{reserved[0]} is what the controller says itself")
+        raise ValueError(f"{reserved[0]} is set by the controller only")
     _plain(details, 1)
     size = len(json.dumps(details, ensure_ascii=False, separators=(",", ":")).encode())
     if size > MAX_DETAILS_BYTES:
@@ -130,12 +130,12 @@ def _small(details: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: object, depth: int) -> None:
-    """Whether every reader of the log can read these details."""
+    """Check that every reader of the log can read these details. Raises ValueError."""
     if isinstance(value, dict | list):
         if depth > MAX_DEPTH:
             raise ValueError(f"expected lists and objects at most {MAX_DEPTH} deep")
-        for one in value.values() if isinstance(value, dict) else value:
-            _plain(one, depth + 1)
+        for inner in value.values() if isinstance(value, dict) else value:
+            _plain(inner, depth + 1)
     elif isinstance(value, int | float) and (abs(value) > MAX_SEQUENCE or not math.isfinite(value)):
         raise ValueError(f"expected numbers up to {MAX_SEQUENCE}")
 
@@ -169,7 +169,7 @@ class _Happening(_Shape):
 
 
 class Body(_Shape):
-    """The object of a command (docs/mqtt.md); strict, and nothing else in it."""
+    """The JSON object of a command (docs/mqtt.md). Unknown keys are refused."""
 
     id: Annotated[str, AfterValidator(_known_id)]
     command: CommandWord
@@ -185,9 +185,9 @@ class Body(_Shape):
     to: Annotated[int | None, Field(ge=1, le=MAX_SEQUENCE)] = None
     event: _Happening | None = None
     directory: dict[str, Any] | None = None
-    """Judged as any other directory, when it is applied."""
+    """Checked when it is applied, as every directory is."""
     changes: list[Any] | None = None
-    """Judged when they are made."""
+    """Checked when they are made."""
     base: Annotated[int | None, Field(ge=0, le=MAX_SEQUENCE)] = None
 
 
@@ -195,61 +195,61 @@ def shape(body: dict[str, Any]) -> Body:
     """Check every key. Raises RefusedError."""
     event = body.get("event")
     thing = event.get("object") if isinstance(event, dict) else None
-    if any(isinstance(one, dict) and len(one) > MOST_KEYS for one in (body, body.get("actor"), event, thing)):
-        raise RefusedError("malformed", f"expected at most {MOST_KEYS} keys")  # each of them would get its own sentence
+    if any(isinstance(part, dict) and len(part) > MOST_KEYS for part in (body, body.get("actor"), event, thing)):
+        raise RefusedError("malformed", f"expected at most {MOST_KEYS} keys")  # each unknown key would get a sentence
     try:
         checked = Body.model_validate(body)
     except ValidationError as error:
-        unknown = any(one["loc"] == ("command",) and one["type"] == "literal_error" for one in error.errors())
+        unknown = any(fault["loc"] == ("command",) and fault["type"] == "literal_error" for fault in error.errors())
         raise RefusedError("unknown_command" if unknown else "malformed", _sentence(error)) from None
     judge_lasting(checked.command, checked.for_s, checked.until)
     return checked
 
 
 def judge_arguments(body: Body) -> None:
-    """Let each command have what it takes, and nothing that only others do. Raises RefusedError."""
+    """Check that a command has the keys it needs, and none of other commands. Raises RefusedError."""
     if body.command == "replay" and (body.from_ is None or (body.to or body.from_) < body.from_):
-        raise RefusedError("malformed", "replay takes from, and to not below it")
+        raise RefusedError("malformed", "replay needs from; to is not below it")
     if body.command != "replay" and (body.from_ is not None or body.to is not None):
         raise RefusedError("malformed", "from and to go with replay only")
     if body.command == "unlock" and body.expires_at is None:
-        raise RefusedError("malformed", "an unlock takes expires_at: a pulse never runs late")
+        raise RefusedError("malformed", "unlock needs expires_at: a late unlock is not carried out")
     for command, key in BRINGS.items():
         if (body.command == command) != (getattr(body, key) is not None):
-            raise RefusedError("malformed", f"{command} takes {key}, and nothing else does")
+            raise RefusedError("malformed", f"{command} needs {key}, and no other command takes it")
     if body.base is not None and body.changes is None:
         raise RefusedError("malformed", "base goes with edit_directory only")
 
 
 def _sentence(error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_context=False, include_input=False)[:5]
-    return "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in found)
+    faults = error.errors(include_url=False, include_context=False, include_input=False)[:5]
+    return "; ".join(f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults)
 
 
 def json_object(content: bytes, what: str = "a command") -> dict[str, Any]:
-    """One strict JSON object. Raises RefusedError."""
+    """Read one strict JSON object; `what` names it in errors. Raises RefusedError."""
     try:
         body = strict_json(content)
     except (ValueError, RecursionError) as error:
-        raise RefusedError("malformed", f"{what} is one JSON object in UTF-8: {error}") from None
+        raise RefusedError("malformed", f"{what}: expected one JSON object in UTF-8: {error}") from None
     if not isinstance(body, dict):
-        raise RefusedError("malformed", f"{what} is one JSON object")
+        raise RefusedError("malformed", f"{what}: expected one JSON object")
     return body
 
 
-def strict_json(content: bytes) -> Any:  # noqa: ANN401 -- whatever they sent
-    """JSON as RFC 8259 has it: UTF-8, no NaN, no name twice. ValueError or RecursionError for anything else."""
+def strict_json(content: bytes) -> Any:  # noqa: ANN401 -- any JSON value
+    """Read JSON (RFC 8259): UTF-8, no NaN, no key twice. Raises ValueError or RecursionError."""
     body = json.loads(content.decode(), object_pairs_hook=_once, parse_constant=_no_constant)
-    json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair can be escaped in JSON, and never be sent on
+    json.dumps(body, ensure_ascii=False).encode()  # JSON can escape half a surrogate pair; UTF-8 cannot hold it
     return body
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     body = dict(pairs)
     if len(body) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key occurs twice")
     return body
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

@@ -1,7 +1,7 @@
-"""Signatures of commands: Ed25519 over a compact JSON Web Signature (RFC 7515, RFC 8037), and the keys that count.
+"""Verifies signatures of commands (Ed25519, compact JSON Web Signature, RFC 7515 and RFC 8037), and reads keys.
 
-One rule: nothing that a token says of itself decides how it is verified; `alg` is compared, never obeyed.
-Loaded only where there are keys.
+One rule: the token never chooses how it is verified. Its `alg` must be the expected one.
+Loaded only where keys are configured.
 """
 
 from __future__ import annotations
@@ -25,49 +25,49 @@ if TYPE_CHECKING:
     from edge.settings.controller import KeySettings
 
 ALGORITHM: Final = "EdDSA"
-"""RFC 8037; with an Ed25519 key it is Ed25519."""
+"""RFC 8037. With an Ed25519 key this is Ed25519."""
 HEADER: Final = frozenset({"alg", "typ", "kid"})
-"""Everything that may stand in a header."""
+"""The names that a header may have."""
 MAX_HEADER: Final = 1_024
-"""Characters of a header, as it is sent."""
+"""Characters of an encoded header."""
 MAX_KEY_BYTES: Final = 16 * 1024
-"""Of a key file; a public key has 113."""
+"""Bytes that are read of a key file; a public key has 113."""
 SIGNATURE_BYTES: Final = 64
 _EDDSA: Final = jwt.PyJWS(algorithms=[ALGORITHM]).get_algorithm_by_name(ALGORITHM)
-"""Verifies and nothing else: a whole `jwt.decode` would read a long forgery once more for each key."""
+"""Only verifies. `jwt.decode` would also parse a forged token, once for each key."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A public key, and who signs with it."""
+    """A public key, with its name and permissions."""
 
     public: Ed25519PublicKey
     signer: Signer
 
 
 class Keyring:
-    """The keys that count."""
+    """The configured public keys."""
 
     def __init__(self, keys: Iterable[PublicKey]) -> None:
-        """Try them in this order, unless a token names one."""
+        """A token that names no key is tried with each, in this order."""
         self._keys = tuple(keys)
 
     @property
     def signers(self) -> tuple[Signer, ...]:
-        """Whose signatures count."""
+        """The signers whose commands are accepted."""
         return tuple(key.signer for key in self._keys)
 
     def open(self, token: bytes) -> tuple[Signer, bytes]:
-        """Return who signed, and what; RefusedError when no known key did."""
+        """Return the signer and the signed content. Raises RefusedError when no known key has signed it."""
         signed, _, last = token.rpartition(b".")
         header, _, content = signed.partition(b".")
         signature = _decoded(last)
         if signature is None or len(signature) != SIGNATURE_BYTES:
-            raise RefusedError("bad_signature", "this is no Ed25519 signature")
+            raise RefusedError("bad_signature", "expected an Ed25519 signature")
         for key in self._named(_header(header)):
-            if _EDDSA.verify(signed, key.public, signature):  # the content is not looked at before
+            if _EDDSA.verify(signed, key.public, signature):  # the content is decoded only after that
                 return key.signer, _decoded(content) or b""
-        raise RefusedError("bad_signature", "no key of this controller has signed this")
+        raise RefusedError("bad_signature", "no key of this controller has signed this command")
 
     def _named(self, header: dict[str, Any]) -> tuple[PublicKey, ...]:
         if "kid" not in header:
@@ -76,7 +76,7 @@ class Keyring:
 
 
 def _header(part: bytes) -> dict[str, Any]:
-    """The header, if it is one that says nothing of interest; it is read before its sender is known."""
+    """The header, which has only the expected names. Raises RefusedError; the sender is not known yet."""
     if len(part) > MAX_HEADER:
         raise RefusedError("bad_signature", f"the header has {len(part)} characters, expected at most {MAX_HEADER}")
     try:
@@ -87,23 +87,23 @@ def _header(part: bytes) -> dict[str, Any]:
         raise RefusedError("bad_signature", f"expected alg {ALGORITHM} in the header")
     typ = header.get("typ", "JWT")
     if not header.keys() <= HEADER or not isinstance(typ, str) or typ.upper() != "JWT":
-        raise RefusedError("bad_signature", f"expected nothing but {', '.join(sorted(HEADER))} (JWT) in the header")
+        raise RefusedError("bad_signature", f"expected only {', '.join(sorted(HEADER))} in the header, and JWT as typ")
     if not isinstance(header.get("kid", ""), str):
         raise RefusedError("bad_signature", "expected a text as kid")
     return header
 
 
 def _decoded(part: bytes) -> bytes | None:
-    """Base64url without padding (RFC 7515, section 2), in its one spelling: spare bits are zero."""
+    """Base64url without padding (RFC 7515, section 2). Only the canonical form is accepted: unused bits are zero."""
     try:
-        found = base64.b64decode(part + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
+        content = base64.b64decode(part + b"=" * (-len(part) % 4), altchars=b"-_", validate=True)
     except ValueError:
         return None
-    return found if base64url(found) == part.decode() else None
+    return content if base64url(content) == part.decode() else None
 
 
 def base64url(content: bytes) -> str:
-    """As RFC 7515 has it, without padding."""
+    """Base64url without padding (RFC 7515)."""
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
@@ -114,36 +114,37 @@ def thumbprint(public: Ed25519PublicKey) -> str:
 
 
 def public_key(pem: bytes) -> Ed25519PublicKey:
-    """Read a public key. Raises ValueError with a sentence."""
+    """Read a public key. Raises ValueError, worded to follow `which is`."""
     if b"PRIVATE KEY" in pem:
-        raise ValueError("a private key, which belongs on no controller: expected its public one")
+        raise ValueError("a private key, expected its public key: a private key must not be on a controller")
     try:
-        found = load_pem_public_key(pem)
+        public = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
         raise ValueError("no public key, expected an Ed25519 one in PEM") from None
-    if not isinstance(found, Ed25519PublicKey):
+    if not isinstance(public, Ed25519PublicKey):
         raise ValueError("a key of another kind, expected an Ed25519 one")  # noqa: TRY004 -- of a file, not of a type
-    return found
+    return public
 
 
 def read_keys(chosen: Iterable[KeySettings]) -> tuple[Keyring, dict[str, str]]:
-    """Read key files: those that can be used, and what is wrong with the others, by their key in the configuration."""
+    """Read key files. Returns the usable keys, and the problems of the others by their place in the configuration."""
     keys: dict[str, PublicKey] = {}
     problems: dict[str, str] = {}
-    for one in chosen:
+    for chosen_key in chosen:
         try:
-            public = public_key(_content(one.file))
+            public = public_key(_content(chosen_key.file))
         except OSError as error:
-            problems[one.key] = f'found "{one.file}", expected a file that can be read: {error.strerror}'
+            problems[chosen_key.key] = f'found "{chosen_key.file}", expected a file that can be read: {error.strerror}'
             continue
         except ValueError as error:
-            problems[one.key] = f'found "{one.file}", which is {error}'
+            problems[chosen_key.key] = f'found "{chosen_key.file}", which is {error}'
             continue
         print_ = thumbprint(public)
         if print_ in keys:
-            problems[one.key] = f'found "{one.file}", the same key as {keys[print_].signer.name}, expected another'
+            signer = keys[print_].signer.name
+            problems[chosen_key.key] = f'found "{chosen_key.file}", the same key as {signer}, expected another'
         else:
-            keys[print_] = PublicKey(public, Signer(one.name, print_, one.commands, one.doors))
+            keys[print_] = PublicKey(public, Signer(chosen_key.name, print_, chosen_key.commands, chosen_key.doors))
     return Keyring(keys.values()), problems
 
 

@@ -427,7 +427,7 @@ def test_key_files_are_read_and_every_bad_one_is_named(tmp_path: Path) -> None:
     assert [signer.name for signer in ring.signers] == ["good"]
     none, kind = "which is no public key, expected an Ed25519 one in PEM", "which is a key of another kind"
     assert {key.removeprefix("commands.key."): text.split(" ", 2)[2] for key, text in problems.items()} == {
-        "private": "which is a private key, which belongs on no controller: expected its public one",
+        "private": "which is a private key, expected its public key: a private key must not be on a controller",
         "same": "the same key as good, expected another",
         "noise": none,
         "empty": none,
