@@ -1,6 +1,6 @@
-"""What can be wrong with a door, a row for each, and what is wrong with one now.
+"""What can be wrong with a door, a row for each, and what is wrong with a door now.
 
-One rule: whoever shows a door shows this list and judges nothing; a new row here reaches every display.
+One rule: every display of a door shows this list and judges nothing itself; a new row here reaches all of them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ class ConditionKind:
     """One thing that can be wrong with a door."""
 
     code: str
-    """Stable: scripts, figures and automations go by it."""
+    """Stable: scripts, metrics and automations rely on it."""
     severity: Severity
     words: str
     """Short, lower case, without the door's name."""
     detail: Callable[[Door], str | None]
-    """None while all is well; otherwise what can be added to the words: points, a reason, or an empty text."""
+    """None while the door does not have it; otherwise text to add to the words: points, a reason, or an empty text."""
     needs: str | None = None
     """The input without which a door can never have it."""
 
@@ -76,7 +76,7 @@ KINDS: Final = {
 
 
 def conditions(door: Door, before: Iterable[Condition], now_ns: int) -> tuple[Condition, ...]:
-    """What is wrong with a door, the worst first; what was wrong `before` keeps its time, the rest began now."""
+    """What is wrong with a door, the worst first. A condition from `before` keeps its time, the others begin now."""
     since_ns = {condition.kind.code: condition.since_ns for condition in before}
     return tuple(
         Condition(kind, detail, since_ns.get(code, now_ns))

@@ -1,9 +1,9 @@
 """Edges with time stamps become settled levels (R17).
 
-Four rules: a level counts when it has stood for `debounce_ms`; the change is dated by the first
-edge of the unrest that led to it; unrest longer than `instability_ms` is reported once and the
-level is then read back; so are more edges or more changes than hardware in order makes. Only time
-stamps count, never when a call happened to be made.
+Four rules: a level counts when it has stood for `debounce_ms`. The change is dated by the first
+edge of the unrest that led to it. Unrest longer than `instability_ms` is reported once, and the
+level is then read back; more edges or changes than intact hardware makes are unrest, too. Only
+time stamps count, never when a call happened to be made.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CHANGE_NS: Final = 500 * NS_PER_MS
 
 @dataclass(frozen=True, slots=True)
 class Unstable:
-    """The input has been restless for longer than its limit, or made more edges or changes than there can be."""
+    """The input has been restless for longer than its limit, or made more edges or changes than it ever should."""
 
     at_ns: int
 
@@ -34,9 +34,9 @@ Report: TypeAlias = Settled | Unstable
 
 
 class Debouncer:
-    """One input. Whoever feeds it calls `expire` when `deadline_ns` has come.
+    """One input. The caller has to call `expire` when `deadline_ns` has come.
 
-    `Settled` reports of one input alternate, initial ones apart. With `debounce_ms` 0 every edge
+    `Settled` reports of one input alternate, except initial ones. With `debounce_ms` 0 every edge
     passes until there are too many.
     """
 
@@ -56,10 +56,10 @@ class Debouncer:
     )
 
     def __init__(self, debounce_ms: int, instability_ms: int, urgent: frozenset[bool] = frozenset()) -> None:
-        """`instability_ms` counts as `debounce_ms` where it is shorter.
+        """`instability_ms` is taken to be at least `debounce_ms`.
 
-        While the input is restless, a level counts only when it has stood for `instability_ms`, but for those in
-        `urgent`.
+        While the input is restless, a level counts only when it has stood for `instability_ms`. For the levels in
+        `urgent`, `debounce_ms` is always enough.
         """
         self._urgent: Final = urgent
         self._quiet_ns: Final = debounce_ms * NS_PER_MS
@@ -74,9 +74,9 @@ class Debouncer:
         self._restless = False
         """Reported as unstable, and not yet quiet for long enough to be reported again."""
         self._judged = False
-        """The level has been read in this unrest, however long it goes on."""
+        """The level has been read back in this unrest. That is done once, however long the unrest goes on."""
         self._edges_ns = self._changes_ns = 0
-        """When all edges, and all changes, so far would have been slow enough."""
+        """When all edges, and all changes, so far would have happened at the allowed rate."""
 
     @property
     def unsettled_since_ns(self) -> int | None:
@@ -109,16 +109,16 @@ class Debouncer:
         return [Settled(level, at_ns, initial=True)]
 
     def forget(self) -> None:
-        """The line is lost: what has not settled never will; the level comes anew with `reset`."""
+        """The line is lost: forget the level and unsettled edges. `reset` brings the level again."""
         self.level = self._raw = self._first_ns = None
         self._read = self._restless = self._judged = False
 
     def feed(self, level: bool, at_ns: int, lost: int = 0) -> list[Report]:
-        """Take an edge to `level`, before which `lost` others went missing.
+        """Take an edge to `level`; `lost` edges before it were missed.
 
-        One to the level that stood already means that others were missed, too.
+        An edge to the level that stood already means that edges were missed, too.
         """
-        at_ns = max(at_ns, self._edge_ns)  # a time stamp that runs backwards must not undo what was said
+        at_ns = max(at_ns, self._edge_ns)  # a time stamp that runs backwards must not change what was reported
         reports = self._pass(at_ns, None)
         if self._first_ns is None:
             if at_ns - self._edge_ns >= self._limit_ns and not self._too_many(at_ns, 0.5):
@@ -145,8 +145,8 @@ class Debouncer:
     def expire(self, now_ns: int, read_back: bool | None) -> list[Report]:
         """Judge what is due at `now_ns`; `read_back` is the level read just now, None if unknown.
 
-        When an unrest seems over and the level read is another than the last edge said, an edge
-        was lost or is still on its way: the unrest goes on, with the level that was read.
+        When an unrest seems over, but the level read is not that of the last edge, an edge was
+        lost or is still on its way: the unrest goes on, with the level that was read.
         """
         due_ns = self.deadline_ns
         if due_ns is None or due_ns > now_ns:
@@ -160,7 +160,7 @@ class Debouncer:
         return self._pass(now_ns, read_back)
 
     def _pass(self, until_ns: int, read_back: bool | None) -> list[Report]:
-        """Let time pass: what was due in the meantime is judged as of then."""
+        """Let time pass: what was due in the meantime is judged at the time when it was due."""
         reports: list[Report] = []
         while self._first_ns is not None:
             quiet_ns, limit_ns = self._settles_ns, self._first_ns + self._limit_ns

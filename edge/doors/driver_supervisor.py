@@ -25,9 +25,9 @@ LOG: Final = logging.getLogger(__name__)
 RETRY_S: Final = (0.25, 5.0)
 """The first and the longest pause before a lost driver is opened again; it doubles in between."""
 LET_GO_S: Final = 1.0
-"""How long a driver that is lost may take to end; one that takes longer is left alone and not heard any more."""
+"""How long a lost driver may take to end. After that it is left running, and its signals are ignored."""
 STEADY_S: Final = 10.0
-"""A driver that ran this long is tried again at once; one that flaps is not."""
+"""After a run of this long the pause starts at its shortest again."""
 
 
 class DriverSupervisor:
@@ -50,7 +50,7 @@ class DriverSupervisor:
         return self._opened and self.reason is None
 
     def open(self) -> None:
-        """Bring every output to its resting level, before anything else; a failure is kept for `run`."""
+        """Bring every output to its resting level, before anything else. `run` reports a failure."""
         try:
             self.driver.open()
             self._opened = True
@@ -58,17 +58,17 @@ class DriverSupervisor:
             self.reason = self._why(error)
 
     def add(self, points: Mapping[str, BaseModel]) -> str | None:
-        """Carry more points, their outputs at the resting level first; why they are lost now, if they are."""
+        """Add points, their outputs at the resting level first. Returns the reason if they are lost, else None."""
         try:
             if not isinstance(self.driver, Extensible):
-                return f"driver {self.driver.name} takes no more points: start doord again"
+                return f"driver {self.driver.name} cannot add points while it runs: restart doord"
             self.driver.add(points)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the other points go on
             return self._why(error)
         return self.reason
 
     async def run(self, take: Emit) -> None:
-        """Until cancelled; `take` receives the driver's signals and the supervisor's own `Lost` and `Back`."""
+        """Run until cancelled. `take` receives the driver's signals and the supervisor's own `Lost` and `Back`."""
         loop = asyncio.get_running_loop()
         pause_s = RETRY_S[0]
         if self.reason is not None:
@@ -88,7 +88,7 @@ class DriverSupervisor:
                 pause_s = RETRY_S[0]
 
     def apply(self, outputs: Mapping[str, bool]) -> bool:
-        """Drive outputs; False while lost: they are left to the wires' next return."""
+        """Drive outputs. False while the driver is lost: they are driven again when it is back."""
         if not self.online:
             return False
         try:
@@ -99,7 +99,7 @@ class DriverSupervisor:
         return True
 
     def level(self, point: str) -> bool | None:
-        """An input read now, or None when it cannot be told."""
+        """An input read now, or None when it cannot be read."""
         if not self.online:
             return None
         try:
@@ -109,7 +109,7 @@ class DriverSupervisor:
             return None
 
     def answer(self, point: str, *, granted: bool) -> None:
-        """Show at a reader what became of a card, where the driver can."""
+        """Show at a reader whether a card was granted, if the driver can."""
         if not self.online or not isinstance(self.driver, Lights):
             return
         try:
@@ -118,7 +118,7 @@ class DriverSupervisor:
             self._broke(error)
 
     def show(self, point: str, shown: ReaderDisplay) -> None:
-        """Show at a reader how its door stands, where the driver can."""
+        """Show the state of a door at its reader, if the driver can."""
         if not self.online or not isinstance(self.driver, StandingLights):
             return
         try:
@@ -127,7 +127,7 @@ class DriverSupervisor:
             self._broke(error)
 
     def close(self) -> None:
-        """Bring every output to its resting level; nothing is driven any more."""
+        """Bring every output to its resting level. After that nothing is driven."""
         self._opened = False
         try:
             self.driver.close()
@@ -153,7 +153,7 @@ class DriverSupervisor:
             await asyncio.wait({running, failed}, return_when=asyncio.FIRST_COMPLETED)
             if failed.done():
                 raise OSError(self.reason)
-            if running.cancelled():  # nobody else has asked it to end
+            if running.cancelled():  # by itself: it has not been cancelled here yet
                 raise OSError("the driver cancelled itself")
             running.result()
         finally:
@@ -165,13 +165,13 @@ class DriverSupervisor:
             running.add_done_callback(_seen)
 
     def _broke(self, error: Exception) -> None:
-        """A call failed: lost from now on, and `run`, now or as soon as it starts, says so."""
+        """A call failed: the driver is lost from now on. `run` reports it, at once or when it starts."""
         self.reason = self._why(error)
         if self._failed is not None and not self._failed.done():
             self._failed.set_result(None)
 
     def _why(self, error: Exception) -> str:
-        """A lost line in its own words; a driver's own mistake is said in full."""
+        """The reason for people: the message of a lost line, or the whole exception of a mistake in the driver."""
         if isinstance(error, OSError):
             return str(error)
         LOG.error("driver %s failed", self.driver.name, exc_info=error)
@@ -187,7 +187,7 @@ class DriverSupervisor:
 
 
 def _seen(task: asyncio.Future[None]) -> None:
-    """Its fault has been reported, or the supervisor has been closed."""
+    """Fetch the exception, or asyncio would log it: it has been reported, or the supervisor is closed."""
     if not task.cancelled():
         task.exception()
 

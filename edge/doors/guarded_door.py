@@ -1,6 +1,6 @@
-"""One door on its way through time: its state, the wires it drives and the timer of its next deadline.
+"""One running door: its state, the wires it drives and the timer of its next deadline.
 
-One rule: a wire is told once what it is to be; what its driver lost is told again.
+One rule: a wire is driven once for each change; after its driver was lost it is driven again.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ FACETS: Final = ("mode", "contact", "lock", "alarm")
 
 @dataclass(slots=True)
 class GuardedDoor:
-    """One door and what is known of it beside its state."""
+    """One door, and what is known of it besides its state."""
 
     settings: DoorSettings
     door: Door
     wired: dict[str, bool] = field(default_factory=dict)
-    """What each output point was last told."""
+    """The level to which each output point was last driven."""
     since_ns: dict[str, int] = field(default_factory=dict)
-    """Since when each facet is what it is."""
+    """Since when each facet has its value."""
     conditions: tuple[Condition, ...] = ()
     """What is wrong with it, the worst first."""
     shown: ReaderDisplay | None = None
@@ -43,7 +43,7 @@ class GuardedDoor:
 
     @property
     def id(self) -> str:
-        """The door's."""
+        """The id of the door."""
         return self.door.id
 
     @property
@@ -53,11 +53,11 @@ class GuardedDoor:
 
     @property
     def occupied(self) -> Occupied:
-        """How it counts for the other doors of its interlock group."""
+        """Whether it keeps the other doors of its interlock group from being released."""
         return occupied(self.door, has_contact=self.settings.policy.has_contact)
 
     def drive(self, wires: Wires, *, siren: bool) -> bool:
-        """Drive the wires; False when the lock could not be driven. `siren`: its buzzer sounds for an alert, too."""
+        """Drive the wires. False when the lock could not be driven. `siren`: its buzzer sounds for an alert, too."""
         wanted = outputs(self.door)
         changed: dict[str, dict[str, bool]] = {}
         for role, value in (("lock", wanted.released), ("buzzer", wanted.buzzer or siren)):
@@ -73,13 +73,13 @@ class GuardedDoor:
         return taken
 
     def returned(self, points: Iterable[str]) -> None:
-        """These points answer again: drive them anew."""
+        """These points are back: their wires are driven again."""
         for point in points:
             self.wired.pop(point, None)
         self.shown = None
 
     def note(self, old: Door, now_ns: int) -> None:
-        """Remember since when its facets are what they are, and what is wrong with it."""
+        """Note since when its facets have their values, and what is wrong with it."""
         for facet in FACETS:
             if facet not in self.since_ns or getattr(self.door, facet) != getattr(old, facet):
                 self.since_ns[facet] = now_ns
@@ -98,7 +98,7 @@ class GuardedDoor:
             self.call_in(max(0, due_ns - now_ns), due)
 
     def call_in(self, delay_ns: int, due: Callable[[GuardedDoor], None]) -> None:
-        """Call `due` so much later, whatever its deadlines are."""
+        """Call `due` after `delay_ns`, whatever its deadlines are."""
 
         def over() -> None:
             self.timer = self.due_ns = None
@@ -107,7 +107,7 @@ class GuardedDoor:
         self.timer = asyncio.get_running_loop().call_later(delay_ns / NS_PER_S, over)
 
     def disarm(self) -> None:
-        """No timer runs any more."""
+        """Cancel the timer."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None

@@ -1,6 +1,6 @@
-"""The inputs of one door: a debouncer each, and one timer for the next that must settle.
+"""The inputs of one door: a debouncer for each, and one timer for the next deadline of any of them.
 
-One rule: it only settles levels; what a level means is for the rules to say.
+One rule: it only settles levels; the rules decide what a level means.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Inputs:
     ) -> None:
         """`settled(role, report)` is called at once, on the loop; `read_back(role)` reads a level now.
 
-        `stirs(role, since_ns, until_ns)` tells that an input began to change and has settled by then at the
-        latest; with `until_ns` 0 that it is at rest again.
+        `stirs(role, since_ns, until_ns)` is called when an input begins to change; it has settled by `until_ns` at
+        the latest. It is called with `until_ns` 0 when the input is at rest again.
         """
         self._debouncers = dict(debouncers)
         self._stirs = stirs
@@ -47,9 +47,9 @@ class Inputs:
         self._due_ns: int | None = None
 
     def feed(self, role: str, asserted: bool, at_ns: int, *, initial: bool, lost: int = 0) -> None:
-        """Take an edge, before which `lost` others went missing, or the level found at start or on return of the line.
+        """Take an edge, before which `lost` edges were missed; `initial`: the level at start or on return of the line.
 
-        Costs about the same however many come: a deadline that moves away is looked at when it would have been due.
+        Many edges cost no more each than one: when the deadline moves to later, the timer is not set again.
         """
         debouncer = self._debouncers[role]
         reports = debouncer.reset(asserted, at_ns) if initial else debouncer.feed(asserted, at_ns, lost)
@@ -61,22 +61,22 @@ class Inputs:
             self._arm()
 
     def forget(self, role: str) -> None:
-        """Its line is lost: what has not settled never will."""
+        """The line of this input is lost: forget its level and unsettled edges."""
         if role in self._debouncers:
             self._debouncers[role].forget()
             self._hand_on([])
             self._arm()
 
     def stop(self) -> None:
-        """Forget the timer."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer, self._due_ns = None, None
 
     def _hand_on(self, reports: list[tuple[str, Report]]) -> None:
-        """In the order of their first edges; of two at once, the contact is judged last (R4).
+        """Hand on reports in the order of their first edges; of two at the same time, the contact comes last (R4).
 
-        That an input stirs is told before what others do, and that it is at rest after what it did.
+        Before all reports it is said which inputs have begun to change, after them which are at rest again.
         """
         before = self._stirring
         found = {role: debouncer.unsettled_since_ns for role, debouncer in self._debouncers.items()}

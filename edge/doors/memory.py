@@ -1,6 +1,6 @@
-"""What of a door outlives the daemon, as the log keeps it.
+"""What the log keeps of a door over a restart of the daemon.
 
-One rule: the end of a hold is kept in the calendar, which outlives the boot; doors know the boot clock only.
+One rule: the end of a hold is kept as calendar time, which still counts after a reboot. Doors use the boot clock only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Hold:
-    """A hold with an end that an earlier run of the daemon was told of, in microseconds since 1970 UTC."""
+    """A hold with an end, from an earlier run of the daemon. Times are microseconds since 1970 UTC."""
 
     until_us: int
     said_us: int
@@ -38,12 +38,12 @@ class _Hold:
         return cls(wall_us + (until_ns - now_ns) // 1000, wall_us)
 
     def until_ns(self, now_ns: int, wall_us: int) -> int:
-        """When it ends by the boot clock: with a calendar that is behind, not later than if it had just begun."""
+        """When it ends by the boot clock. If the calendar is behind: not later than if it had just begun."""
         return now_ns + min(self.until_us - wall_us, self.until_us - self.said_us) * 1000
 
 
 class Memories:
-    """What the log remembers of each door, put in the terms of this boot and back."""
+    """What the log remembers of each door, converted to the boot clock and back."""
 
     def __init__(self, now_ns: Callable[[], int], wall_us: Callable[[], int]) -> None:
         """`now_ns` is the boot clock, `wall_us` the calendar in microseconds since 1970 UTC."""
@@ -52,7 +52,7 @@ class Memories:
         """Holds with an end, by door."""
 
     def recall(self, door: str, kept: str) -> dict[str, Json]:
-        """What was kept of this door, as `edge.model.messages.Restore` takes it; empty when it is nonsense."""
+        """What the log kept of this door, as `edge.model.messages.Restore` takes it; empty when it is not valid."""
         memory = memory_of(kept)
         hold = _Hold.of(memory)
         if hold is None:
@@ -61,7 +61,7 @@ class Memories:
         return {**memory, "hold_until_ns": hold.until_ns(self._now_ns(), self._wall_us())}
 
     def keep(self, door: Door) -> str:
-        """What is to be kept of this door."""
+        """What the log is to keep of this door."""
         memory = remembered(door)
         until_ns = door.hold_until_ns
         if until_ns is None or memory.pop("hold_until_ns", None) is None:
@@ -72,21 +72,21 @@ class Memories:
         return json.dumps(memory)
 
     def forget_hold(self, door: str) -> None:
-        """A command counts from now on: an end that was recalled does not."""
+        """Forget the recalled end of a hold: a newer command counts."""
         self._holds.pop(door, None)
 
     def holds(self) -> dict[str, int]:
-        """When the recalled holds end by the boot clock, as the calendar is now; by door."""
+        """By door: when the recalled holds end by the boot clock, computed with the calendar as it is now."""
         return {door: hold.until_ns(self._now_ns(), self._wall_us()) for door, hold in self._holds.items()}
 
 
 def schedule_memory(door: str) -> str:
-    """Where the log keeps how far a door's schedule is; no door has a dot in its id."""
+    """The name under which the log keeps how far a door's schedule is: no id of a door contains a dot."""
     return f"{door}.schedule"
 
 
 def memory_of(text: str) -> dict[str, Json]:
-    """What the log remembers; nothing, should somebody have changed it into nonsense."""
+    """What the log remembers; empty when it is not valid, because somebody has changed it."""
     try:
         memory = json.loads(text)
     except (ValueError, RecursionError):

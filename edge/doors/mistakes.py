@@ -1,6 +1,6 @@
-"""Mistakes of our own, as records: what should never happen, once for each kind.
+"""Records mistakes in doord itself: exceptions that should never happen, once for each kind.
 
-One rule: recording one fails for nobody.
+One rule: recording a mistake never raises.
 """
 
 from __future__ import annotations

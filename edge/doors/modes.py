@@ -40,7 +40,7 @@ class Trigger(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewMode:
-    """The trigger is obeyed; a door without other layers is then in this mode."""
+    """The trigger is obeyed; if no higher layer is active, the door is then in this mode."""
 
     mode: Mode
 

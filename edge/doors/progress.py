@@ -1,6 +1,6 @@
-"""What has become of a door's unlock schedule: started, waiting for the first to arrive, ended (R9).
+"""How far a door's unlock schedule is: started, waiting for the first to arrive, ended (R9).
 
-One rule: while nobody knows the time, a schedule does not start, and one that runs goes on.
+One rule: while the time is not known, a schedule does not start, and one that runs goes on.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class Moment:
 
     @property
     def trusted(self) -> bool:
-        """Whether the calendar can be asked at all."""
+        """Whether the calendar clock can be used at all."""
         return self.quality is not ClockQuality.UNSYNCED
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a door is with its unlock schedule. The default is for a door of which nothing is remembered."""
+    """How far a door's unlock schedule is. The default is for a door of which nothing is remembered."""
 
     running: Window | None = None
     """The door stands unlocked for this window."""
@@ -50,14 +50,14 @@ class Progress:
 
 
 def arrive(progress: Progress, actor: Actor, moment: Moment) -> Progress:
-    """Note a granted access; ask `desired` again afterwards. An untrusted time counts for nothing."""
+    """Note a granted access; call `desired` afterwards. While the time is not trusted, nothing is noted."""
     return replace(progress, arrived=moment.at, arrived_by=actor) if moment.trusted else progress
 
 
 def desired(progress: Progress, schedule: Schedule | None, moment: Moment) -> Progress:
     """What the schedule says now: `running` is None, or the door stands unlocked.
 
-    With an unsynced clock a schedule does not start, and one that runs goes on. Ask again at
+    With an unsynced clock a schedule does not start, and one that runs goes on. Call it again at
     `next_change`, after `arrive`, after a step of the calendar and when the clock's quality changes.
     """
     if schedule is not None and not moment.trusted:
@@ -87,7 +87,7 @@ def _overlap(one: Window, other: Window) -> bool:
 
 
 def events(before: Progress, after: Progress, schedule: Schedule | None, door: Subject, at_ns: int) -> list[Event]:
-    """What is to be recorded of a step of `desired`; `door` is the lock. The mode is the door's own affair."""
+    """The events of a step of `desired`; `door` is the lock. The door's rules record a change of its mode."""
     if before.running is None or after.running is None:
         same = before.running is after.running
     else:
@@ -110,7 +110,7 @@ def events(before: Progress, after: Progress, schedule: Schedule | None, door: S
 
 
 def remembered(progress: Progress) -> dict[str, Json]:
-    """What outlives the daemon (R14): give it back with `restored`."""
+    """What the log keeps over a restart (R14); `restored` reads it."""
     running = progress.running
     lasts: Json = None if running is None else [running.id, running.start.isoformat(), _text(running.end)]
     return {
@@ -122,7 +122,7 @@ def remembered(progress: Progress) -> dict[str, Json]:
 
 
 def restored(memory: Mapping[str, Any]) -> Progress:
-    """What the log remembers; nothing, should somebody have changed it into nonsense."""
+    """What the log remembers; the default when it is not valid, because somebody has changed it."""
     try:
         window_id, start, end = memory["window"] or ("", None, None)
         start_at, end_at, arrived = (_moment(text) for text in (start, end, memory["arrived"]))

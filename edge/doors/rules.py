@@ -1,14 +1,14 @@
 """All rules of one door: `step(door, policy, item, now) -> (door, events)`.
 
 Its own laws, whatever comes in:
-- it reads no clock, does no I/O, and raises for nothing the world can do;
+- it reads no clock, does no I/O, and raises for no input and no command;
 - openings and closings alternate;
 - a lock is never released past its deadline, nor by anything but the table, a schedule or the release input;
-- what happened while authorised is never forced, judged by the first edge;
+- an opening that began while authorised is never forced; its first edge decides;
 - a lockdown ends by its cancel only.
 
-R1 to R19 are explained in docs/rules.md. `edge.doors.modes.TRANSITIONS` is the table; below it stand
-the special cases, each named.
+R1 to R19 are explained in docs/rules.md. The table is `edge.doors.modes.TRANSITIONS`; the special cases
+are here, each with the name of its rule.
 """
 
 from __future__ import annotations
@@ -86,13 +86,13 @@ NS_PER_MS: Final = NS_PER_S // 1000
 REX_RECORDED_NS: Final = 60 * NS_PER_S
 NO_ACCESS: Final[Mapping[str, Any]] = MappingProxyType({"access": None, "exit_held": False})
 LATE_NS: Final = 100 * NS_PER_MS
-"""The record of a relock that is later than this says how late it is."""
+"""When a relock is later than this, its record says how late."""
 
 
 def step(door: Door, policy: DoorPolicy, item: Item | None, now_ns: int) -> tuple[Door, list[Event]]:
-    """One item, or the passing of time (`None`), in the order in which things happened.
+    """Process one item, or the passing of time (`None`), in the order in which things happened.
 
-    Deadlines that fell before the item's own time come before it, the others after it.
+    Deadlines before the item's own time are processed before it, the others after it.
     """
     turn = _Turn(door, policy, now_ns)
     if item is not None:
@@ -108,13 +108,13 @@ def next_deadline(door: Door, policy: DoorPolicy) -> int | None:
 
 
 def withhold(door: Door, events: list[Event]) -> tuple[Door, list[Event]]:
-    """Keep the `lock.locked` until the relay can be driven: its driver is lost (R16)."""
+    """Keep the `lock.locked` event back until the relay can be driven: its driver is lost (R16)."""
     kept = next((event for event in events if event.type == LOCK_LOCKED), None)
     return (door, events) if kept is None else (replace(door, unrecorded=kept), [e for e in events if e is not kept])
 
 
 def ended(door: Door, now_ns: int) -> Door:
-    """End what releases the lock and is over, and nothing else: for a shell whose `step` fails."""
+    """End releases of the lock whose time is over, and nothing else: for a caller whose `step` failed."""
     if door.access is not None and door.access.until_ns <= now_ns:
         door = replace(door, access=None)
     if door.exit_held and (door.rex_level is None or door.rex_level.until_ns <= now_ns):
@@ -170,7 +170,7 @@ class _Turn:
         )
 
     def repeat(self, events: tuple[Event, ...], correlation: str) -> None:
-        """Record events that somebody else made, as a part of this passage."""
+        """Record events that were made elsewhere, as a part of this passage."""
         self.events += [replace(event, correlation=correlation) for event in events]
 
     def begin_passage(self) -> None:
@@ -208,7 +208,7 @@ class _Turn:
             self.count_held_open(at_ns)
 
     def lock(self, old: Door, due_ns: int, cause: str, actor: Actor | None) -> None:
-        """Record that the lock is told to lock, now; what the door did until now was authorised (R3, R4)."""
+        """Record that the lock is told to lock now. Openings until now were authorised (R3, R4)."""
         told_ns = max(due_ns, self.now_ns)
         self.put(authorised_from_ns=None, last_authorised=Span(old.authorised_from_ns or due_ns, told_ns))
         late: dict[str, Json] = {"due": due_ns, "late_s": round((told_ns - due_ns) / NS_PER_S, 3)}
@@ -221,7 +221,7 @@ class _Turn:
             self.put(not_taken=NotTaken(settled_ns, told_ns, old.access.actor, old.correlation))
 
     def excuse(self, at_ns: int, grace_ms: int = 0) -> None:
-        """What authorises from `at_ns` on settles after an opening that it came before (R4)."""
+        """Authorise an opening that settled first, although the authorisation from `at_ns` on came before it (R4)."""
         opening = self.door.opening
         if opening is None or opening.forced_ns is None or at_ns > opening.since_ns + grace_ms * NS_PER_MS:
             return
@@ -229,7 +229,7 @@ class _Turn:
         self.count_held_open(opening.since_ns)
 
     def count_held_open(self, from_ns: int) -> None:
-        """Start the held-open count again, where it can run at all (R5)."""
+        """Start the held-open count again, if it may run now (R5)."""
         opening = self.door.opening
         if opening is None or not opening.authorised or opening.reported or self.door.mode in STANDS_OPEN:
             return
@@ -366,7 +366,7 @@ def _rex(turn: _Turn, item: RexPressed) -> None:
 
 
 def _rex_released(turn: _Turn, item: RexReleased) -> None:
-    """The level of a sensor ends; what it shunts goes on for as long as after an edge."""
+    """The sensor's input is no longer active; its shunt goes on for as long as after an edge."""
     level = turn.door.rex_level
     if level is not None:
         until_ns = max(turn.door.rex_shunt.until_ns, item.at_ns + _ns(turn.policy.rex_shunt_s))
@@ -380,7 +380,7 @@ def _rex_level_over(turn: _Turn, at_ns: int) -> None:
 
 
 def _to_be_recorded(turn: _Turn, item: RexPressed) -> bool:
-    """A restless input is always obeyed; what begins no access is recorded once a minute, so that it fills no log."""
+    """Whether to record an exit request. Of a restless input: if it begins an access, otherwise once a minute."""
     door = turn.door
     begins = door.access is None and _refusal(turn, Trigger.REX) is None and door.mode not in STANDS_OPEN
     due = not item.restless or begins or item.at_ns >= door.rex_recorded_ns + REX_RECORDED_NS
@@ -408,7 +408,7 @@ def _contact(turn: _Turn, item: ContactMoved) -> None:
 def _opened(turn: _Turn, at_ns: int, observed: Observed) -> None:
     door, policy = turn.door, turn.policy
     authority = _authority(door, at_ns, policy.rex_grace_ms * NS_PER_MS)
-    if observed in {Observed.AT_START, Observed.AFTER_FAULT}:  # R14: nobody can say, so not forced
+    if observed in {Observed.AT_START, Observed.AFTER_FAULT}:  # R14: not known, so not forced
         authority = authority or observed.value
     if door.not_taken is not None and at_ns <= door.not_taken.ended_ns:  # taken after all, at the last moment
         turn.put(not_taken=None)
@@ -444,7 +444,7 @@ def _authority(door: Door, at_ns: int, grace_ns: int) -> str | None:
 
 
 def _held_open_from(turn: _Turn, opened_ns: int) -> int:
-    """Where the count starts; an unlock so long ago that its time is over counts from the opening."""
+    """When the count starts: at the unlock, or at the opening when the time since the unlock is already over."""
     unlocked_ns = turn.door.unlocked_ns
     if turn.policy.held_open_from is HeldOpenFrom.OPEN or unlocked_ns is None:
         return opened_ns
@@ -469,7 +469,7 @@ def _closed(turn: _Turn, at_ns: int, observed: Observed, opening: Opening) -> No
         turn.change(max(at_ns, turn.now_ns), "closed", ajar=False)
     if door.access is None:
         return
-    if (door.unlocked_ns or 0) > at_ns:  # unlocked while the closing settled: not what this closing ends
+    if (door.unlocked_ns or 0) > at_ns:  # unlocked while the closing settled: this closing does not end it
         turn.put(access=replace(door.access, unused=True))
     elif turn.policy.relock in {Relock.CLOSE, Relock.CLOSED}:
         turn.change(max(at_ns, turn.now_ns), "closed", access=None)
@@ -617,13 +617,13 @@ def _deadlines(door: Door, policy: DoorPolicy) -> list[tuple[int, Callable[[_Tur
 
 
 def _over_ns(door: Door, policy: DoorPolicy, until_ns: int) -> int:
-    """When an access is over: for a bolt, not while the contact is settling, for the door may just be opened."""
+    """When an access is over. With a bolt, not while the contact is settling: the door may just have been opened."""
     stirs = door.stirs.get("contact", NEVER) if policy.relock is Relock.CLOSED else NEVER
     return max(until_ns, stirs.until_ns) if stirs.from_ns <= until_ns else until_ns
 
 
 def _decided_ns(door: Door, policy: DoorPolicy, opened_ns: int, forced_ns: int) -> int:
-    """When an opening is called forced: not while what began in time to authorise it is still settling."""
+    """When an opening becomes forced: not while an input that began in time to authorise it is still settling."""
     grace_ns = {"release": 0, "rex": policy.rex_grace_ms * NS_PER_MS}
     spans = ((span, grace_ns[role]) for role, span in door.stirs.items() if role in grace_ns)
     return max([forced_ns, *(span.until_ns for span, late_ns in spans if span.from_ns <= opened_ns + late_ns)])

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 AGAIN_NS: Final = NS_PER_S
-"""After a mistake of our own, a door whose deadline is over is tried again this much later."""
+"""After a mistake in doord itself, a door whose deadline is over is tried again this much later."""
 DOORD: Final = Subject("controller", SITE, "doord")
 RELEASING: Final = frozenset({CommandName.UNLOCK, CommandName.HOLD_UNLOCKED})
 
@@ -73,9 +73,9 @@ class Runner:
         run: str,
         wall_us: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`site` times the inputs that concern every door; `run` makes this run's correlations unique.
+        """`site` has the timing of inputs that concern every door; `run` makes this run's correlations unique.
 
-        `wall_us` is the calendar, in which the end of a hold outlives the boot.
+        `wall_us` is the calendar, by which the end of a hold is kept over a reboot.
         """
         self._memories = Memories(now_ns, wall_us)
         self._wires = wires
@@ -93,7 +93,7 @@ class Runner:
         self.on_shown: Callable[[str, ReaderDisplay], None] | None = None
         """Called with what the reader of a door is to show, whenever that changes and when the reader is back."""
         self.on_credential: Callable[[str, CardRead | KeysPressed], None] | None = None
-        """Called with a door's id and what its reader saw."""
+        """Called with a door's id, and the card or keys from its reader."""
         self._run = run
         self._signals = Signals(wires, journal, now_ns, self._tell, self._credential, self.mistake)
         self._signals.watch(SITE, site)
@@ -115,32 +115,32 @@ class Runner:
         return self._doors[door].door
 
     def since_ns(self, door: str) -> Mapping[str, int]:
-        """Since when `mode`, `contact`, `lock` and `alarm` are what they are."""
+        """Since when `mode`, `contact`, `lock` and `alarm` have their values."""
         return self._doors[door].since_ns
 
     def conditions(self, door: str) -> Sequence[Condition]:
-        """What is wrong with it, the worst first."""
+        """What is wrong with a door, the worst first."""
         return self._doors[door].conditions
 
     def levels(self) -> Mapping[str, tuple[bool, int]]:
-        """Point -> the level its input settled at, and since when; what is lost is not in it."""
+        """Point -> the level its input settled at, and since when. Lost points are not in it."""
         return self._signals.levels()
 
     def settings(self, door: str) -> DoorSettings:
-        """What the installer chose for it."""
+        """The configuration of a door."""
         return self._doors[door].settings
 
     # --- doing ---------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Drive every wire to what its door says, and guard from now on."""
+        """Drive every wire as its door says, and guard from now on."""
         for group in sorted({guarded.group for guarded in self._doors.values() if guarded.group is not None}):
             self._interlock(group)  # nothing is known of a door before its contact has been seen
         for guarded in self._doors.values():
             self._step(guarded, None)
 
     def stop(self) -> None:
-        """From now on no door moves: the wires are the drivers' to bring to rest (R15)."""
+        """From now on no door changes; the drivers bring their wires to rest (R15)."""
         self._stopped = True
         self._signals.stop()
         for guarded in self._doors.values():
@@ -163,13 +163,13 @@ class Runner:
         memory = self._memories.recall(guarded.id, kept)
         self._step(guarded, Restore(memory, self._now_ns()))
         if memory and (now := self._memories.keep(guarded.door)) != kept:
-            # or what was said meanwhile would not outlive this run
+            # otherwise commands that came before the memory would not be kept over a restart
             self._journal.append([], {guarded.id: now})
 
     def add(self, doors: Iterable[DoorSettings], memories: Mapping[str, str]) -> None:
-        """Guard more doors from now on, as after a start, and touch no other; their locks rest already.
+        """Guard more doors from now on, without touching others. Their locks are at rest already.
 
-        A release for the whole site is theirs, too.
+        A release of the whole site releases them, too.
         """
         released = self._signals.released
         for settings in doors:
@@ -181,12 +181,12 @@ class Runner:
                 self._restore(guarded, memories)
 
     def clock_changed(self, *, trusted: bool) -> None:
-        """The calendar was set, or can be trusted now: a hold of an earlier run ends when it was to end by it."""
+        """The calendar was set, or can be trusted now: compute again when the holds of an earlier run end."""
         for key, until_ns in self._memories.holds().items() if trusted else ():
             self._step(self._doors[key], HoldEnds(until_ns, self._now_ns()))
 
     def reload(self, settings: DoorSettings) -> None:
-        """Apply a changed policy or name to a running door, and touch no other."""
+        """Apply a changed policy or name to a running door, without touching others."""
         guarded = self._doors[settings.id]
         guarded.settings = settings
         guarded.door = replace(guarded.door, name=settings.name)
@@ -197,7 +197,7 @@ class Runner:
         self._step(self._doors[door], says, {} if memory is None else {schedule_memory(door): memory})
 
     def sound(self, doors: frozenset[str]) -> None:
-        """Let the buzzers of these doors sound for an alert, and end it at all others."""
+        """Let the buzzers of these doors sound for an alert, and those of all others not."""
         changed, self._sirens = doors ^ self._sirens, doors
         for key in changed & self._doors.keys():
             self._step(self._doors[key], None)
@@ -213,11 +213,11 @@ class Runner:
         events: Sequence[Event] = (),
         details: Mapping[str, Json] = NOTHING,
     ) -> dict[str, Outcome]:
-        """Ask doors for something, now; the outcome of each is known at once. See `edge.model.messages.Command`."""
+        """Give doors a command. Returns the outcome at each. See `edge.model.messages.Command`."""
         outcomes = {}
         for key in doors:
             if self._stopped:
-                outcomes[key] = Outcome(False, "stopping", "the daemon is stopping: its locks rest")
+                outcomes[key] = Outcome(False, "stopping", "the daemon is stopping: its locks are at rest")
                 continue
             item = Command(command_id, name, actor, self._now_ns(), for_s, tuple(events), details)
             too_early = self.waits_for_memory and name in RELEASING
@@ -227,14 +227,14 @@ class Runner:
         return outcomes
 
     def _too_early(self, door: str, item: Command) -> Event:
-        """Nobody knows yet whether it is locked down."""
+        """Refuse: it is not known yet whether the door is locked down."""
         subject, cause = self._doors[door].door.subject, "user" if item.actor.kind == "user" else "operator"
         refused = Event(LOCK_UNLOCK, item.at_ns, subject, item.actor, cause, success=False, code="starting", door=door)
         self._journal.append([refused])
         return refused
 
     def take(self, signal: Signal) -> None:
-        """Take in what a driver saw; what comes while a door is stepped waits until that step is done."""
+        """Take a driver's signal. A signal that comes during a step waits until the step is done."""
         self._inbox.append(signal)  # bounded: it is empty again before the outermost caller returns
         if self._depth == 0:
             self._drain()
@@ -250,7 +250,7 @@ class Runner:
                 self._depth -= 1
 
     def _tell(self, key: str, item: Item) -> None:
-        """What an input of one door saw, or an input of the site, which concerns every door."""
+        """Hand on an item from an input of one door, or from an input of the site, which concerns every door."""
         for guarded in [*self._doors.values()] if key == SITE else [self._doors[key]]:
             if isinstance(item, PointsBack):
                 guarded.returned(item.points)
@@ -296,8 +296,8 @@ class Runner:
     def _arm_again(self, guarded: GuardedDoor, now_ns: int) -> None:
         try:
             guarded.arm(now_ns, self._due, AGAIN_NS)
-        except Exception:  # even the deadlines are mistaken: ask again all the same
-            LOG.exception("the deadlines of %s cannot be told", guarded.id)
+        except Exception:  # computing the deadlines failed, too: try again all the same
+            LOG.exception("the deadlines of %s cannot be computed", guarded.id)
             guarded.call_in(AGAIN_NS, self._due)
 
     def _due(self, guarded: GuardedDoor) -> None:
@@ -318,11 +318,11 @@ class Runner:
                 self._mistake(guarded, error)
 
     def mistake(self, error: Exception) -> None:
-        """Record a mistake of our own that belongs to no door."""
+        """Record a mistake in doord itself that belongs to no door."""
         self._mistake(None, error)
 
     def _mistake(self, guarded: GuardedDoor | None, error: Exception) -> Event:
-        """A mistake of our own, at this door or at none: said in full, recorded once, and the doors go on."""
+        """Log a mistake in doord itself in full, and record it once, at this door or at none. The doors go on."""
         LOG.error("a mistake in doord itself", exc_info=error)
         now_ns = self._now_ns()
         if guarded is None:

@@ -1,6 +1,6 @@
-"""What drivers report becomes what doors are told: levels are settled, lost lines are named once.
+"""Turns the signals of drivers into items for doors: settles levels, reports lost lines once.
 
-One rule: what comes of a point that is lost was on its way when the line went, and does not count.
+One rule: a signal of a lost point is ignored; it was on its way when the line was lost.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Signals:
     ) -> None:
         """`deliver` is called with a door's id, or `SITE` for every door, and the item for it.
 
-        `credential` is called with a door's id and what its reader saw, `mistake` with one of our own.
+        `credential` is called with a door's id and the card or keys from its reader, `mistake` with an exception that
+        is a mistake in doord itself.
         """
         self._wires, self._journal, self._now_ns = wires, journal, now_ns
         self._deliver, self._credential = deliver, credential
@@ -74,7 +75,7 @@ class Signals:
         )
 
     def levels(self) -> dict[str, tuple[bool, int]]:
-        """Point -> the level its input settled at, and since when; what is lost is not in it."""
+        """Point -> the level its input settled at, and since when. Lost points are not in it."""
         return {point: level for point, level in self._levels.items() if point not in self._lost}
 
     @property
@@ -92,7 +93,7 @@ class Signals:
         if isinstance(signal, Lost | Back):
             self._line(signal)
             return
-        if signal.point in self._lost:  # it was on its way when the line went; the return brings everything anew
+        if signal.point in self._lost:  # on its way when the line was lost; the return brings all levels
             return
         key, _, role = signal.point.rpartition(".")
         if isinstance(signal, Level):

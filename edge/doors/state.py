@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Contact(StrEnum):
-    """What the contact says."""
+    """What the contact reports."""
 
     UNKNOWN = "unknown"
     OPEN = "open"
@@ -44,7 +44,7 @@ class Alarm(StrEnum):
 
 
 class OperatorMode(StrEnum):
-    """What an operator said until further notice (R11)."""
+    """What an operator has commanded until further notice (R11)."""
 
     NONE = "none"
     UNLOCKED = "unlocked"
@@ -71,7 +71,7 @@ class Span:
     until_ns: int
 
     def holds(self, at_ns: int, early_ns: int = 0) -> bool:
-        """Whether the moment lies inside, or so long before."""
+        """Whether the moment lies inside, or at most `early_ns` before."""
         return self.from_ns - early_ns <= at_ns <= self.until_ns
 
 
@@ -100,7 +100,7 @@ class Opening:
     forced_ns: int | None = None
     """When an unauthorised opening becomes forced; None when decided."""
     held_ns: int | None = None
-    """When it becomes held open; None while nothing counts (R5)."""
+    """When it becomes held open; None while the time does not count (R5)."""
     reported: bool = False
     """Held open has been recorded: once per opening."""
 
@@ -138,10 +138,10 @@ class Door:
     locked_down: bool = False
     operator: OperatorMode = OperatorMode.NONE
     hold_until_ns: int | None = None
-    """When a hold ends by itself; None: not before somebody says so."""
+    """When a hold ends by itself; None: only by a command."""
     scheduled: bool = False
     windowed: bool = False
-    """The schedule is inside a window, or nobody has said yet: a `lock` holds that window off."""
+    """The schedule is inside a window, or that is not known yet: a `lock` holds that window off."""
     access: Access | None = None
     exit_held: bool = False
     """An exit request goes on because its input stays active; it ends with `rex_level`."""
@@ -155,14 +155,14 @@ class Door:
     seen: bool = False
     """The contact has been known once; the next change is no longer `at_start`."""
     interlocked_by: str | None = None
-    """Another door of the interlock group that is open or released, or of which nobody knows (R18)."""
+    """Another door of the interlock group that is open or released, or whose state is not known (R18)."""
     interlock_known: bool = True
     """That door is known to be open or released."""
     authorised_from_ns: int | None = None
     last_authorised: Span = NEVER
     rex_shunt: Span = NEVER
     rex_level: Span | None = None
-    """Since when the exit request's input is active, and how long at most that counts."""
+    """Since when the exit request's input is active, and until when that counts at most."""
     rex_recorded_ns: int = 0
     """When an exit request of a restless input was last recorded."""
     stirs: Mapping[str, Span] = field(default_factory=lambda: STILL)
@@ -240,7 +240,7 @@ def shown(door: Door) -> ReaderDisplay:
 
 
 def remembered(door: Door) -> dict[str, Json]:
-    """The part of a door that outlives the daemon (R14)."""
+    """The part of a door that the log keeps over a restart (R14)."""
     memory: dict[str, Json] = {"locked_down": door.locked_down, "operator": door.operator.value}
     return memory if door.hold_until_ns is None else {**memory, "hold_until_ns": door.hold_until_ns}
 
@@ -255,12 +255,12 @@ OUTDATED: Final = {
 
 
 def occupied(door: Door, *, has_contact: bool) -> Occupied:
-    """What a door is to the others of its interlock group (R18)."""
+    """Whether a door keeps the others of its interlock group from being released (R18)."""
     if door.released or door.opening is not None:
         return Occupied.YES
     return Occupied.UNKNOWN if has_contact and door.contact is not Contact.CLOSED else Occupied.NO
 
 
 def observed_first(door: Door) -> Observed:
-    """How the first level of a contact is to be called: at start, or after a fault (R14, R16)."""
+    """Why a level of the contact is its first: at the start, or after a fault (R14, R16)."""
     return Observed.AFTER_FAULT if door.seen else Observed.AT_START
