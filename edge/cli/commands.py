@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge import __version__
 from edge.client.sockets import OWN, SYSTEM
+from edge.model.page_roles import PageRole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -184,7 +185,8 @@ def _web(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None
         if name != "list":
             verb.add_argument("name", metavar="NAME")
         if name == "add":
-            verb.add_argument("--role", choices=("viewer", "operator"), default="viewer", help="viewer if left out")
+            roles = [role.value for role in PageRole]
+            verb.add_argument("--role", choices=roles, default="viewer", help="viewer if left out")
 
 
 def _integration(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from edge.cli.text import say, say_json
 from edge.cli.text import table as columns
 from edge.client.connection import Client, RequestRefused, Unreachable
 from edge.config.reading import load
+from edge.model.page_roles import PageRole
 from edge.model.problems import ConfigError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def accounts(arguments: argparse.Namespace) -> int:
             made = None
             if arguments.verb == "add":
                 password = _password(accounts.SHORTEST_PASSWORD, accounts.LONGEST_PASSWORD)
-                made = accounts.Account(name, accounts.AccountRole(arguments.role), accounts.hashed(password))
+                made = accounts.Account(name, PageRole(arguments.role), accounts.hashed(password))
         with accounts.changing(path) as known:  # as it is now: somebody may have thought about a password for long
             existed = known.pop(name, None) is not None
             if made is not None:

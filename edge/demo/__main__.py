@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge.cli.text import event_line, say
 from edge.client.connection import Client, Unreachable
 from edge.demo.story import act, summary, to_try
+from edge.model.page_roles import PageRole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,7 +116,7 @@ def start_page(stack: contextlib.ExitStack, folder: Path, control: Path) -> list
     except ModuleNotFoundError as error:
         return [f"page     not installed here: no {error.name}"]
     port, password = free_port(), secrets.token_urlsafe(9)
-    account = accounts.Account("demo", accounts.AccountRole.OPERATOR, accounts.hashed(password))
+    account = accounts.Account("demo", PageRole.OPERATOR, accounts.hashed(password))
     accounts.save(folder / "accounts.json", {account.name: account})
     with Client(control) as client:
         client.ask("login", action="create", login=account.name, role=str(account.role))

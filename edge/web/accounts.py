@@ -12,11 +12,12 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from edge.model.page_roles import PageRole, Right, rights_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,13 +35,6 @@ HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 (https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html)."""
 
 
-class AccountRole(StrEnum):
-    """What an account may do; an operator may do all that a viewer may."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-
-
 class AccountsError(Exception):
     """The file cannot be used; the text says why."""
 
@@ -50,9 +44,13 @@ class Account:
     """A person who may sign in."""
 
     name: str
-    role: AccountRole
+    role: PageRole
     hash: str
     """argon2id in the PHC string format."""
+
+    def may(self, right: Right) -> bool:
+        """Whether its role has this right."""
+        return right in rights_of(self.role)
 
 
 class Accounts:
@@ -74,6 +72,20 @@ class Accounts:
         account = self.get(name)
         right = matches(self._decoy if account is None else account.hash, password)
         return account if right else None
+
+    def all(self) -> Mapping[str, Account]:
+        """Name -> account. Raises AccountsError."""
+        return self._read()
+
+    def put(self, account: Account) -> None:
+        """Store an account in the place of one of that name. Blocks. Raises AccountsError and OSError."""
+        with changing(self._path) as accounts:
+            accounts[account.name] = account
+
+    def remove(self, name: str) -> None:
+        """Remove an account, if there is one. Blocks. Raises AccountsError and OSError."""
+        with changing(self._path) as accounts:
+            accounts.pop(name, None)
 
     def _read(self) -> Mapping[str, Account]:
         try:
@@ -109,7 +121,7 @@ def load(path: Path) -> dict[str, Account]:
 def _account(name: str, fields: Mapping[str, str]) -> Account:
     if not NAME.fullmatch(name) or not isinstance(fields["hash"], str):
         raise ValueError(name)
-    return Account(name, AccountRole(fields["role"]), fields["hash"])
+    return Account(name, PageRole(fields["role"]), fields["hash"])
 
 
 @contextlib.contextmanager

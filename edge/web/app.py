@@ -14,11 +14,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from edge.client.connection import RequestRefused, Unreachable
+from edge.model.page_roles import Right
 from edge.model.printable import masked as visible
 from edge.web.accounts import AccountsError
 from edge.web.guard import Guard
-from edge.web.page import HERE, page_of, see
-from edge.web.pages import activity, doors, download, health, history, pictures, scrape, signing
+from edge.web.page import HERE, needing, page_of, see
+from edge.web.pages import accounts, activity, doors, download, health, history, own_password, pictures, scrape, signing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,12 +47,14 @@ def routes() -> list[Any]:
     return [
         Route("/", _home),
         *signing.ROUTES,
+        *own_password.ROUTES,
         *doors.ROUTES,
-        *history.ROUTES,
-        *pictures.ROUTES,
-        *download.ROUTES,
-        *activity.ROUTES,
-        *health.ROUTES,
+        *needing(Right.HISTORY, history.ROUTES),
+        *needing(Right.HISTORY, pictures.ROUTES),
+        *needing(Right.HISTORY, download.ROUTES),
+        *needing(Right.HISTORY, activity.ROUTES),
+        *needing(Right.HISTORY, health.ROUTES),
+        *needing(Right.ACCOUNTS, accounts.ROUTES),
         *scrape.ROUTES,
         static,
     ]

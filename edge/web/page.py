@@ -18,20 +18,21 @@ from markupsafe import Markup
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
 
+from edge.model.page_roles import Right
 from edge.model.printable import masked
-from edge.web.accounts import Account, AccountRole
 from edge.web.limits import AnswerLimits, LimitedAnswer
 from edge.web.listener import MOST_CONNECTIONS
 from edge.web.recent import Recent
 from edge.web.sessions import FormTokens, Session, same
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from starlette.requests import Request
 
-    from edge.web.accounts import Accounts
+    from edge.web.accounts import Account, Accounts
     from edge.web.attempts import Attempts, PageRecordAllowance
     from edge.web.link import DaemonLink
     from edge.web.sessions import Sessions
@@ -47,6 +48,14 @@ MOST_FIELDS: Final = 32
 FORM_WITHIN_S: Final = 10.0
 OPEN: Final = frozenset({"sign_in.html", "error.html"})
 """Templates that are shown without a session."""
+MENU: Final = (
+    ("/doors", "Doors", Right.DOORS),
+    ("/events", "Events", Right.HISTORY),
+    ("/activity", "Activity", Right.HISTORY),
+    ("/health", "Health", Right.HISTORY),
+    ("/accounts", "Accounts", Right.ACCOUNTS),
+)
+"""Path, title, and the right that it takes."""
 FORM: Final = "application/x-www-form-urlencoded"
 MOST_STREAMS: Final = 32
 MOST_STREAMS_OF_ONE: Final = 8
@@ -133,7 +142,9 @@ class Page:
             me=session.account if session else None,
             csrf=session.csrf if session else "",
             notices=notices,
-            operator=session is not None and session.account.role is AccountRole.OPERATOR,
+            may=session.account.may if session else _nothing,
+            Right=Right,
+            menu=MENU,
             here=request.scope["path"],
             **context,
         )
@@ -168,16 +179,24 @@ def who(request: Request) -> Account:
     return session_of(request).account
 
 
-def for_operators(handler: Handler) -> Handler:
-    """A handler for operators only."""
+def check(request: Request, right: Right) -> None:
+    """Raises HTTPException for an account without this right."""
+    account = who(request)
+    if not account.may(right):
+        raise HTTPException(403, f"An account of the role {account.role} may not do that.")
 
-    @functools.wraps(handler)
-    async def guarded(request: Request) -> Response:
-        if who(request).role is not AccountRole.OPERATOR:
-            raise HTTPException(403, "Only operators may do that; you are a viewer.")
-        return await handler(request)
 
-    return guarded
+def needing(right: Right, routes: Iterable[Route]) -> list[Route]:
+    """The same paths, for accounts with this right only."""
+
+    def guarded(handler: Handler) -> Handler:
+        async def checked(request: Request) -> Response:
+            check(request, right)
+            return await handler(request)
+
+        return checked
+
+    return [Route(one.path, guarded(one.endpoint), methods=sorted(one.methods or {"GET"})) for one in routes]
 
 
 def limited(limits: Callable[[Page], AnswerLimits]) -> Callable[[Handler], Handler]:
@@ -230,6 +249,10 @@ async def read_form(request: Request) -> dict[str, str]:
 def see(path: str) -> Response:
     """Redirect to a path with GET."""
     return RedirectResponse(path, 303)
+
+
+def _nothing(_right: Right) -> bool:
+    return False
 
 
 def _shown(value: object) -> object:

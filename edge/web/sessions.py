@@ -11,6 +11,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from edge.model.page_roles import PageRole
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,7 +41,7 @@ class Sessions:
     """All sessions."""
 
     def __init__(self, now_ns: Callable[[], int], idle_s: float, longest_s: float) -> None:
-        """A session ends `idle_s` after its last request, or `longest_s` after signing in."""
+        """A session ends `idle_s` after its last request, or `longest_s` after signing in; a display's does not."""
         self._now_ns = now_ns
         self._idle_ns, self._longest_ns = int(idle_s * S_NS), int(longest_s * S_NS)
         self._sessions: dict[str, Session] = {}
@@ -70,6 +72,8 @@ class Sessions:
         self._sessions.pop(_key(secret), None)
 
     def _over(self, session: Session) -> bool:
+        if session.account.role is PageRole.DISPLAY:  # nobody stands at it who could sign in again
+            return False
         now_ns = self._now_ns()
         return now_ns - session.used_ns >= self._idle_ns or now_ns - session.made_ns >= self._longest_ns
 

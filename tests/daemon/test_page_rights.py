@@ -20,7 +20,7 @@ from tests.support.waiting import until
 
 PAGE = Actor("operator", "uid:998", "doorweb")
 ROOT = Actor("operator", "uid:0", "root")
-LOOKS = ["status", "facts", "events", "pictures", "picture", "metrics", "watch"]
+LOOKS = ["status", "facts", "events", "pictures", "picture", "metrics", "watch", "access", "groups", "schedules"]
 UNLOCK = {"command": "unlock", "door": "front"}
 LOCK_DOWN = {"command": "lock_down", "all": True}
 
@@ -50,7 +50,7 @@ def test_the_page_shows_what_there_is(rights: PageRights, op: str) -> None:
     rights.check(op, {}, PAGE)
 
 
-@pytest.mark.parametrize("op", ["reload", "sim", "cards", "who", "replay", "nonsense", "acknowledge", "edit_directory"])
+@pytest.mark.parametrize("op", ["reload", "sim", "cards", "who", "replay", "nonsense", "acknowledge"])
 @pytest.mark.parametrize("actor", [PAGE, of("olga")])
 def test_what_the_page_does_not_offer_is_refused(rights: PageRights, op: str, actor: Actor) -> None:
     assert "does not offer" in refused(rights, op, {}, actor)
@@ -100,6 +100,45 @@ def test_only_sign_ins_and_outs_are_recorded_and_of_whoever_did(rights: PageRigh
         refused(rights, "login", {"action": action, "login": login}, actor)
 
 
+@pytest.mark.parametrize(
+    ("role", "may"),
+    [
+        ("display", set()),
+        ("viewer", {"export"}),
+        ("reception", {"export", "unlock", "change_person"}),
+        ("operator", {"export", "unlock", "lock_down"}),
+        ("manager", {"export", "unlock", "lock_down", "change_person", "edit_directory", "create"}),
+    ],
+)
+def test_each_role_may_what_its_row_says(rights: PageRights, role: str, may: set[str]) -> None:
+    rights.change("create", "me", role)
+    asks: dict[str, tuple[str, dict[str, Any]]] = {
+        "export": ("export", {"action": "create"}),
+        "unlock": ("command", UNLOCK),
+        "lock_down": ("command", LOCK_DOWN),
+        "change_person": ("change_person", {}),
+        "edit_directory": ("edit_directory", {"changes": []}),
+        "create": ("login", {"action": "create", "login": "other", "role": "viewer"}),
+    }
+    for name, (op, body) in asks.items():
+        if name in may:
+            rights.check(op, body, of("me"))
+        else:
+            assert f"the role {role} may not" in refused(rights, op, body, of("me"))
+
+
+def test_managers_keep_the_accounts_of_others_and_everybody_their_own_password(rights: PageRights) -> None:
+    rights.change("create", "mia", "manager")
+    for action in ("create", "change", "destroy"):
+        rights.check("login", {"action": action, "login": "vic", "role": "viewer"}, of("mia"))
+        refused(rights, "login", {"action": action, "login": "mia", "role": "viewer"}, of("mia"))
+        refused(rights, "login", {"action": action, "login": "olga", "role": "manager"}, of("olga"))
+        refused(rights, "login", {"action": action, "login": "vic"}, of("olga"))
+        refused(rights, "login", {"action": action, "login": "vic"}, PAGE)
+    rights.check("login", {"action": "change", "login": "vic"}, of("vic"))
+    refused(rights, "login", {"action": "change", "login": "ceo"}, of("ceo"))
+
+
 def test_an_account_that_was_removed_or_changed_counts_as_it_is_now(rights: PageRights) -> None:
     rights.change("destroy", "olga", None)
     refused(rights, "command", UNLOCK, of("olga"))
@@ -129,6 +168,33 @@ def test_a_memory_that_is_none_is_nobody(text: str) -> None:
         rights.change("create", "olga", "operator")
     rights.restore(text)
     refused(rights, "command", UNLOCK, of("olga"))
+
+
+def test_a_new_role_or_password_is_recorded_as_another_account(tmp_path: Path) -> None:
+    async def main(house: House) -> None:
+        service = house._service
+        await service.request("login", {"action": "create", "login": "vic", "role": "viewer"}, ROOT)
+        await service.request("login", {"action": "change", "login": "vic"}, of("vic"))
+        await service.request("login", {"action": "change", "login": "vic", "role": "reception"}, of("mia"))
+        with pytest.raises(RequestError, match="no account 'ceo'"):
+            await service.request("login", {"action": "change", "login": "ceo"}, ROOT)
+        with pytest.raises(RequestError, match="role"):
+            await service.request("login", {"action": "create", "login": "x", "role": "king"}, ROOT)
+        with pytest.raises(RequestError, match="only root, and managers"):
+            await service.request("login", {"action": "create", "login": "x"}, Actor("operator", "uid:1000", "pi"))
+        await house._durable()
+        log = house.daemon.log
+        found = [one.event for one in await log.read(0, log.committed) if one.event.type.startswith("login.")]
+        assert [(e.type, e.actor and e.actor.id, e.details.get("role")) for e in found] == [
+            ("login.create", "uid:0", "viewer"),
+            ("login.destroy", "web:vic", "viewer"),
+            ("login.create", "web:vic", "viewer"),
+            ("login.destroy", "web:mia", "reception"),
+            ("login.create", "web:mia", "reception"),
+        ]
+        house._service.check_page("people", {}, of("vic"))
+
+    live(write_config(tmp_path), main)
 
 
 def test_accounts_outlive_a_restart(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ import pytest
 from edge.log.reading.query import LogReader
 from edge.log.verify import verify
 from edge.model.messages import Actor
+from edge.model.page_roles import PageRole
 from edge.socket.server import RequestError
-from edge.web.accounts import AccountRole, Accounts
+from edge.web.accounts import Accounts
 from tests.support.cli import Doorctl
 from tests.support.doord import ROOT, Doord
 from tests.support.house import House, live
@@ -127,7 +128,7 @@ def test_accounts_sign_in(site: Path) -> None:
     accounts = Accounts(site / "accounts.json")
     signed_in = {name: accounts.check(name, password) for name, password in PASSWORDS.items()}
     assert {name: account and account.role for name, account in signed_in.items()} == {
-        "olga": AccountRole.OPERATOR,
-        "vera": AccountRole.VIEWER,
+        "olga": PageRole.OPERATOR,
+        "vera": PageRole.VIEWER,
     }
     assert accounts.check("olga", "wrong") is None

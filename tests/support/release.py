@@ -17,7 +17,8 @@ from typing import Any
 
 from edge.log.reading.query import LogReader
 from edge.model.cloudevents import rfc3339
-from edge.web.accounts import Account, AccountRole, hashed, save
+from edge.model.page_roles import PageRole
+from edge.web.accounts import Account, hashed, save
 from tests.support.broker import Broker
 from tests.support.doord import ROOT, Doord
 from tests.support.live import Live
@@ -47,7 +48,7 @@ def make(folder: Path) -> None:
         save(
             work / "accounts.json",
             {
-                n: Account(n, AccountRole.OPERATOR if n == "olga" else AccountRole.VIEWER, hashed(p))
+                n: Account(n, PageRole.OPERATOR if n == "olga" else PageRole.VIEWER, hashed(p))
                 for n, p in PASSWORDS.items()
             },
         )

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from starlette.testclient import TestClient
 
-from edge.web.accounts import Account, AccountRole, Accounts, hashed, save
+from edge.model.page_roles import PageRole
+from edge.web.accounts import Account, Accounts, hashed, save
 from edge.web.app import application
 from edge.web.attempts import Attempts, PageRecordAllowance
 from edge.web.link import DaemonLink
@@ -34,7 +35,7 @@ DOORS = ("front", "back")
 
 def write_accounts(path: Path, **roles: str) -> None:
     """All of them have the same password."""
-    save(path, {name: Account(name, AccountRole(role), HASH) for name, role in roles.items()})
+    save(path, {name: Account(name, PageRole(role), HASH) for name, role in roles.items()})
 
 
 def steady_ns() -> int:

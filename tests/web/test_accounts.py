@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edge.model.page_roles import PageRole
 from edge.web import accounts
-from edge.web.accounts import Account, AccountRole, Accounts, AccountsError, hashed, load, matches, save
+from edge.web.accounts import Account, Accounts, AccountsError, hashed, load, matches, save
 from tests.support.web import HASH, PASSWORD, write_accounts
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ def test_what_is_saved_is_loaded_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "accounts.json"
     write_accounts(path, olga="operator", vera="viewer")
     assert load(path) == {
-        "olga": Account("olga", AccountRole.OPERATOR, HASH),
-        "vera": Account("vera", AccountRole.VIEWER, HASH),
+        "olga": Account("olga", PageRole.OPERATOR, HASH),
+        "vera": Account("vera", PageRole.VIEWER, HASH),
     }
     assert path.stat().st_mode & 0o777 == 0o600
     assert [one.name for one in tmp_path.iterdir()] == ["accounts.json"], "nothing is left beside it"
@@ -49,7 +50,7 @@ def test_a_name_nobody_has_costs_a_hash_as_well(tmp_path: Path, monkeypatch: pyt
     known = Accounts(tmp_path / "a.json")
     assert known.check("nobody", PASSWORD) is None
     assert known.check("olga", "wrong") is None
-    assert known.check("olga", PASSWORD) == Account("olga", AccountRole.OPERATOR, HASH)
+    assert known.check("olga", PASSWORD) == Account("olga", PageRole.OPERATOR, HASH)
     assert len(asked) == 3
     assert asked[0].rpartition("$")[0][:31] == HASH[:31], "with the same parameters"
 
@@ -59,9 +60,9 @@ def test_a_change_of_the_file_counts_at_once(tmp_path: Path) -> None:
     known = Accounts(path)
     assert known.get("olga") is None
     write_accounts(path, olga="viewer")
-    assert known.get("olga") == Account("olga", AccountRole.VIEWER, HASH)
+    assert known.get("olga") == Account("olga", PageRole.VIEWER, HASH)
     write_accounts(path, olga="operator")
-    assert known.get("olga") == Account("olga", AccountRole.OPERATOR, HASH)
+    assert known.get("olga") == Account("olga", PageRole.OPERATOR, HASH)
     path.unlink()
     assert known.get("olga") is None
 

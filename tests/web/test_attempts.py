@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from edge.web.accounts import Account, AccountRole
+from edge.model.page_roles import PageRole
+from edge.web.accounts import Account
 from edge.web.attempts import FORGOTTEN_S, FREE, MOST, S_NS, Attempts, PageRecordAllowance
 from edge.web.sessions import MOST as MOST_SESSIONS
 from edge.web.sessions import MOST_OF_ONE, Sessions
 
 KEYS = {"account olga": 300.0, "address 192.0.2.7": 900.0}
-OLGA = Account("olga", AccountRole.OPERATOR, "x")
+OLGA = Account("olga", PageRole.OPERATOR, "x")
 
 
 class Time:
@@ -123,7 +124,7 @@ def test_an_account_has_so_many_sessions_and_the_oldest_ends(time: Time) -> None
 def test_there_are_so_many_sessions(time: Time) -> None:
     sessions = Sessions(time, 1_000, 10_000)
     for n in range(MOST_SESSIONS + 5):
-        sessions.begin(Account(f"u{n}", AccountRole.VIEWER, "x"))
+        sessions.begin(Account(f"u{n}", PageRole.VIEWER, "x"))
     assert len(sessions._sessions) == MOST_SESSIONS
 
 

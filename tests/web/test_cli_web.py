@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge.cli.main import main
-from edge.web.accounts import Account, AccountRole, load, matches
+from edge.model.page_roles import PageRole
+from edge.web.accounts import Account, load, matches
 from tests.support.doord import Doord
 from tests.support.waiting import until
 from tests.support.web import PASSWORD, write_accounts, write_config
@@ -44,12 +45,12 @@ def test_an_account_comes_changes_and_goes(
     path = tmp_path / "accounts.json"
     assert doorctl(tmp_path, "add", "olga", "--role", "operator") == 0
     first = load(path)["olga"]
-    assert first.role is AccountRole.OPERATOR
+    assert first.role is PageRole.OPERATOR
     assert matches(first.hash, PASSWORD)
     assert path.stat().st_mode & 0o777 == 0o600
     typed += [PASSWORD + "!", PASSWORD + "!"]
     assert doorctl(tmp_path, "add", "olga") == 0
-    assert load(path) == {"olga": Account("olga", AccountRole.VIEWER, load(path)["olga"].hash)}
+    assert load(path) == {"olga": Account("olga", PageRole.VIEWER, load(path)["olga"].hash)}
     assert doorctl(tmp_path, "list") == 0
     assert doorctl(tmp_path, "remove", "olga") == 0
     assert load(path) == {}

@@ -27,7 +27,7 @@ SEEN = "&lt;script&gt;alert(1)&lt;/script&gt;"
 
 def paths(method: str) -> list[str]:
     """Every path that can be asked with this method, with something in its places."""
-    places = {"{door}": "front", "{command}": "lock_down", "{sequence:int}": "1"}
+    places = {"{door}": "front", "{command}": "lock_down", "{sequence:int}": "1", "{name}": "vera"}
     found = []
     for route in routes():
         if isinstance(route, Route) and method in (route.methods or ()):
@@ -62,7 +62,16 @@ def test_the_list_of_paths_is_whole() -> None:
     """The tests below go by it."""
     assert {type(route) for route in routes()} == {Route, Mount}
     assert "/events.csv" in paths("GET")
-    assert set(paths("POST")) == {"/sign-in", "/sign-out", "/doors/front/lock_down", "/every-door/lock_down"}
+    assert set(paths("POST")) == {
+        "/sign-in",
+        "/sign-out",
+        "/password",
+        "/accounts",
+        "/accounts/vera",
+        "/accounts/vera/remove",
+        "/doors/front/lock_down",
+        "/every-door/lock_down",
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The socket's `login`: what happened to an account of the local page, as a record.
 
-One rule: that page witnesses who signs in and out, and whoever keeps the accounts who has one.
+One rule: the page witnesses who signs in and out; root, and managers at the page, say who has an account.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edge.daemon.requests.page_rights import CHANGES
 from edge.model.event_types import LOGIN_CREATE, LOGIN_DESTROY, LOGIN_SIGN_IN, LOGIN_SIGN_OUT
 from edge.model.messages import Event, Subject
+from edge.model.page_roles import PageRole
 from edge.socket.server import LONGEST_LOGIN, WEB, RequestError
 
 if TYPE_CHECKING:
@@ -22,22 +24,24 @@ if TYPE_CHECKING:
 
 
 EVENT_TYPES: Final = {
-    "create": LOGIN_CREATE,
-    "destroy": LOGIN_DESTROY,
-    "sign_in": LOGIN_SIGN_IN,
-    "sign_out": LOGIN_SIGN_OUT,
+    "create": (LOGIN_CREATE,),
+    "change": (LOGIN_DESTROY, LOGIN_CREATE),
+    "destroy": (LOGIN_DESTROY,),
+    "sign_in": (LOGIN_SIGN_IN,),
+    "sign_out": (LOGIN_SIGN_OUT,),
 }
+"""Action -> what is recorded. An account with a new password or role is another account."""
 
 
 class _Login(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    action: Literal["create", "destroy", "sign_in", "sign_out"]
+    action: Literal["create", "change", "destroy", "sign_in", "sign_out"]
     login: str = Field(min_length=1, max_length=LONGEST_LOGIN)
     code: str | None = Field(None, pattern="^[a-z_]{1,40}$")
     address: str | None = Field(None, pattern="^[0-9a-fA-F:.]{2,45}$")
     """Where they came from."""
-    role: str | None = Field(None, pattern="^[a-z]{1,40}$")
+    role: PageRole | None = Field(None, strict=False)
     """What the account may do."""
     left_out: int | None = Field(None, ge=1, le=2**53)
     """How many of the same kind before this one were too many to be recorded."""
@@ -53,18 +57,25 @@ class Logins:
     async def serve(self, body: dict[str, Any], actor: Actor) -> Json:
         """What happened to an account of the local page: that page witnesses it, and whoever keeps the accounts."""
         ask = _Login.model_validate(body)
-        keeps = ask.action in {"create", "destroy"} and actor.id in {"uid:0", f"uid:{os.geteuid()}"}
-        if not actor.id.startswith(WEB) and not keeps:
+        changes = ask.action in CHANGES
+        if changes and not actor.id.startswith(WEB) and actor.id not in {"uid:0", f"uid:{os.geteuid()}"}:
+            raise RequestError("not_allowed", "only root, and managers at the local page, change its accounts")
+        if not changes and not actor.id.startswith(WEB):
             raise RequestError("not_allowed", "only the local page records what its accounts do")
-        login = Subject("login", ask.login, ask.login)
+        login, role = Subject("login", ask.login, ask.login), ask.role
+        if ask.action == "change":
+            before = self._rights.role(ask.login)
+            if before is None:
+                raise RequestError("unknown_account", f"doord knows no account {ask.login!r}")
+            role = role or PageRole(before)
         at_ns, success = self._clock.now_ns(), ask.code is None
         details: dict[str, Json] = {} if ask.address is None else {"address": ask.address}
-        if ask.role is not None:
-            details["role"] = ask.role
+        if role is not None:
+            details["role"] = role
         if ask.left_out is not None:
             details["left_out"] = ask.left_out
-        event_type = EVENT_TYPES[ask.action]
-        event = Event(event_type, at_ns, login, actor, success=success, code=ask.code, details=details)
-        modes = self._rights.change(ask.action, ask.login, ask.role) if keeps else None
-        self._log.append([event], modes)
+        modes = self._rights.change(ask.action, ask.login, role) if changes else None
+        kinds = EVENT_TYPES[ask.action]
+        events = [Event(kind, at_ns, login, actor, success=success, code=ask.code, details=details) for kind in kinds]
+        self._log.append(events, modes)
         return {}

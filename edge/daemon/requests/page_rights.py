@@ -1,7 +1,7 @@
-"""What the local page may ask for at the socket: what its pages offer, for accounts that root has made.
+"""What the local page may ask for at the socket: what its pages offer, for accounts that root or a manager has made.
 
-One rule: a page that was taken over can do no more than its visitors could. doord knows their accounts from whoever
-made them, never from the page.
+One rule: a page that was taken over can do no more than its visitors could. doord keeps the list of accounts itself;
+the page changes it only for a manager who is on it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from edge.model.event_types import LOGIN_CREATE
+from edge.model.page_roles import PageRole, Right, rights_of
 from edge.socket.peers import WEB, RequestError
 
 if TYPE_CHECKING:
@@ -21,18 +22,31 @@ if TYPE_CHECKING:
 MEMORY: Final = "controller.accounts"
 """Where the log keeps them; no door has a dot in its id."""
 MOST_ACCOUNTS: Final = 256
-ROLES: Final = ("viewer", "operator")
-LOOKS: Final = frozenset({"status", "facts", "events", "pictures", "picture", "metrics", "watch"})
+LOOKS: Final = frozenset(
+    {"status", "facts", "events", "pictures", "picture", "metrics", "watch", "access", "groups", "schedules"}
+)
 """What the page asks for itself: it shows it to whoever signed in."""
-ACTS: Final[Mapping[str, frozenset[str]]] = {"command": frozenset({"operator"}), "export": frozenset(ROLES)}
-"""What it asks for an account, by the roles that may. A `login` is judged by what it says."""
+ACTS: Final[Mapping[str, Right]] = {
+    "export": Right.HISTORY,
+    "people": Right.PEOPLE,
+    "person": Right.PEOPLE,
+    "change_person": Right.PEOPLE,
+    "card": Right.PEOPLE,
+    "visitor": Right.PEOPLE,
+    "enrol": Right.PEOPLE,
+    "entries": Right.DIRECTORY,
+    "edit_directory": Right.DIRECTORY,
+}
+"""What it asks for an account, by the right that it takes. `command` and `login` are judged by what they say."""
+CHANGES: Final = frozenset({"create", "change", "destroy"})
+"""Of accounts, by a manager; `change` of one's own account is a new password."""
 FOR_ALL: Final = frozenset({"lock_down", "cancel_lockdown"})
 COMMANDS: Final = FOR_ALL | {"unlock"}
 """At a door; those of `FOR_ALL` at every door at once too."""
 
 
 class PageRights:
-    """The accounts of the local page, as root has made and removed them."""
+    """The accounts of the local page, as root and managers have made and removed them."""
 
     def __init__(self) -> None:
         """Nobody knows yet which there are."""
@@ -65,19 +79,19 @@ class PageRights:
             if event.actor is None or event.actor.id.startswith(WEB):  # the page makes nobody
                 continue
             if event.type == LOGIN_CREATE:
-                self._known[event.object.id] = str(event.details.get("role", ROLES[0]))
+                self._known[event.object.id] = str(event.details.get("role", PageRole.VIEWER))
             else:
                 self._known.pop(event.object.id, None)
         return {MEMORY: json.dumps(self._known)}
 
     def change(self, action: str, login: str, role: str | None) -> dict[str, str]:
-        """An account was made or removed by who may; what the log is to remember. Raises RequestError."""
-        if action == "create":
-            if login not in self._roles and len(self._roles) >= MOST_ACCOUNTS:
-                raise RequestError("too_many", f"there are {MOST_ACCOUNTS} accounts, and there may be no more")
-            self._roles[login] = role or ROLES[0]
-        else:
+        """An account was made, changed or removed by who may; what the log is to remember. Raises RequestError."""
+        if action == "destroy":
             self._roles.pop(login, None)
+        elif login not in self._roles and len(self._roles) >= MOST_ACCOUNTS:
+            raise RequestError("too_many", f"there are {MOST_ACCOUNTS} accounts, and there may be no more")
+        else:
+            self._roles[login] = role or self._roles.get(login, PageRole.VIEWER)
         return {MEMORY: json.dumps(self._roles)}
 
     def check(self, op: str, body: Mapping[str, Any], actor: Actor) -> None:
@@ -88,13 +102,22 @@ class PageRights:
         if op == "login":
             self._login(body, login)
             return
-        if op not in ACTS:
-            raise RequestError("not_allowed", f"the local page does not offer {op!r}")
-        role = self._role(login)
-        if role not in ACTS[op]:
-            raise RequestError("not_allowed", f"the role {role} may not ask for this at the local page")
         if op == "command":
+            self._needs(Right.LOCK_DOWN if str(body.get("command")) in FOR_ALL else Right.UNLOCK, login)
             self._command(body)
+        elif op in ACTS:
+            self._needs(ACTS[op], login)
+        else:
+            raise RequestError("not_allowed", f"the local page does not offer {op!r}")
+
+    def role(self, login: str) -> str | None:
+        """The role of an account; None when there is no such account. Raises RequestError before the log is open."""
+        return self._roles.get(login)
+
+    def _needs(self, right: Right, login: str | None) -> None:
+        role = self._role(login)
+        if right not in rights_of(role):
+            raise RequestError("not_allowed", f"the role {role} may not ask for this at the local page")
 
     def _command(self, body: Mapping[str, Any]) -> None:
         offered = FOR_ALL if body.get("all") else COMMANDS
@@ -102,10 +125,15 @@ class PageRights:
             raise RequestError("not_allowed", f"the local page offers {', '.join(sorted(offered))}, and nothing else")
 
     def _login(self, body: Mapping[str, Any], login: str | None) -> None:
-        """A failure may be told of anybody; whoever is in, or leaves, has an account."""
-        if str(body.get("action")) not in {"sign_in", "sign_out"} or body.get("login") != login:
+        """A failure may be told of anybody; who signs in or out has an account; a manager changes the others."""
+        action, of = str(body.get("action")), body.get("login")
+        if action in CHANGES and not (action == "change" and of == login and body.get("role") is None):
+            self._needs(Right.ACCOUNTS, login)
+            if of == login:
+                raise RequestError("not_allowed", "nobody removes their own account or changes its role at the page")
+        elif of != login or action not in {"sign_in", "sign_out", "change"}:
             raise RequestError("not_allowed", "the local page records who signs in and out there, and nothing else")
-        if body.get("code") is None:
+        elif body.get("code") is None:
             self._role(login)
 
     def _role(self, login: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The doors: their state, live, and the commands of an operator.
+"""The doors: their state, live, and the commands of an account.
 
 One rule: a command is confirmed on a page of its own before it is sent; no script is needed.
 """
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from edge.model.page_roles import Right
 from edge.model.printable import masked as visible
-from edge.web.page import for_operators, limited, page_of, posted, see, session_of, who
+from edge.web.page import check, limited, page_of, posted, see, session_of, who
 from edge.web.pages.live import stream
 
 if TYPE_CHECKING:
@@ -69,7 +70,6 @@ async def live(request: Request) -> Response:
     return stream(request, "doors", news)
 
 
-@for_operators
 async def ask(request: Request) -> Response:
     """The page that asks for confirmation."""
     command, _, name = await _asked(request)
@@ -78,7 +78,6 @@ async def ask(request: Request) -> Response:
     return page_of(request).html(request, "confirm.html", **shown, danger=command == "lock_down")
 
 
-@for_operators
 @posted
 async def give(request: Request, _form: Mapping[str, str]) -> Response:
     """Send the confirmed command."""
@@ -97,6 +96,7 @@ async def _asked(request: Request) -> tuple[str, str | None, str]:
     command, door = request.path_params["command"], request.path_params.get("door")
     if command not in COMMANDS or (door is None and command not in FOR_ALL):
         raise HTTPException(404)
+    check(request, Right.LOCK_DOWN if command in FOR_ALL else Right.UNLOCK)
     if door is None:
         return command, None, EVERY
     known = (await page_of(request).link.ask("status"))["doors"]

@@ -44,7 +44,7 @@ LIMITED: Final = "rate_limited"
 
 
 @dataclass(frozen=True, slots=True)
-class _Refusal:
+class SignInRefusal:
     """Why a sign-in failed."""
 
     code: str
@@ -67,14 +67,14 @@ async def sign_in(request: Request) -> Response:
     if not bound or not same(form.get("csrf", ""), page.forms.token(bound)):
         return _form(request, next_, 403, "The form had been open for too long. Please try again.")
     name, password = form.get("name", "").strip().lower(), form.get("password", "")
-    found = await _checked(request, page, name, password)
-    if isinstance(found, _Refusal):
+    found = await checked(request, page, name, password)
+    if isinstance(found, SignInRefusal):
         response = _form(request, next_, 429 if found.wait_s else 403, found.text)
         if found.wait_s:
             response.headers["Retry-After"] = str(math.ceil(found.wait_s))
         known = name if NAME.fullmatch(name) and page.accounts.get(name) else STRANGER
         # after the answer, whose time must not show whether the failure is recorded, and so whether the name exists
-        response.background = BackgroundTask(_record_failure, request, page, known, found.code)
+        response.background = BackgroundTask(record_failure, request, page, known, found.code)
         return response
     await page.link.ask("login", found.name, action="sign_in", login=found.name, address=address_of(request))
     page.sessions.end(request.state.secret)
@@ -83,28 +83,28 @@ async def sign_in(request: Request) -> Response:
     return response
 
 
-async def _checked(request: Request, page: Page, name: str, password: str) -> Account | _Refusal:
+async def checked(request: Request, page: Page, name: str, password: str) -> Account | SignInRefusal:
     """The account with this name and password, or why the sign-in is refused."""
     keys = _keys(request, name)
     wait_s = page.attempts.wait_s(keys)
     if wait_s > 0:
-        return _Refusal(LIMITED, f"Too many failures. Try again in {math.ceil(wait_s)} seconds.", wait_s)
+        return SignInRefusal(LIMITED, f"Too many failures. Try again in {math.ceil(wait_s)} seconds.", wait_s)
     page.attempts.count(*keys)
     account = None
     if len(password) <= LONGEST_PASSWORD and len(name) <= LONGEST_PASSWORD:
         async with page.hashing:
             account = await asyncio.to_thread(page.accounts.check, name, password)
     if account is None:
-        return _Refusal(WRONG, "The name or the password is wrong.")
+        return SignInRefusal(WRONG, "The name or the password is wrong.")
     by_account, by_address = keys
     page.attempts.forget(by_account)
     page.attempts.take_back(by_address)
     if not page.allowance.take(f"sign_in {account.name}"):
-        return _Refusal(LIMITED, "Too many sign-ins. Try again in a minute.", MINUTE_S)
+        return SignInRefusal(LIMITED, "Too many sign-ins. Try again in a minute.", MINUTE_S)
     return account
 
 
-async def _record_failure(request: Request, page: Page, known: str, code: str) -> None:
+async def record_failure(request: Request, page: Page, known: str, code: str) -> None:
     """Record a failure. Each account, unknown names and rate-limited attempts have limits of their own."""
     kind = code if code == LIMITED else f"{code} {known}"
     if not page.allowance.take(kind):
