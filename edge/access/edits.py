@@ -41,8 +41,8 @@ async def edit_directory(
     people: People, changes: Sequence[Any], base: int | None, origin: BroughtBy, *, upstream: bool
 ) -> EditAnswer:
     """Put these changes in force. `upstream`: they come over MQTT. `base`: the version that they were made from."""
-    if (elsewhere := _elsewhere(people.managed, upstream=upstream)) is not None:
-        return EditAnswer("managed_elsewhere", elsewhere, {})
+    if (where := elsewhere(people.managed, upstream=upstream)) is not None:
+        return EditAnswer("managed_elsewhere", where, {})
     directory = people.directory
     try:
         now = await directory.edit(changes, base, *origin)
@@ -75,7 +75,7 @@ def _told(problems: Sequence[str]) -> dict[str, Json]:
     return {"problems": [*problems[:MOST_PROBLEMS]], "more": max(0, len(problems) - MOST_PROBLEMS)}
 
 
-def _elsewhere(managed: DirectoryTable, *, upstream: bool) -> str | None:
+def elsewhere(managed: DirectoryTable, *, upstream: bool) -> str | None:
     """The sentence that says where to edit the directory; None: it may be edited here."""
     if managed.managed == "file":
         return f"the directory is managed by its file: change {managed.file}, then doorctl reload"

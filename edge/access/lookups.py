@@ -12,7 +12,7 @@ from edge.directory.cards import LAYOUTS, PRINTED, pair, parts, printed, reading
 from edge.directory.document.writing import entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from edge.directory.directory import Card, Directory, Member
     from edge.model.messages import CardRead, Json
@@ -49,19 +49,25 @@ def who(directory: Directory, text: str) -> list[dict[str, Json]]:
 
 
 def _called(directory: Directory, text: str) -> Iterator[Card]:
+    return filter(is_called(text), directory.cards.values())
+
+
+def is_called(text: str) -> Callable[[Card], bool]:
+    """Return a function that says whether a card is named by this text, in the forms of `who`."""
     wanted = text.strip()
     facility, number = pair(wanted) or (None, int(wanted) if _NUMBER.fullmatch(wanted) else None)
     whole, digits = printed(wanted), _bytes(wanted)
-    for card in directory.cards.values():
+
+    def is_so(card: Card) -> bool:
         if card.id == wanted:
-            yield card
-        elif card.token:
-            continue
-        elif card.bits is not None:
-            if _raw(card, wanted.lower(), digits, whole):
-                yield card
-        elif (number == int(card.number) and facility in {None, card.facility}) or _bears(card, whole):
-            yield card
+            return True
+        if card.token:
+            return False
+        if card.bits is not None:
+            return _raw(card, wanted.lower(), digits, whole)
+        return (number == int(card.number) and facility in {None, card.facility}) or _bears(card, whole)
+
+    return is_so
 
 
 def _raw(card: Card, wanted: str, digits: bytes, whole: bytes | None) -> bool:

@@ -130,6 +130,13 @@ class CardNumber:
         kept = SHOWN if self.facility is not None else min(SHOWN, len(self.number) // 2)
         return f"…{self.number[-kept:]}" if kept else "…"
 
+    @property
+    def written(self) -> str:
+        """The number as it can be entered: `12:3456`, without leading zeros; hexadecimal digits for a raw one."""
+        if self.format is Format.RAW:
+            return self.number
+        return f"{int(self.number)}" if self.facility is None else f"{self.facility}:{int(self.number)}"
+
 
 def layout(card_format: Format, facility: int | None) -> Layout | None:
     """The layout of a number with or without facility code; None when the format has no such layout."""

@@ -70,6 +70,11 @@ class Card:
         """Its last digits, for records."""
         return "…" if self.token else CardNumber(self.format, self.facility, self.number).shown
 
+    @property
+    def written(self) -> str | None:
+        """Its number as it can be entered; None for a token, of which nobody knows it."""
+        return None if self.token else CardNumber(self.format, self.facility, self.number).written
+
 
 @dataclass(frozen=True, slots=True)
 class Member:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from edge.model.messages import Json
 
@@ -44,6 +44,6 @@ async def send(writer: asyncio.StreamWriter, answer: dict[str, Json]) -> None:
         await writer.drain()
 
 
-def refusal(code: str, message: str) -> dict[str, Json]:
+def refusal(code: str, message: str, details: Mapping[str, Json] | None = None) -> dict[str, Json]:
     """The answer to a request that is not served, and why."""
-    return {"ok": False, "code": code, "message": message}
+    return {"ok": False, "code": code, "message": message, **({"details": {**details}} if details else {})}

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 from edge.model.messages import Actor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from edge.model.messages import Json
 
 GROUP: Final = "doorward"
 WEB_USER: Final = "doorweb"
@@ -34,10 +36,11 @@ MOST_KNOWN: Final = 64
 class RequestError(Exception):
     """A request that cannot be served; `code` is stable, the text is for people."""
 
-    def __init__(self, code: str, message: str) -> None:
-        """Both are sent to the client."""
+    def __init__(self, code: str, message: str, details: Mapping[str, Json] | None = None) -> None:
+        """All of it is sent to the client; `details` for programs."""
         super().__init__(message)
         self.code = code
+        self.details = details or {}
 
 
 class PeerKind(StrEnum):

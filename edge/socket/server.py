@@ -226,7 +226,7 @@ class ControlServer:
                 self._service.check_page(op, body, who)
             result = await self._service.request(op, body, who)
         except RequestError as refused:
-            await send(writer, refusal(refused.code, str(refused)))
+            await send(writer, refusal(refused.code, str(refused), refused.details))
         except Exception:  # our own mistake must not end the connection
             LOG.exception("a request %.100r failed", op)
             await send(writer, refusal("internal_error", "a mistake in doord itself; its journal has it in full"))

@@ -1,0 +1,85 @@
+"""When people were last seen at a reader: from the history, kept while doord runs.
+
+One rule: each person is looked for in the history once; after that only new records count.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from edge.log.log import LogUnavailableError
+from edge.log.reading.filters import Query
+from edge.model.event_types import READER_ACCESS
+from edge.system.calendar import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from edge.log.log import Log
+    from edge.model.messages import Json, Record
+
+MOST_KEPT: Final = 20_000
+"""People whose last record is kept; who is forgotten is looked for again."""
+MOST_PAGES: Final = 20
+"""Of the history that are searched for one person at most, each of 65,536 records; none of them is longer ago."""
+
+
+class LastSeen:
+    """The last `reader.access` of each user who was asked for, or who came since."""
+
+    def __init__(self, log: Log) -> None:
+        """Follows the log from now on."""
+        self._log = log
+        self._known: dict[str, dict[str, Json] | None] = {}
+        """User -> where and when; None: never. The longest unasked first."""
+        log.on_commit(self._committed)
+
+    async def of(self, users: Iterable[str], doors: Mapping[str, str]) -> dict[str, dict[str, Json] | None]:
+        """For each of these users `{at, door, name, code}`, or None; without those for whom the log cannot be read now.
+
+        `doors` are the names of the configured doors, by id.
+        """
+        found: dict[str, dict[str, Json] | None] = {}
+        with suppress(LogUnavailableError):
+            for user in users:
+                seen = await self._seen(user)
+                found[user] = seen and seen | {"name": doors.get(str(seen["door"]), seen["name"])}
+        return found
+
+    async def _seen(self, user: str) -> dict[str, Json] | None:
+        if user not in self._known:
+            seen = await self._searched(user)
+            self._known.setdefault(user, seen)  # somebody may have passed meanwhile
+            while len(self._known) > MOST_KEPT:
+                del self._known[next(iter(self._known))]
+        return self._known[user]
+
+    async def _searched(self, user: str) -> dict[str, Json] | None:
+        before: int | None = None
+        for _ in range(MOST_PAGES):
+            query = Query(types=(READER_ACCESS,), people=(user,), newest=True, before=before, limit=1)
+            page = await self._log.query(query)
+            if page.records:
+                return _told(page.records[0])
+            before = page.next
+            if before is None:
+                break
+        return None
+
+    def _committed(self, records: Sequence[Record]) -> None:
+        for record in records:
+            actor = record.event.actor
+            if record.event.type == READER_ACCESS and actor is not None and actor.kind == "user":
+                self._known.pop(actor.id, None)
+                self._known[actor.id] = _told(record)
+
+
+def _told(record: Record) -> dict[str, Json]:
+    event = record.event
+    return {
+        "at": iso(record.time_us),
+        "door": event.door or event.object.id.removesuffix(".reader"),
+        "name": event.object.name.removesuffix(" reader"),
+        "code": event.code,
+    }

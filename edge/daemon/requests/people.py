@@ -1,0 +1,127 @@
+"""The socket's `people` and `person`: who there is, for those at a desk.
+
+One rule: what is found and said is `edge.people`'s; here it is asked and answered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge.access.edits import elsewhere
+from edge.daemon.requests.last_seen import LastSeen
+from edge.people.cards import holders_of
+from edge.people.facts import door_facts, person_facts
+from edge.people.finding import NotFoundError, finding
+from edge.people.roll import LONGEST_CURSOR, Roll
+from edge.people.slices import aside
+from edge.socket.peers import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator, Sequence
+    from datetime import datetime
+    from typing import TypeVar
+
+    from edge.access.people import People
+    from edge.directory.directory import Directory
+    from edge.doors.runner import Runner
+    from edge.log.log import Log
+    from edge.model.messages import Actor, Json
+    from edge.people.finding import Somebody
+
+    T = TypeVar("T")
+
+MOST: Final = 500
+"""People on a page."""
+LONGEST: Final = 200
+
+
+class DeskAsk(BaseModel):
+    """What a request brings."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _People(DeskAsk):
+    text: str = Field("", max_length=LONGEST)
+    after: str = Field("", max_length=LONGEST_CURSOR)
+    limit: int = Field(100, ge=1, le=MOST)
+    visitors: bool | None = None
+
+
+class _Person(DeskAsk):
+    who: str = Field(min_length=1, max_length=LONGEST)
+
+
+class PeopleLooks:
+    """Serves what is asked about people."""
+
+    def __init__(self, people: People, runner: Runner, log: Log) -> None:
+        """`people` has the directory in force."""
+        self._people, self._runner = people, runner
+        self._seen = LastSeen(log)
+        self._roll = Roll()
+        self._made = 0
+        people.directory.listeners.append(self._changed)
+        self.ops: dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] = {
+            "people": self._list,
+            "person": self._person,
+        }
+
+    def _changed(self, _directory: Directory) -> None:
+        self._made += 1
+
+    async def _list(self, body: dict[str, Any], _actor: Actor) -> Json:
+        ask = _People.model_validate(body)
+        directory, made = self._people.directory.in_force, self._made
+        holders = await aside(holders_of(directory, ask.text)) if ask.text else ()
+        fits = None if ask.visitors is None else lambda _: not ask.visitors
+        page = await aside(
+            self._roll.page(
+                directory, made, text=ask.text, holders=holders, fits=fits, after=ask.after, limit=ask.limit
+            )
+        )
+        people = await self._told(directory, page.people)
+        return {**self._head(directory), "total": page.total, "next": page.next, "people": [*people]}
+
+    async def _person(self, body: dict[str, Any], _actor: Actor) -> Json:
+        ask = _Person.model_validate(body)
+        directory = self._people.directory.in_force
+        somebody = await found(finding(directory, ask.who))
+        [facts] = await self._told(directory, [somebody])
+        doors = door_facts(directory, somebody.member, self._names())
+        return {**self._head(directory), "person": {**facts, "doors": doors}}
+
+    def _head(self, directory: Directory) -> dict[str, Json]:
+        where = elsewhere(self._people.managed, upstream=False)
+        return {"version": directory.version, "managed": {"here": where is None, "text": where}}
+
+    async def _told(self, directory: Directory, people: Sequence[Somebody]) -> list[dict[str, Json]]:
+        seen = await self._seen.of(dict.fromkeys(one.user.id for one in people), self._names())
+        known = self._known()
+        return [person_facts(directory, one, known, seen.get(one.user.id)) for one in people]
+
+    def _names(self) -> dict[str, str]:
+        return {key: door.name for key, door in self._runner.doors.items()}
+
+    def _known(self) -> datetime | None:
+        """It is not earlier than this, going by the clock or by what is known without it."""
+        moment = self._people.timetable.moment()
+        return moment.at if moment.trusted else moment.known
+
+
+async def found(steps: Generator[None, None, T]) -> T:
+    """What these steps find. Raises RequestError."""
+    try:
+        return await aside(steps)
+    except NotFoundError as error:
+        raise refused(error) from None
+
+
+def refused(error: NotFoundError) -> RequestError:
+    """The refusal, with the candidates for programs."""
+    candidates: list[Json] = [
+        {"id": one.id, "name": one.user.name, "email": one.user.email} for one in error.candidates
+    ]
+    return RequestError(error.code, str(error), {"candidates": candidates} if candidates else None)
