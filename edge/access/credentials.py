@@ -168,7 +168,8 @@ def _by_pin(
     directory: Directory, asking: ReaderPolicy, presented: Presented, now: Now, digests: Mapping[HashParameters, bytes]
 ) -> Person | AccessRefused:
     if asking.ask not in {Ask.PIN, Ask.CARD_OR_PIN} or presented.pin is None:
-        return AccessRefused(Code.NO_ACCESS, details={"reason": "this reader takes no PIN alone"})
+        takes = "cards only" if asking.ask is Ask.CARD else "no PIN alone"
+        return AccessRefused(Code.NO_ACCESS, details={"reason": f"this reader takes {takes}"})
     if now.locked_out:
         return AccessRefused(Code.TOO_MANY_ATTEMPTS)
     for recipe, members in directory.alone.items():

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edge.access.credentials import AskPin, Presented
-from edge.directory.directory import Ask
 from edge.model.messages import NS_PER_S, CardRead, KeysPressed
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def step(
     if isinstance(item, CardRead):
         keypad = replace(keypad, keys="", waiting=None)
         seen.append(Presented(card=item))
-    elif isinstance(item, KeysPressed) and asking.ask is not Ask.CARD:
+    elif isinstance(item, KeysPressed):  # also where only cards are taken: a PIN is refused, not ignored
         for pressed in item.keys:
             keypad, entered = _key(keypad, pressed)
             if entered is not None:

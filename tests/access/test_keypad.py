@@ -97,10 +97,11 @@ def test_cards_that_need_no_pin_are_not_held_up(ask: Ask) -> None:
     assert reader.card() == ["granted"]
 
 
-def test_a_reader_of_cards_does_not_listen_to_keys() -> None:
+def test_a_reader_of_cards_refuses_a_pin() -> None:
     reader = Reader(ReaderPolicy(Ask.CARD))
-    assert reader.keys("2580#") == []
-    assert reader.keypad == Keypad()
+    assert reader.keys("258") == []
+    assert reader.keys("0#") == ["no_access"]
+    assert reader.keypad.keys == ""
 
 
 signals = st.one_of(

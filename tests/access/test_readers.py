@@ -377,6 +377,24 @@ def test_guessing_at_a_keypad_that_sends_pins_as_cards_has_the_limits_of_others(
     assert not house.readers.cards
 
 
+def test_a_card_that_counts_as_a_pin_is_refused_in_sight_at_a_reader_of_cards() -> None:
+    """With `keypad = "26bit"` a card with facility code 0 is a PIN. Nobody saw why such a card did nothing."""
+    shape = cards.layout(cards.Format.WIEGAND26, 0)
+
+    async def script(house: House) -> None:
+        found = understand(Burst(26, cards.encode(shape, 0, 54919), house.loop.now_ns()), "26", "26bit")
+        assert isinstance(found, KeyFrame)
+        await house.type(found.keys)
+        await house.show(ADA)
+
+    house = play(script, front={"ask": "card"})
+    assert house.codes == ["no_access", None]
+    refused = house.events[0]
+    assert refused.details == {"credential": "pin", "reason": "this reader takes cards only"}
+    assert house.lights == [("front.reader", False), ("front.reader", True)]
+    assert "54919" not in repr(house.events), "it may be a PIN"
+
+
 def test_a_right_pin_forgives_what_was_mistyped_with_the_same_card() -> None:
     async def script(house: House) -> None:
         for pin in ("1111#", "1112#", "2580#") * 3:
