@@ -39,7 +39,7 @@ EARLY_S: Final = 60.0
 """A daemon younger than this may still be connecting."""
 RECONNECTS_PER_HOUR: Final = 6
 TAKEN_OVER: Final = 2
-"""Take-overs of the session; a single one may be a restart before the broker noticed the end."""
+"""Take-overs of the session in an hour; a single one may be a restart before the broker noticed the end."""
 RESTARTS: Final = 3
 CLOCK_STEPS: Final = 3
 OFTEN: Final = 3
@@ -286,8 +286,8 @@ def _upstream(now_us: int, daemon: DaemonFacts, upstream: UpstreamFacts) -> Iter
 def _flapping(daemon: DaemonFacts, upstream: UpstreamFacts) -> Iterator[Finding]:
     """Findings about a connection that comes and goes, whatever its state is at the moment."""
     hours = daemon.uptime_s / 3_600
-    if upstream.taken_over >= TAKEN_OVER:
-        yield finding("DW-BROKER-TWINS", f"{upstream.taken_over} times since doord started", about=upstream.url)
+    if upstream.taken_over_last_hour >= TAKEN_OVER:
+        yield finding("DW-BROKER-TWINS", f"{upstream.taken_over_last_hour} times in the last hour", about=upstream.url)
     elif upstream.reconnects >= RECONNECTS_PER_HOUR <= upstream.reconnects / max(1.0, hours):
         yield finding("DW-BROKER-FLAPS", f"{upstream.reconnects} reconnects in {hours:.1f} hours")
     elif upstream.last_hour > RECONNECTS_PER_HOUR:

@@ -97,8 +97,8 @@ class UpstreamFacts:
     """Connections since doord started."""
     last_hour: int = 0
     """Connections in the last hour."""
-    taken_over: int = 0
-    """Connections that the broker ended because another client used our id."""
+    taken_over_last_hour: int = 0
+    """Connections that the broker ended in the last hour because another client used our id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +339,7 @@ def _upstream(facts: Mapping[str, Any] | None) -> UpstreamFacts | None:
         last_error=_words(facts["last_error"]),
         connections=int(facts.get("connections", 1)),
         last_hour=int(facts.get("connections_last_hour", 0)),
-        taken_over=int(facts.get("taken_over", 0)),
+        taken_over_last_hour=int(facts.get("taken_over_last_hour", 0)),
     )
 
 

@@ -14,7 +14,7 @@ from edge.upstream.messages import FAILURE, SUCCESS, MessageKind
 from edge.upstream.refusals import BrokerRefusals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from edge.model.messages import Json
     from edge.model.ports import LinkError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger(__name__)
 HOUR_S: Final = 3_600.0
 MOST_LATEST: Final = 100
-"""Connections whose time is kept."""
+"""Connections and twins whose time is kept."""
 TAKEN_OVER: Final = "Session taken over"
 """Paho's text for 0x8E (MQTT 5, 3.14.2.1): another client connected with our id."""
 
@@ -37,8 +37,10 @@ class ConversationState:
         self.state, self.since_s = "connecting", 0.0
         self.last_error: str | None = None
         self.connections = self.taken_over = self.ignored_acks = 0
-        self._latest_s: deque[float] = deque(maxlen=MOST_LATEST)
-        """Times of the latest connections, in the loop's seconds."""
+        self._connected_s: deque[float] = deque(maxlen=MOST_LATEST)
+        """When the latest connections began, in the loop's seconds."""
+        self._taken_over_s: deque[float] = deque(maxlen=MOST_LATEST)
+        """When the latest twins were noticed; a twin of long ago is none any more."""
         self._refusals = BrokerRefusals()
         self._has_twin = False
         """A twin was noticed since this link was made; it is counted once a link."""
@@ -52,9 +54,10 @@ class ConversationState:
             "state": "refused" if refused is not None and self.state == "online" else self.state,
             "last_error": refused or self.last_error,
             "connections": self.connections,
-            "connections_last_hour": self._last_hour(),
+            "connections_last_hour": _last_hour(self._connected_s),
             "reconnects": max(0, self.connections - 1),
             "taken_over": self.taken_over,
+            "taken_over_last_hour": _last_hour(self._taken_over_s),
             "ignored_acks": self.ignored_acks,
         }
 
@@ -65,11 +68,7 @@ class ConversationState:
         self.last_error = None
         self.connections += 1
         self._has_twin = False
-        self._latest_s.append(asyncio.get_running_loop().time())
-
-    def _last_hour(self) -> int:
-        since_s = asyncio.get_running_loop().time() - HOUR_S
-        return sum(at_s > since_s for at_s in self._latest_s)
+        self._connected_s.append(asyncio.get_running_loop().time())
 
     def offline(self, error: LinkError) -> None:
         """The connection failed or was lost."""
@@ -84,8 +83,10 @@ class ConversationState:
 
     def has_twin(self) -> None:
         """Another process connects or publishes as this controller."""
-        self.taken_over += not self._has_twin
-        self._has_twin = True
+        if not self._has_twin:
+            self._has_twin = True
+            self.taken_over += 1
+            self._taken_over_s.append(asyncio.get_running_loop().time())
 
     def heard(self, code: int) -> None:
         """The broker's reason code for an event, which may be that nobody subscribes."""
@@ -136,3 +137,8 @@ class ConversationState:
             LOG.warning("%s", reason or "the broker takes everything again")
             self._told = reason
             self._refuses(reason)
+
+
+def _last_hour(times_s: Iterable[float]) -> int:
+    since_s = asyncio.get_running_loop().time() - HOUR_S
+    return sum(at_s > since_s for at_s in times_s)

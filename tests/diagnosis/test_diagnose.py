@@ -130,7 +130,7 @@ CASES: dict[str, Facts] = {
     "DW-BROKER-NO-SUBSCRIBER": make.with_upstream(
         state="no_subscriber", backlog=40, last_error="nobody subscribes to the events"
     ),
-    "DW-BROKER-TWINS": make.with_upstream(reconnects=150, taken_over=75),
+    "DW-BROKER-TWINS": make.with_upstream(reconnects=150, taken_over_last_hour=75),
     "DW-BROKER-FLAPS": make.with_upstream(reconnects=150),
     "DW-BACKLOG": make.with_upstream(backlog=1_000),
     "DW-PART-FAILED": make.with_outlets(failed=(PartFacts("alerts", "KeyError: 'forced'"),)),
@@ -231,7 +231,7 @@ def codes(facts: Facts) -> list[str]:
     [
         (90.0, 60, {"reconnects": 20}, ["DW-BROKER-OFFLINE", "DW-BROKER-FLAPS"]),
         (7_200.0, 5, {"reconnects": 400}, ["DW-BROKER-OFFLINE", "DW-BROKER-FLAPS"]),
-        (7_200.0, 5, {"reconnects": 400, "taken_over": 200}, ["DW-BROKER-TWINS", "DW-BROKER-OFFLINE"]),
+        (7_200.0, 5, {"reconnects": 400, "taken_over_last_hour": 100}, ["DW-BROKER-TWINS", "DW-BROKER-OFFLINE"]),
         (100 * 86_400.0, 5, {"reconnects": 30, "last_hour": 12}, ["DW-BROKER-OFFLINE", "DW-BROKER-FLAPS"]),
         (90.0, 80, {"reconnects": 0}, ["DW-BROKER-OFFLINE"]),
         (90.0, 80, {"reconnects": 0, "connections": 0}, ["DW-BROKER-NEVER"]),

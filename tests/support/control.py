@@ -73,6 +73,7 @@ STATUS: dict[str, Any] = {
         "connections_last_hour": 0,
         "reconnects": 0,
         "taken_over": 0,
+        "taken_over_last_hour": 0,
         "ignored_acks": 0,
         "unrecorded_refusals": 0,
     },

@@ -80,6 +80,8 @@ class UpstreamJson(TypedDict):
     """Connections after the first."""
     taken_over: int
     """How often the broker ended one for another client with our id."""
+    taken_over_last_hour: int
+    """Of these, in the last hour."""
     ignored_acks: int
     """Acknowledgements by the application that fitted nothing."""
     unrecorded_refusals: int
