@@ -1,6 +1,6 @@
-"""`doorctl`: what a technician asks of a door controller.
+"""`doorctl`: the command line tool of a door controller.
 
-`commands` has every command, `main` runs one. A command collects first and renders then, as text or as JSON; `text`
-is the looks. `wiring/` is `doorctl test`. Exit codes: 0 well, 1 findings or refused, 2 could not tell. Others may
-use `text` and `history`.
+`commands` has every command, `main` runs one. A command first collects its answer, then prints it as text or as JSON;
+`text` has what the output shares. `wiring/` is `doorctl test`. Exit codes: 0 well, 1 findings or a refusal, 2 the
+command could not tell. Others may use `text` and `history`.
 """

@@ -1,4 +1,4 @@
-"""`doorctl alerts`, `acknowledge` and `integration`: what is open, who looks after it, who takes records."""
+"""`doorctl alerts`, `acknowledge` and `integration`: open alerts, and the receivers of records."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ if TYPE_CHECKING:
 def alerts(arguments: argparse.Namespace) -> int:
     """The open alerts. 1 when there are any."""
     with Client(arguments.socket) as client:
-        found = client.ask("alerts")
+        answer = client.ask("alerts")
     if arguments.json:
-        say_json(found)
+        say_json(answer)
     else:
         rows = [
-            (local(one["raised"]), one["alert"], one["door"] or "-", str(one["count"]), one["message"])
-            for one in found["open"]
+            (local(alert["raised"]), alert["alert"], alert["door"] or "-", str(alert["count"]), alert["message"])
+            for alert in answer["open"]
         ]
         for line in table(rows, ("RAISED", "ALERT", "DOOR", "TIMES", "WHAT")) if rows else ["no alert is open"]:
             say(line)
-        for channel, error in found["last_errors"].items():
-            say(f"{channel}: {found['waiting'].get(channel, 0)} messages wait: {error}")
-    return 1 if found["open"] else 0
+        for channel, error in answer["last_errors"].items():
+            say(f"{channel}: {answer['waiting'].get(channel, 0)} messages wait: {error}")
+    return 1 if answer["open"] else 0
 
 
 def acknowledge(arguments: argparse.Namespace) -> int:
-    """Say that somebody looks after an alert."""
+    """Acknowledge an alert: somebody deals with it."""
     with Client(arguments.socket) as client:
-        found = client.ask("acknowledge", alert=arguments.alert)
+        acknowledged = client.ask("acknowledge", alert=arguments.alert)
     if arguments.json:
-        say_json(found)
+        say_json(acknowledged)
     else:
-        say(f"{found['alert']} is acknowledged")
+        say(f"{acknowledged['alert']} is acknowledged")
     return 0
 
 
 def integrations(arguments: argparse.Namespace) -> int:
-    """To whom records are passed on. 1 when one of them is disabled."""
+    """The integrations, which get the records. 1 when one of them is disabled."""
     with Client(arguments.socket) as client:
-        found = client.ask("integrations")
+        integrations = client.ask("integrations")
     if arguments.json:
-        say_json(found)
+        say_json(integrations)
     else:
         rows = [
-            (name, one["kind"], one["state"], str(one["backlog"]), one["last_error"] or "-")
-            for name, one in found.items()
+            (name, facts["kind"], facts["state"], str(facts["backlog"]), facts["last_error"] or "-")
+            for name, facts in integrations.items()
         ]
         header = ("INTEGRATION", "KIND", "STATE", "BACKLOG", "LAST ERROR")
-        for line in table(rows, header) if rows else ["records are passed on to nobody"]:
+        for line in table(rows, header) if rows else ["there is no integration"]:
             say(line)
-    return 1 if any(one["state"] == "disabled" for one in found.values()) else 0
+    return 1 if any(facts["state"] == "disabled" for facts in integrations.values()) else 0
 
 
 def enable(arguments: argparse.Namespace) -> int:
-    """Take up a disabled integration again."""
+    """Enable a disabled integration again."""
     with Client(arguments.socket) as client:
         client.ask("enable_integration", integration=arguments.integration)
     if arguments.json:

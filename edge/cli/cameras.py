@@ -1,4 +1,4 @@
-"""`doorctl camera`: which cameras there are, whether they give pictures, and the pictures of a record."""
+"""`doorctl camera`: the cameras, a picture to try one, and the pictures of a record."""
 
 from __future__ import annotations
 
@@ -15,66 +15,66 @@ if TYPE_CHECKING:
 
 
 def cameras(arguments: argparse.Namespace) -> int:
-    """Each camera with how it does. 1 when one of them gave no picture when it was last asked."""
+    """Each camera with its state. 1 when one of them gave no picture the last time."""
     with Client(arguments.socket) as client:
-        found = client.ask("cameras")
-    known = found["cameras"]
+        answer = client.ask("cameras")
+    known = answer["cameras"]
     if arguments.json:
-        say_json(found)
+        say_json(answer)
     else:
         rows = [
             (
                 name,
-                ", ".join(one["doors"]) or "-",
-                str(one["taken"]),
-                str(one["dropped"]),
-                local(one["last_picture"]) if one["last_picture"] else "-",
-                one["last_error"] or "-",
+                ", ".join(camera["doors"]) or "-",
+                str(camera["taken"]),
+                str(camera["dropped"]),
+                local(camera["last_picture"]) if camera["last_picture"] else "-",
+                camera["last_error"] or "-",
             )
-            for name, one in known.items()
+            for name, camera in known.items()
         ]
         header = ("CAMERA", "DOORS", "TAKEN", "DROPPED", "LAST PICTURE", "LAST ERROR")
         for line in table(rows, header) if rows else ["there is no camera"]:
             say(line)
-    return 1 if any(one["last_error"] for one in known.values()) else 0
+    return 1 if any(camera["last_error"] for camera in known.values()) else 0
 
 
 def attempt(arguments: argparse.Namespace) -> int:
-    """Have a camera asked for a picture now; it is not kept."""
+    """Ask a camera for a picture now. It is not kept."""
     with Client(arguments.socket) as client:
-        found = client.ask("try_camera", camera=arguments.camera)
+        picture = client.ask("try_camera", camera=arguments.camera)
     if arguments.json:
-        say_json(found)
+        say_json(picture)
     else:
-        say(f"{arguments.camera} gives a picture: {found['kind']}, {found['bytes']:,} bytes")
+        say(f"{arguments.camera} gives a picture: {picture['kind']}, {picture['bytes']:,} bytes")
     return 0
 
 
 def save(arguments: argparse.Namespace) -> int:
-    """Write the pictures of a record into a folder. 1 when there are none."""
+    """Write the pictures of a record to a folder. 1 when there are none."""
     saved: list[dict[str, Any]] = []
     with Client(arguments.socket) as client:
-        for one in client.ask("pictures", sequence=arguments.sequence)["pictures"]:
-            content, kind = _content(client, arguments.sequence, one["camera"])
-            file: Path = arguments.folder / f"{arguments.sequence}-{one['camera']}.{kind}"
+        for picture in client.ask("pictures", sequence=arguments.sequence)["pictures"]:
+            content, kind = _content(client, arguments.sequence, picture["camera"])
+            file: Path = arguments.folder / f"{arguments.sequence}-{picture['camera']}.{kind}"
             file.write_bytes(content)
-            saved.append({"file": str(file), "camera": one["camera"], "taken": one["taken"]})
+            saved.append({"file": str(file), "camera": picture["camera"], "taken": picture["taken"]})
     if arguments.json:
         say_json({"saved": saved})
     else:
-        for line in [one["file"] for one in saved] or ["this record has no picture"]:
+        for line in [picture["file"] for picture in saved] or ["this record has no picture"]:
             say(line)
     return 0 if saved else 1
 
 
 def _content(client: Client, sequence: int, camera: str) -> tuple[bytes, str]:
-    """A picture, part by part."""
+    """A picture and its kind, read part by part."""
     content = b""
     while True:
         part = client.ask("picture", sequence=sequence, camera=camera, offset=len(content))
         try:
             content += base64.b64decode(part["content"], validate=True)
         except binascii.Error:
-            raise Unreachable("what answers there is not doord") from None
+            raise Unreachable("the program at the socket is not doord") from None
         if len(content) >= part["bytes"] or not part["content"]:
             return content, str(part["kind"])

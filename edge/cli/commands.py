@@ -1,6 +1,6 @@
-"""The command line of `doorctl`: every command, what runs it, and what it takes.
+"""The command line of `doorctl`: every command, its function and its arguments.
 
-One rule: only what may be meant is made, as each command takes a moment that somebody waits for.
+One rule: only the parser of the wanted command is made. Each one takes time that somebody waits for.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CONFIG: Final = "/etc/doorward/doorward.toml"
 
 
 class _Help(argparse.HelpFormatter):
-    """As wide as the terminal, found without shutil, which loads four compressors that a search would wait for."""
+    """As wide as the terminal. The width is found without shutil, which is slow to import."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_columns() - 2)
@@ -41,12 +41,12 @@ def _columns() -> int:
 
 
 def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """The command line; of its commands only the one that these words ask for, or else all."""
-    text = "Looks after the doors of one Doorward controller."
+    """The parser for these words: with their command only, or with all commands if they have none."""
+    text = "Shows, commands and checks the doors of one Doorward controller."
     top = argparse.ArgumentParser(prog="doorctl", description=text, allow_abbrev=False, formatter_class=_Help)
     _common(top, json=False, socket=None)
     common = argparse.ArgumentParser(add_help=False, formatter_class=_Help)
-    _common(common, json=argparse.SUPPRESS, socket=argparse.SUPPRESS)  # said before the command or after it
+    _common(common, json=argparse.SUPPRESS, socket=argparse.SUPPRESS)  # given before the command or after it
     top.add_argument("--version", action="version", version=f"doorctl {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     meant = _command(argv)
@@ -79,33 +79,33 @@ def _verbs(made: argparse.ArgumentParser) -> _Commands:
     return made.add_subparsers(title="verbs", metavar="VERB", required=True)
 
 
-def _common(made: argparse.ArgumentParser, **default: Any) -> None:  # noqa: ANN401 -- whatever argparse takes
+def _common(made: argparse.ArgumentParser, **default: Any) -> None:  # noqa: ANN401 -- as argparse takes them
     made.add_argument(
-        "--json", action="store_true", default=default["json"], help="one stable JSON document (events: one a line)"
+        "--json", action="store_true", default=default["json"], help="print stable JSON (events: one document a line)"
     )
     text = f"the daemon's socket (DOORWARD_SOCKET, {SYSTEM}, {OWN})"
     made.add_argument("--socket", type=Path, default=default["socket"], metavar="PATH", help=text)
 
 
 def _history(made: argparse.ArgumentParser, limit: int | None) -> None:
-    made.add_argument("--since", help="30m, 2h, 3d, yesterday, 2026-11-22 ... (90 days ago)")
-    made.add_argument("--until", help="as --since")
-    made.add_argument("--door", action="append", default=[], help="may be repeated")
+    made.add_argument("--since", help="from this time on: 30m, 2h, 3d, yesterday, 2026-11-22 ... (90 days ago)")
+    made.add_argument("--until", help="before this time, as --since")
+    made.add_argument("--door", action="append", default=[], help="a door's id, may be repeated")
     made.add_argument("--type", action="append", default=[], help="an event type, may be repeated")
     made.add_argument("--user", action="append", default=[], help="an actor's id, name or e-mail, may be repeated")
     made.add_argument("--group", action="append", default=[], help="a group's id or name, may be repeated")
     made.add_argument("--class", dest="event_class", choices=("access", "audit"))
-    made.add_argument("--outcome", choices=("granted", "refused"), help="what was done, or what was refused")
-    made.add_argument("--code", action="append", default=[], help="why it was refused, may be repeated")
-    made.add_argument("--correlation", help="all events of one passage, whenever it was: the id that they share")
-    made.add_argument("--text", help="occurs in a name, an e-mail address, the code, the type or the details")
-    made.add_argument("--limit", type=_count, default=limit, metavar="N", help="the newest N")
+    made.add_argument("--outcome", choices=("granted", "refused"), help="only what was granted, or refused")
+    made.add_argument("--code", action="append", default=[], help="the code of a refusal, may be repeated")
+    made.add_argument("--correlation", help="the id that the events of one passage share; without --since at any time")
+    made.add_argument("--text", help="text in a name, an e-mail address, the code, the type or the details")
+    made.add_argument("--limit", type=_count, default=limit, metavar="N", help="only the newest N")
     made.add_argument("--log", type=Path, metavar="FILE", help="read this log file instead of asking the daemon")
 
 
 def _events(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     _history(made, 10_000)
-    made.add_argument("--follow", action="store_true", help="go on with what comes")
+    made.add_argument("--follow", action="store_true", help="keep running, and print new records as they come")
 
 
 def _export(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
@@ -124,64 +124,64 @@ def _door(op: str, made: argparse.ArgumentParser, _: argparse.ArgumentParser) ->
         made.add_argument("--for", dest="for_s", metavar="TIME", help="how long: seconds, or 90s, 5m")
     if op == "hold_unlocked":
         how_long = made.add_mutually_exclusive_group()
-        text = "how long: 30m, 8h, 2d; else until further notice"
+        text = "how long: 30m, 8h, 2d; without it until further notice"
         how_long.add_argument("--for", dest="for_s", metavar="TIME", help=text)
-        how_long.add_argument("--until", metavar="TIME", help="20:00, 2026-11-22T20:00, or with a zone")
-    made.add_argument("--yes", action="store_true", help="do not ask first")
+        how_long.add_argument("--until", metavar="TIME", help="until when: 20:00, 2026-11-22T20:00, or with a zone")
+    made.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def _who(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
-    made.add_argument("card", metavar="CARD", help="an id, NUMBER, FACILITY:NUMBER, or what is printed")
+    made.add_argument("card", metavar="CARD", help="its id, NUMBER, FACILITY:NUMBER, or what is printed on it")
 
 
 def _diagnose(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
-    made.add_argument("--config", type=Path, help=f"configuration ({CONFIG})")
-    made.add_argument("--log", type=Path, help="look at this copied log only")
+    made.add_argument("--config", type=Path, help=f"the configuration file ({CONFIG})")
+    made.add_argument("--log", type=Path, help="use only this copy of a log")
 
 
 def _test(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     made.add_argument("door")
-    made.add_argument("--config", type=Path, help=f"configuration, for a stopped daemon ({CONFIG})")
-    made.add_argument("--wait", type=float, default=30.0, metavar="S", help="how long each step waits (30)")
+    made.add_argument("--config", type=Path, help=f"the configuration file, for a stopped daemon ({CONFIG})")
+    made.add_argument("--wait", type=float, default=30.0, metavar="S", help="how many seconds each step waits (30)")
     made.add_argument("--yes", action="store_true", help="release the lock without asking")
 
 
 def _log(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
     verbs = _verbs(made)
-    text = "walk the hash chain and name the first broken record"
+    text = "check the hash chain, and name the first broken record"
     verify = _one(verbs, "verify", text, common)
-    text = "say that the log came from a backup or an image: it goes on as another stream"
+    text = "after the log was put back from a backup or an image: go on as another stream"
     restored = _one(verbs, "restored", text, common)
     for made_verb, name in ((verify, "verify"), (restored, "restored")):
         made_verb.set_defaults(verb=name)
         made_verb.add_argument(
-            "file", type=Path, nargs="?", metavar="FILE", help="a log file; else the running daemon's"
+            "file", type=Path, nargs="?", metavar="FILE", help="a log file (the log of the running daemon)"
         )
 
 
 def _sign(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
-    made.add_argument("--new-key", type=Path, metavar="FILE", help="make a private key, and FILE.pub.pem beside it")
+    made.add_argument("--new-key", type=Path, metavar="FILE", help="make a key pair: FILE, and FILE.pub.pem")
     made.add_argument("--key", type=Path, metavar="FILE", help="the private key to sign with")
-    made.add_argument("--controller", metavar="ID", help="which controller the command is for")
-    made.add_argument("name", metavar="COMMAND", nargs="?", help="unlock, lock ...; - reads a whole command from stdin")
-    made.add_argument("--door", action="append", default=[], help="may be repeated")
+    made.add_argument("--controller", metavar="ID", help="the controller that the command is for")
+    made.add_argument("name", metavar="COMMAND", nargs="?", help="unlock, lock ...; - reads a JSON object from stdin")
+    made.add_argument("--door", action="append", default=[], help="a door's id, may be repeated")
     made.add_argument("--all", action="store_true", help="every door of the controller")
     made.add_argument("--for", dest="for_s", type=float, metavar="S", help="seconds, for unlock and hold_unlocked")
-    made.add_argument("--valid-for", default="30s", metavar="TIME", help="how long it is good: 30s, 5m, 2h (30s)")
-    made.add_argument("--actor", metavar="NAME", help="who asks (this account)")
+    made.add_argument("--valid-for", default="30s", metavar="TIME", help="how long it is valid: 30s, 5m, 2h (30s)")
+    made.add_argument("--actor", metavar="NAME", help="who gives the command (this account)")
     made.add_argument("--id", metavar="ID", help="the command's id (a new one)")
 
 
 def _web(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
     verbs = _verbs(made)
     for name, text in (
-        ("add", "an account, or a new password and role for it; asks for the password"),
-        ("remove", "whoever is signed in with it is signed out"),
-        ("list", "every account with its role"),
+        ("add", "add an account, or give it a new password and role; asks for the password"),
+        ("remove", "remove an account, and sign its user out"),
+        ("list", "list every account with its role"),
     ):
         verb = _one(verbs, name, text, common)
         verb.set_defaults(verb=name)
-        verb.add_argument("--config", type=Path, default=Path(CONFIG), help=f"configuration ({CONFIG})")
+        verb.add_argument("--config", type=Path, default=Path(CONFIG), help=f"the configuration file ({CONFIG})")
         if name != "list":
             verb.add_argument("name", metavar="NAME")
         if name == "add":
@@ -192,43 +192,43 @@ def _web(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None
 def _integration(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
     verbs = _verbs(made)
     for verb, function, text in (
-        ("list", "integrations", "each with its state, how much waits for it, and the last error"),
-        ("enable", "enable", "take up one that was disabled due to errors, from where it stopped"),
+        ("list", "integrations", "list each with its state, its backlog and its last error"),
+        ("enable", "enable", "enable one that was disabled after errors; it goes on where it stopped"),
     ):
-        one = _one(verbs, verb, text, common)
-        one.set_defaults(run=f"alerts:{function}")
+        added = _one(verbs, verb, text, common)
+        added.set_defaults(run=f"alerts:{function}")
         if verb == "enable":
-            one.add_argument("integration", metavar="ID", help="its id in the directory")
+            added.add_argument("integration", metavar="ID", help="its id in the directory")
 
 
 def _camera(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
     verbs = _verbs(made)
     for verb, function, text in (
-        ("list", "cameras", "each with its doors, how many pictures it gave, and the last error"),
-        ("try", "attempt", "ask one for a picture now, which is not kept"),
-        ("save", "save", "write the pictures of a record into a folder"),
+        ("list", "cameras", "list each with its doors, how many pictures it gave, and its last error"),
+        ("try", "attempt", "ask a camera for a picture now; it is not kept"),
+        ("save", "save", "write the pictures of a record to a folder"),
     ):
-        one = _one(verbs, verb, text, common)
-        one.set_defaults(run=f"cameras:{function}")
+        added = _one(verbs, verb, text, common)
+        added.set_defaults(run=f"cameras:{function}")
         if verb == "try":
-            one.add_argument("camera", metavar="ID", help="its id in the configuration")
+            added.add_argument("camera", metavar="ID", help="its id in the configuration")
         if verb == "save":
-            one.add_argument("sequence", type=_count, metavar="SEQUENCE", help="the record's number")
-            one.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="here if left out")
+            added.add_argument("sequence", type=_count, metavar="SEQUENCE", help="the record's number")
+            added.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="(this folder)")
 
 
 def _sync(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
-    made.add_argument("--replay", type=_count, metavar="FROM", help="send records again, from this sequence on")
+    made.add_argument("--replay", type=_count, metavar="FROM", help="send records again, from this sequence number on")
 
 
 def _check(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     made.add_argument("file", type=Path, metavar="FILE")
-    text = "who has to be able to read it and the files that it names (doorward, for the service's own configuration)"
+    text = "the user who must be able to read it and the files that it names (doorward, for the service's own)"
     made.add_argument("--user", metavar="NAME", help=text)
 
 
 def _acknowledge(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
-    made.add_argument("alert", metavar="ALERT", help="as doorctl alerts has it")
+    made.add_argument("alert", metavar="ALERT", help="its id, as doorctl alerts shows it")
 
 
 def _sim(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
@@ -240,7 +240,7 @@ def _sim(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
 
 
 HIGHEST: Final = 2**31
-"""What may be passed over in the history at once, and more than any log here will count."""
+"""The largest number that a command accepts; no log has so many records."""
 
 
 def _count(text: str) -> int:
@@ -254,38 +254,36 @@ class _Command(NamedTuple):
     """Module and function of `edge.cli`."""
     help: str
     fill: Callable[[argparse.ArgumentParser, argparse.ArgumentParser], None] | None = None
-    """Adds what it takes; the second has what every command takes, for the verbs below it."""
+    """Adds its arguments to the first parser. The second has the arguments of all commands, for verbs."""
 
 
 COMMANDS: Final = {
-    "status": _Command("status:status", "doors, drivers, upstream, log, clock at a glance"),
-    "watch": _Command("watch:watch", "the same live, with the last events"),
-    "events": _Command("history:events", "the history; by default the last 90 days, newest 10,000", _events),
-    "export": _Command("export:export", "the event report as CSV or JSON Lines", _export),
-    "unlock": _Command("doors:command", "release a lock for its time", partial(_door, "unlock")),
-    "lock": _Command("doors:command", "lock; ends a hold", partial(_door, "lock")),
+    "status": _Command("status:status", "show doors, drivers, upstream, log and clock"),
+    "watch": _Command("watch:watch", "show the same live, with the last events"),
+    "events": _Command("history:events", "show the history: the last 90 days, at most 10,000 records", _events),
+    "export": _Command("export:export", "write the history to a file, as CSV or JSON Lines", _export),
+    "unlock": _Command("doors:command", "unlock a door for its unlock time", partial(_door, "unlock")),
+    "lock": _Command("doors:command", "lock a door; ends hold-unlocked", partial(_door, "lock")),
     "hold-unlocked": _Command(
-        "doors:command", "release for a time or until further notice", partial(_door, "hold_unlocked")
+        "doors:command", "unlock for a time, or until further notice", partial(_door, "hold_unlocked")
     ),
-    "lock-down": _Command("doors:command", "lock at once and refuse everybody but exits", partial(_door, "lock_down")),
+    "lock-down": _Command("doors:command", "lock at once, and refuse all but exits", partial(_door, "lock_down")),
     "cancel-lock-down": _Command("doors:command", "end a lockdown", partial(_door, "cancel_lockdown")),
-    "block": _Command("doors:command", "refuse access, not operators", partial(_door, "block")),
+    "block": _Command("doors:command", "refuse cards and PINs, not operators", partial(_door, "block")),
     "unblock": _Command("doors:command", "end a block", partial(_door, "unblock")),
-    "cards": _Command("people:cards", "the last cards that readers saw, for enrolling"),
-    "who": _Command("people:who", "whose card it is, and where it opens", _who),
-    "diagnose": _Command("diagnose:run", "named findings: what is wrong, likely causes, first thing to try", _diagnose),
-    "test": _Command("wiring.check:test", "guided wiring check of one door", _test),
-    "log": _Command("files:log", "the log file", _log),
-    "sync": _Command("status:sync", "cursor, backlog, last error", _sync),
-    "check": _Command("files:check", "validate a configuration", _check),
+    "cards": _Command("people:cards", "list the last cards that readers saw, for enrolling"),
+    "who": _Command("people:who", "show who holds a card, and which doors it opens", _who),
+    "diagnose": _Command("diagnose:run", "find what is wrong, its causes, and what to try first", _diagnose),
+    "test": _Command("wiring.check:test", "check the wiring of one door, step by step", _test),
+    "log": _Command("files:log", "check the log file, or say that it was restored", _log),
+    "sync": _Command("status:sync", "show what the broker has; send records again", _sync),
+    "check": _Command("files:check", "check a configuration file", _check),
     "reload": _Command("people:reload", "read the configuration and the directory again, as SIGHUP does"),
-    "web": _Command("web:accounts", "who may sign in at the local page", _web),
-    "sign": _Command("sign:sign", "sign a command for a controller that has the public key; make such keys", _sign),
-    "alerts": _Command("alerts:alerts", "the open alerts, and messages about them that do not leave"),
-    "acknowledge": _Command(
-        "alerts:acknowledge", "somebody looks after this alert: it is silent and not escalated", _acknowledge
-    ),
-    "integration": _Command("alerts:integrations", "to whom records are passed on", _integration),
-    "camera": _Command("cameras:cameras", "cameras and the pictures they gave", _camera),
+    "web": _Command("web:accounts", "manage the accounts of the local page", _web),
+    "sign": _Command("sign:sign", "sign a command for a controller that has the public key; make keys", _sign),
+    "alerts": _Command("alerts:alerts", "list the open alerts, and their messages that cannot be sent"),
+    "acknowledge": _Command("alerts:acknowledge", "silence an alert, because somebody deals with it", _acknowledge),
+    "integration": _Command("alerts:integrations", "list and enable integrations, which get the records", _integration),
+    "camera": _Command("cameras:cameras", "list and try cameras, and save their pictures", _camera),
     "sim": _Command("doors:simulate", "move the simulated hardware of a running daemon", _sim),
 }

@@ -1,4 +1,4 @@
-"""`doorctl diagnose`: what is wrong, likely causes, the first thing to try, and where this knowledge ends."""
+"""`doorctl diagnose`: what is wrong, likely causes, the first thing to try, and what could not be looked at."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MARKS: Final = {FindingSeverity.FAULT: "!!", FindingSeverity.WARNING: " !", Find
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """1 with findings of warning or worse, 0 with none, 2 when nothing could be looked at."""
+    """Print the findings. 1 with a warning or a fault, 0 without, 2 when nothing could be looked at."""
     from edge.diagnosis.gathering import look, look_at_copy  # noqa: PLC0415 -- loads the log and the configuration
 
     if arguments.log:
@@ -31,8 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
         facts = look(arguments.socket or sockets.find_socket(), arguments.config or CONFIG)
     findings = diagnose(facts)
     if arguments.json:
-        found = [asdict(finding) for finding in findings]
-        say_json({"findings": found, "looked_at": list(looked_at(facts)), "unseen": list(facts.unseen)})
+        listed = [asdict(finding) for finding in findings]
+        say_json({"findings": listed, "looked_at": list(looked_at(facts)), "unseen": list(facts.unseen)})
     else:
         for line in lines(findings, facts.unseen, looked_at(facts)):
             say(line)
@@ -48,7 +48,7 @@ def verdict(facts: Facts, findings: tuple[Finding, ...]) -> int:
 
 
 def looked_at(facts: Facts) -> tuple[str, ...]:
-    """What a diagnosis with no findings may vouch for."""
+    """The parts that could be looked at."""
     parts = {
         "the daemon": facts.daemon,
         "the service": facts.service,
@@ -74,4 +74,4 @@ def lines(findings: tuple[Finding, ...], unseen: tuple[str, ...], looked: tuple[
     if not findings:
         yield f"nothing found in {', '.join(looked)}" if looked else "nothing found"
         yield ""
-    yield from (f"   not looked at: {what}" for what in unseen)
+    yield from (f"   not looked at: {part}" for part in unseen)

@@ -1,4 +1,4 @@
-"""`doorctl unlock`, `lock`, `lock-down` ...: asks first on a terminal, then says what became of it."""
+"""`doorctl unlock`, `lock`, `lock-down` ...: asks for confirmation on a terminal, then prints the outcome."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
 NOT_STORED: Final = "not_stored"
-"""It was done, and the log could not take it: a restart would forget it."""
+"""It was done but could not be stored: a restart would forget it."""
 DONE: Final = {
     "unlock": "unlocked",
     "lock": "locked",
@@ -26,9 +26,9 @@ DONE: Final = {
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Ask doors for something. 1 when one of them refused, or when it was done and could not be stored."""
+    """Send a command to doors. 1 when one of them refused, or when it was done but could not be stored."""
     if bool(arguments.door) == getattr(arguments, "all", False):
-        raise ValueError("name one door, or say --all")
+        raise ValueError("name one door, or use --all")
     body: dict[str, Any] = {"command": arguments.op}
     body |= {"all": True} if getattr(arguments, "all", False) else {"door": arguments.door}
     if getattr(arguments, "for_s", None) is not None:
@@ -43,8 +43,8 @@ def command(arguments: argparse.Namespace) -> int:
         say_json(outcomes)
     else:
         for door, outcome in outcomes.items():
-            said = DONE[arguments.op] + _how_long(body) if outcome["done"] else outcome["message"]
-            say(f"{door}: {said}" + (f"; {outcome['message']}" if outcome["code"] == NOT_STORED else ""))
+            text = DONE[arguments.op] + _how_long(body) if outcome["done"] else outcome["message"]
+            say(f"{door}: {text}" + (f"; {outcome['message']}" if outcome["code"] == NOT_STORED else ""))
     return 0 if all(outcome["done"] and outcome["code"] != NOT_STORED for outcome in outcomes.values()) else 1
 
 
@@ -57,16 +57,16 @@ def _how_long(body: dict[str, Any]) -> str:
 
 
 def _sure(arguments: argparse.Namespace) -> bool:
-    """A person is asked; a script must say --yes."""
-    what = arguments.op.replace("_", " ")
+    """Ask for confirmation on a terminal. Raises ValueError without one: a script has to use --yes."""
+    action = arguments.op.replace("_", " ")
     where = "all doors" if getattr(arguments, "all", False) else arguments.door
     if not sys.stdin.isatty():
-        raise ValueError(f"{what} {where}: nothing done; say --yes where nobody can be asked")
-    sys.stdout.write(f"{what} {where}? [y/N] ")
+        raise ValueError(f"{action} {where}: nothing was done; without a terminal use --yes")
+    sys.stdout.write(f"{action} {where}? [y/N] ")
     sys.stdout.flush()
     if sys.stdin.readline().strip().lower() in {"y", "yes"}:
         return True
-    say("nothing done")
+    say("nothing was done")
     return False
 
 

@@ -1,6 +1,6 @@
-"""`doorctl export`: the event report as a file, all of it or nothing.
+"""`doorctl export`: the event report as a file, whole or not at all.
 
-One rule: whoever asks a running daemon for a report is recorded, and so is that it was finished.
+One rule: a running daemon records who asks for a report, and that the report was finished.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LONGEST_NAME: Final = 200
 
 
 def export(arguments: argparse.Namespace) -> int:
-    """Write the event report; an existing file is replaced only by a whole one."""
+    """Write the event report. An existing file is replaced only by a complete one."""
     asked = filters(arguments)
     count = _write(arguments, asked) if arguments.log else _recorded(arguments, asked)
     if arguments.file == STDOUT:
@@ -37,14 +37,14 @@ def export(arguments: argparse.Namespace) -> int:
 
 
 def _recorded(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
-    """Write what had happened when it was asked for. The records about the report are not in it."""
+    """Write the records up to the request. The records about the report itself are not in it."""
     name = "standard output" if arguments.file == STDOUT else Path(arguments.file).name[-LONGEST_NAME:]
     limit = {"limit": arguments.limit} if arguments.limit else {}
     begun = _tell(arguments, action="create", name=name, filters=asked, **limit)
     try:
         count = _write(arguments, {**asked, "before": begun["through"] + 1})
     except BaseException:
-        with suppress(RequestRefused, Unreachable):  # why it was given up is told below
+        with suppress(RequestRefused, Unreachable):  # the first error is the one to show
             _tell(arguments, action="finished", export=begun["export"], records=0, code="given_up")
         raise
     _tell(arguments, action="finished", export=begun["export"], records=count)
@@ -52,7 +52,7 @@ def _recorded(arguments: argparse.Namespace, asked: dict[str, Any]) -> int:
 
 
 def _tell(arguments: argparse.Namespace, **body: Any) -> Any:  # noqa: ANN401 -- JSON
-    """On a connection of its own: the daemon hangs up on who is silent for as long as a long report takes."""
+    """Ask on a connection of its own: the daemon closes one that is silent while a long report is written."""
     with closing(Client(arguments.socket)) as client:
         return client.ask("export", **body)
 

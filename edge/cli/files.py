@@ -1,4 +1,4 @@
-"""`doorctl check` and `doorctl log`: what needs no daemon, only files."""
+"""`doorctl check` and `doorctl log`: commands that need files, and no daemon."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Validate a configuration. 1 with problems, all of them at once; warnings alone are 0."""
+    """Check a configuration, and print all problems at once. 1 with problems; warnings alone are 0."""
     from edge.config.checking import Checked, against_running, checked  # noqa: PLC0415 -- pydantic is slow to import
 
     seen: Checked = checked(arguments.file, arguments.user)
@@ -28,7 +28,7 @@ def check(arguments: argparse.Namespace) -> int:
     if seen.settings is not None and not seen.problems:
         doors, drivers = len(seen.settings.doors), len(seen.settings.drivers)
         whose = f" for the user {seen.user}" if seen.user else ""
-        say(f"{arguments.file}: well{whose}, {doors} doors on {drivers} drivers")
+        say(f"{arguments.file}: valid{whose}, {doors} doors on {drivers} drivers")
         for line in _reload_lines(changes):
             say(line)
     return 1 if seen.problems else 0
@@ -37,14 +37,14 @@ def check(arguments: argparse.Namespace) -> int:
 def _reload_lines(changes: dict[str, list[str]] | None) -> list[str]:
     if changes is None:
         return []
-    lines = [f"a reload takes over: {', '.join(changes['applied'])}"] if changes["applied"] else []
+    lines = [f"doorctl reload applies: {', '.join(changes['applied'])}"] if changes["applied"] else []
     if changes["needs_restart"]:
         lines.append(f"only after systemctl restart doord: {', '.join(changes['needs_restart'])}")
-    return lines or ["doord runs with this already"]
+    return lines or ["doord already runs with this configuration"]
 
 
 def verify(arguments: argparse.Namespace) -> int:
-    """Walk the hash chain. 1 names the first broken record, 2 when there is no log."""
+    """Check the hash chain. 1 with a broken record, 2 when there is no log."""
     from edge.client.connection import Client, Unreachable  # noqa: PLC0415 -- only without a file
     from edge.log.verify import verify as walk  # noqa: PLC0415 -- sqlite-utils is slow to import
 
@@ -64,11 +64,11 @@ def verify(arguments: argparse.Namespace) -> int:
         say_json({**asdict(result), "ok": result.ok})
     elif result.broken is None:
         removed = f", {result.removed} removed by retention" if result.removed else ""
-        say(f"{result.path}: {result.checked} records hold, {result.first} to {result.last}{removed}")
+        say(f"{result.path}: {result.checked} records are intact, {result.first} to {result.last}{removed}")
     else:
         where = f"record {result.broken.sequence}" if result.broken.sequence else "the file"
         say(f"{result.path}: {where} is broken: {result.broken.what}")
-        say(f"the {result.checked} records before it hold")
+        say(f"the {result.checked} records before it are intact")
     return 0 if result.ok else 1
 
 
@@ -78,7 +78,7 @@ def log(arguments: argparse.Namespace) -> int:
 
 
 def restored(arguments: argparse.Namespace) -> int:
-    """Say that a log came from a copy. 0 when it goes on as another stream, or will at its next start."""
+    """Say that a log was put back from a copy: it goes on as another stream, now or from its next start on."""
     from edge.client.connection import Client  # noqa: PLC0415 -- only without a file
     from edge.log.remembered import say_restored  # noqa: PLC0415 -- only with one
 

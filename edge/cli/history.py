@@ -1,4 +1,4 @@
-"""`doorctl events`: the history, page by page, never the whole log in memory."""
+"""`doorctl events`: the history, read page by page. The whole log is never in memory."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ AGAIN_S: Final = 2.0
 
 
 def source(arguments: argparse.Namespace) -> Source:
-    """The file that was named, or else the daemon."""
+    """The log file that was named, or the daemon."""
     return FileSource(arguments.log) if arguments.log else DaemonSource(Client(arguments.socket))
 
 
 def filters(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What was asked for, in the words of the control socket. Raises ValueError for a time or a type that is none."""
+    """The filters of a search, as the control socket takes them. Raises ValueError for a wrong time or event type."""
     for name in arguments.type:
         if name not in CATALOGUE:
             from difflib import get_close_matches  # noqa: PLC0415 -- only when something went wrong
 
             near = get_close_matches(name, CATALOGUE, n=3) or [LOCK_OPENED, LOCK_FORCED_OPEN, "..."]
-            raise ValueError(f"{name!r} is no event type; expected one such as {', '.join(near)}")
+            raise ValueError(f"{name!r} is not an event type; expected one such as {', '.join(near)}")
     now = local_now()
     asked: dict[str, Any] = {}
     if arguments.since:
         asked["since_us"] = to_us(parse_time(arguments.since, now))
-    elif not arguments.correlation:  # which is found wherever it is
+    elif not arguments.correlation:  # a passage is found at any time
         asked["since_us"] = to_us(now.astimezone(UTC) - timedelta(days=DEFAULT_DAYS))
     if arguments.until:
         asked["until_us"] = to_us(parse_time(arguments.until, now))
@@ -54,41 +54,41 @@ def filters(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def ascending(pages: Source, asked: dict[str, Any], after: int = 0) -> Iterator[dict[str, Any]]:
-    """Everything above `after` (and below `before`, if that is asked), oldest first."""
+    """All records above `after` (and below `before` of the filters), the oldest first."""
     following: int | None = after
     while following is not None:
-        found = pages.page({**asked, "after": following, "limit": PAGE})
-        following = found.next
-        yield from found.records
+        page = pages.page({**asked, "after": following, "limit": PAGE})
+        following = page.next
+        yield from page.records
 
 
 def newest(pages: Source, asked: dict[str, Any], limit: int) -> Iterator[dict[str, Any]]:
-    """The newest `limit`, oldest first: of more than a page look where they begin, then read forward from there."""
+    """The newest `limit` records, the oldest first. More than a page: find where they begin, then read forward."""
     back = {**asked, "newest": True, "before": asked.get("before")}
     kept: list[dict[str, Any]] = []
     while limit <= PAGE:
-        found = pages.page({**back, "limit": limit - len(kept)})
-        kept += found.records
-        back["before"] = found.next
-        if len(kept) == limit or found.next is None:
+        page = pages.page({**back, "limit": limit - len(kept)})
+        kept += page.records
+        back["before"] = page.next
+        if len(kept) == limit or page.next is None:
             yield from reversed(kept)
             return
     skip, first = limit - 1, None
     while first is None:
-        found = pages.page({**back, "skip": skip, "limit": 1})
-        skip -= found.skipped
-        back["before"] = found.next
-        if found.records:
-            first = int(found.records[0]["sequence"])
-        elif found.next is None:  # there are not so many
+        page = pages.page({**back, "skip": skip, "limit": 1})
+        skip -= page.skipped
+        back["before"] = page.next
+        if page.records:
+            first = int(page.records[0]["sequence"])
+        elif page.next is None:  # there are fewer than `limit`
             first = 1
     yield from ascending(pages, asked, first - 1)
 
 
 def events(arguments: argparse.Namespace) -> int:
-    """Print the history, and go on with what comes when asked to."""
+    """Print the history; with --follow also new records as they come."""
     if arguments.follow and (arguments.log or arguments.until):
-        raise ValueError("--follow goes on with what a running daemon records: not with --log or --until")
+        raise ValueError("--follow shows new records of a running daemon: use it without --log and --until")
     try:
         asked = filters(arguments)
         show = _shower(arguments)
@@ -101,7 +101,7 @@ def events(arguments: argparse.Namespace) -> int:
             sys.stdout.flush()
             _follow(arguments, asked, last, show)
         elif last == 0:
-            sys.stderr.write("doorctl: no such records\n")  # that is an answer, and exit code 0
+            sys.stderr.write("doorctl: no record matches\n")  # that is an answer: exit code 0
     except KeyboardInterrupt:
         if not arguments.follow:
             raise
@@ -124,7 +124,7 @@ def _shower(arguments: argparse.Namespace) -> Callable[[dict[str, Any]], None]:
 def _follow(
     arguments: argparse.Namespace, asked: dict[str, Any], last: int, show: Callable[[dict[str, Any]], None]
 ) -> None:
-    """Until Ctrl-C; waits for a daemon that went away, and goes on where it was."""
+    """Print new records until Ctrl-C. Waits for a daemon that is gone, and goes on where it was."""
     stream: str | None = None
     trouble: str | None = None
     while True:
@@ -138,14 +138,14 @@ def _follow(
                     if status and status["log"]["committed"] <= last:
                         continue
                     for shown in _show_after(show, pages, asked, last, item):
-                        last = shown  # also when it breaks off
+                        last = shown  # after each record: the connection may break
         except (Unreachable, RequestRefused) as error:
             trouble = _say_trouble(trouble, str(error))
             time.sleep(AGAIN_S)
 
 
 def _say_trouble(before: str | None, now: str | None) -> str | None:
-    """Say once what the trouble is, and once that it is over."""
+    """Print a new error once, and once that it is over."""
     if now != before:
         sys.stderr.write(f"doorctl: {f'{now}; trying again' if now else 'the daemon is back'}\n")
     return now
@@ -154,9 +154,9 @@ def _say_trouble(before: str | None, now: str | None) -> str | None:
 def _show_after(
     show: Callable[[dict[str, Any]], None], pages: Source, asked: dict[str, Any], last: int, item: dict[str, Any]
 ) -> Iterator[int]:
-    """The stream only says that there is something new; what it is comes from the log, without gaps.
+    """Show the records after `last`, read from the log: the stream only says that there are new ones.
 
-    Yields how far it has come, after every record.
+    Yields the sequence number after each record.
     """
     newest_known = int(item["record"]["sequence"]) if "record" in item else int(item["status"]["log"]["committed"])
     if newest_known <= last:

@@ -1,6 +1,6 @@
-"""`doorctl sign`: keys, and commands signed with them; needs no daemon and no controller.
+"""`doorctl sign`: makes keys, and signs commands. It needs no daemon and no controller.
 
-One rule: what a controller would refuse as it stands is not signed, and a private key is never shown or overwritten.
+One rule: a command that every controller would refuse is not signed. A private key is never shown or overwritten.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 UNITS_S: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 PUBLIC: Final = ".pub.pem"
 LONGEST: Final = 64 * 1024
-"""Bytes of a token: what a controller takes."""
+"""Bytes of a token that a controller accepts."""
 
 
 def sign(arguments: argparse.Namespace) -> int:
@@ -71,17 +71,17 @@ def _new_key(arguments: argparse.Namespace) -> int:
     except OSError:
         public.unlink()
         raise
-    found = thumbprint(made.public_key())
+    print_ = thumbprint(made.public_key())
     if arguments.json:
-        say_json({"private": str(private), "public": str(public), "thumbprint": found})
+        say_json({"private": str(private), "public": str(public), "thumbprint": print_})
     else:
-        say(f"{private}: the private key; keep it where commands are signed, and on no controller")
-        say(f"{public}: the public key, for [commands] of each controller; thumbprint {found}")
+        say(f"{private}: the private key; keep it where commands are signed, never on a controller")
+        say(f"{public}: the public key, for [commands] of each controller; thumbprint {print_}")
     return 0
 
 
 def _create(file: Path, content: bytes, mode: int) -> None:
-    """Write a file that is not there yet. Raises OSError."""
+    """Write a new file. Raises OSError, also when it exists."""
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
@@ -100,13 +100,13 @@ def _private_key(file: Path) -> Ed25519PrivateKey:
     with file.open("rb") as stream:
         mode, content = os.fstat(stream.fileno()).st_mode, stream.read(LONGEST)
     if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        sys.stderr.write(f"doorctl: {spelt(file)}: others can get at this private key; chmod 600 would keep them off\n")
+        sys.stderr.write(f"doorctl: {spelt(file)}: other users can read or change this private key: chmod 600 it\n")
     try:
         key = load_pem_private_key(content, None)
     except TypeError:
         raise ValueError(f"{file} is encrypted, expected a key that needs no password") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError(f"{file} is no private key in PEM; doorctl sign --new-key makes one") from None
+        raise ValueError(f"{file} is not a private key in PEM; doorctl sign --new-key makes one") from None
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise ValueError(f"{file} is a key of another kind, expected an Ed25519 one")  # noqa: TRY004 -- of a file
     return key
@@ -116,7 +116,7 @@ def _private_key(file: Path) -> Ed25519PrivateKey:
 
 
 def _claims(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Everything that is signed; what a controller would not understand is a ValueError."""
+    """The claims to sign. Raises ValueError for a command that a controller would refuse."""
     from edge.commands.claims import body_of  # noqa: PLC0415 -- pydantic is slow to import
     from edge.commands.shape import RefusedError, shape  # noqa: PLC0415 -- as above
 
@@ -140,7 +140,7 @@ def _claims(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _said(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the options say of the command."""
+    """The keys of the command that the options give."""
     said: dict[str, Any] = {}
     if arguments.door:
         said |= {"door": arguments.door[0]} if len(arguments.door) == 1 else {"doors": arguments.door}
@@ -156,24 +156,24 @@ def _said(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _whole() -> dict[str, Any]:
-    """A command object from stdin; its times are the token's."""
+    """A command object from stdin, without times: the token has them."""
     from edge.commands.shape import RefusedError, json_object  # noqa: PLC0415 -- pydantic is slow to import
 
     content = sys.stdin.buffer.read(LONGEST + 1) if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
     try:
-        body = json_object(content, "what comes on stdin")
+        body = json_object(content, "stdin")
     except RefusedError as error:
         raise ValueError(error.text) from None
     if claimed := sorted({"aud", "jti", "iat", "exp", "issued_at", "expires_at"} & body.keys()):
-        raise ValueError(f"{claimed[0]} is not for stdin: --controller, --id and --valid-for say it")
+        raise ValueError(f"{claimed[0]} is not taken from stdin: use --controller, --id and --valid-for")
     return body
 
 
 def _seconds(text: str) -> int:
-    found = re.fullmatch(r"([0-9]{1,6})([smhd]?)", text)
-    if found is None or int(found[1]) == 0:
+    match = re.fullmatch(r"([0-9]{1,6})([smhd]?)", text)
+    if match is None or int(match[1]) == 0:
         raise ValueError(f"--valid-for: found {text!r}, expected a time like 30s, 5m or 2h")
-    return int(found[1]) * UNITS_S[found[2]]
+    return int(match[1]) * UNITS_S[match[2]]
 
 
 def _token(key: Ed25519PrivateKey, claims: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`doorctl status` and `doorctl sync`: everything at a glance, and the way upstream."""
+"""`doorctl status` and `doorctl sync`: the whole controller, and its connection to the broker."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ NO_DOOR: Final = "no door is configured, so nothing is guarded: doorctl diagnose
 def status(arguments: argparse.Namespace) -> int:
     """Doors, drivers, upstream, log, clock. 1 when something is wrong with any of them."""
     with Client(arguments.socket) as client:
-        found = client.ask("status")
+        facts = client.ask("status")
     if arguments.json:
-        say_json(found)
+        say_json(facts)
     else:
-        for line in lines(found):
+        for line in lines(facts):
             say(line)
-    return 0 if well(found) else 1
+    return 0 if well(facts) else 1
 
 
-def well(found: StatusJson) -> bool:
-    """Whether nothing needs a technician."""
-    doors = found["doors"].values()
-    upstream = found["upstream"]
+def well(facts: StatusJson) -> bool:
+    """Whether nothing is wrong."""
+    doors = facts["doors"].values()
+    upstream = facts["upstream"]
     return (
         bool(doors)
-        and all(driver["state"] == "online" for driver in found["drivers"].values())
+        and all(driver["state"] == "online" for driver in facts["drivers"].values())
         and not any(map(conditions, doors))
         and (upstream is None or upstream["state"] in {"online", "connecting"})
-        and found["log"]["writer"] == "ok"
-        and not found["log"]["dropped"]
-        and not found["directory"]["error"]
-        and not found.get("configuration", {}).get("refused")
+        and facts["log"]["writer"] == "ok"
+        and not facts["log"]["dropped"]
+        and not facts["directory"]["error"]
+        and not facts.get("configuration", {}).get("refused")
     )
 
 
-def lines(found: StatusJson) -> list[str]:
+def lines(facts: StatusJson) -> list[str]:
     """The status as text."""
-    who, clock = found["controller"], found["clock"]
-    up = span(found["uptime_s"])
-    head = f"{who['name']} ({who['site']}/{who['id']}), doord {found['version']}, up {up}"
+    who, clock = facts["controller"], facts["clock"]
+    up = span(facts["uptime_s"])
+    head = f"{who['name']} ({who['site']}/{who['id']}), doord {facts['version']}, up {up}"
     doors = [
         (key, door["mode"], door["contact"], door["lock"], door_note(door), ago(door["since"]["mode"]))
-        for key, door in found["doors"].items()
+        for key, door in facts["doors"].items()
     ]
     drivers = [
-        (name, driver["kind"], driver["state"], driver["reason"] or "") for name, driver in found["drivers"].items()
+        (name, driver["kind"], driver["state"], driver["reason"] or "") for name, driver in facts["drivers"].items()
     ]
     return [
         head,
@@ -65,29 +65,29 @@ def lines(found: StatusJson) -> list[str]:
         "",
         *table(drivers, ("DRIVER", "KIND", "STATE", "REASON")),
         "",
-        f"upstream  {upstream_line(found['upstream'])}",
-        f"log       {log_line(found['log'])}",
-        f"people    {people_line(found['directory'])}",
+        f"upstream  {upstream_line(facts['upstream'])}",
+        f"log       {log_line(facts['log'])}",
+        f"people    {people_line(facts['directory'])}",
         f"clock     {clock['quality']}, {local(clock['time'])}",
-        *config_lines(found.get("configuration", {})),
+        *config_lines(facts.get("configuration", {})),
     ]
 
 
 def config_lines(config: ConfigurationJson) -> list[str]:
-    """Nothing, as long as the file is in force."""
+    """Lines about a refused configuration file; none while the file is in force."""
     refused = config.get("refused")
     if not refused:
         return []
     more = len(refused) - 1 + config["more"]
     left_out = f", without {', '.join(config['left_out'])}" if config["left_out"] else ""
     return [
-        f"config    NOT IN FORCE: the one from before guards{left_out}; doorctl check {config['file']}",
+        f"config    NOT IN FORCE: doord uses the earlier one{left_out}; doorctl check {config['file']}",
         f"          {refused[0]}{f' (and {more} more)' if more else ''}",
     ]
 
 
 def door_note(door: DoorJson) -> str:
-    """What is special about a door, the worst first."""
+    """What is wrong or unusual about a door, the worst first."""
     notes = [wrong(door)] if conditions(door) else []
     notes += [f"held until {local(door['held_until'])}"] if door.get("held_until") else []
     notes += ["locks when closed"] if door.get("locks_when_closed") else []
@@ -132,7 +132,7 @@ def log_line(log: LogJson) -> str:
 
 
 def sync(arguments: argparse.Namespace) -> int:
-    """Cursors, backlog, last error; or send again. 1 when the upstream does not take records."""
+    """Cursor, backlog, last error; or send records again. 1 when the broker does not take records."""
     with Client(arguments.socket) as client:
         if arguments.replay is not None:
             span = client.ask("replay", **{"from": arguments.replay})
@@ -141,8 +141,8 @@ def sync(arguments: argparse.Namespace) -> int:
             else:
                 say(f"records {span['from']} to {span['to']} are sent again")
             return 0
-        found = client.ask("status")
-    upstream = found["upstream"]
+        facts = client.ask("status")
+    upstream = facts["upstream"]
     if arguments.json:
         say_json(upstream)
     elif upstream is None:
@@ -151,8 +151,8 @@ def sync(arguments: argparse.Namespace) -> int:
         for name, value in (
             ("state", f"{upstream['state']} since {local(upstream['since'])}"),
             ("broker", upstream["url"]),
-            ("stream", found["stream"]),
-            ("cursor", f"{upstream['cursor']} of {found['log']['committed']} acknowledged by the {upstream['ack']}"),
+            ("stream", facts["stream"]),
+            ("cursor", f"{upstream['cursor']} of {facts['log']['committed']} acknowledged by the {upstream['ack']}"),
             ("backlog", upstream["backlog"]),
             ("window", f"{upstream['in_flight']} of {upstream['window']} under way"),
             ("reconnects", upstream["reconnects"]),

@@ -1,7 +1,7 @@
-"""Plain text for terminals: columns, times, and nothing in it that a terminal would obey.
+"""Plain text for terminals: lines, columns, times and sizes, without control characters.
 
-One rule: whatever is shown goes through `say` or `edge.model.printable`, so a name from a log or a wire
-cannot move the cursor, hide a line or rename a window.
+One rule: all output goes through `say` or `edge.model.printable`. So a name from a log or a wire cannot move the
+cursor, hide a line or rename a window.
 """
 
 from __future__ import annotations
@@ -21,47 +21,47 @@ if TYPE_CHECKING:
 
 LOCALTIME: Final = Path("/etc/localtime")
 MARKS: Final = {"alarm": "!!", "warning": " !"}
-"""What stands before a line, so that colour is never the only sign."""
+"""The mark before a line of this severity. Colour is never the only sign."""
 
 
 def say(line: str = "") -> None:
-    """One line for the technician."""
+    """Print one line."""
     sys.stdout.write(f"{spelt(line)}\n")
 
 
 def say_json(value: object) -> None:
-    """One JSON document on one line: what scripts read, and a terminal does not obey either."""
+    """Print one JSON document on one line, for scripts; control characters are escaped."""
     sys.stdout.write(f"{in_json(json.dumps(value, ensure_ascii=False))}\n")
 
 
 def table(rows: Iterable[Sequence[object]], heads: Sequence[str]) -> list[str]:
-    """Left-aligned columns, as wide as they must be."""
+    """Lines with a heading and left-aligned columns."""
     cells = [list(heads), *([spelt("" if cell is None else cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
 
 
 def local_now() -> datetime:
-    """Now in this computer's zone, with the zone's rules, so that a midnight before a clock change is right."""
+    """Now, in the time zone of this computer or of TZ. It has the zone's rules, for times before a clock change."""
     name = os.environ.get("TZ", "").removeprefix(":")
     try:
         if name:
             return datetime.now(ZoneInfo(name))
         with LOCALTIME.open("rb") as rules:
             return datetime.now(ZoneInfo.from_file(rules))
-    except (OSError, ValueError, KeyError):  # a zone written out by hand, or none: the offset of today has to do
+    except (OSError, ValueError, KeyError):  # no such zone: use the offset of today
         return datetime.now().astimezone()
 
 
 def local(iso: str | None) -> str:
-    """A time of the wire as this computer's local time, to the second."""
+    """An RFC 3339 time as local time, to the second."""
     if iso is None:
         return "-"
     return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def ago(iso: str, now: datetime | None = None) -> str:
-    """How long ago a time of the wire was, roughly."""
+    """How long ago an RFC 3339 time was, roughly."""
     return span((now or datetime.now(UTC)).timestamp() - datetime.fromisoformat(iso).timestamp())
 
 
@@ -82,14 +82,14 @@ def event_line(record: Mapping[str, Any]) -> str:
 
 
 class ClockDoubts:
-    """Where in a row of records the clock stops being vouched for, and where it is again: said once each time."""
+    """Marks the records from which on the clock was not set, and from which on it was set again."""
 
     def __init__(self) -> None:
-        """At first the clock counts as vouched for."""
+        """The clock counts as set at first."""
         self._doubted = False
 
     def before(self, record: Mapping[str, Any]) -> str | None:
-        """The line that belongs before this record, if there is one."""
+        """The line to print before this record, if any."""
         doubted, self._doubted = self._doubted, record["data"]["clock"] == "unsynced"
         if doubted == self._doubted:
             return None
@@ -97,7 +97,7 @@ class ClockDoubts:
 
 
 def size(count: float) -> str:
-    """Bytes for people."""
+    """A number of bytes as text."""
     for unit in ("B", "KiB", "MiB"):
         if count < 1024:  # noqa: PLR2004 -- what a KiB is
             return f"{count:.0f} {unit}"

@@ -1,6 +1,6 @@
-"""`doorctl watch`: the doors and the last events, live, on whatever terminal there is.
+"""`doorctl watch`: the doors and the last events, live, on a terminal of any size.
 
-One rule: `screen` is pure and fills exactly the lines it is given; doors that need somebody come first.
+One rule: `screen` is pure and never exceeds the given size. Doors that need attention come first.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ STYLES: Final = {"alarm": "bold red", "warning": "yellow", "open": "cyan", "": "
 
 
 def watch(arguments: argparse.Namespace) -> int:
-    """Until Ctrl-C. With --json every item of the stream, one a line."""
+    """Show the doors until Ctrl-C. With --json: every item of the stream, one a line."""
     if not arguments.json and not sys.stdout.isatty():
-        raise ValueError("watch needs a terminal; a script reads: doorctl watch --json")
+        raise ValueError("watch needs a terminal; in a script use: doorctl watch --json")
     try:
         if arguments.json:
             with Client(arguments.socket) as client:
@@ -75,7 +75,7 @@ def _live(arguments: argparse.Namespace) -> Never:
                         status = item.get("status", status)
                         if "record" in item:
                             records.append(item["record"])
-                        if "status" in item:  # at most four a second; records wait for it
+                        if "status" in item:  # at most four a second; records are drawn with it
                             draw()
             except (Unreachable, RequestRefused) as error:
                 trouble = f"{error}; trying again"
@@ -83,7 +83,7 @@ def _live(arguments: argparse.Namespace) -> Never:
                 time.sleep(AGAIN_S)
 
 
-def screen(  # noqa: PLR0913, PLR0917 -- everything a picture depends on
+def screen(  # noqa: PLR0913, PLR0917 -- everything that the screen depends on
     status: StatusJson | None,
     records: Iterable[dict[str, Any]],
     trouble: str | None,
@@ -91,7 +91,7 @@ def screen(  # noqa: PLR0913, PLR0917 -- everything a picture depends on
     height: int,
     now: datetime,
 ) -> list[Text]:
-    """The picture: a head, the doors, the last events; never more than `height` lines of `width`."""
+    """The screen: a head, the doors, the last events; at most `height` lines of `width`."""
     if status is None:
         return [_line(trouble or "connecting ...", width, "warning")]
     who = status["controller"]
@@ -117,7 +117,7 @@ def _upstream_style(status: StatusJson) -> str:
 
 
 def _doors(doors: dict[str, DoorJson], width: int, room: int, now: datetime) -> list[Text]:
-    """One door a line, or two where one does not fit; those that are left out are counted."""
+    """One door on a line, or two if they do not fit otherwise. Doors that still do not fit are counted."""
     ranked = sorted(doors.items(), key=lambda pair: _rank(pair[1]))
     columns = 1 if len(ranked) <= room else 2
     if len(ranked) > room * columns:
@@ -139,7 +139,7 @@ def _doors(doors: dict[str, DoorJson], width: int, room: int, now: datetime) -> 
         lines.append(line)
     if hidden:
         unwell = sum(_kind(door) in {"alarm", "warning"} for _, door in ranked[-hidden:])
-        rest = f"{unwell} of them need somebody" if unwell else "all well"
+        rest = f"{unwell} of them need attention" if unwell else "all well"
         lines.append(_line(f"   and {hidden} more doors, {rest}", width, "warning" if unwell else ""))
     return lines
 
@@ -149,8 +149,8 @@ def _rank(door: DoorJson) -> int:
 
 
 def _kind(door: DoorJson) -> str:
-    if found := conditions(door):
-        return "alarm" if found[0]["severity"] == "alarm" else "warning"
+    if listed := conditions(door):
+        return "alarm" if listed[0]["severity"] == "alarm" else "warning"
     if door["mode"] == "locked_down":
         return "warning"
     return "open" if door["contact"] == "open" or door["lock"] == "unlocked" else ""

@@ -103,7 +103,7 @@ class Client:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise Unreachable("what answers there is not doord")
+            raise Unreachable("the program at the socket is not doord")
         if not answer.get("ok"):
             raise RequestRefused(str(answer.get("code")), str(answer.get("message")))
         return answer

@@ -166,7 +166,7 @@ async def _read(reader: asyncio.StreamReader) -> dict[str, Any]:
     except OSError as error:
         raise Unreachable(f"the daemon hung up: {error}") from None
     except ValueError:  # no JSON, or an endless line
-        raise Unreachable("what answers there is not doord") from None
+        raise Unreachable("the program at the socket is not doord") from None
     if not isinstance(answer, dict):
         raise Unreachable("the daemon hung up")
     if not answer.get("ok"):

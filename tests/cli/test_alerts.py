@@ -67,7 +67,7 @@ def test_integrations_are_listed_and_a_disabled_one_is_a_finding(doorctl: Doorct
         assert said.code == 1
         assert "it is down" in said.out
     with FakeDaemon(doorctl.socket, integrations={}):
-        assert doorctl("integration", "list").lines == ["records are passed on to nobody"]
+        assert doorctl("integration", "list").lines == ["there is no integration"]
 
 
 def test_an_integration_is_enabled(doorctl: Doorctl) -> None:

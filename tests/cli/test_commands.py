@@ -151,7 +151,7 @@ def test_without_a_terminal_a_script_must_say_yes(doorctl: Doorctl) -> None:
     with FakeDaemon(doorctl.socket, command=DONE) as daemon:
         said = doorctl("unlock", "front")
         assert (said.code, daemon.asked) == (2, [])
-        assert said.err == "doorctl: unlock front: nothing done; say --yes where nobody can be asked\n"
+        assert said.err == "doorctl: unlock front: nothing was done; without a terminal use --yes\n"
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_check_names_every_problem(doorctl: Doorctl, tmp_path: Path) -> None:
     good, bad = ROOT / "config" / "simulated.toml", tmp_path / "bad.toml"
     bad.write_text(good.read_text().replace("unlock_s = 5.0", "unlock_s = 0\nunlok_s = 1", 1))
     said = doorctl("check", str(good))
-    assert (said.code, said.out) == (0, f"{good}: well, 4 doors on 1 drivers\n")
+    assert (said.code, said.out) == (0, f"{good}: valid, 4 doors on 1 drivers\n")
     said, raw = doorctl("check", str(bad)), doorctl("check", str(bad), "--json")
     assert (said.code, raw.code) == (1, 1)
     assert [line.split(": ")[:2] for line in said.lines] == [

@@ -190,14 +190,14 @@ def test_that_the_clock_was_not_set_is_said_once_and_so_is_its_end(doorctl: Door
 def test_no_records_are_said_to_people_and_are_nothing_to_a_script(doorctl: Doorctl) -> None:
     with FakeDaemon(doorctl.socket):
         said = doorctl("events", "--json", "--door", "attic")
-    assert (said.code, said.out, said.err) == (0, "", "doorctl: no such records\n")
+    assert (said.code, said.out, said.err) == (0, "", "doorctl: no record matches\n")
 
 
 def test_a_misspelt_type_is_not_taken_for_silence(doorctl: Doorctl) -> None:
     with FakeDaemon(doorctl.socket) as daemon:
         said = doorctl("events", "--type", "lock.open")
         assert (said.code, daemon.asked) == (2, [])
-        assert "'lock.open' is no event type; expected one such as lock.opened" in said.err
+        assert "'lock.open' is not an event type; expected one such as lock.opened" in said.err
         assert doorctl("export", "-", "--type", "\x1b").code == 2
 
 
@@ -331,7 +331,7 @@ def test_what_is_no_log_is_said(doorctl: Doorctl, tmp_path: Path) -> None:
 
 def test_verify_names_the_first_broken_record(doorctl: Doorctl, log: Path) -> None:
     said, raw = doorctl("log", "verify", str(log)), doorctl("log", "verify", str(log), "--json")
-    assert (said.code, said.out) == (0, f"{log}: 1200 records hold, 1 to 1200\n")
+    assert (said.code, said.out) == (0, f"{log}: 1200 records are intact, 1 to 1200\n")
     assert raw.json.items() >= {"ok": True, "checked": 1200, "broken": None}.items()
     content = log.read_bytes()
     log.write_bytes(content.replace(b'{"number":700}', b'{"number":701}'))

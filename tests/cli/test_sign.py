@@ -137,8 +137,8 @@ def test_a_whole_command_comes_from_stdin(
     [
         ("", "one JSON object"),
         ("[]", "one JSON object"),
-        ({"command": "record", "jti": "x"}, "jti is not for stdin"),
-        ({"command": "record", "issued_at": "2026-11-22T21:57:00Z"}, "issued_at is not for stdin"),
+        ({"command": "record", "jti": "x"}, "jti is not taken from stdin"),
+        ({"command": "record", "issued_at": "2026-11-22T21:57:00Z"}, "issued_at is not taken from stdin"),
         ({"command": "fly"}, "unknown_command"),
         ({"command": "unlock", "door": "front", "sudo": True}, "malformed"),
     ],
@@ -178,7 +178,11 @@ def test_what_a_controller_would_refuse_is_not_signed(
 
 def test_a_file_that_is_no_private_key_says_so(tmp_path: Path, doorctl: Doorctl) -> None:
     encrypted = Pair().private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
-    for content, why in ((Pair().public_pem, "is no private key"), (encrypted, "is encrypted"), (b"", "is no private")):
+    for content, why in (
+        (Pair().public_pem, "is not a private key"),
+        (encrypted, "is encrypted"),
+        (b"", "is not a private"),
+    ):
         file = tmp_path / "a.key"
         file.write_bytes(content)
         file.chmod(0o600)

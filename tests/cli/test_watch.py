@@ -78,7 +78,7 @@ def test_hidden_doors_are_counted_and_never_the_ones_in_alarm() -> None:
     assert "FORCED OPEN" in text
     assert "more doors, all well" in text
     alarms = status(doors={f"d{n}": door(alarm="held_open", contact="open") for n in range(90)})
-    assert "of them need somebody" in rendered(80, 24, alarms)
+    assert "of them need attention" in rendered(80, 24, alarms)
 
 
 def test_without_colour_an_alarm_still_shows() -> None:
@@ -155,4 +155,4 @@ def test_a_script_gets_the_stream_as_json_or_a_sentence(
         assert (said.code, said.err) == (2, "doorctl: the daemon hung up\n")
         assert [json.loads(line) for line in said.lines] == items
         said = doorctl("watch")
-    assert (said.code, said.err) == (2, "doorctl: watch needs a terminal; a script reads: doorctl watch --json\n")
+    assert (said.code, said.err) == (2, "doorctl: watch needs a terminal; in a script use: doorctl watch --json\n")

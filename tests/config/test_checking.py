@@ -63,7 +63,7 @@ def test_root_checks_for_the_user_who_will_run_it(
     assert doorctl("check", str(file)).lines == named.lines  # the service's own configuration
     os.chown(secret, pwd.getpwnam(NOBODY).pw_uid, 0)
     said = doorctl("check", str(file))
-    assert (said.code, said.lines[0]) == (0, f"{file}: well for the user nobody, 1 doors on 2 drivers")
+    assert (said.code, said.lines[0]) == (0, f"{file}: valid for the user nobody, 1 doors on 2 drivers")
     assert doorctl("check", str(file), "--json").json["user"] == NOBODY
 
 

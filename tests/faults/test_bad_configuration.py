@@ -59,7 +59,7 @@ def test_a_spoilt_file_leaves_no_door_unguarded(tmp_path: Path) -> None:
             check=False,
         )
         assert said.returncode == 1
-        assert "NOT IN FORCE: the one from before guards" in said.stdout
+        assert "NOT IN FORCE: doord uses the earlier one" in said.stdout
         # a reload with a file that is still bad changes nothing; a good one ends it
         assert len(doord.ask("reload")["errors"]) == 2
         assert doord.ask("status")["configuration"]["refused"]

@@ -126,7 +126,7 @@ def test_a_check_says_before_it_is_saved_what_needs_a_restart(
     draft = tmp_path / "draft.toml"
     doorctl = Doorctl(tmp_path / "doord.sock", monkeypatch, capsys)
     with Doord(config):
-        assert doorctl("check", str(config)).lines[1:] == ["doord runs with this already"]
+        assert doorctl("check", str(config)).lines[1:] == ["doord already runs with this configuration"]
         text = config.read_text().replace("unlock_s = 5.0", "unlock_s = 6.0")
         draft.write_text(
             text.replace('name = "Test"', 'name = "Lobby"')
@@ -136,7 +136,7 @@ def test_a_check_says_before_it_is_saved_what_needs_a_restart(
         assert (said.code, said.lines[1:]) == (
             0,
             [
-                "a reload takes over: door.front.unlock_s, door.back",
+                "doorctl reload applies: door.front.unlock_s, door.back",
                 "only after systemctl restart doord: controller.name, report.daily",
             ],
         )

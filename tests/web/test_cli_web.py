@@ -92,7 +92,7 @@ def test_who_is_removed_while_a_password_is_thought_about_stays_removed(
     ("lines", "says"),
     [
         (["short"], "expected 12 to 256 characters"),
-        ([PASSWORD, "another password"], "not the same"),
+        ([PASSWORD, "another password"], "two passwords differ"),
         (["x" * 257], "12 to 256"),
     ],
 )
@@ -120,7 +120,7 @@ def test_a_name_is_plain(tmp_path: Path, name: str, capsys: pytest.CaptureFixtur
         name,
     ]
     assert main(words) == 2
-    assert "is no name for an account" in capsys.readouterr().err
+    assert "is not a name for an account" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("doord")
@@ -129,7 +129,7 @@ def test_a_password_is_typed_by_somebody(
 ) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
     assert doorctl(tmp_path, "add", "olga") == 2
-    assert "on a terminal" in capsys.readouterr().err
+    assert "at a terminal" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("typed")

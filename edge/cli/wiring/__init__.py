@@ -1,4 +1,4 @@
-"""`doorctl test DOOR`: `check` guides through the wires of a `door`.
+"""`doorctl test DOOR`: a guided check of a door's wiring.
 
-`live` asks a running doord, `offline` opens the drivers itself.
+`check` is the guide. It sees the `door` through a running doord (`live`), or opens the drivers itself (`offline`).
 """

@@ -1,7 +1,7 @@
-"""`doorctl test DOOR`: one wire after the other, with what is expected and what was seen.
+"""`doorctl test DOOR`: one point after the other, with the expected and the seen state.
 
-One rule: an input passes by what the controller saw, never by what somebody says; only whether the
-lock itself moved is asked, because no wire tells.
+One rule: an input passes when the controller has seen it. Only for the movement of the lock a person is asked,
+because no wire shows it.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S: Final = 0.1
 CONFIRMS_WITHIN_S: Final = 2.0
-"""A relay that takes longer is not well."""
-VERDICTS: Final = {True: "ok", False: "FAILED", None: "left out"}
+"""A relay that takes longer fails."""
+VERDICTS: Final = {True: "ok", False: "FAILED", None: "skipped"}
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One result."""
+    """The result of one step."""
 
     role: str
     expected: str
     seen: str
     passed: bool | None
-    """None: left out."""
+    """None: skipped."""
 
 
 def test(arguments: argparse.Namespace) -> int:
@@ -62,11 +62,11 @@ def _door_under_test(arguments: argparse.Namespace) -> AbstractContextManager[Do
         return LiveDoor(arguments)
     except Unreachable as error:
         if not isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError):
-            raise  # there is a daemon: its hardware is not to be touched behind its back
+            raise  # a daemon runs, and only it may use its hardware
         from edge.cli.wiring.offline import OfflineDoor  # noqa: PLC0415 -- drivers are loaded only then
 
         sys.stderr.write(
-            f"doorctl: {spelt(error)}\ndoorctl: testing with the drivers themselves; their locks go to rest first\n"
+            f"doorctl: {spelt(error)}\ndoorctl: this test opens the drivers itself; all their locks go to rest first\n"
         )
         return OfflineDoor(arguments)
 
@@ -80,7 +80,7 @@ def _steps(door: DoorUnderTest, guide: _Guide) -> Iterator[Step]:
 
 
 class _Guide:
-    """Says what to do and waits until it is seen, time is up, or Return leaves the step out."""
+    """Says what to do, and waits until the controller has seen it, time is up, or Return skips the step."""
 
     def __init__(self, door: DoorUnderTest, arguments: argparse.Namespace) -> None:
         self._door_under_test, self._wait_s = door, arguments.wait
@@ -88,26 +88,26 @@ class _Guide:
         self._asks = sys.stdin.isatty()
 
     def each(self, roles: Iterable[Role]) -> Iterator[Step]:
-        """The steps that the table of roles has for these."""
+        """The steps of these roles, from the table ROLES."""
         for role in roles:
             for check in role.checks:
                 step = self.for_one_more if check.counts else self.for_level
                 yield step(role.name, check.expected, check.todo)
 
-    def for_level(self, role: str, expected: str, what: str) -> Step:
-        self._tell(f"{what}; the {role} should say: {expected}")
+    def for_level(self, role: str, expected: str, todo: str) -> Step:
+        self._tell(f"{todo}; the {role} should say: {expected}")
         passed = self._until(self._shows(role, expected), self._wait_s)
         return Step(role, expected, expected if passed else self._door_under_test.seen().get(role, "nothing"), passed)
 
-    def for_one_more(self, role: str, expected: str, what: str) -> Step:
+    def for_one_more(self, role: str, expected: str, todo: str) -> Step:
         before = self._door_under_test.count(role)
-        self._tell(what)
+        self._tell(todo)
         passed = self._until(lambda: self._door_under_test.count(role) > before, self._wait_s)
         return Step(role, expected, expected if passed else "nothing", passed)
 
     def for_lock(self) -> Step:
         expected = "unlocked, then locked"
-        if not self._until(self._shows("lock", "locked"), self._wait_s):  # the exit button has just released it
+        if not self._until(self._shows("lock", "locked"), self._wait_s):  # the exit button may have just released it
             return Step(
                 "lock", expected, f"{self._door_under_test.seen().get('lock')} before the test: not tried", None
             )
@@ -118,17 +118,17 @@ class _Guide:
             return Step("lock", expected, refused, False)
         for wanted, within_s in (("unlocked", CONFIRMS_WITHIN_S), ("locked", RELEASE_S + CONFIRMS_WITHIN_S)):
             if not self._until(self._shows("lock", wanted), within_s, skip=False):
-                return Step("lock", expected, f"the relay does not become {wanted}", False)
-        if not self._yes and not self._answer("did the lock let go, and hold again?"):
-            return Step("lock", expected, "the relay switched, the lock did not: look at its supply and cable", False)
+                return Step("lock", expected, f"the relay did not become {wanted}", False)
+        if not self._yes and not self._answer("did the lock unlock, and then lock again?"):
+            return Step("lock", expected, "the relay switched, the lock did not: check its supply and its cable", False)
         return Step("lock", expected, expected, True)
 
     def _shows(self, role: str, wanted: str) -> Callable[[], bool]:
         return lambda: self._door_under_test.seen().get(role) == wanted
 
-    def _tell(self, what: str) -> None:
-        skip = ", Return leaves it out" if self._asks else ""
-        self._print(f"- {what} (within {self._wait_s:g} s{skip})\n")
+    def _tell(self, todo: str) -> None:
+        skip = ", Return skips it" if self._asks else ""
+        self._print(f"- {todo} (within {self._wait_s:g} s{skip})\n")
 
     def _answer(self, question: str) -> bool:
         if not self._asks:
@@ -137,7 +137,7 @@ class _Guide:
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def _print(self, text: str) -> None:
-        out = sys.stderr if self._json else sys.stdout  # the answer for the script stays one document
+        out = sys.stderr if self._json else sys.stdout  # stdout has the JSON document only
         out.write(text)
         out.flush()
 

@@ -8,16 +8,16 @@ RELEASE_S: Final = 3.0
 
 
 class DoorUnderTest(Protocol):
-    """A door as this check sees it: through the daemon, or straight through the drivers."""
+    """A door to check: through the daemon, or through its drivers."""
 
     def roles(self) -> set[str]:
-        """Which points the door has."""
+        """The roles of the door's points."""
 
     def seen(self) -> dict[str, str]:
-        """Role -> what is seen now, in the words of `edge.model.roles`; `fault` where the wiring is cut or shorted."""
+        """Role -> its state now, in the words of `edge.model.roles`; `fault`: the wiring is cut or shorted."""
 
     def count(self, role: str) -> int:
-        """How often a button was pressed, or a card was read, since some beginning."""
+        """How often a button was pressed, or a card was read; only the difference counts."""
 
     def release(self) -> str | None:
-        """Release the lock for `RELEASE_S`; a sentence when it was refused."""
+        """Release the lock for `RELEASE_S`. Returns the reason if that was refused."""

@@ -1,4 +1,4 @@
-"""The wiring check through the running daemon: what it sees is what counts."""
+"""The wiring check through a running daemon: inputs are seen as the daemon sees them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LiveDoor:
     """See `edge.cli.wiring.door.DoorUnderTest`."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        """Raises Unreachable without a daemon, ValueError for a door it has not."""
+        """Raises Unreachable without a daemon, ValueError for an unknown door."""
         self._door = arguments.door
         self._client = Client(arguments.socket)
         self._changed_ns: dict[str, int | None] = {}
@@ -37,7 +37,7 @@ class LiveDoor:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._client.close()
 
     def roles(self) -> set[str]:
@@ -49,20 +49,20 @@ class LiveDoor:
         facts = self._client.ask("facts")
         door = facts["doors"][self._door]
         tampered = (door["tamper"] or "").split(", ")
-        found = {CONTACT.name: door["contact"], LOCK.name: door["lock"]}  # these know of a fault
+        states = {CONTACT.name: door["contact"], LOCK.name: door["lock"]}  # with `fault` among their states
         for role in SWITCHES:
             point = f"{self._door}.{role}"
             if (level := facts["inputs"].get(point)) is not None:
                 broken = point in tampered and not level["asserted"]
-                found[role] = "fault" if broken else ROLES[role].words[level["asserted"]]
-        return found
+                states[role] = "fault" if broken else ROLES[role].words[level["asserted"]]
+        return states
 
     def count(self, role: str) -> int:
-        """See DoorUnderTest. A press is a change of the button since the last look, so that a short one counts too."""
+        """See DoorUnderTest. A press is any change since the last look, so that a short one counts, too."""
         point = f"{self._door}.{role}"
         if ROLES[role].kind is PointKind.READER:
             cards = self._client.ask("cards")["cards"]
-            self._cards |= {one["at"] for one in cards if one["reader"] == point}
+            self._cards |= {card["at"] for card in cards if card["reader"] == point}
             return len(self._cards)
         seen = self._client.ask("facts")["inputs"].get(point)
         changed_ns = seen["at_ns"] if seen else None

@@ -1,4 +1,4 @@
-"""The wiring check without a daemon: this process opens the drivers itself, for one door only."""
+"""The wiring check without a daemon: `doorctl` opens the drivers of one door itself."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ CONFIG: Final = Path("/etc/doorward/doorward.toml")
 
 
 class OfflineDoor:
-    """Drivers of one door on a loop of their own. Every lock of these drivers stays at rest but the tested one."""
+    """The drivers of one door, on an event loop of their own. All their locks stay at rest but the tested one."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        """Raises ValueError for a bad configuration or a door it has not."""
+        """Raises ValueError for a bad configuration or an unknown door."""
         from edge.config.reading import load  # noqa: PLC0415 -- as above
         from edge.model.problems import ConfigError  # noqa: PLC0415 -- as above
         from edge.system.clock import Clock  # noqa: PLC0415 -- only without a daemon
@@ -53,7 +53,7 @@ class OfflineDoor:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> DoorUnderTest:
-        """Open the drivers: every lock rests."""
+        """Open the drivers, with every lock at rest."""
         self._thread.start()
         try:
             self._on_loop(self._open())
@@ -63,7 +63,7 @@ class OfflineDoor:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Everything back to rest."""
+        """Bring every lock to rest, and close the drivers."""
         self._on_loop(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -109,7 +109,7 @@ class OfflineDoor:
             driver.close()
 
     async def _drive(self, *, released: bool) -> None:
-        with contextlib.suppress(OSError):  # a lost line shows as a lock that does not answer
+        with contextlib.suppress(OSError):  # a lost line shows as a lock that does not switch
             self._drivers[self._points["lock"]].apply({f"{self._door}.lock": released})
 
     def _take(self, signal: Signal) -> None:
@@ -126,7 +126,7 @@ class OfflineDoor:
 
 
 def _refuse_if_served(socket: Path) -> None:
-    """A daemon at another socket than the one asked has the hardware: two on one serial line harm both."""
+    """Raises ValueError when a daemon runs at the configured socket: it uses the hardware already."""
     try:
         Client(socket).close()
     except Unreachable as error:

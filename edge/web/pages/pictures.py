@@ -83,7 +83,7 @@ async def _part(page: Page, wanted: Mapping[str, Any], offset: int) -> _Part:
     try:
         return _Part(part["kind"], part["bytes"], base64.b64decode(part["content"], validate=True))
     except binascii.Error:
-        raise Unreachable("what answers there is not doord") from None
+        raise Unreachable("the program at the socket is not doord") from None
 
 
 ROUTES: Final = [Route("/events/{sequence:sequence}/pictures/{camera}", picture)]
