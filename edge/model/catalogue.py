@@ -78,7 +78,7 @@ class Witness(StrEnum):
     CHANGE = "change"
     """Found by comparing a new configuration or directory with the last one."""
     UPSTREAM = "upstream"
-    """Nobody at a door; entered by an authorised `record` command only."""
+    """Only a system upstream; entered by an authorised `record` command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,18 +194,18 @@ CATALOGUE: Final[dict[str, EventType]] = {row.type: row for row in _rows()}
 
 
 def kind_of(event_type: str) -> EventType:
-    """Its row; what a newer release recorded before it was rolled back is told as what it calls itself."""
+    """The row of an event type. One that only a newer release knows, before a rollback, is told by its name."""
     return CATALOGUE.get(event_type) or EventType(event_type, _U, _I, Witness.CONTROLLER, f"{event_type} at {{object}}")
 
 
 def matching(patterns: Iterable[str]) -> frozenset[str]:
-    """The types that one of these patterns stands for (`lock.*`: all that begin so); all of them for no pattern."""
+    """The event types that match one of these patterns (`lock.*`: all that begin with `lock.`); no pattern: all."""
     wanted = tuple(patterns) or ("*",)
     return frozenset(kind for kind in CATALOGUE if any(fnmatchcase(kind, pattern) for pattern in wanted))
 
 
 def message(event: Event) -> str:
-    """The sentence for people; what was refused says so and why, and what went wrong says what."""
+    """The sentence for people. Of a refusal it says the code, of a fault the reason."""
     actor = event.actor
     who = "somebody" if actor is None else (actor.name or actor.id)
     text = kind_of(event.type).sentence.format(object=event.object.name, actor=who, code=event.code)

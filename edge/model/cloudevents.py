@@ -1,6 +1,6 @@
-"""The wire, outwards: a record becomes one CloudEvents JSON object.
+"""Writes a record as one CloudEvents JSON object.
 
-One rule: the same record is the same `source` and `id` for ever, whatever else is sent again.
+One rule: a record has the same `source` and `id` for ever, however often it is sent.
 CloudEvents 1.0: https://github.com/cloudevents/spec (JSON format and MQTT binding).
 """
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
 TRUNCATED: Final = {"truncated": True}
-"""Instead of details that a broker does not take."""
+"""In place of details that are too large for the broker."""
 CLIPPED: Final = 40
-"""Characters that are left of a text of such a record, at most."""
+"""To so many characters the texts of a record are cut that is too large even without details."""
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -43,7 +43,7 @@ def rfc3339(time_us: int) -> str:
 
 @lru_cache(64)
 def _second(seconds: int) -> str:
-    """Records that are sent one after the other happened one after the other."""
+    """Cached: records that are sent one after the other often happened in the same second."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
@@ -84,7 +84,7 @@ def cloudevent(record: Record, identity: Identity, *, replayed: bool) -> dict[st
 
 
 def encode_cut(record: Record, identity: Identity, *, replayed: bool, most: int) -> bytes:
-    """As `encode`, without its details; where that is above `most` bytes, without all that only explains."""
+    """As `encode`, but without details; if that is above `most` bytes, with texts cut and the actor's name left out."""
     event = replace(record.event, details=TRUNCATED)
     content = encode(replace(record, event=event), identity, replayed=replayed)
     if len(content) <= most:
@@ -123,12 +123,12 @@ def encode(record: Record, identity: Identity, *, replayed: bool) -> bytes:
 
 
 def record_id(record: Record, identity: Identity) -> str:
-    """What names a record for ever, together with its source."""
+    """The id of a record: together with its source it is unique for ever."""
     return f"{record.epoch or identity.epoch}-{record.sequence}"
 
 
 def _told_as(record: Record, identity: Identity) -> Identity:
-    """A record keeps the epoch of its stream when the log has begun another one."""
+    """The identity for this record: it keeps the epoch of its stream when the log has begun another one."""
     if record.epoch in {"", identity.epoch}:
         return identity
     return replace(identity, epoch=record.epoch)
@@ -151,7 +151,7 @@ def _class(event_type: str) -> str:
 
 
 class _Kinds(dict[str, str]):
-    """The class and the severity of every type; of one that nobody knows, as they are asked for."""
+    """The class and the severity of every type, encoded; for types not in the catalogue, when asked for."""
 
     def __missing__(self, event_type: str) -> str:
         return _class(event_type)

@@ -1,6 +1,6 @@
 """The name of every event type, as a constant; what each means is its row in `catalogue`.
 
-One rule: nobody else in `edge` spells an event type, so that a misspelt one fails on import.
+One rule: no other module of `edge` spells an event type, so that a misspelt one fails on import.
 """
 
 from __future__ import annotations

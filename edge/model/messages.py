@@ -60,7 +60,7 @@ __all__ = [
 
 
 # --- what a driver saw (signals) ------------------------------------------------------------
-# A point is named "<door>.<role>", e.g. "front.contact"; the driver that carries it says when.
+# A point is named "<door>.<role>", e.g. "front.contact"; the times are from the driver that carries it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Level:
     initial: bool = False
     """True for the level found at start or on return of the line; False for an edge."""
     lost: int = 0
-    """Edges of this input before this one that the driver knows to have gone missing."""
+    """Edges of this input before this one that the driver knows it has missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Settled:
     """The input has been reported as unstable and has not been quiet since."""
 
 
-# --- what a door takes in: settled signals, commands; a deadline is no item at all ------------
+# --- items for a door: settled signals and commands; a deadline is not an item ----------------
 
 
 class Observed(StrEnum):
@@ -188,14 +188,14 @@ class RexPressed:
 
 @dataclass(frozen=True, slots=True)
 class RexReleased:
-    """The request-to-exit input is at rest again: tells when a motion sensor has lost sight of everybody."""
+    """The request-to-exit input is at rest again, for example because a motion sensor sees nobody any more."""
 
     at_ns: int
 
 
 @dataclass(frozen=True, slots=True)
 class HoldEnds:
-    """A restored hold ends at another moment than was thought: the calendar can be trusted now."""
+    """A restored hold ends at another moment than was computed before: the calendar can be trusted now."""
 
     until_ns: int
     at_ns: int
@@ -203,13 +203,13 @@ class HoldEnds:
 
 @dataclass(frozen=True, slots=True)
 class InputStirs:
-    """An input has begun to change; what an opening was authorised by may still be settling (R4, R7, R12)."""
+    """An input has begun to change and is still settling: it may turn out to authorise an opening (R4, R7, R12)."""
 
     role: str
     at_ns: int
     """Its first edge."""
     until_ns: int
-    """When it has settled at the latest; 0: it is at rest again."""
+    """By when it has settled at the latest; 0: it is at rest again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,19 +271,19 @@ class InterlockChanged:
     held_by: str | None
     at_ns: int
     known: bool = True
-    """False: nobody knows whether it is open; its contact has not been seen or is lost."""
+    """False: it is not known whether that door is open; its contact has not been seen or is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """What the log remembers of this door from before the start (R14); nothing for a new door."""
+    """What the log remembers of this door from before the start (R14); empty for a new door."""
 
     memory: Mapping[str, Json]
     at_ns: int
 
 
 class CommandName(StrEnum):
-    """Everything a door can be asked (docs/mqtt.md)."""
+    """Every command that a door can be given (docs/mqtt.md)."""
 
     UNLOCK = "unlock"
     LOCK = "lock"
@@ -308,12 +308,12 @@ CommandWord: TypeAlias = Literal[
     "apply_directory",
     "edit_directory",
 ]
-"""Everything that can be asked over MQTT."""
+"""Every command that can be given over MQTT."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Somebody asks this door for something; already admitted, not yet judged by the rules."""
+    """A command to this door: admitted already, not yet judged by the rules."""
 
     id: str
     name: CommandName
@@ -324,7 +324,7 @@ class Command:
     events: tuple[Event, ...] = ()
     """What led to it, such as a card at a reader: recorded first, as a part of the same passage."""
     details: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
-    """What else the records of what it did say: whose signature it carried."""
+    """Further details for the records of what it did, such as whose signature it had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +334,7 @@ class ScheduleSays:
     standing: bool
     """The door is to stand unlocked."""
     events: tuple[Event, ...]
-    """What is to be recorded of it; nothing when this only takes up what was so before (R14)."""
+    """The events to record; none when this only restores the state from before a restart (R14)."""
     actor: Actor
     at_ns: int
     waiting: bool = False
@@ -365,13 +365,13 @@ Item: TypeAlias = (
 
 
 class ReaderDisplay(StrEnum):
-    """What the reader of a door shows while nobody shows it a card."""
+    """What the reader of a door shows while no card is presented."""
 
     LOCKED = "locked"
     UNLOCKED = "unlocked"
-    """It stands unlocked, and nobody needs a card."""
+    """The door stands unlocked: no card is needed."""
     REFUSING = "refusing"
-    """It is locked down or blocked, and no card helps."""
+    """The door is locked down or blocked: every card is refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Text as editors leave it in a file: UTF-8, with or without a byte order mark; what else it is gets a name.
+"""Text as editors write it to a file: UTF-8, with or without a byte order mark. Errors name any other encoding.
 
 One rule: the meaning of a file does not depend on the editor that saved it, and nothing is guessed.
 """

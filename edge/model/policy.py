@@ -1,7 +1,7 @@
 """How one door shall behave: what its installer chose, as the rules read it.
 
-One rule: a policy is a frozen value that `edge.config.reading` has already checked; nobody else makes one
-except tests, so the ranges stand here once, next to the defaults.
+One rule: a policy is a frozen value that `edge.config.reading` has checked; except for tests nothing else makes
+one. So the ranges are here once, next to the defaults.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Relock(StrEnum):
     CLOSE = "close"
     TIMER = "timer"
     CLOSED = "closed"
-    """Like `CLOSE`, and never before the door is closed: for bolts, which must not come out into the open."""
+    """Like `CLOSE`, and never before the door is closed: for bolts, which must not come out while it is open."""
 
 
 class HeldOpenFrom(StrEnum):
@@ -58,7 +58,7 @@ class DoorPolicy:
     """How long an access releases the lock (R1)."""
     relock: Relock = Relock.CLOSE
     relock_delay_s: float = 0.0
-    """How long after the opening the lock follows when `relock` is `open` (R3)."""
+    """How long after the opening the lock locks when `relock` is `open` (R3)."""
     held_open_s: float = 30.0
     """How long an authorised opening may last before the alarm (R5)."""
     held_open_from: HeldOpenFrom = HeldOpenFrom.UNLOCK
@@ -74,7 +74,7 @@ class DoorPolicy:
     """How long at most a request to exit goes on while its input stays active, as a motion sensor's does; 0: an edge
     counts, not a level (R7)."""
     rex_settle_ms: int = 0
-    """How long a button that was pressed in time may take to settle: an opening is not called forced before."""
+    """How long a button that was pressed in time may take to settle; until then an opening is not called forced."""
     rex_in_lockdown: bool = True
     """A request to exit works while locked down or blocked too: life safety first (R7)."""
     rex_in_interlock: bool = True

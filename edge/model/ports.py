@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Emit: TypeAlias = Callable[[Signal], None]
 RECEIVE_MAXIMUM: Final = 65_535
 MAX_PACKET: Final = 268_435_460
-"""MQTT 5, 3.2.2.3.3 and 2.1.4: what a broker that says nothing allows."""
+"""MQTT 5, 3.2.2.3.3 and 2.1.4: what a broker allows that names no limit."""
 
 
 class Driver(Protocol):
@@ -44,14 +44,14 @@ class Driver(Protocol):
         """
 
     def apply(self, outputs: Mapping[str, bool]) -> None:
-        """Make these outputs so (True: released, sounding). Idempotent and quick.
+        """Drive these outputs (True: released, sounding). Idempotent and quick.
 
         What the hardware accepted comes back as `Confirmed`, from here or later. Raises
-        OSError when the line is lost; nothing is remembered for later, the caller repeats it.
+        OSError when the line is lost; the driver keeps nothing for later, the caller repeats it.
         """
 
     def level(self, point: str) -> bool | None:
-        """An input's logical level read now, or None when it cannot be told."""
+        """An input's logical level read now, or None when it cannot be read."""
 
     def close(self) -> None:
         """Bring every output to its resting level and let the hardware go. Never raises."""
@@ -62,37 +62,37 @@ class Driver(Protocol):
 
 @runtime_checkable
 class Extensible(Protocol):
-    """A driver that takes more points while it runs; its module says so with `GROWS = True`."""
+    """A driver that can add points while it runs; its module says so with `GROWS = True`."""
 
     def add(self, points: Mapping[str, BaseModel]) -> None:
-        """Carry these as well, by name, and touch no other; each output shows its resting level first.
+        """Add these points, by name, without touching others; each output shows its resting level first.
 
-        What is seen of them is reported afterwards, never from within; so is a point that cannot be had, with
-        `Lost`. While the line is lost they are only noted: the next `open` claims them.
+        Their levels are reported after this call, never within it. A point that cannot be claimed is reported with
+        `Lost`, also after this call. While the line is lost points are only noted: the next `open` claims them.
         """
 
 
 @runtime_checkable
 class Lights(Protocol):
-    """A driver whose readers can say what became of a card."""
+    """A driver whose readers can show whether a card was granted."""
 
     def answer(self, point: str, *, granted: bool) -> None:
-        """Show it at this reader, by light and sound. Never raises; nothing where there is nothing to show it with."""
+        """Show it at this reader, by light and sound, if it has them. Never raises."""
 
 
 @runtime_checkable
 class StandingLights(Protocol):
-    """A driver whose readers can show how their door stands, without a card."""
+    """A driver whose readers can show the state of their door while no card is presented."""
 
     def show(self, point: str, shown: ReaderDisplay) -> None:
-        """Show it at this reader from now on, between answers; forgotten when the line is lost. Never raises."""
+        """Show it at this reader from now on, between answers. It is forgotten when the line is lost. Never raises."""
 
 
 class Wires(Protocol):
     """Every driver's points, as doors and elevators see them."""
 
     def apply(self, driver: str, outputs: Mapping[str, bool]) -> bool:
-        """Drive outputs of one driver; False: it did not take them. What is lost is repeated after its `Back`."""
+        """Drive outputs of one driver. False: it is lost; the caller drives them again after its `Back`."""
 
     def level(self, point: str) -> bool | None:
         """An input read now."""
@@ -108,7 +108,7 @@ class Admission:
     first: bool
     reply: bytes | None = None
     known: bool = True
-    """The id is remembered; False only where somebody did no more than look."""
+    """The id is remembered; False only with `only_look`."""
     same: bool = True
     """It was the same command then; False: another one has this id."""
 
@@ -144,22 +144,20 @@ class Journal(Protocol):
     ) -> Awaitable[Admission]:
         """Remember a command id, which belongs to this `content`; the answer comes when it is on the disk.
 
-        `digest` tells the command from others that carry the same id (`Admission.other`); empty: nobody asks.
-
-        With `expires_us` (microseconds since 1970 UTC) it may be forgotten some time after; what
-        expired as early is then never first again. Without, it is remembered for ever. With
-        `only_look` nothing is remembered.
+        With `expires_us` (microseconds since 1970 UTC) the id may be forgotten some time after. An id with the same or
+        an earlier `expires_us` is then never `first`. Without it, the id is remembered for ever. With `only_look`
+        nothing is remembered. By the content a command is told from another one with the same id (`Admission.same`).
         """
 
     def durable(self) -> Awaitable[None]:
-        """Wait until everything that was handed over before is on the disk, and listeners were told of it."""
+        """Wait until everything that was handed over before is on the disk and listeners have been called."""
 
     def settle(self, command_id: str, reply: bytes) -> None:
-        """Keep the answer of an admitted command for its second arrival."""
+        """Keep the answer of an admitted command, in case the command arrives again."""
 
 
 class Origin(Protocol):
-    """Whose records these are, for whoever puts them on a wire."""
+    """Whose records these are, for code that sends them."""
 
     def identity(self) -> Identity:
         """Who we are; the epoch changes when a damaged log was set aside."""
@@ -169,7 +167,7 @@ class Origin(Protocol):
 
 
 class LinkError(OSError):
-    """There is no link, or not any more. `refused`: the broker is there and does not want us."""
+    """There is no link, or not any more. `refused`: the broker answered and refused the connection."""
 
     def __init__(self, reason: str, *, refused: bool = False, code: int = 0) -> None:
         """`reason` is for people; `code` is the broker's reason code, if it gave one."""
@@ -179,7 +177,7 @@ class LinkError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The broker's terms."""
+    """The limits that the broker has named."""
 
     receive_maximum: int = RECEIVE_MAXIMUM
     """How many messages may be unacknowledged at once."""
@@ -193,7 +191,7 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker says for us when we are cut off."""
+    """What the broker publishes for us when the connection breaks."""
 
     topic: str
     payload: bytes
@@ -202,7 +200,7 @@ class Will:
 
 
 def _nothing() -> None:
-    """What need not be acknowledged."""
+    """For a message that need not be acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,17 +213,17 @@ class Incoming:
     response_topic: str | None = None
     correlation: bytes | None = None
     taken: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
-    """Call it once nothing of this message can be lost any more: the broker then forgets it."""
+    """Call it once the message can no longer be lost: it is then acknowledged, and the broker forgets it."""
 
 
 class Link(Protocol):
-    """One connection to the upstream. It lives once."""
+    """One connection to the upstream. It is not used again after it has ended."""
 
     async def connect(self, will: Will) -> Connected:
         """Connect, leaving a will. Raises LinkError."""
 
     def subscribe(self, topics: Sequence[str]) -> None:
-        """Receive what is published there; whoever made the link hears whether the broker allows it."""
+        """Receive what is published there. The owner of the link is told whether the broker allows it."""
 
     def look(self, topic: str) -> None:
         """Ask for the retained messages there; each comes as an `Incoming` that is marked as retained."""
@@ -241,7 +239,7 @@ class Link(Protocol):
     ) -> int:
         """Send one message, at least once; returns the number its acknowledgement will carry.
 
-        A broker that acknowledges nothing, or retains nothing, gets it as it can take it.
+        For a broker that acknowledges nothing, or retains nothing, the message is sent without that.
 
         Raises LinkError when the link is gone. The caller keeps the number of unacknowledged
         messages below the broker's limit.
@@ -251,4 +249,4 @@ class Link(Protocol):
         """End in good order: no will is sent."""
 
     def abandon(self) -> None:
-        """End without a word."""
+        """End without a goodbye: the broker then publishes the will."""

@@ -1,7 +1,7 @@
-"""What may be printed, wherever it is shown: no control character, nothing invisible, no change of direction.
+"""Which characters may be shown anywhere: no control character, nothing invisible, no change of direction.
 
-One rule: this is the one place that decides; whoever shows text from outside calls it. Half a surrogate pair, which
-no encoding takes, is never printable.
+One rule: only this module decides; all code that shows text from outside calls it. Half a surrogate pair, which no
+encoding can write, is never printable.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from typing import Final
 
 REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
 _SUSPECT: Final = re.compile(r"[^\x20-\x7e\n]")
-"""What is to be looked at in JSON; outside of its strings JSON is plain ASCII."""
+"""The characters of JSON that are checked; outside of its strings JSON is plain ASCII."""
 
 
 def spelt(value: object) -> str:
-    """Text in which what may not be printed is spelt out as Python has it: for messages, terminals and files."""
+    """Text in which unprintable characters are escaped as in Python: for messages, terminals and files."""
     text = str(value)
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def masked(value: object, mark: str = REPLACED) -> str:
-    """Text with a mark in place of each such character: where people read names, and nobody searches for causes."""
+    """Text with a mark in place of each unprintable character: for names, where an escape would only disturb."""
     text = str(value)
     return text if text.isprintable() else "".join(c if c.isprintable() else mark for c in text)
 
 
 def in_json(text: str) -> str:
-    """A JSON document with what may not be printed escaped as JSON has it: the same document still."""
+    """A JSON document with unprintable characters escaped as in JSON. It still says the same."""
     return _SUSPECT.sub(lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text)
 
 
 def is_whole(value: object) -> bool:
-    """Whether a value of JSON has no half of a surrogate pair anywhere: JSON can name it, and nothing can store it."""
+    """Whether a value of JSON has no half of a surrogate pair anywhere: JSON can express one, nothing can store it."""
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in the installer's words.
+"""What is wrong with a configuration, in the installer's terms.
 
 One rule: a problem says where (file and key), what was found and what was expected; a secret is
 never repeated in it.
@@ -40,7 +40,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """A configuration cannot be used; `problems` holds all that is wrong with it, at least one."""
+    """A configuration cannot be used; `problems` has all its problems, at least one."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         """Keep the problems in the order of the file."""
@@ -57,7 +57,7 @@ class ProblemReport:
         self.problems: list[Problem] = []
 
     def add(self, key: str, message: str) -> None:
-        """Note one problem; what a terminal would obey is spelt out."""
+        """Note one problem. Characters that would control a terminal are escaped."""
         self.problems.append(Problem(self.file, spelt(key), spelt(message)))
 
     def add_errors(self, prefix: str, model: type[BaseModel], error: ValidationError, also: Iterable[str] = ()) -> None:
@@ -66,7 +66,7 @@ class ProblemReport:
         for detail in error.errors(include_url=False):
             first, *rest = detail["loc"] or ("",)
             key = dotted(prefix, first, *(part for part in rest if isinstance(part, int)))
-            if key not in seen:  # each member of a union says what it misses
+            if key not in seen:  # pydantic reports each member of a union
                 self.add(key, _message(model, detail, also))
             seen.add(key)
 
@@ -96,7 +96,7 @@ def shown(value: object) -> str:
 
 
 def meant(word: str, words: Iterable[str]) -> str:
-    """What to write instead of an unknown word: `did you mean "x"?`, or all there is to choose from."""
+    """What to write instead of an unknown word: `did you mean "x"?`, or all words that are allowed."""
     choice = sorted(words)
     near = difflib.get_close_matches(word, choice, n=1) or [known for known in choice if word in known.split("_")]
     if len(near) == 1:
@@ -128,7 +128,7 @@ def _message(model: type[BaseModel], detail: ErrorDetails, also: Iterable[str]) 
 
 
 def _expected(field: FieldInfo | None) -> str:
-    """What a field wants: its own words, or else its type and range."""
+    """What a field expects: its `description`, or else its type and range."""
     if field is None or field.description:
         return "" if field is None else field.description or ""
     low = next((m.ge for m in field.metadata if hasattr(m, "ge")), None)

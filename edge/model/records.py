@@ -1,6 +1,6 @@
-"""What is recorded: who, what, when, and the record of it; apart from the other nouns for who only reads a log.
+"""What is recorded: actor, subject, event and record. They are here for programs that only read a log.
 
-One rule: as in edge/model/messages.py, by which everybody else knows these too.
+One rule: as in edge/model/messages.py, from which all other code imports them.
 """
 
 from __future__ import annotations
@@ -82,4 +82,4 @@ class Record:
     recorded_us: int
     clock: ClockQuality
     epoch: str = ""
-    """Of the stream that the record belongs to; empty: of whatever stream the log has now."""
+    """The epoch of the record's stream; empty: of the stream that the log has now."""

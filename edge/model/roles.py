@@ -1,7 +1,7 @@
-"""What a point of a door can be: one row for each role, with everything that is said of it anywhere.
+"""What a point of a door can be: one row for each role, with everything that any module says about it.
 
-One rule: the configuration, the drivers, the displays, the wiring check and the docs take a role from its row; a role
-that has none is a mistake, and is never taken for another. A point is named `<door>.<role>`, like `front.contact`.
+One rule: the configuration, the drivers, the displays, the wiring check and the docs take a role from its row. A role
+without a row is an error, and is never taken for another. A point is named `<door>.<role>`, like `front.contact`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SITE: Final = "controller"
 
 
 class UnknownRoleError(LookupError):
-    """A point has a role that is not in the table: a mistake of our own."""
+    """A point has a role that is not in the table: a mistake in doord itself."""
 
     def __init__(self, role: str) -> None:
         """`role` is what was asked for."""
@@ -58,7 +58,7 @@ class WiringCheck:
 
     todo: str
     expected: str
-    """One of the role's words; with `counts`, what is to come once more."""
+    """One of the role's `words`; with `counts`, what has to be seen once more."""
     counts: bool = False
     """Passed by a new press or card, not by a state."""
 
@@ -79,15 +79,15 @@ class Role:
     needed: bool = False
     """Every door must have it."""
     becomes: Becomes | None = None
-    """What the door's rules are told when the input has settled; every input has one. None from it: nothing."""
+    """Makes the item for the rules when the input has settled; every input has one. It returns None for no item."""
     broken: Broken | None = None
-    """What they are told when its supervised wiring is cut or shorted, and when it is well again; outputs have none."""
+    """Makes the item when its supervised wiring is cut or shorted, or well again; outputs have none."""
     stirs: bool = False
     """Its first edge may matter to the rules before it has settled."""
     urgent: frozenset[bool] = frozenset()
-    """Levels that count even while the input is restless: whoever wants out is heard."""
+    """Levels that count even while the input is restless: people can always get out."""
     checks: tuple[WiringCheck, ...] = ()
-    """Its steps of the wiring check; the lock's are the check's own."""
+    """Its steps of the wiring check; those of the lock are in the check itself."""
 
 
 def _contact(_point: str, report: Settled) -> Item:
@@ -205,7 +205,7 @@ def role_of(point: str) -> Role:
 
 
 def item_of(point: str, report: Settled) -> Item | None:
-    """What the rules are told of an input that has settled. Raises UnknownRoleError for what is no input."""
+    """The item for the rules when an input has settled. Raises UnknownRoleError for a point that is not an input."""
     becomes = role_of(point).becomes
     if becomes is None:
         raise UnknownRoleError(point)
@@ -213,7 +213,7 @@ def item_of(point: str, report: Settled) -> Item | None:
 
 
 def fault_item_of(signal: InputFault) -> Item:
-    """What the rules are told of a cut or shorted wire. Raises UnknownRoleError for what has no supervised wiring."""
+    """The item for the rules for a cut or shorted wire. Raises UnknownRoleError for a point that cannot have one."""
     broken = role_of(signal.point).broken
     if broken is None:
         raise UnknownRoleError(signal.point)

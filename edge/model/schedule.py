@@ -1,7 +1,7 @@
 """Schedules: weekly windows, dated exceptions and one-off openings in the site's zone (R9).
 
 One rule: a local time is the moment at which the local clock first shows it (RFC 5545, 3.3.5), for
-starts and ends alike; one that a jump leaves out is the moment of the jump.
+starts and ends alike; a local time that is skipped when clocks go forward is the moment of that jump.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _US: Final = timedelta(microseconds=1)
 _S_US: Final = 1_000_000
 _DAY_US: Final = 86_400 * _S_US
 _PLAIN_DAYS: Final = 21
-"""So many days in a row without exceptions hold every weekday at least twice where no clock was changed:
-if they bring no change, the following ones do not either."""
+"""This many days in a row without exceptions have every weekday at least twice without a change of the clocks:
+if the schedule does not change in them, it does not change later either."""
 _SCHEDULED_US: Final = (365 * _DAY_US, 8000 * 365 * _DAY_US)
 """From 1971 to some day after 9900; nothing is scheduled outside, where dates come to their end."""
 
@@ -55,7 +55,7 @@ class OneOffOpening:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When something is so. An exception replaces what would begin on its day; an opening adds to it."""
+    """When something is active. An exception replaces the windows that begin on its day; an opening adds one."""
 
     id: str
     name: str
@@ -161,7 +161,7 @@ def _offset(zone: tzinfo, local: datetime, fold: int) -> timedelta:
 
 
 def _point(zone: tzinfo, at: datetime) -> int:
-    """The moment of a local time: of two the first, of none that of the jump (PEP 495)."""
+    """The moment of a local time: the first if it exists twice, that of the jump if it does not exist (PEP 495)."""
     if at.tzinfo is not None:
         return _us(at)
     first, second = _offset(zone, at, 0), _offset(zone, at, 1)
@@ -198,7 +198,7 @@ def _covered(spans: list[tuple[int, int]], us: int) -> bool:
 
 
 def _days(schedule: Schedule, now_us: int) -> Iterator[int]:
-    """The UTC days, from this one on, that tell everything that will ever change."""
+    """The UTC days, from this one on, in which the next change is found if there is any."""
     today = now_us // _DAY_US
     specials = (ordinal - EPOCH.toordinal() - 2 for ordinal in schedule._special)  # noqa: SLF001 -- as above
     following = today

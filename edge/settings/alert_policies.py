@@ -1,6 +1,6 @@
-"""Alert policies: which records somebody should hear of at once, who that is, and how.
+"""Alert policies: which records raise an alert, who is told, and by which channels.
 
-One rule: what a policy does not name does not matter to it.
+One rule: a policy is not limited by what it does not name.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 MQTT: Final = "mqtt"
 EMAIL: Final = "email"
 WEBHOOK: Final = "webhook:"
-"""Channels; behind `webhook:` stands the id of an integration."""
+"""Channels. `webhook:` is followed by the id of an integration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Siren:
-    """A door's buzzer, for so long at most."""
+    """A door's buzzer, and how long it sounds at most."""
 
     door: str
     for_s: float
@@ -40,7 +40,7 @@ class Actions:
     siren: Siren | None = None
 
     def channels(self) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Each channel, and to whom on it."""
+        """Each channel, and its recipients."""
         if self.mqtt:
             yield MQTT, ()
         for integration in self.webhook:
@@ -51,7 +51,7 @@ class Actions:
 
 @dataclass(frozen=True, slots=True)
 class AlertPolicy:
-    """One `[alert.ID]`. Empty sets ask for nothing in particular."""
+    """One `[alert.ID]`. An empty set limits nothing."""
 
     id: str
     name: str
@@ -75,13 +75,13 @@ class AlertPolicy:
 
 
 class DirectoryView(Protocol):
-    """What the directory knows."""
+    """What a policy asks the directory."""
 
     def groups_of(self, user: str) -> frozenset[str]:
         """The groups of a person's members."""
 
     def active(self, schedule: str, record: Record) -> bool:
-        """Whether it was active when this happened; True if nobody can tell: better told in vain than not at all."""
+        """Whether the schedule was active when this happened. True if that is not known: better to alert than not."""
 
 
 Policies: TypeAlias = dict[str, AlertPolicy]
@@ -89,7 +89,7 @@ Policies: TypeAlias = dict[str, AlertPolicy]
 
 
 def matches(policy: AlertPolicy, record: Record, where: DirectoryView) -> bool:
-    """Whether a policy is about this record."""
+    """Whether a policy applies to this record."""
     event = record.event
     if event.type not in policy.types or _of_an_alert(event):
         return False

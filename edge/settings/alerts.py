@@ -1,6 +1,6 @@
-"""The tables of what is passed on: `[integrations]`, `[smtp]` and `[alert.ID]`.
+"""The tables for passing records on: `[integrations]`, `[smtp]` and `[alert.ID]`.
 
-One rule: as in `edge.settings.tables`, each key says what is expected in the words an error message uses.
+One rule: as in `edge.settings.tables`, each key has a `description` of what is expected, which error messages use.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_EACH = 100
 SIREN_S = (1.0, 600.0)
 QUIET_S = (0.0, 86_400.0)
 ESCALATE_S = (1.0, 86_400.0)
-HOST_EXPECTED = 'the name or address of a host, like "mail.example.org"; its port stands in port'
+HOST_EXPECTED = 'the name or address of a host, like "mail.example.org"; the port has its own key'
 
 
 def _email(value: object) -> str:
@@ -118,7 +118,7 @@ class ActionsTable(Table):
 
 
 class AlertTable(ActionsTable):
-    """`[alert.ID]`: which records somebody should hear of at once, and how."""
+    """`[alert.ID]`: which records raise an alert, and how people are told."""
 
     name: Name | None = Field(default=None, description="a name for people")
     types: Types = Field(strict=False, min_length=1, max_length=MOST_EACH, description="a list of event types")

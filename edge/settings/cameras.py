@@ -1,6 +1,6 @@
 """The tables of pictures: `[camera.ID]` and `[pictures]`.
 
-One rule: as in `edge.settings.tables`, each key says what is expected in the words an error message uses.
+One rule: as in `edge.settings.tables`, each key has a `description` of what is expected, which error messages use.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class CameraTable(Table):
 
 
 class PicturesTable(Table):
-    """`[pictures]`: of what there are pictures, where they are, and for how long."""
+    """`[pictures]`: which events get pictures, where they are kept, and for how long."""
 
     folder: FilePath | None = Field(default=None, description="the path of a folder")
     max_mib: int = within((1, 65_536), "MiB", default=256)

@@ -1,6 +1,6 @@
 """The section `[commands]` of the configuration file, checked at the border.
 
-One rule: without a key every command counts that the broker lets through; with one, only what is signed.
+One rule: without a key, every command that the broker lets through is obeyed; with a key, only signed commands are.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class CommandsTable(Table):
 
 
 class CommandKeyTable(Table):
-    """`[commands.key.NAME]`: a key that may not do everything."""
+    """`[commands.key.NAME]`: a key for some commands or some doors only."""
 
     file: FilePath = Field(description="the path of a file")
     commands: tuple[str, ...] | None = Field(

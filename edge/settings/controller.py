@@ -41,7 +41,7 @@ class DriverPoints(Protocol):
     """Role -> the point's table without `driver`; a role that is missing is not offered."""
 
     def addresses(self, point: Any) -> Collection[str]:  # noqa: ANN401 - one of its own POINTS models
-        """Return what of the hardware a point occupies, like `line 17`."""
+        """Return the parts of the hardware that a point occupies, like `line 17`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class FloorSettings:
 
 @dataclass(frozen=True, slots=True)
 class ElevatorSettings:
-    """One `[elevator.ID]`. Points are named so that drivers know their role, as of a door, by what follows the dot."""
+    """One `[elevator.ID]`. As for doors, the name of a point has its role after the dot."""
 
     id: str
     name: str
@@ -112,12 +112,12 @@ class ElevatorSettings:
 
 @dataclass(frozen=True, slots=True)
 class KeySettings:
-    """One public key of `[commands]`, and what it may; None is everything."""
+    """One public key of `[commands]`, and what it may be used for; None: everything."""
 
     key: str
-    """Where it stands, like `commands.keys[0]`."""
+    """Where it is in the configuration, like `commands.keys[0]`."""
     name: str
-    """The table's, or else the file's."""
+    """The name of its table, or else of its file."""
     file: Path
     commands: frozenset[str] | None = None
     doors: frozenset[str] | None = None
@@ -166,11 +166,11 @@ class Difference:
     doors: tuple[str, ...]
     """The doors that a running daemon takes over: only their name or policy changed."""
     added: tuple[str, ...]
-    """The doors that it guards from then on, too; their drivers may be new."""
+    """New doors that are guarded from then on; their drivers may be new, too."""
     applied: tuple[str, ...]
-    """The keys that these doors change, and those of sections that are taken over whole."""
+    """The changed keys of these doors, and of sections that are taken over whole."""
     restart: tuple[str, ...]
-    """The keys that need a restart; nothing of them is in force before it."""
+    """The changed keys that need a restart; their old values stay in force until then."""
     settings: Settings
     """What is in force once `doors` and `added` have been taken over: compare the next configuration with this."""
 
@@ -179,7 +179,7 @@ def difference(old: Settings, new: Settings) -> Difference:
     """Compare the configuration in force with a new one.
 
     A door is taken over whole or not at all: if one of its changes needs a restart, all wait for it. New doors and
-    drivers are taken over together, where nothing else is wired otherwise.
+    drivers are taken over together, unless other wiring changes as well.
     """
     applied: list[str] = []
     restart = _drivers(old.drivers, new.drivers)
@@ -229,7 +229,7 @@ def difference(old: Settings, new: Settings) -> Difference:
 
 
 def _may_join(door: DoorSettings, old: Settings) -> bool:
-    """Whether a new door can be guarded beside the others: on drivers of its own, or such as take more points.
+    """Whether a new door can be guarded without a restart: on new drivers, or on drivers that can add points.
 
     A new member of an interlock group would hold up the others until its contact is known.
     """
@@ -302,7 +302,7 @@ def _drivers(old: Mapping[str, DriverSettings], new: Mapping[str, DriverSettings
 
 
 def _elevators(old: Settings, new: Settings) -> list[str]:
-    """Nothing of an elevator changes while it runs."""
+    """The changed keys of elevators, all of which need a restart."""
     keys: list[str] = []
     for name in sorted(old.elevators.keys() | new.elevators.keys()):
         before, after, key = old.elevators.get(name), new.elevators.get(name), f"elevator.{name}"
@@ -356,7 +356,7 @@ def _door(before: DoorSettings, after: DoorSettings, old: Settings, new: Setting
 
 
 def _point(door: DoorSettings, role: str, settings: Settings) -> object:
-    """Everything about one point but what a policy says of it."""
+    """Everything about one point, except for keys of the policy."""
     driver = door.points.get(role)
     if driver is None:
         return None

@@ -1,4 +1,4 @@
-"""What a change consists of, and which changes a new configuration brings to doors, as audit events.
+"""Which changes a new configuration makes to doors, as audit events, and what such an event says.
 
 One rule: a change names the key, the old value and the new one; of a secret only that it changed.
 """
@@ -52,9 +52,9 @@ def _ids(value: object) -> bool:
 def lock_changes(old: Locks | None, new: Locks, actor: Actor, at_ns: int) -> list[Event]:
     """`lock.create`, `lock.update` and `lock.destroy`, door by door in the order of their ids.
 
-    `old` are the `lock_facts` of the configuration that was in force, None if nobody knows: then
-    nothing is said. What a door's drivers are is part of the door: a relay that moved to another
-    chip is a changed lock.
+    `old` are the `lock_facts` of the configuration that was in force. None: they are not known, and
+    there are no events. A door's drivers are part of the door: a relay that moved to another chip
+    is a changed lock.
     """
     if old is None:
         return []

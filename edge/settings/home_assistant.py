@@ -10,7 +10,7 @@ from edge.settings.tables import Table, Topic
 
 
 class HomeAssistantTable(Table):
-    """`[home_assistant]`: tell it about the doors, at the broker of `[mqtt]`."""
+    """`[home_assistant]`: announce the doors to Home Assistant, at the broker of `[mqtt]`."""
 
     prefix: Topic = Field(default="homeassistant", description="an MQTT topic without wildcards")
     unlock: Literal["pulse", "hold"] = "pulse"

@@ -1,4 +1,4 @@
-"""`~/` at the beginning of a path: the home folder of whoever runs the program."""
+"""`~/` at the beginning of a path: the home folder of the user who runs the program."""
 
 from __future__ import annotations
 

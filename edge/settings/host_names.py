@@ -1,6 +1,6 @@
 """What can be the name or address of a host: RFC 1123 for names, IPv4 and IPv6 for addresses.
 
-One rule: a port, a scheme or a path is no part of a host; what is refused here would never have been reached.
+One rule: a port, a scheme or a path is not part of a host. A text that is refused here could never be reached.
 """
 
 from __future__ import annotations

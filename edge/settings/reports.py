@@ -1,6 +1,6 @@
-"""`[report.NAME]` of the configuration: event reports that write themselves.
+"""`[report.NAME]` of the configuration: event reports that are written every day, week or month.
 
-One rule: as in edge/settings/tables.py, a key says what is expected in the words an error message uses.
+One rule: as in edge/settings/tables.py, a key has a `description` of what is expected, which error messages use.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_REPORTS: Final = 64
 MOST_OF_A_LIST: Final = 256
 LONGEST_TEXT: Final = 200
 FILTERS: Final = ("door", "type", "class", "user", "group", "outcome", "code", "text")
-"""The keys that say which records; the words of the control socket (`edge.reports.searches.Filters`)."""
+"""The keys that select records, named as at the control socket (`edge.reports.searches.Filters`)."""
 _CLOCK: Final = 'a time of day like "06:00"'
 
 
@@ -74,6 +74,6 @@ class ReportTable(Table):
         return "jsonl" if self.format == "jsonl" else "csv"
 
     def filters(self) -> Mapping[str, Any]:
-        """The chosen filters, in the words of the control socket."""
+        """The chosen filters, named as at the control socket."""
         chosen = self.model_dump(by_alias=True, exclude_defaults=True, include={*FILTERS, "event_class"})
         return {key: list(value) if isinstance(value, tuple) else value for key, value in chosen.items()}

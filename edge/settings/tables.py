@@ -1,7 +1,7 @@
 """The tables of the configuration file, checked at the border.
 
-One rule: a table says of each key what is expected, in the words an error message uses
-(`description`); keys that are not here do not exist.
+One rule: each key has a `description` of what is expected, which error messages use. All other keys
+are refused.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _name(value: object) -> str:
 def _topic(value: str) -> str:
     bad = not value.isprintable() or any(c in value for c in "+#") or value.startswith("$")
     if bad or len(value) > LONGEST_NAME or not all(value.split("/")):
-        raise ValueError(f"found {shown(value)}, expected levels like doorward/v1, without + and # and empty ones")
+        raise ValueError(f"found {shown(value)}, expected levels like doorward/v1, none of them empty, without + and #")
     return value
 
 

@@ -19,7 +19,7 @@ HIGHEST_PORT: Final = 65_535
 
 
 class WebTable(Table):
-    """`[web]`: the local page, which a service of its own shows (`doorweb`)."""
+    """`[web]`: the local page, which has a service of its own (`doorweb`)."""
 
     listen: str = Field(default="127.0.0.1:8443", description='"address:port", like "127.0.0.1:8443" or "[::]:8443"')
     tls: bool = Field(default=True, description="true or false")
@@ -72,12 +72,12 @@ class WebTable(Table):
 
     @property
     def address(self) -> str:
-        """Where it listens, without the port."""
+        """The address at which it listens, without the port."""
         return str(_listens_at(self.listen)[0])
 
     @property
     def port(self) -> int:
-        """Where it listens; 0 lets the kernel choose."""
+        """The port at which it listens; 0: the kernel chooses one."""
         return _listens_at(self.listen)[1]
 
 

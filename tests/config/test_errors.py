@@ -140,11 +140,11 @@ MQTT_WRONG = [
     ('username = ""', 'username: found "", expected a user name'),
     (
         'prefix = "a/+"',
-        'prefix: found "a/+", expected levels like doorward/v1, without + and # and empty ones',
+        'prefix: found "a/+", expected levels like doorward/v1, none of them empty, without + and #',
     ),
     (
         'prefix = "/a"',
-        'prefix: found "/a", expected levels like doorward/v1, without + and # and empty ones',
+        'prefix: found "/a", expected levels like doorward/v1, none of them empty, without + and #',
     ),
     ('password_file = "p"', "password_file: found without username, expected one as well"),
     ('key_file = "p"', "key_file: found without cert_file, expected one as well"),

@@ -47,7 +47,7 @@ def test_what_has_a_port_or_cannot_be_looked_up_is_none(host: str) -> None:
 def test_a_mail_server_is_a_host(tmp_path: Path, host: str) -> None:
     (said,) = problems_of(tmp_path, SMTP.replace("{}", host))
     assert said.startswith("smtp.host: found ")
-    assert said.endswith('expected the name or address of a host, like "mail.example.org"; its port stands in port')
+    assert said.endswith('expected the name or address of a host, like "mail.example.org"; the port has its own key')
 
 
 @pytest.mark.parametrize("host", ["mail.example.org", "::1", "10.0.0.7"])

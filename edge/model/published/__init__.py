@@ -1,4 +1,4 @@
-"""The documents that say how things are now: every field with its type and meaning.
+"""The published documents about the state of doors and controller: every field with its type and meaning.
 
 `doors.DoorStateJson` is retained on `doors/<door>/state`, `controller.ControllerStateJson` on `status`;
 `status.StatusJson` is what `doorctl status --json` prints. The tables of docs/mqtt.md and docs/doorctl.md are

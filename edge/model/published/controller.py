@@ -18,11 +18,11 @@ class ControllerStateJson(TypedDict):
     """The controller, retained on `status`."""
 
     online: bool
-    """False is what the broker says when the controller is gone."""
+    """The broker publishes `false` when the controller is gone."""
     version: str
-    """Of `doord`."""
+    """The version of `doord`."""
     boot: str
-    """The boot of the computer."""
+    """The id of the computer's boot."""
     clock: Literal["synced", "rtc", "unsynced"]
     """How far its calendar can be trusted."""
     doors: list[str]

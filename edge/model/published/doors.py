@@ -27,13 +27,13 @@ class SinceJson(TypedDict):
     """When each facet of a door took its present value."""
 
     mode: Time
-    """Of the mode."""
+    """When the mode took its value."""
     contact: Time
-    """Of the contact."""
+    """When the contact took its value."""
     lock: Time
-    """Of the lock."""
+    """When the lock took its value."""
     alarm: Time
-    """Of the alarm."""
+    """When the alarm took its value."""
 
 
 class _DoorJson(TypedDict):
@@ -50,11 +50,11 @@ class _DoorJson(TypedDict):
     alarm: Literal["normal", "forced_open", "held_open"]
     """The alarm that stands until the door closes."""
     warning: bool
-    """It will be held open soon, or is."""
+    """The door will be held open soon, or is."""
     tamper: str | None
     """Its points that are tampered with."""
     fault: str | None
-    """Why points of it cannot be read or driven."""
+    """Why points of the door cannot be read or driven."""
     since: SinceJson
     """When each facet took its present value."""
     conditions: list[ConditionJson]

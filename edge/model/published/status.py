@@ -25,7 +25,7 @@ class ClockJson(TypedDict):
     quality: Literal["synced", "rtc", "unsynced"]
     """How far it can be trusted."""
     time: Time
-    """Now."""
+    """The time now."""
 
 
 class LogJson(LogStateJson):
@@ -53,11 +53,11 @@ class UpstreamJson(TypedDict):
     """The conversation with the broker."""
 
     state: Literal["connecting", "online", "offline", "no_subscriber", "refused"]
-    """How it stands."""
+    """The state of the connection."""
     since: Time
     """When that began."""
     last_error: str | None
-    """Why it is not well."""
+    """The last error."""
     url: str
     """The broker."""
     ack: Literal["broker", "application"]
@@ -65,13 +65,13 @@ class UpstreamJson(TypedDict):
     cursor: int
     """Everything up to this record is acknowledged."""
     backlog: int
-    """Records that are not."""
+    """Records that are not acknowledged yet."""
     in_flight: int
-    """Messages under way."""
+    """Messages that are sent and not acknowledged yet."""
     window: int
-    """How many may be."""
+    """How many messages may be in flight."""
     left_out: dict[str, str]
-    """Topic that the broker's limits keep from being sent, and why."""
+    """Each topic that is not sent because of the broker's limits, and why."""
     connections: int
     """Since the start of `doord`."""
     connections_last_hour: int
@@ -79,11 +79,11 @@ class UpstreamJson(TypedDict):
     reconnects: int
     """Connections after the first."""
     taken_over: int
-    """How often the broker ended one for another client with our id."""
+    """How often the broker ended a connection because another client came with our id."""
     taken_over_last_hour: int
     """Of these, in the last hour."""
     ignored_acks: int
-    """Acknowledgements by the application that fitted nothing."""
+    """Acknowledgements by the application that were not valid or not expected."""
     unrecorded_refusals: int
     """Refused commands that are counted and not yet recorded."""
 
@@ -100,7 +100,7 @@ class DriverJson(TypedDict):
     since: Time
     """When that began."""
     facts: dict[str, Any]
-    """What this kind of driver tells of itself; no promise."""
+    """Facts that depend on the kind of driver; they may change with a release."""
 
 
 class FloorJson(TypedDict):
@@ -137,13 +137,13 @@ class DirectoryJson(TypedDict):
     version: int
     """0: there is none."""
     users: int
-    """How many."""
+    """Number of users."""
     members: int
-    """How many."""
+    """Number of members."""
     cards: int
-    """How many."""
+    """Number of cards."""
     groups: int
-    """How many."""
+    """Number of groups."""
     source: str | None
     """Where it came from."""
     since: Time | None
@@ -153,7 +153,7 @@ class DirectoryJson(TypedDict):
     recorded: int | None
     """While `recording`: changes recorded so far."""
     error: str | None
-    """Why the last one was refused, or could not be kept."""
+    """Why the last directory was refused, or could not be stored."""
 
 
 class ConfigurationJson(TypedDict):
@@ -162,11 +162,11 @@ class ConfigurationJson(TypedDict):
     file: str
     """Its path."""
     refused: list[str]
-    """What is wrong with it, while an earlier one guards; empty: it is in force."""
+    """The problems of a refused file, while an earlier configuration is in force; empty: the file is in force."""
     more: int
     """How many problems more than `refused` has."""
     left_out: list[str]
-    """Sections of the earlier one that this version does not understand."""
+    """Sections of that earlier configuration that this version does not understand."""
 
 
 class IntegrationJson(TypedDict):
@@ -175,9 +175,9 @@ class IntegrationJson(TypedDict):
     name: str
     """Its name."""
     kind: Literal["webhook", "syslog"]
-    """What it is."""
+    """Its kind."""
     state: Literal["ok", "retrying", "disabled"]
-    """How it stands."""
+    """The state of the delivery."""
     cursor: int
     """Everything up to this record is delivered."""
     backlog: int
@@ -185,7 +185,7 @@ class IntegrationJson(TypedDict):
     delivered: int
     """Since the start of `doord`."""
     failed_of_latest: list[int]
-    """Failed tries, of how many latest."""
+    """How many of the latest tries have failed, and how many tries these are."""
     last_error: str | None
     """Why the last try failed."""
 
@@ -206,7 +206,7 @@ class AlertJson(TypedDict):
     raised: Time
     """When."""
     escalated: bool
-    """Others were told, too."""
+    """The recipients of `escalate_to` were told, too."""
 
 
 class AlertsJson(TypedDict):
@@ -215,9 +215,9 @@ class AlertsJson(TypedDict):
     open: list[AlertJson]
     """Those that nobody has ended."""
     waiting: dict[str, int]
-    """Messages that wait, by way."""
+    """Messages that wait, by channel."""
     last_errors: dict[str, str]
-    """Why the last message failed, by way."""
+    """Why the last message failed, by channel."""
 
 
 class CameraJson(TypedDict):
@@ -226,7 +226,7 @@ class CameraJson(TypedDict):
     name: str
     """Its name."""
     doors: list[str]
-    """What it looks at."""
+    """The doors it looks at."""
     waiting: int
     """Records that wait for a picture."""
     taken: int
@@ -234,9 +234,9 @@ class CameraJson(TypedDict):
     dropped: int
     """Records that got no picture in time."""
     last_picture: Time | None
-    """When the last one came."""
+    """When the last picture came."""
     last_error: str | None
-    """Why the last one did not."""
+    """Why the last try failed."""
 
 
 class StatusJson(TypedDict):
@@ -245,9 +245,9 @@ class StatusJson(TypedDict):
     controller: WhoJson
     """Which controller this is."""
     version: str
-    """Of `doord`."""
+    """The version of `doord`."""
     boot: str
-    """The boot of the computer."""
+    """The id of the computer's boot."""
     uptime_s: float
     """Since the start of `doord`."""
     stream: str
@@ -269,7 +269,7 @@ class StatusJson(TypedDict):
     configuration: ConfigurationJson
     """The configuration file."""
     failed_parts: dict[str, str]
-    """Parts that doors do without and that ended with a fault, and which."""
+    """Each part of `doord` that has failed, and why. Doors work without these parts."""
     integrations: dict[str, IntegrationJson]
     """Each integration by id."""
     alerts: AlertsJson
