@@ -52,6 +52,10 @@ class Presented:
     pin: str | None = field(default=None, repr=False)
 
 
+def _nobody(_member: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Now:
     """The time, and the state of the reader."""
@@ -63,6 +67,8 @@ class Now:
     """Access schedules that were active when the clock could last be trusted (`running_access`)."""
     locked_out: bool = False
     """The reader accepts no PIN now, after too many wrong ones (`edge.access.guesses`)."""
+    person_locked_out: Callable[[str], bool] = _nobody
+    """Whether no PIN counts with the cards of this member now, after too many wrong ones at any reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +159,7 @@ def proven(
         return None
     if asking.ask is Ask.PIN:
         return who.refused(Code.PIN_REQUIRED, reason="this reader takes no card")
-    if now.locked_out:
+    if now.locked_out or now.person_locked_out(who.member.id):
         return who.refused(Code.TOO_MANY_ATTEMPTS)
     pin = who.member.pin
     if pin is None:

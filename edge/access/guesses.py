@@ -1,4 +1,6 @@
-"""Counts wrong PINs and unknown cards at one reader, and says when there are too many. A pure value.
+"""Counts wrong PINs and unknown cards, and says when there are too many. Pure values.
+
+Wrong PINs count twice: at the reader, whoever typed them, and for the cardholder, at whatever reader.
 
 One rule: a right PIN clears the wrong PINs of the same card only. Otherwise somebody with a card and a PIN of
 their own could clear the count between two guesses at another cardholder's PIN.
@@ -14,12 +16,19 @@ from edge.model.messages import NS_PER_S
 if TYPE_CHECKING:
     from edge.directory.directory import ReaderPolicy
 
+DAY_NS: Final = 86_400 * NS_PER_S
 HOUR_NS: Final = 3600 * NS_PER_S
 MINUTE_NS: Final = 60 * NS_PER_S
 LONGEST_LOCKOUT_S: Final = 900.0
 """Each further lock-out within an hour is twice as long, up to this, or up to the configured one if that is longer."""
 MOST_CARDS: Final = 100
 """Different unknown cards remembered for an hour. Reaching this number is an alarm, too."""
+MOST_OF_ONE_A_DAY: Final = 50
+"""Wrong PINs for one person's cards within a day, without a right one between them. Each further one locks that PIN."""
+MOST_AT_READER_A_DAY: Final = 200
+"""Wrong PINs at one reader within a day. Reaching this number is an alarm; at a busy reader people mistype as often."""
+MOST_PERSONS: Final = 1_000
+"""Persons whose wrong PINs are remembered. With more, those with the oldest mistake are forgotten."""
 
 When = tuple[tuple[int, str], ...]
 """Times on the boot clock, each with its card, the oldest first."""
@@ -27,7 +36,7 @@ When = tuple[tuple[int, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Guesses:
-    """The guesses at one reader within the last hour, and its lock-outs."""
+    """The guesses at one reader, or for one person's cards, within the last hour, and the lock-outs they led to."""
 
     wrong: When = field(default=(), repr=False)
     """Wrong PINs, with the card they were typed for; "" for a PIN alone."""
@@ -39,6 +48,9 @@ class Guesses:
     """No card is accepted before this time."""
     lockouts: tuple[int, ...] = ()
     """When the lock-outs of the last hour began."""
+    day_from_ns: int = 0
+    """When the day began in which `in_day` wrong PINs were typed."""
+    in_day: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,17 @@ class TooManyGuesses:
 
 
 def wrong_pin(guesses: Guesses, asking: ReaderPolicy, card: str, now_ns: int) -> tuple[Guesses, TooManyGuesses | None]:
-    """Count a wrong PIN. The second value is the alarm, if that was one too many."""
+    """Count a wrong PIN at a reader. The second value is the alarm, if that was one too many."""
+    guesses, too_many = _wrong_pin(guesses, asking, card, now_ns)
+    if too_many is None and guesses.in_day == MOST_AT_READER_A_DAY:
+        too_many = TooManyGuesses(f"{MOST_AT_READER_A_DAY} wrong PINs within a day", 0.0)
+    return guesses, too_many
+
+
+def _wrong_pin(guesses: Guesses, asking: ReaderPolicy, card: str, now_ns: int) -> tuple[Guesses, TooManyGuesses | None]:
+    if now_ns - guesses.day_from_ns >= DAY_NS or not guesses.in_day:
+        guesses = replace(guesses, day_from_ns=now_ns, in_day=0)
+    guesses = replace(guesses, in_day=guesses.in_day + 1)
     wrong = (*_since(guesses.wrong, now_ns - HOUR_NS), (now_ns, card))
     since_ns = max((now_ns - _ns(asking.wrong_pins_within_s), *guesses.lockouts[-1:]))
     quick = len(_since(wrong, since_ns))
@@ -60,9 +82,14 @@ def wrong_pin(guesses: Guesses, asking: ReaderPolicy, card: str, now_ns: int) ->
         return guesses, None
     within = f"{asking.wrong_pins_within_s:g} s" if quick >= asking.wrong_pins else "an hour"
     count = quick if quick >= asking.wrong_pins else len(wrong)
+    return _pins_locked(guesses, asking, f"{count} wrong PINs within {within}", now_ns)
+
+
+def _pins_locked(
+    guesses: Guesses, asking: ReaderPolicy, reason: str, now_ns: int
+) -> tuple[Guesses, TooManyGuesses | None]:
     guesses, for_s = _locked(guesses, asking, now_ns)
-    guesses = replace(guesses, pins_until_ns=now_ns + _ns(for_s))
-    return guesses, TooManyGuesses(f"{count} wrong PINs within {within}", for_s)
+    return replace(guesses, pins_until_ns=now_ns + _ns(for_s)), TooManyGuesses(reason, for_s)
 
 
 def right_pin(guesses: Guesses, card: str) -> Guesses:
@@ -106,6 +133,34 @@ def _locked(guesses: Guesses, asking: ReaderPolicy, now_ns: int) -> tuple[Guesse
     longest_s = max(LONGEST_LOCKOUT_S, asking.locked_out_s)
     for_s = min(longest_s, asking.locked_out_s * 2 ** len(before))
     return replace(guesses, lockouts=(*before, now_ns)), for_s
+
+
+class PersonGuesses:
+    """The wrong PINs that were typed with each person's cards, at all readers together. Nothing of it is stored."""
+
+    def __init__(self) -> None:
+        """Nobody has mistyped yet."""
+        self._guesses: dict[str, Guesses] = {}
+
+    def wrong_pin(self, member: str, asking: ReaderPolicy, now_ns: int) -> TooManyGuesses | None:
+        """Count a wrong PIN with a card of this member; returns the alarm, if that was one too many."""
+        guesses, too_many = _wrong_pin(self._guesses.pop(member, Guesses()), asking, "", now_ns)
+        if too_many is None and guesses.in_day >= MOST_OF_ONE_A_DAY:
+            reason = f"{guesses.in_day} wrong PINs within a day"
+            guesses, too_many = _pins_locked(guesses, asking, reason, now_ns)
+        self._guesses[member] = guesses
+        if len(self._guesses) > MOST_PERSONS:
+            del self._guesses[next(iter(self._guesses))]
+        return too_many and replace(too_many, reason=f"{too_many.reason} for one person")
+
+    def right_pin(self, member: str) -> None:
+        """Clear what was mistyped with the cards of this member, and nobody else's."""
+        self._guesses.pop(member, None)
+
+    def locked(self, member: str, now_ns: int) -> bool:
+        """Whether no PIN counts with a card of this member now."""
+        guesses = self._guesses.get(member)
+        return guesses is not None and pins_locked(guesses, now_ns)
 
 
 def _since(times: When, since_ns: int) -> When:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edge.access import guesses
 from edge.access.credentials import AccessRefused, Code
+from edge.access.elevator_rules import Permit
 from edge.access.guesses import Guesses
 from edge.access.keypad import Keypad
 from edge.model.budget import Budget
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from edge.access.access_points import AccessPoint, Answer
     from edge.access.credentials import Presented
-    from edge.access.guesses import TooManyGuesses
+    from edge.access.guesses import PersonGuesses, TooManyGuesses
     from edge.access.keypad import PinNotGiven
     from edge.directory.directory import ReaderPolicy
     from edge.model.messages import Json, Subject
@@ -75,14 +76,23 @@ class Reader:
         self.inbox.append(shown)
         return True
 
-    def count(self, answer: Answer, seen: Presented, asking: ReaderPolicy, now_ns: int) -> TooManyGuesses | None:
-        """Count a wrong PIN or an unknown card, and return the alarm if it is due. A right PIN clears its card's."""
+    def count(
+        self, answer: Answer, seen: Presented, asking: ReaderPolicy, now_ns: int, persons: PersonGuesses
+    ) -> TooManyGuesses | None:
+        """Count a wrong PIN or an unknown card, and return the alarm if it is due.
+
+        A right PIN clears what was mistyped with its card here, and with its person's cards anywhere.
+        """
         card, too_many = _identity(seen.card), None
         if not isinstance(answer, AccessRefused):
-            if seen.pin is not None:
+            if seen.pin is not None and seen.card is not None:
                 self.guesses = guesses.right_pin(self.guesses, card)
+                persons.right_pin((answer.granted if isinstance(answer, Permit) else answer).member.id)
         elif answer.code is Code.WRONG_PIN:
             self.guesses, too_many = guesses.wrong_pin(self.guesses, asking, card, now_ns)
+            if answer.member is not None:
+                for_person = persons.wrong_pin(answer.member.id, asking, now_ns)
+                too_many = too_many or for_person
         elif answer.code is Code.UNKNOWN_CARD:
             self.guesses, too_many = guesses.unknown_card(self.guesses, asking, card, now_ns)
         return too_many

@@ -19,6 +19,7 @@ from edge.access.anti_passback import NOBODY, passed, pruned
 from edge.access.credentials import AccessRefused, AskPin, Code, Now, Presented
 from edge.access.decisions import Granted
 from edge.access.elevator_rules import Permit
+from edge.access.guesses import PersonGuesses
 from edge.access.keypad import PinNotGiven
 from edge.access.reader_state import Reader, alarm
 from edge.directory.directory import Directory
@@ -84,6 +85,7 @@ class Readers:
         """Door -> members who were granted access while its contact has not opened yet."""
         self._hasher: ThreadPoolExecutor | None = None
         self._flood = FloodCounter(self._flooded)
+        self._persons = PersonGuesses()
         self.cards: deque[SeenCard] = deque(maxlen=KEPT)
         """The latest cards, the newest last."""
 
@@ -186,7 +188,13 @@ class Readers:
 
     def _decide(self, reader: Reader, seen: Presented, at_ns: int, digests: Mapping[HashParameters, bytes]) -> None:
         now_ns, timetable = self._now_ns(), self._timetable
-        now = Now(timetable.moment(), now_ns, timetable.running_access, guesses.pins_locked(reader.guesses, now_ns))
+        now = Now(
+            timetable.moment(),
+            now_ns,
+            timetable.running_access,
+            guesses.pins_locked(reader.guesses, now_ns),
+            partial(self._persons.locked, now_ns=now_ns),
+        )
         access_point, directory = reader.access_point, self._directory
         answer: Answer = NOT_LOADED
         if seen.card is not None and guesses.cards_locked(reader.guesses, now_ns):
@@ -195,7 +203,9 @@ class Readers:
             answer = access_point.decide(directory, seen, now, digests, self._passback)
         plain = answer.granted if isinstance(answer, Permit) else answer
         reader.keypad = keypad.judged(reader.keypad, access_point.asking(directory), seen, plain, now_ns)
-        too_many = reader.count(answer, seen, access_point.asking(directory), now_ns) if self._loaded else None
+        too_many = None
+        if self._loaded:
+            too_many = reader.count(answer, seen, access_point.asking(directory), now_ns, self._persons)
         self._carry_out(reader, answer, seen, at_ns, too_many)
 
     def _carry_out(

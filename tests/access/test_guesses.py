@@ -7,9 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.access.guesses import (
+    DAY_NS,
     LONGEST_LOCKOUT_S,
+    MOST_AT_READER_A_DAY,
     MOST_CARDS,
+    MOST_OF_ONE_A_DAY,
+    MOST_PERSONS,
     Guesses,
+    PersonGuesses,
     cards_locked,
     pins_locked,
     right_pin,
@@ -89,3 +94,39 @@ def test_it_stays_small_and_shows_no_card(steps: list[tuple[str, bool, int]], li
         assert len(guesses.unknown) <= 3
         assert len(guesses.lockouts) <= 3600 / 10
         assert "aaa" not in repr(guesses)
+
+
+def test_one_persons_pin_is_guarded_through_a_day_also_from_whoever_is_patient() -> None:
+    """19 guesses an hour stay below the limit of an hour."""
+    persons, asking, alarms = PersonGuesses(), ReaderPolicy(Ask.CARD_AND_PIN), []
+    for number in range(MOST_OF_ONE_A_DAY + 2):
+        at_ns = (1000 + number * 190) * NS_PER_S
+        assert not persons.locked("ada", at_ns)
+        alarms.append(persons.wrong_pin("ada", asking, at_ns))
+        assert persons.locked("ada", at_ns) is (alarms[-1] is not None)
+        assert not persons.locked("bob", at_ns)
+    assert [alarm.reason for alarm in alarms if alarm] == [
+        f"{count} wrong PINs within a day for one person" for count in range(MOST_OF_ONE_A_DAY, MOST_OF_ONE_A_DAY + 3)
+    ][: sum(alarm is not None for alarm in alarms)]
+    assert alarms[MOST_OF_ONE_A_DAY - 1] is not None
+    assert alarms[MOST_OF_ONE_A_DAY - 2] is None
+    persons.right_pin("ada")
+    assert persons.wrong_pin("ada", asking, at_ns + NS_PER_S) is None
+
+
+def test_a_day_of_mistyping_at_one_reader_is_an_alarm_and_locks_nobody() -> None:
+    guesses, asking, alarms = Guesses(), ReaderPolicy(Ask.PIN), []
+    for number in range(MOST_AT_READER_A_DAY + 2):
+        guesses, too_many = wrong_pin(guesses, asking, "", (1000 + number * 200) * NS_PER_S)
+        alarms += [too_many] if too_many else []
+    assert [(alarm.reason, alarm.locked_out_s) for alarm in alarms] == [("200 wrong PINs within a day", 0.0)]
+    later_ns = (1000 + 200 * MOST_AT_READER_A_DAY) * NS_PER_S + DAY_NS
+    assert wrong_pin(guesses, asking, "", later_ns)[0].in_day == 1
+
+
+def test_only_so_many_persons_are_remembered() -> None:
+    persons, asking = PersonGuesses(), ReaderPolicy(Ask.CARD_AND_PIN, wrong_pins=1)
+    for number in range(MOST_PERSONS + 1):
+        persons.wrong_pin(f"m{number}", asking, NS_PER_S)
+    assert not persons.locked("m0", NS_PER_S)
+    assert persons.locked("m1", NS_PER_S)

@@ -406,6 +406,46 @@ def test_a_right_pin_forgives_what_was_mistyped_with_the_same_card() -> None:
     assert house.codes == ["wrong_pin", "wrong_pin", None] * 3
 
 
+def test_whoever_goes_from_reader_to_reader_with_a_card_is_locked_out_at_all_of_them() -> None:
+    """Each reader by itself sees less than it takes."""
+
+    async def script(house: House) -> None:
+        for number in range(6):
+            door = ("front", "back")[number % 2]
+            await house.show(ADA, door)
+            await house.type(f"900{number}#", door)
+            await asyncio.sleep(3)
+        assert house.codes == ["wrong_pin"] * 5 + ["too_many_attempts", "no_access"], "the card, then keys without one"
+        await asyncio.sleep(60)
+        await house.show(ADA)
+        await house.type("2580#")
+
+    house = play(script, front={"ask": "card_and_pin"}, back={"ask": "card_and_pin"})
+    assert house.codes[7:] == [None]
+    (alarm,) = [event for event in house.events if event.type == "reader.tamper"]
+    assert alarm.details["reason"] == "5 wrong PINs within 60 s for one person"
+
+
+def test_somebody_elses_right_pin_clears_only_their_own_count() -> None:
+    def two_with_pins(changed: dict[str, Any]) -> None:
+        for member in changed["members"]:
+            member["pin_hash"] = changed["members"][0]["pin_hash"]
+            member["groups"] = changed["members"][0]["groups"]
+
+    async def script(house: House) -> None:
+        for number in range(5):
+            await house.show(ADA)
+            await house.type(f"900{number}#")
+            await asyncio.sleep(3)
+            await house.show(BOB, "back")
+            await house.type("2580#", "back")
+            await asyncio.sleep(3)
+
+    house = play(script, two_with_pins, front={"ask": "card_and_pin"}, back={"ask": "card_and_pin"})
+    assert house.codes == ["wrong_pin", None] * 5
+    assert [event.details["locked_out_s"] for event in house.events if event.type == "reader.tamper"] == [60]
+
+
 def test_a_slow_guesser_is_locked_out_too_and_longer_each_time() -> None:
     async def script(house: House) -> None:
         for number in range(240):  # an hour
