@@ -20,6 +20,8 @@ SLICE: Final = 1_000
 """People between two yields: some milliseconds on a Raspberry Pi."""
 MOST_CANDIDATES: Final = 10
 """People who are named when several are meant."""
+_LETTERS: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
+"""Letters that Unicode does not take apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def folded(text: str) -> str:
     if text.isascii():
         return " ".join(text.lower().split())
     bare = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    return " ".join(bare.casefold().split())
+    return " ".join(bare.casefold().translate(_LETTERS).split())
 
 
 def everybody(directory: Directory) -> Iterator[Somebody | None]:

@@ -33,6 +33,8 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
     "command": FOR_DOORS,
     "export": Allowance(90, 9),
     "acknowledge": Allowance(200, 30),
+    "card": Allowance(300, 60),
+    "change_person": Allowance(300, 60),
     "edit_directory": Allowance(300, 60),
     "enable_integration": Allowance(20, 6),
     "log_restored": Allowance(5, 1),

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from edge.access.edits import elsewhere
+from edge.daemon.requests.desk import DeskAsk, found
 from edge.daemon.requests.last_seen import LastSeen
 from edge.people.cards import holders_of
 from edge.people.facts import door_facts, person_facts
-from edge.people.finding import NotFoundError, finding
+from edge.people.finding import finding
 from edge.people.roll import LONGEST_CURSOR, Roll
 from edge.people.slices import aside
-from edge.socket.peers import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
     from typing import TypeVar
 
@@ -35,12 +35,6 @@ if TYPE_CHECKING:
 MOST: Final = 500
 """People on a page."""
 LONGEST: Final = 200
-
-
-class DeskAsk(BaseModel):
-    """What a request brings."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class _People(DeskAsk):
@@ -109,19 +103,3 @@ class PeopleLooks:
         """It is not earlier than this, going by the clock or by what is known without it."""
         moment = self._people.timetable.moment()
         return moment.at if moment.trusted else moment.known
-
-
-async def found(steps: Generator[None, None, T]) -> T:
-    """What these steps find. Raises RequestError."""
-    try:
-        return await aside(steps)
-    except NotFoundError as error:
-        raise refused(error) from None
-
-
-def refused(error: NotFoundError) -> RequestError:
-    """The refusal, with the candidates for programs."""
-    candidates: list[Json] = [
-        {"id": one.id, "name": one.user.name, "email": one.user.email} for one in error.candidates
-    ]
-    return RequestError(error.code, str(error), {"candidates": candidates} if candidates else None)

@@ -16,6 +16,7 @@ from edge.commands.shape import RefusedError, judge_lasting, left_s
 from edge.daemon.requests.directory_edits import DirectoryEdits
 from edge.daemon.requests.logins import Logins
 from edge.daemon.requests.people import PeopleLooks
+from edge.daemon.requests.people_changes import PeopleChanges
 from edge.daemon.requests.restored import begin_anew
 from edge.daemon.requests.stored import with_disk
 from edge.log.log import LogUnavailableError
@@ -118,6 +119,7 @@ class Service:
             "edit_directory": DirectoryEdits(people).serve,
             "log_restored": self._log_restored,
             **PeopleLooks(people, runner, log).ops,
+            **PeopleChanges(people, runner).ops,
             **more,
             "export": Exports(log, clock, self._directory).serve,
         }

@@ -1,0 +1,228 @@
+"""What is changed when somebody at a desk adds, changes, bars or removes a person: the list of changes of an edit.
+
+One rule: what is planned here is what the directory is then asked for, as a whole; a name that is not known is refused
+before, with what may have been meant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.directory.document.forms import short
+from edge.directory.document.writing import entry
+from edge.people.cards import Meant, meant
+from edge.people.finding import Somebody, everybody, finding
+from edge.people.groups import find_group
+from edge.people.names import free_id, slug
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Generator, Iterable, Mapping
+
+    from edge.directory.directory import Card, Directory, Member
+    from edge.model.messages import Json
+
+    Entry = dict[str, Json]
+
+EVERYBODY: Final = "everybody"
+"""The group that is made with the first person, so that a door opens for them."""
+SLICE: Final = 1_000
+"""Cards that are looked at between two yields: about a millisecond on a PC."""
+NEEDS_NO_MEMBER: Final = frozenset({"name", "email"})
+
+
+class DeskError(Exception):
+    """What was asked for cannot be planned; `code` is stable, the text is a sentence for people."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        """`code` is `malformed` or `card_taken`."""
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass(slots=True)
+class PersonPlan:
+    """The changes of one edit, about one person."""
+
+    id: str
+    """The member's; the user's where there is none."""
+    name: str
+    changes: list[dict[str, Json]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What else is worth telling, a sentence each."""
+    card: str | None = None
+    """The id of the card that it is about."""
+
+    def put(self, kind: str, value: Mapping[str, Any]) -> None:
+        """Put an entry, without empty values."""
+        self.changes.append({"put": kind, "entry": short({**value})})
+
+    def remove(self, kind: str, entry_id: str) -> None:
+        """Remove an entry."""
+        self.changes.append({"remove": kind, "id": entry_id})
+
+
+def adding(
+    directory: Directory, wanted: Mapping[str, Any], doors: Collection[str], seen: Iterable[Card] = ()
+) -> Generator[None, None, PersonPlan]:
+    """A new person. `wanted` has what was given of name, email, groups, card, pin, valid_from ...
+
+    `doors` are the configured ones, `seen` the cards that readers saw. In a directory without groups one is made for
+    all doors, if none is named. Raises DeskError, CardError and NotFoundError.
+    """
+    name = " ".join(str(wanted.get("name") or "").split())
+    if not name:
+        raise DeskError("malformed", "name: missing, expected the name of a person")
+    own = free_id(slug(name, "person"), lambda one: one in directory.users or one in directory.members)
+    plan = PersonPlan(own, name)
+    groups = _groups(directory, (), wanted)
+    if not groups and not directory.groups and doors and "groups" not in wanted:
+        plan.put("group", {"id": EVERYBODY, "name": "Everybody", "doors": sorted(doors)})
+        plan.notes.append(f"there was no group yet: {EVERYBODY} is made, which may pass every door at any time")
+        groups = [EVERYBODY]
+    plan.put("user", {"id": own, "name": name, "email": wanted.get("email")})
+    member = {"id": own, "user": own, "groups": groups, **_member_keys(wanted)}
+    if wanted.get("card"):
+        member["cards"] = [(yield from _given(directory, plan, own, str(wanted["card"]), seen))]
+    plan.put("member", member)
+    if not groups:
+        plan.notes.append(f"{name} is in no group, and may pass no door yet")
+    return plan
+
+
+def changing(
+    directory: Directory, who: str, wanted: Mapping[str, Any], seen: Iterable[Card] = ()
+) -> Generator[None, None, PersonPlan]:
+    """Another name, other groups ...: what `wanted` has; None takes away. Raises as `adding`."""
+    if not wanted:
+        raise DeskError("malformed", "nothing is to be changed: expected a name, an e-mail address, groups ...")
+    somebody = yield from finding(directory, who)
+    plan = PersonPlan(somebody.id, somebody.user.name)
+    if not NEEDS_NO_MEMBER.isdisjoint(wanted):
+        named = {key: wanted[key] for key in ("name", "email") if key in wanted}
+        plan.put("user", {**entry("users", somebody.user), **named})
+        plan.name = str(named.get("name") or plan.name)
+    if wanted.keys() <= NEEDS_NO_MEMBER:
+        return plan
+    member = member_entry(directory, somebody)
+    plan.id = member["id"]
+    if "pin" in wanted:
+        member.pop("pin_hash", None)
+        member["pin_alone"] = member.get("pin_alone") and bool(wanted["pin"])
+    member |= _member_keys(wanted)
+    if not wanted.keys().isdisjoint({"groups", "groups_add", "groups_remove"}):
+        member["groups"] = _groups(directory, member.get("groups") or (), wanted)
+    if wanted.get("card"):
+        card = yield from _given(directory, plan, somebody.user.id, str(wanted["card"]), seen, somebody.member)
+        member["cards"] = [*dict.fromkeys((*(member.get("cards") or ()), card))]
+    plan.put("member", member)
+    return plan
+
+
+def barring(directory: Directory, who: str, *, enabled: bool) -> Generator[None, None, PersonPlan]:
+    """Refuse a person everywhere from now on, or no longer. Raises NotFoundError."""
+    somebody = yield from finding(directory, who)
+    plan = PersonPlan(somebody.id, somebody.user.name)
+    member = member_entry(directory, somebody)
+    plan.id = member["id"]
+    plan.put("member", member | {"enabled": enabled})
+    return plan
+
+
+def removing(directory: Directory, who: str, *, keep_cards: bool = False) -> Generator[None, None, PersonPlan]:
+    """Remove a person, with the cards that were theirs unless they are kept for others. Raises NotFoundError."""
+    somebody = yield from finding(directory, who)
+    user, member = somebody.user, somebody.member
+    plan = PersonPlan(somebody.id, user.name)
+    others = yield from _other_members(directory, somebody)
+    own = [] if member is None else [*member.cards, *member.backup_cards]
+    if member is not None:
+        plan.remove("member", member.id)
+    if not others:
+        plan.remove("user", user.id)
+    issued = yield from _issued(directory, user.id)
+    for card in dict.fromkeys([*map(directory.cards.__getitem__, own), *issued]):
+        mine = directory.holders.get(card.id) in {None, somebody.id}
+        if others and card.id not in own:
+            continue
+        if mine and not keep_cards:
+            plan.remove("card", card.id)
+        elif card.user == user.id and not others:
+            plan.put("card", entry("cards", card) | {"user": None})
+    return plan
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def _member_keys(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a member that are taken over as they are; an empty text takes away."""
+    return {
+        key: None if wanted[key] == "" else wanted[key]
+        for key in ("valid_from", "valid_until", "extended_unlock", "pin")
+        if key in wanted
+    }
+
+
+def member_entry(directory: Directory, somebody: Somebody) -> dict[str, Any]:
+    """The entry of the member, a new one for a user who is none yet."""
+    if somebody.member is not None:
+        return entry("members", somebody.member)
+    user = somebody.user.id
+    return {"id": free_id(user, directory.members.__contains__), "user": user}
+
+
+def _groups(directory: Directory, now: Iterable[str], wanted: Mapping[str, Any]) -> list[str]:
+    def ids(key: str) -> list[str]:
+        return [find_group(directory, str(one)).id for one in wanted.get(key) or ()]
+
+    kept = ids("groups") if "groups" in wanted else [*now]
+    left = {*ids("groups_remove")}
+    return [one for one in dict.fromkeys([*kept, *ids("groups_add")]) if one not in left]
+
+
+def _given(  # noqa: PLR0913, PLR0917 -- who gets what
+    directory: Directory, plan: PersonPlan, user: str, text: str, seen: Iterable[Card], member: Member | None = None
+) -> Generator[None, None, str]:
+    """Put a card that this user is to have; its id. Raises CardError, and DeskError when somebody has it."""
+    card = yield from meant(directory, text, seen)
+    plan.card = own = give_card(directory, plan, card, user, member)
+    return own
+
+
+def give_card(directory: Directory, plan: PersonPlan, card: Meant, user: str, member: Member | None) -> str:
+    """Put a card so that it was issued to this user; its id. Raises DeskError when somebody else has it."""
+    if card.card is None:
+        of = plan.id
+        number = next(n for n in range(1, len(directory.cards) + 2) if f"{of}-{n}" not in directory.cards)
+        own = f"{of}-{number}"
+        plan.put("card", {"id": own, **(card.entry or {}), "user": user})
+        return own
+    holder = directory.holder(card.card.id)
+    if holder is not None and (member is None or holder.id != member.id):
+        whose = directory.user_of(holder).name
+        raise DeskError("card_taken", f"{card.card.written or card.card.id} is the card of {whose} ({holder.id})")
+    plan.put("card", entry("cards", card.card) | {"user": user})
+    return card.card.id
+
+
+def _other_members(directory: Directory, somebody: Somebody) -> Generator[None, None, list[str]]:
+    """The other members who are the same user."""
+    others = []
+    for one in everybody(directory):
+        if one is None:
+            yield
+        elif one.member is not None and one.user.id == somebody.user.id and one.id != somebody.id:
+            others.append(one.id)
+    return others
+
+
+def _issued(directory: Directory, user: str) -> Generator[None, None, list[Card]]:
+    """The cards that were issued to a user, whoever has them."""
+    found = []
+    for number, card in enumerate(directory.cards.values()):
+        if card.user == user:
+            found.append(card)
+        if number % SLICE == 0:
+            yield
+    return found
