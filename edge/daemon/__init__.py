@@ -1,8 +1,8 @@
-"""The wiring of a running controller. The only room that knows everybody; nobody imports from it.
+"""The running controller: makes all its parts, connects, starts and stops them. No other room imports this one.
 
 `doord` is the program: it brings every lock to rest and only then loads `daemon`, which makes all parts, gives each
-what it needs, and starts and stops them in order. `drivers` carries wires, `broker` the upstream, `consumers`
-whatever else reads the log; `status` is what `doorctl status` shows, `requests/` what the socket is answered.
-`reloading` takes up a changed configuration, `remembering` what the log had, `controller_events` are the
-controller's own records.
+what it needs, and starts and stops them in order. `drivers` has the hardware, `broker` the connection to the broker,
+`consumers` the other readers of the log. `status` is what `doorctl status` shows, `requests/` answers the socket.
+`reloading` applies a changed configuration, `remembering` restores state from the log, and `controller_events`
+records what happens to the controller itself.
 """

@@ -1,6 +1,6 @@
-"""The conversation with the broker that the settings name: made, made anew with other settings, ended.
+"""The conversation with the broker: started, restarted with other settings, ended.
 
-One rule: what it needs of MQTT is loaded once doors are guarded.
+One rule: the MQTT library is imported only after doors are guarded.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from edge.upstream.messages import RetainedFacts
 
 FAREWELL_S: Final = 1.0
-"""How long a conversation that ends waits for the broker to take the last records."""
+"""How long the end of a conversation waits for the broker to take the last records."""
 
 
 class Broker:
-    """The one conversation that there is, or none."""
+    """The conversation with the broker, if one is configured."""
 
     def __init__(  # noqa: PLR0913 -- each part has one owner
         self,
@@ -48,14 +48,14 @@ class Broker:
         faults: ControllerEvents,
         tasks: BackgroundTasks,
     ) -> None:
-        """Nothing is said before `start`; `tasks` says whether the daemon stops."""
+        """Nothing is sent before `start`. `tasks` knows whether the daemon is stopping."""
         self._configuration, self._log, self._runner, self._intake = configuration, log, runner, intake
         self._origin, self._retained, self._faults, self._tasks = origin, retained, faults, tasks
         self.upstream: Upstream | None = None
         """None without an [mqtt] section."""
 
     def start(self) -> None:
-        """Start the conversation if the settings name a broker; not during a stop."""
+        """Start the conversation, if the settings name a broker and the daemon is not stopping."""
         settings = self._configuration.settings
         if settings.mqtt is None or self.upstream is not None or self._tasks.stopping:
             return
@@ -71,7 +71,7 @@ class Broker:
             self._log,
             tuple(settings.doors),
             lambda upstream: MqttLink(chosen, client_id, upstream),
-            random.Random(),  # noqa: S311 -- jitter keeps no secret
+            random.Random(),  # noqa: S311 -- jitter is not a secret
             self._home_assistant(),
             origin=self._origin,
             retained=self._retained,
@@ -84,27 +84,27 @@ class Broker:
     def _home_assistant(self) -> DiscoveryMessages | None:
         if self._configuration.settings.home_assistant is None:
             return None
-        from edge.upstream.home_assistant import DiscoveryMessages  # noqa: PLC0415 -- few have one
+        from edge.upstream.home_assistant import DiscoveryMessages  # noqa: PLC0415 -- few controllers use it
 
         return DiscoveryMessages(lambda: self._configuration.settings, __version__)
 
     async def restart(self) -> None:
-        """With other settings: the conversation that there was ends as at a stop, another goes on from its cursor."""
+        """Use other settings: the old conversation ends as at a stop, and a new one goes on from its cursor."""
         if (old := self.upstream) is not None:
             if old.door_changed in self._runner.listeners:
                 self._runner.listeners.remove(old.door_changed)
             await old.close(FAREWELL_S)
-            self._faults.refuses(None)  # what one broker refused says nothing about another
+            self._faults.refuses(None)  # a refusal of the old broker says nothing about the new one
         self.upstream = None
         self.start()
 
     def settings_changed(self) -> None:
-        """Settings other than the broker's are in force: doors that are new, or have other names."""
+        """Note that other settings than the broker's changed, such as new doors or other names."""
         if self.upstream is not None:
             self.upstream.settings_changed(tuple(self._configuration.settings.doors))
 
     async def close(self) -> None:
-        """Give the last records a moment to leave, and hang up."""
+        """Wait a moment for the last records to be sent, and disconnect."""
         if self.upstream is not None:
             await self.upstream.close(FAREWELL_S)
 

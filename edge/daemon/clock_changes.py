@@ -1,6 +1,6 @@
-"""Who is told when the calendar was set, or can be trusted more or less than before.
+"""Tells the other parts when the clock was set, or its quality changed.
 
-One rule: the log first, so that every record after it is dated by what is known now.
+One rule: the log is told first, so that every later record gets the right time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOG: Final = logging.getLogger("doord")
 class ClockChanges:
     """Watches the clock, and tells the log, schedules, doors and watchers."""
 
-    def __init__(  # noqa: PLR0913 -- everybody who is told
+    def __init__(  # noqa: PLR0913 -- each is told
         self,
         clock: Clock,
         *,
@@ -39,7 +39,7 @@ class ClockChanges:
         self._events, self._watchers = events, watchers
 
     async def run(self) -> None:
-        """Runs until it is cancelled."""
+        """Watch the clock until cancelled."""
         await self._clock.watch(self._stepped, self._quality_changed)
 
     def _stepped(self, step_us: int) -> None:

@@ -1,6 +1,6 @@
-"""The configuration in force, and the record of what it changed at doors.
+"""The configuration in force, and the records of what it changed at doors.
 
-One rule: whoever needs a setting that a reload may change reads it here each time.
+One rule: a setting that a reload may change is read here each time it is needed.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from edge.system.clock import Clock
 
 LOCKS: Final = f"{SITE}.locks"
-"""Where the log keeps what the configuration said of the doors; no door has a dot in its id."""
+"""The name under which the log keeps the configuration of doors. No door has a dot in its id."""
 
 
 class Configuration:
-    """The settings that doors are guarded by, and where they came from."""
+    """The settings in force, and their source."""
 
     def __init__(self, settings: Settings, source: ConfigSource, log: Log, clock: Clock) -> None:
-        """In force are these `settings`, until a reload replaces them."""
+        """`settings` are in force until a reload replaces them."""
         self.settings, self.source = settings, source
         self._log, self._clock = log, clock
 
     @property
     def file_actor(self) -> Actor:
-        """The actor of changes that nobody brought in person."""
+        """The actor of changes of the file, where no person is known."""
         return Actor("system", "file", self.settings.file.name)
 
     def audit(self, before: Locks | None, actor: Actor) -> None:
-        """Record what the configuration in force changed at doors, and keep it for the next comparison."""
+        """Record what the configuration changed at doors since `before`, and store it for the next comparison."""
         now = lock_facts(self.settings)
         if now != before:
             self._log.append(lock_changes(before, now, actor, self._clock.now_ns()), {LOCKS: json.dumps(now)})

@@ -1,7 +1,7 @@
-"""The consumers of the log beside the broker: integrations, alerts, cameras, reports, the index.
+"""The consumers of the log other than the broker: integrations, alerts, cameras, reports, the index.
 
-One rule: each reads the log with a cursor of its own; none of them is waited for by a door or by another,
-and a mistake in one ends that one (`edge.system.isolation`).
+One rule: each reads the log with its own cursor. No door and no other consumer waits for it, and an error in one
+stops only that one (`edge.system.isolation`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from edge.system.isolation import Isolation
 
 ALERTS: Final = "alerts.state"
-"""`edge.alerts.runner.MODE`, which few ever need."""
+"""`edge.alerts.runner.MODE`, repeated here because importing it would load alerts."""
 
 _NOTHING: Final[dict[str, Json]] = {
     "integrations": {},
@@ -48,11 +48,11 @@ _NOTHING: Final[dict[str, Json]] = {
     "cameras": {"cameras": {}, "kept": None},
     "pictures": {"pictures": []},
 }
-"""What is answered where there is no such part."""
+"""The answers where there is no such consumer."""
 
 
 class Consumers:
-    """The parts, made when they are needed: most controllers have none of them."""
+    """The consumers. Each is made only when it is configured: most controllers have none."""
 
     def __init__(  # noqa: PLR0913 -- each part has one owner
         self,
@@ -66,7 +66,7 @@ class Consumers:
         broker: Broker,
         isolation: Isolation,
     ) -> None:
-        """Nothing begins before `start`. Alerts sound at the doors of `runner` and leave by `broker`."""
+        """Nothing runs before `start`. Alerts sound at doors of `runner` and are published by `broker`."""
         self._configuration, self._log, self._clock, self._runner = configuration, log, clock, runner
         self._people, self._origin, self._broker, self._isolation = people, origin, broker, isolation
         self._deliveries: Deliveries | None = None
@@ -76,7 +76,7 @@ class Consumers:
         self._retained: Sequence[str] = ()
         """The integrations for which the log keeps records."""
         self._directory: Directory | None = None
-        """None until one is known: before that nobody can say that an integration is gone."""
+        """None until it is loaded: until then no integration counts as removed."""
 
     @property
     def _settings(self) -> Settings:
@@ -86,7 +86,7 @@ class Consumers:
         return self._people.directory.in_force
 
     async def index(self) -> None:
-        """Keep the index of the log behind it."""
+        """Keep the index of the log up to date."""
         with self._isolation.part("index"):
             await self._log.opened()
             await Indexer(self._settings.log.path).run()
@@ -105,12 +105,12 @@ class Consumers:
             ).run()
 
     def start(self, modes: Mapping[str, str]) -> None:
-        """Begin: the log is open; `modes` is what it remembers."""
+        """Start the consumers once the log is open. `modes` is the state that the log stored."""
         self._modes = modes
         with self._isolation.part("alerts"):
             if self._settings.alerts:
                 self._begin_alerts(modes)
-            elif modes.get(ALERTS):  # once wanted again, they would tell all that was in between
+            elif modes.get(ALERTS):  # otherwise a later start would send alerts for all records since
                 self._log.append([], {ALERTS: ""})
         with self._isolation.part("cameras"):
             if self._settings.cameras:
@@ -120,12 +120,12 @@ class Consumers:
             self.directory(self._directory)
 
     def directory(self, directory: Directory) -> None:
-        """Another directory is in force, with other integrations perhaps."""
+        """Apply the integrations of a new directory."""
         self._directory = directory
         if self._modes is None:
             return
         with self._isolation.part("integrations"):
-            if self._deliveries is None and any(one.kind is not None for one in directory.integrations.values()):
+            if self._deliveries is None and any(entry.kind is not None for entry in directory.integrations.values()):
                 self._deliveries = self._make_deliveries()
                 self._deliveries.start(self._modes)
             if self._deliveries is not None:
@@ -134,13 +134,13 @@ class Consumers:
                 self._retain_for([])
 
     def reload(self, keys: Iterable[str]) -> None:
-        """Other settings are in force, and these keys of theirs are others: take over what is ours."""
+        """Apply the changed settings with these keys, as far as they concern consumers."""
         sections = {key.partition(".")[0] for key in keys}
-        if self._modes is None:  # `start` finds them
+        if self._modes is None:  # `start` will read them
             return
         with self._isolation.part("integrations"):
             if "integrations" in sections and self._deliveries is not None:
-                from edge.delivery.integrations import chosen  # noqa: PLC0415 -- it is there already
+                from edge.delivery.integrations import chosen  # noqa: PLC0415 -- loaded already
 
                 self._deliveries.reload(*chosen(self._settings.integrations))
         if "mqtt" in sections:
@@ -154,30 +154,30 @@ class Consumers:
                 self._retain_for(self._retained)
 
     def settled(self) -> None:
-        """The start is over: if there is no directory, no integration holds records back."""
+        """Note that the start is over: without a directory the log keeps records for no integration."""
         if self._directory is None:
             self._retain_for([])
 
     async def close(self) -> None:
-        """What is under way is sent again after the next start."""
+        """Stop the consumers. What is under way is sent again after the next start."""
         closing = [part.close() for part in (self._deliveries, self._alerts, self._cameras) if part is not None]
         await asyncio.gather(*closing)
 
     @property
     def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
-        """What the control socket serves of this."""
+        """The operations that the control socket serves."""
         names = (*_NOTHING, "enable_integration", "acknowledge", "try_camera", "picture")
         return {name: self._serve(name) for name in names}
 
     def facts(self) -> dict[str, Json]:
-        """For `doorctl status`."""
+        """The state of each consumer, for the status."""
         return {
             "integrations": {} if self._deliveries is None else self._deliveries.facts(),
             "alerts": _NOTHING["alerts"] if self._alerts is None else self._alerts.facts(),
             "cameras": {} if self._cameras is None else self._cameras.facts(),
         }
 
-    # --- what the parts ask ------------------------------------------------------------------------
+    # --- what consumers call -----------------------------------------------------------------------
 
     async def _publish(self, payload: bytes) -> None:
         if self._broker.upstream is None:
@@ -193,12 +193,12 @@ class Consumers:
         await self._deliveries.post(integration, message)
 
     def _retain_for(self, sinks: Sequence[str]) -> None:
-        """Disabled integrations hold no record back."""
+        """Let the log keep records for these integrations; disabled ones are not among them."""
         settings, self._retained = self._settings, sinks
         always = [*(["mqtt"] if settings.mqtt else []), *(["alerts"] if settings.alerts else [])]
         self._log.retain_for([*always, *sinks])
 
-    # --- making them: what they import is loaded only where they are wanted ------------------------------
+    # --- making them: each is imported only where it is configured ---------------------------------------
 
     def _make_deliveries(self) -> Deliveries:
         from edge.delivery.integrations import Deliveries, chosen  # noqa: PLC0415 -- see above
@@ -270,10 +270,10 @@ class Consumers:
             for part in (self._deliveries, self._alerts, self._cameras):
                 ops |= {} if part is None else part.ops
             if op in ops:
-                found: Json = await ops[op](body, actor)
-                return found
+                answer: Json = await ops[op](body, actor)
+                return answer
             if op in _NOTHING:
                 return _NOTHING[op]
-            raise RequestError("not_found", "there is none")
+            raise RequestError("not_found", f"{op}: none is configured")
 
         return serve

@@ -1,6 +1,6 @@
-"""What the controller records of itself: start, stop, a new version, steps of the clock, faults of log and broker.
+"""Records events of the controller itself: start, stop, update, steps of the clock, faults of log and broker.
 
-One rule: a fault that stands is recorded once, and once more when it is over.
+One rule: a lasting fault is recorded once, and once more when it is over.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("doord")
 STEP_TO_RECORD_US: Final = 2_000_000
-"""R19: a smaller step of the calendar is not worth a record."""
+"""R19: a smaller step of the clock is not recorded."""
 BROKER: Final = Subject("upstream", "mqtt", "MQTT broker")
 
 
 class ControllerEvents:
-    """Records them, and knows when the last one is on the disk."""
+    """Records these events, and knows when `controller.stop` is on the disk."""
 
     def __init__(self, controller: Subject, log: Log, clock: Clock) -> None:
         """`controller` is the subject of events about the controller itself."""
@@ -43,17 +43,17 @@ class ControllerEvents:
         self._log, self._clock = log, clock
         self._stop_stored = asyncio.Event()
         self._refused: str | None = None
-        """Why the broker refuses, as it was recorded."""
+        """The recorded reason why the broker refuses; None: it does not."""
 
     def started(self, config: str, ended: str | None) -> None:
-        """The daemon began, with this file; `ended` is what systemd ended the run before it for."""
+        """Record the start with this file; `ended` is why systemd ended the run before, if it did."""
         details: dict[str, Json] = {"version": __version__, "config": spelt(config)}
         if ended is not None:
             details["ended"] = ended
         self._record(CONTROLLER_START, self.controller, details)
 
     def stopped(self) -> None:
-        """The daemon ends."""
+        """Record the stop."""
         self._record(CONTROLLER_STOP, self.controller, {})
 
     async def stop_stored(self) -> None:
@@ -61,7 +61,7 @@ class ControllerEvents:
         await self._stop_stored.wait()
 
     def committed(self, records: Sequence[Record]) -> None:
-        """These records are on the disk."""
+        """Note that these records are on the disk."""
         if any(record.event.type == CONTROLLER_STOP for record in records):
             self._stop_stored.set()
 
@@ -74,7 +74,7 @@ class ControllerEvents:
         self._log.append(news, memory)
 
     def clock_stepped(self, step_us: int) -> None:
-        """R19: the calendar was set by so much."""
+        """Record that the clock was set by this much (R19)."""
         if abs(step_us) > STEP_TO_RECORD_US:
             self._record(CONTROLLER_CLOCK_ADJUSTED, self.controller, {"step_s": round(step_us / 1e6, 6)})
 

@@ -1,7 +1,7 @@
-"""A running controller: its parts are made here, given what they need, started and stopped in order.
+"""A running controller: makes all parts, gives each what it needs, starts and stops them in order.
 
-One rule: the order. Locks come to rest, then doors are guarded, then the log and all communication start. A stop begins
-with the locks.
+One rule: the order. Locks come to rest, then doors are guarded, then the log and all communication start. A stop
+begins with the locks.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ LOG: Final = logging.getLogger("doord")
 
 
 class Daemon:
-    """One controller, from its wires to its upstream."""
+    """One controller with all its parts."""
 
-    def __init__(  # noqa: PLR0913 -- what doord gives, or a test
+    def __init__(  # noqa: PLR0913 -- given by doord, or by a test
         self,
         settings: Settings,
         clock: Clock,
@@ -66,7 +66,7 @@ class Daemon:
         source: ConfigSource | None = None,
         notifier: Notifier | None = None,
     ) -> None:
-        """`supervisors` are open already, or opened here: every lock is at its resting level (R14)."""
+        """`supervisors` are open drivers; None: they are opened here. Every lock is then at its resting level (R14)."""
         who = settings.controller
         controller = Subject("controller", who.id, who.name)
         self.tasks = BackgroundTasks()
@@ -96,7 +96,7 @@ class Daemon:
             settings, clock, runner=self.runner, log=self.log, elevators=self.elevators, light=self.drivers.light
         )
 
-        # what leaves: the broker, and whatever else reads the log
+        # the broker, and the other consumers of the log
         self.origin = WireForm(who, self.log, clock)
         self.retained = RetainedStatus(clock, self.log, self.runner)
         self.intake = CommandIntake(
@@ -105,8 +105,8 @@ class Daemon:
             people=self.people,
             log=self.log,
             clock=clock,
-            way_back=lambda: self.broker.upstream,  # made below, of this
-            status=lambda: self.status.whole(),  # noqa: PLW0108 -- it is made below
+            way_back=lambda: self.broker.upstream,  # made below: it needs the intake
+            status=lambda: self.status.whole(),  # noqa: PLW0108 -- made below
             signatures_required=bool(settings.commands.keys),
         )
         self.broker = Broker(
@@ -131,7 +131,7 @@ class Daemon:
         )
         self.people.directory.listeners.append(self.consumers.directory)
 
-        # what is shown, and what is asked
+        # the status, and the requests at the socket
         self.status = Status(
             self.configuration,
             clock,
@@ -204,10 +204,10 @@ class Daemon:
             self._notifier, log=self.log, clock=clock, runner=self.runner, tasks=self.tasks, watchers=self.watchers
         )
         self.unwritten = 0
-        """Events that the disk did not take before the stop."""
+        """Events that could not be written before the stop."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Guard until `stop` is set. Raises OSError when the socket or the log belong to another doord."""
+        """Run until `stop` is set. Raises OSError when another doord has the socket or the log."""
         settings = self.configuration.settings
         control = ControlServer(settings.control.socket, self.service)
         self._events.started(settings.file.name, killed_by())
@@ -235,7 +235,7 @@ class Daemon:
             await self._farewell(control)
 
     def _guard(self) -> None:
-        """Start doors and elevators. Nobody is let in before it is known which doors were locked down."""
+        """Start doors and elevators. All access is refused until it is known which doors were locked down."""
         self.log.on_commit(self._committed)
         self.log.on_commit(self._figures.committed)
         self.runner.waits_for_memory = True
@@ -246,16 +246,16 @@ class Daemon:
             self.tasks.spawn(supervisor.run(self.signals.take), f"driver {name}")
 
     async def _farewell(self, control: ControlServer) -> None:
-        """R15: locks to rest first, then the last record, then the disk."""
+        """Stop (R15): locks to rest first, then the last record, then the disk."""
         self._notifier.stopping()
-        await self.tasks.cancel(FAREWELL_S)  # no lock waits for a driver that does not let go
+        await self.tasks.cancel(FAREWELL_S)  # no lock waits for a driver whose task hangs
         self.people.stop()
         self.runner.stop()
         self.elevators.stop()
         self.drivers.close()
         self._events.stopped()
         await control.close()
-        with contextlib.suppress(TimeoutError):  # a dead disk: nothing that is not written may be told
+        with contextlib.suppress(TimeoutError):  # a dead disk: only written records are sent
             await asyncio.wait_for(self._events.stop_stored(), FAREWELL_S)
         await self.consumers.close()
         await self.broker.close()
@@ -264,7 +264,7 @@ class Daemon:
             LOG.error("%d events could not be written before the stop", self.unwritten)
 
     def _committed(self, records: Sequence[Record]) -> None:
-        """Tell the parts that follow each commit; consumers read the log with cursors of their own."""
+        """Tell the parts that need each commit at once. Consumers read the log with their own cursors."""
         self.people.witnessed(records)
         self.retained.committed(records)
         self._events.committed(records)
@@ -276,7 +276,7 @@ class Daemon:
         return await self._reloading.reload(actor)
 
     def hang_up(self) -> None:
-        """SIGHUP: reload."""
+        """Reload, as SIGHUP asks."""
         self.tasks.spawn(self._reload_quietly(), "reload")
 
     async def _reload_quietly(self) -> None:
@@ -286,7 +286,7 @@ class Daemon:
 def _log_options(settings: Settings) -> LogOptions:
     return LogOptions(
         name=settings.controller.name,
-        sinks=None,  # until it is known who there is (`edge.daemon.consumers`)
+        sinks=None,  # until the directory names them (`edge.daemon.consumers`)
         retention_days=settings.log.retention_days,
         max_mib=settings.log.max_mib,
     )

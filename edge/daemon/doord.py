@@ -1,6 +1,6 @@
-"""`doord`, the program: bring every lock to rest, and only then load the rest of the daemon.
+"""`doord`, the program: brings every lock to rest, and only then imports the rest of the daemon.
 
-One rule: what is imported here at the top is needed to read a configuration and to open a driver.
+One rule: the imports at the top are only those needed to read a configuration and to open drivers.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("doord")
 EX_CONFIG: Final = 78
-"""sysexits.h: the configuration is wrong; systemd is told not to try again."""
+"""EX_CONFIG of sysexits.h: the configuration is wrong. The unit tells systemd not to start again after it."""
 HUNG_S: Final = 1.0
-"""How long the end waits for a thread that should be over."""
+"""How long the end waits for each thread that still runs."""
 
 
 def _log_to_stderr(verbose: bool) -> None:
-    """Journald reads the priority from `<N>` (sd-daemon(3)); on a terminal it would only disturb."""
+    """Log to stderr; for journald with its priority as `<N>` (sd-daemon(3))."""
     journal = "JOURNAL_STREAM" in os.environ
     names = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
@@ -60,15 +60,15 @@ def _complain(problems: Iterable[Problem]) -> None:
 
 
 def _make_own_folders(settings: Settings) -> None:
-    """Make what is missing below the user's home; elsewhere a missing folder may be a disk that is not mounted yet."""
+    """Make missing folders below the user's home only; elsewhere a disk may not be mounted yet."""
     for folder in (settings.log.path.parent, settings.control.socket.parent):
         if below_home(folder) and not folder.is_dir():
-            with contextlib.suppress(OSError):  # said by whoever needs it
+            with contextlib.suppress(OSError):  # whoever uses the folder reports it
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _kept() -> Path | None:
-    """Where systemd lets the service keep what is its own (systemd.exec(5), StateDirectory=)."""
+    """The file for the configuration in force, in the service's state folder (systemd.exec(5), StateDirectory=)."""
     folder = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     return Path(folder) / KEPT if folder else None
 
@@ -77,7 +77,7 @@ async def _serve(settings: Settings, source: ConfigSource) -> int:
     clock = Clock()
     supervisors = open_all(settings.drivers, clock.now_ns)
     _make_own_folders(settings)
-    from edge.daemon.daemon import Daemon  # noqa: PLC0415 -- the locks are at rest before all this is loaded
+    from edge.daemon.daemon import Daemon  # noqa: PLC0415 -- the locks are at rest before this is imported
 
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     daemon = Daemon(settings, clock, supervisors=supervisors, source=source)
@@ -89,27 +89,29 @@ async def _serve(settings: Settings, source: ConfigSource) -> int:
 
 
 def _leave_hung_threads(code: int) -> None:
-    """The interpreter would wait for a thread that hangs in the disk for ever; the locks rest, so nobody need wait."""
+    """Exit without threads that hang in the disk: the interpreter would wait for ever. The locks are at rest."""
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(HUNG_S)
             if thread.is_alive():
-                LOG.critical("%s hangs; leaving without it", thread.name)
+                LOG.critical("%s hangs; stopping without it", thread.name)
                 logging.shutdown()
                 os._exit(code or 1)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM. Exit code 0 after a stop, 78 for a bad configuration and none kept, 1 for anything else.
+    """Run until SIGTERM. Exit code 0 after a stop, 78 for a bad configuration without a kept one, 1 otherwise.
 
-    1 is also a stop whose last events the disk did not take.
+    1 is also a stop whose last events could not be written.
     """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the configuration is read there is nothing to read again
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing to reload yet
     parser = argparse.ArgumentParser(prog="doord", description="Guards the doors of one Doorward controller.")
-    parser.add_argument("--config", type=Path, default=DEFAULT_PATH, help=f"default: {DEFAULT_PATH}")
-    text = "where the configuration in force is kept, for a start at which FILE cannot be used (STATE_DIRECTORY)"
+    parser.add_argument(
+        "--config", type=Path, default=DEFAULT_PATH, help=f"the configuration file (default: {DEFAULT_PATH})"
+    )
+    text = "where to keep the configuration in force, for a start with an unusable --config file (STATE_DIRECTORY)"
     parser.add_argument("--keep", type=Path, default=_kept(), metavar="FILE", help=text)
-    parser.add_argument("--verbose", action="store_true", help="say more")
+    parser.add_argument("--verbose", action="store_true", help="log more")
     parser.add_argument("--version", action="version", version=f"doord {__version__}")
     arguments = parser.parse_args(argv)
     _log_to_stderr(arguments.verbose)

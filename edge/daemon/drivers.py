@@ -1,6 +1,6 @@
-"""Every open driver, and which of them carries which point: how doors, elevators and readers reach their wires.
+"""All open drivers, and which driver has which point. Doors, elevators and readers reach their wires through it.
 
-One rule: a point belongs to one driver, for as long as the daemon runs.
+One rule: a point belongs to one driver for as long as the daemon runs.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Simulator(Protocol):
-    """A driver that can be told what its hardware does."""
+    """A driver with simulated hardware."""
 
     def simulate(self, door: str, action: str, argument: str | None) -> None:
-        """Raises ValueError with a sentence."""
+        """Do an action at the hardware of a door. Raises ValueError."""
 
 
 class Drivers:
-    """See `edge.model.ports.Wires`; and the readers' lights."""
+    """Implements `edge.model.ports.Wires`; also has the displays of readers."""
 
     def __init__(self, settings: Mapping[str, DriverSettings], supervisors: Mapping[str, DriverSupervisor]) -> None:
         """`supervisors` are open: every lock is at its resting level (R14)."""
@@ -64,25 +64,25 @@ class Drivers:
         return self._driver_of[point]
 
     def show(self, door: str, shown: ReaderDisplay) -> None:
-        """Let the reader of a door show how the door stands."""
+        """Let the reader of a door show the state of the door."""
         point = f"{door}.reader"
         if point in self._driver_of:
             self._supervisors[self._driver_of[point]].show(point, shown)
 
     def light(self, point: str, granted: bool) -> None:
-        """Let a reader show what became of a card."""
+        """Let a reader show whether a card was granted."""
         self._supervisors[self._driver_of[point]].answer(point, granted=granted)
 
     def simulator(self, door: str) -> Simulator | None:
-        """The simulated driver that carries points of this door, or of the controller itself."""
+        """The simulated driver of a door, or of the controller itself; None: it has none."""
         names = {name for point, name in self._driver_of.items() if point.startswith(f"{door}.")}
-        found = (self._supervisors[name].driver for name in sorted(names))
-        return next((driver for driver in found if isinstance(driver, Simulator)), None)
+        drivers = (self._supervisors[name].driver for name in sorted(names))
+        return next((driver for driver in drivers if isinstance(driver, Simulator)), None)
 
     def extend(
         self, settings: Mapping[str, DriverSettings], opened: Mapping[str, DriverSupervisor], now_ns: int
     ) -> list[Lost]:
-        """Add the points that are new in `settings`; `opened` are new drivers. Returns the points that are lost."""
+        """Add the new points of `settings`; `opened` are new drivers. Returns new points of drivers that are lost."""
         self._supervisors |= opened
         lost: list[Lost] = []
         for name, driver in settings.items():
@@ -93,7 +93,7 @@ class Drivers:
         return lost
 
     def close(self) -> None:
-        """R15: bring every lock to rest; nothing is driven any more."""
+        """Bring every lock to rest (R15) and close the drivers."""
         for supervisor in self._supervisors.values():
             supervisor.close()
 
@@ -102,11 +102,11 @@ class SignalRouter:
     """Hands the signals of drivers to doors and elevators."""
 
     def __init__(self, runner: Runner, elevators: Elevators) -> None:
-        """Doors and credentials are the runner's, floors the elevators'."""
+        """Signals of doors and readers go to `runner`, those of floors to `elevators`."""
         self._runner, self._elevators = runner, elevators
 
     def take(self, signal: Signal) -> None:
-        """Take a signal of any driver."""
+        """Pass on a signal of any driver."""
         if isinstance(signal, Lost | Back):
             self._runner.take(signal)
             self._elevators.take(signal)

@@ -1,6 +1,6 @@
-"""The figures for Prometheus: counted, written for node-exporter where that is wanted, and served at the socket.
+"""Metrics for Prometheus: counted, written to a file for node-exporter if configured, and served at the socket.
 
-One rule: they are read from the status and from what was counted; nobody waits for them.
+One rule: they come from the status and from counters. No part waits for them.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from edge.system.isolation import Isolation
 
 LOOK_EVERY_S: Final = 5.0
-"""How often the loop's delay is looked at."""
+"""How often the delay of the event loop is measured."""
 WRITE_EVERY: Final = 3
-"""After so many looks the figures are written: Prometheus usually asks every 15 s."""
+"""Measurements between two writings of the file: Prometheus usually asks every 15 s."""
 
 
 class Figures:
-    """Counts since the start."""
+    """Counts metrics since the start."""
 
     def __init__(self, status: Status, clock: Clock, isolation: Isolation, file: Path | None) -> None:
-        """`file` is where node-exporter reads them; None: nowhere."""
+        """`file` is read by node-exporter; None: no file is written."""
         self._status, self._clock, self._isolation, self._file = status, clock, isolation, file
         self._counters = Counters()
 
     def committed(self, records: Sequence[Record]) -> None:
-        """These records are on the disk."""
+        """Count records that are on the disk."""
         self._counters.committed(records, self._clock.now_ns())
 
     async def run(self) -> None:
-        """Measure how late the loop is, and write the file; runs until it is cancelled."""
+        """Measure the delay of the event loop and write the file, until cancelled."""
         with self._isolation.part("metrics"):
             await self._measure()
 
@@ -54,12 +54,12 @@ class Figures:
                 await asyncio.sleep(LOOK_EVERY_S)
                 self._counters.late(loop.time() - due_s)
             if file is not None:
-                await in_background(partial(file.write, self.text()), "metrics")  # a stop waits for no disk
+                await in_background(partial(file.write, self.text()), "metrics")  # a stop must not wait for the disk
 
     def text(self) -> str:
-        """Every figure as Prometheus reads it."""
+        """All metrics in the text format of Prometheus."""
         return text(self._status.whole(), self._counters, self._clock.now_ns())
 
     async def serve(self, _body: dict[str, Any], _actor: Actor) -> Json:
-        """The socket's `metrics`."""
+        """Serve `metrics` at the socket."""
         return {"text": self.text()}

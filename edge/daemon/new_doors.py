@@ -1,6 +1,6 @@
-"""New doors beside those that are guarded already.
+"""Adds the new doors of a reload to a running controller.
 
-One rule: as at a start, their locks are at rest before anything else is done with them.
+One rule: as at a start, their locks come to rest before anything else.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class NewDoors:
-    """Takes over doors that a reload adds."""
+    """Adds doors while the others go on."""
 
     def __init__(  # noqa: PLR0913 -- each part has one owner
         self,
@@ -41,12 +41,12 @@ class NewDoors:
         tasks: BackgroundTasks,
         take: Emit,
     ) -> None:
-        """`take` receives what new drivers see."""
+        """`take` gets the signals of new drivers."""
         self._configuration, self._drivers, self._runner, self._people = configuration, drivers, runner, people
         self._log, self._clock, self._tasks, self._take = log, clock, tasks, take
 
     async def guard(self, settings: Settings, doors: Sequence[str]) -> None:
-        """Guard these doors of the new settings too, locks at rest first; then the settings are in force.
+        """Guard these doors of the new settings as well, their locks at rest first. Then the settings are in force.
 
         The wiring of all other doors is as before (`edge.settings.controller.difference`).
         Raises RequestError during a stop.
@@ -56,7 +56,7 @@ class NewDoors:
         if self._tasks.stopping:
             for supervisor in opened.values():
                 supervisor.close()
-            raise RequestError("stopping", "the daemon is stopping: nothing is taken over")
+            raise RequestError("stopping", "doord is stopping: nothing is reloaded")
         self._configuration.settings = settings
         lost = self._drivers.extend(settings.drivers, opened, self._clock.now_ns())
         memories = self._log.modes()

@@ -1,6 +1,7 @@
-"""What becomes of a configuration that changed while doors are guarded, and of one that cannot be used at a start.
+"""Applies a changed configuration while doors are guarded, and records one that could not be used at the start.
 
-One rule: a bad file changes nothing; what is in force is kept for the next start, and nobody waits for that disk.
+One rule: a bad file changes nothing. The configuration in force is kept on the disk for the next start; no door
+waits for that.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ class _Text(BaseModel):
 
 
 class Reloading:
-    """Takes over new configurations, one after the other."""
+    """Applies new configurations, one after the other."""
 
-    def __init__(  # noqa: PLR0913 -- whoever takes over its part of a configuration
+    def __init__(  # noqa: PLR0913 -- each applies its part of a configuration
         self,
         configuration: Configuration,
         new_doors: NewDoors,
@@ -81,7 +82,7 @@ class Reloading:
             await self._keep()
 
     async def reload(self, actor: Actor) -> Json:
-        """Apply what running doors can take over, as changes that this actor brought."""
+        """Read the file and apply what can change without a restart; `actor` is recorded with the changes."""
         async with self._one_at_a_time:
             self._notifier.reloading()
             try:
@@ -102,7 +103,7 @@ class Reloading:
             return answer
 
     async def compare(self, body: dict[str, Any], _actor: Actor) -> Json:
-        """The socket's `compare`: what a reload would take over of this text of the file, and what it would leave."""
+        """Serve `compare` at the socket: what a reload with this text would apply, and what needs a restart."""
         content = _Text.model_validate(body).text.encode()
         try:
             new = await asyncio.to_thread(settings_from, content, self._configuration.source.file)
@@ -128,7 +129,7 @@ class Reloading:
         configuration.audit(before, actor)
         applied = list(changes.applied)
         if self._intake.obey(keyring, new) and not any(key.startswith("commands.") for key in applied):
-            applied.append("commands")  # what is in a file has changed
+            applied.append("commands")  # the content of a key file has changed
         for key in applied:
             LOG.info("%s applied", key)
         for key in changes.restart:
@@ -140,12 +141,12 @@ class Reloading:
         return {"applied": [*applied], "needs_restart": list(changes.restart), "errors": errors}
 
     async def _keep(self) -> None:
-        """Keep the configuration in force; a failure is logged once."""
+        """Keep the configuration in force on the disk. A failure is logged once."""
         try:
             await in_background(self._configuration.source.keep, "configuration")
         except OSError as error:
             if not self._unkept:
-                LOG.error("%s: the configuration in force cannot be kept for the next start", error)  # noqa: TRY400 -- said, not traced
+                LOG.error("%s: the configuration in force cannot be kept for the next start", error)  # noqa: TRY400 -- a traceback would not help
             self._unkept = True
         else:
             self._unkept = False

@@ -1,7 +1,7 @@
-"""What a start takes up from the log: the doors' modes first, everything else once its file is open.
+"""Restores state from the log at the start: the doors' modes first, everything else once the log is open.
 
-One rule: until the modes are known no card and no pulse releases a door; exits always do. A log of which
-nothing can be read is waited for so long, and then doors guard as locked.
+One rule: until the modes are known, cards, PINs and unlock commands are refused; exits work. If the log cannot be
+read within 30 s, doors are guarded as locked.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("doord")
 MEMORY_WITHIN_S: Final = 30.0
-"""How long the doors' modes are waited for; a disk that takes longer gives them back when it can."""
+"""How long the start waits for the doors' modes. If they come later, they are restored then."""
 LEARN_AGAIN_S: Final = 10.0
 SOON_S: Final = 1.0
-"""So long everything that talks waits for the log: commonly it is there after milliseconds."""
+"""How long socket and broker wait for the log, which usually takes milliseconds."""
 
 
 class Remembering:
-    """Two tasks: the doors' modes, then people; and the rest, for which the log must be open."""
+    """Two tasks: `doors` restores the modes, then people; `rest` restores everything that needs an open log."""
 
-    def __init__(  # noqa: PLR0913 -- whoever takes up something
+    def __init__(  # noqa: PLR0913 -- each is restored
         self,
         configuration: Configuration,
         *,
@@ -55,21 +55,21 @@ class Remembering:
         rights: PageRights,
         events: ControllerEvents,
     ) -> None:
-        """The log has been started."""
+        """`log` has been started."""
         self._configuration, self._log, self._runner, self._people = configuration, log, runner, people
         self._consumers, self._rights, self._events = consumers, rights, events
         self._taken_up: Mapping[str, str] | None = None
         self._decided = asyncio.Event()
 
     async def soon(self) -> None:
-        """Give the log a moment, so that whoever asks at once finds everything as it was."""
+        """Wait a moment for the log, so that the first answers have the restored state."""
         parts = [asyncio.ensure_future(self._log.remembered()), asyncio.ensure_future(self._log.settled())]
         _, late = await asyncio.wait(parts, timeout=SOON_S)
         for part in late:
             part.cancel()
 
     async def doors(self) -> None:
-        """R14: take up the modes from before; nobody is let in until they are known, or too late."""
+        """Restore the modes (R14). All access is refused until they are known, or the wait is over."""
         remembered = asyncio.ensure_future(self._log.remembered())
         await asyncio.wait({remembered}, timeout=MEMORY_WITHIN_S)
         if remembered.done():
@@ -84,13 +84,13 @@ class Remembering:
 
     def _give_up(self) -> None:
         health = self._log.health()
-        reason = f"nothing can be read of the log at {health.path}: {health.error or 'its disk does not answer'}"
-        LOG.error("%s; doors guard as locked, whatever mode they were in", reason)
+        reason = f"the log at {health.path} cannot be read: {health.error or 'its disk does not answer'}"
+        LOG.error("%s; all doors are guarded as locked, whatever mode they were in", reason)
         self._events.log_unreadable(reason)
         self._runner.waits_for_memory = False
 
     async def rest(self) -> None:
-        """What else is remembered, and what is new since the last run."""
+        """Restore everything else, and record what changed since the last run."""
         configuration = self._configuration
         await self._decided.wait()
         await self._log.opened()
@@ -106,7 +106,7 @@ class Remembering:
             await self._learn_accounts()
 
     async def _learn_accounts(self) -> None:
-        """Who was made and removed at the local page, by the records: release 0.1.0 kept no list."""
+        """Learn the accounts of the local page from the records: release 0.1.0 kept no list."""
         records: list[Record] = []
         after: int | None = 0
         while after is not None:
@@ -120,7 +120,7 @@ class Remembering:
         self._log.append([], self._rights.learn(records))
 
     def _restore(self) -> None:
-        """Take up what can be read; done again if the open log has something else."""
+        """Restore what can be read so far. Called again when the log is open, which may have more."""
         memories = dict(self._log.modes())
         if memories != self._taken_up:
             self._taken_up = memories
@@ -131,6 +131,6 @@ class Remembering:
 
 
 def _locks(text: str) -> Locks | None:
-    """What is remembered of the doors' configuration; None when it is not known."""
-    found = memory_of(text)
-    return {door: facts for door, facts in found.items() if isinstance(facts, dict)} or None
+    """The stored configuration of doors; None: not known."""
+    stored = memory_of(text)
+    return {door: facts for door, facts in stored.items() if isinstance(facts, dict)} or None

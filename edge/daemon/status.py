@@ -1,6 +1,6 @@
-"""The status: what `doorctl status` shows, and the part of it that the broker retains.
+"""The status that `doorctl status` shows, and the part of it that is retained at the broker.
 
-One rule: nothing is changed by it, and no secret is in it. It is stable JSON (docs/doorctl.md, docs/mqtt.md).
+One rule: it changes nothing, and has no secret in it. It is stable JSON (docs/doorctl.md, docs/mqtt.md).
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from edge.system.isolation import Isolation
 
 NOT_RETAINED: Final = ("unlocked_for_s", "held_open_in_s", "points")
-"""Facts of a door that its retained state leaves out: countdowns, and the wiring."""
+"""Keys of a door that are not in its retained state: countdowns, and the wiring."""
 
 
 class Status:
-    """Makes the status whenever somebody asks."""
+    """Makes the status when it is asked for."""
 
     def __init__(  # noqa: PLR0913 -- each has a part of the status
         self,
@@ -79,7 +79,7 @@ class Status:
         }
 
     def with_inputs(self) -> dict[str, Json]:
-        """The status, and the level at which every input has settled."""
+        """The status, and the settled level of every input."""
         calendar = Calendar(self._clock)
         inputs: dict[str, Json] = {
             point: {"asserted": level, "since": calendar.at(at_ns), "at_ns": at_ns}
@@ -99,17 +99,17 @@ class RetainedStatus:
     """See `edge.upstream.messages.RetainedFacts`."""
 
     def __init__(self, clock: Clock, log: Log, runner: Runner) -> None:
-        """No record of any door was written yet."""
+        """`committed` has to get every record that is written."""
         self._clock, self._log, self._runner = clock, log, runner
         self._last_of: dict[str, int] = {}
-        """The latest record about each door."""
+        """Door -> the sequence number of its last record."""
 
     def committed(self, records: Sequence[Record]) -> None:
-        """These records are on the disk."""
+        """Note records that are on the disk."""
         self._last_of |= {r.event.door: r.sequence for r in records if r.event.door is not None}
 
     def online_status(self) -> dict[str, Json]:
-        """What the retained `status` says beside the state of the conversation."""
+        """The retained `status` without the state of the conversation."""
         health = self._log.health()
         return {
             "version": __version__,
@@ -123,8 +123,8 @@ class RetainedStatus:
         """The retained state of a door."""
         runner, calendar = self._runner, Calendar(self._clock)
         facts = door_facts(runner.door(door), runner.since_ns(door), runner.conditions(door), {}, calendar)
-        for passing in NOT_RETAINED:
-            del facts[passing]
+        for key in NOT_RETAINED:
+            del facts[key]
         return {"id": door, **facts, "sequence": self._last_of.get(door, 0)}
 
 
@@ -135,7 +135,7 @@ def door_facts(
     points: Mapping[str, str],
     calendar: Calendar,
 ) -> dict[str, Json]:
-    """One door: its facets, since when, what is wrong with it, and what is counting down."""
+    """One door: its states with their times, its conditions, and its countdowns."""
     held_ns = door.opening.held_ns if door.opening else None
     return {
         "name": door.name,
@@ -158,7 +158,7 @@ def door_facts(
 
 
 def condition_facts(condition: Condition, calendar: Calendar) -> dict[str, Json]:
-    """One thing that is wrong with a door."""
+    """One condition of a door: something that is wrong with it."""
     return {
         "code": condition.kind.code,
         "severity": condition.kind.severity.value,
@@ -173,7 +173,7 @@ def _left_s(due_ns: int | None, now_ns: int) -> float | None:
 
 
 def driver_facts(supervisor: DriverSupervisor, calendar: Calendar) -> dict[str, Json]:
-    """One driver: online or lost, why, since when, and what it says of itself."""
+    """One driver: online or lost, why, since when, and its own facts."""
     return {
         "kind": supervisor.kind,
         "state": "online" if supervisor.online else "lost",

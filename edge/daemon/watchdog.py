@@ -1,6 +1,6 @@
-"""Tells systemd that the daemon is well, for as long as it is.
+"""Sends the watchdog signal to systemd while the daemon works.
 
-One rule: it is petted only while the loop, every driver's task and the log's writer make progress.
+One rule: it is sent only while the event loop, every driver's task and the log's writer make progress.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("doord")
 WRITER_PATIENCE_NS: Final = 300 * NS_PER_S
-"""A disk that keeps the writer longer than this in one call is a reason to start again."""
+"""If one write takes longer than this, systemd has to restart doord."""
 LOOK_S: Final = 10.0
-"""How often it looks where systemd does not watch."""
+"""How often everything is checked where systemd has no watchdog for doord."""
 
 
 class Watchdog:
-    """Looks regularly whether everything makes progress."""
+    """Checks regularly that everything makes progress."""
 
     def __init__(  # noqa: PLR0913 -- each part has one owner
         self,
@@ -39,12 +39,12 @@ class Watchdog:
         tasks: BackgroundTasks,
         watchers: Watchers,
     ) -> None:
-        """`watchers` see when the writer stalls and when it goes on; `tasks` are those that may not fail."""
+        """`watchers` are told when the state of the writer changes. A failed one of `tasks` stops the signal."""
         self._notifier, self._log, self._clock = notifier, log, clock
         self._runner, self._tasks, self._watchers = runner, tasks, watchers
 
     async def run(self) -> None:
-        """Runs until it is cancelled."""
+        """Check until cancelled."""
         well_ns, writer = self._clock.now_ns(), "ok"
         while True:
             await asyncio.sleep(self._notifier.watchdog_s or LOOK_S)
@@ -57,6 +57,9 @@ class Watchdog:
             self._notifier.status(f"{len(self._runner.doors)} doors, {health.committed} records, log {health.writer}")
             failed = self._tasks.failed
             if failed or self._clock.now_ns() - well_ns > WRITER_PATIENCE_NS:
-                LOG.critical("not petting the watchdog: %s", ", ".join(failed) or "the log's writer hangs")
+                LOG.critical(
+                    "no watchdog signal, so that systemd restarts doord: %s",
+                    ", ".join(failed) or "the log's writer hangs",
+                )
                 continue
             self._notifier.watchdog()

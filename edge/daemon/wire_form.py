@@ -1,6 +1,6 @@
-"""How this controller's records look on a wire: whose they are, and whether they are late.
+"""Records as they are sent: as CloudEvents, with this controller's identity.
 
-One rule: the epoch is asked for each time, for it changes when a damaged log is set aside.
+One rule: the epoch is read each time, because it changes when a damaged log is set aside.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
     from edge.system.clock import Clock
 
 LATE_NS: Final = 10 * NS_PER_S
-"""A record that leaves later than this after it happened is called replayed."""
+"""A record that is sent later than this after its event is marked as replayed."""
 
 
 class WireForm:
     """See `edge.model.ports.Origin`."""
 
     def __init__(self, controller: ControllerTable, log: Log, clock: Clock) -> None:
-        """For the records of this log."""
+        """`log` has the records, and the stream that they belong to."""
         self._controller, self._log, self._clock = controller, log, clock
 
     def identity(self) -> Identity:
-        """Who this controller is on the wire; the epoch is known once the log is open."""
+        """The identity of this controller in records. The epoch is known once the log is open."""
         return Identity(self._controller.site, self._controller.id, self._log.stream.rpartition("/")[2])
 
     def is_late(self, record: Record) -> bool:
-        """More than 10 s ago, or before this boot."""
+        """Whether a record is older than 10 s, or from before this boot."""
         return record.boot != self._clock.boot_id or self._clock.now_ns() - record.event.at_ns > LATE_NS
 
     def cloudevent(self, record: Record) -> Json:
-        """A record as it looks on the wire, sent now and not replayed."""
+        """A record as a CloudEvent that is not replayed."""
         return cloudevent(record, self.identity(), replayed=False)

@@ -1,5 +1,5 @@
-"""What the control socket is answered.
+"""Answers the requests at the control socket.
 
-`service` checks a request and calls what it asks for; the other modules each serve one operation. `page_rights` is what
-the local page may ask.
+`service` checks a request and calls what it asks for; the other modules each serve one operation. `page_rights` says
+what the local page may ask.
 """

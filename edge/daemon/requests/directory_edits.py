@@ -1,6 +1,6 @@
-"""The socket's `edit_directory`: changes to who may pass, by whoever may ask at the socket.
+"""Serves `edit_directory` at the socket: changes of single entries of the directory.
 
-One rule: it is answered when it is stored and in force, or with everything that is wrong.
+One rule: the answer comes when the edit is stored and in force, or it has all problems of the edit.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class DirectoryEdits:
     """Serves the request."""
 
     def __init__(self, people: People) -> None:
-        """`people` has the directory in force."""
+        """`people` applies the edits."""
         self._people = people
 
     async def serve(self, body: dict[str, Any], actor: Actor) -> Json:
-        """The answer is that of the MQTT command, without an id."""
+        """Apply an edit. The answer is that of the MQTT command, without an id."""
         ask = _Edit.model_validate(body)
         origin = BroughtBy(Path(f"edit by {actor.name or actor.id}"), actor)
         answer = await edit_directory(self._people, ask.changes, ask.base, origin, upstream=False)

@@ -1,6 +1,6 @@
-"""The socket's `login`: what happened to an account of the local page, as a record.
+"""Serves `login` at the socket: records sign-ins, sign-outs and changes of accounts of the local page.
 
-One rule: the page witnesses who signs in and out; root, and managers at the page, say who has an account.
+One rule: the page reports who signs in and out. Root, and managers at the page, change accounts.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ class _Login(BaseModel):
     login: str = Field(min_length=1, max_length=LONGEST_LOGIN)
     code: str | None = Field(None, pattern="^[a-z_]{1,40}$")
     address: str | None = Field(None, pattern="^[0-9a-fA-F:.]{2,45}$")
-    """Where they came from."""
+    """The address of the browser."""
     role: PageRole | None = Field(None, strict=False)
-    """What the account may do."""
+    """The role of the account."""
     left_out: int | None = Field(None, ge=1, le=2**53)
-    """How many of the same kind before this one were too many to be recorded."""
+    """How many earlier ones of this kind were not recorded, because there were too many."""
 
 
 class Logins:
     """Serves the request."""
 
     def __init__(self, log: Log, clock: Clock, rights: PageRights) -> None:
-        """`rights` keeps the accounts that there are."""
+        """`rights` has the accounts."""
         self._log, self._clock, self._rights = log, clock, rights
 
     async def serve(self, body: dict[str, Any], actor: Actor) -> Json:
-        """What happened to an account of the local page: that page witnesses it, and whoever keeps the accounts."""
+        """Record what happened to an account. Raises RequestError for a user who may not report it."""
         ask = _Login.model_validate(body)
         changes = ask.action in CHANGES
         if changes and not actor.id.startswith(WEB) and actor.id not in {"uid:0", f"uid:{os.geteuid()}"}:

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from edge.model.messages import Actor, Record
 
 MEMORY: Final = "controller.accounts"
-"""Where the log keeps them; no door has a dot in its id."""
+"""The name under which the log keeps the accounts. No door has a dot in its id."""
 MOST_ACCOUNTS: Final = 256
 LOOKS: Final = frozenset(
     {"status", "facts", "events", "pictures", "picture", "metrics", "watch", "access", "groups", "schedules"}
 )
-"""What the page asks for itself: it shows it to whoever signed in."""
+"""Operations that the page uses for itself; it shows the answers to everybody who signed in."""
 ACTS: Final[Mapping[str, Right]] = {
     "export": Right.HISTORY,
     "people": Right.PEOPLE,
@@ -37,19 +37,19 @@ ACTS: Final[Mapping[str, Right]] = {
     "entries": Right.DIRECTORY,
     "edit_directory": Right.DIRECTORY,
 }
-"""What it asks for an account, by the right that it takes. `command` and `login` are judged by what they say."""
+"""Operations for an account, with the right that each needs. `command` and `login` depend on their content."""
 CHANGES: Final = frozenset({"create", "change", "destroy"})
-"""Of accounts, by a manager; `change` of one's own account is a new password."""
+"""Changes of accounts by a manager. Everybody may `change` their own password."""
 FOR_ALL: Final = frozenset({"lock_down", "cancel_lockdown"})
 COMMANDS: Final = FOR_ALL | {"unlock"}
-"""At a door; those of `FOR_ALL` at every door at once too."""
+"""Commands at a door. Those of `FOR_ALL` also work at every door at once."""
 
 
 class PageRights:
     """The accounts of the local page, as root and managers have made and removed them."""
 
     def __init__(self) -> None:
-        """Nobody knows yet which there are."""
+        """The accounts are not known before `restore` or `learn`."""
         self._known: dict[str, str] | None = None
 
     @property
@@ -59,12 +59,12 @@ class PageRights:
         return self._known
 
     def restore(self, text: str) -> None:
-        """Take up what was remembered; what is no such thing is nothing."""
+        """Restore the accounts that the log stored; none if the text is damaged."""
         try:
-            found = json.loads(text)
+            stored = json.loads(text)
         except (ValueError, RecursionError):
-            found = None
-        self._known = {str(login): str(role) for login, role in found.items()} if isinstance(found, dict) else {}
+            stored = None
+        self._known = {str(login): str(role) for login, role in stored.items()} if isinstance(stored, dict) else {}
 
     @property
     def known(self) -> bool:
@@ -72,11 +72,11 @@ class PageRights:
         return self._known is not None
 
     def learn(self, records: Iterable[Record]) -> dict[str, str]:
-        """Take up who was made and removed by the history: release 0.1.0 kept no list. Returns what `told` does."""
+        """Learn the accounts from records, as release 0.1.0 kept no list. Returns what the log has to store."""
         self._known = {}
         for record in records:
             event = record.event
-            if event.actor is None or event.actor.id.startswith(WEB):  # the page makes nobody
+            if event.actor is None or event.actor.id.startswith(WEB):  # release 0.1.0: the page made no accounts
                 continue
             if event.type == LOGIN_CREATE:
                 self._known[event.object.id] = str(event.details.get("role", PageRole.VIEWER))
@@ -85,17 +85,17 @@ class PageRights:
         return {MEMORY: json.dumps(self._known)}
 
     def change(self, action: str, login: str, role: str | None) -> dict[str, str]:
-        """An account was made, changed or removed by who may; what the log is to remember. Raises RequestError."""
+        """Note a permitted change of an account. Returns what the log has to store. Raises RequestError."""
         if action == "destroy":
             self._roles.pop(login, None)
         elif login not in self._roles and len(self._roles) >= MOST_ACCOUNTS:
-            raise RequestError("too_many", f"there are {MOST_ACCOUNTS} accounts, and there may be no more")
+            raise RequestError("too_many", f"there are {MOST_ACCOUNTS} accounts, which is the most there may be")
         else:
             self._roles[login] = role or self._roles.get(login, PageRole.VIEWER)
         return {MEMORY: json.dumps(self._roles)}
 
     def check(self, op: str, body: Mapping[str, Any], actor: Actor) -> None:
-        """Whether the page may ask this for this account, or for itself. Raises RequestError."""
+        """Check that the page may ask this for this account, or for itself. Raises RequestError."""
         if op in LOOKS:
             return
         login = actor.id.removeprefix(WEB) if actor.id.startswith(WEB) else None
@@ -117,15 +117,15 @@ class PageRights:
     def _needs(self, right: Right, login: str | None) -> None:
         role = self._role(login)
         if right not in rights_of(role):
-            raise RequestError("not_allowed", f"the role {role} may not ask for this at the local page")
+            raise RequestError("not_allowed", f"an account with the role {role} may not do this at the local page")
 
     def _command(self, body: Mapping[str, Any]) -> None:
         offered = FOR_ALL if body.get("all") else COMMANDS
         if str(body.get("command")) not in offered or not body.keys() <= {"command", "door", "all"}:
-            raise RequestError("not_allowed", f"the local page offers {', '.join(sorted(offered))}, and nothing else")
+            raise RequestError("not_allowed", f"the local page offers only {', '.join(sorted(offered))}")
 
     def _login(self, body: Mapping[str, Any], login: str | None) -> None:
-        """A failure may be told of anybody; who signs in or out has an account; a manager changes the others."""
+        """A failed sign-in may have any name, a sign-in or sign-out needs an account, other changes need a manager."""
         action, of = str(body.get("action")), body.get("login")
         if action in CHANGES and not (action == "change" and of == login and body.get("role") is None):
             self._needs(Right.ACCOUNTS, login)

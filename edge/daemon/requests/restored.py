@@ -1,6 +1,6 @@
-"""`doorctl log restored` of a running daemon: somebody has put an older log in the place of a newer one.
+"""Serves `doorctl log restored`: an older log was put in the place of a newer one.
 
-One rule: only who could have put it there says so.
+One rule: only root or doord's own user may say so, because only they can replace the log.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ WITHIN_S: Final = 10.0
 
 
 async def begin_anew(log: Log, actor: Actor) -> Json:
-    """Let the log go on as another stream. Raises RequestError."""
+    """Let the log go on as a new stream. Raises RequestError."""
     if actor.id not in {"uid:0", f"uid:{os.geteuid()}"}:
-        raise RequestError("not_allowed", "only root says that a log was restored")
+        raise RequestError("not_allowed", "only root may say that a log was restored")
     try:
         await asyncio.wait_for(log.new_epoch(f"{actor.name or actor.id} said that it was restored"), WITHIN_S)
     except TimeoutError:

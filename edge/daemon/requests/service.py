@@ -1,6 +1,6 @@
-"""What the control socket is answered: status, history, commands, the simulator.
+"""Serves the requests at the control socket: status, history, commands, the simulator and more.
 
-One rule: a request is checked here completely; doors see only commands that make sense.
+One rule: a request is checked completely here. Doors get only valid commands.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     Operation: TypeAlias = Callable[[dict[str, Any], Actor], Awaitable[Json]]
 
 AT_ONCE: Final = 64
-"""Records that are put into words before doors have their turn: less than a millisecond."""
+"""Records that are converted in one piece, in less than a millisecond. Then doors have their turn."""
 SOCKET: Final = Subject("control", "socket", "Control socket")
 
 
@@ -84,7 +84,7 @@ class _Replay(_Ask):
 class Service:
     """Serves `edge.socket.server.RequestHandler` for a daemon."""
 
-    def __init__(  # noqa: PLR0913 -- whoever answers something
+    def __init__(  # noqa: PLR0913 -- each answers something
         self,
         status: Status,
         *,
@@ -100,7 +100,7 @@ class Service:
         rights: PageRights,
         more: Mapping[str, Operation],
     ) -> None:
-        """`more` is what other parts serve of themselves."""
+        """`more` has the operations that other parts serve."""
         self._status_of, self._runner, self._elevators, self._people = status, runner, elevators, people
         self._log, self._clock, self._drivers, self._origin = log, clock, drivers, origin
         self._broker, self._watchers, self._rights = broker, watchers, rights
@@ -132,15 +132,15 @@ class Service:
         return self._watchers.watch()
 
     def check_page(self, op: str, body: dict[str, Any], actor: Actor) -> None:
-        """Raises RequestError for what the local page may not ask."""
+        """Check that the local page may ask this. Raises RequestError."""
         self._rights.check(op, body, actor)
 
     async def request(self, op: str, body: dict[str, Any], actor: Actor) -> Json:
-        """One request; RequestError says what is wrong with it."""
+        """Serve one request. Raises RequestError."""
         serve = self._ops.get(op)
         if serve is None:
             raise RequestError("unknown_op", f"{op!r} is not served; expected one of watch, {', '.join(self._ops)}")
-        if op != "command":  # that is checked first: it counts by its doors
+        if op != "command":  # a command is checked first: its doors count
             self._allow(op, "", actor)
         try:
             return await serve(body, actor)
@@ -162,7 +162,10 @@ class Service:
 
     def _flooded(self, counts: Mapping[str, int]) -> None:
         total = sum(counts.values())
-        details: dict[str, Json] = {"reason": f"{total} connections or requests were too many", "refused": {**counts}}
+        details: dict[str, Json] = {
+            "reason": f"too many connections or requests: {total} refused",
+            "refused": {**counts},
+        }
         now_ns = self._clock.now_ns()
         event = Event(CONTROLLER_FAULT, now_ns, SOCKET, SYSTEM, success=False, code="flooded", details=details)
         self._log.append([event])
@@ -242,5 +245,5 @@ class Service:
 
 
 def _sentence(op: str, error: ValidationError) -> str:
-    parts = [f"{'.'.join(str(part) for part in one['loc']) or op}: {one['msg']}" for one in error.errors()]
+    parts = [f"{'.'.join(str(part) for part in fault['loc']) or op}: {fault['msg']}" for fault in error.errors()]
     return f"{op}: {'; '.join(parts)}"

@@ -1,6 +1,6 @@
-"""Whether what was done is on the disk when somebody is told of it.
+"""Makes an answer wait until what was done is on the disk.
 
-One rule: an answer waits for the disk while the disk works; once it does not, the answer says so instead.
+One rule: the answer waits while the disk works. If the disk fails, the answer says that it is not stored.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 WITHIN_S: Final = 2.0
 LOOK_S: Final = 0.1
-"""How often it is looked whether the disk is still worth waiting for."""
+"""How often the state of the disk is checked during the wait."""
 NOT_STORED: Final = Outcome(
     True, "not_stored", "done, but the log cannot be written now: a restart would forget it (doorctl status)"
 )
 
 
 async def with_disk(outcomes: dict[str, Outcome], log: Log) -> dict[str, Outcome]:
-    """The outcomes, once what they speak of is stored; what was done and is not stored carries `not_stored`."""
+    """The outcomes, once they are stored. What was done but could not be stored has the code `not_stored`."""
     if not any(outcome.done for outcome in outcomes.values()) or await _stored(log):
         return outcomes
     return {door: NOT_STORED if outcome.done else outcome for door, outcome in outcomes.items()}
