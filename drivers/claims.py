@@ -1,6 +1,6 @@
-"""Claims what each point of a driver needs, on its own: what cannot be had is a fault of that point and is tried again.
+"""Claims the lines of each point of a driver by itself. Lines that are not free are a fault of that point alone.
 
-One rule: of one point everything is claimed or nothing, and no other point suffers for it.
+One rule: of one point all lines are claimed or none, and other points do not suffer from it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 AGAIN_NS: Final = 2 * NS_PER_S
-"""Between two tries to claim what another program holds."""
+"""Time between two tries to claim lines that another program holds."""
 
 
 class Claims:
     """Which points of one driver could not be claimed, and why."""
 
     def __init__(self, claim: Callable[[str], None], now_ns: Callable[[], int]) -> None:
-        """`claim` claims what a point needs; where it raises OSError it has claimed nothing."""
+        """`claim` claims the lines of a point; when it raises OSError it has claimed none."""
         self.missing: dict[str, str] = {}
         """Points that could not be claimed -> why."""
         self._claim = claim
@@ -29,14 +29,14 @@ class Claims:
         self._tried_ns = 0
 
     def every(self, points: Iterable[str]) -> None:
-        """Begin anew: claim these, in this order. Raises OSError, the first one's, when none of them can be had."""
+        """Begin anew: claim these points, in this order. Raises the first OSError when none of them can be claimed."""
         self.missing, self._tried_ns = {}, self._now_ns()
         failures = [self.one(point) for point in points]
         if failures and failures[0] is not None and None not in failures:
             raise failures[0]
 
     def one(self, point: str) -> OSError | None:
-        """Claim what one point needs; returns why that failed."""
+        """Claim the lines of one point. Returns the error if that failed."""
         try:
             self._claim(point)
         except OSError as error:
@@ -46,7 +46,7 @@ class Claims:
         return None
 
     def again(self) -> Iterator[str]:
-        """Try those that are missing again, if it is time; gives each that has been claimed now.
+        """Try missing points again, if it is time; yields each that has been claimed now.
 
         Raises OSError when the device itself has gone.
         """
@@ -57,7 +57,7 @@ class Claims:
             error = self.one(point)
             if error is None:
                 yield point
-            elif error.errno == errno.ENODEV:  # perhaps nobody else looks at the device
+            elif error.errno == errno.ENODEV:  # perhaps nothing else checks the device
                 raise error
 
     def lost(self) -> list[Lost]:

@@ -44,7 +44,7 @@ class ChipFinder:
     """Opens the chip that a driver is wired to, also after it has come back under another number.
 
     The kernel numbers chips in the order in which they appear. Once a chip has been opened by its number, it is known
-    by its label: another chip that has taken the number is nobody's relay to drive.
+    by its label: if another chip has taken the number, its relays must not be driven.
     """
 
     def __init__(self, chip: int | str) -> None:
@@ -53,7 +53,7 @@ class ChipFinder:
         self._label = ""
 
     def open(self) -> gpiod.Chip:
-        """The chip; LineError when there is none, or nobody can tell which of several it is."""
+        """Open the chip. Raises LineError when there is none, or when it could be one of several."""
         chip = self._by_its_number() if self._label else None
         if chip is None:
             chip = open_chip(self._chip) if not self._label else _open_only(self._label, self._chip)
@@ -76,25 +76,25 @@ class ChipFinder:
 
 
 def _is_a_number(chip: int | str) -> bool:
-    """Whether the kernel's numbering decides which chip is meant; links of udev's and labels mean the same chip."""
+    """Whether the kernel's numbering decides which chip is meant. A link by udev or a label always means the same."""
     return isinstance(chip, int) or re.fullmatch(r"(.*/)?gpiochip\d+", chip) is not None
 
 
 def busy_lines(chip: gpiod.Chip, lines: Collection[int]) -> dict[int, str]:
-    """Which of these lines somebody holds: line -> the name that holder gave."""
+    """Which of these lines are held: line -> the name that the holder gave."""
     infos = [chip.get_line_info(line) for line in lines if line < chip.get_info().num_lines]
-    return {info.offset: info.consumer or "somebody without a name" for info in infos if info.used}
+    return {info.offset: info.consumer or "a program without a name" for info in infos if info.used}
 
 
 def explain_line(
     chip: gpiod.ChipInfo, error: Exception, line: int, busy: Callable[[Collection[int]], Mapping[int, str]]
 ) -> LineError:
-    """Why a line cannot be used; `busy` is asked who holds it."""
+    """Why a line cannot be used; `busy` finds its holder."""
     number = (error.errno if isinstance(error, OSError) else None) or errno.EINVAL
     if line >= chip.num_lines:
         text = f"line {line} of {chip.name} does not exist: use one of 0 to {chip.num_lines - 1}"
     elif number == errno.EBUSY:
-        holder = busy([line]).get(line, "somebody who has just let it go")
+        holder = busy([line]).get(line, "a program that has just released it")
         text = f"line {line} of {chip.name} is held by {holder!r}: stop that program or overlay, or use another line"
     elif number == errno.ENODEV:
         text = f"{chip.name} ({chip.label}) has gone: look at its power and cable; line {line} does not answer"
@@ -125,7 +125,7 @@ def _open_only(label: str, was: int | str) -> gpiod.Chip:
 
 
 def _chips() -> tuple[list[gpiod.Chip], LineError | None, list[str]]:
-    """Every chip of this machine, open; why one could not be looked at; the labels."""
+    """Every chip of this machine, open; the error of a chip that could not be opened; the labels."""
     refused: LineError | None = None
     found = []
     for path in sorted(DEVICES.glob("gpiochip*")):

@@ -1,4 +1,4 @@
-"""From a driver to whoever listens: the one call by which a signal leaves.
+"""Hands a signal from a driver to its receiver.
 
 One rule: an exception of the receiver is reported by the loop; the driver goes on.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def hand_on(driver: str, emit: Emit | None, signal: Signal) -> None:
-    """Give `emit` a signal of `driver`, if anybody listens. To be called on the loop."""
+    """Give `emit` a signal of `driver`; None: there is no receiver. To be called on the loop."""
     if emit is None:
         return
     try:

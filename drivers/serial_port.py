@@ -1,6 +1,6 @@
-"""A serial port as the drivers of RS-485 lines share it: named, opened for one alone, written to without waiting.
+"""What the drivers of RS-485 lines share: a serial port is named, opened exclusively, written to without waiting.
 
-One rule: what cannot be done is an OSError whose sentence says what to do; nobody here tries again.
+One rule: every failure is an OSError whose sentence says what to do; nothing is tried again here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PortPath: TypeAlias = Annotated[
 
 
 def one_of(*bauds: int) -> AfterValidator:
-    """That a speed is one of these."""
+    """Check that a speed is one of these."""
 
     def known(value: int) -> int:
         if value not in bauds:

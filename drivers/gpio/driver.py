@@ -1,7 +1,7 @@
 """Doors on the GPIO lines of this computer: relays, contacts and buttons wired to its own pins.
 
-One rule: an output shows its resting level from the first moment on and whenever nobody is in
-charge. Levels become meanings here (`unlocked = "low"`), and nowhere else. docs/drivers.md tells why.
+One rule: an output shows its resting level from the first moment on, and whenever doord does not drive
+it. Only this driver knows which level means what (`unlocked = "low"`). docs/drivers.md tells why.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ __all__ = ["GpioDriver", "create"]
 RECONCILE_S: Final = 1.0
 """How often every line is read back, edges or not: a missed edge is wrong no longer than this."""
 BURST: Final = 32
-"""After so many edges at once, the next are fetched `PAUSE_S` later: a line that storms keeps nothing waiting.
-Nothing is lost by it that is not a storm: the kernel keeps the edges with their times."""
+"""After this many edges at once, the next are fetched `PAUSE_S` later, so that a line with a storm of edges does not
+hold up the others. Other edges are not lost by that: the kernel keeps them with their times."""
 PAUSE_S: Final = 0.01
 STUCK_AFTER: Final = 2
-"""So many read-backs in a row must disagree before an output counts as stuck."""
+"""An output counts as stuck after this many read-backs in a row that disagree."""
 
 
 def create(
@@ -150,7 +150,7 @@ class GpioDriver:
                     wire.device.pin.when_changed = None
 
     def apply(self, outputs: Mapping[str, bool]) -> None:
-        """Drive outputs; what reads back right is confirmed here, what does not by the next reconcile.
+        """Drive outputs. An output that reads back right is confirmed here, others by the next reconcile.
 
         Every output is tried before the first error is raised.
         """
@@ -188,7 +188,7 @@ class GpioDriver:
         self._release()
 
     def describe(self) -> Mapping[str, Json]:
-        """Chip, lines, who stood in the way, and how many edges had to be made up for."""
+        """Chip, lines, programs that held lines, and how many edges were missed."""
         lines: dict[str, Json] = {point: model.line for point, model in {**self._outputs, **self._inputs}.items()}
         stuck: list[Json] = [wire.name for wire in self._wires.values() if wire.wrong >= STUCK_AFTER]
         return {
@@ -245,7 +245,7 @@ class GpioDriver:
         try:
             self._wires[name] = self._wire(name)
         except (OSError, GPIOZeroError) as error:
-            # A device whose constructor failed lives on in the error's frames and keeps its pin reserved.
+            # The error's frames keep a device alive whose constructor failed, and with it its pin reserved.
             traceback.clear_frames(error.__traceback__)
             if isinstance(error, OSError):
                 raise
@@ -268,7 +268,7 @@ class GpioDriver:
             wire.asserted = model.at_rest
             return wire
         pull_up = {"up": True, "down": False, "none": None}[model.pull]
-        active = True if pull_up is None else None  # gpiozero insists; levels are ours to interpret
+        active = True if pull_up is None else None  # gpiozero wants it; this driver interprets levels
         device = InputDevice(model.line, pull_up=pull_up, active_state=active, pin_factory=factory)
         return Wire(name, model, device)
 
@@ -320,7 +320,7 @@ class GpioDriver:
         added, self._added = self._added, []
         for name in added:
             if name in self._wires and self._hear(name):
-                with suppress(OSError):  # the chip has gone: the next look says so
+                with suppress(OSError):  # the chip has gone: the next reconcile reports it
                     self._report_first(name, self._wires[name])
             elif name in self._claims.missing:
                 hand_on(self.name, self._emit, Lost(frozenset({name}), self._claims.missing[name], self._now_ns()))
@@ -352,7 +352,7 @@ class GpioDriver:
         self._report(wire, bool(state) == wire.point.active_high, ticks)
 
     def _edge_from_afar(self, loop: asyncio.AbstractEventLoop, wire: Wire, ticks: Any, state: Any) -> None:  # noqa: ANN401 -- opaque
-        """Any other gpiozero factory calls from a thread of its own."""
+        """Take an edge from another gpiozero factory, which calls from a thread of its own."""
         loop.call_soon_threadsafe(self._edge_and_settle, wire, ticks, state)
 
     def _edge_and_settle(self, wire: Wire, ticks: Any, state: Any) -> None:  # noqa: ANN401 -- opaque
@@ -413,7 +413,7 @@ class GpioDriver:
         if wire.read() == wire.asserted:
             if wire.wrong >= STUCK_AFTER:
                 if not counts:
-                    return  # left to the next reconcile, so that `Back` never comes from within `apply`
+                    return  # the next reconcile does it, so that `Back` never comes from within `apply`
                 hand_on(self.name, self._emit, Back(frozenset({wire.name}), at_ns))
             wire.wrong = 0
             if not wire.confirmed and self._emit is not None:

@@ -1,7 +1,7 @@
 """A gpiozero pin factory over the kernel's GPIO character device, through gpiod.
 
 One rule: a line is requested once, with direction, level and bias together, so it never shows
-anything that nobody asked for; and nothing here polls: `fileno` is readable while edges wait.
+another level in between. Nothing here polls: `fileno` is readable while edges wait.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ _EDGES: Final = {"none": Edge.NONE, "rising": Edge.RISING, "falling": Edge.FALLI
 class CharDeviceFactory(PiFactory):  # type: ignore[misc]  # gpiozero has no types
     """Pins of one GPIO chip, named by their number on the chip: `17` or `"GPIO17"`.
 
-    Works on any board: nothing asks which Raspberry Pi this is. Whoever wants `when_changed` called
-    waits until `fileno()` is readable (`loop.add_reader` for example) and calls `dispatch()`.
+    Works on any board: nothing asks which Raspberry Pi this is. To have `when_changed` called, wait
+    until `fileno()` is readable (`loop.add_reader` for example) and call `dispatch()`.
     Ticks are nanoseconds of CLOCK_MONOTONIC, the kernel's own time stamps of the edges.
     """
 
     def __init__(self, chip: int | str | ChipFinder = 0) -> None:
-        """`chip` is a number (0: /dev/gpiochip0), a path, a name or a label such as `pinctrl-rp1`; or who finds it.
+        """`chip` is a number (0: /dev/gpiochip0), a path, a name or a label such as `pinctrl-rp1`; or a ChipFinder.
 
         Raises LineError when there is no such chip or it may not be opened.
         """
@@ -67,7 +67,7 @@ class CharDeviceFactory(PiFactory):  # type: ignore[misc]  # gpiozero has no typ
         self._watched: dict[int, CharDevicePin] = {}
 
     def close(self) -> None:
-        """Let every line and the chip go. The kernel decides what freed outputs do."""
+        """Release every line and the chip. The kernel decides what released outputs do."""
         super().close()
         self._epoll.close()
         self.chip.close()
@@ -79,8 +79,8 @@ class CharDeviceFactory(PiFactory):  # type: ignore[misc]  # gpiozero has no typ
     def dispatch(self, timeout_s: float = 0.0) -> int:
         """Call `when_changed` for the edges that wait, all lines together in the order of time.
 
-        Every edge that was read is delivered, whatever a callback raises; what they raised comes
-        after that as an ExceptionGroup. Raises OSError when the chip has gone.
+        Every edge that was read is delivered, whatever a callback raises; after that the exceptions of
+        callbacks are raised as an ExceptionGroup. Raises OSError when the chip has gone.
         Returns the number of edges.
         """
         edges: list[tuple[int, bool, CharDevicePin]] = []
@@ -96,7 +96,7 @@ class CharDeviceFactory(PiFactory):  # type: ignore[misc]  # gpiozero has no typ
         for at_ns, state, pin in edges:
             try:
                 pin.changed(at_ns, state)
-            except Exception as error:  # noqa: BLE001 -- one input's callback must not deafen the others
+            except Exception as error:  # noqa: BLE001 -- one callback must not stop the other inputs
                 raised.append(error)
         if gone is not None:
             raise gone
@@ -105,7 +105,7 @@ class CharDeviceFactory(PiFactory):  # type: ignore[misc]  # gpiozero has no typ
         return len(edges)
 
     def busy(self, lines: Collection[int]) -> dict[int, str]:
-        """Which of these lines somebody holds: line -> the name that holder gave."""
+        """Which of these lines are held: line -> the name that the holder gave."""
         return busy_lines(self.chip, lines)
 
     def explain(self, error: Exception, line: int) -> LineError:
@@ -143,14 +143,14 @@ class CharDevicePin(PiPin):  # type: ignore[misc]  # gpiozero has no types
         super().__init__(factory, info)
         self.line: int = self._number
         self.lost_edges = 0
-        """Edges the kernel dropped because nobody read them in time."""
+        """Edges the kernel dropped because they were not read in time."""
         self._request: gpiod.LineRequest | None = None
         self._settings = gpiod.LineSettings()
         self._edges = Edge.BOTH
         self._sequence = 0
 
     def close(self) -> None:
-        """Let the line go."""
+        """Release the line."""
         self._when_changed = None
         if self._request is not None:
             self._factory.watch(self._request.fd, None)
@@ -169,12 +169,12 @@ class CharDevicePin(PiPin):  # type: ignore[misc]  # gpiozero has no types
         self._configure(direction=Direction.INPUT, bias=_bias(pull))
 
     def read_edges(self) -> list[tuple[int, bool]]:
-        """The edges that wait: nanoseconds and the level after each. Blocks when none does."""
+        """The edges that wait: nanoseconds and the level after each. Blocks when none is waiting."""
         if self._request is None:
             return []
         edges = []
         for event in self._request.read_edge_events():
-            # A number that steps back by far is a counter the kernel began anew, not two thousand million edges.
+            # A number that is far lower is from a counter that the kernel began anew: no edges were lost.
             gap = (event.line_seqno - self._sequence - 1) % SEQUENCE_MOD
             self.lost_edges += gap if gap < SEQUENCE_MOD // 2 else 0
             self._sequence = event.line_seqno
@@ -182,7 +182,7 @@ class CharDevicePin(PiPin):  # type: ignore[misc]  # gpiozero has no types
         return edges
 
     def changed(self, at_ns: int, state: bool) -> None:
-        """Deliver one edge, unless whoever wanted it has gone meanwhile."""
+        """Deliver one edge, unless the callback has been removed meanwhile."""
         if self._when_changed is not None:
             self._call_when_changed(at_ns, state)
 
@@ -212,7 +212,7 @@ class CharDevicePin(PiPin):  # type: ignore[misc]  # gpiozero has no types
             bias = self._settings.bias if self._settings.bias is not Bias.AS_IS else Bias.DISABLED
             self._configure(direction=Direction.INPUT, bias=bias)
         elif value == "output":
-            # gpiozero's "left in the state it is found in": looked at without touching it, then kept.
+            # gpiozero's "left in the state it is found in": read without requesting the line, then kept.
             if self._request is None:
                 self._configure(direction=Direction.AS_IS, bias=Bias.AS_IS)
             self.output_with_state(self._get_state())

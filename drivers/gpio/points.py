@@ -36,7 +36,7 @@ class _Point(BaseModel):
 
 
 class Output(_Point):
-    """A line that is driven: `active` is its level when it acts, `at_rest` whether it acts when nobody drives it."""
+    """A line that is driven: `active_high` is its level when released or sounding, `at_rest` its state at rest."""
 
     @property
     def active_high(self) -> bool:
@@ -50,7 +50,7 @@ class Output(_Point):
 
     @property
     def rest_levels(self) -> dict[int, bool]:
-        """Whether the line is high while nobody drives the point."""
+        """The lines of the point -> whether the line is high at rest."""
         return {self.line: self.active_high == self.at_rest}
 
 
@@ -116,7 +116,7 @@ class Button(Input):
 
 
 GROWS: Final = True
-"""It takes more points while it runs (`edge.model.ports.Extensible`)."""
+"""Points can be added while it runs (`edge.model.ports.Extensible`)."""
 
 POINTS: Final[Mapping[str, type[BaseModel]]] = carried(inputs=Button, lock=Lock, contact=Contact, buzzer=Buzzer)
 

@@ -1,4 +1,4 @@
-"""A line in use, and the time of its edges: what the GPIO driver knows about each while it is open.
+"""A line in use: what the GPIO driver knows about it while it is open; and the time of its edges.
 
 One rule: nothing is decided here; it keeps what was last driven or reported, and converts times.
 """
@@ -27,13 +27,13 @@ class Wire:
         self.point = point
         self.device = device
         self.asserted: bool | None = None
-        """Inputs: as last reported. Outputs: as last told."""
+        """Inputs: as last reported. Outputs: as last driven."""
         self.ticks: Any = None
         """When an input was last reported, on the factory's clock."""
         self.lost = 0
         """Inputs: how many edges of the pin were lost before the last report."""
         self.confirmed = True
-        """Outputs: whether there is nothing left to confirm, as at the resting level that `open` claimed."""
+        """Outputs: whether nothing is left to confirm, as at the resting level with which `open` claims the line."""
         self.wrong = 0
         """Outputs: read-backs in a row that disagreed."""
         self.edge: Callable[[Any, Any], None] | None = None

@@ -1,7 +1,7 @@
-"""One board on the line: what its relays shall be, what it said last, and which question is next.
+"""One board on the line: the wanted states of its relays, its last answers, and which question is next.
 
-One rule: pure -- questions out, answers in, time handed in; it reads no clock and touches no line. Everything that is
-wanted of a board is a duty; a board is up while every duty has been done and none fails again and again.
+One rule: pure -- questions out, answers in, time handed in; it reads no clock and touches no line. Everything that a
+board has to do is a duty; a board is up while every duty has been done and none fails again and again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
 PROBE_NS: Final = NS_PER_S
-"""How often a lost board is asked whether it is back: its silence takes `timeout_ms` from the others each time."""
+"""How often a lost board is asked whether it is back. Each time its silence costs the others `timeout_ms`."""
 REFRESH_NS: Final = NS_PER_S
 
 
@@ -59,13 +59,13 @@ class Board:
         return min(times) if times else None
 
     def urgent(self, now_ns: int) -> bool:
-        """Whether a relay is not as it should be, and may be told now."""
+        """Whether a relay is not as wanted and may be set now."""
         return any(duty.due_ns <= now_ns for duty in self.coils.values() if duty.urgent) and (
             self.up or self.probe_ns <= now_ns
         )
 
     def turn(self, now_ns: int, *, reading: bool) -> PendingQuestion | None:
-        """The next question to it, relays first."""
+        """The next question to the board, relays first."""
         dues = [(at_ns, duty) for at_ns, duty in self._dues(reading=reading) if at_ns <= now_ns]
         if not dues:
             return None
@@ -74,12 +74,12 @@ class Board:
         return PendingQuestion(duty, self._question(duty))
 
     def unfinished(self) -> PendingQuestion | None:
-        """The next relay that is not known to be as wanted, whenever it may be told."""
+        """The next relay that is not known to be as wanted, even if it may be set only later."""
         coil = next((coil for coil in self.coils.values() if coil.urgent), None)
         return None if coil is None else PendingQuestion(coil, self._question(coil))
 
     def _dues(self, *, reading: bool) -> Iterable[tuple[int, Duty]]:
-        """What is to be done and when. While the board is lost: only what has not been done, at the pace of a probe."""
+        """The duties, and when each is due. While the board is lost: only those not done yet, as often as a probe."""
         for coil in self.coils.values():
             if coil.urgent:
                 yield (coil.due_ns if self.up else max(self.probe_ns, coil.due_ns)), coil
@@ -104,7 +104,7 @@ class Board:
     # --- what came of it -----------------------------------------------------------------------------
 
     def want(self, point: str, *, asserted: bool) -> None:
-        """Set an output; its answer is awaited."""
+        """Set an output, and confirm it when the board has answered."""
         coil = self.coils[point]
         coil.wanted = asserted is coil.model.on_when
         coil.asked = True
@@ -112,12 +112,12 @@ class Board:
             coil.due_ns = 0
 
     def rest(self) -> None:
-        """Set every output to rest; its answer is not awaited."""
+        """Set every output to rest, without confirming it."""
         for coil in self.coils.values():
             coil.wanted, coil.told, coil.asked, coil.due_ns = coil.model.rest, None, False, 0
 
     def confirmed(self, now_ns: int) -> list[Signal]:
-        """What somebody waits for and the board has; not before it is up, so that `Back` comes first."""
+        """The confirmations that are due; none before the board is up, so that `Back` comes first."""
         coils = self.coils.values() if self.up else ()
         done = [coil for coil in coils if coil.asked and not coil.urgent and coil.seen is coil.wanted]
         for coil in done:
@@ -125,7 +125,7 @@ class Board:
         return [Confirmed(coil.point, coil.wanted is coil.model.on_when, now_ns) for coil in done]
 
     def answered(self, turn: PendingQuestion, values: Values, now_ns: int) -> list[Signal]:
-        """The board did what it was asked."""
+        """Note that the board has answered as it should."""
         duty = turn.duty
         duty.failures = self.failures = 0
         signals: list[Signal] = []
@@ -155,14 +155,14 @@ class Board:
         duty.failures += 1
         self.failures += 1
         if isinstance(duty, Coil):
-            duty.told = duty.seen = None  # it may have heard
+            duty.told = duty.seen = None  # the board may have received it all the same
         duty.due_ns = self.probe_ns = now_ns + (
             PROBE_NS if self.reason is not None else self.settings.poll_ms * NS_PER_MS
         )
         return self._give_up(reason, now_ns) if max(duty.failures, self.failures) >= self.settings.misses else []
 
     def forget(self) -> None:
-        """Forget everything that is known of it."""
+        """Forget everything that is known of the board."""
         self.up = False
         self.levels.clear()
         self.failures = 0
@@ -174,7 +174,7 @@ class Board:
             dog.written, dog.failures, dog.due_ns = False, 0, 0
 
     def begin(self) -> None:
-        """The listener changed: inputs and losses are reported from the beginning."""
+        """There is a new listener: inputs and losses are reported from the beginning."""
         self.up = False
         self.levels.clear()
         self.reason, self.failures, self.probe_ns = None, 0, 0
@@ -237,7 +237,7 @@ class Board:
         return found
 
     def _read_back(self, coil: Coil, now_ns: int) -> None:
-        """It was told something else: read it back before its state counts as known; soon, unless it has disobeyed."""
+        """A relay was set: its state is known only after a read-back, which comes soon unless it has disobeyed."""
         coil.seen = None
         for span in self.spans if not coil.contradictions else ():
             if span.offset(coil) is not None:

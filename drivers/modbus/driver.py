@@ -1,7 +1,7 @@
 """The Modbus driver: boards on one RS-485 line become points of doors.
 
-One rule: a thread of its own asks and waits, the event loop never does; what they share is guarded by one lock, and
-relays come before inputs. `open` alone waits for the line, briefly, so that relays rest before anything else happens.
+One rule: a thread of its own asks and waits, the event loop never does. One lock guards what both use. Relays come
+before inputs. Only `open` waits for the line, briefly, so that relays are at rest before anything else happens.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 PATIENCE_S: Final = 0.5
-"""How long `open` and `close` wait for relays to come to rest; what is slower than that is the thread's business."""
+"""How long `open` and `close` wait for relays to come to rest. The thread goes on with slower boards."""
 MOST_PENDING: Final = 1024
-"""Signals that the loop has not taken yet; with so many, inputs are not asked for until it has. None is dropped."""
+"""Signals that wait for the loop. While there are this many, inputs are not read. No signal is dropped."""
 
 
 def create(name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]) -> ModbusDriver:
@@ -77,7 +77,7 @@ class ModbusDriver:
     # --- the promise ---------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Open the port, bring every relay to rest, and begin to look after them. Raises OSError."""
+        """Open the port, bring every relay to rest, and start the thread. Raises OSError."""
         self.close()
         line = Line(self._settings, self._now_ns)
         self._boards = boards(self._settings, self._models)
@@ -92,7 +92,7 @@ class ModbusDriver:
         self._worker = worker
 
     async def run(self, emit: Emit) -> None:
-        """Report until cancelled or the port has gone; the relays are looked after all the while, until `close`."""
+        """Report until cancelled or the port has gone. The thread drives relays until `close`, also without `run`."""
         worker = self._opened()
         loop = asyncio.get_running_loop()
         listener = _Listener(loop, partial(hand_on, self.name, emit), loop.create_future())
@@ -111,7 +111,7 @@ class ModbusDriver:
             worker.changed.notify()
 
     def level(self, point: str) -> bool | None:
-        """What the board said when it was asked last, at most a poll ago; None while it does not answer."""
+        """What the board answered last, at most one poll ago; None while it does not answer."""
         worker = self._worker
         if worker is None or worker.failure is not None or point not in self._at:
             return None
@@ -119,7 +119,7 @@ class ModbusDriver:
             return self._at[point].levels.get(point)
 
     def close(self) -> None:
-        """Bring every relay to rest and let the port go. A board that is slow to answer is not waited for."""
+        """Bring every relay to rest and close the port, without waiting for a board that is slow to answer."""
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.end(self._patience_s)
@@ -144,12 +144,12 @@ class ModbusDriver:
 
 
 class _Worker:
-    """The thread that has the line, from `open` to `close` or to the loss of the port."""
+    """The thread that uses the line, from `open` to `close` or to the loss of the port."""
 
     def __init__(self, line: Line, boards_: Mapping[int, Board], now_ns: Callable[[], int]) -> None:
         self.line = line
         self.changed = threading.Condition()
-        """Guards the boards and everything below; notified when there may be something to do."""
+        """Guards the boards and all attributes below; notified when there may be something to do."""
         self.failure: OSError | None = None
         self._boards = boards_
         self._now_ns = now_ns
@@ -160,12 +160,12 @@ class _Worker:
     # --- from the loop's thread -------------------------------------------------------------------------
 
     def start(self, name: str) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread = threading.Thread(target=self._work, name=f"modbus {name}", daemon=True)
         self._thread.start()
 
     def listen(self, listener: _Listener | None) -> None:
-        """Report to this listener from now on, from the beginning; None: to nobody."""
+        """Report to this listener from now on, beginning with all inputs; None: to none."""
         with self.changed:
             self._listener = listener
             for board in self._boards.values():
@@ -175,7 +175,7 @@ class _Worker:
             self.changed.notify()
 
     def end(self, patience_s: float) -> None:
-        """Bring relays to rest, let the port go, and wait for that so long."""
+        """Bring relays to rest, close the port, and wait for that at most `patience_s`."""
         with self.changed:
             self._ending_s = patience_s
             listener, self._listener = self._listener, None
@@ -201,10 +201,10 @@ class _Worker:
         if not listener.ended.done():
             listener.ended.set_exception(OSError(failure.errno or errno.EIO, failure.strerror or str(failure)))
 
-    # --- from its own ------------------------------------------------------------------------------------
+    # --- from its own thread -----------------------------------------------------------------------------
 
     def settle(self, patience_s: float) -> None:
-        """Bring relays to where they shall be, boards that answer first time only. Raises OSError."""
+        """Bring relays to their wanted states, at each board until a question is not answered. Raises OSError."""
         until_ns = self._now_ns() + int(patience_s * NS_PER_S)
         for board in sorted(self._boards.values(), key=lambda board: board.reason is not None):
             while (turn := board.unfinished()) is not None and self._now_ns() < until_ns:
@@ -218,7 +218,7 @@ class _Worker:
             self.settle(self._ending_s or 0)
         except OSError as error:
             self._lose(error)
-        except Exception as error:  # our own mistake, or a library's: the driver is lost, never silent
+        except Exception as error:  # a mistake here or in a library: the driver is reported lost
             LOG.exception("a Modbus line failed")
             self._lose(OSError(errno.EIO, f"internal error: {error!r}"))
         finally:

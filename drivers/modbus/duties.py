@@ -1,6 +1,6 @@
-"""What is wanted of a board, one thing each: a relay to be so, inputs to be read, a register to be written.
+"""The duties of a board, a class for each kind: set a relay, read inputs, write a register.
 
-One rule: they are plain notes; when one is due and what came of it is the board's business (`board`).
+One rule: they are plain notes; `board` decides when one is due, and takes its answer.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ NS_PER_S: Final = 1_000_000_000
 READ_BACK_NS: Final = NS_PER_S // 2
 """How often relays are compared with what they should be."""
 FLASH_TENTHS: Final = 40
-"""A relay that flashes is told so every second, for four: three may fail; it falls back four seconds after the last."""
+"""A flash is renewed every second, for four seconds: three of them may fail. It falls back 4 s after the last."""
 GAP: Final = {"discrete": 16, "coil": 16, "input": 4, "holding": 4}
 """Entries of one table this close together are read in one go: cheaper than another question."""
 
 
 @dataclass(slots=True)
 class Coil:
-    """A relay. `wanted` is what it shall be; `told` what the board has accepted, None when nobody knows.
+    """A relay. `wanted` is its wanted state; `told` what the board has accepted, None when that is not known.
 
-    `seen` is what it read back since. The answer to a write is the question's own words: behind an adapter that echoes
-    it may be our question that came back.
+    `seen` is what was read back since. The answer to a write has the same bytes as the question: behind an adapter that
+    echoes, it may be our own question.
     """
 
     point: str
@@ -47,7 +47,7 @@ class Coil:
 
     @property
     def refreshed(self) -> bool:
-        """Whether the board would let it fall back by itself now."""
+        """Whether it is flashed now: the board lets it fall back by itself."""
         return self.model.flash is not None and self.wanted is not self.model.rest
 
     @property
@@ -63,7 +63,7 @@ class Coil:
         return SetRegister(self.model.unit, number, (self.model.on if self.wanted else self.model.off) or 0)
 
     def accepted(self, question: SetCoil | SetRegister) -> bool:
-        """Which state the board was told by this question."""
+        """Note that the board has accepted this question. Returns the state that it has set."""
         return question.on if isinstance(question, SetCoil) else question.value == self.model.on
 
 
@@ -74,14 +74,14 @@ class Block:
     read: Read
     every_ns: int
     inputs: bool
-    """Some of them are inputs; else they are relays that are read back."""
+    """True: some of them are inputs. False: all are relays that are read back."""
     values: Values | None = None
     read_ns: int = 0
     due_ns: int = 0
     failures: int = 0
 
     def offset(self, coil: Coil) -> int | None:
-        """Where among its entries a relay is; None: it is elsewhere."""
+        """The place of a relay among the entries; None: it is not one of them."""
         table, number = coil.model.place
         at = number - self.read.first
         return at if table == self.read.table and 0 <= at < self.read.count else None
@@ -102,14 +102,14 @@ Duty: TypeAlias = Coil | Block | WatchdogRegister
 
 @dataclass(frozen=True, slots=True)
 class PendingQuestion:
-    """One question, and whose it is."""
+    """One question, and the duty that it is for."""
 
     duty: Duty
     question: Question
 
 
 def spans(unit: int, points: Iterable[Input | Output], poll_ns: int) -> list[Block]:
-    """What to read of a board, and how often: relays that only are read back more seldom than inputs."""
+    """What to read of a board, and how often: relays are read back less often than inputs."""
     entries: dict[str, dict[int, bool]] = {}
     for model in points:
         if isinstance(model, Output):

@@ -1,7 +1,7 @@
-"""Questions and answers of Modbus RTU: what is sent, and which bytes among those received are its answer.
+"""Questions and answers of Modbus RTU: the bytes to send, and which of the bytes received are the answer.
 
 One rule: an answer has the unit, function, length and CRC that the question asks for; everything else on the line
-is noise. RTU numbers no message, so nothing weaker will do (Modbus over Serial Line 1.02, 2.5.1).
+is noise. RTU does not number messages, so all of these have to match (Modbus over Serial Line 1.02, 2.5.1).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ Values: TypeAlias = tuple[int, ...]
 
 
 class ExceptionReply(Exception):  # noqa: N818 -- it is an answer, and says what the board did
-    """The board answered that it will not."""
+    """The board answered with an exception: it refuses."""
 
     def __init__(self, code: int) -> None:
         """`code` is Modbus's exception code."""
@@ -116,17 +116,17 @@ class ReplyBuffer:
     """Bytes as they come, until they hold the answer to one question."""
 
     def __init__(self, question: Question, sent: bytes, *, echo: bool = False) -> None:
-        """`sent` is the question's frame: a write is answered with its own words. `echo`: it is heard too."""
+        """`sent` is the question's frame: the answer to a write has the same bytes. `echo`: it is heard as well."""
         self._question = question
         self._sent = sent
         self._from = len(sent) if echo else 0
         self._heard = bytearray()
         self.noise = 0
-        """Bytes that belong to no answer of ours, as far as can be told yet."""
+        """Bytes that so far belong to no answer to this question."""
 
     @property
     def heard(self) -> int:
-        """Take the bytes that have come so far."""
+        """The number of bytes that have come so far."""
         return len(self._heard)
 
     @property
@@ -135,7 +135,7 @@ class ReplyBuffer:
         return self._heard.startswith(self._sent)
 
     def take(self, data: bytes) -> Values | None:
-        """The answer when it is whole; () to a write. Raises ExceptionReply when the board says no."""
+        """Take bytes; the answer when it is whole, () to a write. Raises ExceptionReply when the board refuses."""
         self._heard += data
         for start in range(self._from if self.echoed else 0, len(self._heard) - SHORTEST + 1):
             frame = self._frame(start)

@@ -1,7 +1,7 @@
 """The serial port and one question at a time on it: asked, waited for, answered or not.
 
-One rule: a port that is gone raises OSError, a board that does not answer raises NoAnswer; nobody here tries again.
-Called from the driver's thread, and from `open` before that thread exists; waiting is what it is for.
+One rule: a port that is gone raises OSError, a board that does not answer raises NoAnswer; nothing is tried again here.
+It waits for answers, so it is called from the driver's thread, and from `open` before that thread exists.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NS_PER_MS: Final = 1_000_000
 NS_PER_S: Final = 1_000_000_000
 PORTION: Final = 512
 MOST_HEARD: Final = 1024
-"""Bytes heard after one question; with more the line is not quiet enough to be asked, and nobody has answered."""
+"""Bytes after one question: when more come, the line is too noisy, and the question counts as not answered."""
 FAST_BAUD: Final = 19200
 FAST_SILENCE_NS: Final = 1_750_000
 """Above 19200 Bd the silence between frames is 1.75 ms (Modbus over Serial Line 1.02, 2.5.1.1)."""
@@ -38,7 +38,7 @@ PARITIES: Final = {"none": PARITY_NONE, "even": PARITY_EVEN, "odd": PARITY_ODD}
 
 
 class NoAnswer(Exception):  # noqa: N818 -- says what happened
-    """The time was over before the board had answered."""
+    """The board has not answered in time."""
 
 
 @dataclass(slots=True)
@@ -50,19 +50,19 @@ class LineCounts:
     silent: int = 0
     """Not a byte came."""
     garbled: int = 0
-    """Bytes came and no answer was in them: noise, a wrong CRC, another unit's late words."""
+    """Bytes came, but no answer was in them: noise, a wrong CRC, a late answer of another unit."""
     refused: int = 0
     """Exception responses."""
     noise_bytes: int = 0
     echoes: bool = False
-    """The adapter hears what it says itself. Seen at reads, whose answers never are their questions."""
+    """The adapter hears what it sends itself. Detected at reads, whose answers always differ from their questions."""
 
 
 class Line:
     """An open port."""
 
     def __init__(self, settings: Settings, now_ns: Callable[[], int]) -> None:
-        """Open it for us alone. Raises OSError with a sentence that says what to do."""
+        """Open the port exclusively. Raises OSError with a sentence that says what to do."""
         self.counts = LineCounts()
         self._now_ns = now_ns
         self._timeout_ns = settings.timeout_ms * NS_PER_MS
@@ -77,7 +77,7 @@ class Line:
         self._poll.register(self._fd, select.POLLIN)
 
     def ask(self, question: Question) -> Values:
-        """Its answer, () to a write. Raises NoAnswer, ExceptionReply, and OSError when the port is gone."""
+        """Ask, and return the answer, () to a write. Raises NoAnswer, ExceptionReply, OSError when the port is gone."""
         frame = encode(question)
         self._discard()
         self._rest()
@@ -105,7 +105,7 @@ class Line:
         raise NoAnswer("does not answer")
 
     def close(self) -> None:
-        """Let it go; never raises."""
+        """Close the port; never raises."""
         try:
             self._serial.close()
         except OSError:
@@ -122,7 +122,7 @@ class Line:
         return None
 
     def _receive(self, patience_ns: int) -> bytes:
-        """What has come; b"" when nothing has. Raises OSError when the port has gone."""
+        """The bytes that have come; b"" when none have. Raises OSError when the port has gone."""
         if not self._poll.poll(patience_ns / NS_PER_MS):
             return b""
         try:
@@ -143,7 +143,7 @@ class Line:
             self._quiet_since_ns = self._now_ns()
 
     def _rest(self) -> None:
-        """The silence by which boards know that a frame begins."""
+        """Wait for the silence by which boards know that a frame begins."""
         missing_ns = self._quiet_since_ns + self._silence_ns - self._now_ns()
         if missing_ns > 0:
             time.sleep(min(missing_ns, self._silence_ns) / NS_PER_S)

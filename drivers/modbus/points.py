@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 BITS: Final = frozenset({"discrete", "coil"})
-"""The tables whose entries are single bits; those of the others are registers of 16."""
+"""The tables whose entries are single bits; entries of the other tables are registers of 16 bits."""
 MOST_FLASHED: Final = 254
 """The address 255 means every relay on boards that flash."""
 
@@ -38,13 +38,13 @@ class _Table(BaseModel):
 
 
 class Watchdog(_Table):
-    """A holding register that makes a board drop its relays by itself when nobody speaks to it any more."""
+    """A holding register that makes a board drop its relays by itself when it gets no more questions."""
 
     unit: Unit
     holding: Number
     value: int = Field(ge=1, le=65535, description="1 to 65535, in the unit of the board's manual")
     every_s: int | None = Field(default=None, ge=1, le=60, description="1 to 60 seconds")
-    """Write it again this often, for boards that want more than being spoken to; else only when the board appears."""
+    """Write it again this often, for boards that do not count other questions; None: only when the board appears."""
 
 
 def _tuple(value: object) -> object:
@@ -82,10 +82,10 @@ class Output(Point):
     register_: Number | None = Field(default=None, alias="register", description=_NUMBER)
     on: Number | None = Field(default=None, description=_NUMBER)
     off: Number | None = Field(default=None, description=_NUMBER)
-    """What is written to the register to switch the relay."""
+    """The values that are written to the register to switch the relay."""
     on_reads: Number = 1
     off_reads: Number = 0
-    """What the register reads then; any other value is neither."""
+    """The values that the register then reads; any other value is neither on nor off."""
     flash: Literal["waveshare"] | None = None
     """How the board can be told to let the relay fall back by itself after a time; see `drivers.modbus.frames`."""
 
@@ -110,11 +110,11 @@ class Output(Point):
 
     @property
     def words(self) -> str:
-        """Its place, for people."""
+        """Its place, for messages."""
         return f"coil {self.coil}" if self.coil is not None else f"register {self.register_}"
 
     def shows(self, value: int) -> bool | None:
-        """Whether the relay is on if its place reads so; None: the value is neither."""
+        """Whether the relay is on when its place reads this value; None: the value is neither."""
         if self.coil is not None:
             return bool(value)
         return {self.on_reads: True, self.off_reads: False}.get(value)

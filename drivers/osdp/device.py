@@ -1,7 +1,7 @@
-"""One conversation with one reader: what it is asked next, and what becomes of its answers.
+"""One conversation with one reader: which question is next, and what its answers lead to.
 
-One rule: a question is repeated as it was, with the same sequence number, until it is answered or the
-conversation starts anew from number 0; a reader counts as lost after eight seconds without a good
+One rule: a question is repeated unchanged, with the same sequence number, until it is answered or the
+conversation starts anew from number 0. A reader counts as lost after eight seconds without a good
 answer, never before. Times are handed in. Source: SIA OSDP v2.2 (IEC 60839-11-5), 5.7 and annex D.
 """
 
@@ -51,7 +51,7 @@ class _Question:
 
 
 class Device:
-    """The panel's side of one conversation. The panel asks it for bytes and tells it what came of them."""
+    """The panel's side of one conversation. The panel takes questions from it and hands the answers to it."""
 
     def __init__(
         self, profile: Profile, switches: Mapping[str, Switch], random: Callable[[int], bytes], now_ns: int
@@ -60,7 +60,7 @@ class Device:
         self.profile = profile
         self.report = DeviceReport()
         self.happenings: list[Happening] = []
-        """Taken away by the panel after each turn."""
+        """The panel takes these after each turn."""
         self.wake_ns = now_ns
         """When its next question is due."""
         self.lost = False
@@ -69,12 +69,12 @@ class Device:
         self._introduction = Introduction(profile, self.report, random)
         self._duties = Duties(profile, switches)
         self.crc = True
-        """Whether it is asked with CRC-16; False: with the one-byte checksum, because it knows nothing else."""
+        """Whether questions have a CRC-16; False: the one-byte checksum, because the reader knows no CRC."""
         self._sequence = 0
         self._question: _Question | None = None
         self._session: secure.SecureSession | None = None
         self._proven = False
-        """Whether it has ever proved that it has our key: from then on no key is handed over at this address."""
+        """Whether the reader has ever proved that it has our key. After that no key is handed over at this address."""
         self._good_ns = now_ns
         self._setbacks = 0
         self._doubts = 0
@@ -85,12 +85,12 @@ class Device:
 
     @property
     def secured(self) -> bool:
-        """Whether a session under our own key stands."""
+        """Whether there is a session under our own key."""
         return self._session is not None and not self._introduction.default
 
     @property
     def switches(self) -> Mapping[str, Switch]:
-        """What it switches, by the name of the point."""
+        """Its switches, by the name of the point."""
         return self._duties.switches
 
     def want(self, switch: str, now_ns: int, *, on: bool) -> None:
@@ -99,7 +99,7 @@ class Device:
         self._hurry(now_ns)
 
     def say(self, order: OsdpCommand, now_ns: int) -> None:
-        """Queue a light or a sound; nothing is kept for a device that is not online."""
+        """Queue a light or a sound, unless the device is not online."""
         if self.online:
             self._duties.say(order)
             self._hurry(now_ns)
@@ -121,12 +121,12 @@ class Device:
 
     @property
     def probing(self) -> bool:
-        """Whether its next question is a look whether it is there at all."""
+        """Whether its next question only checks whether the reader is there at all."""
         return not self.online and self._introduction.phase is Phase.IDENTIFY
 
     @property
     def urgent(self) -> bool:
-        """Whether somebody waits for its next question."""
+        """Whether its next question should be asked before those of other readers."""
         return self.online and self._working and self._duties.urgent
 
     @property
@@ -151,7 +151,7 @@ class Device:
         return question.frame.encode()
 
     def answered(self, frame: Frame, took_ns: int, now_ns: int) -> bool:
-        """Take a frame from this address; returns whether it ends the waiting. `took_ns` until it began."""
+        """Take a frame from this address. Returns whether it ends the waiting. `took_ns`: the time until it began."""
         question = self._question
         if question is None:
             return False
@@ -183,9 +183,9 @@ class Device:
         return True
 
     def mend(self, burst: bytes, now_ns: int) -> bool:
-        """Try to save a damaged answer: one wrong byte is put right if the session proves the result.
+        """Try to repair a damaged answer: one wrong byte is corrected if the session proves the result.
 
-        It saves the card of a reader that cannot repeat its last answer, although it should.
+        That saves a card at a reader that cannot repeat its last answer, although it should.
         """
         if self._session is None or self._question is None:
             return False
@@ -197,7 +197,7 @@ class Device:
         return False
 
     def failed(self, now_ns: int, *, damaged: bool) -> None:
-        """No answer came, or nothing that can be used."""
+        """Note that no answer came, or none that can be used."""
         self.report.counts["damaged" if damaged else "silent"] += 1
         reason = "its answers are damaged: look at cable, termination and baud" if damaged else "no answer"
         question = self._question
@@ -225,7 +225,7 @@ class Device:
         return _Question(order, frame, switch)
 
     def _count_on(self) -> None:
-        """The question is answered; the next one has the next number."""
+        """The question is answered: the next one has the next sequence number."""
         self._question = None
         self._sequence = self._sequence % 3 + 1
 
@@ -266,7 +266,7 @@ class Device:
         self._rhythm(question, now_ns)
 
     def _rhythm(self, question: _Question, now_ns: int) -> None:
-        """When to ask next."""
+        """Set when to ask next."""
         self.wake_ns = now_ns if self.urgent else max(now_ns, question.sent_ns + self.profile.poll_ns)
 
     def _good(self, now_ns: int) -> None:
@@ -276,7 +276,7 @@ class Device:
             self.happenings.append(Online(self.profile.address))
 
     def _excused(self, frame: Frame, question: _Question, now_ns: int) -> bool:
-        """Take a BUSY or a NAK that nothing authenticates: it may delay or end a conversation, and no more."""
+        """Take a BUSY or a NAK without authentication: it may only delay or end a conversation."""
         reason = frame.data[0] if frame.data else 0
         lost_count = frame.code == ReplyCode.NAK and reason == NakReason.SEQUENCE
         busy = frame.code == ReplyCode.BUSY and frame.sequence == 0
@@ -287,7 +287,7 @@ class Device:
             self.report.counts["busy"] += 1
             question.tries = 0
             self.wake_ns = now_ns + BUSY_NS
-            self._judge(now_ns, "it says that it is busy, and nothing else")
+            self._judge(now_ns, "it only answers that it is busy")
         elif reason == NakReason.CHECK and self._knows_no_crc(frame):
             self._without_crc(question, now_ns)
         elif self._session is not None and reason != NakReason.CHECK:
@@ -300,12 +300,12 @@ class Device:
     # --- refusals --------------------------------------------------------------------------------------
 
     def _knows_no_crc(self, refusal: Frame) -> bool:
-        """Whether a NAK 1 means that it cannot check a CRC: it has a checksum itself, and CRC was never claimed."""
+        """Whether a NAK 1 means that the reader knows no CRC: it uses a checksum itself, and has never claimed CRC."""
         able = self._working and self.report.abilities.level(Function.CHECK) > 0
         return self.crc and not refusal.crc and self._session is None and not able
 
     def _without_crc(self, question: _Question, now_ns: int) -> None:
-        """Ask the same again with a checksum, where plain is allowed; secure channels are spoken with CRC only."""
+        """Ask the same again with a checksum, if a plain channel is allowed; secure channels need CRC."""
         self.report.counts["refused"] += 1
         if self.profile.security == "off":
             self.crc = False
@@ -315,16 +315,16 @@ class Device:
             self._restart(now_ns, 'it knows only the checksum, no CRC: no secure channel, see secure = "off"')
 
     def _refused(self, reason: int, question: _Question, now_ns: int, *, plain: bool) -> None:
-        """Handle a NAK. A plain one leaves the question standing: repeat it, or count on."""
+        """Handle a NAK. After a plain one, the question is repeated or given up."""
         self.report.counts["refused"] += 1
         phase = self._introduction.phase
         if reason == NakReason.CHECK:
             if plain and question.tries <= REPEATS:
-                self.wake_ns = now_ns  # our question was damaged on its way: once more
+                self.wake_ns = now_ns  # our question was damaged on the line: ask again
             else:
-                self._restart(now_ns, "our questions reach it damaged")
+                self._restart(now_ns, "our questions arrive damaged")
         elif reason == NakReason.SEQUENCE:
-            self._restart(now_ns, "it has lost count")
+            self._restart(now_ns, "it reports a wrong sequence number")
         elif phase is Phase.ONLINE:
             self._refused_order(reason, question, now_ns, plain=plain)
         elif phase in {Phase.IDENTIFY, Phase.ABILITIES}:
@@ -351,7 +351,7 @@ class Device:
             self._rhythm(question, now_ns)
 
     def _unkeyed(self, now_ns: int) -> None:
-        """It does not have the key that was tried; said only when it fails again, late answers can look alike."""
+        """The reader does not have the key that was tried. Reported after several failures: late answers look alike."""
         self._doubts += 1
         if self._doubts < DOUBTS:
             reason = self.report.reason if self.lost else "its proof failed"
@@ -388,7 +388,7 @@ class Device:
             self._lose(now_ns, reason)
 
     def _lose(self, now_ns: int, reason: str) -> None:
-        """Report it lost, once; from now on it is looked for from the beginning."""
+        """Report the reader lost, once. From now on the conversation is tried from the beginning."""
         first = not self.lost
         self.lost, self.online, self.crc = True, False, True
         self._duties.lose()

@@ -1,7 +1,7 @@
 """The OSDP driver: readers on one RS-485 line become points of doors.
 
-One rule: it keeps the promise of `edge.model.ports.Driver` and translates; what is said on the line is the
-panel's business, and what a level means is the rules'.
+One rule: it keeps the promise of `edge.model.ports.Driver` and translates. The panel decides what is sent on
+the line, and the rules decide what a level means.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from edge.model.ports import Emit
 
 FAREWELL_S: Final = 1.0
-"""How long bringing the relays to rest may take at the end; what is not told by then expires by itself."""
+"""How long bringing the relays to rest may take at the end; after that their timed states expire by themselves."""
 
 
 def create(name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]) -> OsdpDriver:
@@ -61,7 +61,7 @@ class OsdpDriver:
     # --- the promise ---------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Open the port. Relays are told to rest first thing when their reader answers; until then it keeps them."""
+        """Open the port. Relays are brought to rest when their reader first answers, not before. Raises OSError."""
         self.close()
         self._port = Port(self._settings.port, self._settings.baud, direction=self._settings.direction)
         devices = []
@@ -115,18 +115,18 @@ class OsdpDriver:
         self._poke()
 
     def level(self, point: str) -> bool | None:
-        """What the reader said last, at most two seconds ago; None while it does not answer."""
+        """What the reader reported last, at most two seconds ago; None while it does not answer."""
         unit = self._at.get(point)
         return unit.level(point) if unit is not None and self._port is not None else None
 
     def close(self) -> None:
-        """Let the port go. `run` has brought the relays to rest; what it could not reach expires by itself."""
+        """Close the port. `run` has brought the relays to rest; those it could not reach expire by themselves."""
         if self._running is not None and not self._running.done():
             self._running.set_exception(OSError(errno.ENODEV, f"driver {self.name} has been closed"))
         self._drop()
 
     def describe(self) -> Mapping[str, Json]:
-        """The line and every reader: who it is, whether it is trusted, and how well it is understood."""
+        """The line and every reader: its identity, whether it is trusted, and its error counters."""
         devices: dict[str, Json] = {}
         for address, unit in sorted(self._units.items()):
             facts: dict[str, Json] = {"state": "lost", "reason": unit.fault or "the port is not open"}
@@ -144,7 +144,7 @@ class OsdpDriver:
     # --- for people at the door ----------------------------------------------------------------
 
     def answer(self, point: str, *, granted: bool) -> None:
-        """Show at a reader what became of a card: green and one tone, or red and three. Never raises."""
+        """Show at a reader whether a card was granted: green and one tone, or red and three. Never raises."""
         unit = self._at.get(point)
         model = unit.points[point] if unit is not None else None
         if unit is None or unit.device is None or not isinstance(model, Reader):
@@ -159,7 +159,7 @@ class OsdpDriver:
         self._poke()
 
     def show(self, point: str, shown: ReaderDisplay) -> None:
-        """Show how the door stands: green unlocked, red locked, blinking red where no card helps. Never raises."""
+        """Show the state of the door: green unlocked, red locked, blinking red when cards are refused. Never raises."""
         unit = self._at.get(point)
         model = unit.points[point] if unit is not None else None
         if unit is None or unit.device is None or not isinstance(model, Reader):
@@ -172,7 +172,7 @@ class OsdpDriver:
     # --- the line ------------------------------------------------------------------------------
 
     def _report_known(self) -> None:
-        """At start: who cannot be spoken to, or was lost before the port was, is lost still."""
+        """At the start, report readers that cannot be used, or that were lost before the port was: they still are."""
         for unit in self._units.values():
             for signal in unit.known(self._now_ns()):
                 hand_on(self.name, self._emit, signal)
@@ -205,12 +205,12 @@ class OsdpDriver:
             self._settled.set()
 
     def _poke(self) -> None:
-        """Look at the line soon: not from within a turn, because its signals may have led here."""
+        """Take a turn on the line soon. Not at once: this may have been called by a signal of a turn."""
         if self._running is not None:
             self._running.get_loop().call_soon(self._turn)
 
     def _fail(self, error: OSError) -> None:
-        """The port has gone: let it go, and let `run` say so."""
+        """The port has gone: close it, and let `run` report that."""
         if self._running is not None and not self._running.done():
             self._running.set_exception(error)
         self._drop()

@@ -1,4 +1,4 @@
-"""What a reader that is online is asked and told: switches first, then lights and sounds, statuses, polls.
+"""The questions and orders to a reader that is online: switches first, then lights and sounds, statuses, polls.
 
 One rule: states are kept, not queued; only lights and sounds wait in a queue, and it is short.
 """
@@ -31,7 +31,7 @@ class Duties:
         self._unknown: set[CommandCode] = set()
 
     def begin(self, now_ns: int, abilities: messages.Capabilities) -> None:
-        """A conversation starts: nothing is known of the switches, statuses are due."""
+        """A conversation starts: the states of switches are not known, statuses are due."""
         level = abilities.level(Function.OUTPUTS)
         for switch in self.switches.values():
             switch.forget()
@@ -41,7 +41,7 @@ class Duties:
         self._status_ns = {code: now_ns for code, wants in wanted.items() if wants and code not in self._unknown}
 
     def lose(self) -> None:
-        """The reader is lost: nothing is wanted of it any more, and nothing is remembered of what it can."""
+        """The reader is lost: forget all orders, and what the reader can do."""
         self._queue.clear()
         self._unknown.clear()
         for switch in self.switches.values():
@@ -49,7 +49,7 @@ class Duties:
 
     @property
     def urgent(self) -> bool:
-        """Whether somebody waits for something."""
+        """Whether a switch, a light or a sound waits."""
         return bool(self._queue) or any(switch.due_ns() == 0 for switch in self.switches.values())
 
     def say(self, order: OsdpCommand) -> None:
@@ -72,12 +72,12 @@ class Duties:
         return messages.POLL, None
 
     def accepted(self, name: str, now_ns: int) -> list[Switched]:
-        """A switch's order was taken; tell it if it is news."""
+        """The reader has accepted a switch's order. Returns the switch's state if it is new."""
         news = self.switches[name].accepted(now_ns)
         return [] if news is None else [Switched(self._profile.address, name, news)]
 
     def refused(self, order: OsdpCommand, name: str | None, reason: int) -> list[Unable]:
-        """The reader refused this order: try another form of it, or never again."""
+        """The reader refused this order: try another form of it, or do not try it again."""
         if name is None:
             self._unknown.add(order.code)
             self._status_ns.pop(order.code, None)

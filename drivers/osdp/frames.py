@@ -1,7 +1,7 @@
-"""Frames of OSDP: bytes on the line to frames and back, and what can be saved of a damaged one.
+"""Frames of OSDP: converts bytes on the line to frames and back, and repairs a damaged frame.
 
-One rule: nothing that comes from the line raises. What is no frame is counted and skipped, and the
-next whole frame is found whatever came before it. Source: SIA OSDP v2.2 (IEC 60839-11-5), 5.9 "packet format".
+One rule: no bytes from the line raise an exception. Bytes that are not a frame are counted and skipped, and
+the next whole frame is found whatever came before it. Source: SIA OSDP v2.2 (IEC 60839-11-5), 5.9 "packet format".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _REPLY: Final = 0x80
 _SEQUENCE, _CRC, _SECURITY = 0x03, 0x04, 0x08
 _CRC_SEED: Final = 0x1D0F
 MAC: Final = 4
-"""Bytes of a message authentication code that travel."""
+"""Bytes of a message authentication code that are sent."""
 FIRST_WITH_MAC: Final = 0x15
 """From this type of security block on (SCS_15) a frame carries a message authentication code."""
 
@@ -77,7 +77,7 @@ def _check(content: bytes, *, crc: bool) -> bytes:
 
 
 def _decode(raw: bytes) -> Frame | None:
-    """A frame of exactly these bytes, or None if they are none."""
+    """The frame of exactly these bytes, or None if they are not a frame."""
     crc = bool(raw[4] & _CRC)
     end = len(raw) - (2 if crc else 1)
     if end <= HEADER or _check(raw[:end], crc=crc) != raw[end:]:
@@ -100,19 +100,19 @@ def _decode(raw: bytes) -> Frame | None:
 
 
 class Parser:
-    """Takes bytes as they come, in any portions, and gives whole frames.
+    """Takes bytes as they come, in any portions, and returns whole frames.
 
-    It keeps at most one frame's worth of bytes (`LARGEST`); what cannot become a frame is dropped.
+    It keeps at most the bytes of one frame (`LARGEST`); bytes that cannot become a frame are dropped.
     """
 
     def __init__(self) -> None:
         """Nothing has come yet."""
         self.damaged = 0
-        """How many times something that began like a frame was none."""
+        """How often bytes began like a frame but were not one."""
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take bytes; give the frames they complete."""
+        """Take bytes. Returns the frames that they complete."""
         frames = []
         for at in range(0, len(data), LARGEST):
             self._buffer += data[at : at + LARGEST]
@@ -120,7 +120,7 @@ class Parser:
         return frames
 
     def flush(self) -> list[Frame]:
-        """No more bytes will come for what has begun: give it up, and find frames inside of it."""
+        """No more bytes will come for the frame that has begun: give it up, and find frames inside it."""
         return self._scan(last=True)
 
     @property
@@ -161,8 +161,8 @@ _TOP_OF: Final = {crc & 0xFF: byte for byte, crc in enumerate(_CONTRIBUTION)}
 def mended(burst: bytes) -> list[Frame]:
     """Every frame that differs from these bytes in one byte only and whose CRC is right.
 
-    A CRC cannot tell a mended frame from a different one for certain: use one only when a message
-    authentication code proves it. There are rarely more than two.
+    A CRC does not prove that a mended frame is the one that was sent: use one only when its message
+    authentication code is right. There are rarely more than two.
     """
     raw = burst.lstrip(bytes((MARK,)))
     if not HEADER + 3 <= len(raw) <= LARGEST:
@@ -171,7 +171,7 @@ def mended(burst: bytes) -> list[Frame]:
     difference = crc16(content) ^ crc
     tries = [content] if (difference & 0xFF) == 0 or difference >> 8 == 0 else []
     for at in range(len(content) - 1, -1, -1):
-        # `difference` is what the wrong byte has become on its way to the end; take it back by one byte each turn.
+        # `difference` is the effect of the wrong byte on the CRC at the end; undo one byte's step each turn.
         if (wrong := _BYTE_OF.get(difference)) is not None:
             tries.append(content[:at] + bytes((content[at] ^ wrong,)) + content[at + 1 :])
         top = _TOP_OF[difference & 0xFF]

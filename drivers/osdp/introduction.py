@@ -1,7 +1,7 @@
-"""How a reader is got to know and trusted: identity, abilities, challenge, proof, and in install mode a key.
+"""The beginning of a conversation: identity, abilities, challenge, proof, and in install mode a key.
 
-One rule: nobody is trusted who has not proved that he has the key; the default key is used to hand over a
-real one and for nothing else. Source: SIA OSDP v2.2 (IEC 60839-11-5), annex D.
+One rule: a reader is trusted only after it has proved that it has the key. The default key is used to hand
+over a real one and for nothing else. Source: SIA OSDP v2.2 (IEC 60839-11-5), annex D.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ class UnkeyedError(Exception):
 
 
 class UnfittingError(Exception):
-    """The reader's answer is none to what it was asked; says what it was."""
+    """The reader's answer does not fit the question; the text says what it was."""
 
 
 class Introduction:
-    """The way from a stranger to `Phase.ONLINE`."""
+    """The phases of a conversation up to `Phase.ONLINE`."""
 
     def __init__(self, profile: Profile, report: DeviceReport, random: Callable[[int], bytes]) -> None:
-        """`random` gives unpredictable bytes; what is learned goes into the report."""
+        """`random` gives unpredictable bytes; identity and abilities go into the report."""
         self.phase = Phase.IDENTIFY
         self.default = False
-        """Whether the default key is tried now."""
+        """Whether the default key is being tried."""
         self._profile = profile
         self._report = report
         self._random = random
@@ -42,7 +42,7 @@ class Introduction:
         self._keys: secure.SessionKeys | None = None
 
     def restart(self, *, known: bool, default: bool = False) -> None:
-        """From the beginning, or for a reader that is known from where trust begins."""
+        """Begin anew; for a reader that is `known`, after identity and abilities."""
         self.default = default
         self._keys = None
         self.phase = Phase.IDENTIFY
@@ -50,11 +50,11 @@ class Introduction:
             self.skip()
 
     def skip(self) -> None:
-        """Identity and abilities are known, or the reader does not tell them: go on with trust."""
+        """Identity and abilities are known, or the reader does not tell them: go on with the next phase."""
         self.phase = Phase.ONLINE if self._profile.security == "off" else Phase.CHALLENGE
 
     def question(self) -> tuple[OsdpCommand, bytes]:
-        """What is asked in this phase, and the security block that goes with it."""
+        """The question of this phase, and the security block that goes with it."""
         kind = 0 if self.default else 1
         match self.phase:
             case Phase.IDENTIFY:
@@ -72,7 +72,7 @@ class Introduction:
                 return messages.POLL, b""
 
     def fits(self, frame: Frame) -> bool:
-        """Whether an unauthenticated frame has the form of an answer in this phase; no other counts."""
+        """Whether an unauthenticated frame has the form of an answer in this phase; others are ignored."""
         kind = frame.security[:1]
         if self.phase is Phase.CHALLENGE:
             return frame.code == ReplyCode.CCRYPT and kind == bytes((secure.CHALLENGED,))
@@ -82,7 +82,7 @@ class Introduction:
         return not kind and frame.code == expected.get(self.phase, frame.code)
 
     def take(self, message: Message) -> secure.SecureSession | None:
-        """Go one phase on; gives the session when it begins. Raises UnkeyedError and UnfittingError."""
+        """Go one phase on. Returns the session when it begins. Raises UnkeyedError and UnfittingError."""
         match self.phase, message:
             case Phase.IDENTIFY, messages.DeviceIdentity():
                 self._report.identity = message

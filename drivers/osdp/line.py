@@ -1,7 +1,7 @@
-"""The serial port: opened for us alone, never waited for.
+"""The serial port: opened exclusively, never waited for.
 
-One rule: a port that is gone or takes no more bytes raises OSError; nobody here tries again.
-Which end of the cable may talk is the transceiver's business, or the kernel's (`direction`).
+One rule: a port that is gone or takes no more bytes raises OSError; nothing is tried again here.
+The transceiver or the kernel switches the direction of the line (`direction`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Port:
         return self._fd
 
     def read(self) -> bytes:
-        """What has come; call it when readable. Raises OSError when the port has gone."""
+        """The bytes that have come; call it when readable. Raises OSError when the port has gone."""
         try:
             data = os.read(self._fd, PORTION)
         except BlockingIOError:
@@ -46,7 +46,7 @@ class Port:
         write(self._fd, data)
 
     def close(self) -> None:
-        """Let it go; never raises."""
+        """Close the port; never raises."""
         try:
             self._serial.close()
         except OSError:

@@ -1,6 +1,6 @@
-"""What panel and reader say to each other: commands to bytes, replies from bytes.
+"""The messages of panel and reader: commands to bytes, replies from bytes.
 
-One rule: a reply is hostile until it is parsed; what does not fit becomes `Unreadable`, never an error.
+One rule: a reply is hostile until it is parsed. A reply with a wrong form becomes `Unreadable`, never an exception.
 Source: SIA OSDP v2.2 (IEC 60839-11-5), commands in 6, replies in 7, codes in annex A.
 """
 
@@ -96,13 +96,13 @@ class OutputAction(IntEnum):
     """What an output shall do."""
 
     OFF = 1
-    """For good; a timed state ends now."""
+    """Permanently; a timed state ends now."""
     ON = 2
     OFF_LATER = 3
-    """For good; a timed state runs to its end first."""
+    """Permanently; a timed state runs to its end first."""
     ON_LATER = 4
     ON_TIMED = 5
-    """For the given time, then what was said for good."""
+    """For the given time; after that the permanent state."""
     OFF_TIMED = 6
 
 
@@ -139,20 +139,20 @@ def output(number: int, what: OutputAction, for_s: float = 0.0) -> OsdpCommand:
 
 
 def light(reader: int, colour: Colour, for_s: float, *, blink_s: float = 0.0) -> OsdpCommand:
-    """Show a colour for a time, then again what the light shows by itself; with `blink_s` it blinks."""
+    """Show a colour for a time, then again the permanent colour. With `blink_s` it blinks."""
     on, off = (_tenths(blink_s), _tenths(blink_s)) if blink_s else (1, 0)
     timed = bytes((2, on, off, colour, Colour.NONE)) + _tenths(for_s).to_bytes(2, "little")
     return OsdpCommand(CommandCode.LED, bytes((reader, 0)) + timed + bytes(5))
 
 
 def standing(reader: int, colour: Colour, *, blink_s: float = 0.0) -> OsdpCommand:
-    """Show a colour from now on, between what is shown for a time."""
+    """Show a colour permanently, whenever no timed colour is shown."""
     on, off = (_tenths(blink_s), _tenths(blink_s)) if blink_s else (1, 0)
     return OsdpCommand(CommandCode.LED, bytes((reader, 0)) + bytes(7) + bytes((1, on, off, colour, Colour.NONE)))
 
 
 def sound(reader: int, on_s: float, off_s: float, times: int) -> OsdpCommand:
-    """Sound so many times."""
+    """Sound `times` times."""
     return OsdpCommand(CommandCode.BUZ, bytes((reader, 2, _tenths(on_s), _tenths(off_s), times)))
 
 
@@ -186,7 +186,7 @@ def _tenths(seconds: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """Done, nothing to say."""
+    """Done; there is nothing to report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ class Capabilities:
     functions: Mapping[int, tuple[int, int]]
 
     def level(self, ability: Function) -> int:
-        """How well it does it; 0 is not at all."""
+        """The level of compliance; 0: it cannot do it."""
         return self.functions.get(ability, (0, 0))[0]
 
 
@@ -297,7 +297,7 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A reply that is unknown or does not have its own form."""
+    """A reply that is unknown or has a wrong form."""
 
     code: int
     length: int
@@ -354,7 +354,7 @@ def _card(data: bytes) -> CardData | None:
 
 
 def _characters(data: bytes) -> CardData | None:
-    """All characters that came, whatever their count says: some readers count wrongly, and the frame is whole."""
+    """All characters that came, whatever the count in the reply: some readers count wrongly, and the frame is whole."""
     characters = data[3:]
     if not 0 < 8 * len(characters) <= LONGEST_CARD:
         return None

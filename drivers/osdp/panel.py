@@ -1,6 +1,6 @@
-"""The panel's turn-taking on one line: who is asked next, and when to stop waiting.
+"""Decides which reader on one line is asked next, and when to stop waiting for an answer.
 
-One rule: one question at a time, and every reader gets its turn, whatever another one does. It reads no
+One rule: one question at a time, and every reader gets its turn, whatever another reader does. It reads no
 clock and touches no port: bytes and the time go in, bytes and the time of the next turn come out.
 """
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 GAP_NS: Final = 20 * MS
 """The longest pause inside a frame; beyond it, it will not be completed (v2.2, 5.7)."""
 BITS: Final = 10
-"""Of a byte on the line: a start bit, eight of data, a stop bit."""
+"""Bits of a byte on the line: a start bit, eight data bits, a stop bit."""
 LONGEST_ANSWER: Final = 256
-"""Bytes; who talks longer than that is interrupted by not being listened to."""
+"""Bytes; the rest of a longer answer is not waited for."""
 PROBE_SHARE: Final = 3
-"""While others are online, looks for lost readers get one part of the line's time and leave three."""
+"""While other readers are online, probes for lost readers take one quarter of the line's time at most."""
 NEVER: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """What to do now: send these bytes (if any), and come back at the latest at `wake_ns`, or with bytes."""
+    """What to do now: send these bytes (if any), and call again at `wake_ns`, or earlier when bytes come."""
 
     send: bytes
     wake_ns: int
@@ -45,7 +45,7 @@ class _Wait:
     sent: bytes
     sent_ns: int
     spoken_ns: int
-    """When the last bit of it has left."""
+    """When its last bit has been sent."""
     burst: bytearray
     first_ns: int = 0
     last_ns: int = 0
@@ -58,7 +58,7 @@ class Panel:
         """Devices have different addresses."""
         self.devices = {device.profile.address: device for device in devices}
         self.noise = 0
-        """Bytes that came while nobody had been asked."""
+        """Bytes that came while no question was open."""
         self._byte_ns = BITS * 1_000_000_000 // baud
         self._parser = Parser()
         self._wait: _Wait | None = None
@@ -68,7 +68,7 @@ class Panel:
 
     @property
     def damaged(self) -> int:
-        """How often something began like a frame and was none."""
+        """How often bytes began like a frame but were not one."""
         return self._parser.damaged
 
     def happenings(self) -> list[Happening]:
@@ -79,7 +79,7 @@ class Panel:
     def advance(self, now_ns: int, received: bytes = b"") -> NextStep:
         """Take what came and do what is due."""
         if received:
-            self._free_ns = now_ns + 2 * self._byte_ns  # let the other side's transmitter go
+            self._free_ns = now_ns + 2 * self._byte_ns  # time for the other side's transmitter to switch off
             if self._wait is None:
                 self.noise += len(received)
             else:

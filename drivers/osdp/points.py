@@ -1,4 +1,4 @@
-"""What an installer writes about OSDP readers, checked: the line, and what hangs on each address.
+"""What an installer writes about OSDP readers, checked: the line, and the points at each address.
 
 One rule: keys never stand in the configuration, only the names of files that hold them.
 """
@@ -62,13 +62,13 @@ class Settings(_Table):
     poll_ms: int = Field(default=20, ge=5, le=200, description="5 to 200 milliseconds")
     """The shortest time between two questions to the same reader."""
     secure: Secure = "required"
-    """For every reader that says nothing else."""
+    """The mode of every reader without a mode of its own."""
     direction: Literal["hardware", "kernel"] = "hardware"
-    """Who switches the transceiver to sending: it does so itself, or the kernel's serial driver with RTS."""
+    """What switches the transceiver to sending: the transceiver itself, or the kernel's serial driver with RTS."""
 
 
 class Point(_Table):
-    """What every point has: the reader it hangs on. Key and mode may be said at any one of its points."""
+    """What every point has: the address of its reader. Key and mode may be given at any point of the reader."""
 
     address: int = Field(ge=0, le=126, description="0 to 126")
     key_file: KeyFile = None

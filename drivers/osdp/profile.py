@@ -1,4 +1,4 @@
-"""What is configured, known and told of one reader; and the times and limits of a conversation with it.
+"""What is configured, known and reported of one reader; and the times and limits of a conversation with it.
 
 One rule: figures that come from the standard say so. Source: SIA OSDP v2.2 (IEC 60839-11-5), 5.7.
 """
@@ -23,18 +23,18 @@ ANSWER_NS: Final = 200 * MS
 SHORTEST_NS: Final = 40 * MS
 """Never wait less: an operating system has its own delays."""
 GLANCE_NS: Final = 50 * MS
-"""How long a device that is not there is usually waited for; each `PATIENT_PROBE`th time in full."""
+"""How long to wait for a lost device; every `PATIENT_PROBE`th time the full `ANSWER_NS`."""
 PATIENT_PROBE: Final = 4
 REPEATS: Final = 3
-"""So often the same question is asked again before the conversation starts anew."""
+"""How often the same question is repeated before the conversation starts anew."""
 PROBE_NS: Final = 800 * MS
-"""Between two looks for a lost device."""
+"""Time between two probes for a lost device."""
 BUSY_NS: Final = 50 * MS
-"""After a device said it was busy."""
+"""The pause after a device has answered BUSY."""
 SETBACK_NS: Final = 25 * MS
 """The first pause after a conversation broke off; it doubles up to `PROBE_NS`."""
 DOUBTS: Final = 3
-"""So often a proof must fail in a row until the key counts as wrong."""
+"""The key counts as wrong after this many failed proofs in a row."""
 STATUS_NS: Final = 2_000 * MS
 """How often inputs and tamper are asked for, in case a change was not reported."""
 QUEUE: Final = 8
@@ -70,14 +70,14 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Online:
-    """It answers and is trusted, for the first time or again after `Offline`."""
+    """The device answers and is trusted, for the first time or again after `Offline`."""
 
     address: int
 
 
 @dataclass(frozen=True, slots=True)
 class Offline:
-    """It is lost."""
+    """The device is lost."""
 
     address: int
     reason: str
@@ -85,7 +85,7 @@ class Offline:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """It said something by itself or was asked for its status."""
+    """The device has reported something, by itself or because it was asked for its status."""
 
     address: int
     message: Message
@@ -93,7 +93,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """It accepted a state of a switch."""
+    """The device has accepted a state of a switch."""
 
     address: int
     switch: str
@@ -102,7 +102,7 @@ class Switched:
 
 @dataclass(frozen=True, slots=True)
 class Unable:
-    """It does not switch this at all."""
+    """The device cannot switch this at all."""
 
     address: int
     switch: str

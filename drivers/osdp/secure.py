@@ -1,4 +1,4 @@
-"""The secure channel: who has the key may speak, and nobody reads along or changes a bit.
+"""The secure channel: both sides prove that they have the key; data is encrypted and authenticated.
 
 One rule: a frame is accepted only if its authentication code continues the chain; anything else
 raises `SecureError` and changes nothing. Source: SIA OSDP v2.2 (IEC 60839-11-5), annex D.
@@ -34,7 +34,7 @@ class SecureError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SessionKeys:
-    """The keys of one session, and what each side proves its knowledge with."""
+    """The keys of one session, and the cryptograms with which each side proves that it has the base key."""
 
     encrypt: bytes
     mac1: bytes
@@ -80,7 +80,7 @@ class SecureSession:
         return frame.with_mac(self._ours)
 
     def open(self, frame: Frame) -> bytes:
-        """Check and decrypt what the other side sealed; give its data. Raises SecureError."""
+        """Check and decrypt a frame that the other side has sealed. Returns its data. Raises SecureError."""
         kinds = (COMMAND, COMMAND_SECRET) if self._device else (REPLY, REPLY_SECRET)
         if frame.security[:1] not in {bytes((kind,)) for kind in kinds}:
             raise SecureError("plain talk inside a secure channel")

@@ -1,6 +1,6 @@
-"""The points that hang on one address, and what the reader's words mean for them.
+"""The points at one address, and what the reader's reports mean for them.
 
-One rule: it only translates: numbers of inputs and outputs to points, the reader's states to levels.
+One rule: it only translates numbers of inputs and outputs to points, and the reader's states to levels.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from edge.model.messages import Signal
 
 ACTIVE: Final = 1
-"""What an input reports when it is active; 0 is inactive, anything above is a fault of its wiring."""
+"""The state of an input that is active; 0 is inactive, anything above 1 is a fault of its wiring."""
 TAMPERED: Final = 2
-"""What an attached reader reports when somebody has opened it."""
+"""The state of an attached reader whose tamper switch is open."""
 
 
 class OsdpUnit:
-    """One address: its points, the device, and what was reported of them."""
+    """One address: its points, its device, and what was reported of them."""
 
     def __init__(self, address: int) -> None:
         """No points yet."""
@@ -37,14 +37,14 @@ class OsdpUnit:
         self.points: dict[str, Point] = {}
         self.device: Device | None = None
         self.fault: str | None = None
-        """Why it cannot be spoken to at all."""
+        """Why the reader cannot be used at all."""
         self._reported_lost = False
         self._levels: dict[str, bool] = {}
         self._faulty: set[str] = set()
         self._head_tamper = False
 
     def begin(self, settings: Settings, random: Callable[[int], bytes], now_ns: int) -> Device | None:
-        """Begin a new conversation; None when what is configured of it does not fit together."""
+        """Begin a new conversation; None when the settings of its points contradict each other."""
         self._levels, self._faulty, self._head_tamper = {}, set(), False
         try:
             profile = self._profile(settings)
@@ -55,14 +55,14 @@ class OsdpUnit:
         return self.device
 
     def known(self, now_ns: int) -> list[Signal]:
-        """At start: who cannot be spoken to, or was lost before the port was, is lost still."""
+        """The signals for the start: a reader that cannot be used, or was lost before the port was, is still lost."""
         if self.fault is None and not self._reported_lost:
             return []
         self._reported_lost = True
         return [Lost(frozenset(self.points), self.fault or "no answer yet", now_ns)]
 
     def level(self, point: str) -> bool | None:
-        """What the reader said of an input last; None while it does not answer."""
+        """The level of an input that the reader reported last; None while it does not answer."""
         if self.device is None or not self.device.online or point in self._faulty:
             return None
         return self._levels.get(point)
@@ -96,7 +96,7 @@ class OsdpUnit:
         files = {model.key_file for model in models if model.key_file is not None}
         if len(modes) > 1 or len(files) > 1:
             what = "secure" if len(modes) > 1 else "key_file"
-            raise ValueError(f"the points of address {self.address} say different things of {what}")
+            raise ValueError(f"the points of address {self.address} have different values of {what}")
         mode = modes.pop() if modes else settings.secure
         if mode != "off" and not files:
             raise ValueError(f'no point of address {self.address} has a key_file, which secure = "{mode}" needs')
@@ -131,7 +131,7 @@ class OsdpUnit:
             case messages.LocalStatus():
                 return self._tamper(now_ns)
             case _:
-                return []  # asked for diagnosis only, or of no meaning for a door
+                return []  # only for diagnosis, or without meaning for a door
 
     def _readers(self, number: int) -> list[str]:
         return [p for p, model in self.points.items() if isinstance(model, Reader) and model.reader == number]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["SimulatedDriver", "create"]
 
 PRESS_S: Final = 0.5
-"""How long a finger stays on a button."""
+"""How long a button is pressed."""
 CHATTER_S: Final = 0.002
 """Between two edges of a bouncing contact."""
 BURST_MS: Final = (1.0, 20.0, 60_000.0)
@@ -34,9 +34,9 @@ REMEMBERED: Final = 1000
 """Levels kept of each output; the oldest are forgotten."""
 CUT: Final = "cable cut"
 LEAF: Final = frozenset({LOCK.name, CONTACT.name})
-"""Whatever has one of these is a door and can be opened."""
+"""A door with one of these points has a leaf and can be opened."""
 FLOOR: Final = "/"
-"""Except a floor of an elevator: its points are called `lift/ground.lock` and `lift/ground.rex`."""
+"""In the names of points of a floor, like `lift/ground.lock` and `lift/ground.rex`: a floor has no leaf."""
 
 
 def create(
@@ -75,13 +75,13 @@ class SimulatedDriver:
     # --- the promise --------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Every output shows its resting level. Raises OSError while unplugged."""
+        """Bring every output to its resting level. Raises OSError while unplugged."""
         if self._unplugged is not None:
             raise OSError(self._unplugged)
         self._rest(self._resting)
 
     def add(self, points: Mapping[str, BaseModel]) -> None:
-        """More doors, all closed and at rest."""
+        """Add doors, all closed and at rest."""
         self._wire(points)
         if self._unplugged is None:
             self._rest(points.keys() & self._resting.keys())
@@ -105,7 +105,7 @@ class SimulatedDriver:
             self._emit = self._fails = None
 
     def apply(self, outputs: Mapping[str, bool]) -> None:
-        """Drive outputs; those behind a cut cable do not hear it. Raises OSError while unplugged."""
+        """Drive outputs; those behind a cut cable do not change. Raises OSError while unplugged."""
         if self._unplugged is not None:
             raise OSError(self._unplugged)
         for point, value in outputs.items():
@@ -119,13 +119,13 @@ class SimulatedDriver:
                 self._confirm(point)
 
     def level(self, point: str) -> bool | None:
-        """What the input shows now; None behind a cut cable and for what is no input."""
+        """The level of an input now; None behind a cut cable, and for a point that is not an input."""
         if self._unplugged is not None or _door(point) in self._cut:
             return None
         return self._inputs.get(point)
 
     def close(self) -> None:
-        """Every output rests, nothing moves any more."""
+        """Bring every output to rest; after that nothing moves."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -133,15 +133,15 @@ class SimulatedDriver:
         self._rest(self._resting)
 
     def answer(self, point: str, *, granted: bool) -> None:
-        """Remember what a reader says: `describe` shows it."""
+        """Remember the answer at a reader: `describe` shows it."""
         self._answers[point] = "granted" if granted else "refused"
 
     def show(self, point: str, shown: ReaderDisplay) -> None:
-        """Remember how a reader shows that its door stands: `describe` shows it."""
+        """Remember the state of a door that its reader shows: `describe` shows it."""
         self._lights[point] = shown.value
 
     def describe(self) -> Mapping[str, Json]:
-        """Where the leaves are, which cables are cut and what each reader said last."""
+        """Where the leaves are, which cables are cut, and what each reader has shown last."""
         return {
             "readers": dict(sorted(self._answers.items())),
             "lights": dict(sorted(self._lights.items())),
@@ -157,9 +157,9 @@ class SimulatedDriver:
         `open` and `close` move the leaf. `rex` presses the button for half a second, `rex on` and
         `rex off` hold it and let it go. The other inputs, such as `tamper`, change over, or take on and off.
         `bounce MS` lets the contact chatter, `card N` or `card FACILITY:N` shows a card, `pin P` types a
-        PIN with its `#`, `card N pin P` does both, `cut` and `mend` are the door's cable. The door
+        PIN with its `#`, `card N pin P` does both, `cut` and `mend` cut and repair the door's cable. The door
         `controller` has the release input for all doors; `lift` is the reader of an elevator, and `lift/ground` the
-        relay of one of its floors and its button, on a cable of its own.
+        relay and the button of one of its floors, on a cable of its own.
         """
         doors = {_door(point) for point in self.points}
         if door not in doors:
@@ -180,7 +180,7 @@ class SimulatedDriver:
         elif action == "pin":
             self._type(self._point(door, "reader"), argument)
         else:
-            raise ValueError(f'nothing is called "{action}", there are: {", ".join(SIM_ACTIONS)}')
+            raise ValueError(f'there is no action "{action}", there are: {", ".join(SIM_ACTIONS)}')
 
     def history(self, point: str) -> tuple[tuple[int, bool], ...]:
         """Each level an output has shown, with its time in boot-clock nanoseconds, oldest first."""
@@ -193,7 +193,7 @@ class SimulatedDriver:
             self._fails.set_exception(OSError(reason))
 
     def plug(self) -> None:
-        """The line is there again for the next `open`."""
+        """Plug the line in again: the next `open` works."""
         self._unplugged = None
 
     # --- the leaf, the button, the cable ----------------------------------------------------------
@@ -228,7 +228,7 @@ class SimulatedDriver:
             self._show_level(point, not self._inputs[point])
 
     def _chatter(self, contact: str, for_ns: int) -> None:
-        """Bounce until the time is over, then stand where the leaf stands; a new burst replaces an old one."""
+        """Bounce for this time, then show where the leaf is. A new burst replaces an old one."""
         self._forget(contact)
         if for_ns > 0:
             self._later(contact, CHATTER_S, self._bounce, contact, self._now_ns() + for_ns)

@@ -1,6 +1,6 @@
 """What an installer writes about simulated doors, checked.
 
-One rule: simulated points need no wiring, but what a lock is at rest is chosen here as anywhere.
+One rule: simulated points need no wiring, but the resting state of a lock is chosen as with any driver.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Plain(_Table):
 
 
 GROWS: Final = True
-"""It takes more points while it runs (`edge.model.ports.Extensible`)."""
+"""Points can be added while it runs (`edge.model.ports.Extensible`)."""
 
 POINTS: Final[Mapping[str, type[BaseModel]]] = carried(inputs=Plain, lock=Lock, buzzer=Plain, reader=Plain)
 

@@ -340,7 +340,7 @@ def test_what_does_not_fit_together_is_lost_with_a_reason_and_the_rest_works(key
                 reasons = {min(lost.points): lost.reason for lost in seen.of(Lost)}
                 assert "no point of address 6 has a key_file" in reasons["side.reader"]
                 assert "none.key cannot be read" in reasons["back.reader"]
-                assert "different things of key_file" in reasons["gate.reader"]
+                assert "different values of key_file" in reasons["gate.reader"]
                 await again(lambda: reader.card(3), lambda: 3 in numbers(seen))
                 assert KEY.hex() not in json.dumps(dict(driver.describe()))
 

@@ -245,7 +245,7 @@ def test_what_a_reader_says_is_remembered() -> None:
     ("door", "action", "argument", "says"),
     [
         ("cellar", "open", None, 'no door "cellar" here, there are: back, controller, front'),
-        ("front", "kick", None, f'nothing is called "kick", there are: {", ".join(SIM_ACTIONS)}'),
+        ("front", "kick", None, f'there is no action "kick", there are: {", ".join(SIM_ACTIONS)}'),
         ("front", "open", "wide", "open takes nothing after it"),
         ("front", "rex", "twice", 'rex takes "on", "off" or nothing after it, not "twice"'),
         ("front", "bounce", "-1", 'bounce takes 1 to 60000 milliseconds after it, not "-1"'),
