@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob
 CODE = [path for top in ("edge", "drivers", "tests", "systemd", "config") for path in (ROOT / top).rglob("*")]
 SOURCES = [path for path in CODE if path.suffix in {".py", ".toml", ".conf", ".sh"} or path.parent.name == "systemd"]
 FILE = re.compile(r"(?<![\w/.~{}*<-])((?:edge|drivers|tests|docs|systemd)/[\w./*-]*[\w*/])(?![\w<{-])")
+TEST = re.compile(r"(tests/[\w/]+\.py)::(\w+)")
 MODULE = re.compile(r"(?:python -m |`)((?:edge|drivers|tests)(?:\.\w+)+)")
 
 
@@ -63,6 +65,29 @@ def test_the_files_that_a_page_names_exist(page: Path) -> None:
         return
     gone = {name for name in named(text_of(page)) if not is_there(name)}
     assert not gone, f"{page.relative_to(ROOT)} names {gone}: say where it is now"
+
+
+@cache
+def defined_in(file: str) -> set[str]:
+    """The tests in a file; none where there is no such file."""
+    path = ROOT / file
+    tree = ast.parse(path.read_text() if path.is_file() else "")
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tests_that_a_page_names_exist(page: Path) -> None:
+    gone = [f"{file}::{test}" for file, test in TEST.findall(text_of(page)) if test not in defined_in(file)]
+    assert not gone, f"{page.relative_to(ROOT)} names {gone}: say how they are called now"
+
+
+def test_every_fault_names_the_tests_that_hold_it() -> None:
+    table = text_of(ROOT / "docs" / "reliability.md").partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
+    for row in rows:
+        if not row[0].startswith("**"):  # the heading of a part
+            assert len(row) == 3, f"docs/reliability.md: expected three columns: {row[0]}"
+            assert TEST.search(row[2]), f"docs/reliability.md: name a test, tests/FILE.py::NAME, for: {row[0]}"
 
 
 def test_the_files_that_sources_name_exist() -> None:
