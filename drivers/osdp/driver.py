@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Final
 from drivers.hand_on import hand_on
 from drivers.osdp import messages
 from drivers.osdp.facts import device_facts
-from drivers.osdp.line import Port
-from drivers.osdp.panel import Panel
+from drivers.osdp.line import PORTION, Port
+from drivers.osdp.panel import BITS, Panel
 from drivers.osdp.points import Buzzer, Lock, Reader, Settings
 from drivers.osdp.units import units
-from edge.model.messages import Confirmed, ReaderDisplay
+from edge.model.budget import Budget
+from edge.model.messages import NS_PER_S, Confirmed, ReaderDisplay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 
 FAREWELL_S: Final = 1.0
 """How long bringing the relays to rest may take at the end; after that their timed states expire by themselves."""
+
+AT_ONCE: Final = 4_096
+LEAST_PER_S: Final = 8_192
+"""Bytes that are read at once, and in a second: or twice what the line carries, if that is more. The rest waits in the
+kernel's buffer: an adapter or a reader that says more without end takes no time from the doors."""
 
 
 def create(name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]) -> OsdpDriver:
@@ -56,6 +62,9 @@ class OsdpDriver:
         self._emit: Emit | None = None
         self._running: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._budget = Budget(max(LEAST_PER_S, 2 * settings.baud / BITS), AT_ONCE)
+        self._paused: asyncio.TimerHandle | None = None
+        """Until nothing is read, because more came than a line carries."""
         self._settled: asyncio.Event | None = None
 
     # --- the promise ---------------------------------------------------------------------------
@@ -80,7 +89,7 @@ class OsdpDriver:
         self._emit = emit
         try:
             self._report_known()
-            loop.add_reader(port.fileno(), self._readable, port)
+            self._listen(port)
             self._turn()
             await asyncio.wait({self._running})
             self._running.result()
@@ -91,7 +100,7 @@ class OsdpDriver:
         finally:
             self._emit = None
             if self._port is port:
-                loop.remove_reader(port.fileno())
+                self._unlisten(port)
             if self._timer is not None:
                 self._timer.cancel()
             if not self._running.cancel():
@@ -177,9 +186,27 @@ class OsdpDriver:
             for signal in unit.known(self._now_ns()):
                 hand_on(self.name, self._emit, signal)
 
+    def _listen(self, port: Port) -> None:
+        self._paused = None
+        asyncio.get_running_loop().add_reader(port.fileno(), self._readable, port)
+
+    def _unlisten(self, port: Port) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(port.fileno())
+        if self._paused is not None:
+            self._paused.cancel()
+            self._paused = None
+
     def _readable(self, port: Port) -> None:
+        now_s = self._now_ns() / NS_PER_S
+        if wait_s := self._budget.wait_s(now_s, PORTION):
+            self._unlisten(port)
+            self._paused = asyncio.get_running_loop().call_later(wait_s, self._listen, port)
+            return
         try:
-            self._turn(port.read())
+            received = port.read()
+            self._budget.spend(len(received), now_s)
+            self._turn(received)
         except OSError as error:
             self._fail(error)
 
@@ -219,7 +246,7 @@ class OsdpDriver:
         port, self._port = self._port, None
         if port is not None:
             if self._running is not None:
-                self._running.get_loop().remove_reader(port.fileno())
+                self._unlisten(port)
             port.close()
 
     @property

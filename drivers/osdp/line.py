@@ -15,7 +15,8 @@ from drivers.serial_port import opened, write
 if TYPE_CHECKING:
     from serial import Serial
 
-PORTION: Final = 4096
+PORTION: Final = 512
+"""Bytes that are read in a turn of the loop: whatever they are, they are looked through within a few milliseconds."""
 
 
 class Port:

@@ -5,7 +5,8 @@ Run: python -m tests.benchmarks.bench_flood [FLOOD ...] [--seconds S]
 A real doord with simulated doors and a real mosquitto. While a flood runs, a door is unlocked for half a second again
 and again and its exit button pressed; counted is how much later than due the lock is told to lock (as its record says),
 how long after the press the button is heard, and how long the service manager waits for a sign of life. A flood is a
-function that sends as much as it can until it is killed: to add one, write it and enter it in FLOODS.
+function that sends as much as it can until it is killed: to add one, write it and enter it in FLOODS (`floods`), or in
+LINES with its wires (`flooded_lines`).
 """
 
 # ruff: noqa: T201 -- a script: it prints
@@ -26,38 +27,26 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from edge.client.connection import Client
 from edge.socket.peers import GROUP
+from tests.benchmarks.flooded_lines import LINES, Wires
+from tests.benchmarks.floods import FLOODS, GROUP_ID, Place, nothing
 from tests.support.broker import Broker
 from tests.support.doord import Doord
 from tests.support.house import write_config
 from tests.support.web import Doorweb, write_accounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-GROUP_ID: Final = 54_321
-TOPIC: Final = "doorward/v1/lab/test"
-A_SECOND: Final = 10_000
-"""Messages; a flood of large ones sends as many as go through."""
 SECONDS: Final = 15.0
+MEMORY: Final = Path("/dev/shm")
+"""Where the log is: the time of a record is taken when the disk is free, and how slow that is is not measured here."""
 UNLOCK_S: Final = 0.5
 WATCHDOG_S: Final = 1.0
 TO_REACH_MS, TO_REACH_P99_MS, TO_REACH_MIB = 100.0, 20.0, 16.0
-
-
-@dataclass(frozen=True)
-class Place:
-    """What a flood can reach."""
-
-    broker: int
-    """The port of a broker that lets everybody in."""
-    socket: Path
-    """The control socket."""
-    page: int
-    """The port of the local page, without TLS."""
 
 
 @dataclass
@@ -70,99 +59,7 @@ class Seen:
     """How much later than due a sign of life came."""
     memory: float = 0.0
     came: int = 0
-    """Useless messages that doord took in: a flood that reaches nobody measures nothing."""
-
-
-# --- floods ------------------------------------------------------------------------------------------------
-
-
-def _nothing(_place: Place) -> None:
-    time.sleep(3_600)
-
-
-def _publish(topic: str, payload: bytes, *, qos: int = 0) -> bytes:
-    """A PUBLISH of MQTT 5 without properties."""
-    body = len(topic).to_bytes(2) + topic.encode() + (b"\0\1" if qos else b"") + b"\0" + payload
-    size, length = len(body), b""
-    while True:
-        size, digit = divmod(size, 128)
-        length += bytes([digit | (0x80 if size else 0)])
-        if not size:
-            return bytes([0x30 | qos << 1]) + length + body
-
-
-def _flood_topic(topic: str, payload: bytes) -> Callable[[Place], None]:
-    def run(place: Place) -> None:
-        with socket.create_connection(("127.0.0.1", place.broker)) as line:
-            line.sendall(b"\x10\x10\x00\x04MQTT\x05\x02\x00\x00\x00\x00\x03evl")
-            line.recv(100)
-            some = 100
-            blob, began_s, sent = _publish(topic, payload) * some, time.monotonic(), 0
-            while True:
-                line.sendall(blob)
-                sent += some
-                time.sleep(max(0.0, sent / A_SECOND - (time.monotonic() - began_s)))
-
-    return run
-
-
-def _somebody_of_the_group() -> None:
-    """Not the user who measures; see `_with_a_group`."""
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setgid(GROUP_ID)
-        os.setuid(GROUP_ID)
-
-
-def _flood_socket(place: Place) -> None:
-    """Every place there is, and as many requests as go through."""
-    _somebody_of_the_group()
-    lines: list[socket.socket] = []
-    while True:
-        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with contextlib.suppress(OSError):
-            line.connect(str(place.socket))
-            line.setblocking(False)
-            lines.append(line)
-        for one in [*lines]:
-            try:
-                one.send(b'{"op": "status"}\n' * 100)
-                one.recv(1 << 20)
-            except BlockingIOError:
-                continue
-            except OSError:
-                lines.remove(one)
-                one.close()
-
-
-def _flood_connections(place: Place) -> None:
-    """Come and go."""
-    _somebody_of_the_group()
-    while True:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            line.connect(str(place.socket))
-
-
-def _flood_page(place: Place) -> None:
-    """Strangers who sign in with what is no form, and half of them break off."""
-    body = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 50\r\n\r\na=b"
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", place.page), 5) as line:
-            line.sendall(b"POST /sign-in HTTP/1.1\r\nHost: x\r\n" + body)
-            line.shutdown(socket.SHUT_WR)
-            line.recv(100)
-
-
-FLOODS: Final[dict[str, Callable[[Place], None]]] = {
-    "none": _nothing,
-    "commands": _flood_topic(f"{TOPIC}/commands", b"x" * 100),
-    "commands-large": _flood_topic(f"{TOPIC}/commands", b'{"id":"' + b"a" * 60_000 + b'"}'),
-    "ack": _flood_topic(f"{TOPIC}/ack", b'{"stream":"x","sequence":1}'),
-    "home-assistant": _flood_topic("homeassistant/status", b"junk"),
-    "socket": _flood_socket,
-    "connections": _flood_connections,
-    "page": _flood_page,
-}
+    """Useless messages, cards or bytes that doord took in: a flood that reaches nobody measures nothing."""
 
 
 # --- measuring ---------------------------------------------------------------------------------------------
@@ -214,7 +111,7 @@ def _measure(doord: Doord, seconds: float, seen: Seen, idle_mib: float) -> None:
         seen.memory = max(seen.memory, _rss_mib(doord.process.pid) - idle_mib)
     time.sleep(1.0)
     upstream = doord.ask("status")["upstream"]
-    seen.came = upstream["unrecorded_refusals"] + upstream["ignored_acks"]
+    seen.came = upstream["unrecorded_refusals"] + upstream["ignored_acks"]  # and what a flood counts itself
     pages = doord.ask("events", type=["lock.unlock", "lock.locked"], door=["front", "back"], limit=500)["records"]
     records = sorted(pages, key=lambda record: record["sequence"])
     front = [record for record in records if record["subject"] == "doors/front"]
@@ -230,27 +127,35 @@ def _between_ms(first: str, last: str) -> float:
 
 def _run(name: str, folder: Path, seconds: float) -> Seen:
     seen = Seen()
-    with Broker(folder / "broker", "allow_anonymous true\npersistence false\nlog_type error\n") as broker:
+    run = LINES[name].flood if name in LINES else FLOODS.get(name, nothing)
+    with contextlib.ExitStack() as stack:
+        broker = stack.enter_context(
+            Broker(folder / "broker", "allow_anonymous true\npersistence false\nlog_type error\n")
+        )
+        wires = stack.enter_context(LINES[name].wires(folder)) if name in LINES else Wires("", None)
         config = write_config(folder, doors=("front", "back"), unlock_s=UNLOCK_S)
         web = '\n[web]\nlisten = "127.0.0.1:0"\ntls = false\naccounts = "accounts.json"\n'
         write_accounts(folder / "accounts.json", olga="operator")
         mqtt = f'{web}[mqtt]\nurl = "mqtt://127.0.0.1:{broker.port}"\n[home_assistant]\n'
-        config.write_text(config.read_text() + mqtt)
-        with _signs(folder, seen) as environment, Doord(config, environment) as doord, Doorweb(config) as page:
-            while doord.ask("status")["upstream"]["state"] not in {"online", "no_subscriber"}:
-                time.sleep(0.1)
-            time.sleep(2.0)
-            assert doord.process is not None
-            idle_mib = _rss_mib(doord.process.pid)
-            place = Place(broker.port, doord.socket, page.port)
-            flood = multiprocessing.Process(target=FLOODS[name], args=(place,), daemon=True)
-            flood.start()
-            try:
-                time.sleep(1.0)
-                _measure(doord, seconds, seen, idle_mib)
-            finally:
-                flood.kill()
-                flood.join()
+        config.write_text(config.read_text() + wires.config + mqtt)
+        environment = {**stack.enter_context(_signs(folder, seen)), **wires.environment}
+        doord = stack.enter_context(Doord(config, environment, wires.program))
+        page = stack.enter_context(Doorweb(config))
+        while doord.ask("status")["upstream"]["state"] not in {"online", "no_subscriber"}:
+            time.sleep(0.1)
+        time.sleep(2.0)
+        assert doord.process is not None
+        idle_mib = _rss_mib(doord.process.pid)
+        place = Place(broker.port, doord.socket, page.port, wires.line)
+        flood = multiprocessing.Process(target=run, args=(place,), daemon=True)
+        flood.start()
+        try:
+            time.sleep(1.0)
+            _measure(doord, seconds, seen, idle_mib)
+        finally:
+            flood.kill()
+            flood.join()
+        seen.came += place.came.value
     return seen
 
 
@@ -276,31 +181,38 @@ def _with_a_group() -> None:
     os.execvp(command[0], command)
 
 
+def _missed(seen: Seen, quiet: Seen) -> bool:
+    """Whether a figure is worse than is to be reached, compared with nobody who floods."""
+    for values, usual in ((seen.relock, quiet.relock), (seen.exit, quiet.exit), (seen.sign, quiet.sign)):
+        (_, p99, worst), (_, usual_p99, usual_worst) = _figures(values), _figures(usual)
+        if p99 - usual_p99 > TO_REACH_P99_MS or worst - usual_worst > TO_REACH_MS:
+            return True
+    return seen.memory > TO_REACH_MIB
+
+
 def main() -> int:
     """Print how late everything was; 1 when later than is to be reached."""
+    every = [*FLOODS, *LINES]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("flood", nargs="*", default=list(FLOODS), help=", ".join(FLOODS))
+    parser.add_argument("flood", nargs="*", default=every, help=", ".join(every))
     parser.add_argument("--seconds", type=float, default=SECONDS)
     asked = parser.parse_args()
     _with_a_group()
-    reached = True
-    quiet: dict[str, Any] = {}
+    quiet: Seen | None = None
+    missed = []
     for name in dict.fromkeys(["none", *asked.flood]):
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
             Path(folder).chmod(0o755)  # the group finds the socket
             seen = _run(name, Path(folder), asked.seconds)
-        print(f"{name}: {seen.came} came in; memory {seen.memory:+.1f} MiB", end="")
+        quiet = quiet or seen
+        print(f"{name}: {seen.came:,} came in; memory {seen.memory:+.1f} MiB", end="")
         for what, values in (("relock", seen.relock), ("exit", seen.exit), ("sign of life", seen.sign)):
             middle, p99, worst = _figures(values)
-            if name == "none":
-                quiet[what] = (p99, worst)
             print(f"; {what} late by {middle:.1f} ms, p99 {p99:.1f}, worst {worst:.1f}", end="")
-            over_p99, over_worst = p99 - quiet[what][0], worst - quiet[what][1]
-            reached &= over_p99 <= TO_REACH_P99_MS and over_worst <= TO_REACH_MS
-        print()
-        reached &= seen.memory <= TO_REACH_MIB
-    print(json.dumps({"reached": reached}))
-    return int(not reached)
+        missed += [name] if _missed(seen, quiet) else []
+        print(f"; reached: {str(name not in missed).lower()}", flush=True)
+    print(json.dumps({"reached": not missed, "missed": missed}))
+    return int(bool(missed))
 
 
 if __name__ == "__main__":

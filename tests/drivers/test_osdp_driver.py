@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
-from contextlib import asynccontextmanager
+import tty
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from drivers.osdp import driver as osdp
 from drivers.osdp.frames import Parser
+from drivers.osdp.line import PORTION
 from drivers.osdp.points import POINTS, Settings
 from edge.model.messages import Back, CardRead, Confirmed, KeysPressed, Level, Lost, ReaderDisplay
 from tests.support.harness import Seen
@@ -33,6 +36,7 @@ DOOR = {
     "front.buzzer": {"address": 5},
     "front.tamper": {"address": 5},
 }
+MS = 1_000_000
 BUZZER, LED, OUTPUT, KEYSET = 3, 2, 1, 5
 """libosdp's numbers of what its device is told."""
 
@@ -44,17 +48,23 @@ def keys(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def make(folder: Path, port: str, tables: dict[str, dict[str, Any]] | None = None, **settings: Any) -> OsdpDriver:
+def now_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def make(
+    folder: Path,
+    port: str,
+    tables: dict[str, dict[str, Any]] | None = None,
+    clock: Callable[[], int] = now_ns,
+    **settings: Any,
+) -> OsdpDriver:
     context = {"folder": folder, "credentials": folder}
     points = {
         name: POINTS[name.rpartition(".")[2]].model_validate(table, context=context)
         for name, table in (tables or DOOR).items()
     }
-    return osdp.create("line", Settings(port=port, **{"baud": 115200, **settings}), points, now_ns)
-
-
-def now_ns() -> int:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    return osdp.create("line", Settings(port=port, **{"baud": 115200, **settings}), points, clock)
 
 
 @asynccontextmanager
@@ -416,5 +426,44 @@ def test_a_receiver_that_fails_deafens_nobody(keys: Path) -> None:
             driver.close()
             assert len(reported) >= 3
             assert not any("b'" in context["message"] for context in reported), "a card stands in no journal"
+
+    asyncio.run(scenario())
+
+
+def test_who_floods_the_line_waits_in_the_kernels_buffer(keys: Path) -> None:
+    """However much comes: so much is read at once, and more with time."""
+
+    async def scenario() -> None:
+        far, near = os.openpty()
+        tty.setraw(near)
+        os.set_blocking(far, False)
+        clock_ns = [0]
+        nobody = {"front.reader": {"address": 7, "key_file": "missing.key"}}
+        driver = make(keys, os.ttyname(near), nobody, lambda: clock_ns[0], baud=9600)
+
+        def flood() -> bool:
+            """Whether the line takes no more."""
+            with suppress(BlockingIOError):
+                while os.write(far, b"\x53\x53\x04\x04" * 1_000):
+                    continue
+            return True
+
+        def read() -> int:
+            flood()
+            return int(str(driver.describe()["noise_bytes"]))
+
+        async with running(driver) as seen:
+            await until(lambda: read() > osdp.AT_ONCE - PORTION)
+            for _ in range(100):  # the time stands still
+                await asyncio.sleep(0)
+                assert read() <= osdp.AT_ONCE
+            clock_ns[0] += 100 * MS
+            await until(lambda: read() > osdp.AT_ONCE)
+            assert read() <= osdp.AT_ONCE + osdp.LEAST_PER_S // 10
+            driver.close()
+            with pytest.raises(OSError, match="closed"):
+                await seen.run
+        os.close(far)
+        os.close(near)
 
     asyncio.run(scenario())
