@@ -1,7 +1,7 @@
-"""What a reader shows of an answer: its light, or three short tones, by timers of the loop.
+"""Shows an answer at a reader: its light, or three short tones, with timers of the loop.
 
-One rule: a newer answer ends the older one; then the light is on while the door stands unlocked, and
-at the end everything is off.
+One rule: a newer answer ends the older one. After an answer the light is on while the door stands
+unlocked, and everything else is off.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from drivers.wiegand.points import Reader
 
 GREEN_S: Final = 1.0
-"""How long the light is on for somebody who may pass."""
+"""How long the light is on when a card is granted."""
 TONES_S: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-"""When the beeper goes on, off, on ... for somebody who may not."""
+"""When the beeper goes on, off, on ... when a card is refused."""
 
 
 class ReaderLights:
     """The light and the beeper of one reader."""
 
     def __init__(self, model: Reader, switch: Callable[[int, bool], None]) -> None:
-        """`switch` puts a line on or off; an OSError of it is the line's loss, which others report."""
+        """`switch` switches a line on or off. Its OSError is ignored: the driver reports the loss of the line."""
         self._model = model
         self._switch = switch
         self._timers: list[asyncio.TimerHandle] = []
         self._stands = False
 
     def show(self, *, granted: bool) -> None:
-        """Begin to show an answer; needs a running loop. Never raises for want of the line."""
+        """Begin to show an answer; needs a running loop. Never raises when the line is lost."""
         self.rest()
         line = self._model.led if granted else self._model.beeper
         if line is None:
@@ -53,12 +53,12 @@ class ReaderLights:
             self._put(self._model.led, on)
 
     def off(self) -> None:
-        """Show nothing at all."""
+        """Switch everything off, also the light of an unlocked door."""
         self._stands = False
         self.rest()
 
     def rest(self) -> None:
-        """Show no answer."""
+        """End the answer that is shown."""
         for timer in self._timers:
             timer.cancel()
         self._timers = []

@@ -1,7 +1,7 @@
 """Wiegand readers on pairs of GPIO lines of this computer: cards and keys, a light and a beeper.
 
-One rule: it keeps the promise of `edge.model.ports.Driver`; which pulses are bits is said in `pulses`,
-which bits are a card in `frames`. docs/wiegand.md says why OSDP is better wherever there is a choice.
+One rule: it keeps the promise of `edge.model.ports.Driver`. `pulses` decides which pulses are bits, `frames`
+which bits are a card. docs/wiegand.md says why OSDP is better wherever there is a choice.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["WiegandDriver", "create"]
 
 LOOK_S: Final = 1.0
-"""How often every cable is looked at."""
+"""How often every cable is checked."""
 
 
 def create(name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]) -> WiegandDriver:
@@ -68,9 +68,9 @@ class WiegandDriver:
     # --- the promise ---------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Claim what each point needs, sounders first: all of it and off in one step, or none of it.
+        """Claim the lines of each point, sounders first: all lines of a point in one step and off, or none of them.
 
-        A point that cannot be claimed is a fault of that point. Raises OSError when that is so of all, or of the chip.
+        A point that cannot be claimed is a fault of that point. Raises OSError when none can be, or the chip cannot.
         """
         from drivers.gpio_chip import ChipFinder  # noqa: PLC0415 -- gpiod: loaded only when used
         from drivers.wiegand.lines import Chip, KernelClock  # noqa: PLC0415 -- as above
@@ -108,7 +108,7 @@ class WiegandDriver:
             if not self._failed.cancel():
                 self._failed.exception()  # looked at, even when a cancellation came first
             self._failed = None
-            if self._chip is chip:  # not after `close`, which has let them go
+            if self._chip is chip:  # not after `close`, which has released them
                 self._unlisten(loop)
 
     def apply(self, outputs: Mapping[str, bool]) -> None:
@@ -116,7 +116,7 @@ class WiegandDriver:
         failure: OSError | None = None
         for point, asserted in outputs.items():
             if point in self._claims.missing and self._chip is not None:
-                continue  # it is told again when it is back
+                continue  # it is driven again when it is back
             try:
                 self._switch(self._buzzers[point].line, asserted)
             except OSError as error:
@@ -133,7 +133,7 @@ class WiegandDriver:
         return None
 
     def close(self) -> None:
-        """Put everything off and let all lines go."""
+        """Switch everything off and release all lines."""
         for model in self._buzzers.values():
             with suppress(OSError):
                 self._switch(model.line, on=False)
@@ -142,7 +142,7 @@ class WiegandDriver:
         self._release()
 
     def describe(self) -> Mapping[str, Json]:
-        """The chip, and every reader: how many cards it has read, and what had to be thrown away."""
+        """The chip, and every reader: how many cards it has read, and how many bursts were thrown away, and why."""
         chip = self._chip
         facts: dict[str, Json] = {"chip": str(self._settings.chip)}
         if chip is not None:
@@ -158,7 +158,7 @@ class WiegandDriver:
     # --- for people at the door ----------------------------------------------------------------
 
     def answer(self, point: str, *, granted: bool) -> None:
-        """Show at a reader what became of a card: its light, or three short tones. Never raises."""
+        """Show at a reader whether a card was granted: its light, or three short tones. Never raises."""
         if self._emit is not None and point in self._answers:
             self._answers[point].show(granted=granted)
 
@@ -170,7 +170,7 @@ class WiegandDriver:
     # --- the lines -----------------------------------------------------------------------------
 
     def _claim(self, point: str) -> None:
-        """Claim what a point needs. Raises OSError and leaves nothing claimed."""
+        """Claim the lines of a point. Raises OSError; then none of them is claimed."""
         from drivers.wiegand.lines import Pair  # noqa: PLC0415 -- gpiod: loaded only when used
 
         chip, time = self._chip, self._time
@@ -218,7 +218,7 @@ class WiegandDriver:
             self._wait(reader)
 
     def _wait(self, reader: OpenReader) -> None:
-        """Look again when silence may have lasted long enough; edges that come meanwhile move nothing."""
+        """Set a timer for when silence may have lasted long enough. Edges that come meanwhile do not move it."""
         due_ns = reader.due_ns
         if due_ns is not None and self._open_readers.get(reader.point) is reader:
             delay_s = max(0, due_ns - self._now_ns()) / 1e9

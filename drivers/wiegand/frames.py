@@ -1,8 +1,8 @@
-"""What a burst of bits is: a card, a key, or nothing that anybody should act upon.
+"""Decides what a burst of bits is: a card, a key, or nothing that may be used.
 
-One rule: a card whose parity is wrong was misread and is no card. Which card it is, is nobody's business
-here: the bits are handed on as they came, and `edge.directory.cards` knows facility codes and numbers.
-Parity stands here because it guards the cable. Tests hold it against the layouts there, which a driver may not import.
+One rule: a card whose parity is wrong was misread and is dropped. The bits of a card are handed on as they came;
+`edge.directory.cards` knows facility codes and numbers. Parity is checked here because it protects the cable. Tests
+compare it with the layouts there, which a driver may not import.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Cards: TypeAlias = Literal["auto", "26", "34", "35", "36", "37", "40", "48", "ra
 Keypad: TypeAlias = Literal["auto", "4bit", "8bit", "26bit", "off"]
 
 FRAGMENT_BITS: Final = 3
-"""A burst of up to so many bits is a spike on the cable."""
+"""A burst of at most this many bits is a spike on the cable."""
 RAW_BITS: Final = 9
 """The least bits of a card in raw mode: above what keypads send."""
 KEYS: Final = "0123456789*#"
@@ -29,14 +29,14 @@ KEYS: Final = "0123456789*#"
 
 
 class DropReason(StrEnum):
-    """Why a whole burst was thrown away, in the words of the facts."""
+    """Why a whole burst was thrown away, as named in the facts."""
 
     FRAGMENT = "fragments"
     PARITY = "wrong_parity"
     SWAPPED = "swapped"
-    """Wrong, and right if D0 and D1 were exchanged: look at the wiring."""
+    """Parity is wrong, and would be right if D0 and D1 were exchanged: look at the wiring."""
     LENGTH = "other_lengths"
-    """No format that this reader is set to; `format = "raw"` would take it."""
+    """A length that the configured format does not have; `format = "raw"` would take it."""
     KEY = "wrong_keys"
     COLLISION = "collisions"
     TOO_LONG = "too_long"
@@ -97,25 +97,25 @@ _CHECKS: Final[Mapping[int, tuple[_Check, ...]]] = MappingProxyType(
 """H10301, H10306, Corporate 1000, S12906, H10302 or H10304 (which differ in meaning but not in parity), P10001, and
 Corporate 1000 of 48 bits."""
 _AUTO: Final = frozenset({26, 34, 35, 37})
-"""Lengths that are known by themselves; cards of the others come in many formats."""
+"""Lengths that have one parity only; cards of the other lengths come in many formats."""
 
 _KEYPADS: Final = MappingProxyType({4: ("auto", "4bit"), 8: ("auto", "8bit")})
 _PIN_BITS: Final = 26
 _PIN_DIGITS: Final = 4
-"""The least digits of a PIN; a number says nothing of zeros that it begins with."""
+"""The fewest digits of a PIN: a number does not have the zeros with which a PIN begins."""
 _FAULTS: Final = MappingProxyType(
     {"collision": DropReason.COLLISION, "too_long": DropReason.TOO_LONG, "torn": DropReason.TORN}
 )
 
 
 def parity_is_right(bits: int, value: int) -> bool | None:
-    """Whether a card of this length was read well; None for a length whose parity nobody knows."""
+    """Whether a card of this length was read well; None for a length whose parity is not known."""
     checks = _CHECKS.get(bits)
     return None if checks is None else all((value & c.mask).bit_count() & 1 == c.odd for c in checks)
 
 
 def understand(burst: Burst, cards: Cards, keypad: Keypad) -> CardFrame | KeyFrame | DropReason:
-    """What a burst is to a reader that is set so. Never raises."""
+    """What a burst is at a reader with these settings. Never raises."""
     if burst.fault is not None:
         return _FAULTS[burst.fault]
     if burst.bits <= FRAGMENT_BITS:

@@ -1,7 +1,7 @@
 """The lines of Wiegand readers on a GPIO chip, through gpiod: edges with the kernel's own time stamps.
 
-One rule: D0 and D1 of a reader are one request with one queue, so that what was lost is known for both;
-and an output shows that it is off from its first moment on.
+One rule: D0 and D1 of a reader are one request with one queue, so that lost edges of both are noticed;
+and an output is off from its first moment on.
 """
 
 from __future__ import annotations
@@ -111,10 +111,10 @@ class Pair:
 
 
 class Chip:
-    """One chip; of its lines those are ours that were asked for."""
+    """One chip, and the lines of it that have been claimed."""
 
     def __init__(self, finder: ChipFinder) -> None:
-        """Open it and touch no line. Raises LineError."""
+        """Open the chip without touching a line. Raises LineError."""
         self._chip = finder.open()
         self._info = self._chip.get_info()
         self.name, self.label = self._info.name, self._info.label
@@ -122,7 +122,7 @@ class Chip:
         self._driven: dict[int, gpiod.LineRequest] = {}
 
     def refuse_conflicts(self, wanted: Collection[int]) -> None:
-        """Look before touching anything: raises LineError when one of these lines is held or does not exist."""
+        """Raise LineError when one of these lines is held or does not exist. No line is touched."""
         try:
             held = busy_lines(self._chip, wanted)
         except OSError as error:
@@ -141,7 +141,7 @@ class Chip:
             self._driven |= dict.fromkeys(outputs, self.request(off, None))
 
     def let_go(self, outputs: Collection[int]) -> None:
-        """Let outputs go that were claimed together."""
+        """Release outputs that were claimed together."""
         for request in {self._driven.pop(line) for line in outputs}:
             self._requests.remove(request)
             request.release()
@@ -169,7 +169,7 @@ class Chip:
         return explain_line(self._info, error, line, lambda lines: busy_lines(self._chip, lines))
 
     def close(self) -> None:
-        """Let every line go, outputs as they are."""
+        """Release every line; outputs stay as they are."""
         for request in self._requests:
             request.release()
         self._requests, self._driven = [], {}

@@ -1,6 +1,6 @@
 """What an installer writes about Wiegand readers, checked: the chip, the timing, and each reader's lines.
 
-One rule: only wiring is said here; what a card may open is not.
+One rule: only wiring is configured here. The directory says what a card may open.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Settings(gpio_points.Settings):
     gap_ms: int = Field(default=30, strict=True, ge=5, le=500, description="5 to 500 milliseconds")
     """Silence that ends a card or a key. Pulses are at most 20 ms apart."""
     glitch_us: int = Field(default=100, strict=True, ge=10, le=190, description="10 to 190 microseconds")
-    """Edges that are closer are not two pulses. Those are at least 200 us apart."""
+    """Edges that are closer than this are not two pulses: pulses are at least 200 us apart."""
 
 
 class _Point(BaseModel):

@@ -1,7 +1,7 @@
-"""Pulses on two wires become bursts of bits: what came between two silences of a Wiegand line.
+"""Makes bursts of bits from pulses on two wires: a burst is what comes between two silences of a Wiegand line.
 
-One rule: time is handed in and nothing is guessed; a burst in which a pulse may be missing or may have
-been heard on the wrong wire is given up whole.
+One rule: time is handed in and nothing is guessed. A burst in which a pulse may be missing or may have
+come on the wrong wire is given up as a whole.
 The usual figures, which every reader's data sheet repeats after the SIA's AC-01 (1996): a pulse pulls one wire
 low for 20 to 100 us, pulses are 0.2 to 20 ms apart, a pulse on D0 is a 0 and one on D1 a 1.
 """
@@ -13,23 +13,23 @@ from enum import StrEnum
 from typing import Final
 
 MOST_BITS: Final = 256
-"""A burst keeps no more bits than that, and with more it is no card; the longest in use have 200."""
+"""A burst keeps no more bits than this, and with more it is not a card; the longest cards in use have 200."""
 
 
 class Fault(StrEnum):
     """Why a burst cannot be trusted."""
 
     COLLISION = "collision"
-    """Both wires fell at once: crosstalk, or the interrupt came too late to tell which was first."""
+    """Both wires fell at once: crosstalk, or the interrupt came too late to know which was first."""
     TOO_LONG = "too_long"
     """More bits than any card has: noise, or a gap that is too wide for this reader."""
     TORN = "torn"
-    """The kernel dropped edges because nobody fetched them in time."""
+    """The kernel dropped edges because they were not fetched in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """What came between two silences."""
+    """The bits that came between two silences."""
 
     bits: int
     value: int = field(repr=False)
@@ -59,9 +59,9 @@ class Collector:
         return None if self._last is None else self._last[1] + self._gap_ns
 
     def pulse(self, wire: int, at_ns: int, *, torn: bool = False) -> Burst | None:
-        """Take in a falling edge of D0 (0) or D1 (1); the burst that it shows to be over, if any.
+        """Take a falling edge of D0 (0) or D1 (1). Returns the burst before it, if that is over now.
 
-        `torn`: edges before it were lost, of the burst under way or of its own; so neither counts.
+        `torn`: edges before it were lost, of the burst before or of its own. So neither of them counts.
         """
         if torn:
             self._fault = self._fault or Fault.TORN
@@ -90,5 +90,5 @@ class Collector:
         return burst
 
     def forget(self) -> None:
-        """Give up whatever is under way."""
+        """Give up the burst that is under way."""
         self._bits, self._value, self._last, self._fault = 0, 0, None, None

@@ -1,7 +1,7 @@
 """One Wiegand reader: its edges put in order, judged after a silence, and its cable watched.
 
-One rule: what comes from a cable that is known to be bad is not reported. Wiegand has no supervision: a wire
-that is held low and a storm of edges can be noticed, a cut cable or a reader that has died cannot.
+One rule: nothing from a cable that is known to be bad is reported. Wiegand has no supervision: a wire that
+is held low and a storm of edges can be noticed, a cut cable or a reader that has died cannot.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from edge.model.messages import Json, Signal
 
 MOST_EDGES: Final = 1024
-"""Edges without a silence that are kept to be put in order; what comes with more is no card and is judged at once."""
+"""Edges without a silence that are kept to be put in order. More of them are not a card, and are judged at once."""
 STORM_EDGES: Final = 5000
 """Edges in a second that are a storm: more than pulses 200 us apart without a pause."""
 DEAF_S: Final = 5
-"""How long a storm is not listened to, in seconds, before it is looked whether it is over."""
+"""How long edges are not listened to after a storm, in seconds; after that it is checked whether it is over."""
 STUCK_S: Final = 3
-"""In so many looks in a row, a second apart, a wire must be low to be stuck; a pulse is low for 100 us."""
+"""A wire is stuck when it is low in this many checks in a row, a second apart; a pulse is low for 100 us."""
 STALE_NS: Final = 10_000_000_000
-"""A card or key that is heard of later is not acted upon: somebody else may stand at the door by now."""
+"""A card or key that is older than this is not used: somebody else may stand at the door by now."""
 STALE: Final = "stale"
 SEQUENCE_MOD: Final = 1 << 32
 
@@ -52,7 +52,7 @@ class ReaderLines(Protocol):
 
 
 class OpenReader:
-    """A reader while the driver is open. Whatever it learns comes back as signals, for the caller to send."""
+    """A reader while the driver is open. Its methods return signals, which the caller sends."""
 
     def __init__(
         self, point: str, model: Reader, settings: Settings, wires: ReaderLines, at_ns: Callable[[int], int]
@@ -61,7 +61,7 @@ class OpenReader:
         self.point = point
         self.wires = wires
         self.trouble: str | None = None
-        """Why nothing of this reader is believed now."""
+        """Why everything from this reader is ignored now; None when all is well."""
         self._model = model
         self._gap_ns = settings.gap_ms * 1_000_000
         self._at_ns = at_ns
@@ -76,7 +76,7 @@ class OpenReader:
 
     @property
     def due_ns(self) -> int | None:
-        """When `silence` should look whether something is over; None while nothing is under way."""
+        """When `silence` should be called to end a burst; None while no burst is under way."""
         if self._edges:
             return self._at_ns(self._edges[-1].ticks) + self._gap_ns
         return self._collector.due_ns
@@ -93,7 +93,7 @@ class OpenReader:
         return self._judge(now_ns) if len(self._edges) > MOST_EDGES else []
 
     def silence(self, now_ns: int) -> list[Signal]:
-        """Judge what is over at `now_ns`; everything up to then must have been fetched."""
+        """Judge the bursts that are over at `now_ns`; all edges up to then must have been fetched."""
         due_ns = self.due_ns
         if due_ns is None or now_ns < due_ns:
             return []
@@ -102,12 +102,12 @@ class OpenReader:
         return signals if burst is None else [*signals, *self._understand(burst, now_ns)]
 
     def second(self, now_ns: int) -> list[Signal]:
-        """Look at the cable; called every second."""
+        """Check the cable; called every second."""
         self._this_second = 0
         if self._deaf_s:
             self._deaf_s -= 1
             if not self._deaf_s:
-                self.wires.read()  # what waits is of the storm
+                self.wires.read()  # drop the edges of the storm
                 self._sequence = None
                 self.wires.listen(on=True)
             return []
@@ -122,7 +122,7 @@ class OpenReader:
         return [Back(frozenset({self.point}), now_ns)]
 
     def facts(self) -> dict[str, Json]:
-        """How well the reader is understood. No bits of any card."""
+        """How many cards and keys were read, and how many bursts were dropped, and why. No bits of any card."""
         counts: dict[str, Json] = {name: self._counts[name] for name in ("cards", "keys", *DropReason, STALE)}
         return {
             "d0": self._model.d0,
