@@ -136,7 +136,7 @@ class GpioDriver:
         finally:
             self._emit, self._added = None, []
             if not failed.cancel():
-                failed.exception()  # looked at, even when a cancellation came first
+                failed.exception()  # fetched, or asyncio would log it when a cancellation came first
             if fd is not None:
                 loop.remove_reader(fd)
             if self._pause is not None:
@@ -146,7 +146,7 @@ class GpioDriver:
     def _listen_no_more(self) -> None:
         for wire in self._wires.values():
             if wire.edge is not None:
-                with suppress(OSError):  # the chip may be what has gone
+                with suppress(OSError):  # the chip may have gone
                     wire.device.pin.when_changed = None
 
     def apply(self, outputs: Mapping[str, bool]) -> None:
@@ -183,7 +183,7 @@ class GpioDriver:
         """Drive every output to its resting level and let all lines go."""
         for point, model in self._outputs.items():
             if point in self._wires:
-                with suppress(OSError):  # a chip that has gone shows what its own wiring makes it show
+                with suppress(OSError):  # outputs of a chip that has gone are at rest by their wiring
                     self._wires[point].device.value = model.at_rest
         self._release()
 
@@ -408,7 +408,7 @@ class GpioDriver:
                 self._check_output(wire, counts=True)
 
     def _check_output(self, wire: Wire, *, counts: bool) -> None:
-        """Confirm an output that shows what it was told; one that keeps showing something else is lost."""
+        """Confirm an output whose level is as driven. An output that keeps another level is lost."""
         at_ns = self._now_ns()
         if wire.read() == wire.asserted:
             if wire.wrong >= STUCK_AFTER:

@@ -53,7 +53,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class SetCoil:
-    """Switch a coil; with `tenths` for so many tenths of a second only, after which the board switches it back."""
+    """Switch a coil. `tenths`: only for this many tenths of a second; then the board switches it back."""
 
     unit: int
     coil: int

@@ -104,7 +104,7 @@ class OsdpDriver:
             if self._timer is not None:
                 self._timer.cancel()
             if not self._running.cancel():
-                self._running.exception()  # looked at, even when a cancellation came first
+                self._running.exception()  # fetched, or asyncio would log it when a cancellation came first
             self._running = None
 
     def apply(self, outputs: Mapping[str, bool]) -> None:

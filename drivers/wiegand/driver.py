@@ -106,7 +106,7 @@ class WiegandDriver:
         finally:
             self._emit = None
             if not self._failed.cancel():
-                self._failed.exception()  # looked at, even when a cancellation came first
+                self._failed.exception()  # fetched, or asyncio would log it when a cancellation came first
             self._failed = None
             if self._chip is chip:  # not after `close`, which has released them
                 self._unlisten(loop)

@@ -72,7 +72,7 @@ class Card:
 
     @property
     def written(self) -> str | None:
-        """Its number as it can be entered; None for a token, of which nobody knows it."""
+        """Its number as it can be entered; None for a token, of which only the hash is kept."""
         return None if self.token else CardNumber(self.format, self.facility, self.number).written
 
 

@@ -155,7 +155,7 @@ class Runner:
     def _restore(self, guarded: GuardedDoor, memories: Mapping[str, str]) -> None:
         try:
             self._remind(guarded, memories)
-        except Exception as error:  # noqa: BLE001 -- our own mistake: the other doors get their lockdowns back
+        except Exception as error:  # noqa: BLE001 -- a mistake in doord: the other doors get their lockdowns back
             self._mistake(guarded, error)
 
     def _remind(self, guarded: GuardedDoor, memories: Mapping[str, str]) -> None:
@@ -244,7 +244,7 @@ class Runner:
             self._depth += 1
             try:
                 self._signals.handle(self._inbox.popleft())
-            except Exception as error:  # noqa: BLE001 -- our own mistake or the driver's: signals go on coming
+            except Exception as error:  # noqa: BLE001 -- a mistake in doord or the driver: signals go on coming
                 self._mistake(None, error)
             finally:
                 self._depth -= 1
@@ -266,7 +266,7 @@ class Runner:
         self._depth += 1
         try:
             events = [] if self._stopped else self._one_step(guarded, item, self._now_ns(), memory or {})
-        except Exception as error:  # noqa: BLE001 -- our own mistake: it is this door's, and the others go on
+        except Exception as error:  # noqa: BLE001 -- a mistake in doord: only this door suffers
             events = [self._mistake(guarded, error)]
         finally:
             self._depth -= 1
@@ -314,7 +314,7 @@ class Runner:
         for listener in self.listeners:
             try:
                 listener(door.id)
-            except Exception as error:  # noqa: BLE001 -- a listener's mistake is no door's
+            except Exception as error:  # noqa: BLE001 -- a listener's mistake must not stop a door
                 self._mistake(guarded, error)
 
     def mistake(self, error: Exception) -> None:

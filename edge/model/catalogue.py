@@ -194,7 +194,7 @@ CATALOGUE: Final[dict[str, EventType]] = {row.type: row for row in _rows()}
 
 
 def kind_of(event_type: str) -> EventType:
-    """The row of an event type. One that only a newer release knows, before a rollback, is told by its name."""
+    """The row of an event type. A type of a newer release, recorded before a rollback, has its name as sentence."""
     return CATALOGUE.get(event_type) or EventType(event_type, _U, _I, Witness.CONTROLLER, f"{event_type} at {{object}}")
 
 

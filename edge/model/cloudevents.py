@@ -22,7 +22,7 @@ CONTENT_TYPE: Final = "application/cloudevents+json"
 TRUNCATED: Final = {"truncated": True}
 """In place of details that are too large for the broker."""
 CLIPPED: Final = 40
-"""To so many characters the texts of a record are cut that is too large even without details."""
+"""In a record that is too large even without details, texts are cut to this many characters."""
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 

@@ -361,7 +361,7 @@ Item: TypeAlias = (
 )
 
 
-# --- what is to be done ---------------------------------------------------------------------------
+# --- what a door shows and drives -----------------------------------------------------------------
 
 
 class ReaderDisplay(StrEnum):

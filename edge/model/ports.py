@@ -146,7 +146,7 @@ class Journal(Protocol):
 
         With `expires_us` (microseconds since 1970 UTC) the id may be forgotten some time after. An id with the same or
         an earlier `expires_us` is then never `first`. Without it, the id is remembered for ever. With `only_look`
-        nothing is remembered. By the content a command is told from another one with the same id (`Admission.same`).
+        nothing is remembered. `content` shows whether a known id came with the same command (`Admission.same`).
         """
 
     def durable(self) -> Awaitable[None]:

@@ -128,7 +128,7 @@ def next_change(schedule: Schedule, at: datetime) -> datetime | None:
 
 
 def overlap(one: Schedule, other: Schedule, at: datetime, days: int) -> datetime | None:
-    """When both are active at once for the first time within so many days; None: never."""
+    """When both are active at once for the first time within `days` days; None: never."""
     now, last = at, at + timedelta(days=days)
     while now <= last:
         if active(one, now) and active(other, now):

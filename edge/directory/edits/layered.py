@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast, overload
 SMALL: Final = 2_000
 """An index of at most this many entries is copied: that takes some tenths of a millisecond."""
 SHARE: Final = 8
-"""When the upper layer has more than one in so many entries, both layers are made one."""
+"""When the upper layer has more than 1/`SHARE` of all entries, both layers are made one."""
 SLICE: Final = 2_000
 """Entries between two yields."""
 _GONE: Final = object()
