@@ -19,7 +19,21 @@ from edge.model.printable import masked as visible
 from edge.web.accounts import AccountsError
 from edge.web.guard import Guard
 from edge.web.page import HERE, needing, page_of, see
-from edge.web.pages import accounts, activity, doors, download, health, history, own_password, pictures, scrape, signing
+from edge.web.pages import (
+    accounts,
+    activity,
+    doors,
+    download,
+    enrolment,
+    health,
+    history,
+    own_password,
+    people,
+    person_form,
+    pictures,
+    scrape,
+    signing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,6 +68,9 @@ def routes() -> list[Any]:
         *needing(Right.HISTORY, download.ROUTES),
         *needing(Right.HISTORY, activity.ROUTES),
         *needing(Right.HISTORY, health.ROUTES),
+        *needing(Right.PEOPLE, person_form.ROUTES),
+        *needing(Right.PEOPLE, enrolment.ROUTES),
+        *needing(Right.PEOPLE, people.ROUTES),
         *needing(Right.ACCOUNTS, accounts.ROUTES),
         *scrape.ROUTES,
         static,

@@ -46,9 +46,9 @@ class DaemonLink:
         """The highest sequence number that is known."""
         self.trouble: str | None = None
 
-    async def ask(self, op: str, who: str | None = None, **body: Any) -> Any:  # noqa: ANN401 -- JSON
-        """Send one request for the account `who`; returns its result. Raises RequestRefused and Unreachable."""
-        request = {"op": op, **body} | ({} if who is None else {"as": {"id": who, "name": who}})
+    async def ask(self, op: str, account: str | None = None, /, **body: Any) -> Any:  # noqa: ANN401 -- JSON
+        """Send one request for this account; returns its result. Raises RequestRefused and Unreachable."""
+        request = {"op": op, **body} | ({} if account is None else {"as": {"id": account, "name": account}})
         places = self._long if op in LONG else self._short
         try:
             async with asyncio.timeout(PLACE_WITHIN_S):

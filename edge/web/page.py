@@ -44,13 +44,14 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).parent
 LARGEST_FORM: Final = 16 << 10
 """Bytes."""
-MOST_FIELDS: Final = 32
+MOST_FIELDS: Final = 512
 FORM_WITHIN_S: Final = 10.0
 OPEN: Final = frozenset({"sign_in.html", "error.html"})
 """Templates that are shown without a session."""
 MENU: Final = (
     ("/doors", "Doors", Right.DOORS),
     ("/events", "Events", Right.HISTORY),
+    ("/people", "People", Right.PEOPLE),
     ("/activity", "Activity", Right.HISTORY),
     ("/health", "Health", Right.HISTORY),
     ("/accounts", "Accounts", Right.ACCOUNTS),

@@ -249,8 +249,8 @@ def test_at_the_socket_the_kernel_says_who_the_page_is(tmp_path: Path) -> None:
         return answers
 
     with doord:
-        doord.socket.chmod(0o666)  # the kernel's word is asked, not the file's mode
         until(lambda: doord.ask("status")["log"]["committed"], "the log")  # the accounts are in it
+        doord.socket.chmod(0o666)  # after doord has given it its own mode: the kernel's word is asked, not the file's
         doord.ask("login", action="create", login="olga", role="operator")
         assert as_user(pwd.getpwnam("nobody").pw_name, asks) == [
             "done",

@@ -10,7 +10,7 @@ from starlette.routing import Mount, Route
 
 from edge.web.app import routes
 from edge.web.guard import HEADERS
-from edge.web.page import LARGEST_FORM, Page
+from edge.web.page import LARGEST_FORM, MOST_FIELDS, Page
 from edge.web.pages.live import OVER
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
 from tests.support.web import Browser, answers, page_in, write_accounts
@@ -27,7 +27,16 @@ SEEN = "&lt;script&gt;alert(1)&lt;/script&gt;"
 
 def paths(method: str) -> list[str]:
     """Every path that can be asked with this method, with something in its places."""
-    places = {"{door}": "front", "{command}": "lock_down", "{sequence:int}": "1", "{name}": "vera"}
+    places = {
+        "{door}": "front",
+        "{command}": "lock_down",
+        "{sequence:int}": "1",
+        "{name}": "vera",
+        "{person}": "ada",
+        "{card}": "ada-1",
+        "{action:turn}": "off",
+        "{action:mark}": "lost",
+    }
     found = []
     for route in routes():
         if isinstance(route, Route) and method in (route.methods or ()):
@@ -69,6 +78,14 @@ def test_the_list_of_paths_is_whole() -> None:
         "/accounts",
         "/accounts/vera",
         "/accounts/vera/remove",
+        "/people/~new",
+        "/people/ada/change",
+        "/people/ada/card",
+        "/people/ada/card/reader",
+        "/people/ada/card/reader/stop",
+        "/people/ada/off",
+        "/people/ada/remove",
+        "/people/ada/cards/ada-1/lost",
         "/doors/front/lock_down",
         "/every-door/lock_down",
     }
@@ -171,7 +188,7 @@ def test_a_viewer_moves_no_door(page: Page, doord: FakeDaemon, path: str) -> Non
         (b"csrf=x", "multipart/form-data; boundary=x", 415),
         (b"csrf=%ff", "application/x-www-form-urlencoded", 400),
         (b"\xff", "application/x-www-form-urlencoded", 400),
-        (b"&a=" * 100, "application/x-www-form-urlencoded", 400),
+        (b"&a=" * (MOST_FIELDS + 1), "application/x-www-form-urlencoded", 400),
     ],
 )
 def test_what_is_no_form_is_refused(browser: Browser, content: bytes, kind: str, status_: int) -> None:

@@ -174,3 +174,20 @@ if (body.dataset.live) {
   });
   window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
+
+// A page that waits for a card is loaded anew when a reader has seen one.
+async function wait() {
+  try {
+    const answer = await fetch(body.dataset.wait, { credentials: "same-origin" });
+    const seen = (await answer.json()).seen;
+    if (seen !== body.dataset.seen) {
+      location.reload();
+      return;
+    }
+  } catch {
+    // no connection for a moment: the next try says more
+  }
+  setTimeout(wait, 1_000);
+}
+
+if (body.dataset.wait) setTimeout(wait, 1_000);
