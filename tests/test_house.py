@@ -66,6 +66,7 @@ CORE = [
     "directory.cards",
     "access.decisions",
     "access.credentials",
+    "access.enrolment.listening",
     "access.keypad",
     "access.guesses",
     "access.anti_passback",

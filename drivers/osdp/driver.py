@@ -37,6 +37,13 @@ AT_ONCE: Final = 4_096
 LEAST_PER_S: Final = 8_192
 """Bytes that are read at once, and in a second: or twice what the line carries, if that is more. The rest waits in the
 kernel's buffer: an adapter or a reader that says more without end takes no time from the doors."""
+STANDING: Final = {
+    ReaderDisplay.LOCKED: (messages.Colour.RED, 0.0),
+    ReaderDisplay.UNLOCKED: (messages.Colour.GREEN, 0.0),
+    ReaderDisplay.REFUSING: (messages.Colour.RED, 0.5),
+    ReaderDisplay.LISTENING: (messages.Colour.GREEN, 0.2),
+}
+"""What the light shows between answers: its colour, and for how long it is on and off when it blinks, in seconds."""
 
 
 def create(name: str, settings: Settings, points: Mapping[str, BaseModel], now_ns: Callable[[], int]) -> OsdpDriver:
@@ -168,13 +175,12 @@ class OsdpDriver:
         self._poke()
 
     def show(self, point: str, shown: ReaderDisplay) -> None:
-        """Show the state of the door: green unlocked, red locked, blinking red when cards are refused. Never raises."""
+        """Show the state of the door, or that the reader listens, as STANDING says. Never raises."""
         unit = self._at.get(point)
         model = unit.points[point] if unit is not None else None
         if unit is None or unit.device is None or not isinstance(model, Reader):
             return
-        colour = messages.Colour.GREEN if shown is ReaderDisplay.UNLOCKED else messages.Colour.RED
-        blink_s = 0.5 if shown is ReaderDisplay.REFUSING else 0.0
+        colour, blink_s = STANDING[shown]
         unit.device.say(messages.standing(model.reader, colour, blink_s=blink_s), self._now_ns())
         self._poke()
 

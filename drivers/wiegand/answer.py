@@ -1,7 +1,7 @@
 """Shows an answer at a reader: its light, or three short tones, with timers of the loop.
 
 One rule: a newer answer ends the older one. After an answer the light is on while the door stands
-unlocked, and everything else is off.
+unlocked, or blinks while the reader listens, and everything else is off.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ GREEN_S: Final = 1.0
 """How long the light is on when a card is granted."""
 TONES_S: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 """When the beeper goes on, off, on ... when a card is refused."""
+BLINK_S: Final = 0.2
+"""The light is on and off for as long while the reader listens for a card to enrol."""
 
 
 class ReaderLights:
@@ -30,6 +32,7 @@ class ReaderLights:
         self._switch = switch
         self._timers: list[asyncio.TimerHandle] = []
         self._stands = False
+        self._blinking: asyncio.TimerHandle | None = None
 
     def show(self, *, granted: bool) -> None:
         """Begin to show an answer; needs a running loop. Never raises when the line is lost."""
@@ -45,8 +48,24 @@ class ReaderLights:
             else:
                 self._put(line, on)
 
-    def stand(self, *, on: bool) -> None:
-        """Keep the light on, or not, whenever no answer is shown."""
+    def stand(self, *, on: bool, blinking: bool = False) -> None:
+        """Keep the light on, or not, or let it blink, whenever no answer is shown."""
+        self._still()
+        if blinking:
+            self._blink()
+        else:
+            self._stand(on)
+
+    def _blink(self) -> None:
+        self._blinking = asyncio.get_running_loop().call_later(BLINK_S, self._blink)
+        self._stand(not self._stands)
+
+    def _still(self) -> None:
+        if self._blinking is not None:
+            self._blinking.cancel()
+            self._blinking = None
+
+    def _stand(self, on: bool) -> None:
         self._stands = on
         now_s = asyncio.get_running_loop().time()
         if self._model.led is not None and all(timer.when() <= now_s for timer in self._timers):
@@ -54,6 +73,7 @@ class ReaderLights:
 
     def off(self) -> None:
         """Switch everything off, also the light of an unlocked door."""
+        self._still()
         self._stands = False
         self.rest()
 

@@ -163,9 +163,9 @@ class WiegandDriver:
             self._answers[point].show(granted=granted)
 
     def show(self, point: str, shown: ReaderDisplay) -> None:
-        """Keep the light on while the door stands unlocked. Never raises."""
+        """Keep the light on while the door stands unlocked; it blinks while the reader listens. Never raises."""
         if point in self._answers:
-            self._answers[point].stand(on=shown is ReaderDisplay.UNLOCKED)
+            self._answers[point].stand(on=shown is ReaderDisplay.UNLOCKED, blinking=shown is ReaderDisplay.LISTENING)
 
     # --- the lines -----------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from edge.access.access_points import Floors
+    from edge.access.enrolment.enrolments import Enrolments
     from edge.directory.directory import Directory
     from edge.doors.runner import Runner
     from edge.log.log import Log
@@ -46,13 +47,17 @@ class People:
         log: Log,
         elevators: Floors,
         light: Callable[[str, bool], None],
+        enrolments: Enrolments,
     ) -> None:
         """Everybody is refused until `start` has loaded a directory."""
         self._log, self._clock = log, clock
         self.managed = settings.directory
         """Who may edit the directory."""
         self.timetable = Timetable(runner, clock, clock.quality())
-        self.readers = Readers(runner, self.timetable, elevators, log, now_ns=clock.now_ns, light=light)
+        self.enrolments = enrolments
+        self.readers = Readers(
+            runner, self.timetable, elevators, log, now_ns=clock.now_ns, light=light, enrolments=enrolments
+        )
         self.directory = LiveDirectory(
             settings.log.path.with_name("directory.db"),
             settings.directory.file,
@@ -100,6 +105,7 @@ class People:
         """Stop: readers and schedules no longer move doors."""
         self.timetable.stop()
         self.readers.stop()
+        self.enrolments.stop()
         self.directory.stop()
 
     def cards(self) -> list[Json]:

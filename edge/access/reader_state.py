@@ -15,8 +15,8 @@ from edge.access.elevator_rules import Permit
 from edge.access.guesses import Guesses
 from edge.access.keypad import Keypad
 from edge.model.budget import Budget
-from edge.model.event_types import READER_TAMPER
-from edge.model.messages import NS_PER_S, CardRead, Event, KeysPressed
+from edge.model.event_types import CONTROLLER_FAULT, READER_TAMPER
+from edge.model.messages import NS_PER_S, SYSTEM, CardRead, Event, KeysPressed, Subject
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edge.access.guesses import PersonGuesses, TooManyGuesses
     from edge.access.keypad import PinNotGiven
     from edge.directory.directory import ReaderPolicy
-    from edge.model.messages import Json, Subject
+    from edge.model.messages import Json
 
 MOST_WAITING: Final = 16
 """Cards and groups of keys that wait while a PIN is hashed. Further ones are dropped and counted."""
@@ -107,3 +107,10 @@ def alarm(reader: Subject, door: str | None, too_many: TooManyGuesses, at_ns: in
     """The alarm that somebody tries cards or PINs at a reader."""
     details: dict[str, Json] = {"reason": too_many.reason, "locked_out_s": too_many.locked_out_s}
     return Event(READER_TAMPER, at_ns, reader, code=Code.TOO_MANY_ATTEMPTS.value, door=door, details=details)
+
+
+def flooded(point: str, count: int, now_ns: int) -> Event:
+    """The record that so many cards and groups of keys of a reader were dropped."""
+    details: dict[str, Json] = {"reason": f"too many cards or keys: {count} dropped", "dropped": count}
+    subject = Subject("reader", point, point)
+    return Event(CONTROLLER_FAULT, now_ns, subject, SYSTEM, success=False, code="flooded", details=details)

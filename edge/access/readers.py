@@ -21,22 +21,21 @@ from edge.access.decisions import Granted
 from edge.access.elevator_rules import Permit
 from edge.access.guesses import PersonGuesses
 from edge.access.keypad import PinNotGiven
-from edge.access.reader_state import Reader, alarm
+from edge.access.reader_state import Reader, alarm, flooded
 from edge.directory.directory import Directory
-from edge.model.event_types import CONTROLLER_FAULT
-from edge.model.messages import NS_PER_S, SYSTEM, CardRead, Event, Subject
+from edge.model.messages import NS_PER_S, CardRead, Event
 from edge.system.flood_counter import FloodCounter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from edge.access.access_points import AccessPoint, Answer, Floors
+    from edge.access.enrolment.enrolments import Enrolments
     from edge.access.guesses import TooManyGuesses
     from edge.access.reader_state import Credential
     from edge.access.timetable import Timetable
     from edge.directory.pins import HashParameters
     from edge.doors.runner import Runner
-    from edge.model.messages import Json
     from edge.model.ports import Journal
 
 KEPT: Final = 50
@@ -73,12 +72,14 @@ class Readers:
         *,
         now_ns: Callable[[], int],
         light: Callable[[str, bool], None],
+        enrolments: Enrolments,
     ) -> None:
         """Everybody is refused until `directory` is called. `light(point, granted)` shows the outcome at the reader."""
         self._runner, self._timetable, self._elevators, self._log = runner, timetable, elevators, log
-        self._now_ns, self._light = now_ns, light
+        self._now_ns, self._light, self._enrolments = now_ns, light, enrolments
         self._directory = Directory()
-        self._loaded = False
+        self.loaded = False
+        """Whether a directory is in force."""
         self._readers: dict[str, Reader] = {}
         self._passback = NOBODY
         self._passing: dict[str, set[str]] = {}
@@ -91,7 +92,7 @@ class Readers:
 
     def directory(self, directory: Directory) -> None:
         """Decide by this directory from now on."""
-        self._directory, self._loaded = directory, True
+        self._directory, self.loaded = directory, True
         self._passback = pruned(self._passback, directory)
 
     def take(self, place: str, shown: Credential) -> None:
@@ -199,17 +200,25 @@ class Readers:
         answer: Answer = NOT_LOADED
         if seen.card is not None and guesses.cards_locked(reader.guesses, now_ns):
             answer = TOO_MANY
-        elif self._loaded:
+        elif self.loaded:
             answer = access_point.decide(directory, seen, now, digests, self._passback)
         plain = answer.granted if isinstance(answer, Permit) else answer
         reader.keypad = keypad.judged(reader.keypad, access_point.asking(directory), seen, plain, now_ns)
+        enrolled = self.loaded and self._enrolments.offer(directory, access_point.id, seen, at_ns)
         too_many = None
-        if self._loaded:
+        if self.loaded and not enrolled:  # a card that somebody waits for is no guess
             too_many = reader.count(answer, seen, access_point.asking(directory), now_ns, self._persons)
-        self._carry_out(reader, answer, seen, at_ns, too_many)
+        self._carry_out(reader, answer, seen, at_ns, too_many, enrolled=enrolled)
 
-    def _carry_out(
-        self, reader: Reader, answer: Answer, seen: Presented, at_ns: int, too_many: TooManyGuesses | None = None
+    def _carry_out(  # noqa: PLR0913 -- what is known of a card, by name
+        self,
+        reader: Reader,
+        answer: Answer,
+        seen: Presented,
+        at_ns: int,
+        too_many: TooManyGuesses | None = None,
+        *,
+        enrolled: bool = False,
     ) -> None:
         self._note(reader, answer, seen, at_ns)
         if isinstance(answer, AskPin):
@@ -225,7 +234,7 @@ class Readers:
             done = reader.access_point.admit(self._directory, answer, events)
             if done and isinstance(answer, Granted):
                 self._admitted(reader.access_point.id, answer)
-        self._light(reader.point, done)
+        self._light(reader.point, done or enrolled)
 
     def _note(self, reader: Reader, answer: Answer, seen: Presented, at_ns: int) -> None:
         """Keep a card for `doorctl cards`: once, also when its PIN has still to follow."""
@@ -252,12 +261,7 @@ class Readers:
 
     def _flooded(self, counts: Mapping[str, int]) -> None:
         now_ns = self._now_ns()
-        for point, count in counts.items():
-            details: dict[str, Json] = {"reason": f"too many cards or keys: {count} dropped", "dropped": count}
-            subject = Subject("reader", point, point)
-            self._log.append(
-                [Event(CONTROLLER_FAULT, now_ns, subject, SYSTEM, success=False, code="flooded", details=details)]
-            )
+        self._log.append([flooded(point, count, now_ns) for point, count in counts.items()])
 
     def _admitted(self, door: str, granted: Granted) -> None:
         state, member = self._runner.door(door), granted.member.id

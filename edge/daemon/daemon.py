@@ -13,6 +13,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from edge.access.elevators import Elevators
+from edge.access.enrolment.enrolments import Enrolments
 from edge.access.people import People
 from edge.commands.intake import CommandIntake
 from edge.config.source import ConfigSource
@@ -93,7 +94,13 @@ class Daemon:
         )
         self.signals = SignalRouter(self.runner, self.elevators)
         self.people = People(
-            settings, clock, runner=self.runner, log=self.log, elevators=self.elevators, light=self.drivers.light
+            settings,
+            clock,
+            runner=self.runner,
+            log=self.log,
+            elevators=self.elevators,
+            light=self.drivers.light,
+            enrolments=Enrolments(clock, self.drivers.readers, self.drivers.listen),
         )
 
         # the broker, and the other consumers of the log

@@ -5,9 +5,9 @@ One rule: a point belongs to one driver for as long as the daemon runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from edge.model.messages import Back, CardRead, KeysPressed, Lost
+from edge.model.messages import Back, CardRead, KeysPressed, Lost, ReaderDisplay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from edge.access.elevators import Elevators
     from edge.doors.driver_supervisor import DriverSupervisor
     from edge.doors.runner import Runner
-    from edge.model.messages import ReaderDisplay, Signal
+    from edge.model.messages import Signal
     from edge.settings.controller import DriverSettings
+
+READER: Final = ".reader"
 
 
 @runtime_checkable
@@ -34,6 +36,8 @@ class Drivers:
         """`supervisors` are open: every lock is at its resting level (R14)."""
         self._supervisors = dict(supervisors)
         self._driver_of = {point: name for name, driver in settings.items() for point in driver.points}
+        self._shown: dict[str, ReaderDisplay] = {}
+        self._listening: frozenset[str] = frozenset()
 
     def __getitem__(self, name: str) -> DriverSupervisor:
         """One driver by name."""
@@ -64,10 +68,26 @@ class Drivers:
         return self._driver_of[point]
 
     def show(self, door: str, shown: ReaderDisplay) -> None:
-        """Let the reader of a door show the state of the door."""
-        point = f"{door}.reader"
+        """Let the reader of a door show the state of the door, unless it listens for a card to enrol."""
+        self._shown[door] = shown
+        self._show(door)
+
+    def listen(self, places: frozenset[str]) -> None:
+        """Let the readers of these doors and elevators, and no others, show that they listen for a card to enrol."""
+        changed, self._listening = self._listening ^ places, places
+        for place in sorted(changed):
+            self._show(place)
+
+    def _show(self, place: str) -> None:
+        point = f"{place}{READER}"
         if point in self._driver_of:
+            standing = self._shown.get(place, ReaderDisplay.LOCKED)  # an elevator has no state to show
+            shown = ReaderDisplay.LISTENING if place in self._listening else standing
             self._supervisors[self._driver_of[point]].show(point, shown)
+
+    def readers(self) -> list[str]:
+        """The doors and elevators that have a reader, by id."""
+        return sorted(point.removesuffix(READER) for point in self._driver_of if point.endswith(READER))
 
     def light(self, point: str, granted: bool) -> None:
         """Let a reader show whether a card was granted."""

@@ -365,13 +365,15 @@ Item: TypeAlias = (
 
 
 class ReaderDisplay(StrEnum):
-    """What the reader of a door shows while no card is presented."""
+    """What a reader shows while no card is presented: the state of its door, or that it listens."""
 
     LOCKED = "locked"
     UNLOCKED = "unlocked"
     """The door stands unlocked: no card is needed."""
     REFUSING = "refusing"
     """The door is locked down or blocked: every card is refused."""
+    LISTENING = "listening"
+    """It waits for a card that is to be given to somebody."""
 
 
 @dataclass(frozen=True, slots=True)

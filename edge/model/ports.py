@@ -82,7 +82,7 @@ class Lights(Protocol):
 
 @runtime_checkable
 class StandingLights(Protocol):
-    """A driver whose readers can show the state of their door while no card is presented."""
+    """A driver whose readers can show the state of their door, or that they listen, while no card is presented."""
 
     def show(self, point: str, shown: ReaderDisplay) -> None:
         """Show it at this reader from now on, between answers. It is forgotten when the line is lost. Never raises."""

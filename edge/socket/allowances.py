@@ -36,6 +36,7 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
     "card": Allowance(300, 60),
     "change_person": Allowance(300, 60),
     "edit_directory": Allowance(300, 60),
+    "enrol": Allowance(300, 240),
     "enable_integration": Allowance(20, 6),
     "log_restored": Allowance(5, 1),
     "login": Allowance(120, 60),
@@ -43,7 +44,10 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
     "replay": Allowance(20, 6),
     "try_camera": Allowance(30, 6),
 }
-"""Request -> budget. A report takes three: create, download, finished. The page itself allows fewer sign-ins."""
+"""Request -> budget. A report takes three: create, download, finished. The page itself allows fewer sign-ins.
+
+`enrol` is asked several times a second while somebody waits for a card; a card that comes then is no guess.
+"""
 
 
 class Allowances:

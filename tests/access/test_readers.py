@@ -10,6 +10,7 @@ import pytest
 
 from drivers.wiegand.frames import KeyFrame, understand
 from drivers.wiegand.pulses import Burst
+from edge.access.enrolment.enrolments import Enrolments
 from edge.access.reader_state import AT_ONCE, MOST_WAITING
 from edge.access.readers import KEPT, REFUSALS_A_MINUTE, Readers
 from edge.access.timetable import Timetable
@@ -40,6 +41,7 @@ class House:
         self.clock = FakeClock(loop.now_ns, wall_us=1_795_431_600_000_000)  # Monday, 2026-11-23 11:00 UTC
         self.events: list[Event] = []
         self.lights: list[tuple[str, bool]] = []
+        self.listening: list[frozenset[str]] = []
         self.floors: list[tuple[str, ...]] = []
         self.released: dict[str, bool] = {}
         points = dict.fromkeys(["lock", "contact", "reader"], "wire")
@@ -62,8 +64,9 @@ class House:
 
     def restarted(self) -> Readers:
         """Readers that remember nothing."""
-        now_ns = self.loop.now_ns
-        return Readers(self.runner, self.timetable, self, self, now_ns=now_ns, light=self.light)  # type: ignore[arg-type]
+        enrolments = self.enrolments = Enrolments(self.clock, lambda: ("front", "back", "lift"), self.listening.append)
+        now_ns, light = self.loop.now_ns, self.light
+        return Readers(self.runner, self.timetable, self, self, now_ns=now_ns, light=light, enrolments=enrolments)  # type: ignore[arg-type]
 
     # what readers are given
     def light(self, point: str, granted: bool) -> None:
@@ -114,6 +117,7 @@ def play(script: Callable[[House], Coroutine[Any, Any, None]], change: Any = Non
         house = House(loop, change, **doors)
         await script(house)
         house.readers.stop()
+        house.enrolments.stop()
         house.runner.stop()
         house.timetable.stop()
         return house

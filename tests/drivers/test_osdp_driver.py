@@ -146,6 +146,10 @@ def test_a_door_on_a_reader(keys: Path, baud: int | None) -> None:
                     lambda: last(reader, LED, temporary=False, control_code=1, on_color=2),
                 )
                 await again(
+                    lambda: driver.show("front.reader", ReaderDisplay.LISTENING),
+                    lambda: last(reader, LED, temporary=False, on_color=2, on_count=2, off_count=2),
+                )
+                await again(
                     lambda: reader.inputs(1, 0),
                     lambda: [c for c in seen.of(Level) if c.point == "front.contact" and c.asserted],
                 )

@@ -260,6 +260,38 @@ def test_the_light_is_on_while_the_door_stands_unlocked_and_off_at_the_end(bench
     bench(script)
 
 
+def test_the_light_blinks_while_the_reader_listens_and_between_answers(bench: Any) -> None:
+    def lit(it: Bench) -> list[bool]:
+        return [on for line, on in it.chip.told if line == 7]
+
+    async def script(it: Bench) -> None:
+        it.driver.open()
+        it.driver.show(READER, ReaderDisplay.LISTENING)  # as it comes back, before anybody runs
+        run = asyncio.ensure_future(it.driver.run(it.emit))
+        await asyncio.sleep(0.9)
+        assert lit(it) == [True, False, True, False, True]
+        it.driver.answer(READER, granted=True)
+        it.chip.told.clear()
+        await asyncio.sleep(0.9)
+        assert lit(it) == [], "an answer is shown to its end"
+        await asyncio.sleep(0.9)
+        assert len(set(lit(it))) == 2
+        it.driver.show(READER, ReaderDisplay.UNLOCKED)
+        it.chip.told.clear()
+        await asyncio.sleep(2)
+        assert it.chip.told == []
+        it.driver.show(READER, ReaderDisplay.LISTENING)
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        assert lit(it)[-1] is False
+        it.chip.told.clear()
+        await asyncio.sleep(2)
+        assert it.chip.told == []
+        it.driver.close()
+
+    bench(script)
+
+
 def test_an_answer_never_raises(bench: Any) -> None:
     async def script(it: Bench) -> None:
         it.driver.open()

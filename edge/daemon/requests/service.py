@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.commands.shape import RefusedError, judge_lasting, left_s
 from edge.daemon.requests.directory_edits import DirectoryEdits
+from edge.daemon.requests.enrolment import EnrolmentDesk
 from edge.daemon.requests.logins import Logins
 from edge.daemon.requests.people import PeopleLooks
 from edge.daemon.requests.people_changes import PeopleChanges
@@ -117,6 +118,7 @@ class Service:
             "who": self._who,
             "login": Logins(log, clock, rights).serve,
             "edit_directory": DirectoryEdits(people).serve,
+            "enrol": EnrolmentDesk(people, runner, drivers, clock).serve,
             "log_restored": self._log_restored,
             **PeopleLooks(people, runner, log).ops,
             **PeopleChanges(people, runner).ops,
