@@ -127,7 +127,7 @@ class People:
 
     def facts(self) -> dict[str, Json]:
         """The directory in numbers, for the status."""
-        return self.directory.facts()
+        return {"managed": self.managed.managed, **self.directory.facts()}
 
     def _changed(self, directory: Directory) -> None:
         self.readers.directory(directory)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 
 NO_DOOR: Final = "no door is configured, so nothing is guarded: doorctl diagnose"
+MANAGED: Final = {"file": ", managed by its file", "upstream": ", managed upstream"}
+"""Where the directory is changed, if not here (`[directory] managed`)."""
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -118,6 +120,7 @@ def people_line(directory: DirectoryJson) -> str:
     text = f"directory version {directory['version']}, {directory['users']} users, {directory['cards']} cards"
     if not directory["version"]:
         text = "no directory: nobody is let in by card or PIN"
+    text += MANAGED.get(directory.get("managed", "here"), "")
     if directory["state"] != "ready":
         text += f", {directory['state']}"
     return f"{text} ({directory['error']})" if directory["error"] else text

@@ -1,7 +1,8 @@
-"""Records the difference of two directories in the log: slice by slice, and each event once.
+"""Records in the log what each version of the directory changed: in order, slice by slice, each event once.
 
-One rule: the progress is kept in the log itself and committed together with each slice. A difference always
-comes in the same order, so after a crash the recording goes on where it stopped.
+One rule: the progress is kept in the log itself and committed together with each slice. It names one version: those
+before are recorded, those after it are not. A difference always comes in the same order, so after a crash the
+recording goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -10,18 +11,20 @@ import asyncio
 import json
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from edge.directory.changes import differing
+from edge.directory.directory import Directory
+from edge.directory.edits.shape import touched_by
 from edge.log.log import LogUnavailableError
 from edge.system.tasks import say_why
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from typing import Any
 
-    from edge.directory.directory import Directory
     from edge.log.log import Log
     from edge.model.messages import Actor, Event, Record
 
@@ -36,28 +39,54 @@ LOOK_AGAIN_S: Final = 5.0
 """How often it is checked whether the log has room, and whether a slice still waits in it."""
 
 
+MOST_EDITS: Final = 1_000
+"""How many edits may wait to be recorded: with so many, no more are taken."""
+MOST_ENTRIES: Final = 10_000
+"""How many entries these edits may change, about a kilobyte each: with so many, no more edits are taken."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A new directory, the one before it, and who made the change when."""
+    """A new version of the directory, and who made it when."""
 
-    old: Directory
-    new: Directory
+    version: int
     actor: Actor
     at_ns: int
     names: Mapping[str, str]
     """Names of the doors, by id."""
-    touched: Sequence[tuple[str, str]] | None = None
-    """The only entries that differ, where that is known (`edge.directory.changes.differing`)."""
+    directory: Directory | None
+    """The new version. None: it is made from the version before when its turn comes."""
+    edits: Sequence[Mapping[str, Any]] | None = None
+    """The changes of an edit (`edge.directory.edits.making.Edited`). None: it was a whole document."""
 
 
 class DirectoryAudit:
-    """Records one difference at a time."""
+    """Records changes in the order of their versions."""
 
-    def __init__(self, log: Log) -> None:
-        """Listens for commits from now on."""
+    def __init__(
+        self,
+        log: Log,
+        made_again: Callable[[Directory, Change], Awaitable[Directory]],
+        recorded: Callable[[Change], Awaitable[None]],
+    ) -> None:
+        """Listens for commits from now on.
+
+        `made_again` applies an edit to the version before. `recorded` is called when all events of a change are on the
+        disk.
+        """
         self.recorded = 0
-        """Events of the latest difference that are on the disk."""
-        self._log = log
+        """Events on the disk, of all changes since the queue was empty."""
+        self._log, self._made_again, self._recorded = log, made_again, recorded
+        self._queue: deque[Change] = deque()
+        """The first change is being recorded, the others wait."""
+        self._before = Directory()
+        """The version before the first change."""
+        self._done: dict[int, int | None] = {}
+        """For each version, how many of its events are on the disk. None: all; no entry: none."""
+        self._resumed: list[int] = []
+        """Versions whose progress is not read from the log yet."""
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._waits_for: tuple[str, int] | None = None
         self._committed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -65,44 +94,76 @@ class DirectoryAudit:
 
     @property
     def is_recording(self) -> bool:
-        """Whether part of a difference is not on the disk yet."""
-        return self._task is not None and not self._task.done()
+        """Whether events of some change are not on the disk yet."""
+        return bool(self._queue)
 
-    def begin(self, change: Change, recorded: Callable[[Change], Awaitable[None]]) -> None:
-        """Record this difference once the log is open, then call `recorded`. The difference before must have ended."""
-        self._task = asyncio.create_task(self._all(change, recorded), name="directory audit")
-        self._task.add_done_callback(say_why)
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits that no more edits are taken."""
+        entries = sum(len(change.edits or ()) for change in self._queue)
+        return len(self._queue) > MOST_EDITS or entries >= MOST_ENTRIES
 
-    async def has_ended(self, within_s: float) -> bool:
-        """Wait for the recording to end. Returns whether it ended within this time."""
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=within_s)
-        return not self.is_recording
+    def add(self, before: Directory, change: Change) -> None:
+        """Record this change of `before` once the log is open and everything added earlier is recorded."""
+        if not self._queue:
+            self._before, self.recorded = before, 0
+        elif change.edits is not None:  # a thousand directories need too much memory
+            change = replace(change, directory=None)
+        self._queue.append(change)
+        self._idle.clear()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._all(), name="directory audit")
+            self._task.add_done_callback(say_why)
+
+    def resume(self, before: Directory, changes: Sequence[Change]) -> None:
+        """Record the changes that were not, or only partly, recorded before the start. Call it before `add`."""
+        self._resumed = [change.version for change in changes]
+        for change in changes:
+            self.add(before, change)
+
+    async def ended(self) -> None:
+        """Wait until everything is recorded."""
+        await self._idle.wait()
 
     def stop(self) -> None:
         """Stop. What is not recorded yet is recorded after the next start."""
         if self._task is not None:
             self._task.cancel()
 
-    async def _all(self, change: Change, recorded: Callable[[Change], Awaitable[None]]) -> None:
+    async def _all(self) -> None:
         await self._log.opened()
-        await self.record(change, self._log.modes().get(PROGRESS))
-        await recorded(change)
+        self._done |= _done(self._log.modes().get(PROGRESS), self._resumed)
+        self._resumed = []
+        while self._queue:
+            change = self._queue[0]
+            after = change.directory
+            if after is None:
+                after = await self._made_again(self._before, change)
+            await self._record(self._before, after, change)
+            await self._recorded(change)
+            self._before = after
+            self._done.pop(self._queue.popleft().version, None)
+        self._before = Directory()
+        self._idle.set()
 
-    async def record(self, change: Change, progress: str | None) -> None:
-        """Record all events but those that `progress` counts as recorded. Returns when all are on the disk."""
-        done, new = _done(progress, change.new.version), change.new
+    async def _record(self, before: Directory, after: Directory, change: Change) -> None:
+        """Record all events that are not recorded yet. Returns when all are on the disk."""
+        done = self._done.get(change.version, 0)
         if done is None:
             return
-        events = differing(change.old, new, change.actor, change.at_ns, names=change.names, touched=change.touched)
+        touched = None if change.edits is None else touched_by(change.edits)
+        events = differing(before, after, change.actor, change.at_ns, names=change.names, touched=touched)
         await asyncio.to_thread(_skip, events, done)
-        self.recorded = done
+        self.recorded += done
         while True:
             part = await asyncio.to_thread(list, islice(events, SLICE))
-            so_far = self.recorded + len(part) if len(part) == SLICE else ALL
-            await self._hand_over(part, json.dumps({"version": new.version, "recorded": so_far}))
+            so_far = done + len(part)
+            is_all = len(part) < SLICE
+            await self._hand_over(part, json.dumps({"version": change.version, "recorded": ALL if is_all else so_far}))
+            done = so_far
             self.recorded += len(part)
-            if so_far == ALL:
+            self._done[change.version] = None if is_all else done
+            if is_all:
                 return
 
     async def _hand_over(self, part: Sequence[Event], progress: str) -> None:
@@ -143,15 +204,18 @@ def _skip(events: Iterator[Event], count: int) -> None:
     deque(islice(events, count), maxlen=0)
 
 
-def _done(progress: str | None, version: int) -> int | None:
-    """How many events of this version are recorded; None: all."""
+def _done(progress: str | None, versions: Sequence[int]) -> dict[int, int | None]:
+    """How many events of these versions are recorded, where some are; None: all."""
     try:
         found = json.loads(progress or "{}")
-        if found.get("version") != version:
-            return 0
-        recorded = found.get("recorded")
+        version, recorded = found.get("version"), found.get("recorded")
     except (ValueError, AttributeError, RecursionError):
-        return 0
+        return {}
+    if version not in versions:
+        return {}
+    done: dict[int, int | None] = {one: None for one in versions if one < version}
     if recorded == ALL:
-        return None
-    return recorded if isinstance(recorded, int) and recorded >= 0 else 0
+        done[version] = None
+    elif isinstance(recorded, int) and recorded >= 0:
+        done[version] = recorded
+    return done

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import operator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from edge.directory.audit import Change, DirectoryAudit
@@ -20,7 +21,7 @@ from edge.directory.edits.making import editing
 from edge.directory.edits.recent import RecentChanges, differing_entries
 from edge.directory.edits.shape import touched_by
 from edge.directory.faults import DirectoryFaults
-from edge.directory.replaying import taken_up
+from edge.directory.replaying import made_again, taken_up
 from edge.directory.store import StoredDirectory, digest_of, is_digest_of
 from edge.model.messages import Actor
 from edge.model.problems import Problem
@@ -28,18 +29,17 @@ from edge.system.calendar import iso
 from edge.system.tasks import say_why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from datetime import tzinfo
     from pathlib import Path
 
     from edge.directory.edits.making import Edited
-    from edge.directory.edits.shape import Touched
     from edge.log.log import Log
     from edge.model.messages import Json
 
 LOG: Final = logging.getLogger(__name__)
 AUDIT_WITHIN_S: Final = 60.0
-"""How long a new directory waits until the changes of the one before are recorded."""
+"""How long a document waits until all earlier changes are recorded. An edit does not wait for them."""
 PUT_RIGHT_S: Final = 30.0
 """How often storing is tried again after the disk failed at the start."""
 
@@ -67,7 +67,7 @@ class LiveDirectory:
         self._doors, self._log, self._now_ns, self._wall_us = doors, log, now_ns, wall_us
         self._one_at_a_time = asyncio.Lock()
         self._taken_up = asyncio.Event()
-        self._recorder = DirectoryAudit(log)
+        self._recorder = DirectoryAudit(log, self._made_again, self._recorded)
         self._putting_right: asyncio.Task[None] | None = None
         self._about: StoredDirectory | None = None
         """Version, source and actor of the directory in force, without its document."""
@@ -96,7 +96,7 @@ class LiveDirectory:
         After an error nothing has changed.
         """
         await self._taken_up.wait()
-        async with self._one_at_a_time:
+        async with self._turn(self._is_all_recorded):
             directory = await self._apply(document, source, actor)
             self._faults.end("file")
             return directory
@@ -108,9 +108,10 @@ class LiveDirectory:
         of the changes, OSError when they cannot be stored now. After an error nothing has changed.
         """
         await self._taken_up.wait()
-        async with self._one_at_a_time:
+        async with self._turn(lambda: self._can_append() or self._is_all_recorded()):
             self._recent.judge(base, self.in_force.version, touched_by(changes))
-            await self._audited()
+            if self._recorder.is_full:
+                raise OSError("too many edits of the directory wait to be recorded in the log; try again later")
             edit = await made_aside(editing(self.in_force, changes, source, self._zone, doors=self._doors()), source)
             version, digest = edit.directory.version, "" if self._about is None else self._about.digest
             about = StoredDirectory(version, b"", digest, source.name, actor, self._wall_us())
@@ -127,7 +128,7 @@ class LiveDirectory:
 
     def facts(self) -> dict[str, Json]:
         """For `doorctl status`."""
-        now, about, recording = self.in_force, self._about, self._recorder.is_recording
+        now, about, recording = self.in_force, self._about, not self._is_all_recorded()
         return {
             "state": "loading" if self._loading else "recording" if recording else "ready",
             "version": now.version,
@@ -165,7 +166,7 @@ class LiveDirectory:
         if stored is None:
             return
         try:
-            directory, about, unrecorded = await taken_up(stored, self._disk.path, self._zone)
+            directory, about, before, unrecorded = await taken_up(stored, self._disk.path, self._zone)
         except DirectoryError as error:
             self._faults.begin("store", f"the stored directory cannot be used: {error.problems[0]}")
             return
@@ -175,8 +176,10 @@ class LiveDirectory:
             self._recent.begin(stored.version)
             for edit in stored.edits:
                 self._recent.note(edit.version, edit.actor, touched_by(edit.changes))
-        if unrecorded is not None:
-            self._record(unrecorded.before, directory, unrecorded.actor, unrecorded.touched)
+        at_ns, doors = self._now_ns(), self._doors()
+        self._recorder.resume(
+            before, [Change(one.version, one.actor, at_ns, doors, one.document, one.edits) for one in unrecorded]
+        )
 
     async def _keep(self, directory: Directory, about: StoredDirectory, edit: Edited | None = None) -> None:
         """Store a directory, put it in force, record what changed. Raises OSError; then nothing has changed.
@@ -185,10 +188,10 @@ class LiveDirectory:
         """
         if self._kept is None:
             raise OSError("the stored directory cannot be read, so it is not known which one is newer")
-        behind = edit is not None and self._about is not None and self._kept is self.in_force
+        appended = edit if self._can_append() else None
         try:
-            if edit is not None and behind:
-                await self._disk.append(about, edit)
+            if appended is not None:
+                await self._disk.append(about, appended)
             else:
                 await self._disk.replace(about, directory)
         except OSError as error:
@@ -199,7 +202,9 @@ class LiveDirectory:
         if edit is not None:
             self._recent.note(directory.version, about.actor, edit.touched)
         self._faults.end("store")
-        self._record(before, directory, about.actor, edit.touched if edit is not None and behind else None)
+        changes = None if appended is None else appended.changes
+        change = Change(directory.version, about.actor, self._now_ns(), self._doors(), directory, changes)
+        self._recorder.add(before, change)
 
     async def _put_right(self) -> None:
         """Try again until the directory in force is on the disk: the file's, or a newer one."""
@@ -208,12 +213,7 @@ class LiveDirectory:
             async with self._one_at_a_time:
                 if self._kept is None:
                     await self._take_up()
-                if (
-                    self._kept is None
-                    or self._kept is self.in_force
-                    or self._about is None
-                    or self._recorder.is_recording
-                ):
+                if self._kept is None or self._about is None or self._can_append() or not self._is_all_recorded():
                     continue
                 try:
                     await self._keep(self.in_force, self._about)
@@ -225,9 +225,9 @@ class LiveDirectory:
     async def _read_file(self, file: Path, actor: Actor, *, starting: bool = False) -> list[str]:
         try:
             document = await self._disk.read(file)
-            async with self._one_at_a_time:
-                digest = "" if self._about is None else self._about.digest
-                if not await asyncio.to_thread(is_digest_of, digest, document):
+            digest = "" if self._about is None else self._about.digest
+            if not await asyncio.to_thread(is_digest_of, digest, document):
+                async with self._turn(lambda: starting or self._is_all_recorded()):
                     await self._apply_file(document, file, actor, starting=starting)
         except DirectoryError as error:
             problems = [str(problem) for problem in error.problems]
@@ -259,14 +259,12 @@ class LiveDirectory:
             LOG.info("%s is older than the directory in force", file)  # a command has sent a newer one since
 
     async def _apply(self, document: bytes, source: Path, actor: Actor, *, starting: bool = False) -> Directory:
-        if not starting:
-            await self._audited()
         above = None if self._about is None else self.in_force.version
         directory = await built(document, source, self._zone, doors=self._doors(), above=above)
         digest = await asyncio.to_thread(digest_of, document)
         about = StoredDirectory(directory.version, b"", digest, source.name, actor, self._wall_us())
         try:
-            if not (starting and self._recorder.is_recording):  # changes of the last run may take long
+            if self._is_all_recorded():  # at a start, changes of the last run may take long
                 touched = await made_aside(differing_entries(self.in_force, directory), source)
                 await self._keep(directory, about)
                 self._recent.note(directory.version, actor, touched)
@@ -279,10 +277,34 @@ class LiveDirectory:
         self._recent.begin(directory.version)
         return directory
 
-    async def _audited(self) -> None:
-        """Wait until the changes of the directory before are recorded. Raises OSError when that takes too long."""
-        if not await self._recorder.has_ended(AUDIT_WITHIN_S):
-            raise OSError(f"the changes of version {self.in_force.version} are still being recorded; try again later")
+    # --- one at a time -------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _turn(self, may_go: Callable[[], bool]) -> AsyncIterator[None]:
+        """Hold the lock when this function returns true; it is asked again whenever all changes are recorded.
+
+        Others may have the lock meanwhile. Raises OSError when that takes too long.
+        """
+        await self._one_at_a_time.acquire()
+        try:
+            async with asyncio.timeout(AUDIT_WITHIN_S):
+                while not may_go():
+                    self._one_at_a_time.release()
+                    await self._recorder.ended()
+                    await self._one_at_a_time.acquire()
+        except TimeoutError:
+            raise OSError("earlier changes of the directory are still being recorded; try again later") from None
+        try:
+            yield
+        finally:
+            self._one_at_a_time.release()
+
+    def _can_append(self) -> bool:
+        """Whether the directory in force is on the disk, so that an edit can be stored after it."""
+        return self._about is not None and self._kept is self.in_force
+
+    def _is_all_recorded(self) -> bool:
+        return not self._recorder.is_recording
 
     def _put_in_force(self, directory: Directory, about: StoredDirectory) -> None:
         self.in_force, self._about = directory, about
@@ -292,13 +314,13 @@ class LiveDirectory:
 
     # --- what is recorded ------------------------------------------------------------------------------
 
-    def _record(
-        self, before: Directory, after: Directory, actor: Actor, touched: Sequence[Touched] | None = None
-    ) -> None:
-        change = Change(before, after, actor, self._now_ns(), self._doors(), touched)
-        self._recorder.begin(change, self._recorded)
+    async def _made_again(self, before: Directory, change: Change) -> Directory:
+        return await made_again(before, change.version, change.edits or (), self._disk.path, self._zone)
 
     async def _recorded(self, change: Change) -> None:
-        await self._disk.audited(change.new.version)
-        if self._about is not None and self._kept is self.in_force is change.new:
-            self._disk.fold(self._about, change.new)
+        try:
+            await self._disk.audited(change.version)
+        except OSError as error:  # the log knows, and the next call notes it too
+            LOG.warning("version %d of the directory is recorded, but that cannot be stored: %s", change.version, error)
+        if self._about is not None and self._can_append() and self.in_force.version == change.version:
+            self._disk.fold(self._about, self.in_force)

@@ -13,7 +13,7 @@ from edge.directory.building import built, made_aside
 from edge.directory.directory import Directory
 from edge.directory.document.reading import DirectoryError
 from edge.directory.edits.making import editing
-from edge.directory.edits.shape import Touched, touched_by
+from edge.directory.edits.shape import touched_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,12 +27,14 @@ LOG: Final = logging.getLogger(__name__)
 
 
 class Unrecorded(NamedTuple):
-    """The last change, when it may not be in the log yet."""
+    """A version whose changes may not all be in the log yet."""
 
-    before: Directory
+    version: int
     actor: Actor
-    touched: list[Touched] | None
-    """The entries that it changed; None: it was a whole document."""
+    document: Directory | None
+    """The new version. None: it was an edit."""
+    edits: Sequence[Mapping[str, Any]] | None
+    """The changes of the edit. None: it was a whole document."""
 
 
 class TakenUp(NamedTuple):
@@ -41,23 +43,28 @@ class TakenUp(NamedTuple):
     directory: Directory
     about: StoredDirectory
     """About the last change, without documents and edits."""
-    unrecorded: Unrecorded | None
+    before: Directory
+    """The version before the first of `unrecorded`."""
+    unrecorded: list[Unrecorded]
+    """In order; `directory` is the last of them."""
 
 
 async def taken_up(stored: StoredDirectory, source: Path, zone: tzinfo) -> TakenUp:
     """Build the stored directory, in slices. Raises DirectoryError when it cannot be used."""
-    directory = await built(stored.document, source, zone)
+    document = await built(stored.document, source, zone)
     about = replace(stored, document=b"", previous=None, edits=(), previous_edits=())
-    if not stored.edits:
-        unrecorded = None if stored.audited else Unrecorded(await _previous(stored, source, zone), stored.actor, None)
-        return TakenUp(directory, about, unrecorded)
-    last = stored.edits[-1]
-    about = replace(about, version=last.version, source=last.source, actor=last.actor, at_us=last.at_us)
-    if last.audited:
-        return TakenUp(await _replayed(directory, stored.edits, source, zone), about, None)
-    before = await _replayed(directory, stored.edits[:-1], source, zone)
-    unrecorded = Unrecorded(before, last.actor, touched_by(last.changes))
-    return TakenUp(await _replayed(before, [last], source, zone), about, unrecorded)
+    if stored.edits:
+        last = stored.edits[-1]
+        about = replace(about, version=last.version, source=last.source, actor=last.actor, at_us=last.at_us)
+    recorded = sum(edit.audited for edit in stored.edits) if stored.audited else 0
+    edits = stored.edits[recorded:]
+    unrecorded = [Unrecorded(edit.version, edit.actor, None, edit.changes) for edit in edits]
+    before = await _replayed(document, stored.edits[:recorded], source, zone)
+    now = await _replayed(before, edits, source, zone)
+    if not stored.audited:
+        before = await _previous(stored, source, zone)
+        unrecorded.insert(0, Unrecorded(stored.version, stored.actor, document, None))
+    return TakenUp(now, about, before, unrecorded)
 
 
 async def _previous(stored: StoredDirectory, source: Path, zone: tzinfo) -> Directory:
@@ -73,12 +80,18 @@ async def _previous(stored: StoredDirectory, source: Path, zone: tzinfo) -> Dire
 
 
 async def _replayed(before: Directory, edits: Sequence[StoredEdit], source: Path, zone: tzinfo) -> Directory:
-    """Apply the edits; they were checked when they were made."""
-    last: dict[Touched, Mapping[str, Any]] = {}
-    for edit in edits:
-        last |= zip(touched_by(edit.changes), edit.changes, strict=True)
+    if not edits:
+        return before
+    changes = [change for edit in edits for change in edit.changes]
+    return await made_again(before, edits[-1].version, changes, source, zone)
+
+
+async def made_again(
+    before: Directory, version: int, edits: Sequence[Mapping[str, Any]], source: Path, zone: tzinfo
+) -> Directory:
+    """Apply what edits changed, in order; it was checked when they were made. Raises DirectoryError."""
+    last = dict(zip(touched_by(edits), edits, strict=True))
     changes = [change for own, change in last.items() if "put" in change or own.id in getattr(before, own.section)]
-    version = edits[-1].version if edits else before.version
     if not changes:
         return replace(before, version=version)
     made = await made_aside(editing(before, changes, source, zone), source)

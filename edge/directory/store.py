@@ -1,7 +1,8 @@
 """The directory on the disk: in a file of its own, so that people get in also when the log is damaged.
 
 One rule: a directory is replaced or edited in one transaction, and the one before stays until the
-difference has been recorded. Every call waits for the disk: never call it on the loop's thread.
+difference has been recorded. Versions are recorded in order. Every call waits for the disk: never call it on the
+loop's thread.
 
 Edits are stored after the document that they change; from time to time `fold` makes one document of both.
 """
@@ -81,7 +82,7 @@ class StoredDirectory:
     """The document before. None although `audited` is false: there was none."""
     audited: bool = False
     edits: tuple[StoredEdit, ...] = ()
-    """Edits of the document. Only the last edit may be unrecorded; when there are edits, the document is recorded."""
+    """Edits of the document. When one of them is recorded, so are the document and the edits before it."""
     previous_edits: tuple[StoredEdit, ...] = ()
     """Edits of `previous`, from before the document came."""
 
@@ -106,7 +107,7 @@ class DirectoryStore:
             return None, set_aside(self.path, wall_us)
 
     def replace(self, new: StoredDirectory, pieces: Iterable[str]) -> None:
-        """Store a directory; the one stored before becomes its `previous`. Raises OSError."""
+        """Store a directory; the one stored before, which has been recorded, becomes its `previous`. Raises OSError."""
         packing = Packing(pieces)
         while packing.pack():
             pass
@@ -119,31 +120,34 @@ class DirectoryStore:
             )
 
     def append(self, edit: StoredEdit) -> None:
-        """Store an edit of the stored directory, which has been recorded with all edits before. Raises OSError."""
+        """Store an edit of the stored directory. Raises OSError."""
         changes = json.dumps(edit.changes, ensure_ascii=False, separators=(",", ":"))
         with self._changing() as db:
-            _recorded(db)
             db.execute("INSERT INTO edits VALUES (?, ?, ?, ?, ?, 0)", [edit.version, changes, *_origin(edit)])
 
     def fold(self, now: StoredDirectory, packed: bytes) -> None:
-        """Make one document of the document and its edits up to this version, unless it was replaced. Raises OSError.
+        """Make one document of the document and its edits up to this version. Raises OSError.
 
-        `packed` is that document.
+        `packed` is that document. Nothing is changed when it was replaced, or is not all recorded.
         """
         with self._changing() as db:
             folded = db.execute(
-                "UPDATE directory SET version = ?, document = ?, source = ?, actor = ?, at_us = ? WHERE version < ?",
-                [now.version, packed, *_origin(now), now.version],
+                "UPDATE directory SET version = ?1, document = ?2, source = ?3, actor = ?4, at_us = ?5 "
+                "WHERE version < ?1 AND audited "
+                "AND NOT EXISTS (SELECT 1 FROM edits WHERE version <= ?1 AND NOT audited)",
+                [now.version, packed, *_origin(now)],
             )
             if folded.rowcount:
                 db.execute("DELETE FROM edits WHERE version <= ?", [now.version])
 
     def audited(self, version: int) -> None:
-        """Forget the directory before: its difference to this version is in the log. Raises OSError."""
+        """Note that all changes up to this version are in the log, and forget the directory before. Raises OSError."""
         with self._changing() as db:
-            newest = "SELECT max(version) FROM (SELECT version FROM directory UNION ALL SELECT version FROM edits)"
-            if db.execute(newest).fetchone() == (version,):
-                _recorded(db)
+            db.execute(
+                "UPDATE directory SET previous = NULL, audited = 1 WHERE NOT audited AND version <= ?", [version]
+            )
+            db.execute("UPDATE edits SET audited = 1 WHERE NOT audited AND version <= ?", [version])
+            db.execute("DELETE FROM edits WHERE version < (SELECT version FROM directory WHERE audited)")
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
@@ -193,13 +197,6 @@ class Packing:
         if not some:
             self.packed = bytes(self._packed + self._packer.flush())
         return bool(some)
-
-
-def _recorded(db: sqlite3.Connection) -> None:
-    """Note that all that is stored has been recorded in the log."""
-    db.execute("UPDATE directory SET previous = NULL, audited = 1 WHERE NOT audited")
-    db.execute("UPDATE edits SET audited = 1 WHERE NOT audited")
-    db.execute("DELETE FROM edits WHERE version < (SELECT version FROM directory)")
 
 
 def _origin(stored: StoredDirectory | StoredEdit) -> list[Any]:

@@ -55,6 +55,7 @@ def doorctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         ("log", status(log=status()["log"] | {"writer": "failed", "error": "disk full", "dropped": 3}), 1),
         ("dropped", status(log=status()["log"] | {"dropped": 3}), 1),
         ("nobody", status(directory=status()["directory"] | {"version": 0, "state": "loading"}), 0),
+        ("upstream", status(directory=status()["directory"] | {"managed": "upstream", "state": "recording"}), 0),
         ("refused", status(directory=status()["directory"] | {"error": "cards[3].number: found 7"}), 1),
         ("lost", status(drivers={"bench": status()["drivers"]["bench"] | {"state": "lost", "reason": "cut"}}), 1),
     ],

@@ -11,7 +11,7 @@ import threading
 import zlib
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,8 +24,11 @@ from edge.directory.directory import Directory
 from edge.directory.document.reading import DirectoryError
 from edge.directory.edits import recent
 from edge.directory.edits.recent import StaleError
+from edge.directory.edits.shape import KINDS
 from edge.directory.store import DirectoryStore, StoredEdit, StoreError
-from tests.support.directories import large, made
+from tests.directory.test_changes import apply, model, tidy
+from tests.directory.test_edits import changes_between
+from tests.support.directories import documents, large, made
 from tests.support.live_directories import CLERK, DOORS, kept, paper
 from tests.support.logs import PATIENT, WITHIN_S, Disk, opened
 from tests.support.people import document
@@ -33,6 +36,8 @@ from tests.support.people import document
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.support.live_directories import Kept
 
 ADA_ONLY = {"users": document()["users"][:1], "members": document()["members"][:1]}
 
@@ -121,7 +126,9 @@ def test_what_is_refused_changes_nothing(tmp_path: Path, wrong: dict[str, object
     asyncio.run(main())
 
 
-def test_one_at_a_time_and_only_upwards(tmp_path: Path) -> None:
+def test_one_at_a_time_and_only_upwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directory_keeper, "AUDIT_WITHIN_S", WITHIN_S)
+
     async def main() -> None:
         async with kept(tmp_path) as one:
             answers = await asyncio.gather(
@@ -303,6 +310,91 @@ def test_many_edits_become_part_of_the_document(tmp_path: Path, monkeypatch: pyt
                 return len(stored.edits)
 
             await one.log.eventually(lambda: behind() <= 4 // 2)
+        async with kept(tmp_path) as one:
+            assert one.keeper.in_force == after
+
+    asyncio.run(main())
+
+
+def test_an_edit_waits_for_no_record_and_a_document_that_does_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(directory_keeper, "AUDIT_WITHIN_S", WITHIN_S)
+    log_disk = Disk()
+    log_disk.fail = lambda _number, _sql: True
+    options = replace(PATIENT, connect=log_disk.connect)
+
+    async def main() -> None:
+        async with kept(tmp_path, None, options, wait=False) as one:
+            await one.keeper.apply(paper(5), tmp_path / "c", CLERK)
+            waiting = asyncio.create_task(one.keeper.apply(paper(6), tmp_path / "c", CLERK))
+            await one.keeper.edit(person("grace"), 5, tmp_path / "c", CLERK)
+            after = await one.keeper.edit(person("hedy"), 6, tmp_path / "c", CLERK)
+            assert (one.keeper.in_force, one.seen, waiting.done()) == (after, [5, 6, 7], False)
+            waiting.cancel()
+            await asyncio.wait({waiting})
+            facts = one.keeper.facts()
+            assert (facts["state"], facts["recorded"], facts["stored"]) == ("recording", 0, True)
+        async with kept(tmp_path, None, options, wait=False) as one:
+            assert (one.keeper.in_force, one.seen) == (after, [7])
+            await one.keeper.edit([{"remove": "member", "id": "grace"}], 7, tmp_path / "c", CLERK)
+            log_disk.fail = lambda _number, _sql: False
+            await one.ready()
+            versions = [[event.type for event in await one.changes(version)] for version in (5, 6, 7, 8)]
+            assert len(versions[0]) == len(difference(Directory(), made(document()), CLERK, 0))
+            assert versions[1:] == [["user.create", "member.create"]] * 2 + [["member.destroy"]]
+
+    asyncio.run(main())
+
+
+def test_when_too_much_waits_to_be_recorded_an_edit_is_told_to_come_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "MOST_EDITS", 2)
+    log_disk = Disk()
+    log_disk.fail = lambda _number, _sql: True
+    options = replace(PATIENT, connect=log_disk.connect)
+
+    async def main() -> None:
+        async with kept(tmp_path, None, options, wait=False) as one:
+            for name in ("ada", "grace", "hedy"):
+                await one.keeper.edit([{"put": "user", "entry": {"id": name, "name": name}}], None, tmp_path, CLERK)
+            joan = [{"put": "user", "entry": {"id": "joan", "name": "Joan"}}]
+            with pytest.raises(OSError, match="too many edits of the directory wait to be recorded in the log"):
+                await one.keeper.edit(joan, None, tmp_path, CLERK)
+            log_disk.fail = lambda _number, _sql: False
+            await one.ready()
+            assert (await one.edit(joan)).version == 4
+
+    asyncio.run(main())
+
+
+def test_only_what_is_recorded_becomes_part_of_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "FOLD_AFTER", 4)
+    store, log_disk = DirectoryStore(tmp_path / "directory.db"), Disk()
+    options = replace(PATIENT, connect=log_disk.connect)
+
+    def behind() -> list[bool]:
+        stored, _ = store.load(0)
+        assert stored is not None
+        return [edit.audited for edit in stored.edits]
+
+    async def main() -> None:
+        log_disk.fail = lambda _number, _sql: True
+        async with kept(tmp_path, None, options, wait=False) as one:
+            await one.keeper.apply(paper(5), tmp_path, CLERK)
+            for number in range(6):
+                after = await one.keeper.edit(person(f"p{number}"), None, tmp_path, CLERK)
+            assert behind() == [False] * 6
+            about = one.keeper._about
+            assert about is not None
+            store.fold(about, b"")
+            store.audited(8)
+            store.fold(about, b"")
+            assert behind() == [True] * 3 + [False] * 3
+            log_disk.fail = lambda _number, _sql: False
+            await one.log.eventually(lambda: not behind())
+            assert [len(await one.changes(6 + number)) for number in range(6)] == [2] * 6
         async with kept(tmp_path) as one:
             assert one.keeper.in_force == after
 
@@ -679,6 +771,129 @@ def test_each_change_is_recorded_once_wherever_the_power_is_cut(
         async with kept(left) as one:
             await one.ready()
             assert len(await one.changes(2)) == len(expected)
+
+    asyncio.run(main())
+
+
+class Images:
+    """The disk is copied in front of some statement of the log's writer, or some call of the store."""
+
+    def __init__(self, running: Path, left: Path, cut_at: int) -> None:
+        self.running, self.left, self.cut_at = running, left, cut_at
+        self.count = 0
+        self.is_away = True
+        """The log's disk fails."""
+        self._busy = threading.RLock()
+
+    def connect(self, path: Path) -> sqlite3.Connection:
+        images = self
+
+        class Connection(sqlite3.Connection):
+            def execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+                return images.through(super().execute, sql, *values)
+
+            def executemany(self, sql: str, *values: object) -> sqlite3.Cursor:
+                return images.through(super().executemany, sql, *values)
+
+        if self.is_away:
+            raise sqlite3.OperationalError("disk I/O error")
+        return sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Connection)
+
+    def through(self, call: Callable[..., Any], *values: object) -> Any:
+        with self._busy:
+            if self.count == self.cut_at:
+                image(self.running, self.left)
+            self.count += 1
+            return call(*values)
+
+    def store(self, patch: pytest.MonkeyPatch) -> None:
+        """From now on the store's calls count."""
+        for name in ("load", "replace", "append", "audited", "fold"):
+            call = getattr(DirectoryStore, name)
+            patch.setattr(DirectoryStore, name, lambda *values, call=call: self.through(call, *values))
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cut_at=st.integers(0, 220))
+def test_edits_that_wait_to_be_recorded_are_recorded_once_and_in_order_wherever_the_power_is_cut(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, began: Path, cut_at: int
+) -> None:
+    """A document and edits come while the log is away."""
+    monkeypatch.setattr(audit, "SLICE", 2)
+    monkeypatch.setattr(disk, "FOLD_AFTER", 3)
+    folder = tmp_path_factory.mktemp("cut")
+    running, left = folder / "running", folder / "left"
+    image(began, running)
+    images = Images(running, left, cut_at)
+    renamed = [one | {"name": one["name"] + "!"} for one in document()["users"]]
+    document_2 = paper(2, users=renamed, groups=[*document()["groups"], {"id": "new", "name": "New"}])
+    edits = [
+        person("grace"),
+        [{"put": "schedule", "entry": NIGHT}],
+        person("hedy"),
+        [{"remove": "user", "id": "grace"}],
+    ]
+    edits[3] += [{"remove": "member", "id": "grace"}, {"remove": "group", "id": "new"}]
+
+    async def go_on(one: Kept) -> None:
+        """From whatever version is in force."""
+        if one.keeper.in_force.version == 1:
+            await one.keeper.apply(document_2, folder, CLERK)
+        for changes in edits[one.keeper.in_force.version - 2 :]:
+            await one.keeper.edit(changes, None, folder, CLERK)
+
+    async def told(one: Kept) -> list[tuple[object, ...]]:
+        await one.ready()
+        await one.log.write(opened())
+        records = [record.event for record in await one.log.log.read(0, 100_000)]
+        return [
+            (event.correlation, event.type, event.object, event.details)
+            for event in records
+            if event.correlation in {f"directory-{version}" for version in range(2, 7)}
+        ]
+
+    async def main() -> None:
+        with monkeypatch.context() as patch:
+            images.store(patch)
+            async with kept(running, None, replace(PATIENT, connect=images.connect), wait=False) as one:
+                await go_on(one)
+                images.is_away = False
+                expected, after = await told(one), one.keeper.in_force
+            assert [event[0] for event in expected] == sorted(event[0] for event in expected)
+            assert len({event[0] for event in expected}) == 5
+        if not left.exists():
+            image(running, left)
+        async with kept(left) as one:
+            await go_on(one)
+            assert (await told(one), one.keeper.in_force) == (expected, after)
+        async with kept(left) as one:
+            assert (await told(one), one.keeper.in_force) == (expected, after)
+
+    asyncio.run(main())
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(goals=st.lists(documents(), min_size=1, max_size=6))
+def test_the_records_of_edits_that_waited_make_the_directory_of_an_empty_one(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, goals: list[dict[str, Any]]
+) -> None:
+    monkeypatch.setitem(DOORS, "garage", "Garage")
+    folder, log_disk = tmp_path_factory.mktemp("edits"), Disk()
+    log_disk.fail = lambda _number, _sql: True
+    nobody: dict[str, Any] = {"version": 0, **{section: [] for section in KINDS.values()}}
+
+    async def main() -> None:
+        async with kept(folder, None, replace(PATIENT, connect=log_disk.connect), wait=False) as one:
+            last = nobody
+            for goal in goals:
+                if changes := changes_between(last, goal):
+                    await one.keeper.edit(changes, None, folder, CLERK)
+                    last = goal
+            log_disk.fail = lambda _number, _sql: False
+            await one.ready()
+            versions = range(1, one.keeper.in_force.version + 1)
+            events = [event for version in versions for event in await one.changes(version)]
+            assert tidy(apply(model(nobody), events)) == tidy(model(last))
 
     asyncio.run(main())
 

@@ -103,13 +103,16 @@ def test_who_is_not_master_is_told_who_is(tmp_path: Path, managed: str, where: s
     config = fresh(tmp_path, f"[directory]\n{managed}\n")
 
     async def script(house: House) -> None:
-        before = (await ready(house))["version"]
+        found = await ready(house)
+        before = found["version"]
+        assert f'managed = "{found["managed"]}"' in managed
         answer = await edit(house, GROUP)
         assert answer["code"] == "managed_elsewhere"
         assert where in answer["message"]
         assert (await ready(house))["version"] == before
         config.write_text(config.read_text().replace(managed, managed.partition("managed")[0]))
         assert "directory.managed" in (await house.request("reload"))["applied"]
+        assert (await ready(house))["managed"] == "here"
         assert (await edit(house, GROUP))["done"]
 
     live(config, script)

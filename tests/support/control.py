@@ -86,6 +86,7 @@ STATUS: dict[str, Any] = {
     "alerts": {"open": [], "waiting": {}, "last_errors": {}},
     "cameras": {},
     "directory": {
+        "managed": "here",
         "state": "ready",
         "version": 7,
         "users": 12,

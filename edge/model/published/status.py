@@ -132,8 +132,10 @@ class ElevatorJson(TypedDict):
 class DirectoryJson(TypedDict):
     """Who may pass, in numbers."""
 
+    managed: Literal["here", "file", "upstream"]
+    """Who may change it: the page, `doorctl` and MQTT (`here`); only its file; only commands over MQTT (`upstream`)."""
     state: Literal["loading", "recording", "ready"]
-    """`recording`: its changes are still being written to the log."""
+    """`recording`: its changes, or those of versions before, are still being written to the log."""
     version: int
     """0: there is none."""
     users: int
@@ -151,7 +153,7 @@ class DirectoryJson(TypedDict):
     stored: bool
     """It is on the disk."""
     recorded: int | None
-    """While `recording`: changes recorded so far."""
+    """While `recording`: changes recorded so far, of all versions that had to be recorded."""
     error: str | None
     """Why the last directory was refused, or could not be stored."""
 
