@@ -147,7 +147,7 @@ def entitled(
     groups = [group for group in map(directory.groups.get, member.groups) if group is not None and passes(group)]
     if not groups:
         return who.refused(Code.NO_ACCESS)
-    holding = [group for group in groups if group.schedule is None or _runs(directory, group.schedule, now)]
+    holding = [group for group in groups if group.schedule is None or runs(directory, group.schedule, now)]
     return tuple(holding) or who.refused(Code.OUTSIDE_SCHEDULE, **_untrusted(moment))
 
 
@@ -193,12 +193,6 @@ def _digest(recipe: HashParameters, pin: str, digests: Mapping[HashParameters, b
     return digests[recipe] if recipe in digests else recipe.digest(pin)
 
 
-def _runs(directory: Directory, schedule: str, now: Now) -> bool:
-    if not now.moment.trusted:
-        return schedule in now.running
-    return active(directory.schedules[schedule], now.moment.at)
-
-
 def _untrusted(moment: Moment) -> dict[str, Json]:
     return {} if moment.trusted else {"reason": "the clock is not set"}
 
@@ -207,6 +201,13 @@ def _unknown(read: CardRead) -> dict[str, Json]:
     number = reading(read)
     details: dict[str, Json] = {"bits": read.bits, "format": number.format.value}
     return details if number.parity else {**details, "reason": "wrong parity"}
+
+
+def runs(directory: Directory, schedule: str, now: Now) -> bool:
+    """Whether an access schedule holds now."""
+    if not now.moment.trusted:
+        return schedule in now.running
+    return active(directory.schedules[schedule], now.moment.at)
 
 
 def running_access(directory: Directory, before: Collection[str], moment: Moment) -> frozenset[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from edge.access.anti_passback import NOBODY, violates
-from edge.access.credentials import NO_DIGESTS, AccessRefused, AskPin, Code, Person, entitled, person, proven
+from edge.access.credentials import NO_DIGESTS, AccessRefused, AskPin, Code, entitled, person, proven
 from edge.directory.cards import reading
 from edge.directory.directory import Ask
 from edge.directory.pins import PIN
@@ -69,7 +69,9 @@ def decide(  # noqa: PLR0913 -- everything a decision depends on, by name
     groups = entitled(directory, who, now, lambda group: door.id in group.doors)
     if isinstance(groups, AccessRefused):
         return groups
-    unproven = _closed(door, who) or proven(access.asking, who, presented, now, digests)
+    if (shut := closed(door)) is not None:
+        return AccessRefused(shut.code, who.actor, who.member, shut.details)
+    unproven = proven(access.asking, who, presented, now, digests)
     if unproven is not None:
         return unproven
     wrong_way = violates(passback, directory, door.id, who.member.id, now.ns)
@@ -77,6 +79,18 @@ def decide(  # noqa: PLR0913 -- everything a decision depends on, by name
         return who.refused(Code.ANTI_PASSBACK, exit=access.anti_passback.exit)
     extended_s = access.extended_unlock_s if who.member.extended_unlock else None
     return Granted(who.actor, who.member, groups[0], who.card, who.credential(presented), extended_s, wrong_way)
+
+
+def closed(door: Door) -> AccessRefused | None:
+    """The refusal of the door itself, whoever comes; the same as its rules would give (R10, R11, R18)."""
+    verdict = TRANSITIONS[door.mode, Trigger.ACCESS]
+    if isinstance(verdict, RefusedByMode):
+        return AccessRefused(Code(verdict.code))
+    if door.refuses_access:
+        return AccessRefused(Code.BLOCKED)
+    if door.interlocked_by is not None and not door.release_input:
+        return AccessRefused(Code.INTERLOCK, details={"held_by": door.interlocked_by})
+    return None
 
 
 def recipes(directory: Directory, asking: ReaderPolicy, presented: Presented) -> tuple[HashParameters, ...]:
@@ -140,15 +154,3 @@ def events_of(  # noqa: PLR0913 -- what the caller knows beside the decision, by
             details=details,
         )
     ]
-
-
-def _closed(door: Door, who: Person) -> AccessRefused | None:
-    """The refusal of the door itself, the same as its rules would give (R10, R11, R18)."""
-    verdict = TRANSITIONS[door.mode, Trigger.ACCESS]
-    if isinstance(verdict, RefusedByMode):
-        return who.refused(Code(verdict.code))
-    if door.refuses_access:
-        return who.refused(Code.BLOCKED)
-    if door.interlocked_by is not None and not door.release_input:
-        return who.refused(Code.INTERLOCK, held_by=door.interlocked_by)
-    return None

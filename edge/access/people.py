@@ -58,10 +58,12 @@ class People:
         self.readers = Readers(
             runner, self.timetable, elevators, log, now_ns=clock.now_ns, light=light, enrolments=enrolments
         )
+        self.zone = ZoneInfo(settings.controller.time_zone)
+        """The site's, in which local times of the directory are meant."""
         self.directory = LiveDirectory(
             settings.log.path.with_name("directory.db"),
             settings.directory.file,
-            ZoneInfo(settings.controller.time_zone),
+            self.zone,
             doors=lambda: {key: door.name for key, door in runner.doors.items()},
             log=log,
             now_ns=clock.now_ns,

@@ -81,7 +81,8 @@ class Readers:
         self.loaded = False
         """Whether a directory is in force."""
         self._readers: dict[str, Reader] = {}
-        self._passback = NOBODY
+        self.passback = NOBODY
+        """Who is inside, and by which door."""
         self._passing: dict[str, set[str]] = {}
         """Door -> members who were granted access while its contact has not opened yet."""
         self._hasher: ThreadPoolExecutor | None = None
@@ -93,7 +94,7 @@ class Readers:
     def directory(self, directory: Directory) -> None:
         """Decide by this directory from now on."""
         self._directory, self.loaded = directory, True
-        self._passback = pruned(self._passback, directory)
+        self.passback = pruned(self.passback, directory)
 
     def take(self, place: str, shown: Credential) -> None:
         """Take a card or keys from the reader of a door or an elevator; `place` is its id."""
@@ -122,6 +123,13 @@ class Readers:
             self._passed(door, members)
         if state.opening is not None or (state.access is None and state.not_taken is None):
             del self._passing[door]
+
+    def now(self, point: str = "") -> Now:
+        """What a decision at this reader goes by now."""
+        now_ns, timetable, reader = self._now_ns(), self._timetable, self._readers.get(point)
+        locked = reader is not None and guesses.pins_locked(reader.guesses, now_ns)
+        persons = partial(self._persons.locked, now_ns=now_ns)
+        return Now(timetable.moment(), now_ns, timetable.running_access, locked, persons)
 
     def stop(self) -> None:
         """Stop: cards and PINs that still wait are not decided."""
@@ -188,20 +196,14 @@ class Readers:
                 self._runner.mistake(error)
 
     def _decide(self, reader: Reader, seen: Presented, at_ns: int, digests: Mapping[HashParameters, bytes]) -> None:
-        now_ns, timetable = self._now_ns(), self._timetable
-        now = Now(
-            timetable.moment(),
-            now_ns,
-            timetable.running_access,
-            guesses.pins_locked(reader.guesses, now_ns),
-            partial(self._persons.locked, now_ns=now_ns),
-        )
+        now = self.now(reader.point)
+        now_ns = now.ns
         access_point, directory = reader.access_point, self._directory
         answer: Answer = NOT_LOADED
         if seen.card is not None and guesses.cards_locked(reader.guesses, now_ns):
             answer = TOO_MANY
         elif self.loaded:
-            answer = access_point.decide(directory, seen, now, digests, self._passback)
+            answer = access_point.decide(directory, seen, now, digests, self.passback)
         plain = answer.granted if isinstance(answer, Permit) else answer
         reader.keypad = keypad.judged(reader.keypad, access_point.asking(directory), seen, plain, now_ns)
         enrolled = self.loaded and self._enrolments.offer(directory, access_point.id, seen, at_ns)
@@ -278,7 +280,7 @@ class Readers:
 
     def _passed(self, door: str, members: set[str]) -> None:
         for member in members:
-            self._passback = passed(self._passback, self._directory, door, member, self._now_ns())
+            self.passback = passed(self.passback, self._directory, door, member, self._now_ns())
 
     def _arm(self, reader: Reader) -> None:
         if reader.timer is not None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from edge.directory.directory import Directory, Member, User
 
-SLICE: Final = 1_000
-"""People between two yields: some milliseconds on a Raspberry Pi."""
+SLICE: Final = 250
+"""People between two yields: about a millisecond on a PC."""
 MOST_CANDIDATES: Final = 10
 """People who are named when several are meant."""
 _LETTERS: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
@@ -37,6 +37,12 @@ class Somebody:
     def described(self) -> str:
         """To tell people of one name apart: `Ada Lovelace (ada, ada@example.org)`."""
         return f"{self.user.name} ({', '.join(filter(None, (self.id, self.user.email)))})"
+
+    @property
+    def called(self) -> list[str]:
+        """Everything that they are called, folded."""
+        names = [self.id, self.user.id, self.user.name] + ([self.user.email] if self.user.email else [])
+        return [folded(name) for name in names]
 
 
 class NotFoundError(LookupError):
@@ -101,8 +107,7 @@ def find_person(directory: Directory, text: str) -> Somebody:
 
 def _rank(one: Somebody, wanted: str) -> bool | None:
     """Whether the person is called exactly so; None when nothing of theirs begins so."""
-    names = [one.id, one.user.id, one.user.name] + ([one.user.email] if one.user.email else [])
-    called = [folded(name) for name in names]
+    called = one.called
     if wanted in called:
         return True
     return False if any(name.startswith(wanted) for name in called) else None

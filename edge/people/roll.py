@@ -65,15 +65,19 @@ class Roll:
         `made` is another number for another directory. `text`: its words occur in the name, the e-mail address or the
         id; members of `holders` fit too. `fits` is a condition beside. `after` is the `next` of the page before.
         """
-        if self._of != made:
-            yield from self._renewed(directory, made)
-        order, words = self._order, folded(text).split()
+        order, words = (yield from self.order(directory, made)), folded(text).split()
         if words or fits is not None:
             order = yield from _found(directory, order, words, holders, fits)
         start = bisect_right(order, after) if after else 0
         taken = order[start : start + limit]
         following = taken[-1] if start + limit < len(order) else None
-        return RollPage([_somebody(directory, one) for one in taken], len(order), following)
+        return RollPage([somebody_at(directory, one) for one in taken], len(order), following)
+
+    def order(self, directory: Directory, made: int) -> Generator[None, None, list[str]]:
+        """Everybody, in slices: strings in the order of names, which `somebody_at` reads."""
+        if self._of != made:
+            yield from self._renewed(directory, made)
+        return self._order
 
     def _renewed(self, directory: Directory, made: int) -> Generator[None, None, None]:
         """Put in order who is another than before; what is there already is not sorted again."""
@@ -138,14 +142,15 @@ def _found(
         if not missing and fits is None:
             found.append(place)
             continue
-        one = _somebody(directory, place)
+        one = somebody_at(directory, place)
         mail = (one.user.email or "").casefold()
         if (all(word in mail for word in missing) or one.id in holders) and (fits is None or fits(one)):
             found.append(place)
     return found
 
 
-def _somebody(directory: Directory, place: str) -> Somebody:
+def somebody_at(directory: Directory, place: str) -> Somebody:
+    """The one who stands there in the order."""
     own = place.rpartition(_END)[2]
     if own.endswith(_NO_MEMBER):
         user = directory.users[own.removesuffix(_NO_MEMBER)]

@@ -19,7 +19,7 @@ from edge.people.roll import LONGEST_CURSOR, Roll
 from edge.people.slices import aside
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Sequence
     from datetime import datetime
     from typing import TypeVar
 
@@ -65,6 +65,10 @@ class PeopleLooks:
 
     def _changed(self, _directory: Directory) -> None:
         self._made += 1
+
+    def ordering(self) -> Generator[None, None, Sequence[str]]:
+        """Everybody of the directory that is in force now, in the order of their names (`Roll.order`)."""
+        return self._roll.order(self._people.directory.in_force, self._made)
 
     async def _list(self, body: dict[str, Any], _actor: Actor) -> Json:
         ask = _People.model_validate(body)
