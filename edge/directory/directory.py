@@ -94,6 +94,8 @@ class Member:
     pin_alone: bool = False
     """The PIN works without a card, at readers that take one."""
     extended_unlock: bool = False
+    visitor: bool = False
+    """The controller removes the member, with user and cards, a day after `valid_until`, which a visitor always has."""
     groups: tuple[str, ...] = ()
 
 

@@ -36,13 +36,18 @@ def person_facts(
         "state": state_of(directory, member, known),
         "valid_from": None if member is None else plain(member.valid_from),
         "valid_until": None if member is None else plain(member.valid_until),
-        "visitor": False,
+        "visitor": is_visitor(somebody),
         "groups": groups,
         "cards": cards,
         "pin": member is not None and member.pin is not None,
         "extended_unlock": member is not None and member.extended_unlock,
         "last_seen": None if last_seen is None else {**last_seen},
     }
+
+
+def is_visitor(somebody: Somebody) -> bool:
+    """Whether the controller removes this person by itself a day after their time."""
+    return somebody.member is not None and somebody.member.visitor
 
 
 def card_facts(card: Card, member: Member | None) -> dict[str, Json]:

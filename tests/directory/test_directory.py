@@ -70,7 +70,7 @@ def test_everything_that_is_wrong_is_said_at_once_with_its_place() -> None:
         "members": [
             {"id": "m", "user": "adda", "cards": ["c1", "cx"], "pin": "12", "groups": [5]},
             {"id": "n", "user": "ada", "cards": ["c1", "c2"], "groups": ["staf"], "disabled_cards": ["c9"]},
-            {"id": "o", "user": "ada", "cards": ["c1"], "pin_alone": True},
+            {"id": "o", "user": "ada", "cards": ["c1"], "pin_alone": True, "visitor": True},
         ],
         "cards": [
             {"id": "c1", "format": "wiegand26", "facility": 1, "number": 7},
@@ -89,11 +89,12 @@ def test_everything_that_is_wrong_is_said_at_once_with_its_place() -> None:
         cards[1].facility cards[2].number cards[3].format groups[0].stops[0].elevator
         groups[0].stops[0].floors schedules[0].weekly[0].days[0] schedules[0].weekly[0].from
         schedules[0].weekly[0].to version members[1].groups members[1].disabled_cards
-        members[2].cards members[2].pin_alone doors[0].schedule doors[0].anti_passback.exit"""
+        members[2].cards members[2].pin_alone members[2].visitor doors[0].schedule doors[0].anti_passback.exit"""
     assert set(found) == set(expected.split())
     assert found["usrs"] == 'unknown key, did you mean "users"?'
     assert found["users[1].id"] == 'found "ada" a second time, expected an id of its own'
     assert found["cards[2].number"] == "found the number of cards[0] (c1), expected another"
+    assert found["members[2].visitor"] == "found without valid_until, expected valid_until as well"
     assert found["version"] == "found 3, expected more than 3, which is in force"
     assert found["schedules[0].weekly[0].from"] == 'found "8:00", expected a time of day from "00:00" to "24:00"'
 

@@ -66,6 +66,7 @@ CHANGED: dict[str, dict[str, tuple[str, Any]]] = {
         "pin_hash": ("ada", cheap("1234")),
         "pin_alone": ("ada", True),
         "extended_unlock": ("ada", True),
+        "visitor": ("ada", True),
         "groups": ("ada", ["all"]),
     },
     "cards": {
@@ -115,7 +116,10 @@ CHANGED: dict[str, dict[str, tuple[str, Any]]] = {
         "format": ("pager", "slack"),
     },
 }
-TOGETHER: dict[tuple[str, str], dict[str, Any]] = {("integrations", "kind"): {"url": None, "secret": None}}
+TOGETHER: dict[tuple[str, str], dict[str, Any]] = {
+    ("integrations", "kind"): {"url": None, "secret": None},
+    ("members", "visitor"): {"valid_until": "2026-11-23T18:00"},
+}
 """What has to change with a key."""
 NOT_TOLD = {("schedules", "kind")}
 """A schedule that somebody goes by cannot change it, and nobody is told of a schedule that nobody goes by."""

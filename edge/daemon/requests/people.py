@@ -13,7 +13,7 @@ from edge.access.edits import elsewhere
 from edge.daemon.requests.desk import DeskAsk, found
 from edge.daemon.requests.last_seen import LastSeen
 from edge.people.cards import holders_of
-from edge.people.facts import door_facts, person_facts
+from edge.people.facts import door_facts, is_visitor, person_facts
 from edge.people.finding import finding
 from edge.people.roll import LONGEST_CURSOR, Roll
 from edge.people.slices import aside
@@ -74,7 +74,7 @@ class PeopleLooks:
         ask = _People.model_validate(body)
         directory, made = self._people.directory.in_force, self._made
         holders = await aside(holders_of(directory, ask.text)) if ask.text else ()
-        fits = None if ask.visitors is None else lambda _: not ask.visitors
+        fits = None if ask.visitors is None else lambda one: is_visitor(one) is ask.visitors
         page = await aside(
             self._roll.page(
                 directory, made, text=ask.text, holders=holders, fits=fits, after=ask.after, limit=ask.limit

@@ -103,6 +103,8 @@ class Entries:
         begin, end = member.valid_from, member.valid_until
         if begin is not None and end is not None and end <= begin:
             self.report.add(dotted(where, "valid_until"), "found a time before valid_from, expected one after it")
+        if member.visitor and table.valid_until is None:
+            self.report.add(dotted(where, "visitor"), "found without valid_until, expected valid_until as well")
         return member
 
     def _cards(self, where: str, table: tables.CardEntry) -> Card:

@@ -29,6 +29,11 @@ def short(entry: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if value not in (None, [], {})}
 
 
+def mark(is_set: bool) -> bool | None:
+    """A mark that few entries have: left out when it is not set, so that release 0.1.0 can read the others."""
+    return is_set or None
+
+
 def pin_hash(pin: PinHash) -> str:
     """The hash as text."""
     return pin.text

@@ -172,6 +172,7 @@ class MemberEntry(Table):
     )
     pin_alone: bool = Field(False, description="true or false")
     extended_unlock: bool = Field(False, description="true or false")
+    visitor: Annotated[bool, Key(write=forms.mark)] = Field(False, description="true or false")
     groups: Annotated[tuple[Id, ...], IDS] = Field(
         (), max_length=MOST_OF_MEMBER, strict=False, description="a list of ids of groups"
     )
