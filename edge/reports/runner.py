@@ -114,14 +114,15 @@ class ReportRunner:
         file = job.report.folder / file_name(job.name, due, job.report.suffix)
         through, filters = self._log.committed, _filters(job, due)
         export = self._exports.create(file.name, shown(filters), SYSTEM)
-        rows, code = 0, None
+        rows = 0
+        code: str | None = "failed"  # whatever ends it, a mistake of ours too
         also: dict[str, Json] = {}
         try:
             query = replace(filters.query(self._directory()), before=through + 1)
             rows = await asyncio.get_running_loop().run_in_executor(threads, self._file, job, due, file, query)
-            also = {"file": str(file)}
+            code, also = None, {"file": str(file)}
         except (OSError, UnknownGroupError) as error:
-            code, also = "failed", {"error": str(error)}
+            also = {"error": str(error)}
         except asyncio.CancelledError:
             code = "given_up"
             raise

@@ -313,6 +313,37 @@ def test_faults_come_before_warnings_and_notes() -> None:
     assert codes(facts) == ["DW-DOOR-FORCED", "DW-CLOCK-UNSYNCED", "DW-SIMULATED"]
 
 
+FORM = "certificate verify failed: CA cert does not include key usage extension (refused by tls_strict)"
+
+
+@pytest.mark.parametrize(
+    ("section", "other", "facts"),
+    [
+        (
+            "integrations",
+            "DW-INTEGRATION-FAILING",
+            make.with_outlets(integrations=(IntegrationFacts("pager", "retrying", 9, 20, FORM),)),
+        ),
+        (
+            "integrations",
+            "DW-INTEGRATION-DISABLED",
+            make.with_outlets(integrations=(IntegrationFacts("pager", "disabled", 9, 20, FORM),)),
+        ),
+        ("integrations", "DW-ALERT-STUCK", make.with_outlets(channels=(ChannelFacts("webhook pager", 1, FORM),))),
+        ("smtp", "DW-ALERT-STUCK", make.with_outlets(channels=(ChannelFacts("email", 1, FORM),))),
+        ("camera.hall", "DW-CAMERA-SILENT", make.with_outlets(cameras=(CameraFacts("hall", 1, 0, FORM),))),
+    ],
+)
+def test_a_certificate_of_the_wrong_form_is_told_of_whom_it_is(section: str, other: str, facts: Facts) -> None:
+    """The section that is named is the one whose setting lets it pass."""
+    found = {one.code: one for one in diagnose(facts)}
+    assert found.keys() == {other, "DW-CERTIFICATE-FORM"}
+    form = found["DW-CERTIFICATE-FORM"]
+    assert f"tls_strict in [{section}]" in form.title
+    assert f"tls_strict = false under [{section}]" in form.first_thing
+    assert form.evidence == (FORM,)
+
+
 def test_one_lost_driver_is_not_told_once_for_each_of_its_doors() -> None:
     lost = replace(make.DRIVER, state="lost", reason="unplugged")
     [door] = make.with_condition("fault", "unplugged", contact="unknown").daemon.doors

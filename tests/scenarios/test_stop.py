@@ -225,3 +225,38 @@ def test_a_disk_that_hangs_for_ever_does_not_keep_the_daemon(tmp_path: Path) -> 
     )
     assert "resting False" in ended.stdout, ended.stderr
     assert ended.returncode == 1, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("act", "code"),
+    [
+        ("threading.Event().wait()", 1),  # a share on the network that has gone
+        ("raise OSError(28, 'No space left on device')", 0),
+        ("raise RuntimeError('a mistake')", 0),
+    ],
+    ids=["hangs", "fails", "is mistaken"],
+)
+def test_a_report_that_is_being_written_does_not_keep_the_daemon(tmp_path: Path, act: str, code: int) -> None:
+    """The stop comes while its thread writes; what became of it is recorded."""
+    config = write_config(tmp_path)
+    config.write_text(config.read_text() + f'[report.all]\nevery = "day"\nfolder = "{tmp_path}"\n')
+    script = (
+        "import os, signal, sys, threading\n"
+        "import edge.daemon.doord, edge.reports.runner as reports\n"
+        "from edge.model.messages import ClockQuality\n"
+        "from edge.system.clock import Clock\n"
+        "Clock.quality = lambda self: ClockQuality.SYNCED\n"
+        "def written(*_given):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"    {act}\n"
+        "reports.written = written\n"
+        f"sys.exit(edge.daemon.doord.main(['--config', {str(config)!r}]))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=False, capture_output=True, text=True, timeout=ENDS_WITHIN_S
+    )
+    assert ended.returncode == code, ended.stderr
+    with contextlib.closing(sqlite3.connect(tmp_path / "log.db")) as db:
+        *_, (created, _), (finished, success), (last, _) = db.execute("select type, success from record order by seq")
+    assert (created, finished, last) == ("event_export.create", "event_export.finished", "controller.stop")
+    assert not success

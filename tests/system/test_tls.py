@@ -1,12 +1,11 @@
-"""Every TLS client refuses an authority without a key usage, on every Python, unless a setting lets it pass.
-
-The mail server's turn is in test_alert_mail.py.
-"""
+"""Every TLS client refuses an authority without a key usage, on every Python, unless a setting lets it pass."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,9 +19,13 @@ from edge.settings.alerts import IntegrationsTable
 from edge.settings.cameras import CameraTable
 from edge.settings.tables import MqttTable
 from edge.upstream.mqtt.link import MqttLink
+from tests.alerts.test_mail import Box, box
 from tests.support.broker import Broker
 from tests.support.cameras import JPEG, Camera
 from tests.support.certificates import Authority
+from tests.support.doord import Doord
+from tests.support.house import write_config
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +96,33 @@ def test_a_camera(old: Authority, tmp_path: Path, more: dict[str, bool]) -> None
             assert await _fetcher(table).fetch() == JPEG
 
         judged(main(), CameraError, more)
+
+
+@pytest.mark.parametrize("more", LAX)
+def test_a_mail_server(old: Authority, tmp_path: Path, more: dict[str, bool]) -> None:
+    """From the configuration of a real doord to the server."""
+    lax = "".join(f"{key} = {str(value).lower()}\n" for key, value in more.items())
+    alert = '[alert.forced]\ntypes = ["lock.forced_open"]\nemail = ["guard@example.org"]\n'
+    server = '[smtp]\nhost = "127.0.0.1"\nport = {port}\nsender = "doors@example.org"\nca_file = "{ca}"\n'
+    config = write_config(tmp_path)
+
+    def force(port: int, held: Box) -> None:
+        config.write_text(config.read_text() + server.format(port=port, ca=old.ca) + lax + alert)
+        with Doord(config) as doord:
+            until(lambda: doord.ask("status")["doors"]["front"]["contact"] == "closed")
+            doord.sim("front", "open")
+            errors = lambda: doord.ask("alerts")["last_errors"].get("email", "")  # noqa: E731
+            until(lambda: held.got or errors())
+            assert bool(held.got) is bool(more)
+            assert more or re.search(REFUSED, errors())
+
+    async def main() -> None:
+        async with box(serving(old)) as held:
+            await asyncio.to_thread(force, held.port, held)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # of the test server, which was hung up on in its handshake
+        asyncio.run(main())
 
 
 def judged(attempt: Any, error: type[Exception], more: dict[str, bool]) -> None:
