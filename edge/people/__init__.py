@@ -3,5 +3,5 @@
 `finding`, `groups` and `cards` say who or what is meant; `roll` is everybody by name, `facts` what is known of one.
 `changing` and `card_changes` plan an edit, `names` makes ids for it. `access/` says who may pass where, `words` and
 `times` are schedules and moments for reading. All is pure; what looks at everybody is a generator, and `slices` runs
-it. Others may use every module but `names`.
+it. Others may use every module.
 """

@@ -20,17 +20,21 @@ from edge.web.accounts import AccountsError
 from edge.web.guard import Guard
 from edge.web.page import HERE, needing, page_of, see
 from edge.web.pages import (
+    access,
     accounts,
     activity,
     doors,
     download,
     enrolment,
+    groups,
     health,
     history,
     own_password,
     people,
     person_form,
     pictures,
+    schedule_form,
+    schedules,
     scrape,
     signing,
 )
@@ -71,6 +75,10 @@ def routes() -> list[Any]:
         *needing(Right.PEOPLE, person_form.ROUTES),
         *needing(Right.PEOPLE, enrolment.ROUTES),
         *needing(Right.PEOPLE, people.ROUTES),
+        *groups.ROUTES,
+        *needing(Right.DIRECTORY, schedule_form.ROUTES),
+        *needing(Right.HISTORY, schedules.ROUTES),
+        *needing(Right.HISTORY, access.ROUTES),
         *needing(Right.ACCOUNTS, accounts.ROUTES),
         *scrape.ROUTES,
         static,

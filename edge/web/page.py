@@ -52,6 +52,7 @@ MENU: Final = (
     ("/doors", "Doors", Right.DOORS),
     ("/events", "Events", Right.HISTORY),
     ("/people", "People", Right.PEOPLE),
+    ("/schedules", "Schedules", Right.HISTORY),
     ("/activity", "Activity", Right.HISTORY),
     ("/health", "Health", Right.HISTORY),
     ("/accounts", "Accounts", Right.ACCOUNTS),

@@ -80,4 +80,4 @@ def from_field(text: str, words: Words) -> str | None:
     """What was typed into such a field, with its zone; None for nothing. Raises ValueError."""
     if not text:
         return None
-    return datetime.fromisoformat(text).replace(tzinfo=words.zone).astimezone(UTC).isoformat()
+    return words.in_zone(text).astimezone(UTC).isoformat()

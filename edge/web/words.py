@@ -41,6 +41,10 @@ class Words:
         """A time in a status or record, in the zone of the doors."""
         return datetime.fromisoformat(iso).astimezone(self.zone)
 
+    def in_zone(self, text: str) -> datetime:
+        """A local time without an offset."""
+        return datetime.fromisoformat(text).replace(tzinfo=self.zone)
+
     def time(self, iso: str) -> str:
         """The same as text, to the second."""
         return f"{self.local(iso):%Y-%m-%d %H:%M:%S}"

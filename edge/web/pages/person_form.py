@@ -31,7 +31,7 @@ STALE: Final = "stale"
 async def new(request: Request) -> Response:
     """The empty form."""
     groups = await _groups(request)
-    chosen = {GROUP + groups[0]["id"]: "on"} if len(groups) == 1 else {}
+    chosen = {GROUP + group: "on" for group in groups} if len(groups) == 1 else {}
     return await _form(request, chosen, groups=groups)
 
 
@@ -113,9 +113,11 @@ def _say(request: Request, answer: Mapping[str, Any], text: str) -> None:
     session_of(request).notices += notices
 
 
-async def _groups(request: Request) -> list[dict[str, Any]]:
+async def _groups(request: Request) -> dict[str, str]:
+    """Id and name, by name."""
     found = await page_of(request).link.ask("groups")
-    return sorted(found["groups"], key=lambda group: str(group["name"]).casefold())
+    names = {group["id"]: visible(group["name"]) for group in found["groups"]}
+    return dict(sorted(names.items(), key=lambda one: one[1].casefold()))
 
 
 async def _form(
@@ -123,7 +125,7 @@ async def _form(
     typed: Mapping[str, str],
     *,
     one: Mapping[str, Any] | None = None,
-    groups: list[dict[str, Any]] | None = None,
+    groups: Mapping[str, str] | None = None,
     problem: str = "",
 ) -> Response:
     more: dict[str, Any] = {"typed": typed, "one": one, "problem": problem, "group_field": GROUP}
