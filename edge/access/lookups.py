@@ -8,7 +8,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from edge.directory.cards import LAYOUTS, PRINTED, pair, parts, printed, reading, value_of
+from edge.directory.cards import (
+    LAYOUTS,
+    PRINTED,
+    named_format,
+    pair,
+    parts,
+    printed,
+    raw_bits,
+    reading,
+    value_of,
+    written,
+)
 from edge.directory.document.writing import entry
 
 if TYPE_CHECKING:
@@ -30,7 +41,8 @@ def read_facts(directory: Directory, read: CardRead) -> dict[str, Json]:
     return {
         "format": number.format.value,
         "facility": number.facility,
-        "number": number.number,
+        "number": number.number if number.facility is None else str(int(number.number)),
+        "written": written(number.format, number.facility, number.number, read.bits),
         "bits": read.bits,
         "parity": number.parity,
         "raw": read.data[: (read.bits + 7) // 8].hex() if value is not None else None,
@@ -42,8 +54,9 @@ def read_facts(directory: Directory, read: CardRead) -> dict[str, Json]:
 def who(directory: Directory, text: str) -> list[dict[str, Json]]:
     """The cards that a text names, at most `MOST_FOUND`, each with its member.
 
-    The text is an id, NUMBER, FACILITY:NUMBER, or what is printed on a fob: FACILITY,NUMBER, or the whole number in
-    ten decimal digits or in hexadecimal, with its bytes in either order. Every card is compared: run it on a thread.
+    The text is an id, NUMBER or FACILITY:NUMBER, with or without its format before it, or what is printed on a fob:
+    FACILITY,NUMBER, or the whole number in ten decimal digits or in hexadecimal, with its bytes in either order. Every
+    card is compared: run it on a thread.
     """
     return [_facts(directory, card) for card, _ in zip(_called(directory, text), range(MOST_FOUND), strict=False)]
 
@@ -54,17 +67,18 @@ def _called(directory: Directory, text: str) -> Iterator[Card]:
 
 def is_called(text: str) -> Callable[[Card], bool]:
     """Return a function that says whether a card is named by this text, in the forms of `who`."""
-    wanted = text.strip()
+    card_format, wanted = named_format(text)
     facility, number = pair(wanted) or (None, int(wanted) if _NUMBER.fullmatch(wanted) else None)
-    whole, digits = printed(wanted), _bytes(wanted)
+    bare, bits = raw_bits(wanted.lower())
+    whole, digits = printed(bare), _bytes(bare)
 
     def is_so(card: Card) -> bool:
-        if card.id == wanted:
+        if card.id == text.strip():
             return True
-        if card.token:
+        if card.token or card_format not in {None, card.format}:
             return False
         if card.bits is not None:
-            return _raw(card, wanted.lower(), digits, whole)
+            return bits in {None, card.bits} and _raw(card, bare, digits, whole)
         return (number == int(card.number) and facility in {None, card.facility}) or _bears(card, whole)
 
     return is_so
@@ -98,6 +112,7 @@ def _bytes(text: str) -> bytes:
 def _facts(directory: Directory, card: Card) -> dict[str, Json]:
     member = directory.holder(card.id)
     of_card = {key: value for key, value in entry("cards", card).items() if not card.token or key != "number"}
+    of_card["written"] = card.written
     return {"card": of_card, "member": None if member is None else _member(directory, member, card.id)}
 
 

@@ -6,85 +6,56 @@ One rule: only the parser of the wanted command is made. Each one takes time tha
 from __future__ import annotations
 
 import argparse
-import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge import __version__
-from edge.client.sockets import OWN, SYSTEM
+from edge.cli.parsing import Help, common_options, subparser, verbs_of, whole_number
 from edge.model.page_roles import PageRole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 -- it has no public name
-
 CONFIG: Final = "/etc/doorward/doorward.toml"
-
-
-class _Help(argparse.HelpFormatter):
-    """As wide as the terminal. The width is found without shutil, which is slow to import."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=_columns() - 2)
-
-
-def _columns() -> int:
-    try:
-        return int(os.environ["COLUMNS"])
-    except (KeyError, ValueError):
-        try:
-            return os.get_terminal_size().columns or 80
-        except OSError:  # no terminal
-            return 80
 
 
 def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The parser for these words: with their command only, or with all commands if they have none."""
     text = "Shows, commands and checks the doors of one Doorward controller."
-    top = argparse.ArgumentParser(prog="doorctl", description=text, allow_abbrev=False, formatter_class=_Help)
-    _common(top, json=False, socket=None)
-    common = argparse.ArgumentParser(add_help=False, formatter_class=_Help)
-    _common(common, json=argparse.SUPPRESS, socket=argparse.SUPPRESS)  # given before the command or after it
+    top = argparse.ArgumentParser(prog="doorctl", description=text, allow_abbrev=False, formatter_class=Help)
+    common_options(top, json=False, socket=None)
+    common = argparse.ArgumentParser(add_help=False, formatter_class=Help)
+    common_options(common, json=argparse.SUPPRESS, socket=argparse.SUPPRESS)  # given before the command or after it
     top.add_argument("--version", action="version", version=f"doorctl {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    meant = _command(argv)
-    for name, (run, help_, fill) in ({meant: COMMANDS[meant]} if meant in COMMANDS else COMMANDS).items():
-        made = _one(commands, name, help_, common)
+    meant, _ = _command(argv)
+    for name, (run, help_, fill, _) in ({meant: COMMANDS[meant]} if meant in COMMANDS else COMMANDS).items():
+        made = subparser(commands, name, help_, common)
         made.set_defaults(run=run)
         if fill is not None:
             fill(made, common)
     return top
 
 
-def _command(argv: Sequence[str]) -> str:
-    """The first word that is neither an option nor the value of one; empty if there is none."""
+def completed(argv: Sequence[str]) -> Sequence[str]:
+    """The words, with the verb that is meant by a command without one."""
+    name, after = _command(argv)
+    verbs = COMMANDS[name].verbs if name in COMMANDS else ()
+    if not verbs or _command(after)[0] in verbs or {"-h", "--help"} & {*after}:
+        return argv
+    return [*argv[: len(argv) - len(after)], verbs[0], *after]
+
+
+def _command(argv: Sequence[str]) -> tuple[str, list[str]]:
+    """The first word that is neither an option nor the value of one, empty if there is none; and what is after it."""
     words = iter(argv)
     for word in words:
         if word == "--socket":
             next(words, None)
         elif not word.startswith("-"):
-            return word
-    return ""
-
-
-def _one(among: _Commands, name: str, text: str, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    return among.add_parser(
-        name, help=text, description=text, parents=[common], allow_abbrev=False, formatter_class=_Help
-    )
-
-
-def _verbs(made: argparse.ArgumentParser) -> _Commands:
-    return made.add_subparsers(title="verbs", metavar="VERB", required=True)
-
-
-def _common(made: argparse.ArgumentParser, **default: Any) -> None:  # noqa: ANN401 -- as argparse takes them
-    made.add_argument(
-        "--json", action="store_true", default=default["json"], help="print stable JSON (events: one document a line)"
-    )
-    text = f"the daemon's socket (DOORWARD_SOCKET, {SYSTEM}, {OWN})"
-    made.add_argument("--socket", type=Path, default=default["socket"], metavar="PATH", help=text)
+            return word, [*words]
+    return "", []
 
 
 def _history(made: argparse.ArgumentParser, limit: int | None) -> None:
@@ -99,7 +70,7 @@ def _history(made: argparse.ArgumentParser, limit: int | None) -> None:
     made.add_argument("--code", action="append", default=[], help="the code of a refusal, may be repeated")
     made.add_argument("--correlation", help="the id that the events of one passage share; without --since at any time")
     made.add_argument("--text", help="text in a name, an e-mail address, the code, the type or the details")
-    made.add_argument("--limit", type=_count, default=limit, metavar="N", help="only the newest N")
+    made.add_argument("--limit", type=whole_number, default=limit, metavar="N", help="only the newest N")
     made.add_argument("--log", type=Path, metavar="FILE", help="read this log file instead of asking the daemon")
 
 
@@ -147,11 +118,11 @@ def _test(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
 
 
 def _log(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-    verbs = _verbs(made)
+    verbs = verbs_of(made)
     text = "check the hash chain, and name the first broken record"
-    verify = _one(verbs, "verify", text, common)
+    verify = subparser(verbs, "verify", text, common)
     text = "after the log was put back from a backup or an image: go on as another stream"
-    restored = _one(verbs, "restored", text, common)
+    restored = subparser(verbs, "restored", text, common)
     for made_verb, name in ((verify, "verify"), (restored, "restored")):
         made_verb.set_defaults(verb=name)
         made_verb.add_argument(
@@ -173,13 +144,13 @@ def _sign(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
 
 
 def _web(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-    verbs = _verbs(made)
+    verbs = verbs_of(made)
     for name, text in (
         ("add", "add an account, or give it a new password and role; asks for the password"),
         ("remove", "remove an account, and sign its user out"),
         ("list", "list every account with its role"),
     ):
-        verb = _one(verbs, name, text, common)
+        verb = subparser(verbs, name, text, common)
         verb.set_defaults(verb=name)
         verb.add_argument("--config", type=Path, default=Path(CONFIG), help=f"the configuration file ({CONFIG})")
         if name != "list":
@@ -190,35 +161,37 @@ def _web(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None
 
 
 def _integration(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-    verbs = _verbs(made)
+    verbs = verbs_of(made)
     for verb, function, text in (
         ("list", "integrations", "list each with its state, its backlog and its last error"),
         ("enable", "enable", "enable one that was disabled after errors; it goes on where it stopped"),
     ):
-        added = _one(verbs, verb, text, common)
+        added = subparser(verbs, verb, text, common)
         added.set_defaults(run=f"alerts:{function}")
         if verb == "enable":
             added.add_argument("integration", metavar="ID", help="its id in the directory")
 
 
 def _camera(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-    verbs = _verbs(made)
+    verbs = verbs_of(made)
     for verb, function, text in (
         ("list", "cameras", "list each with its doors, how many pictures it gave, and its last error"),
         ("try", "attempt", "ask a camera for a picture now; it is not kept"),
         ("save", "save", "write the pictures of a record to a folder"),
     ):
-        added = _one(verbs, verb, text, common)
+        added = subparser(verbs, verb, text, common)
         added.set_defaults(run=f"cameras:{function}")
         if verb == "try":
             added.add_argument("camera", metavar="ID", help="its id in the configuration")
         if verb == "save":
-            added.add_argument("sequence", type=_count, metavar="SEQUENCE", help="the record's number")
+            added.add_argument("sequence", type=whole_number, metavar="SEQUENCE", help="the record's number")
             added.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="(this folder)")
 
 
 def _sync(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
-    made.add_argument("--replay", type=_count, metavar="FROM", help="send records again, from this sequence number on")
+    made.add_argument(
+        "--replay", type=whole_number, metavar="FROM", help="send records again, from this sequence number on"
+    )
 
 
 def _check(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
@@ -231,6 +204,13 @@ def _acknowledge(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> N
     made.add_argument("alert", metavar="ALERT", help="its id, as doorctl alerts shows it")
 
 
+def _desk(of: str, made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    from edge.cli.desk import arguments  # noqa: PLC0415 -- as for sim
+
+    verbs = verbs_of(made)
+    getattr(arguments, of)(lambda name, text: subparser(verbs, name, text, common))
+
+
 def _sim(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     from edge.model.roles import SIM_ACTIONS  # noqa: PLC0415 -- the other commands need not wait for it
 
@@ -239,22 +219,14 @@ def _sim(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     made.add_argument("argument", nargs="*", help="card N, card N pin P, pin P, rex on, tamper off ...")
 
 
-HIGHEST: Final = 2**31
-"""The largest number that a command accepts; no log has so many records."""
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or len(text) > len(str(HIGHEST)) or not 0 < int(text) <= HIGHEST:
-        raise argparse.ArgumentTypeError(f"found {text[:40]!r}, expected a whole number from 1 to {HIGHEST}")
-    return int(text)
-
-
 class _Command(NamedTuple):
     run: str
     """Module and function of `edge.cli`."""
     help: str
     fill: Callable[[argparse.ArgumentParser, argparse.ArgumentParser], None] | None = None
     """Adds its arguments to the first parser. The second has the arguments of all commands, for verbs."""
+    verbs: tuple[str, ...] = ()
+    """All verbs of a command that may be given without one: the first is meant then."""
 
 
 COMMANDS: Final = {
@@ -273,6 +245,13 @@ COMMANDS: Final = {
     "unblock": _Command("doors:command", "end a block", partial(_door, "unblock")),
     "cards": _Command("people:cards", "list the last cards that readers saw, for enrolling"),
     "who": _Command("people:who", "show who holds a card, and which doors it opens", _who),
+    "people": _Command(
+        "desk.people:listed",
+        "list, add, change and remove people",
+        partial(_desk, "people"),
+        ("list", "add", "show", "change", "off", "on", "remove", "card"),
+    ),
+    "card": _Command("desk.cards:mark", "say that a card is lost or found; take one back", partial(_desk, "card")),
     "diagnose": _Command("diagnose:run", "find what is wrong, its causes, and what to try first", _diagnose),
     "test": _Command("wiring.check:test", "check the wiring of one door, step by step", _test),
     "log": _Command("files:log", "check the log file, or say that it was restored", _log),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from edge.cli.asking import sure
 from edge.cli.text import local_now, say, say_json
 from edge.client.connection import Client
 from edge.client.times import duration_s, parse_coming
@@ -57,17 +57,9 @@ def _how_long(body: dict[str, Any]) -> str:
 
 
 def _sure(arguments: argparse.Namespace) -> bool:
-    """Ask for confirmation on a terminal. Raises ValueError without one: a script has to use --yes."""
-    action = arguments.op.replace("_", " ")
+    """Ask for confirmation on a terminal. Raises ValueError without one."""
     where = "all doors" if getattr(arguments, "all", False) else arguments.door
-    if not sys.stdin.isatty():
-        raise ValueError(f"{action} {where}: nothing was done; without a terminal use --yes")
-    sys.stdout.write(f"{action} {where}? [y/N] ")
-    sys.stdout.flush()
-    if sys.stdin.readline().strip().lower() in {"y", "yes"}:
-        return True
-    say("nothing was done")
-    return False
+    return sure(f"{arguments.op.replace('_', ' ')} {where}")
 
 
 def simulate(arguments: argparse.Namespace) -> int:

@@ -10,13 +10,15 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from edge.cli.commands import parser
+from edge.cli.commands import completed, parser
 from edge.client.connection import RequestRefused, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WELL, FINDINGS, CANNOT_TELL = 0, 1, 2
+AMBIGUOUS: Final = "ambiguous"
+"""The code of a refusal because nobody can tell who or what is meant; its sentence names who may be."""
 INTERRUPTED: Final = 130
 """128 plus the number of SIGINT, as in shells."""
 
@@ -33,7 +35,7 @@ def run() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    words = sys.argv[1:] if argv is None else argv
+    words = completed(sys.argv[1:] if argv is None else argv)
     arguments = parser(words).parse_args(words)
     module, _, function = arguments.run.partition(":")
     if isinstance(sys.stdout, io.TextIOWrapper):  # a character that the terminal cannot show is escaped
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Unreachable as error:
         return _fail(error, CANNOT_TELL)
     except RequestRefused as error:
-        return _fail(error, FINDINGS)
+        return _fail(error, CANNOT_TELL if error.code == AMBIGUOUS else FINDINGS)
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WELL

@@ -39,9 +39,8 @@ def cards(arguments: argparse.Namespace) -> int:
 
 
 def _number(card: dict[str, Any]) -> str:
-    facility = "" if card["facility"] is None else f"{card['facility']}:"
     bad = "" if card["parity"] else f" ({card['bits']} bits, wrong parity)"
-    return f"{card['format']} {facility}{card['number']}{bad}"
+    return f"{card['format']} {card['written']}{bad}"
 
 
 def who(arguments: argparse.Namespace) -> int:
@@ -62,8 +61,7 @@ def who(arguments: argparse.Namespace) -> int:
 def _lines(holding: dict[str, Any]) -> list[str]:
     """A card, and below it the member who has it."""
     card, member = holding["card"], holding["member"]
-    facility = "" if card.get("facility") is None else f"{card['facility']}:"
-    lines = [f"card {card['id']}: {card['format']} {facility}{card.get('number', '(a secret)')}, {card['state']}"]
+    lines = [f"card {card['id']}: {card['format']} {card['written'] or '(a secret)'}, {card['state']}"]
     if member is None:
         return [*lines, "  nobody has it"]
     user = member["user"]

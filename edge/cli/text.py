@@ -60,6 +60,14 @@ def local(iso: str | None) -> str:
     return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def on_site(iso: str, zone: str) -> str:
+    """A time as the site's local time, in whole minutes."""
+    try:
+        return f"{datetime.fromisoformat(iso).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+    except (ValueError, KeyError):  # this computer does not know the zone
+        return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M %Z}"
+
+
 def ago(iso: str, now: datetime | None = None) -> str:
     """How long ago an RFC 3339 time was, roughly."""
     return span((now or datetime.now(UTC)).timestamp() - datetime.fromisoformat(iso).timestamp())

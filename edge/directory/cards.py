@@ -107,6 +107,7 @@ SHARED: Final = frozenset({36, 40, 48})
 
 PRINTED: Final = frozenset({Format.WIEGAND26, Format.WIEGAND34})
 """Readers of these formats send the last bytes of the chip's 4-byte number; on many fobs all four are printed."""
+_FORMATS: Final = {one.value: one for one in Format if one is not Format.TOKEN}
 _PAIR: Final = re.compile(r"([0-9]{1,7})[,:] ?([0-9]{1,11})")
 _DECIMAL: Final = re.compile(r"[0-9]{10}")
 _HEXADECIMAL: Final = re.compile(r"0x(?:[0-9a-f]{6}|[0-9a-f]{8})|(?=.*[a-f])(?:[0-9a-f]{6}|[0-9a-f]{8})")
@@ -130,12 +131,28 @@ class CardNumber:
         kept = SHOWN if self.facility is not None else min(SHOWN, len(self.number) // 2)
         return f"…{self.number[-kept:]}" if kept else "…"
 
-    @property
-    def written(self) -> str:
-        """The number as it can be entered: `12:3456`, without leading zeros; hexadecimal digits for a raw one."""
-        if self.format is Format.RAW:
-            return self.number
-        return f"{int(self.number)}" if self.facility is None else f"{self.facility}:{int(self.number)}"
+
+def written(card_format: Format, facility: int | None, number: str, bits: int | None) -> str:
+    """A number as it can be entered: `12:3456`, without leading zeros.
+
+    A raw one is in hexadecimal digits, with `/35` after them when its bits are no whole bytes.
+    """
+    if card_format is Format.RAW:
+        return number if bits is None or bits % 8 == 0 else f"{number}/{bits}"
+    return f"{int(number)}" if facility is None else f"{facility}:{int(number)}"
+
+
+def named_format(text: str) -> tuple[Format | None, str]:
+    """The format that a text begins with, as `wiegand26 12:3456` does, and the rest."""
+    first, _, rest = text.strip().partition(" ")
+    card_format = _FORMATS.get(first.lower()) if rest.strip() else None
+    return (None, text.strip()) if card_format is None else (card_format, rest.strip())
+
+
+def raw_bits(text: str) -> tuple[str, int | None]:
+    """The digits of a raw number, and how many bits are said after them."""
+    digits, slash, bits = text.strip().partition("/")
+    return (digits, int(bits)) if slash and re.fullmatch("[0-9]{1,3}", bits) else (text.strip(), None)
 
 
 def layout(card_format: Format, facility: int | None) -> Layout | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from edge.directory.cards import CardNumber, Format, keys_of
+from edge.directory.cards import CardNumber, Format, keys_of, written
 from edge.model.messages import Actor
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Card:
     @property
     def written(self) -> str | None:
         """Its number as it can be entered; None for a token, of which only the hash is kept."""
-        return None if self.token else CardNumber(self.format, self.facility, self.number).written
+        return None if self.token else written(self.format, self.facility, self.number, self.bits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,8 +89,9 @@ def _chosen(
     fitting = [one for one in held if active in {None, one.active}]
     if len(fitting) == 1:
         return fitting[0]
+    names = ", ".join(one.written or one.id for one in fitting or held)
     if not fitting:
-        which = {None: "card", True: "card that is not lost", False: "lost card"}[active]
-        raise CardError("unknown_card", f"{somebody.user.name} has no {which}")
-    names = ", ".join(one.written or one.id for one in fitting)
+        text = f"no card but {names}" if held else "no card"
+        state = {None: "", True: ", lost already", False: ", which is not lost"}[active] if held else ""
+        raise CardError("unknown_card", f"{somebody.user.name} has {text}{state}")
     raise CardError("ambiguous", f"{somebody.user.name} has several: {names}: say which one")

@@ -1,6 +1,6 @@
 """Which card somebody means by a number, and what a new one is to be.
 
-One rule: a card is named as `edge.access.lookups` says, wherever a command takes one; a format may stand before it.
+One rule: a card is named as `edge.access.lookups` says, wherever a command takes one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge.access.lookups import is_called
-from edge.directory.cards import LAYOUTS, PRINTED, Format, pair, printed
+from edge.directory.cards import LAYOUTS, PRINTED, Format, named_format, pair, printed, raw_bits
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -24,8 +24,7 @@ SLICE: Final = 1_000
 
 MOST_NAMED: Final = 5
 EXPECTED: Final = "expected FACILITY:NUMBER, ten digits or hexadecimal ones as they are printed"
-FORMATS: Final = {one.value: one for one in Format if one is not Format.TOKEN}
-_RAW: Final = re.compile(r"(0x)?(?=.*[a-fA-F])[0-9a-fA-F]{2,128}|0x[0-9a-fA-F]{2,128}")
+_RAW: Final = re.compile(r"((0x)?(?=.*[a-fA-F])[0-9a-fA-F]{2,128}|0x[0-9a-fA-F]{2,128})(/[0-9]{1,3})?")
 """Digits alone are no bytes unless `0x` or `raw` stands before them."""
 
 
@@ -67,10 +66,7 @@ class Meant(NamedTuple):
 
 def find_card(directory: Directory, text: str) -> Generator[None, None, Card]:
     """Find the one card that is called so, in slices. Raises CardError."""
-    card_format, number = _split(text)
-    found = yield from called(directory, number)
-    if card_format is not None:
-        found = [card for card in found if card.format is card_format]
+    found = yield from called(directory, text)
     if not found:
         raise CardError("unknown_card", f"no card is called {text.strip()!r}: doorctl cards has those that readers saw")
     return _only(text, found)
@@ -83,11 +79,10 @@ def meant(directory: Directory, text: str, seen: Iterable[Card] = ()) -> Generat
     which a reader saw this number, or of the first format that the number fits and cards of the directory have, or of
     the first that it fits. Raises CardError.
     """
-    card_format, number = _split(text)
-    fits, formats = is_called(number), Counter[Format]()
+    fits, formats = is_called(text), Counter[Format]()
     known: list[Card] = []
     for count, card in enumerate(directory.cards.values()):
-        if card_format in {None, card.format} and fits(card):
+        if fits(card):
             known.append(card)
         formats[card.format] += 1
         if count % SLICE == 0:
@@ -95,9 +90,9 @@ def meant(directory: Directory, text: str, seen: Iterable[Card] = ()) -> Generat
     if known:
         return Meant(_only(text, known), None)
     for card in reversed([*seen]):
-        if card_format in {None, card.format} and fits(card):
+        if fits(card):
             return Meant(None, {key: value for key, value in _entry(card).items() if value is not None})
-    return Meant(None, _new(text, card_format, number, formats))
+    return Meant(None, _new(text, formats))
 
 
 def _only(text: str, found: list[Card]) -> Card:
@@ -106,13 +101,6 @@ def _only(text: str, found: list[Card]) -> Card:
     names = ", ".join(f"{card.format} {card.written}" for card in found[:MOST_NAMED])
     more = " and more" if len(found) > MOST_NAMED else ""
     raise CardError("ambiguous", f"{text.strip()!r} may be {names}{more}: write one of them in full")
-
-
-def _split(text: str) -> tuple[Format | None, str]:
-    """The format that a text begins with, and the number."""
-    first, _, rest = text.strip().partition(" ")
-    known = rest and first.lower() in FORMATS
-    return (FORMATS[first.lower()], rest.strip()) if known else (None, text.strip())
 
 
 def _entry(card: Card) -> dict[str, Json]:
@@ -126,24 +114,22 @@ def _entry(card: Card) -> dict[str, Json]:
     }
 
 
-def _new(text: str, card_format: Format | None, number: str, known: Mapping[Format, int]) -> dict[str, Json]:
+def _new(text: str, known: Mapping[Format, int]) -> dict[str, Json]:
+    card_format, number = named_format(text)
     if card_format is Format.RAW or (card_format is None and _RAW.fullmatch(number) and printed(number) is None):
-        digits = number.lower().removeprefix("0x")
+        digits, bits = raw_bits(number.lower().removeprefix("0x"))
         if len(digits) % 2 == 0 and re.fullmatch("[0-9a-f]+", digits):
-            return {"format": Format.RAW.value, "number": digits}
+            return {"format": Format.RAW.value, "number": digits} | ({} if bits is None else {"bits": bits})
     elif both := pair(number):
-        if card_format is not None:
-            return {"format": card_format.value, "facility": both[0], "number": both[1]}
         fitting = [one for one, shapes in LAYOUTS.items() if _holds(shapes[0], *both)]
-        if fitting:
-            return {"format": _likeliest(fitting, known).value, "facility": both[0], "number": both[1]}
+        if card_format is not None or fitting:
+            chosen = card_format or _likeliest(fitting, known)
+            return {"format": chosen.value, "facility": both[0], "number": both[1]}
     elif printed(number) is not None and card_format in {None, *PRINTED}:
         return {"format": (card_format or _likeliest(sorted(PRINTED), known)).value, "number": number}
     elif card_format is not None and number.isascii() and number.isdecimal():
         return {"format": card_format.value, "number": int(number)}
-    raise CardError(
-        "malformed", f"{text.strip()!r} is no card that is known, and as the number of a new one {EXPECTED}"
-    )
+    raise CardError("malformed", f"no card here is called {text.strip()!r}; for a new one {EXPECTED}")
 
 
 def _holds(shape: Layout, facility: int, number: int) -> bool:

@@ -80,7 +80,7 @@ def adding(
         plan.put("group", {"id": EVERYBODY, "name": "Everybody", "doors": sorted(doors)})
         plan.notes.append(f"there was no group yet: {EVERYBODY} is made, which may pass every door at any time")
         groups = [EVERYBODY]
-    plan.put("user", {"id": own, "name": name, "email": wanted.get("email")})
+    plan.put("user", {"id": own, "name": name, "email": wanted.get("email") or None})
     member = {"id": own, "user": own, "groups": groups, **_member_keys(wanted)}
     if wanted.get("card"):
         member["cards"] = [(yield from _given(directory, plan, own, str(wanted["card"]), seen))]
@@ -100,6 +100,8 @@ def changing(
     plan = PersonPlan(somebody.id, somebody.user.name)
     if not NEEDS_NO_MEMBER.isdisjoint(wanted):
         named = {key: wanted[key] for key in ("name", "email") if key in wanted}
+        if "email" in named:
+            named["email"] = named["email"] or None
         plan.put("user", {**entry("users", somebody.user), **named})
         plan.name = str(named.get("name") or plan.name)
     if wanted.keys() <= NEEDS_NO_MEMBER:

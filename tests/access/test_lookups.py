@@ -85,7 +85,8 @@ def test_what_could_be_anything_is_nobodys_fob(text: str) -> None:
 def test_a_read_is_told_as_the_directory_writes_it() -> None:
     shape = LAYOUTS[Format.WIEGAND26][0]
     facts = read_facts(BUILDING, CardRead("front.reader", 26, (encode(shape, 0, 1001) << 6).to_bytes(4), 1))
-    assert (facts["format"], facts["facility"], facts["number"], facts["bits"]) == ("wiegand26", 0, "01001", 26)
+    assert (facts["format"], facts["facility"], facts["number"], facts["bits"]) == ("wiegand26", 0, "1001", 26)
+    assert facts["written"] == "0:1001"
     assert (facts["card"], facts["user"]) == ("blue-1", "Ada Lovelace")
     unknown = read_facts(BUILDING, CardRead("front.reader", 56, bytes.fromhex("ff" * 7), 1))
     assert (unknown["format"], unknown["number"], unknown["card"]) == ("raw", "ff" * 7, None)

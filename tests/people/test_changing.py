@@ -159,7 +159,7 @@ def test_a_lost_card_is_inactive_until_it_is_found() -> None:
     assert (same.changes, same.notes) == ([], ["card 12:1002 is not lost"])
     with pytest.raises(CardError, match="Ada has several: 12:1001, 12:1900: say which one"):
         at_once(marking(HERE, None, "ada", lost=True))
-    with pytest.raises(CardError, match="Bob has no lost card"):
+    with pytest.raises(CardError, match="Bob has no card but 12:1002, which is not lost"):
         at_once(marking(HERE, None, "bob", lost=False))
     with pytest.raises(DeskError, match="either card or of"):
         at_once(marking(HERE, None, None, lost=True))

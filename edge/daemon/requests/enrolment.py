@@ -12,7 +12,7 @@ from pydantic import Field
 from edge.access.edits import elsewhere
 from edge.access.enrolment.listening import EnrolmentState, OccupiedError
 from edge.daemon.requests.desk import DeskAsk
-from edge.directory.cards import reading
+from edge.directory.cards import reading, written
 from edge.socket.peers import RequestError
 from edge.system.calendar import Calendar
 
@@ -78,7 +78,7 @@ class EnrolmentDesk:
         number = reading(shown.read)
         return {
             "format": number.format.value,
-            "number": number.written,
+            "number": written(number.format, number.facility, number.number, shown.read.bits),
             "bits": shown.read.bits,
             "parity": number.parity,
             "card": shown.card,

@@ -93,7 +93,8 @@ class PeopleLooks:
 
     def _head(self, directory: Directory) -> dict[str, Json]:
         where = elsewhere(self._people.managed, upstream=False)
-        return {"version": directory.version, "managed": {"here": where is None, "text": where}}
+        managed: Json = {"here": where is None, "text": where}
+        return {"version": directory.version, "time_zone": str(self._people.zone), "managed": managed}
 
     async def _told(self, directory: Directory, people: Sequence[Somebody]) -> list[dict[str, Json]]:
         seen = await self._seen.of(dict.fromkeys(one.user.id for one in people), self._names())

@@ -25,6 +25,7 @@ from edge.directory.pins import PIN, PIN_EXPECTED
 from edge.people.card_changes import giving, marking, taking
 from edge.people.changing import adding, barring, changing, removing
 from edge.people.facts import card_facts
+from edge.people.times import parse_at
 from edge.socket.peers import RequestError
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 
 MOST_ENTRIES: Final = 500
 LONGEST: Final = 200
-TRIES: Final = 3
+TIMES: Final = ("valid_from", "valid_until")
+TRIES: Final = 5
 PIN_DIGITS: Final = 6
 MAKE: Final = "make"
 _WHERE: Final = re.compile(r"^changes\[\d+\]\.(?:entry\.)?")
@@ -102,6 +104,7 @@ class PeopleChanges:
             wanted["pin"] = await asyncio.to_thread(_free_pin, self._people.directory.in_force)
         elif wanted.get("pin") and not PIN.fullmatch(wanted["pin"]):
             raise RequestError("malformed", f"pin: expected {PIN_EXPECTED}")
+        wanted |= {key: self._moment(key, wanted[key]) for key in TIMES if wanted.get(key)}
 
         def plan(directory: Directory) -> Generator[None, None, PersonPlan]:
             who = ask.who or ""
@@ -114,7 +117,8 @@ class PeopleChanges:
             return barring(directory, who, enabled=ask.action == "on")
 
         done, answer = await self._edited(plan, ask.base, actor)
-        answer |= {"id": done.id, "name": done.name}
+        answer |= {"id": done.id, "name": done.name, "time_zone": str(self._people.zone)}
+        answer |= {key: wanted[key] or None for key in TIMES if key in wanted}
         return answer | {"pin": wanted["pin"]} if made and answer["done"] else answer
 
     async def _card(self, body: dict[str, Any], actor: Actor) -> Json:
@@ -150,6 +154,14 @@ class PeopleChanges:
             if edit.code != "stale" or base is not None or not left:
                 break
         return planned, _answer(edit, directory.version, planned)
+
+    def _moment(self, key: str, text: str) -> str:
+        """A time as a document has it, of one as people write it, local to the site."""
+        try:
+            at = parse_at(text, self._people.timetable.moment().at, self._people.zone)
+        except ValueError as error:
+            raise RequestError("malformed", f"{key}: {error}") from None
+        return at.isoformat(timespec="minutes")
 
     def _seen(self) -> list[Card]:
         """The cards that readers saw, the newest last."""

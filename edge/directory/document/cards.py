@@ -19,6 +19,7 @@ from edge.directory.cards import (
     pair,
     parts,
     printed,
+    raw_bits,
     token_key,
 )
 from edge.directory.document.forms import HASHED
@@ -54,12 +55,15 @@ def number_of(report: ProblemReport, where: str, table: tables.CardEntry) -> Num
         return _numbered(report, where, table)
     if table.facility is not None:
         report.add(dotted(where, "facility"), f"found with format {table.format}, expected none")
-    data = _hex(table.number)
     if table.format is Format.TOKEN:
-        return _token(report, where, table, data)
-    bits = len(data) * 8 if table.bits is None else table.bits
+        return _token(report, where, table, _hex(table.number))
+    digits, said = table.number, table.bits
+    if isinstance(digits, str) and said is None:
+        digits, said = raw_bits(digits)
+    data = _hex(digits)
+    bits = len(data) * 8 if said is None else said
     if not data or bits > MOST_BITS or (bits + 7) // 8 != len(data):
-        much = f"{bits} bits" if table.bits is not None else f"1 to {MOST_BITS} bits"
+        much = f"{bits} bits" if said is not None else f"1 to {MOST_BITS} bits"
         report.add(dotted(where, "number"), f"found something else, expected {much} in hexadecimal digits")
         return WRONG
     if table.reversed:

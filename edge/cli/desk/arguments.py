@@ -1,0 +1,78 @@
+"""What the commands of a desk take. Loaded for these commands only: the others need not wait for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from edge.cli.parsing import whole_number
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    Verb = Callable[[str, str], argparse.ArgumentParser]
+
+WHO: Final = "an id, an e-mail address, a name or the beginning of one"
+CARD: Final = "a card's number as printed, such as 12:3456"
+
+
+def people(verb: Verb) -> None:
+    """`doorctl people`."""
+    made = verb("list", "list and search people")
+    made.set_defaults(run="desk.people:listed")
+    made.add_argument("text", metavar="TEXT", nargs="*", help="words of a name, an e-mail address or an id; a card")
+    made.add_argument("--limit", type=whole_number, default=100, metavar="N", help="show the first N (100)")
+    for name, text in (
+        ("show", "show a person: groups, cards, doors, last seen"),
+        ("off", "refuse a person everywhere, until they are on again"),
+        ("on", "end off"),
+    ):
+        made = verb(name, text)
+        made.set_defaults(run=f"desk.people:{'show' if name == 'show' else 'act'}", action=name)
+        made.add_argument("who", metavar="WHO", help=WHO)
+    made = verb("remove", "remove a person and their cards; the history stays")
+    made.set_defaults(run="desk.people:remove")
+    made.add_argument("who", metavar="WHO", help=WHO)
+    made.add_argument("--keep-cards", action="store_true", help="keep the cards, to give them to somebody else")
+    made.add_argument("--yes", action="store_true", help="do not ask first")
+    made = verb("add", "add a person")
+    made.set_defaults(run="desk.people:act", action="add", who=None)
+    made.add_argument("name", metavar="NAME", help="first and last name")
+    _person(made)
+    made = verb("change", "change a person: takes what add takes")
+    made.set_defaults(run="desk.people:act", action="change")
+    made.add_argument("who", metavar="WHO", help=WHO)
+    made.add_argument("--name", metavar="NAME", help="another name")
+    _person(made)
+    made.add_argument(
+        "--no-group", action="append", default=[], metavar="G", help="take out of a group, may be repeated"
+    )
+    made.add_argument("--no-pin", action="store_true", help="take the PIN away")
+    made = verb("card", "give a card to a person")
+    made.set_defaults(run="desk.cards:give")
+    made.add_argument("who", metavar="WHO", help=WHO)
+    made.add_argument("--number", metavar="CARD", help=CARD)
+    made.add_argument("--yes", action="store_true", help="do not ask first")
+
+
+def card(verb: Verb) -> None:
+    """`doorctl card`."""
+    for name, text in (
+        ("lost", "refuse a card from now on"),
+        ("found", "take a lost card again"),
+        ("take", "take a card back: nobody has it then"),
+    ):
+        made = verb(name, text)
+        made.set_defaults(run="desk.cards:mark", action=name)
+        made.add_argument("card", metavar="CARD", nargs="?", help=CARD)
+        made.add_argument("--of", metavar="WHO", help="the only card of a person instead of a number")
+
+
+def _person(made: argparse.ArgumentParser) -> None:
+    made.add_argument("--email", metavar="E", help='an e-mail address; "" for none')
+    made.add_argument("--group", action="append", default=[], metavar="G", help="a group's id or name, may be repeated")
+    made.add_argument("--card", metavar="CARD", help=CARD)
+    made.add_argument("--pin", action="store_true", help="ask for a PIN; without a terminal, make one and show it")
+    text = 'first moment: 08:00, "mon 08:00", 2026-12-24T08:00; "" for none'
+    made.add_argument("--from", dest="valid_from", metavar="TIME", help=text)
+    made.add_argument("--until", dest="valid_until", metavar="TIME", help="the moment when it is over, as --from")

@@ -1,0 +1,62 @@
+"""How the command line is made: its help, its verbs, and values that several commands take."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.client.sockets import OWN, SYSTEM
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 -- it has no public name
+
+HIGHEST: Final = 2**31
+"""The largest number that a command accepts; no log has so many records."""
+
+
+def whole_number(text: str) -> int:
+    """A number on the command line, from 1 to `HIGHEST`."""
+    if not text.isdecimal() or len(text) > len(str(HIGHEST)) or not 0 < int(text) <= HIGHEST:
+        raise argparse.ArgumentTypeError(f"found {text[:40]!r}, expected a whole number from 1 to {HIGHEST}")
+    return int(text)
+
+
+class Help(argparse.HelpFormatter):
+    """As wide as the terminal. The width is found without shutil, which is slow to import."""
+
+    def __init__(self, prog: str) -> None:
+        """`prog` is what stands before the arguments."""
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    try:
+        return int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        try:
+            return os.get_terminal_size().columns or 80
+        except OSError:  # no terminal
+            return 80
+
+
+def subparser(among: Commands, name: str, text: str, common: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The parser of a command or a verb, with what `common` takes."""
+    return among.add_parser(
+        name, help=text, description=text, parents=[common], allow_abbrev=False, formatter_class=Help
+    )
+
+
+def verbs_of(made: argparse.ArgumentParser) -> Commands:
+    """The verbs of a command, to be added."""
+    return made.add_subparsers(title="verbs", metavar="VERB", required=True)
+
+
+def common_options(made: argparse.ArgumentParser, **default: Any) -> None:  # noqa: ANN401 -- as argparse takes them
+    """What every command takes."""
+    made.add_argument(
+        "--json", action="store_true", default=default["json"], help="print stable JSON (events: one document a line)"
+    )
+    text = f"the daemon's socket (DOORWARD_SOCKET, {SYSTEM}, {OWN})"
+    made.add_argument("--socket", type=Path, default=default["socket"], metavar="PATH", help=text)
