@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from edge.model.messages import CommandWord  # noqa: TC001 -- pydantic needs it to run
 from edge.model.policy import HOLD_S, UNLOCK_S
+from edge.model.problems import plain_message
 
 if TYPE_CHECKING:
     from edge.model.messages import Json
@@ -223,7 +224,7 @@ def judge_arguments(body: Body) -> None:
 
 def _sentence(error: ValidationError) -> str:
     faults = error.errors(include_url=False, include_context=False, include_input=False)[:5]
-    return "; ".join(f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults)
+    return "; ".join(f"{'.'.join(str(part) for part in fault['loc'])}: {plain_message(fault)}" for fault in faults)
 
 
 def json_object(content: bytes, what: str = "a command") -> dict[str, Any]:

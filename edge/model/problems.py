@@ -110,6 +110,11 @@ def alternatives(words: Iterable[object]) -> str:
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 
 
+def plain_message(fault: ErrorDetails) -> str:
+    """What is wrong with one value of a message, without pydantic's introduction to a sentence of ours."""
+    return fault["msg"].removeprefix("Value error, ")
+
+
 def _message(model: type[BaseModel], detail: ErrorDetails, also: Iterable[str]) -> str:
     last = detail["loc"][-1] if detail["loc"] else ""
     fields = {field.alias or name: field for name, field in model.model_fields.items()}

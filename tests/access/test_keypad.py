@@ -83,6 +83,13 @@ def test_clearing_forgets_keys_and_waiting_forgets_them_too() -> None:
     assert reader.keys("246810#") == ["granted"]
 
 
+@pytest.mark.parametrize("other", ["A", "x", "²", "٣"])
+def test_only_ten_keys_are_part_of_a_pin(other: str) -> None:
+    reader = Reader()
+    reader.card()
+    assert reader.keys(f"25{other}80#") == ["granted"]
+
+
 def test_another_card_takes_the_place_of_the_one_that_waits() -> None:
     reader = Reader()
     reader.card()
@@ -126,3 +133,4 @@ def test_a_keypad_shows_nobody_its_keys() -> None:
     keypad, _ = step(Keypad(), BOTH, KeysPressed("r", "271828", 7), 0)
     assert "2718" not in repr(keypad)
     assert "2718" not in repr(Presented(pin="271828"))
+    assert repr(Keypad(waiting=card(ADA), waits_until_ns=7)) == repr(Keypad(waits_until_ns=7)), "nor a card that waits"

@@ -450,6 +450,26 @@ def test_somebody_elses_right_pin_clears_only_their_own_count() -> None:
     assert [event.details["locked_out_s"] for event in house.events if event.type == "reader.tamper"] == [60]
 
 
+def test_a_pin_alone_clears_the_count_of_nobody() -> None:
+    def bob_comes_by_the_back_too(changed: dict[str, Any]) -> None:
+        changed["groups"][1]["doors"].append("back")
+
+    async def script(house: House) -> None:
+        ways = {"front": {"ask": "card_and_pin"}, "back": {"ask": "card_and_pin"}}
+        for number in range(5):
+            if number == 4:
+                house.use(bob_comes_by_the_back_too, **ways | {"back": {"ask": "pin"}})
+                await house.type("246810#", "back")
+                house.use(bob_comes_by_the_back_too, **ways)
+            await house.show(BOB)
+            await house.type(f"90000{number}#")
+            await asyncio.sleep(3)
+        await house.show(BOB, "back")
+
+    house = play(script, bob_comes_by_the_back_too, front={"ask": "card_and_pin"}, back={"ask": "card_and_pin"})
+    assert house.codes == ["wrong_pin"] * 4 + [None, "wrong_pin", "too_many_attempts"]
+
+
 def test_a_slow_guesser_is_locked_out_too_and_longer_each_time() -> None:
     async def script(house: House) -> None:
         for number in range(240):  # an hour

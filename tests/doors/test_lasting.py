@@ -502,18 +502,31 @@ def test_an_opening_at_the_very_end_of_an_access_is_authorised(after_s: float, f
     assert ("lock.forced_open" in bench.types) is forced
 
 
+def test_an_unlock_at_the_very_end_of_an_access_prolongs_it() -> None:
+    bench = Bench(unlock_s=5.0)
+    bench.unlock()
+    bench.now_s += 5.0
+    assert bench.unlock() == ["lock.unlock"], "the lock does not come out in between"
+    assert bench.wait(5.0) == ["lock.locked"]
+
+
 @pytest.mark.parametrize(
     ("name", "event", "cause"),
     [
         ("hold_unlocked", "lock.unlock", "operator"),
         ("lock", "lock.locked", "operator"),
         ("lock_down", "lock.locked", "lockdown"),
+        ("lock_down", "lock.lock_down", "operator"),
+        ("lock_down cancel_lockdown", "lock.cancel_lockdown", "operator"),
+        ("block", "lock.update", "operator"),
+        ("block unblock", "lock.update", "operator"),
     ],
 )
 def test_what_an_operator_does_names_its_cause_and_who(name: str, event: str, cause: str) -> None:
     bench = Bench()
     bench.ask("hold_unlocked")
-    bench.ask(name)
+    for one in name.split():
+        bench.ask(one)
     found = bench.last(event)
     assert (found.cause, found.actor, found.success) == (cause, OPERATOR, True)
 

@@ -112,6 +112,7 @@ def test_an_actor_that_cannot_be_shown_is_refused(wrong: dict[str, str]) -> None
     found = parse_command(json.dumps({**UNLOCK, "actor": wrong}).encode(), HERE, retained=False)
     assert isinstance(found, Refusal)
     assert found.code == "malformed"
+    assert "Value error" not in found.message, "our words alone, not the library's before them"
 
 
 @pytest.mark.parametrize(

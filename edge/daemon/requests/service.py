@@ -24,6 +24,7 @@ from edge.daemon.requests.who_may_pass import WhoMayPass
 from edge.log.log import LogUnavailableError
 from edge.model.event_types import CONTROLLER_FAULT
 from edge.model.messages import SYSTEM, Actor, CommandName, Event, Subject
+from edge.model.problems import plain_message
 from edge.model.roles import SITE
 from edge.reports.exports import Exports
 from edge.reports.search_words import UnknownGroupError
@@ -250,5 +251,7 @@ class Service:
 
 
 def _sentence(op: str, error: ValidationError) -> str:
-    parts = [f"{'.'.join(str(part) for part in fault['loc']) or op}: {fault['msg']}" for fault in error.errors()]
+    parts = [
+        f"{'.'.join(str(part) for part in fault['loc']) or op}: {plain_message(fault)}" for fault in error.errors()
+    ]
     return f"{op}: {'; '.join(parts)}"
