@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -83,7 +83,7 @@ def at(
     memory: dict[str, str] | None = None,
 ) -> Building:
     async def main(loop: virtual.VirtualLoop) -> Building:
-        building = Building(loop, datetime.combine(MONDAY, time(hour, minute), UTC), quality)
+        building = Building(loop, MONDAY + timedelta(hours=hour, minutes=minute), quality)
         building.timetable.restore(memory or {})
         await script(building)
         building.timetable.stop()
@@ -359,12 +359,26 @@ def test_who_arrives_second_changes_nothing() -> None:
     assert house.events[0].actor == ADA
 
 
-def test_a_late_memory_is_too_late_for_a_door_that_has_moved_on() -> None:
+def test_a_calendar_that_is_set_little_by_little_is_followed() -> None:
+    async def script(house: Building) -> None:
+        house.use(OFFICE)
+        await asyncio.sleep(3600)
+        house.clock.step(60 * 10**6)  # slewed: nobody tells of it
+        await asyncio.sleep(11 * 3600 - 61)
+        assert house.mode() is Mode.LOCKED
+        await asyncio.sleep(2)
+        assert house.mode() is Mode.UNLOCKED
+
+    at(20, script)
+
+
+@pytest.mark.parametrize("hour", [9, 9 - 24], ids=["of today", "of yesterday"])
+def test_a_late_memory_is_too_late_for_a_door_that_has_moved_on(hour: int) -> None:
     async def morning(house: Building) -> None:
         house.use(RECEPTION)
         house.timetable.arrived("front", ADA)
 
-    kept = at(9, morning).memory
+    kept = at(hour, morning).memory
 
     async def later(house: Building) -> None:
         house.use(RECEPTION)
@@ -372,6 +386,7 @@ def test_a_late_memory_is_too_late_for_a_door_that_has_moved_on() -> None:
         told = house.told()
         house.timetable.restore(kept)
         assert house.told() == told
+        assert house.mode() is Mode.UNLOCKED
 
     assert at(10, later).events[0].actor == OTTO
 

@@ -821,6 +821,9 @@ def test_a_replay_sends_a_range_again_and_disturbs_nothing() -> None:
         assert [sent.sequence for sent in again] == list(range(600, 1_701))
         assert all(sent.content["data"]["replayed"] for sent in again)
         assert talk.cursor == 2_000
+        talk.upstream.replay(7, 7)
+        await talk.settle()
+        assert talk.net.sequences()[3_101:] == [7]
         talk.upstream.replay(2_001, 5_000)  # nothing there
         talk.journal.record()
         await talk.settle()
