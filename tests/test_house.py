@@ -84,6 +84,7 @@ CORE = [
     "people.access.explaining",
     "people.access.sentences",
     "people.access.overview",
+    "people.visitors",
     "people.words",
     "people.times",
     "delivery.address",

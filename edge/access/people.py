@@ -53,6 +53,8 @@ class People:
         self._log, self._clock = log, clock
         self.managed = settings.directory
         """Who may edit the directory."""
+        self.started = asyncio.Event()
+        """The directory is loaded."""
         self.timetable = Timetable(runner, clock, clock.quality())
         self.enrolments = enrolments
         self.readers = Readers(
@@ -80,6 +82,7 @@ class People:
                 self.witnessed(await self._log.read(max(0, self._log.committed - LOOK_BACK), LOOK_BACK))
         await self.directory.start()
         self._changed(self.directory.in_force)
+        self.started.set()
 
     def restore(self, memories: Mapping[str, str]) -> None:
         """Restore the state of the unlock schedules from the log (R14)."""

@@ -30,6 +30,7 @@ from edge.daemon.remembering import Remembering
 from edge.daemon.requests.page_rights import PageRights
 from edge.daemon.requests.service import Service
 from edge.daemon.status import RetainedStatus, Status
+from edge.daemon.visitors import Visitors
 from edge.daemon.watchdog import Watchdog
 from edge.daemon.wire_form import WireForm
 from edge.doors.driver_supervisor import open_all
@@ -210,6 +211,7 @@ class Daemon:
         self._watchdog = Watchdog(
             self._notifier, log=self.log, clock=clock, runner=self.runner, tasks=self.tasks, watchers=self.watchers
         )
+        self._visitors = Visitors(self.people, self.runner.mistake)
         self.unwritten = 0
         """Events that could not be written before the stop."""
 
@@ -232,6 +234,7 @@ class Daemon:
             self.broker.start()
             self.tasks.spawn(self._clock_changes.run(), "clock")
             self.tasks.spawn(self._watchdog.run(), "watchdog")
+            self.tasks.spawn(self._visitors.run(), "visitors")
             self._notifier.ready()
             self.tasks.spawn(self._reloading.started(), "configuration")
             LOG.info("guarding %d doors; log %s", len(settings.doors), settings.log.path)
@@ -284,10 +287,7 @@ class Daemon:
 
     def hang_up(self) -> None:
         """Reload, as SIGHUP asks."""
-        self.tasks.spawn(self._reload_quietly(), "reload")
-
-    async def _reload_quietly(self) -> None:
-        await self._reloading.reload(self.configuration.file_actor)
+        self.tasks.spawn(self._reloading.reload(self.configuration.file_actor), "reload")
 
 
 def _log_options(settings: Settings) -> LogOptions:

@@ -13,11 +13,11 @@ from edge.directory.document.forms import short
 from edge.directory.document.writing import entry
 from edge.people.cards import Meant, meant
 from edge.people.finding import Somebody, everybody, finding
-from edge.people.groups import find_group
+from edge.people.groups import find_group, is_for_visitors
 from edge.people.names import free_id, slug
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterable, Mapping
+    from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 
     from edge.directory.directory import Card, Directory, Member
     from edge.model.messages import Json
@@ -134,24 +134,35 @@ def barring(directory: Directory, who: str, *, enabled: bool) -> Generator[None,
 def removing(directory: Directory, who: str, *, keep_cards: bool = False) -> Generator[None, None, PersonPlan]:
     """Remove a person, with the cards that were theirs unless they are kept for others. Raises NotFoundError."""
     somebody = yield from finding(directory, who)
-    user, member = somebody.user, somebody.member
-    plan = PersonPlan(somebody.id, user.name)
-    others = yield from _other_members(directory, somebody)
-    own = [] if member is None else [*member.cards, *member.backup_cards]
-    if member is not None:
-        plan.remove("member", member.id)
-    if not others:
-        plan.remove("user", user.id)
-    issued = yield from _issued(directory, user.id)
-    for card in dict.fromkeys([*map(directory.cards.__getitem__, own), *issued]):
-        mine = directory.holders.get(card.id) in {None, somebody.id}
-        if others and card.id not in own:
-            continue
-        if mine and not keep_cards:
-            plan.remove("card", card.id)
-        elif card.user == user.id and not others:
-            plan.put("card", entry("cards", card) | {"user": None})
+    plan = PersonPlan(somebody.id, somebody.user.name)
+    yield from taken_out(directory, plan, [somebody], keep_cards=keep_cards)
     return plan
+
+
+def taken_out(
+    directory: Directory, plan: PersonPlan, people: Sequence[Somebody], *, keep_cards: bool = False
+) -> Generator[None, None, None]:
+    """Remove these people, with their cards; also users who are nobody else, and groups made for their visits."""
+    members = {one.member.id: one.member for one in people if one.member is not None}
+    users = {one.user.id for one in people}
+    groups = {group for member in members.values() for group in member.groups}
+    groups = {group for group in groups if is_for_visitors(directory.groups[group])}
+    for one in everybody(directory):
+        if one is None:
+            yield
+        elif one.member is not None and one.id not in members:
+            users.discard(one.user.id)
+            groups.difference_update(one.member.groups)
+    for kind, gone in (("member", members), ("user", users), ("group", groups)):
+        for entry_id in sorted(gone):
+            plan.remove(kind, entry_id)
+    own = [directory.cards[card] for one in members.values() for card in (*one.cards, *one.backup_cards)]
+    issued = yield from _issued(directory, users)
+    for card in dict.fromkeys([*own, *issued]):
+        if not keep_cards and directory.holders.get(card.id) in {None, *members}:
+            plan.remove("card", card.id)
+        elif card.user in users:
+            plan.put("card", entry("cards", card) | {"user": None})
 
 
 # --- parts ---------------------------------------------------------------------------------------
@@ -208,22 +219,11 @@ def give_card(directory: Directory, plan: PersonPlan, card: Meant, user: str, me
     return card.card.id
 
 
-def _other_members(directory: Directory, somebody: Somebody) -> Generator[None, None, list[str]]:
-    """The other members who are the same user."""
-    others = []
-    for one in everybody(directory):
-        if one is None:
-            yield
-        elif one.member is not None and one.user.id == somebody.user.id and one.id != somebody.id:
-            others.append(one.id)
-    return others
-
-
-def _issued(directory: Directory, user: str) -> Generator[None, None, list[Card]]:
-    """The cards that were issued to a user, whoever has them."""
+def _issued(directory: Directory, users: Collection[str]) -> Generator[None, None, list[Card]]:
+    """The cards that were issued to these users, whoever has them."""
     found = []
     for number, card in enumerate(directory.cards.values()):
-        if card.user == user:
+        if card.user in users:
             found.append(card)
         if number % SLICE == 0:
             yield

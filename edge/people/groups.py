@@ -1,15 +1,26 @@
-"""Which group somebody means."""
+"""Which group somebody means, and the groups that are made for visitors.
+
+One rule: a group is one of these by its id, which its doors make: no group that somebody made is taken for one.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from edge.people.finding import NotFoundError, folded
+from edge.people.names import free_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from edge.directory.directory import Directory, Group
+    from edge.model.messages import Json
 
 MOST_NAMED: Final = 10
+LONGEST_ID: Final = 56
+"""Of a group for visitors; leaves room for a number."""
+LONGEST_NAME: Final = 100
 
 
 def find_group(directory: Directory, text: str) -> Group:
@@ -25,3 +36,25 @@ def find_group(directory: Directory, text: str) -> Group:
         raise NotFoundError("ambiguous", f"{text.strip()!r} may be {shown}")
     expected = f"expected one such as {shown}" if names else "there is no group yet"
     raise NotFoundError("unknown_group", f"no group is called {text.strip()!r}; {expected}")
+
+
+def visitors_group(directory: Directory, doors: Mapping[str, str]) -> tuple[str, dict[str, Json] | None]:
+    """The group of visitors who may pass just these doors (id to name), and its entry when it has to be made."""
+    for group in directory.groups.values():
+        if group.doors == doors.keys() and is_for_visitors(group):
+            return group.id, None
+    own = free_id(_id_of(doors), directory.groups.__contains__)
+    name = f"Visitors: {', '.join(doors.values())}"
+    name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return own, {"id": own, "name": name, "doors": [*sorted(doors)]}
+
+
+def is_for_visitors(group: Group) -> bool:
+    """Whether the group was made for visitors, and is still as it was made."""
+    own = _id_of(group.doors)
+    is_made = group.id == own or re.fullmatch(rf"{re.escape(own)}-[0-9]+", group.id) is not None
+    return is_made and bool(group.doors) and group.schedule is None and not group.stops
+
+
+def _id_of(doors: Iterable[str]) -> str:
+    return f"visitors-{'-'.join(sorted(doors))}"[:LONGEST_ID]

@@ -43,6 +43,7 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
     "reload": Allowance(20, 6),
     "replay": Allowance(20, 6),
     "try_camera": Allowance(30, 6),
+    "visitor": Allowance(300, 60),
 }
 """Request -> budget. A report takes three: create, download, finished. The page itself allows fewer sign-ins.
 

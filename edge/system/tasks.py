@@ -26,17 +26,17 @@ class BackgroundTasks:
 
     def __init__(self) -> None:
         """None runs."""
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
         self.stopping = False
         """`cancel` was called: nothing new is to begin."""
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, object], name: str) -> None:
         """Run this until it ends, or until `cancel`."""
         task = asyncio.create_task(work, name=name)
         self._tasks.append(task)
         task.add_done_callback(self._ended)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         """A task that has done its work is forgotten; one that failed stays."""
         say_why(task)
         if not task.cancelled() and task.exception() is None:

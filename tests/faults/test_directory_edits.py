@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from edge.log.reading.query import LogReader, Query
+from tests.scenarios.test_directory_edits import fresh
+from tests.scenarios.test_people import ready, told
+from tests.scenarios.test_visitors import it_is
 from tests.support.doord import Doord
-from tests.support.house import write_config
+from tests.support.house import House, live, write_config
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
@@ -36,3 +40,22 @@ def test_an_edit_that_was_answered_outlives_a_kill_and_is_recorded_once(tmp_path
             )
             assert doord.ask("status")["directory"]["version"] == number + 1
     assert sorted(created(doord.log)) == [f"u{number}" for number in range(KILLS)]
+
+
+def test_a_visit_that_was_answered_ends_at_its_time_after_a_kill(tmp_path: Path) -> None:
+    end = "2027-01-04T18:00"
+    with Doord(fresh(tmp_path)) as doord:
+        ends = doord.ask("visitor", name="Alan Turing", doors=["front"], until=f"{end}:00+00:00", card="12:3456")
+        assert ends["done"]
+        doord.kill()
+
+    async def script(house: House) -> None:
+        it_is(house, "2027-01-04T17:59:00+00:00")
+        await ready(house)
+        await house.sim("card", "12:3456")
+        assert house.door()["lock"] == "unlocked"
+        await asyncio.sleep(61)
+        await house.sim("card", "12:3456")
+        assert told(house, "reader.access")[-1].code == "expired"
+
+    live(tmp_path / "doorward.toml", script)

@@ -100,23 +100,21 @@ class PeopleChanges:
         if wanted and ask.action not in {"add", "change"}:
             raise RequestError("malformed", f"{ask.action}: expected nothing beside `who`, found {', '.join(wanted)}")
         made = wanted.get("pin") == MAKE
-        if made:
-            wanted["pin"] = await asyncio.to_thread(_free_pin, self._people.directory.in_force)
-        elif wanted.get("pin") and not PIN.fullmatch(wanted["pin"]):
-            raise RequestError("malformed", f"pin: expected {PIN_EXPECTED}")
+        if "pin" in wanted:
+            wanted["pin"] = await self.pin_of(ask.pin)
         wanted |= {key: self._moment(key, wanted[key]) for key in TIMES if wanted.get(key)}
 
         def plan(directory: Directory) -> Generator[None, None, PersonPlan]:
             who = ask.who or ""
             if ask.action == "add":
-                return adding(directory, wanted, self._runner.doors, self._seen())
+                return adding(directory, wanted, self._runner.doors, self.seen())
             if ask.action == "change":
-                return changing(directory, who, wanted, self._seen())
+                return changing(directory, who, wanted, self.seen())
             if ask.action == "remove":
                 return removing(directory, who, keep_cards=ask.keep_cards)
             return barring(directory, who, enabled=ask.action == "on")
 
-        done, answer = await self._edited(plan, ask.base, actor)
+        done, answer = await self.edited(plan, ask.base, actor)
         answer |= {"id": done.id, "name": done.name, "time_zone": str(self._people.zone)}
         answer |= {key: wanted[key] or None for key in TIMES if key in wanted}
         return answer | {"pin": wanted["pin"]} if made and answer["done"] else answer
@@ -128,21 +126,21 @@ class PeopleChanges:
             if ask.action == "give":
                 if ask.card is None or ask.who is None:
                     raise RequestError("malformed", "give: expected card and who")
-                return giving(directory, ask.card, ask.who, self._seen())
+                return giving(directory, ask.card, ask.who, self.seen())
             if ask.action == "take":
                 return taking(directory, ask.card, ask.of)
             return marking(directory, ask.card, ask.of, lost=ask.action == "lost")
 
-        done, answer = await self._edited(plan, ask.base, actor)
+        done, answer = await self.edited(plan, ask.base, actor)
         directory = self._people.directory.in_force
         card = directory.cards.get(done.card or "")
         told: Json = None if card is None else card_facts(card, directory.holder(card.id))
         return answer | {"id": done.id or None, "name": done.name or None, "card": told}
 
-    async def _edited(
+    async def edited(
         self, plan: Callable[[Directory], Generator[None, None, PersonPlan]], base: int | None, actor: Actor
     ) -> tuple[PersonPlan, dict[str, Json]]:
-        """PersonPlan it and put it in force. Raises RequestError for what cannot be planned."""
+        """Plan it and put it in force. Raises RequestError for what cannot be planned."""
         origin = BroughtBy(Path(f"edit by {actor.name or actor.id}"), actor)
         for left in reversed(range(TRIES)):
             directory = self._people.directory.in_force
@@ -163,7 +161,15 @@ class PeopleChanges:
             raise RequestError("malformed", f"{key}: {error}") from None
         return at.isoformat(timespec="minutes")
 
-    def _seen(self) -> list[Card]:
+    async def pin_of(self, asked: str | None) -> str | None:
+        """The PIN that was asked for; `make`: one that nobody uses without a card. Raises RequestError."""
+        if asked == MAKE:  # slow: it is hashed for each way in which such PINs are kept
+            return await asyncio.to_thread(_free_pin, self._people.directory.in_force)
+        if asked and not PIN.fullmatch(asked):
+            raise RequestError("malformed", f"pin: expected {PIN_EXPECTED}")
+        return asked
+
+    def seen(self) -> list[Card]:
         """The cards that readers saw, the newest last."""
         found = []
         for one in self._people.readers.cards:
@@ -203,7 +209,6 @@ def _without_secrets(own: dict[str, Any]) -> dict[str, Any]:
 
 
 def _free_pin(directory: Directory) -> str:
-    """A PIN that nobody uses without a card. Slow: it is hashed for each way in which such PINs are kept."""
     while True:
         pin = f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}}"
         if not any(recipe.digest(pin) in members for recipe, members in directory.alone.items()):

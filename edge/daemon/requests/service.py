@@ -20,6 +20,7 @@ from edge.daemon.requests.people import PeopleLooks
 from edge.daemon.requests.people_changes import PeopleChanges
 from edge.daemon.requests.restored import begin_anew
 from edge.daemon.requests.stored import with_disk
+from edge.daemon.requests.visitors import VisitorDesk
 from edge.daemon.requests.who_may_pass import WhoMayPass
 from edge.log.log import LogUnavailableError
 from edge.model.event_types import CONTROLLER_FAULT
@@ -109,6 +110,7 @@ class Service:
         self._broker, self._watchers, self._rights = broker, watchers, rights
         self._allowances = Allowances(lambda: len(runner.doors))
         self._flood = FloodCounter(self._flooded)
+        changes = PeopleChanges(people, runner)
         looks = PeopleLooks(people, runner, log)
         self._ops: dict[str, Operation] = {
             "status": self._status,
@@ -124,7 +126,8 @@ class Service:
             "enrol": EnrolmentDesk(people, runner, drivers, clock).serve,
             "log_restored": self._log_restored,
             **looks.ops,
-            **PeopleChanges(people, runner).ops,
+            **changes.ops,
+            "visitor": VisitorDesk(people, runner, changes).serve,
             **WhoMayPass(people, runner, looks.ordering).ops,
             **more,
             "export": Exports(log, clock, self._directory).serve,
