@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 from edge.model.printable import spelt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import tzinfo
     from pathlib import Path
 
@@ -94,6 +94,17 @@ def write_csv(out: TextIO, records: Iterable[dict[str, Any]], zone: tzinfo | Non
     for record in records:
         row = [_cell(value) for value in _row(record)]
         writer.writerow(row if zone is None else [_local(record["time"], zone), *row])
+        count += 1
+    return count
+
+
+def write_table(out: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Write any table as CSV; returns how many rows."""
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(columns)
+    count = 0
+    for row in rows:
+        writer.writerow([_cell(value) for value in row])
         count += 1
     return count
 

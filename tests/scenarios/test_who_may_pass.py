@@ -99,7 +99,7 @@ def test_a_reason_is_the_one_that_the_door_gives(tmp_path: Path) -> None:
         assert then["at"] == "2026-11-29T22:00:00+01:00"
         yes = await access(house, who="bob", door="front", at="mon 10:00")
         assert (yes["allowed"], yes["sentence"]) == (True, "Yes, with card 12:1002 by Weekdays until 18:00.")
-        assert yes["until"] == "2026-11-23T17:00:00+00:00"
+        assert yes["until"] == "2026-11-23T18:00:00+01:00"
         assert (await access(house, who="ada", door="front"))["sentence"] == "Yes, with card 12:1001 by Always."
         assert await code_at_the_door(house, ADA) is None
         await house.ask("lock_down")
@@ -173,7 +173,10 @@ def test_groups_and_schedules_and_what_goes_by_them(tmp_path: Path) -> None:
             "weekdays", "access", WHEN, ["weekdays"], [],
         )  # fmt: skip
         assert one["weekly"] == [{"days": ["mon", "tue", "wed", "thu", "fri"], "from": "08:00", "to": "18:00"}]
-        assert (one["now"], one["next_change"]) == (False, "2026-11-23T07:00:00+00:00")
+        assert (one["now"], one["next_change"]) == (False, "2026-11-23T08:00:00+01:00")
+        assert len((await house.request("schedules", schedule="WEEK"))["schedules"]) == 1
+        with pytest.raises(RequestError, match="no schedule 'x'; expected one of weekdays"):
+            await house.request("schedules", schedule="x")
 
     live(config_of(tmp_path), script)
 

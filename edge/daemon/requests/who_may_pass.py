@@ -6,7 +6,6 @@ One rule: what is looked through is looked through by one request at a time, asi
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field
@@ -53,8 +52,13 @@ class _Access(DeskAsk):
     limit: int = Field(100, ge=1, le=MOST_ROWS)
 
 
-class _Nothing(DeskAsk):
-    """These take nothing."""
+class _Groups(DeskAsk):
+    """Takes nothing."""
+
+
+class _Schedules(DeskAsk):
+    schedule: str | None = Field(None, max_length=LONGEST_NAME)
+    """Only those that are called so."""
 
 
 class _Asked:
@@ -118,18 +122,18 @@ class WhoMayPass:
         return _Asked(self._people, self._runner, self._ordering, at)
 
     async def _groups(self, body: dict[str, Any], _actor: Actor) -> Json:
-        _Nothing.model_validate(body)
+        _Groups.model_validate(body)
         asked = self._asked(None)
         async with self._one_at_a_time:
-            found = await aside(overview.groups(asked.directory, asked.now, asked.zone))
-        return {**asked.about(), "groups": found}
+            told = await aside(overview.groups(asked.directory, asked.now, asked.zone))
+        return {**asked.about(), "groups": told}
 
     async def _schedules(self, body: dict[str, Any], _actor: Actor) -> Json:
-        _Nothing.model_validate(body)
+        ask = _Schedules.model_validate(body)
         asked = self._asked(None)
         async with self._one_at_a_time:
-            found = await aside(overview.schedules(asked.directory, asked.now, asked.zone))
-        return {**asked.about(), "schedules": found}
+            told = await found(overview.schedules(asked.directory, asked.now, asked.zone, ask.schedule))
+        return {**asked.about(), "schedules": told}
 
 
 def _thing(asked: _Asked, ask: _Access) -> Generator[None, None, Place | Group | Somebody]:
@@ -201,7 +205,7 @@ async def _explained(asked: _Asked, somebody: Somebody, place: Place) -> Json:
         "allowed": bool(explained.granted),
         "code": explained.code,
         "sentence": sentence(case, explained),
-        "until": None if explained.until is None else explained.until.astimezone(UTC).isoformat(),
+        "until": None if explained.until is None else explained.until.astimezone(asked.zone).isoformat(),
         "note": None if asked.is_now or place.elevator is not None else DIRECTORY_ALONE,
         "attempts": [{"shown": one.shown, "code": one.code} for one in explained.attempts],
         **_rows(asked, page),

@@ -155,8 +155,8 @@ def written(directory: Directory, row: Row, at: datetime) -> dict[str, Json]:
         "schedule": group.schedule,
         "when": ALWAYS if schedule is None else schedule_words(schedule, at.date()),
         "ask": None if row.ask is None else row.ask.value,
-        "valid_from": None if member.valid_from is None else member.valid_from.isoformat(),
-        "valid_until": None if member.valid_until is None else member.valid_until.isoformat(),
+        "valid_from": None if member.valid_from is None else member.valid_from.astimezone(at.tzinfo).isoformat(),
+        "valid_until": None if member.valid_until is None else member.valid_until.astimezone(at.tzinfo).isoformat(),
         "now": row.now,
     }
 
