@@ -211,6 +211,12 @@ def _desk(of: str, made: argparse.ArgumentParser, common: argparse.ArgumentParse
     getattr(arguments, of)(lambda name, text: subparser(verbs, name, text, common))
 
 
+def _lent(of: str, made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
+    from edge.cli.desk import arguments  # noqa: PLC0415 -- as for sim
+
+    getattr(arguments, of)(made)
+
+
 def _sim(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     from edge.model.roles import SIM_ACTIONS  # noqa: PLC0415 -- the other commands need not wait for it
 
@@ -252,6 +258,11 @@ COMMANDS: Final = {
         ("list", "add", "show", "change", "off", "on", "remove", "card"),
     ),
     "card": _Command("desk.cards:mark", "say that a card is lost or found; take one back", partial(_desk, "card")),
+    "access": _Command(
+        "desk.access:access", "list who may pass, or explain whether somebody may", partial(_lent, "access")
+    ),
+    "groups": _Command("desk.access:groups", "list the groups"),
+    "schedules": _Command("desk.access:schedules", "list the schedules, or show one", partial(_lent, "schedules")),
     "diagnose": _Command("diagnose:run", "find what is wrong, its causes, and what to try first", _diagnose),
     "test": _Command("wiring.check:test", "check the wiring of one door, step by step", _test),
     "log": _Command("files:log", "check the log file, or say that it was restored", _log),

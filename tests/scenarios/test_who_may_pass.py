@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge.model.messages import ClockQuality
-from edge.people.access.sentences import DIRECTORY_ALONE
+from edge.people.access.sentences import DIRECTORY_ALONE, NO_CLOCK
 from edge.socket.peers import RequestError
 from tests.scenarios.test_people import ADA, config_of, people, ready
 from tests.support.directories import large
@@ -124,6 +124,8 @@ def test_a_clock_that_is_not_set_is_said(tmp_path: Path) -> None:
         answer = await access(house, who="bob", door="front")
         assert answer["code"] == "outside_schedule"
         assert "the clock is not set" in answer["sentence"]
+        assert (await access(house, door="front"))["note"] == NO_CLOCK
+        assert (await access(house, door="front", at="mon 10:00"))["note"] is None
         [one] = (await house.request("schedules"))["schedules"]
         assert (one["now"], one["next_change"]) == (False, None)
 

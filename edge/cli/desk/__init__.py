@@ -1,5 +1,5 @@
-"""`doorctl people` and `doorctl card`: what somebody at a desk does.
+"""`doorctl people`, `doorctl card` and `doorctl access`, with groups and schedules: what somebody at a desk does.
 
-`arguments` has what these commands take, `people` and `cards` run them. doord finds, plans and changes: here it is
-asked, and its answer is put into words.
+`arguments` has what these commands take; `people`, `cards` and `access` run them. doord finds, plans and changes: here
+it is asked, and its answer is put into words.
 """

@@ -76,3 +76,17 @@ def _person(made: argparse.ArgumentParser) -> None:
     text = 'first moment: 08:00, "mon 08:00", 2026-12-24T08:00; "" for none'
     made.add_argument("--from", dest="valid_from", metavar="TIME", help=text)
     made.add_argument("--until", dest="valid_until", metavar="TIME", help="the moment when it is over, as --from")
+
+
+def access(made: argparse.ArgumentParser) -> None:
+    """`doorctl access`."""
+    made.add_argument("what", metavar="WHAT", nargs="?", help="a door, an elevator, lift/floor, a group or a person")
+    made.add_argument("door", metavar="DOOR", nargs="?", help="with a person: may they pass it, and why (not)")
+    made.add_argument("--group", metavar="G", help="a group, where a door or a person is called so too")
+    made.add_argument("--at", metavar="TIME", help='another time than now: 22:00, "sun 22:00", 2026-12-24T10:00')
+    made.add_argument("--csv", action="store_true", help="print a list as CSV")
+
+
+def schedules(made: argparse.ArgumentParser) -> None:
+    """`doorctl schedules`."""
+    made.add_argument("schedule", metavar="SCHEDULE", nargs="?", help="everything about this one: an id or a name")

@@ -17,7 +17,7 @@ from edge.doors.progress import Moment
 from edge.people.access import overview, passing
 from edge.people.access.explaining import Circumstances, explain
 from edge.people.access.places import Place, find_place, meant, places
-from edge.people.access.sentences import DIRECTORY_ALONE, Case, closed_note, sentence
+from edge.people.access.sentences import DIRECTORY_ALONE, NO_CLOCK, Case, closed_note, sentence
 from edge.people.finding import Somebody, finding
 from edge.people.groups import find_group
 from edge.people.roll import LONGEST_CURSOR
@@ -87,7 +87,8 @@ class _Asked:
 
     def about(self) -> dict[str, Json]:
         """What every answer begins with."""
-        return {"version": self.directory.version, "at": self.at.isoformat(timespec="seconds")}
+        note = None if self.now.moment.trusted else NO_CLOCK
+        return {"version": self.directory.version, "at": self.at.isoformat(timespec="seconds"), "note": note}
 
 
 class WhoMayPass:
@@ -173,12 +174,13 @@ def _about(asked: _Asked, thing: Place | Group | Somebody) -> dict[str, Json]:
     if isinstance(thing, Place):
         shut = asked.is_now and thing.elevator is None
         note = closed_note(thing.name, asked.runner.door(thing.id)) if shut else None
-        return {"kind": "door", "of": {**thing.called}, "doors": None, "note": note}
+        about: dict[str, Json] = {"kind": "door", "of": {**thing.called}, "doors": None}
+        return about if note is None else {**about, "note": note}
     if isinstance(thing, Group):
         passed = [one for one in places(asked.directory, asked.doors) if one.is_passed_by(thing)]
         doors: list[Json] = [{**one.called, "ask": one.asking.ask.value} for one in passed]
-        return {"kind": "group", "of": {"id": thing.id, "name": thing.name}, "doors": doors, "note": None}
-    return {"kind": "person", "of": {"id": thing.id, "name": thing.user.name}, "doors": None, "note": None}
+        return {"kind": "group", "of": {"id": thing.id, "name": thing.name}, "doors": doors}
+    return {"kind": "person", "of": {"id": thing.id, "name": thing.user.name}, "doors": None}
 
 
 def _rows(asked: _Asked, page: passing.RowPage) -> dict[str, Json]:
@@ -206,7 +208,7 @@ async def _explained(asked: _Asked, somebody: Somebody, place: Place) -> Json:
         "code": explained.code,
         "sentence": sentence(case, explained),
         "until": None if explained.until is None else explained.until.astimezone(asked.zone).isoformat(),
-        "note": None if asked.is_now or place.elevator is not None else DIRECTORY_ALONE,
+        "note": None if asked.is_now else DIRECTORY_ALONE,
         "attempts": [{"shown": one.shown, "code": one.code} for one in explained.attempts],
         **_rows(asked, page),
     }

@@ -28,6 +28,8 @@ DIRECTORY_ALONE: Final = (
     "This goes by the directory alone: whether the door is locked down or blocked then, nobody knows."
 )
 
+NO_CLOCK: Final = "The clock is not set: nobody knows what a schedule says now, so no schedule begins or ends."
+
 
 class Case(NamedTuple):
     """What was asked."""
