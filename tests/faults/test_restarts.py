@@ -1,20 +1,23 @@
 """The lives of one controller: whatever is cut, replayed, damaged or put back, every record has one id upstream.
 
-The card and the broker are virtual, and so is time. `python -m tests.faults.test_restarts 1000` runs as many restarts
-in both kinds of acknowledgement; the suite runs fewer.
+The broker is virtual, and so is time. The card is virtual too, or real files below a folder.
+`python -m tests.faults.test_restarts 1000 [--real FOLDER]` runs as many restarts in both kinds of acknowledgement; the
+suite runs fewer.
 """
 
 # ruff: noqa: T201 -- also a script: it prints
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import logging
 import random
-import sys
+import tempfile
 from collections import defaultdict
 from copy import copy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -23,14 +26,17 @@ from edge.model.ports import Incoming
 from edge.upstream.messages import SINK, UpstreamOptions
 from edge.upstream.sync import Upstream
 from tests.support import virtual
+from tests.support.card_file import CardFile
 from tests.support.journal import FORCED, OPENED, FakeJournal
 from tests.support.upstream import TOPIC, Desk, FakeLink, Net, Sent
 
 if TYPE_CHECKING:
+    from edge.model.messages import Record
     from tests.support.virtual import VirtualLoop
 
 RESTARTS: Final = 25
 """In each life of the suite."""
+ACKS: Final = ("broker", "application")
 START: Final = "controller.start"
 NOBODY, FULL = 0x10, 0x97
 
@@ -38,10 +44,23 @@ NOBODY, FULL = 0x10, 0x97
 class Card(FakeJournal):
     """A log whose cursors reach the medium late, and of which images can be taken and put back."""
 
-    def __init__(self, loop: VirtualLoop) -> None:
+    def __init__(self, loop: VirtualLoop, chance: random.Random) -> None:
         super().__init__(loop.now_ns)
         self.stored: dict[str, int] = {}
+        self.left: dict[str, int] = {}
+        """What a power cut leaves of them."""
         self.streams = 1
+        self.chance = chance
+
+    @property
+    def journal(self) -> Card:
+        return self
+
+    async def every(self) -> list[Record]:
+        return [*self.records.values()]
+
+    def flush(self) -> None:
+        self.stored = dict(self.cursors)
 
     def image(self) -> dict[str, Any]:
         parts = ("stream", "records", "committed", "stored", "kept")
@@ -51,10 +70,14 @@ class Card(FakeJournal):
         for name, part in image.items():
             setattr(self, name, copy(part))
 
-    def lose_power(self, chance: random.Random) -> None:
+    def lose_power(self) -> None:
         """Of each cursor, the medium has what it had or what it has now."""
         for sink, sequence in self.cursors.items():
-            self.stored[sink] = chance.randint(min(self.stored.get(sink, 0), sequence), sequence)
+            self.stored[sink] = self.chance.randint(min(self.stored.get(sink, 0), sequence), sequence)
+        self.left = dict(self.stored)
+
+    async def power_off(self) -> None:
+        self.stored = self.left
 
     def begin(self, number: int) -> None:
         """A new run: only what is on the medium counts."""
@@ -104,12 +127,14 @@ class Consumer:
 class World:
     """One controller, its broker, and who listens."""
 
-    def __init__(self, loop: VirtualLoop, seed: int, *, by_application: bool) -> None:
+    def __init__(self, loop: VirtualLoop, seed: int, *, by_application: bool, folder: Path | None = None) -> None:
+        """With a `folder` the card is real files below it."""
         self.chance, self.by_application = random.Random(seed), by_application
-        self.card, self.consumer, self.net = Card(loop), Consumer(self.chance), Net()
+        self.card: Any = Card(loop, self.chance) if folder is None else CardFile(loop, folder, self.chance)
+        self.consumer, self.net = Consumer(self.chance), Net()
         self.net.kept, self.net.code = None, self.answer
         self.upstream: Upstream | None = None
-        self.images: list[dict[str, Any]] = []
+        self.images: list[Any] = []
 
     def answer(self, sent: Sent) -> int | None:
         roll = 1.0 if self.consumer.calm else self.chance.random()
@@ -138,7 +163,7 @@ class World:
         desk = Desk(self.card)
         self.upstream = Upstream(
             UpstreamOptions("mqtt://broker", TOPIC, self.by_application, self.chance.choice([1, 20, 100])),
-            self.card,  # type: ignore[arg-type]
+            self.card.journal,
             tuple(desk.states),
             lambda upstream: FakeLink(self.net, upstream),
             self.chance,
@@ -158,16 +183,15 @@ class World:
                 first = chance.randint(1, card.committed)
                 self.upstream.replay(first, chance.randint(first, card.committed))
             if chance.random() < 0.1:
-                card.stored = dict(card.cursors)
+                card.flush()
 
     async def cut_power(self) -> None:
         assert self.upstream is not None
         if self.net.links:
             self.net.link.alive = False
-        self.card.lose_power(self.chance)
-        before = dict(self.card.stored)
+        self.card.lose_power()
         await self.upstream.close(0.0)
-        self.card.stored = before
+        await self.card.power_off()
 
     def between(self) -> None:
         """What happens to a card while the power is off."""
@@ -189,7 +213,7 @@ class World:
             if self.card.cursor(SINK) == self.card.committed:
                 break
         assert self.card.cursor(SINK) == self.card.committed, self.upstream and self.upstream.facts()
-        for record in self.card.records.values():
+        for record in await self.card.every():
             assert len(self.consumer.ids[record.hash]) == 1, (
                 record.sequence,
                 record.hash,
@@ -199,11 +223,11 @@ class World:
             assert len(ids) == 1, f"{digest} has {ids}"
 
 
-def lives(seed: int, restarts: int, *, by_application: bool) -> int:
-    """Live through so many restarts; returns how many records came."""
+def lives(seed: int, restarts: int, *, by_application: bool, folder: Path | None = None) -> int:
+    """Live through so many restarts; returns how many records came. With a `folder` on real files below it."""
 
     async def main(loop: VirtualLoop) -> int:
-        world = World(loop, seed, by_application=by_application)
+        world = World(loop, seed, by_application=by_application, folder=folder)
         for number in range(restarts):
             world.start(number)
             await world.live()
@@ -223,16 +247,26 @@ def test_every_record_has_one_id_upstream_whatever_happens_to_the_card(seed: int
     assert lives(seed, RESTARTS, by_application=by_application) > RESTARTS
 
 
+@pytest.mark.parametrize("by_application", [False, True])
+def test_every_record_has_one_id_upstream_whatever_happens_to_a_real_file(tmp_path: Path, by_application: bool) -> None:
+    assert lives(5, RESTARTS, by_application=by_application, folder=tmp_path) > RESTARTS
+
+
 def main() -> None:
     """Run so many restarts in each kind of acknowledgement, and say what came of them."""
-    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("restarts", nargs="?", type=int, default=1_000)
+    parser.add_argument("--real", type=Path, metavar="FOLDER", help="the card is real files below it")
+    parser.add_argument("--ack", choices=ACKS, action="append", help="only this kind of acknowledgement")
+    asked = parser.parse_args()
     logging.disable()
-    for by_application in (False, True):
+    for ack in asked.ack or ACKS:
         records = 0
-        for seed in range(-(-wanted // RESTARTS)):
-            records += lives(seed, RESTARTS, by_application=by_application)
-        ack = "application" if by_application else "broker"
-        print(f'ack = "{ack}": {wanted} restarts, {records} records, each under one id')
+        for seed in range(-(-asked.restarts // RESTARTS)):
+            with tempfile.TemporaryDirectory(dir=asked.real) as folder:
+                real = None if asked.real is None else Path(folder)
+                records += lives(seed, RESTARTS, by_application=ack == "application", folder=real)
+        print(f'ack = "{ack}": {asked.restarts} restarts, {records} records, each under one id', flush=True)
 
 
 if __name__ == "__main__":
