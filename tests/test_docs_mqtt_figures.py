@@ -46,14 +46,19 @@ def test_every_command_and_every_key_is_explained() -> None:
         (refusals.RECORDS_AT_ONCE, "after {} at once, one a minute"),
         (refusals.ANSWERS_AT_ONCE, "after {} at once, 10 a second"),
         (intake.MAX_AT_ONCE, "{} commands are under way"),
-        (allowance.ALLOWANCES["record"][0], "{} records at once"),
-        (allowance.ALLOWANCES["record"][1], "and\n{} a minute"),
-        (allowance.ALLOWANCES["edit_directory"][0], "{} and 60 `edit_directory`"),
-        (allowance.ALLOWANCES["apply_directory"][0], "{} and 6 `apply_directory`"),
+        (allowance.CHANGES_EACH, "once for each {} changes"),
     ],
 )
 def test_the_figures_are_those_of_the_code(figure: float, said: str) -> None:
     assert said.format(figure) in PAGE
+
+
+def test_how_many_commands_is_that_of_the_code() -> None:
+    figures = r"\| (\d+) \| (\d+) \|$"
+    rows = re.findall(rf"^\| `(\w+)`.* {figures}|^\| (each other) .* {figures}", PAGE, re.MULTILINE)
+    said = {row[0] or row[3]: (int(row[1] or row[4]), int(row[2] or row[5])) for row in rows}
+    other = said.pop("each other")
+    assert dict.fromkeys(map(str, CommandName), other) | said == dict(allowance.ALLOWANCES)
 
 
 def test_the_links_lead_somewhere() -> None:

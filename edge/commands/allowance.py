@@ -1,50 +1,75 @@
-"""Limits how often a key may send commands that only write records and move no door.
+"""How often a key may give each command.
 
-One rule: each key has its own allowance for each of these commands. Without keys all senders share one, because a
-sender's name proves nothing. So a stolen broker password cannot push the history out of the log.
+One rule: each key has an allowance of its own for each command, at each door. Without keys all have one between them,
+for anybody may call himself anything: whatever a stolen password writes, it washes no history away.
 """
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge.model.budget import Budget
+from edge.model.messages import CommandName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from edge.commands.shape import Signer
+    from edge.commands.parsing import Order
 
-ALLOWANCES: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
-    {"record": (120, 12), "edit_directory": (300, 60), "apply_directory": (30, 6)}
+
+class CommandAllowance(NamedTuple):
+    """How many at once, and how many a minute in the long run."""
+
+    at_once: int
+    a_minute: int
+
+
+ALLOWANCES: Final[Mapping[str, CommandAllowance]] = MappingProxyType(
+    {
+        **dict.fromkeys(map(str, CommandName), CommandAllowance(60, 12)),
+        "unlock": CommandAllowance(60, 60),
+        "record": CommandAllowance(120, 12),
+        "edit_directory": CommandAllowance(300, 60),
+        "apply_directory": CommandAllowance(30, 6),
+    }
 )
-"""Command -> how many at once, and how many a minute. Other commands are not limited here."""
+"""By command; others have no limit here. One for several doors counts at each: an upstream at rush hour gives fewer."""
+CHANGES_EACH: Final = 100
+"""An edit of the directory counts once for so many changes."""
 
 
 class KeyAllowance:
-    """How many commands each key may still send. Times are in seconds of a clock that only goes forward."""
+    """How much each key may still give. Times are seconds of a clock that only goes forward."""
 
     def __init__(self) -> None:
-        """Every allowance is full."""
-        self._budgets: dict[tuple[str, str], Budget] = {}
-        """By thumbprint and command: at most three for each key that was configured."""
+        """Nothing was spent."""
+        self._budgets: dict[tuple[str, str, str], Budget] = {}
+        """By thumbprint, command and door: bounded by the keys and doors that the configuration has had."""
 
-    def _of(self, signer: Signer | None, command: str) -> Budget:
-        key = "" if signer is None else signer.thumbprint
-        at_once, a_minute = ALLOWANCES[command]
-        return self._budgets.setdefault((key, command), Budget(a_minute / 60, at_once))
+    def wait_s(self, order: Order, now_s: float) -> float:
+        """Seconds until its key may give this command, at all of its doors; 0 when it may now."""
+        return max((budget.wait_s(now_s, _counts(order)) for budget in self._of(order)), default=0.0)
 
-    def wait_s(self, signer: Signer | None, command: str, now_s: float) -> float:
-        """Seconds until this key may send the command; 0: it may now."""
-        return self._of(signer, command).wait_s(now_s) if command in ALLOWANCES else 0.0
+    def spend(self, order: Order, now_s: float) -> None:
+        """Count a command."""
+        for budget in self._of(order):
+            budget.spend(_counts(order), now_s)
 
-    def spend(self, signer: Signer | None, command: str, now_s: float) -> None:
-        """Count a command of this key."""
-        if command in ALLOWANCES:
-            self._of(signer, command).spend(1, now_s)
+    def give_back(self, order: Order, now_s: float) -> None:
+        """Count a command no longer, because nothing came of it."""
+        for budget in self._of(order):
+            budget.spend(-_counts(order), now_s)
 
-    def give_back(self, signer: Signer | None, command: str, now_s: float) -> None:
-        """Take back the count of a command that was not carried out."""
-        if command in ALLOWANCES:
-            self._of(signer, command).spend(-1, now_s)
+    def _of(self, order: Order) -> Iterator[Budget]:
+        if order.name not in ALLOWANCES:
+            return
+        key = "" if order.signer is None else order.signer.thumbprint
+        at_once, a_minute = ALLOWANCES[order.name]
+        for door in order.doors or ("",):
+            yield self._budgets.setdefault((key, order.name, door), Budget(a_minute / 60, at_once))
+
+
+def _counts(order: Order) -> int:
+    """How often a command counts at a door."""
+    return 1 if order.edit is None else max(1, -(-len(order.edit.changes) // CHANGES_EACH))

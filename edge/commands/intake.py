@@ -183,13 +183,13 @@ class CommandIntake:
     async def _admit(self, order: Order, *, only_look: bool) -> Admission:
         """Store the id on the disk. The command is counted first: others may be checked while the disk is busy."""
         first = False
-        self._allowance.spend(order.signer, order.name, self._now_s())
+        self._allowance.spend(order, self._now_s())
         try:
             admission = await self._log.admit(order.id, order.expires_us, content=order.content, only_look=only_look)
             first = admission.first and not only_look
         finally:
             if not first:
-                self._allowance.give_back(order.signer, order.name, self._now_s())
+                self._allowance.give_back(order, self._now_s())
         return admission
 
     async def _first(self, order: Order) -> bytes:
@@ -233,12 +233,17 @@ class CommandIntake:
         return self._clock.now_ns() / 1e9
 
     def _too_many(self, order: Order) -> Refusal | None:
-        """The refusal when its key has no allowance left. The same id may be sent again."""
-        wait_s = self._allowance.wait_s(order.signer, order.name, self._now_s())
-        if not wait_s:
+        """The refusal when its key has no allowance left; its id stays free. No lock-down is refused that locks."""
+        wait_s = self._allowance.wait_s(order, self._now_s())
+        if not wait_s or self._locks_down(order):
             return None
         again_s = max(1, round(wait_s))
         return _refusal(order, "too_many", f"too many commands {order.name}; try again in {again_s} s")
+
+    def _locks_down(self, order: Order) -> bool:
+        """Whether a door is locked down by it that is not yet. It can be no more often than a cancel."""
+        down = order.name == CommandName.LOCK_DOWN
+        return down and any(not self._runner.doors[door].locked_down for door in order.doors)
 
     def _enter(self, order: Order, entry: EnteredRecord) -> bytes:
         """Record the event that a `record` command brings; no sensor of a door can see it."""

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge.access.edits import EditAnswer
-from edge.commands.allowance import ALLOWANCES, KeyAllowance
+from edge.commands.allowance import ALLOWANCES
 from edge.commands.intake import MOST_ARRIVALS, CommandIntake
 from edge.commands.parsing import Refusal
 from edge.commands.refusals import ANSWERS_AT_ONCE, RECORDS_AT_ONCE, TOLD_EVERY_S, CommandRefusals
-from edge.commands.shape import Signer
 from edge.doors.runner import Outcome
 from edge.model.messages import ClockQuality, Event, Subject
 from edge.model.ports import Incoming
@@ -41,6 +40,7 @@ LOCK_DOWN = UNLOCK | {"command": "lock_down"}
 
 class Door:
     subject = Subject("lock", "front", "Front")
+    locked_down = False
 
 
 class House:
@@ -49,7 +49,8 @@ class House:
     def __init__(self, held: Journal, clock: FakeClock) -> None:
         self.log, self.clock, self.held = held.log, clock, held
         self.runner: Any = self
-        self.doors = {"front": Door()}
+        self.door = Door()
+        self.doors = {"front": self.door}
         self.asked: list[str] = []
         self.happened: list[str] = []
         self.said: list[dict[str, Any]] = []
@@ -326,16 +327,32 @@ def test_who_edits_without_end_is_refused_and_may_go_on_later(tmp_path: Path, mo
     asyncio.run(run())
 
 
-def test_records_of_one_key_are_not_counted_against_another() -> None:
-    allowance = KeyAllowance()
-    anns, bobs = Signer("ann", "a"), Signer("bob", "b")
-    for _ in range(AT_ONCE):
-        assert allowance.wait_s(anns, "record", 0.0) == 0
-        allowance.spend(anns, "record", 0.0)
-    assert allowance.wait_s(anns, "record", 0.0) == pytest.approx(60 / A_MINUTE)
-    assert allowance.wait_s(anns, "lock_down", 0.0) == 0
-    assert allowance.wait_s(bobs, "record", 0.0) == 0
-    assert allowance.wait_s(None, "record", 0.0) == 0
+def test_a_door_is_told_so_often_and_no_lock_down_that_locks_is_refused(tmp_path: Path) -> None:
+    """What is refused is recorded as every refusal. A lock-down of a door that is locked down may be refused."""
+
+    async def run() -> None:
+        clock = FakeClock()
+        async with journal(tmp_path / "log.db", clock) as held:
+            house = House(held, clock)
+
+            async def answers(*commands: Mapping[str, Any]) -> list[str | None]:
+                before = len(house.said)
+                for number, command in enumerate(commands):
+                    house.send({**command, "id": f"{before + number}"})
+                    await house.answers(before + number + 1)
+                return [answer["code"] for answer in house.said[before:]]
+
+            for command in (UNLOCK, LOCK_DOWN):
+                at_once = ALLOWANCES[command["command"]].at_once
+                assert await answers(*[command] * at_once) == [None] * at_once
+                house.door.locked_down = command is LOCK_DOWN
+                assert await answers(command) == ["too_many"]
+                assert house.stored[-1].code == "too_many"
+            house.door.locked_down = False  # somebody has cancelled it
+            assert await answers(LOCK_DOWN, LOCK_DOWN) == [None, None]
+            assert house.asked.count("unlock") == ALLOWANCES["unlock"].at_once
+
+    asyncio.run(run())
 
 
 # --- floods ----------------------------------------------------------------------------------------------
