@@ -5,6 +5,7 @@ One rule: nothing is written. The card is given with `card` after whoever asked 
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -13,6 +14,7 @@ from edge.access.edits import elsewhere
 from edge.access.enrolment.listening import EnrolmentState, OccupiedError
 from edge.daemon.requests.desk import DeskAsk
 from edge.directory.cards import reading, written
+from edge.model.messages import NS_PER_S
 from edge.socket.peers import RequestError
 from edge.system.calendar import Calendar
 
@@ -64,10 +66,11 @@ class EnrolmentDesk:
     def _told(self, own: Enrolment | None) -> Json:
         if own is None:
             ended = EnrolmentState.ENDED.value
-            return {"state": ended, "until": None, "reader": None, "name": None, "card": None, "holder": None}
+            return dict.fromkeys(("until", "reader", "name", "card", "holder")) | {"state": ended, "left_s": 0}
         return {
             "state": own.state.value,
             "until": own.until,
+            "left_s": ceil((own.until_ns - self._clock.now_ns()) / NS_PER_S) if own.listens else 0,
             "reader": own.reader,
             "name": None if own.reader is None else self._name(own.reader),
             "card": None if own.shown is None else self._card(own.shown),
