@@ -29,13 +29,27 @@ def cards(arguments: argparse.Namespace) -> int:
                 card["reader"],
                 _number(card),
                 card["user"] or card["card"] or "-",
-                card["code"] or "granted",
+                _outcome(card),
             )
             for card in seen
         ]
         for line in table(rows, ("TIME", "READER", "CARD", "WHO", "OUTCOME")):
             say(line)
     return 0
+
+
+def _outcome(card: dict[str, Any]) -> str:
+    """What came of it; of a card that nobody has also the command that gives it to somebody."""
+    code = card["code"] or "granted"
+    if card["user"] is not None:
+        return code
+    return f"{code}: doorctl people card WHO --number {_named(card)}"
+
+
+def _named(card: dict[str, Any]) -> str:
+    """Its number as the command line takes it."""
+    written = str(card["written"])
+    return written if card["format"] != "raw" else f'"raw {written}"'
 
 
 def _number(card: dict[str, Any]) -> str:

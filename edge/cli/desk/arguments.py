@@ -48,9 +48,10 @@ def people(verb: Verb) -> None:
         "--no-group", action="append", default=[], metavar="G", help="take out of a group, may be repeated"
     )
     made.add_argument("--no-pin", action="store_true", help="take the PIN away")
-    made = verb("card", "give a card to a person")
+    made = verb("card", "give a person the next card that is held to a reader, or one by its number")
     made.set_defaults(run="desk.cards:give")
     made.add_argument("who", metavar="WHO", help=WHO)
+    made.add_argument("--reader", metavar="DOOR", help="the door or elevator whose reader waits, for 60 s (any)")
     made.add_argument("--number", metavar="CARD", help=CARD)
     made.add_argument("--yes", action="store_true", help="do not ask first")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from edge.cli.asking import sure
+from edge.cli.desk.enrolling import presented
 from edge.cli.desk.people import told
 from edge.client.connection import Client
 
@@ -15,15 +16,20 @@ DONE: Final = {"lost": "is refused from now on", "found": "is taken again", "tak
 
 
 def give(arguments: argparse.Namespace) -> int:
-    """Give a person the card of a number, after a yes. 1 when it was refused."""
-    if arguments.number is None:
-        raise ValueError("which card? --number 12:3456, as doorctl cards shows it")
+    """Give a person the card of a number, or the one that is held to a reader, after a yes. 1 when it was refused."""
+    if arguments.number is not None and arguments.reader is not None:
+        raise ValueError("expected --number or --reader, not both")
     with Client(arguments.socket) as client:
         person = client.ask("person", who=arguments.who)["person"]
-    if not arguments.yes and not sure(f"give card {arguments.number} to {person['name']} ({person['id']})"):
+    number = arguments.number
+    if number is None:
+        number = presented(arguments, person)
+    elif not arguments.yes and not sure(f"give card {number} to {person['name']} ({person['id']})"):
+        number = None
+    if number is None:
         return 1
     with Client(arguments.socket) as client:
-        answer = client.ask("card", action="give", card=arguments.number, who=person["id"])
+        answer = client.ask("card", action="give", card=number, who=person["id"])
     return told(arguments, answer, f"{person['name']} has {_called(answer)}")
 
 
