@@ -10,6 +10,8 @@ their own: the events of groups and doors contain what their schedule says.
 
 from __future__ import annotations
 
+import heapq
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.directory.document.keys import Audit
@@ -56,6 +58,8 @@ _LISTS: Final = (
 """A member's list of cards, and the events of a card that is added, removed, enabled or disabled in it."""
 
 
+PIECE: Final = 1_000
+"""Ids that are sorted at once."""
 _WITH_TOKEN: Final = {CARD_ACTIVATE: CARD_ACTIVATE_WITH_TOKEN, CARD_DEACTIVATE: CARD_DEACTIVATE_WITH_TOKEN}
 
 
@@ -75,9 +79,10 @@ def differing(  # noqa: PLR0913 -- what differs, by name
 ) -> Iterator[Event]:
     """Yield all events, in an order in which they can be applied: nothing is assigned before it exists.
 
-    The same two directories always yield the same events. `names` are the doors' names. `touched` names the only
-    entries that may differ, each as its list and id; None: all are compared. That takes seconds for 100,000 cards,
-    and may be long between two events: iterate in a thread.
+    The same two directories always yield the same events: entries of the old one come in the order of their ids,
+    because edits that are made again after a restart leave them in another order. `names` are the doors' names.
+    `touched` names the only entries that may differ, each as its list and id; None: all are compared. That takes
+    seconds for 100,000 cards, and may be long between two events: iterate in a thread.
     """
     found = _Difference(old, new, actor, at_ns, names or {})
     found.touched = None if touched is None else _with_schedules(old, new, touched)
@@ -107,9 +112,8 @@ class _Difference:
         yield from self.gone("member", "members")
         yield from self.gone("group", "groups")
         yield from self.gone("elevator", "elevators")
-        for card in self.entries(self.old, "cards").values():
-            if card.id not in self.new.cards:
-                yield self.card_event(card, CARD_DEACTIVATE, {"removed": True})
+        for card in self.removed("cards"):
+            yield self.card_event(card, CARD_DEACTIVATE, {"removed": True})
         yield from self.gone("user", "users")
 
     def entries(self, side: Directory, section: str) -> Mapping[str, Any]:
@@ -118,6 +122,12 @@ class _Difference:
         if self.touched is None:
             return known
         return {one: known[one] for one in self.touched.get(section, ()) if one in known}
+
+    def removed(self, section: str) -> Iterator[Any]:
+        """The entries that are not in the new directory."""
+        known: Mapping[str, Any] = getattr(self.old, section)
+        after: Mapping[str, Any] = getattr(self.new, section)
+        return (known[one] for one in _in_order(one for one in self.entries(self.old, section) if one not in after))
 
     # --- whole entries -----------------------------------------------------------------------------
 
@@ -135,14 +145,12 @@ class _Difference:
                 yield self.event(f"{resource}.update", self.subject(resource, entry, self.new), details)
 
     def gone(self, resource: str, section: str) -> Iterator[Event]:
-        """Yield the events of removed entries, with their names, in the order of the old document."""
-        after: Mapping[str, Any] = getattr(self.new, section)
-        for entry_id, entry in self.entries(self.old, section).items():
-            if entry_id not in after:
-                details: dict[str, Json] = {"email": entry.email} if resource == "user" else {}
-                if resource == "member":
-                    details = {"user": entry.user}
-                yield self.event(f"{resource}.destroy", self.subject(resource, entry, self.old), details)
+        """Yield the events of removed entries, with their names."""
+        for entry in self.removed(section):
+            details: dict[str, Json] = {"email": entry.email} if resource == "user" else {}
+            if resource == "member":
+                details = {"user": entry.user}
+            yield self.event(f"{resource}.destroy", self.subject(resource, entry, self.old), details)
 
     def changes(self, section: str, was: object, now: object) -> dict[str, Json]:
         """The changed keys of an entry; of a secret only that it changed."""
@@ -157,7 +165,7 @@ class _Difference:
         return details
 
     def doors(self) -> Iterator[Event]:
-        for door in dict.fromkeys([*self.entries(self.new, "doors"), *self.entries(self.old, "doors")]):
+        for door in dict.fromkeys([*self.entries(self.new, "doors"), *_in_order(self.entries(self.old, "doors"))]):
             details = self.changes("doors", self.old.access(door), self.new.access(door))
             if details:
                 yield self.event(LOCK_UPDATE, Subject("lock", door, self.names.get(door, door)), details, door=door)
@@ -178,8 +186,8 @@ class _Difference:
                 yield self.card_event(card, _state(card), {})
             if card.user is not None and not (same and was is not None and was.user == card.user):
                 yield self.event(CARD_ASSIGN_USER, _card(card), {"user": card.user})
-        for card in self.entries(self.old, "cards").values():
-            if card.id not in self.new.cards and card.user is not None:
+        for card in self.removed("cards"):
+            if card.user is not None:
                 yield self.event(CARD_DEASSIGN_USER, _card(card), {"user": card.user})
 
     def card_event(self, card: Card, event_type: str, details: Mapping[str, Json]) -> Event:
@@ -187,8 +195,9 @@ class _Difference:
 
     def taken(self) -> Iterator[Event]:
         """Yield the events of cards that are taken from members, before they are given to others."""
-        for member in self.entries(self.old, "members").values():
-            now = self.new.members.get(member.id)
+        members = self.entries(self.old, "members")
+        for member_id in _in_order(one for one in members if members[one] != self.new.members.get(one)):
+            member, now = members[member_id], self.new.members.get(member_id)
             for name, _, deassign, _, _ in _LISTS:
                 kept = () if now is None else getattr(now, name)
                 for card in getattr(member, name):
@@ -240,8 +249,16 @@ def _with_schedules(old: Directory, new: Directory, touched: Iterable[tuple[str,
         for section in ("groups", "doors"):
             for side in (new, old):
                 ids = (one.id for one in getattr(side, section).values() if one.schedule in schedules)
-                found.setdefault(section, {}).update(dict.fromkeys(ids))
+                found.setdefault(section, {}).update(dict.fromkeys(_in_order(ids)))
     return found
+
+
+def _in_order(ids: Iterable[str]) -> Iterator[str]:
+    """Sort in pieces: other threads wait while Python sorts a list."""
+    ids, pieces = iter(ids), []
+    while piece := sorted(islice(ids, PIECE)):
+        pieces.append(piece)
+    return heapq.merge(*pieces)
 
 
 def _card(card: Card) -> Subject:

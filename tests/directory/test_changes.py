@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.directory.changes import difference
 from edge.directory.directory import Directory
+from edge.directory.edits.shape import KINDS
 from edge.model.catalogue import CATALOGUE, EventClass, Witness
 from edge.model.messages import Actor
 from tests.support.directories import CHEAP, SHIPPED, cheap, documents, made
@@ -199,6 +201,24 @@ def test_the_events_of_a_difference_make_the_new_directory_of_the_old(old: dict[
         row = CATALOGUE[event.type]
         assert (row.event_class, row.witness) == (EventClass.AUDIT, Witness.CHANGE)
         assert (event.actor, event.at_ns, event.success) == (OTTO, 5, True)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data(), documents(), documents())
+def test_the_order_of_entries_that_were_edited_changes_nothing(
+    data: st.DataObject, old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    """After a restart edits are made again, and entries may come in another order."""
+
+    def shuffled(document: dict[str, Any]) -> Directory:
+        lists = {section: data.draw(st.permutations(document.get(section, []))) for section in KINDS.values()}
+        return made(document | lists)
+
+    before, after = made(old), made(new)
+    assert difference(shuffled(old), after, OTTO, 5) == difference(before, after, OTTO, 5)
+    touched = [("schedules", one) for one in {**before.schedules, **after.schedules}]
+    told = difference(before, after, OTTO, 5, touched=touched)
+    assert difference(shuffled(old), shuffled(new), OTTO, 5, touched=touched) == told
 
 
 @settings(max_examples=50, deadline=None)
