@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 LOG: Final = logging.getLogger("doord")
 EX_CONFIG: Final = 78
 """EX_CONFIG of sysexits.h: the configuration is wrong. The unit tells systemd not to start again after it."""
+TURN_S: Final = 0.001
+"""How long another thread may keep the interpreter while the loop, which serves doors, waits. Python's own is 5 ms."""
 HUNG_S: Final = 1.0
 """How long the end waits for each thread that still runs."""
 
@@ -124,6 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if source.refused:
         _complain(source.refused)
         LOG.critical("%s cannot be used: guarding by the configuration that was in force before", source.file)
+    sys.setswitchinterval(TURN_S)
     try:
         refuse_if_served(settings.control.socket)
         code = asyncio.run(_serve(settings, source))

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from edge.access.credentials import Presented
 from edge.access.decisions import Granted, decide
+from edge.daemon.doord import TURN_S
 from edge.directory.cards import Format, encode, layout
 from edge.directory.changes import difference
 from edge.directory.directory import Directory
@@ -207,6 +208,7 @@ def main() -> None:
     parser.add_argument("--keeper", type=int, metavar="CARDS")
     chosen = parser.parse_args()
     if chosen.keeper:
+        sys.setswitchinterval(TURN_S)
         asyncio.run(keep(chosen.keeper))
         return
     names = ("build a card", "longest slice", "99 % of slices", "card known", "card unknown", "decision", "difference")
