@@ -40,7 +40,7 @@ def waiting(actor: Actor = OTTO, reader: str | None = None, until_s: int = 60) -
 
 
 def shown(place: str = "front", holder: str | None = None) -> ShownCard:
-    return ShownCard(card(STRANGE), place, 1, None, holder)
+    return ShownCard(card(STRANGE), place, "now", None, holder)
 
 
 def test_a_card_that_nobody_has_ends_the_listening_and_one_that_somebody_has_does_not() -> None:

@@ -69,7 +69,7 @@ class Enrolments:
         card = directory.card(seen.card)
         member = None if card is None else directory.holder(card.id)
         holder = None if member is None else directory.user_of(member).name
-        shown = ShownCard(seen.card, place, at_ns, None if card is None else card.id, holder)
+        shown = ShownCard(seen.card, place, Calendar(self._clock).at(at_ns), None if card is None else card.id, holder)
         listening, taken = offered(self._up_to_now(), shown)
         self._now(listening)
         return taken

@@ -39,7 +39,8 @@ class ShownCard:
     read: CardRead = field(repr=False)
     place: str
     """The door or elevator of the reader."""
-    at_ns: int
+    at: str
+    """When it was shown, as a calendar time. Found once: it tells one reading from the next of the same card."""
     card: str | None
     """Its id in the directory, if it is there."""
     holder: str | None

@@ -16,7 +16,6 @@ from edge.daemon.requests.desk import DeskAsk
 from edge.directory.cards import reading, written
 from edge.model.messages import NS_PER_S
 from edge.socket.peers import RequestError
-from edge.system.calendar import Calendar
 
 if TYPE_CHECKING:
     from edge.access.enrolment.listening import Enrolment, ShownCard
@@ -87,7 +86,7 @@ class EnrolmentDesk:
             "card": shown.card,
             "reader": shown.place,
             "name": self._name(shown.place),
-            "at": Calendar(self._clock).at(shown.at_ns),
+            "at": shown.at,
         }
 
     def _name(self, place: str) -> str:
