@@ -217,6 +217,12 @@ def _lent(of: str, made: argparse.ArgumentParser, _: argparse.ArgumentParser) ->
     getattr(arguments, of)(made)
 
 
+def _visitor(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
+    from edge.cli.desk import arguments  # noqa: PLC0415 -- as for sim
+
+    arguments.visitor(made)
+
+
 def _sim(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     from edge.model.roles import SIM_ACTIONS  # noqa: PLC0415 -- the other commands need not wait for it
 
@@ -263,6 +269,7 @@ COMMANDS: Final = {
     ),
     "groups": _Command("desk.access:groups", "list the groups"),
     "schedules": _Command("desk.access:schedules", "list the schedules, or show one", partial(_lent, "schedules")),
+    "visitor": _Command("desk.visitors:enter", "let a visitor in at some doors until the evening", _visitor),
     "diagnose": _Command("diagnose:run", "find what is wrong, its causes, and what to try first", _diagnose),
     "test": _Command("wiring.check:test", "check the wiring of one door, step by step", _test),
     "log": _Command("files:log", "check the log file, or say that it was restored", _log),

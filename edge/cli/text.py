@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -66,6 +66,16 @@ def on_site(iso: str, zone: str) -> str:
         return f"{datetime.fromisoformat(iso).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
     except (ValueError, KeyError):  # this computer does not know the zone
         return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M %Z}"
+
+
+def until_words(iso: str, zone: str) -> str:
+    """The end of something in the site's local time: `until today 18:00`, `until midnight`, or with its date."""
+    now, end = datetime.now(UTC), datetime.fromisoformat(iso)
+    today, day, day_before = (on_site(at.isoformat(), zone)[:10] for at in (now, end, end - timedelta(minutes=1)))
+    clock = on_site(iso, zone)[11:]
+    if day == today:
+        return f"until today {clock}"
+    return "until midnight" if day_before == today else f"until {day} {clock}"
 
 
 def ago(iso: str, now: datetime | None = None) -> str:

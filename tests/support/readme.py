@@ -28,7 +28,7 @@ VARIES = (
     (r"\b\d+ (s|min|h|d)\b", "DURATION"),
     (r"[\d.]+ [KMG]?i?B\b", "SIZE"),
     (r"\b(un)?synced\b|\brtc\b", "CLOCK"),
-    (r"^--- the clock is .*\n", ""),
+    (r"^(--- )?the clock is .*\n", ""),
     (r"\d+ records are intact, 1 to \d+", "N records are intact"),
     (r"by \w+( \(|$)", r"by SOMEBODY\1"),
     (r"\b[0-9a-f]{10}\b", "EPOCH"),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 WHO: Final = "an id, an e-mail address, a name or the beginning of one"
 CARD: Final = "a card's number as printed, such as 12:3456"
+PIN: Final = "ask for a PIN; without a terminal, make one and show it"
 
 
 def people(verb: Verb) -> None:
@@ -69,11 +70,22 @@ def card(verb: Verb) -> None:
         made.add_argument("--of", metavar="WHO", help="the only card of a person instead of a number")
 
 
+def visitor(made: argparse.ArgumentParser) -> None:
+    """`doorctl visitor`."""
+    made.add_argument("name", metavar="NAME", help="first and last name")
+    text = "a door's id or name, may be repeated"
+    made.add_argument("--door", action="append", required=True, metavar="DOOR", help=text)
+    text = 'the moment when it is over: 16:30, "tomorrow 12:00", 2026-12-24T18:00 (today 18:00)'
+    made.add_argument("--until", metavar="TIME", help=text)
+    made.add_argument("--card", metavar="CARD", help=CARD)
+    made.add_argument("--pin", action="store_true", help=PIN)
+
+
 def _person(made: argparse.ArgumentParser) -> None:
     made.add_argument("--email", metavar="E", help='an e-mail address; "" for none')
     made.add_argument("--group", action="append", default=[], metavar="G", help="a group's id or name, may be repeated")
     made.add_argument("--card", metavar="CARD", help=CARD)
-    made.add_argument("--pin", action="store_true", help="ask for a PIN; without a terminal, make one and show it")
+    made.add_argument("--pin", action="store_true", help=PIN)
     text = 'first moment: 08:00, "mon 08:00", 2026-12-24T08:00; "" for none'
     made.add_argument("--from", dest="valid_from", metavar="TIME", help=text)
     made.add_argument("--until", dest="valid_until", metavar="TIME", help="the moment when it is over, as --from")

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.asking import new_pin, sure
-from edge.cli.text import on_site, say, say_json, table
+from edge.cli.text import on_site, say, say_json, table, until_words
 from edge.client.connection import Client
 from edge.model.printable import spelt
 
@@ -47,7 +47,7 @@ def listed(arguments: argparse.Namespace) -> int:
             ", ".join(group["id"] for group in one["groups"]) or "-",
             ", ".join(_shown(card) for card in one["cards"]) or "-",
             _seen(one["last_seen"], found["time_zone"]),
-            one["state"],
+            _state(one, found["time_zone"]),
         )
         for one in people
     ]
@@ -139,7 +139,8 @@ def _facts(person: dict[str, Any], zone: str) -> list[tuple[str, list[str]]]:
     doors = [
         f"{door['name']} ({door['door']}): {door['group']}, {door['schedule'] or 'always'}" for door in person["doors"]
     ]
-    extra = ["has a PIN"] * person["pin"] + ["doors stay unlocked longer"] * person["extended_unlock"]
+    extra = ["is a visitor"] * person["visitor"] + ["has a PIN"] * person["pin"]
+    extra += ["doors stay unlocked longer"] * person["extended_unlock"]
     return [
         ("e-mail", [person["email"] or "-"]),
         ("groups", [f"{group['name']} ({group['id']})" for group in person["groups"]]),
@@ -155,6 +156,13 @@ def _card(card: dict[str, Any]) -> str:
     number = "(a secret)" if card["number"] is None else card["number"]
     notes = ["lost"] * card["lost"] + ["disabled"] * (not card["enabled"]) + ["a backup card"] * card["backup"]
     return ", ".join([f"{card['format']} {number}", *notes])
+
+
+def _state(person: dict[str, Any], zone: str) -> str:
+    """The state; of a visitor who may pass, until when."""
+    if person["visitor"] and person["state"] == "active":
+        return until_words(person["valid_until"], zone)
+    return str(person["state"])
 
 
 def _shown(card: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """The socket's `visitor`: somebody may pass some doors for a few hours.
 
-One rule: without a clock that is set nobody can tell when the evening is; then only a whole date says until when.
+One rule: a visit always has an end, and the answer says which, and what hinders it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from edge.people.changing import PersonPlan
 
 MOST_DOORS: Final = 64
-WHOLE_DATE: Final = "T"
-"""Only in a time with its date."""
+NOT_SET: Final = "the clock is not set: until it is, doors cannot tell when this visit is over"
 
 
 class _Visitor(DeskAsk):
@@ -49,19 +48,18 @@ class VisitorDesk:
         """Enter a visitor. The answer is that of `change_person`, with `doors`."""
         ask = _Visitor.model_validate(body)
         moment = self._people.timetable.moment()
-        if not moment.trusted and WHOLE_DATE not in (ask.until or ""):
-            raise RequestError("unsynced", "the clock is not set: say until when, with the date (2026-12-24T18:00)")
         try:
             until, note = visit_until(ask.until, moment.at, self._people.zone)
         except DeskError as error:
             raise RequestError(error.code, str(error)) from None
+        notes = [one for one in (note, None if moment.trusted else NOT_SET) if one]
         names = {key: door.name for key, door in self._runner.doors.items()}
         visit = Visit(ask.name, ask.doors, until, ask.card, await self._changes.pin_of(ask.pin))
         where: list[str] = []
 
         def plan(directory: Directory) -> Generator[None, None, PersonPlan]:
             planned = yield from visiting(directory, visit, names, moment.at, self._changes.seen())
-            planned.plan.notes[:0] = [note] if note else []
+            planned.plan.notes[:0] = notes
             where[:] = planned.doors
             return planned.plan
 
