@@ -63,6 +63,19 @@ def test_what_is_printed_can_be_entered_again() -> None:
         assert at_once(find_card(HERE, f"{card.format} {card.written}")) == card
 
 
+def test_a_raw_number_of_bits_that_are_no_bytes_says_how_many() -> None:
+    entry = {"format": "raw", "number": "f00d8040a0", "bits": 35}
+    assert new(EMPTY, "raw f00d8040a0/35") == new(EMPTY, "F00D8040A0/35") == entry
+    [card] = cards(entry).cards.values()
+    assert card.written == "f00d8040a0/35"
+    [same] = cards({"format": "raw", "number": card.written}).cards.values()
+    assert same == card, "the document takes it too"
+    for text in (card.written, "f00d8040a0", "raw f00d8040a0/35"):
+        assert at_once(find_card(cards(entry), text)) == card
+    with pytest.raises(CardError, match="no card is called"):
+        at_once(find_card(cards(entry), "f00d8040a0/36"))
+
+
 def test_several_cards_are_named_and_none_is_guessed() -> None:
     for find in (find_card, meant):
         with pytest.raises(CardError, match="may be wiegand26 12:3456, wiegand34 12:3456") as error:

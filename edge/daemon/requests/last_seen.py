@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 MOST_KEPT: Final = 20_000
 """People whose last record is kept; who is forgotten is looked for again."""
-MOST_PAGES: Final = 20
-"""Of the history that are searched for one person at most, each of 65,536 records; none of them is longer ago."""
+PAGE: Final = 200
+MOST_PAGES: Final = 500
+"""Pages of the history in one search; one page looks at no more than 65,536 records."""
 
 
 class LastSeen:
@@ -40,32 +41,34 @@ class LastSeen:
 
         `doors` are the names of the configured doors, by id.
         """
-        found: dict[str, dict[str, Json] | None] = {}
+        wanted = [*users]
         with suppress(LogUnavailableError):
-            for user in users:
-                seen = await self._seen(user)
+            await self._search({user for user in wanted if user not in self._known})
+        found: dict[str, dict[str, Json] | None] = {}
+        for user in wanted:
+            if user in self._known:
+                seen = self._known[user]
                 found[user] = seen and seen | {"name": doors.get(str(seen["door"]), seen["name"])}
+        self._forget()
         return found
 
-    async def _seen(self, user: str) -> dict[str, Json] | None:
-        if user not in self._known:
-            seen = await self._searched(user)
-            self._known.setdefault(user, seen)  # somebody may have passed meanwhile
-            while len(self._known) > MOST_KEPT:
-                del self._known[next(iter(self._known))]
-        return self._known[user]
-
-    async def _searched(self, user: str) -> dict[str, Json] | None:
+    async def _search(self, users: set[str]) -> None:
+        """Look for all of them at once, from the newest record on; who is found is not looked for any further."""
         before: int | None = None
-        for _ in range(MOST_PAGES):
-            query = Query(types=(READER_ACCESS,), people=(user,), newest=True, before=before, limit=1)
+        for _ in range(MOST_PAGES if users else 0):
+            people = tuple(sorted(users))
+            query = Query(types=(READER_ACCESS,), people=people, newest=True, before=before, limit=PAGE)
             page = await self._log.query(query)
-            if page.records:
-                return _told(page.records[0])
+            for record in page.records:
+                actor = record.event.actor
+                if actor is not None and actor.id in users:
+                    users.remove(actor.id)
+                    self._known.setdefault(actor.id, _told(record))  # unless they have passed meanwhile
             before = page.next
-            if before is None:
+            if before is None or not users:
                 break
-        return None
+        for user in users:
+            self._known.setdefault(user, None)
 
     def _committed(self, records: Sequence[Record]) -> None:
         for record in records:
@@ -73,6 +76,11 @@ class LastSeen:
             if record.event.type == READER_ACCESS and actor is not None and actor.kind == "user":
                 self._known.pop(actor.id, None)
                 self._known[actor.id] = _told(record)
+        self._forget()
+
+    def _forget(self) -> None:
+        while len(self._known) > MOST_KEPT:
+            del self._known[next(iter(self._known))]
 
 
 def _told(record: Record) -> dict[str, Json]:
