@@ -37,6 +37,7 @@ from edge.web.pages import (
     schedules,
     scrape,
     signing,
+    visitors,
 )
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def routes() -> list[Any]:
         *needing(Right.PEOPLE, person_form.ROUTES),
         *needing(Right.PEOPLE, enrolment.ROUTES),
         *needing(Right.PEOPLE, people.ROUTES),
+        *needing(Right.PEOPLE, visitors.ROUTES),
         *groups.ROUTES,
         *needing(Right.DIRECTORY, schedule_form.ROUTES),
         *needing(Right.HISTORY, schedules.ROUTES),

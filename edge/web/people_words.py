@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.model.printable import masked as visible
@@ -17,6 +17,8 @@ STATES: Final = {"active": "active", "off": "off", "no access": "may pass no doo
 TONES: Final = {"off": "warning", "expired": "warning", "not yet": "calm", "no access": "warning"}
 FIELD: Final = "%Y-%m-%dT%H:%M"
 """As a browser's field for a time has it."""
+EVENING: Final = time(18)
+"""Until when a visitor may pass who comes today, as doord has it."""
 
 
 def person_row(person: Mapping[str, Any], words: Words, now: datetime) -> dict[str, Any]:

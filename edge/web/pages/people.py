@@ -135,6 +135,12 @@ def say(request: Request, answer: Mapping[str, Any], text: str, path: str = "") 
     return see(path or own_path(request))
 
 
+async def managed_of(request: Request) -> dict[str, Any]:
+    """Whether the directory is edited here, and where else."""
+    found = await page_of(request).link.ask("people", who(request).name, limit=1)
+    return dict(found["managed"])
+
+
 def own_path(request: Request) -> str:
     """The path of the person in this one."""
     return f"{PATH}/{quote(request.path_params['person'], safe='')}"

@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from edge.client.connection import RequestRefused
 from edge.model.printable import masked as visible
-from edge.web.page import page_of, posted, see, session_of, who
-from edge.web.pages.people import PATH, done, own_path, person
+from edge.web.page import page_of, posted, see, session_of
+from edge.web.pages.people import PATH, done, managed_of, own_path, person
 from edge.web.people_words import field, from_field
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ async def add(request: Request, form: Mapping[str, str]) -> Response:
         answer = await done(request, "change_person", action="add", **asked)
     except (RequestRefused, ValueError) as error:
         return await _form(request, form, problem=visible(error))
-    _say(request, answer, "{name} is added.")
+    say_done(request, answer, "is added.")
     own = f"{PATH}/{answer['id']}"
     return see(f"{own}/card" if "then_card" in form else own)
 
@@ -78,7 +78,7 @@ async def save(request: Request, form: Mapping[str, str]) -> Response:
         return await _form(request, typed, one=found["person"], problem=text)
     except ValueError as error:
         return await _form(request, form, one=found["person"], problem=visible(error))
-    _say(request, answer, "{name} is changed.")
+    say_done(request, answer, "is changed.")
     return see(own_path(request))
 
 
@@ -106,8 +106,9 @@ def _asked(request: Request, form: Mapping[str, str]) -> dict[str, Any]:
     return asked
 
 
-def _say(request: Request, answer: Mapping[str, Any], text: str) -> None:
-    notices = [text.format(name=visible(answer["name"])), *map(visible, answer.get("notes") or ())]
+def say_done(request: Request, answer: Mapping[str, Any], text: str) -> None:
+    """Say on the next page what was done with whom, and a PIN that was made."""
+    notices = [f"{visible(answer['name'])} {text}", *map(visible, answer.get("notes") or ())]
     if answer.get("pin"):
         notices.append(f"The PIN is {answer['pin']}. Write it down now: it is not shown again.")
     session_of(request).notices += notices
@@ -130,16 +131,11 @@ async def _form(
 ) -> Response:
     more: dict[str, Any] = {"typed": typed, "one": one, "problem": problem, "group_field": GROUP}
     groups = await _groups(request) if groups is None else groups
-    managed = None if one is not None else await _managed(request)
+    managed = None if one is not None else await managed_of(request)
     back = PATH if one is None else own_path(request)
     return page_of(request).html(
         request, "person_form.html", 400 if problem else 200, groups=groups, managed=managed, back=back, **more
     )
-
-
-async def _managed(request: Request) -> dict[str, Any]:
-    found = await page_of(request).link.ask("people", who(request).name, limit=1)
-    return dict(found["managed"])
 
 
 NEW: Final = "/people/~new"
