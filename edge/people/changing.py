@@ -116,7 +116,7 @@ def changing(
         member["groups"] = _groups(directory, member.get("groups") or (), wanted)
     if wanted.get("card"):
         card = yield from _given(directory, plan, somebody.user.id, str(wanted["card"]), seen, somebody.member)
-        member["cards"] = [*dict.fromkeys((*(member.get("cards") or ()), card))]
+        member["cards"] = _with_card(member, card)
     plan.put("member", member)
     return plan
 
@@ -183,6 +183,12 @@ def member_entry(directory: Directory, somebody: Somebody) -> dict[str, Any]:
         return entry("members", somebody.member)
     user = somebody.user.id
     return {"id": free_id(user, directory.members.__contains__), "user": user}
+
+
+def _with_card(member: Mapping[str, Any], card: str) -> list[str]:
+    """The member's cards with this one, which may be among the backup cards already."""
+    cards, backup = member.get("cards") or [], member.get("backup_cards") or []
+    return [*cards] if card in {*cards, *backup} else [*cards, card]
 
 
 def _groups(directory: Directory, now: Iterable[str], wanted: Mapping[str, Any]) -> list[str]:
