@@ -15,7 +15,7 @@ from edge.upstream.alarm_lane import MISTAKE_S
 from edge.upstream.alarm_lane import SINK as ALARMS
 from edge.upstream.messages import SINK
 from edge.upstream.outbox import AHEAD
-from edge.upstream.records import CHUNK, GIVE_WAY_S, IN_VAIN_S, NOBODY_S, STALL_S, Records
+from edge.upstream.records import CHUNK, GIVE_WAY_S, IN_VAIN_S, MAX_REPLAYS, NOBODY_S, STALL_S, Records
 from edge.upstream.retained import SAID, STATUS_EVERY_S
 from edge.upstream.sync import RETRY_S
 from tests.support import virtual
@@ -828,6 +828,23 @@ def test_a_replay_sends_a_range_again_and_disturbs_nothing() -> None:
         talk.journal.record()
         await talk.settle()
         assert talk.cursor == 2_001
+
+    converse(script)
+
+
+def test_of_too_many_replays_nothing_is_lost_and_what_lies_between_comes_along() -> None:
+    async def script(talk: Talk) -> None:
+        talk.journal.write([OPENED] * 1_000)
+        await talk.start()
+        wanted = range(1, 1_000, 4)
+        for sequence in wanted:
+            talk.upstream.replay(sequence, sequence)
+        await talk.settle()
+        again = talk.net.sequences()[1_000:]
+        assert {*wanted} < {*again}
+        assert again == sorted({*again})
+        apart = sum(after - before > 1 for before, after in pairwise([-1, *again]))
+        assert apart == MAX_REPLAYS
 
     converse(script)
 
