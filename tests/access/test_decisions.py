@@ -14,13 +14,14 @@ from edge.access.anti_passback import NOBODY, Passback, passed, pruned, violates
 from edge.access.credentials import AccessRefused, AskPin, Code, Presented, running_access
 from edge.access.decisions import Decision, Granted, decide, events_of, lapsed, recipes
 from edge.directory.directory import Ask, Directory
+from edge.directory.pins import HashParameters
 from edge.doors.rules import step
 from edge.doors.state import Access, Door, OperatorMode
 from edge.model.catalogue import message
 from edge.model.messages import NS_PER_S, REX, Actor, CardRead, ClockQuality, Command, CommandName, Subject
 from edge.model.policy import DoorPolicy
 from tests.support.directories import documents, made
-from tests.support.people import ADA, BOB, LOST, SPARE, SUNDAY_NOON, building, card, door, now
+from tests.support.people import ADA, BOB, LOST, MONDAY_NOON, SPARE, SUNDAY_NOON, building, card, door, now
 
 READER = Subject("reader", "front.reader", "Front door reader")
 LOST_CLOCK = ClockQuality.UNSYNCED
@@ -147,6 +148,30 @@ def test_the_slow_part_can_be_done_beforehand() -> None:
         assert code(decide(directory, place, presented, now(), digests=wrong)) == "wrong_pin", "it is really used"
         assert code(decide(directory, place, presented, now(), digests=right)) in {"granted", "no_access"}
     assert recipes(directory, directory.access("garage").asking, shown(ADA, "2580")) == ()
+
+
+@pytest.mark.parametrize("typed", ["", "258", "2" * 13, "25x80", "\ud800"])
+def test_what_cannot_be_a_pin_is_never_hashed(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    def hashed(_recipe: HashParameters, _pin: str) -> bytes:
+        raise AssertionError("it was hashed")
+
+    directory = building(front={"ask": "card_and_pin"}, back={"ask": "pin"})
+    monkeypatch.setattr(HashParameters, "digest", hashed)
+    for door_id, presented in (("front", shown(ADA, typed)), ("back", Presented(pin=typed))):
+        assert recipes(directory, directory.access(door_id).asking, presented) == ()
+        assert code(decide(directory, door(door_id), presented, now())) == "wrong_pin"
+
+
+def test_of_the_groups_that_let_somebody_pass_the_first_is_named() -> None:
+    def in_three_groups(document: dict[str, Any]) -> None:
+        document["members"][0]["groups"] = ["weekdays", "always", "on-duty"]
+        document["groups"].append({"id": "on-duty", "name": "On duty", "doors": ["back"], "schedule": "weekdays"})
+        document["groups"][0]["doors"] = ["front"]
+
+    for door_id, at, named in (("front", MONDAY_NOON, "always"), ("back", MONDAY_NOON, "on-duty")):
+        decision = decide(building(in_three_groups), door(door_id), shown(), now(at))
+        assert isinstance(decision, Granted)
+        assert decision.group.id == named
 
 
 def test_who_needs_longer_gets_longer() -> None:

@@ -187,6 +187,10 @@ def test_no_debounce_passes_every_edge_until_there_are_too_many() -> None:
     assert len(reports) < 36
 
 
+def test_without_debounce_an_edge_counts_as_soon_as_it_comes() -> None:
+    assert closed(0, 1000).feed(True, 100 * MS) == [Settled(True, 100 * MS)]
+
+
 def test_long_unrest_is_reported_once_and_read_back() -> None:
     reports = fed(closed(), alternating(*range(100, 5100, 25)), 6000)
     assert reports[0] == Unstable(1100 * MS)
@@ -309,6 +313,17 @@ def test_a_level_only_known_from_reading_says_so() -> None:
     debouncer.feed(False, 105 * MS)  # and the edge to True was lost
     assert debouncer.expire(135 * MS, True) == []
     assert debouncer.expire(165 * MS, True) == [Settled(True, 100 * MS, read_back=True)]
+
+
+def test_a_level_that_was_read_has_to_stand_like_any_other() -> None:
+    debouncer = closed()
+    debouncer.feed(True, 100 * MS)
+    assert debouncer.expire(130 * MS, False) == []
+    assert debouncer.expire(159 * MS, True) == []
+    assert debouncer.deadline_ns == 160 * MS, "who asks too early changes nothing"
+    assert debouncer.expire(160 * MS, True) == [], "another one again"
+    assert debouncer.expire(190 * MS - 1, True) == []
+    assert debouncer.expire(190 * MS, True) == [Settled(True, 100 * MS, read_back=True)]
 
 
 def test_what_cannot_be_read_back_is_taken_from_the_edges() -> None:

@@ -170,6 +170,15 @@ def test_the_broker_is_sent_no_more_than_the_application_may_lag_behind() -> Non
     assert sum(box.next() is not None for _ in range(50)) == 10
 
 
+def test_where_the_broker_acknowledges_one_late_record_holds_no_other_up() -> None:
+    box = Outbox(0, by_application=False)
+    box.feed(records(1, AHEAD + 50))
+    for sequence in range(1, AHEAD + 51):
+        assert box.next() is not None
+        assert not (sequence > 1 and box.taken(sequence))
+    assert box.cursor == 0
+
+
 @pytest.mark.parametrize("sequence", [0, -3, 5])
 def test_an_old_word_of_the_application_changes_nothing(sequence: int) -> None:
     box = Outbox(5, by_application=True)

@@ -230,6 +230,21 @@ def test_a_log_that_was_set_aside_is_followed_by_its_successor_from_the_start() 
     assert [one.content["id"] for one in sent[5:]] == [f"epoch-2-{n}" for n in range(1, 9)]
 
 
+def test_a_replay_of_a_log_that_was_set_aside_is_not_sent_from_its_successor() -> None:
+    async def script(talk: Talk) -> None:
+        talk.journal.write([OPENED] * 5)
+        await talk.start()
+        talk.net.link.cut()
+        talk.upstream.replay(1, 5)
+        talk.journal.set_aside()
+        talk.journal.write([OPENED] * 8)
+        await asyncio.sleep(60)
+        assert talk.cursor == 8
+
+    sent = converse(script).net.on("events")
+    assert [one.content["id"] for one in sent[5:]] == [f"epoch-2-{n}" for n in range(1, 9)]
+
+
 # --- nobody there, or not wanted ---------------------------------------------------------------------------
 
 
