@@ -139,7 +139,7 @@ def entitled(
     if not member.enabled:
         return who.refused(Code.DISABLED, reason="the member")
     moment = now.moment
-    known = moment.at if moment.trusted else moment.known
+    known = moment.at_least
     if member.valid_from is not None and (known is None or known < member.valid_from):
         return who.refused(Code.NOT_YET_VALID, **_untrusted(moment))
     if member.valid_until is not None and known is not None and known >= member.valid_until:

@@ -206,7 +206,7 @@ class Readers:
             answer = access_point.decide(directory, seen, now, digests, self.passback)
         plain = answer.granted if isinstance(answer, Permit) else answer
         reader.keypad = keypad.judged(reader.keypad, access_point.asking(directory), seen, plain, now_ns)
-        enrolled = self.loaded and self._enrolments.offer(directory, access_point.id, seen, at_ns)
+        enrolled = self.loaded and self._enrolments.offer(directory, access_point.id, seen, at_ns, now.moment.at_least)
         too_many = None
         if self.loaded and not enrolled:  # a card that somebody waits for is no guess
             too_many = reader.count(answer, seen, access_point.asking(directory), now_ns, self._persons)

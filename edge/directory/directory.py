@@ -98,6 +98,11 @@ class Member:
     """The controller removes the member, with user and cards, a day after `valid_until`, which a visitor always has."""
     groups: tuple[str, ...] = ()
 
+    def has_left(self, known: datetime | None) -> bool:
+        """Whether this is a visitor whose time is over: their cards may go to others. `known`: it is not earlier."""
+        over = self.valid_until is not None and known is not None and known >= self.valid_until
+        return self.visitor and over
+
 
 @dataclass(frozen=True, slots=True)
 class Group:

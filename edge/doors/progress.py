@@ -35,6 +35,11 @@ class Moment:
         """Whether the calendar clock can be used at all."""
         return self.quality is not ClockQuality.UNSYNCED
 
+    @property
+    def at_least(self) -> datetime | None:
+        """The time is not earlier than this, by the clock or by what is known without it."""
+        return self.at if self.trusted else self.known
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from edge.directory.document.writing import entry
 from edge.people.cards import CardError, find_card, meant
-from edge.people.changing import DeskError, PersonPlan, give_card, member_entry
+from edge.people.changing import DeskError, PersonPlan, give_card, member_entry, without_card
 from edge.people.finding import finding
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
+    from datetime import datetime
 
     from edge.directory.directory import Card, Directory
 
@@ -32,13 +33,18 @@ def marking(directory: Directory, card: str | None, of: str | None, *, lost: boo
     return plan
 
 
-def giving(directory: Directory, card: str, who: str, seen: Iterable[Card] = ()) -> Generator[None, None, PersonPlan]:
-    """Give a card that nobody has to a person. Raises CardError, NotFoundError, and DeskError when somebody has it."""
+def giving(
+    directory: Directory, card: str, who: str, seen: Iterable[Card] = (), known: datetime | None = None
+) -> Generator[None, None, PersonPlan]:
+    """Give a card that nobody has to a person. `seen` and `known` as in `adding`.
+
+    Raises CardError, NotFoundError, and DeskError when somebody has it.
+    """
     somebody = yield from finding(directory, who)
     member = member_entry(directory, somebody)
     plan = PersonPlan(str(member["id"]), somebody.user.name)
-    known = yield from meant(directory, card, seen)
-    own = plan.card = give_card(directory, plan, known, somebody.user.id, somebody.member)
+    given = yield from meant(directory, card, seen)
+    own = plan.card = give_card(directory, plan, given, somebody.user.id, somebody.member, known)
     held = [*(member.get("cards") or ()), *(member.get("backup_cards") or ())]
     if own in held:
         plan.changes.clear()
@@ -55,10 +61,7 @@ def taking(directory: Directory, card: str | None, of: str | None) -> Generator[
     if member is None:
         plan.notes.append(f"nobody has {called(chosen)}")
         return plan
-    whole = entry("members", member)
-    for key in ("cards", "backup_cards", "disabled_cards"):
-        whole[key] = [one for one in whole[key] if one != chosen.id]
-    plan.put("member", whole)
+    plan.put("member", without_card(member, chosen.id))
     plan.put("card", entry("cards", chosen) | {"user": None})
     return plan
 

@@ -18,6 +18,7 @@ from edge.people.names import free_id, slug
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from edge.directory.directory import Card, Directory, Member
     from edge.model.messages import Json
@@ -63,12 +64,17 @@ class PersonPlan:
 
 
 def adding(
-    directory: Directory, wanted: Mapping[str, Any], doors: Collection[str], seen: Iterable[Card] = ()
+    directory: Directory,
+    wanted: Mapping[str, Any],
+    doors: Collection[str],
+    seen: Iterable[Card] = (),
+    known: datetime | None = None,
 ) -> Generator[None, None, PersonPlan]:
     """A new person. `wanted` has what was given of name, email, groups, card, pin, valid_from ...
 
-    `doors` are the configured ones, `seen` the cards that readers saw. In a directory without groups one is made for
-    all doors, if none is named. Raises DeskError, CardError and NotFoundError.
+    `doors` are the configured ones, `seen` the cards that readers saw, `known`: it is not earlier, for the card of a
+    visitor whose time is over. In a directory without groups one is made for all doors, if none is named. Raises
+    DeskError, CardError and NotFoundError.
     """
     name = " ".join(str(wanted.get("name") or "").split())
     if not name:
@@ -83,7 +89,7 @@ def adding(
     plan.put("user", {"id": own, "name": name, "email": wanted.get("email") or None})
     member = {"id": own, "user": own, "groups": groups, **_member_keys(wanted)}
     if wanted.get("card"):
-        member["cards"] = [(yield from _given(directory, plan, own, str(wanted["card"]), seen))]
+        member["cards"] = [(yield from _given(directory, plan, own, str(wanted["card"]), seen, known))]
     plan.put("member", member)
     if not groups:
         plan.notes.append(f"{name} is in no group, and may pass no door yet")
@@ -91,7 +97,11 @@ def adding(
 
 
 def changing(
-    directory: Directory, who: str, wanted: Mapping[str, Any], seen: Iterable[Card] = ()
+    directory: Directory,
+    who: str,
+    wanted: Mapping[str, Any],
+    seen: Iterable[Card] = (),
+    known: datetime | None = None,
 ) -> Generator[None, None, PersonPlan]:
     """Another name, other groups ...: what `wanted` has; None takes away. Raises as `adding`."""
     if not wanted:
@@ -115,7 +125,7 @@ def changing(
     if not wanted.keys().isdisjoint({"groups", "groups_add", "groups_remove"}):
         member["groups"] = _groups(directory, member.get("groups") or (), wanted)
     if wanted.get("card"):
-        card = yield from _given(directory, plan, somebody.user.id, str(wanted["card"]), seen, somebody.member)
+        card = yield from _given(directory, plan, somebody.user.id, str(wanted["card"]), seen, known, somebody.member)
         member["cards"] = _with_card(member, card)
     plan.put("member", member)
     return plan
@@ -201,16 +211,27 @@ def _groups(directory: Directory, now: Iterable[str], wanted: Mapping[str, Any])
 
 
 def _given(  # noqa: PLR0913, PLR0917 -- who gets what
-    directory: Directory, plan: PersonPlan, user: str, text: str, seen: Iterable[Card], member: Member | None = None
+    directory: Directory,
+    plan: PersonPlan,
+    user: str,
+    text: str,
+    seen: Iterable[Card],
+    known: datetime | None,
+    member: Member | None = None,
 ) -> Generator[None, None, str]:
     """Put a card that this user is to have; its id. Raises CardError, and DeskError when somebody has it."""
     card = yield from meant(directory, text, seen)
-    plan.card = own = give_card(directory, plan, card, user, member)
+    plan.card = own = give_card(directory, plan, card, user, member, known)
     return own
 
 
-def give_card(directory: Directory, plan: PersonPlan, card: Meant, user: str, member: Member | None) -> str:
-    """Put a card so that it was issued to this user; its id. Raises DeskError when somebody else has it."""
+def give_card(  # noqa: PLR0913, PLR0917 -- who gets what
+    directory: Directory, plan: PersonPlan, card: Meant, user: str, member: Member | None, known: datetime | None
+) -> str:
+    """Put a card so that it was issued to this user; its id. A visitor whose time is over has it no more then.
+
+    Raises DeskError when somebody else has it.
+    """
     if card.card is None:
         of = plan.id
         number = next(n for n in range(1, len(directory.cards) + 2) if f"{of}-{n}" not in directory.cards)
@@ -220,9 +241,20 @@ def give_card(directory: Directory, plan: PersonPlan, card: Meant, user: str, me
     holder = directory.holder(card.card.id)
     if holder is not None and (member is None or holder.id != member.id):
         whose = directory.user_of(holder).name
-        raise DeskError("card_taken", f"{card.card.written or card.card.id} is the card of {whose} ({holder.id})")
+        if not holder.has_left(known):
+            raise DeskError("card_taken", f"{card.card.written or card.card.id} is the card of {whose} ({holder.id})")
+        plan.put("member", without_card(holder, card.card.id))
+        plan.notes.append(f"{whose}, whose visit is over, had this card")
     plan.put("card", entry("cards", card.card) | {"user": user})
     return card.card.id
+
+
+def without_card(member: Member, card: str) -> Entry:
+    """The entry of a member who no longer has this card."""
+    whole = entry("members", member)
+    for key in ("cards", "backup_cards", "disabled_cards"):
+        whole[key] = [one for one in whole[key] if one != card]
+    return whole
 
 
 def _issued(directory: Directory, users: Collection[str]) -> Generator[None, None, list[Card]]:

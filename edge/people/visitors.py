@@ -9,7 +9,6 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge.directory.directory import Ask, Directory
-from edge.directory.document.writing import entry
 from edge.model.schedule import moment
 from edge.people.access.places import find_place
 from edge.people.cards import meant
@@ -79,11 +78,15 @@ def visit_until(text: str | None, now: datetime, zone: tzinfo) -> tuple[datetime
 
 
 def visiting(
-    directory: Directory, visit: Visit, doors: Mapping[str, str], now: datetime, seen: Iterable[Card] = ()
+    directory: Directory,
+    visit: Visit,
+    doors: Mapping[str, str],
+    seen: Iterable[Card] = (),
+    known: datetime | None = None,
 ) -> Generator[None, None, Visiting]:
-    """A new visitor. `doors` are the configured ones (id to name), `seen` the cards that readers saw.
+    """A new visitor. `doors` are the configured ones (id to name), `seen` and `known` as in `adding`.
 
-    A card of a visitor whose time is over is given to the next one. Raises DeskError, CardError and NotFoundError.
+    Raises DeskError, CardError and NotFoundError.
     """
     name = " ".join(visit.name.split())
     if not name or not visit.doors:
@@ -100,7 +103,9 @@ def visiting(
     member: dict[str, Any] = {"id": own, "user": own, "visitor": True, "groups": [group]}
     member["valid_until"] = visit.until.isoformat(timespec="minutes")
     if visit.card:
-        member["cards"] = [(yield from _given(directory, plan, visit.card, now, seen))]
+        card = yield from meant(directory, visit.card, seen)
+        plan.card = give_card(directory, plan, card, own, None, known)
+        member["cards"] = [plan.card]
     if visit.pin:
         member |= {"pin": visit.pin, "pin_alone": not visit.card}
     plan.put("member", member)
@@ -134,23 +139,6 @@ def _removed_at(member: Member | None) -> datetime | None:
     if member is None or not member.visitor or member.valid_until is None:
         return None
     return member.valid_until + KEPT_FOR
-
-
-def _given(
-    directory: Directory, plan: PersonPlan, text: str, now: datetime, seen: Iterable[Card]
-) -> Generator[None, None, str]:
-    """Put the card of a visitor; its id. Raises CardError, and DeskError when somebody has it who may still come."""
-    known = yield from meant(directory, text, seen)
-    holder = None if known.card is None else directory.holder(known.card.id)
-    over = holder is not None and holder.visitor and holder.valid_until is not None and holder.valid_until <= now
-    plan.card = own = give_card(directory, plan, known, plan.id, holder if over else None)
-    if holder is not None:
-        whole = entry("members", holder)
-        for key in ("cards", "backup_cards", "disabled_cards"):
-            whole[key] = [one for one in whole[key] if one != own]
-        plan.put("member", whole)
-        plan.notes.append(f"{directory.user_of(holder).name}, whose visit is over, had this card")
-    return own
 
 
 def _hindered(directory: Directory, visit: Visit, name: str, doors: Mapping[str, str]) -> list[str]:

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from edge.people.changing import DeskError, removing
+from edge.people.card_changes import giving
+from edge.people.changing import DeskError, adding, removing
 from edge.people.finding import NotFoundError
 from edge.people.slices import at_once
 from edge.people.visitors import MOST_AT_ONCE, Visit, leaving, visit_until, visiting
@@ -31,7 +32,7 @@ def after(directory: Directory, plan: PersonPlan) -> Directory:
 
 
 def visit(directory: Directory, name: str, *doors: str, at: datetime = MONDAY_NOON, **more: Any) -> Directory:
-    planned = at_once(visiting(directory, Visit(name, doors, **{"until": EVENING, **more}), DOORS, at))
+    planned = at_once(visiting(directory, Visit(name, doors, **{"until": EVENING, **more}), DOORS, known=at))
     return after(directory, planned.plan)
 
 
@@ -93,9 +94,9 @@ def test_a_group_that_opens_more_is_not_used() -> None:
 def test_many_doors_and_long_names_make_a_group_within_its_limits() -> None:
     doors = {f"door-{'x' * 50}-{n}": "A name of a door that is long " * 3 for n in range(9)}
     for directory in (EMPTY,):
-        planned = at_once(visiting(directory, Visit("Alan", [*doors], EVENING), doors, MONDAY_NOON))
+        planned = at_once(visiting(directory, Visit("Alan", [*doors], EVENING), doors, known=MONDAY_NOON))
         one = edited(directory, planned.plan.changes, Path("edit"), BERLIN, doors=[*doors]).directory
-        again = at_once(visiting(one, Visit("Bert", [*doors], EVENING), doors, MONDAY_NOON))
+        again = at_once(visiting(one, Visit("Bert", [*doors], EVENING), doors, known=MONDAY_NOON))
         two = edited(one, again.plan.changes, Path("edit"), BERLIN, doors=[*doors]).directory
         assert len(two.groups) == 1
 
@@ -110,7 +111,7 @@ def test_many_doors_and_long_names_make_a_group_within_its_limits() -> None:
 )
 def test_what_cannot_be_planned_is_refused(name: str, doors: list[str], message: str) -> None:
     with pytest.raises((DeskError, NotFoundError), match=message):
-        at_once(visiting(EMPTY, Visit(name, doors, EVENING), DOORS, MONDAY_NOON))
+        at_once(visiting(EMPTY, Visit(name, doors, EVENING), DOORS, known=MONDAY_NOON))
 
 
 def test_what_still_keeps_a_visitor_out_is_said() -> None:
@@ -120,7 +121,9 @@ def test_what_still_keeps_a_visitor_out_is_said() -> None:
         ({"pin": "4711"}, ["Front door: its reader takes no PIN without a card"]),
         ({"pin": "4711", "card": "12:7"}, []),
     ):
-        planned = at_once(visiting(directory, Visit("Alan", ["front", "back"], EVENING, **given), DOORS, MONDAY_NOON))
+        planned = at_once(
+            visiting(directory, Visit("Alan", ["front", "back"], EVENING, **given), DOORS, known=MONDAY_NOON)
+        )
         assert planned.plan.notes == notes
 
 
@@ -131,6 +134,13 @@ def test_the_card_of_a_visitor_whose_time_is_over_goes_to_the_next() -> None:
     two = visit(one, "Grace", "front", at=EVENING, until=EVENING + DAY, card="12:7")
     assert (two.members["alan"].cards, two.members["grace"].cards) == ((), ("alan-1",))
     assert two.cards["alan-1"].user == "grace"
+    with pytest.raises(DeskError, match="12:7 is the card of Alan"):
+        at_once(giving(visit(one, "Bert", "front"), "12:7", "bert", known=None))
+    three = after(one, at_once(adding(one, {"name": "Bert", "card": "12:7", "groups": []}, DOORS, known=EVENING)))
+    assert (three.members["alan"].cards, three.members["bert"].cards) == ((), ("alan-1",))
+    three = visit(one, "Bert", "front")
+    three = after(three, at_once(giving(three, "12:7", "bert", known=EVENING)))
+    assert (three.members["alan"].cards, three.members["bert"].cards) == ((), ("alan-1",))
     left = after(two, at_once(leaving(two, EVENING + DAY)).plan)
     assert ([*left.members], [*left.users], [*left.cards]) == (["grace"], ["grace"], ["alan-1"])
 

@@ -85,6 +85,27 @@ def test_a_visitor_until_18_is_refused_a_second_later_also_after_a_power_cut(tmp
         live(folder / "doorward.toml", evening)
 
 
+def test_the_card_that_a_visitor_left_is_given_to_the_next_by_holding_it_to_a_reader(tmp_path: Path) -> None:
+    async def script(house: House) -> None:
+        it_is(house, MORNING)
+        await ready(house)
+        assert (await visitor(house, card="12:3456"))["done"]
+        await until(house, "2026-11-24T08:00:00+00:00")
+        bert = await visitor(house, "Bert")
+        await house.request("enrol", action="begin", reader="front")
+        assert await shown(house, "12:3456") == "locked"
+        enrolled = await house.request("enrol", action="state")
+        assert (enrolled["state"], enrolled["card"]["number"], enrolled["holder"]) == ("card", "12:3456", None)
+        answer = await house.request("card", action="give", card="12:3456", who=bert["id"])
+        assert (answer["done"], answer["notes"]) == (True, ["Alan Turing, whose visit is over, had this card"])
+        await asyncio.sleep(10)
+        assert await shown(house, "12:3456") == "unlocked"
+        await until(house, "2026-11-24T19:00:00+00:00")
+        assert await ids(house) == ["bert"]
+
+    live(fresh(tmp_path), script)
+
+
 def test_visitors_are_removed_a_day_later_once_and_their_card_is_free(tmp_path: Path) -> None:
     async def script(house: House) -> None:
         it_is(house, MORNING)

@@ -24,6 +24,7 @@ from edge.system.calendar import Calendar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
     from edge.access.credentials import Presented
     from edge.access.enrolment.listening import Listening
@@ -62,13 +63,18 @@ class Enrolments:
         """What this actor waits for or has got; None when they never began, or doord has forgotten it."""
         return next((one for one in self._up_to_now() if one.actor.id == actor.id), None)
 
-    def offer(self, directory: Directory, place: str, seen: Presented, at_ns: int) -> bool:
-        """Offer a card that was shown at this door or elevator. True: somebody waited for it, and nobody has it."""
+    def offer(
+        self, directory: Directory, place: str, seen: Presented, at_ns: int, known: datetime | None = None
+    ) -> bool:
+        """Offer a card that was shown at this door or elevator. True: somebody waited for it, and nobody has it.
+
+        `known`: it is not earlier. The card of a visitor whose time is over is nobody's.
+        """
         if seen.card is None or seen.pin is not None or not self._listening:
             return False
         card = directory.card(seen.card)
         member = None if card is None else directory.holder(card.id)
-        holder = None if member is None else directory.user_of(member).name
+        holder = None if member is None or member.has_left(known) else directory.user_of(member).name
         shown = ShownCard(seen.card, place, Calendar(self._clock).at(at_ns), None if card is None else card.id, holder)
         listening, taken = offered(self._up_to_now(), shown)
         self._now(listening)

@@ -20,7 +20,6 @@ from edge.people.slices import aside
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Sequence
-    from datetime import datetime
     from typing import TypeVar
 
     from edge.access.people import People
@@ -98,13 +97,8 @@ class PeopleLooks:
 
     async def _told(self, directory: Directory, people: Sequence[Somebody]) -> list[dict[str, Json]]:
         seen = await self._seen.of(dict.fromkeys(one.user.id for one in people), self._names())
-        known = self._known()
+        known = self._people.timetable.moment().at_least
         return [person_facts(directory, one, known, seen.get(one.user.id)) for one in people]
 
     def _names(self) -> dict[str, str]:
         return {key: door.name for key, door in self._runner.doors.items()}
-
-    def _known(self) -> datetime | None:
-        """It is not earlier than this, going by the clock or by what is known without it."""
-        moment = self._people.timetable.moment()
-        return moment.at if moment.trusted else moment.known

@@ -105,11 +105,11 @@ class PeopleChanges:
         wanted |= {key: self._moment(key, wanted[key]) for key in TIMES if wanted.get(key)}
 
         def plan(directory: Directory) -> Generator[None, None, PersonPlan]:
-            who = ask.who or ""
+            who, known = ask.who or "", self._people.timetable.moment().at_least
             if ask.action == "add":
-                return adding(directory, wanted, self._runner.doors, self.seen())
+                return adding(directory, wanted, self._runner.doors, self.seen(), known)
             if ask.action == "change":
-                return changing(directory, who, wanted, self.seen())
+                return changing(directory, who, wanted, self.seen(), known)
             if ask.action == "remove":
                 return removing(directory, who, keep_cards=ask.keep_cards)
             return barring(directory, who, enabled=ask.action == "on")
@@ -126,7 +126,8 @@ class PeopleChanges:
             if ask.action == "give":
                 if ask.card is None or ask.who is None:
                     raise RequestError("malformed", "give: expected card and who")
-                return giving(directory, ask.card, ask.who, self.seen())
+                known = self._people.timetable.moment().at_least
+                return giving(directory, ask.card, ask.who, self.seen(), known)
             if ask.action == "take":
                 return taking(directory, ask.card, ask.of)
             return marking(directory, ask.card, ask.of, lost=ask.action == "lost")

@@ -58,7 +58,7 @@ class VisitorDesk:
         where: list[str] = []
 
         def plan(directory: Directory) -> Generator[None, None, PersonPlan]:
-            planned = yield from visiting(directory, visit, names, moment.at, self._changes.seen())
+            planned = yield from visiting(directory, visit, names, self._changes.seen(), moment.at_least)
             planned.plan.notes[:0] = notes
             where[:] = planned.doors
             return planned.plan
