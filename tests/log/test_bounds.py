@@ -183,6 +183,34 @@ def test_a_disk_that_stays_away_is_asked_less_and_less_often(tmp_path: Path, mon
     assert max(waited) == writer.RETRY_MOST_S
 
 
+def test_a_slow_commit_that_ends_a_failure_is_told_as_one_accident(tmp_path: Path) -> None:
+    disk, clock, commits = Disk(), FakeClock(), list[str]()
+    writes = False
+
+    def fails_and_is_late(_number: int, sql: str) -> bool:
+        nonlocal writes
+        writes |= sql.startswith("INSERT INTO record")
+        if sql != "COMMIT" or not writes:
+            return False
+        writes = False
+        commits.append("failed" if not commits else "done")
+        if commits == ["failed", "done"]:
+            clock.tick(6)
+        return commits == ["failed"]
+
+    async def run() -> None:
+        async with journal(tmp_path / "log.db", clock, replace(PATIENT, connect=disk.connect)) as held:
+            await held.write(opened(0, 0))
+            disk.fail = fails_and_is_late
+            await held.write(opened(1, 1))
+            await held.eventually(lambda: held.records[-1].event.type == "controller.storage")
+            await held.write(opened(2, 2))
+            codes = [one.event.code for one in held.records if one.event.type == "controller.storage"]
+            assert codes == ["write_failed"]
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(("seconds", "told"), [(5.0, False), (5.001, True)])
 def test_what_counts_as_slow(tmp_path: Path, seconds: float, told: bool) -> None:
     disk, clock = Disk(), FakeClock()
