@@ -59,6 +59,8 @@ class Seen:
     sign: list[float] = field(default_factory=list)
     """How much later than due a sign of life came."""
     memory: float = 0.0
+    starved: float = 0.0
+    """The longest that doord's threads waited for a processor while a door was unlocked once: this machine is busy."""
     came: int = 0
     """Useless messages, cards or bytes that doord took in: a flood that reaches nobody measures nothing."""
 
@@ -99,16 +101,27 @@ def _rss_mib(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def _starved_ms(pid: int) -> float:
+    """How long all threads together have waited for a processor (https://docs.kernel.org/scheduler/sched-stats.html)."""
+    waited_ns = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # it has ended
+            waited_ns += int((task / "schedstat").read_text().split()[1])
+    return waited_ns / 1e6
+
+
 def _measure(doord: Doord, seconds: float, seen: Seen, idle_mib: float) -> None:
     assert doord.process is not None
     end_s = time.monotonic() + seconds
     pressed_ns: list[int] = []
     while time.monotonic() < end_s:
+        starved_ms = _starved_ms(doord.process.pid)
         with Client(doord.socket) as line:  # a button needs no place at the socket
             line.ask("command", command="unlock", door="front", for_s=UNLOCK_S)
             pressed_ns.append(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
             line.ask("sim", door="back", action="rex", argument=None)
         time.sleep(UNLOCK_S + 0.3)
+        seen.starved = max(seen.starved, _starved_ms(doord.process.pid) - starved_ms)
         seen.memory = max(seen.memory, _rss_mib(doord.process.pid) - idle_mib)
     time.sleep(1.0)
     upstream = doord.ask("status")["upstream"]
@@ -222,6 +235,7 @@ def main() -> int:
         for what, values in (("relock", seen.relock), ("exit", seen.exit), ("sign of life", seen.sign)):
             middle, p99, worst = _figures(values)
             print(f"; {what} late by {middle:.1f} ms, p99 {p99:.1f}, worst {worst:.1f}", end="")
+        print(f"; doord waited for a processor up to {seen.starved:.1f} ms", end="")
         missed += [name] if _missed(seen, quiet) else []
         print(f"; reached: {str(name not in missed).lower()}", flush=True)
     print(json.dumps({"reached": not missed, "missed": missed}))
