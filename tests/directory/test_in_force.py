@@ -46,7 +46,6 @@ ADA_ONLY = {"users": document()["users"][:1], "members": document()["members"][:
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tried every half a minute is tried at once."""
     monkeypatch.setattr(directory_keeper, "PUT_RIGHT_S", 0.01)
-    monkeypatch.setattr(directory_keeper, "AUDIT_WITHIN_S", 0.05)
     monkeypatch.setattr(audit, "LOOK_AGAIN_S", 0.01)
 
 
@@ -126,9 +125,7 @@ def test_what_is_refused_changes_nothing(tmp_path: Path, wrong: dict[str, object
     asyncio.run(main())
 
 
-def test_one_at_a_time_and_only_upwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directory_keeper, "AUDIT_WITHIN_S", WITHIN_S)
-
+def test_one_at_a_time_and_only_upwards(tmp_path: Path) -> None:
     async def main() -> None:
         async with kept(tmp_path) as one:
             answers = await asyncio.gather(
@@ -316,10 +313,7 @@ def test_many_edits_become_part_of_the_document(tmp_path: Path, monkeypatch: pyt
     asyncio.run(main())
 
 
-def test_an_edit_waits_for_no_record_and_a_document_that_does_holds_up_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(directory_keeper, "AUDIT_WITHIN_S", WITHIN_S)
+def test_an_edit_waits_for_no_record_and_a_document_that_does_holds_up_nobody(tmp_path: Path) -> None:
     log_disk = Disk()
     log_disk.fail = lambda _number, _sql: True
     options = replace(PATIENT, connect=log_disk.connect)
@@ -587,8 +581,9 @@ def test_a_disk_that_comes_late_has_the_newer_one_or_gets_it(
     asyncio.run(main())
 
 
-def test_a_log_that_is_away_keeps_nobody_out(tmp_path: Path) -> None:
+def test_a_log_that_is_away_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its changes wait; the next document is told to come later, and a restart loses nothing."""
+    monkeypatch.setattr(directory_keeper, "AUDIT_WITHIN_S", 0.05)
     file, disk = tmp_path / "directory.json", Disk()
     disk.fail = lambda _number, _sql: True
     options = replace(PATIENT, connect=disk.connect)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import os
 import re
 import signal
 import struct
-import time
 import zlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from tests.support.browser import House, browsed, check_readable
 from tests.support.cameras import Camera
 from tests.support.doord import Doord
 from tests.support.web import PASSWORD, Doorweb, write_accounts, write_config
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
 
 CHROMIUM = "/usr/bin/chromium"
 WITHIN_MS = 30_000
@@ -56,72 +52,20 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
-@dataclass
-class House:
-    """A daemon, its page and a browser."""
-
-    doord: Doord
-    url: str
-    browser: Browser
-    wrong: list[str] = field(default_factory=list)
-    """What no page may do: mistakes in scripts, violations of the policy, questions to others, dialogs."""
-
-    def open(self, **options: Any) -> Page:
-        """A browser that nobody has used yet."""
-        page = self.browser.new_context(ignore_https_errors=True, **options).new_page()
-        page.set_default_timeout(WITHIN_MS)
-        page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        page.on("dialog", lambda dialog: self.wrong.append(f"a dialog: {dialog.message}"))
-        page.on("request", lambda one: None if one.url.startswith(self.url) else self.wrong.append(one.url))
-        page.on("console", lambda said: self.wrong.append(said.text) if "Content Security" in said.text else None)
-        page.goto(self.url)
-        return page
-
-    def signed_in(self, name: str = "olga", **options: Any) -> Page:
-        page = self.open(**options)
-        page.get_by_label("Name").fill(name)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("heading", name="Doors", exact=True)).to_be_visible()
-        return page
-
-    def pictured(self) -> str:
-        """The page of an alarm that has a picture."""
-        numbers = [int(one["sequence"]) for one in self.doord.ask("events", type=["lock.forced_open"])["records"]]
-        while not (found := [n for n in numbers if self.doord.ask("pictures", sequence=n)["pictures"]]):
-            time.sleep(0.02)
-        return f"/events/{found[-1]}"
-
-    def types(self, *actors: str) -> list[str]:
-        """What these did, by the log."""
-        records = self.doord.ask("events", limit=500)["records"]
-        return [one["type"] for one in records if (one["data"]["actor"] or {}).get("id") in actors]
-
-
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("house")
     accounts = {f"k{n}": "operator" for n in range(10)}
-    write_accounts(folder / "accounts.json", olga="operator", vera="viewer", **accounts)
-    expect.set_options(timeout=WITHIN_MS)
-    arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-    with contextlib.ExitStack() as stack:
-        camera = stack.enter_context(Camera(picture=png(640, 360)))
+    with Camera(picture=png(640, 360)) as camera:
         config = write_config(folder, NAMES, f'[camera.hall]\nurl = "{camera.url}"\ndoors = ["front"]\n')
-        doord, web = stack.enter_context(Doord(config)), stack.enter_context(Doorweb(config))
-        playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield House(doord, f"https://127.0.0.1:{web.port}", browser)
-        browser.close()
+        with browsed(config, olga="operator", vera="viewer", **accounts) as house:
+            yield house
 
 
 @pytest.fixture(autouse=True)
-def nothing_wrong(house: House) -> Iterator[None]:
-    house.wrong.clear()
-    yield
-    assert house.wrong == []
-    for context in house.browser.contexts:
-        context.close()
+def _nothing_wrong(house: House) -> Iterator[None]:
+    with house.nothing_wrong():
+        yield
 
 
 def test_an_evening_at_the_door(house: House, tmp_path: Path) -> None:
@@ -384,7 +328,6 @@ def test_a_flood_takes_nobodys_form_away(house: House) -> None:
 def test_every_page_fits_and_everybody_can_read_it(
     house: House, width: int, height: int, scheme: Any, tmp_path: Path
 ) -> None:
-    """No horizontal scrolling (WCAG 2.2, 1.4.10), and axe-core finds nothing serious or critical."""
     options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "bypass_csp": True}
     page = house.open(**options)
     pages = [house.signed_in(f"k{6 + width % 4}", **options)]
@@ -393,13 +336,7 @@ def test_every_page_fits_and_everybody_can_read_it(
     looked[house.pictured()] = pages[0]
     for path, at in looked.items():
         at.goto(f"{house.url}{path}")
-        at.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-        assert at.evaluate("document.documentElement.scrollWidth") <= width, path
-        found = Axe().run(at).response["violations"]
-        bad = [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in {"serious", "critical"}]
-        assert bad == [], path
-        name = re.sub(r"\W+", "-", path).strip("-")
-        at.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+        check_readable(at, tmp_path)
         light = at.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (int(re.findall(r"\d+", light)[0]) > 128) == (scheme == "light"), path
     house.doord.sim("front", "close")

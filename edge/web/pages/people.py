@@ -67,7 +67,7 @@ async def shown(request: Request) -> Response:
     found = await person(request)
     now = await today(request)
     row = person_row(found["person"], page.words, now)
-    events = await page.link.ask("events", user=row["user"], newest=True, limit=LATEST)
+    events = await page.link.ask("events", user=[row["user"]], newest=True, limit=LATEST)
     records = [page.words.record(record) for record in events["records"]]
     return page.html(request, "person.html", one=row, managed=found["managed"], records=records)
 

@@ -40,6 +40,8 @@ async def add(request: Request, form: Mapping[str, str]) -> Response:
     """Add a person."""
     try:
         asked = _asked(request, form)
+        if not asked["groups"]:  # doord makes one where there is none yet
+            del asked["groups"]
         if form.get("card", "").strip():
             asked["card"] = form["card"].strip()
         answer = await done(request, "change_person", action="add", **asked)
