@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge.config.reading import load
-from edge.directory.document.reading import read
 from edge.log.verify import verify
 from edge.model.roles import INPUTS
 from tests.support.configs import settings_of
-from tests.support.directories import BERLIN
+from tests.support.doorctl_page import renewed
 from tests.support.doord import ROOT, Doord
+from tests.support.readme import Ready, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,11 +94,12 @@ def test_the_expanders_of_the_table_are_those_of_the_example() -> None:
         assert overlay in example
 
 
-def test_the_first_person_is_a_directory() -> None:
-    [example] = blocks("json", section("7."))
-    directory = read(example.encode(), Path("example"), BERLIN, doors=["front"])
-    assert directory.members["ada"].groups == ("everybody",)
-    assert directory.groups["everybody"].doors == {"front"}
+def test_the_first_person_gets_a_card_as_it_says(tmp_path: Path) -> None:
+    text = (ROOT / "config" / "example-simulated.toml").read_text()
+    config = tmp_path / "doorward.toml"
+    config.write_text(text.replace("../run/example.db", "log.db").replace("../run/example.sock", "doord.sock"))
+    with Ready(config):
+        assert plain(renewed(section("7."), tmp_path)) == plain(section("7."))
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
 
+from edge.cli.commands import completed, parser
 from edge.cli.main import main
 from tests.support.doorctl_page import BLOCK, PAGE, commands, renewed
 from tests.support.readme import plain, simulated
@@ -60,6 +62,24 @@ def test_every_line_of_the_page_prints_what_it_shows(tmp_path: Path) -> None:
                 assert here[code] == there[code], f"{code}: python -m tests.support.doorctl_page renews the page"
         else:
             assert now[line] == output, f"$ {line}: python -m tests.support.doorctl_page renews the page"
+
+
+def test_the_examples_of_the_directory_print_what_they_show(tmp_path: Path) -> None:
+    page = PAGE.with_name("directory.md").read_text()
+    with simulated(tmp_path):
+        now = shown(renewed(page, tmp_path))
+    assert len(now) > 2
+    assert now == shown(page)
+
+
+def test_what_the_table_of_the_directory_says_to_type_is_a_command() -> None:
+    table = PAGE.with_name("directory.md").read_text().partition("`doorctl` …")[2].partition("\n\n")[0]
+    cells = [line.split(" | ")[1] for line in table.splitlines()[2:]]
+    lines = re.findall(r"`([a-z][^`]*)`", " ".join(cells))
+    assert len(lines) > 15
+    for line in lines:
+        words = completed(shlex.split(line))
+        assert parser(words).parse_args(words).run, line
 
 
 def test_every_command_and_option_has_its_place_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edge.cli.desk import enrolling
-from edge.client.connection import Client
 from tests.scenarios.test_directory_edits import fresh
 from tests.support.cli import Doorctl
 from tests.support.control import FakeDaemon, RefusalError
+from tests.support.hand import Hand
 from tests.support.readme import Ready
 from tests.support.waiting import until
 
@@ -38,24 +37,6 @@ def doorctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 
 # --- a real doord ------------------------------------------------------------------------------
-
-
-class Hand(threading.Thread):
-    """Somebody who holds a card to the front door's reader, once its light says that it listens."""
-
-    def __init__(self, socket: Path, card: str) -> None:
-        super().__init__()
-        self._socket, self._card = socket, card
-
-    def _listens(self) -> bool:
-        with Client(self._socket) as client:
-            lights = client.ask("status")["drivers"]["bench"]["facts"]["lights"]
-        return bool(lights.get("front.reader") == "listening")
-
-    def run(self) -> None:
-        until(self._listens, "a reader that listens")
-        with Client(self._socket) as client:
-            client.ask("sim", door="front", action="card", argument=self._card)
 
 
 def held(doorctl: Doorctl, card: str, *words: str, typed: str | None = None) -> Any:

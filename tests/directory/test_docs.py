@@ -24,7 +24,7 @@ def first_cells(text: str) -> list[str]:
 
 
 def test_the_worked_examples_are_a_directory_and_an_edit_of_it() -> None:
-    edit, _enrolment, example = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    edit, example = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
     directory = read(example.encode(), Path("example"), BERLIN, doors=["front", "server-room"])
     assert directory.access("front").schedule == "reception"
     assert directory.members["ada"].pin is not None

@@ -1,4 +1,4 @@
-"""Runs the lines of docs/doorctl.md against a fresh simulated daemon.
+"""Runs the lines of docs/doorctl.md, and of other pages, against a fresh simulated daemon.
 
 `python -m tests.support.doorctl_page` renews what they print.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from edge.client.connection import Client
 from tests.support.doord import ROOT
+from tests.support.hand import Hand
 from tests.support.readme import run, simulated
 from tests.support.waiting import until
 
@@ -39,7 +40,13 @@ def renewed(text: str, folder: Path) -> str:
 
 
 def _output(line: str, folder: Path) -> str:
-    output = run(line, folder)
+    if line.startswith("doorctl people card") and "--reader" in line:
+        hand = Hand(folder / "doord.sock", "12:3456")
+        hand.start()
+        output = run(line, folder)
+        hand.join()
+    else:
+        output = run(line, folder)
     if line.startswith("doorctl sim"):
         _settle(line.split()[2], line.split()[3], folder)
     output = output.replace(str(ROOT), "/opt/doorward").rstrip()
