@@ -619,8 +619,8 @@ _PEOPLE: Final = (
         "DW-DIRECTORY-EMPTY",
         _N,
         "there are readers, but the directory has no cards",
-        ("no directory has been made yet", "[directory] file is missing in the configuration"),
-        "make one as docs/directory.md says; doorctl cards shows what readers see",
+        ("nobody has been given a card yet", "the directory comes from its file or from upstream, and has not come"),
+        "doorctl people add NAME, then doorctl people card NAME; doorctl cards shows what readers see",
     ),
 )
 
