@@ -38,16 +38,23 @@ class RollPage(NamedTuple):
     next: str | None
 
 
+class _Ordered(NamedTuple):
+    """Everybody of one directory. Never changed: several who ask at once may look at it, slice by slice."""
+
+    of: int
+    """The number of the directory."""
+    order: list[str]
+    """Strings, which the garbage collector does not look through: a folded name, an end, an id."""
+    known: dict[str, str]
+    """Id -> its string in the order."""
+
+
 class Roll:
     """The order of everybody in one directory, kept for the next one."""
 
     def __init__(self) -> None:
         """Nobody."""
-        self._of = -1
-        self._order: list[str] = []
-        """Strings, which the garbage collector does not look through: a folded name, an end, an id."""
-        self._known: dict[str, str] = {}
-        """Id -> its string in the order."""
+        self._last = _Ordered(-1, [], {})
 
     def page(  # noqa: PLR0913 -- what may be asked, by name
         self,
@@ -75,33 +82,35 @@ class Roll:
 
     def order(self, directory: Directory, made: int) -> Generator[None, None, list[str]]:
         """Everybody, in slices: strings in the order of names, which `somebody_at` reads."""
-        if self._of != made:
-            yield from self._renewed(directory, made)
-        return self._order
+        last = self._last
+        if last.of != made:
+            self._last = last = yield from _renewed(last, directory, made)
+        return last.order
 
-    def _renewed(self, directory: Directory, made: int) -> Generator[None, None, None]:
-        """Put in order who is another than before; what is there already is not sorted again."""
-        old, known, new = self._known, dict[str, str](), list[str]()
-        for one in everybody(directory):
-            if one is None:
-                yield
-                continue
-            own = one.id if one.member is not None else one.id + _NO_MEMBER
-            place, before = f"{folded(one.user.name)}{_END}{own}", old.get(own)
-            if place != before:
-                new.append(place)
-            known[own] = place if place != before else before  # the same string: there may be 100,000
-        gone = []
-        for number, (own, place) in enumerate(old.items()):
-            if known.get(own) != place:
-                gone.append(place)
-            if number % SLICE == 0:
-                yield
-        if len(new) + len(gone) <= FEW:
-            order = _changed(self._order, gone, new)
-        else:
-            order = yield from _sorted([*known.values()])
-        self._of, self._order, self._known = made, order, known
+
+def _renewed(last: _Ordered, directory: Directory, made: int) -> Generator[None, None, _Ordered]:
+    """Put in order who is another than before; what is there already is not sorted again."""
+    old, known, new = last.known, dict[str, str](), list[str]()
+    for one in everybody(directory):
+        if one is None:
+            yield
+            continue
+        own = one.id if one.member is not None else one.id + _NO_MEMBER
+        place, before = f"{folded(one.user.name)}{_END}{own}", old.get(own)
+        if place != before:
+            new.append(place)
+        known[own] = place if place != before else before  # the same string: there may be 100,000
+    gone = []
+    for number, (own, place) in enumerate(old.items()):
+        if known.get(own) != place:
+            gone.append(place)
+        if number % SLICE == 0:
+            yield
+    if len(new) + len(gone) <= FEW:
+        order = _changed(last.order, gone, new)
+    else:
+        order = yield from _sorted([*known.values()])
+    return _Ordered(made, order, known)
 
 
 def _changed(order: list[str], gone: list[str], new: list[str]) -> list[str]:

@@ -91,6 +91,27 @@ def test_many_are_sorted_in_slices_as_all_at_once() -> None:
     assert (len(names), slices > 3) == (3 * FEW, True)
 
 
+def test_two_who_ask_right_after_an_edit_get_the_same_people_once() -> None:
+    roll, directory = Roll(), made_of(FEW)
+    page(roll, directory)
+    changes = [{"remove": "member", "id": "m1"}, {"put": "user", "entry": {"id": "new", "name": "Aa"}}]
+    after = edited(directory, changes, SOURCE, BERLIN).directory
+    asked = [roll.page(after, after.version, limit=5000) for _ in range(2)]
+    next(asked[0])  # the other one is served while the first has only begun
+    second, first = at_once(asked[1]), at_once(asked[0])
+    assert ids(first) == ids(second) == ids(page(Roll(), after, limit=5000))
+    assert ids(page(roll, after, limit=5000)) == ids(first)
+
+
+def test_who_asked_before_an_edit_gets_the_people_of_then() -> None:
+    roll, directory = Roll(), made_of(FEW)
+    after = edited(directory, [{"remove": "member", "id": "m1"}], SOURCE, BERLIN).directory
+    asked = roll.page(directory, directory.version, limit=5000)
+    next(asked)
+    assert ids(page(roll, after, limit=5000)) == ids(page(Roll(), after, limit=5000))
+    assert ids(at_once(asked)) == ids(page(Roll(), directory, limit=5000))
+
+
 def made_of(cards: int) -> Directory:
     import json  # noqa: PLC0415 -- only here
 
