@@ -84,9 +84,9 @@ HOLIDAY = "2026-12-28 is an exception"
             ("ada", "server", "--at", SUNDAY),
             0,
             [
-                "Yes, with card 0:1001 and PIN by Operations.",
-                "  card 0:1001 and PIN: granted",
-                "  card 0:1900: disabled",
+                "Yes, with card …1001 and PIN by Operations.",
+                "  card …1001 and PIN: granted",
+                "  card …1900: disabled",
                 ALONE,
             ],
         ),

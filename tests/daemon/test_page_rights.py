@@ -80,6 +80,19 @@ def test_operators_get_no_more_than_the_page_has(rights: PageRights, body: dict[
     assert "offers only" in refused(rights, "command", body, of("olga"))
 
 
+@pytest.mark.parametrize("kind", ["user", "member", "card", "integration", "camera", "elevator", "nonsense"])
+def test_managers_edit_at_the_page_only_what_its_forms_show(rights: PageRights, kind: str) -> None:
+    rights.change("create", "max", "manager")
+    good = {"put": "group", "entry": {"name": "Staff"}}
+    rights.check("edit_directory", {"changes": [good, {"remove": "schedule", "id": "x"}], "base": 1}, of("max"))
+    rights.check("entries", {"kind": "door", "ids": ["front"]}, of("max"))
+    for change in ({"put": kind, "entry": {}}, {"remove": kind, "id": "x"}, {"put": [kind]}, [kind], {}):
+        assert "edits only" in refused(rights, "edit_directory", {"changes": [good, change]}, of("max"))
+    refused(rights, "edit_directory", {"changes": [{"put": kind, "remove": "group"}]}, of("max"))
+    refused(rights, "edit_directory", {"changes": {"put": "group"}}, of("max"))
+    assert "edits only" in refused(rights, "entries", {"kind": kind, "ids": ["ada"]}, of("max"))
+
+
 def test_exports_are_for_whoever_has_an_account(rights: PageRights) -> None:
     rights.check("export", {"action": "create"}, of("vic"))
     refused(rights, "export", {"action": "create"}, of("ceo"))

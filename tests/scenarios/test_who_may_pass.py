@@ -98,9 +98,9 @@ def test_a_reason_is_the_one_that_the_door_gives(tmp_path: Path) -> None:
         assert (then["sentence"], then["note"]) == (OUTSIDE % "Sunday 2026-11-29 22:00", DIRECTORY_ALONE)
         assert then["at"] == "2026-11-29T22:00:00+01:00"
         yes = await access(house, who="bob", door="front", at="mon 10:00")
-        assert (yes["allowed"], yes["sentence"]) == (True, "Yes, with card 12:1002 by Weekdays until 18:00.")
+        assert (yes["allowed"], yes["sentence"]) == (True, "Yes, with card …1002 by Weekdays until 18:00.")
         assert yes["until"] == "2026-11-23T18:00:00+01:00"
-        assert (await access(house, who="ada", door="front"))["sentence"] == "Yes, with card 12:1001 by Always."
+        assert (await access(house, who="ada", door="front"))["sentence"] == "Yes, with card …1001 by Always."
         assert await code_at_the_door(house, ADA) is None
         await house.ask("lock_down")
         answer = await access(house, who="ada", door="front")
@@ -108,7 +108,7 @@ def test_a_reason_is_the_one_that_the_door_gives(tmp_path: Path) -> None:
         assert answer["code"] == await code_at_the_door(house, ADA)
         assert (await access(house, who="ada", door="front", at="tomorrow 10:00"))["allowed"], "that is of now only"
         lift = await access(house, who="ada", door="lift")
-        assert lift["sentence"] == "Yes, with card 12:1001 by Always: Floor 0 and Floor 2."
+        assert lift["sentence"] == "Yes, with card …1001 by Always: Floor 0 and Floor 2."
         none = await access(house, who="bob", door="back")
         assert none["sentence"] == "No: Bob is in no group that may pass back door; these may: Always (no_access)."
 

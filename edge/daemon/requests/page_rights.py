@@ -38,6 +38,8 @@ ACTS: Final[Mapping[str, Right]] = {
     "edit_directory": Right.DIRECTORY,
 }
 """Operations for an account, with the right that each needs. `command` and `login` depend on their content."""
+OFFERED: Final = frozenset({"group", "schedule", "door"})
+"""Kinds of entries that the page looks up and edits: integrations and cameras, with their addresses, are not for it."""
 CHANGES: Final = frozenset({"create", "change", "destroy"})
 """Changes of accounts by a manager. Everybody may `change` their own password."""
 FOR_ALL: Final = frozenset({"lock_down", "cancel_lockdown"})
@@ -107,6 +109,8 @@ class PageRights:
             self._command(body)
         elif op in ACTS:
             self._needs(ACTS[op], login)
+            if ACTS[op] is Right.DIRECTORY and not _kinds(body) <= OFFERED:
+                raise RequestError("not_allowed", f"the local page edits only each {', '.join(sorted(OFFERED))}")
         else:
             raise RequestError("not_allowed", f"the local page does not offer {op!r}")
 
@@ -143,3 +147,12 @@ class PageRights:
             text = f"doord knows no account {login!r}: sudo doorctl web add NAME makes it known"
             raise RequestError("not_allowed", text)
         return self._roles[login]
+
+
+def _kinds(body: Mapping[str, Any]) -> set[str]:
+    """The kinds of entries that `entries` or `edit_directory` names."""
+    if "kind" in body:
+        return {str(body["kind"])}
+    changes = body.get("changes")
+    every = changes if isinstance(changes, list) else [None]
+    return {str(one.get("put", one.get("remove"))) if isinstance(one, dict) else "" for one in every}

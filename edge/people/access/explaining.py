@@ -1,7 +1,8 @@
 """Whether somebody may pass a door at some moment, and why not: the answer of the function that decides at the door.
 
 One rule: every card of theirs is shown to that function, and their PIN where it works alone; the PIN that may follow
-a card is taken for right. Nothing here decides by itself.
+a card is taken for right. Nothing here decides by itself. Whoever may see the history may read it, so of a card's number
+only the last digits are named.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Attempt:
     """Something that somebody can show, and what comes of it."""
 
     shown: str
-    """`card 12:3456`, `card 12:3456 and PIN`, `PIN`."""
+    """`card …3456`, `card …3456 and PIN`, `PIN`."""
     verdict: Verdict
 
     @property
@@ -141,7 +142,7 @@ def _attempts(reader: _Reader, member: Member) -> Iterator[Attempt]:
     directory, pin = reader.directory, member.pin
     right = {} if pin is None else {pin.recipe: pin.digest}
     for card in (directory.cards[one] for one in (*member.cards, *member.backup_cards)):
-        shown = f"card {card.written or card.id}"
+        shown = f"card {card.id if card.token else card.shown}"
         knowing, read = reader.shown(card)
         verdict = knowing.decide(Presented(read))
         if isinstance(verdict, AskPin):
