@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 MOST_SHORT: Final = 3
 """Connections for short requests; doord allows the page twelve in all."""
 MOST_LONG: Final = 3
-LONG: Final = frozenset({"events", "picture"})
-"""Requests that read the log or a file (searches, exports, pictures); they have connections of their own."""
+LONG: Final = frozenset({"access", "events", "groups", "people", "person", "picture", "schedules"})
+"""Requests that read the log or a file, or look at everybody in the directory; they have connections of their own."""
 PLACE_WITHIN_S: Final = 10.0
 LONGEST_ANSWER: Final = 16 << 20
 """Bytes of one line: a page of 500 records, or the status of 1024 doors, is far less."""

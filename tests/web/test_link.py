@@ -48,7 +48,7 @@ def held() -> Iterator[Held]:
 
 @pytest.fixture
 def doord(tmp_path: Path, held: Held) -> Iterator[FakeDaemon]:
-    with FakeDaemon(tmp_path / "doord.sock", **answers(events=held, picture=held, metrics=held)) as daemon:
+    with FakeDaemon(tmp_path / "doord.sock", **answers(events=held, picture=held, metrics=held, people=held, access=held)) as daemon:
         yield daemon
         held.let()
 
@@ -62,7 +62,7 @@ async def arrived(doord: FakeDaemon, op: str, count: int) -> None:
         await asyncio.sleep(0.001)
 
 
-@pytest.mark.parametrize("op", ["events", "picture"])
+@pytest.mark.parametrize("op", ["events", "picture", "people", "access"])
 def test_a_command_waits_for_no_search_and_no_picture(doord: FakeDaemon, held: Held, op: str) -> None:
     async def run() -> None:
         asks = DaemonLink(doord.path)
