@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from edge.directory.directory import Card, Directory
 
 
-def marking(directory: Directory, card: str | None, of: str | None, *, lost: bool) -> Generator[None, None, PersonPlan]:
+def marking(
+    directory: Directory, card: str | None, of: str | None, *, lost: bool, by_id: bool = False
+) -> Generator[None, None, PersonPlan]:
     """Refuse a card from now on, as lost, or take it again: the one of this number, or the only one of a person.
 
-    Raises CardError and NotFoundError. Without a change the plan has a note.
+    `by_id`: the card of this id, which this person has. Raises CardError and NotFoundError. Without a change the plan
+    has a note.
     """
-    chosen = yield from _chosen(directory, card, of, active=lost)
+    chosen = _held(directory, card, of) if by_id else (yield from _chosen(directory, card, of, active=lost))
     plan = _about(directory, chosen)
     if chosen.active is lost:
         plan.put("card", entry("cards", chosen) | {"state": "inactive" if lost else "active"})
@@ -33,14 +36,20 @@ def marking(directory: Directory, card: str | None, of: str | None, *, lost: boo
     return plan
 
 
-def giving(
-    directory: Directory, card: str, who: str, seen: Iterable[Card] = (), known: datetime | None = None
+def giving(  # noqa: PLR0913 -- what gives whom what
+    directory: Directory,
+    card: str,
+    who: str,
+    seen: Iterable[Card] = (),
+    known: datetime | None = None,
+    *,
+    by_id: bool = False,
 ) -> Generator[None, None, PersonPlan]:
-    """Give a card that nobody has to a person. `seen` and `known` as in `adding`.
+    """Give a card that nobody has to a person. `seen` and `known` as in `adding`, `by_id` as in `finding`.
 
     Raises CardError, NotFoundError, and DeskError when somebody has it.
     """
-    somebody = yield from finding(directory, who)
+    somebody = yield from finding(directory, who, by_id=by_id)
     member = member_entry(directory, somebody)
     plan = PersonPlan(str(member["id"]), somebody.user.name)
     given = yield from meant(directory, card, seen)
@@ -54,9 +63,11 @@ def giving(
     return plan
 
 
-def taking(directory: Directory, card: str | None, of: str | None) -> Generator[None, None, PersonPlan]:
-    """Take a card back: nobody has it then. Raises CardError and NotFoundError."""
-    chosen = yield from _chosen(directory, card, of, active=None)
+def taking(
+    directory: Directory, card: str | None, of: str | None, *, by_id: bool = False
+) -> Generator[None, None, PersonPlan]:
+    """Take a card back: nobody has it then. `by_id` as in `marking`. Raises CardError and NotFoundError."""
+    chosen = _held(directory, card, of) if by_id else (yield from _chosen(directory, card, of, active=None))
     plan, member = _about(directory, chosen), directory.holder(chosen.id)
     if member is None:
         plan.notes.append(f"nobody has {called(chosen)}")
@@ -75,6 +86,14 @@ def _about(directory: Directory, card: Card) -> PersonPlan:
     member = directory.holder(card.id)
     who = "" if member is None else member.id
     return PersonPlan(who, "" if member is None else directory.user_of(member).name, card=card.id)
+
+
+def _held(directory: Directory, card: str | None, of: str | None) -> Card:
+    """The card of this id. Raises CardError when this person does not have it."""
+    holder = None if card is None else directory.holder(card)
+    if card is None or holder is None or holder.id != of:
+        raise CardError("unknown_card", f"there is no card {card!r} of {of!r}, or no longer")
+    return directory.cards[card]
 
 
 def _chosen(

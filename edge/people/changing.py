@@ -96,17 +96,22 @@ def adding(
     return plan
 
 
-def changing(
+def changing(  # noqa: PLR0913 -- whom, and what is known
     directory: Directory,
     who: str,
     wanted: Mapping[str, Any],
     seen: Iterable[Card] = (),
     known: datetime | None = None,
+    *,
+    by_id: bool = False,
 ) -> Generator[None, None, PersonPlan]:
-    """Another name, other groups ...: what `wanted` has; None takes away. Raises as `adding`."""
+    """Another name, other groups ...: what `wanted` has; None takes away.
+
+    `by_id` as in `finding`. Raises as `adding`.
+    """
     if not wanted:
         raise DeskError("malformed", "nothing is to be changed: expected a name, an e-mail address, groups ...")
-    somebody = yield from finding(directory, who)
+    somebody = yield from finding(directory, who, by_id=by_id)
     plan = PersonPlan(somebody.id, somebody.user.name)
     if not NEEDS_NO_MEMBER.isdisjoint(wanted):
         named = {key: wanted[key] for key in ("name", "email") if key in wanted}
@@ -131,9 +136,9 @@ def changing(
     return plan
 
 
-def barring(directory: Directory, who: str, *, enabled: bool) -> Generator[None, None, PersonPlan]:
+def barring(directory: Directory, who: str, *, enabled: bool, by_id: bool = False) -> Generator[None, None, PersonPlan]:
     """Refuse a person everywhere from now on, or no longer. Raises NotFoundError."""
-    somebody = yield from finding(directory, who)
+    somebody = yield from finding(directory, who, by_id=by_id)
     plan = PersonPlan(somebody.id, somebody.user.name)
     member = member_entry(directory, somebody)
     plan.id = member["id"]
@@ -141,9 +146,11 @@ def barring(directory: Directory, who: str, *, enabled: bool) -> Generator[None,
     return plan
 
 
-def removing(directory: Directory, who: str, *, keep_cards: bool = False) -> Generator[None, None, PersonPlan]:
+def removing(
+    directory: Directory, who: str, *, keep_cards: bool = False, by_id: bool = False
+) -> Generator[None, None, PersonPlan]:
     """Remove a person, with the cards that were theirs unless they are kept for others. Raises NotFoundError."""
-    somebody = yield from finding(directory, who)
+    somebody = yield from finding(directory, who, by_id=by_id)
     plan = PersonPlan(somebody.id, somebody.user.name)
     yield from taken_out(directory, plan, [somebody], keep_cards=keep_cards)
     return plan

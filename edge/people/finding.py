@@ -77,11 +77,13 @@ def everybody(directory: Directory) -> Iterator[Somebody | None]:
             yield None
 
 
-def finding(directory: Directory, text: str) -> Generator[None, None, Somebody]:
-    """Find the one who is meant. Raises NotFoundError."""
+def finding(directory: Directory, text: str, *, by_id: bool = False) -> Generator[None, None, Somebody]:
+    """Find the one who is meant; `by_id`: only the one with this id. Raises NotFoundError."""
     member = directory.members.get(text.strip())
     if member is not None:
         return Somebody(member.id, directory.users[member.user], member)
+    if by_id:
+        return (yield from _with_id(directory, text))
     wanted = folded(text)
     exact: list[Somebody] = []
     begun: list[Somebody] = []
@@ -98,6 +100,16 @@ def finding(directory: Directory, text: str) -> Generator[None, None, Somebody]:
         names = [one.described for one in found[:MOST_CANDIDATES]] + ["..."] * (len(found) > MOST_CANDIDATES)
         raise NotFoundError("ambiguous", f"{text.strip()!r} may be {'; '.join(names)}", found[:MOST_CANDIDATES])
     return found[0]
+
+
+def _with_id(directory: Directory, own: str) -> Generator[None, None, Somebody]:
+    """Somebody who is no member. Raises NotFoundError."""
+    for one in everybody(directory):
+        if one is None:
+            yield
+        elif one.id == own:
+            return one
+    raise NotFoundError("unknown_person", f"there is nobody with the id {own!r}, or no longer")
 
 
 def find_person(directory: Directory, text: str) -> Somebody:

@@ -172,3 +172,28 @@ def test_who_is_not_master_is_told_where_people_are_changed(tmp_path: Path) -> N
         assert (answer["done"], answer["code"], answer["message"]) == (False, "managed_elsewhere", head["text"])
 
     live(config, script)
+
+
+def test_who_is_named_by_id_is_nobody_else_when_they_are_gone(tmp_path: Path) -> None:
+    async def script(house: House) -> None:
+        await ready(house)
+        for card in ("12:3456", "12:3457"):
+            await change(house, "add", name="Grace Hopper", card=card)
+        exact: dict[str, Any] = {"who": "grace-hopper", "by_id": True}
+        taken = {"action": "take", "card": "grace-hopper-1", "of": "grace-hopper-2", "by_id": True}
+        with pytest.raises(RequestError, match="no card 'grace-hopper-1' of 'grace-hopper-2'"):
+            await house.request("card", **taken)
+        assert (await change(house, "remove", **exact))["done"]
+        for ask in ({"action": "remove"}, {"action": "off"}, {"action": "change", "name": "Nobody"}):
+            with pytest.raises(RequestError, match="nobody with the id 'grace-hopper'"):
+                await house.request("change_person", **ask, **exact)
+        with pytest.raises(RequestError, match="nobody with the id 'grace-hopper'"):
+            await house.request("card", action="give", card="12:1", **exact)
+        with pytest.raises(RequestError, match="no card 'grace-hopper-1'"):
+            await house.request("card", action="lost", card="grace-hopper-1", of="grace-hopper", by_id=True)
+        [other] = (await house.request("people"))["people"]
+        assert (other["id"], other["name"], other["state"]) == ("grace-hopper-2", "Grace Hopper", "no access")
+        await house.request("edit_directory", changes=[{"put": "user", "entry": {"id": "eve", "name": "Eve"}}])
+        assert (await house.request("person", who="eve", by_id=True))["person"]["state"] == "no access"
+
+    live(fresh(tmp_path), script)

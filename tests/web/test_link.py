@@ -48,7 +48,9 @@ def held() -> Iterator[Held]:
 
 @pytest.fixture
 def doord(tmp_path: Path, held: Held) -> Iterator[FakeDaemon]:
-    with FakeDaemon(tmp_path / "doord.sock", **answers(events=held, picture=held, metrics=held, people=held, access=held)) as daemon:
+    with FakeDaemon(
+        tmp_path / "doord.sock", **answers(events=held, picture=held, metrics=held, people=held, access=held)
+    ) as daemon:
         yield daemon
         held.let()
 

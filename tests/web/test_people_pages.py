@@ -110,15 +110,33 @@ def test_a_refusal_at_a_door_is_seen_as_one(browser: Browser, doord: FakeDaemon)
     assert "refused Back &lt;door&gt;, 21 November 21:55" in browser.get("/people/ada").text
 
 
+OF_ADA = {"of": "ada", "by_id": True}
+
+
 @pytest.mark.parametrize(
     ("path", "op", "ask", "says"),
     [
-        ("off", "change_person", {"action": "off", "who": "ada"}, "Ada Lovelace may pass no door any more."),
-        ("on", "change_person", {"action": "on", "who": "ada"}, "Ada Lovelace may pass again."),
-        ("remove", "change_person", {"action": "remove", "who": "ada"}, "Ada Lovelace is removed."),
-        ("cards/ada-1/lost", "card", {"action": "lost", "card": "ada-1"}, "The card 0:1001 is lost: no door takes it."),
-        ("cards/ada-1/found", "card", {"action": "found", "card": "ada-1"}, "The card 0:1001 counts again."),
-        ("cards/ada-1/take", "card", {"action": "take", "card": "ada-1"}, "Ada Lovelace has the card 0:1001 no more."),
+        (
+            "off",
+            "change_person",
+            {"action": "off", "who": "ada", "by_id": True},
+            "Ada Lovelace may pass no door any more.",
+        ),
+        ("on", "change_person", {"action": "on", "who": "ada", "by_id": True}, "Ada Lovelace may pass again."),
+        ("remove", "change_person", {"action": "remove", "who": "ada", "by_id": True}, "Ada Lovelace is removed."),
+        (
+            "cards/ada-1/lost",
+            "card",
+            {"action": "lost", "card": "ada-1"} | OF_ADA,
+            "The card 0:1001 is lost: no door takes it.",
+        ),
+        ("cards/ada-1/found", "card", {"action": "found", "card": "ada-1"} | OF_ADA, "The card 0:1001 counts again."),
+        (
+            "cards/ada-1/take",
+            "card",
+            {"action": "take", "card": "ada-1"} | OF_ADA,
+            "Ada Lovelace has the card 0:1001 no more.",
+        ),
     ],
 )
 def test_one_button_does_it_and_says_so(  # noqa: PLR0913, PLR0917 -- a row of a table
@@ -173,6 +191,14 @@ def test_a_pin_is_left_given_or_taken(
     assert {key: ask[key] for key in ("pin",) if key in ask} == sent
 
 
+def test_whoever_is_added_without_a_group_may_be_the_first_and_get_one(browser: Browser, doord: FakeDaemon) -> None:
+    doord.answers["groups"] = {"version": 0, "groups": []}
+    assert "The first person gets one" in browser.get("/people/~new").text
+    browser.post("/people/~new", data={"csrf": browser.token("/people/~new"), "name": "Grace"})
+    (ask,) = asked(doord, "change_person")
+    assert "groups" not in ask
+
+
 def test_what_is_refused_comes_back_as_it_was_typed(browser: Browser, doord: FakeDaemon) -> None:
     def refuse(_ask: dict[str, Any]) -> Any:
         raise RefusalError("card_taken", "12:3456 is the card of <Bob>")
@@ -213,7 +239,7 @@ def test_a_card_is_given_by_its_number(browser: Browser, doord: FakeDaemon) -> N
     assert "Back door</option>" not in browser.get("/people/ada/card").text, "it has no reader"
     answer = browser.post("/people/ada/card", data={"csrf": csrf, "card": " 0:1001 "})
     assert answer.headers["location"] == "/people/ada"
-    assert asked(doord, "card") == [{"action": "give", "card": "0:1001", "who": "ada"}]
+    assert asked(doord, "card") == [{"action": "give", "card": "0:1001", "who": "ada", "by_id": True}]
     assert "Ada Lovelace has the card 0:1001." in browser.get("/people/ada").text
     doord.answers["card"] = done(done=False, code="card_taken", message="0:1001 is the card of Bob")
     answer = browser.post("/people/ada/card", data={"csrf": csrf, "card": "0:1001"})
@@ -244,7 +270,7 @@ def test_a_card_is_held_to_a_reader_and_given_after_a_yes(browser: Browser, door
     shown = browser.get("/people/ada/card/reader").text
     assert "Front door: <strong>wiegand26 12:3456</strong>, unknown until now" in shown
     browser.post("/people/ada/card", data={"csrf": csrf, "card": "12:3456"})
-    assert asked(doord, "card") == [{"action": "give", "card": "12:3456", "who": "ada"}]
+    assert asked(doord, "card") == [{"action": "give", "card": "12:3456", "who": "ada", "by_id": True}]
     assert [ask["action"] for ask in asked(doord, "enrol")][-1] == "end"
     state |= {"state": "ended", "card": None}
     assert "No card came." in browser.get("/people/ada/card/reader").text

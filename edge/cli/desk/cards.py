@@ -29,7 +29,7 @@ def give(arguments: argparse.Namespace) -> int:
     if number is None:
         return 1
     with Client(arguments.socket) as client:
-        answer = client.ask("card", action="give", card=number, who=person["id"])
+        answer = client.ask("card", action="give", card=number, who=person["id"], by_id=True)
     return told(arguments, answer, f"{person['name']} has {_called(answer)}")
 
 

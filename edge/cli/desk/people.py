@@ -93,7 +93,7 @@ def remove(arguments: argparse.Namespace) -> int:
     taken = "" if arguments.keep_cards or not cards else f" and {cards} card{'s' * (cards > 1)}"
     if not arguments.yes and not sure(f"remove {person['name']} ({person['id']}){taken}"):
         return 1
-    body = {"action": "remove", "who": person["id"]}
+    body = {"action": "remove", "who": person["id"], "by_id": True}
     return _changed(arguments, body | ({"keep_cards": True} if arguments.keep_cards else {}))
 
 

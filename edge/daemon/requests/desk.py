@@ -29,6 +29,13 @@ class DeskAsk(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class PersonAsk(DeskAsk):
+    """A request about somebody who is named."""
+
+    by_id: bool = False
+    """They and their card are named by ids, as a page names whom it has shown: of a name nobody else is meant."""
+
+
 async def found(steps: Generator[None, None, T]) -> T:
     """What these steps find. Raises RequestError."""
     try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import Field
 
 from edge.access.edits import elsewhere
-from edge.daemon.requests.desk import DeskAsk, found
+from edge.daemon.requests.desk import DeskAsk, PersonAsk, found
 from edge.daemon.requests.last_seen import LastSeen
 from edge.people.cards import holders_of
 from edge.people.facts import door_facts, is_visitor, person_facts
@@ -43,7 +43,7 @@ class _People(DeskAsk):
     visitors: bool | None = None
 
 
-class _Person(DeskAsk):
+class _Person(PersonAsk):
     who: str = Field(min_length=1, max_length=LONGEST)
 
 
@@ -85,7 +85,7 @@ class PeopleLooks:
     async def _person(self, body: dict[str, Any], _actor: Actor) -> Json:
         ask = _Person.model_validate(body)
         directory = self._people.directory.in_force
-        somebody = await found(finding(directory, ask.who))
+        somebody = await found(finding(directory, ask.who, by_id=ask.by_id))
         [facts] = await self._told(directory, [somebody])
         doors = door_facts(directory, somebody.member, self._names())
         return {**self._head(directory), "person": {**facts, "doors": doors}}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import Field
 
 from edge.access.edits import BroughtBy, edit_directory
-from edge.daemon.requests.desk import DeskAsk, found
+from edge.daemon.requests.desk import DeskAsk, PersonAsk, found
 from edge.directory.cards import reading
 from edge.directory.directory import Card
 from edge.directory.document.forms import short
@@ -48,7 +48,7 @@ _WHERE: Final = re.compile(r"^changes\[\d+\]\.(?:entry\.)?")
 Text = Field(None, max_length=LONGEST)
 
 
-class _Ask(DeskAsk):
+class _Ask(PersonAsk):
     base: int | None = Field(None, ge=0, le=2**53 - 1)
 
 
@@ -94,7 +94,7 @@ class PeopleChanges:
 
     async def _change(self, body: dict[str, Any], actor: Actor) -> Json:
         ask = _Change.model_validate(body)
-        wanted = ask.model_dump(exclude_unset=True, exclude={"action", "who", "base", "keep_cards"})
+        wanted = ask.model_dump(exclude_unset=True, exclude={"action", "who", "by_id", "base", "keep_cards"})
         if (ask.who is None) is not (ask.action == "add"):
             raise RequestError("malformed", "expected `who`, but for `add`")
         if wanted and ask.action not in {"add", "change"}:
@@ -109,10 +109,10 @@ class PeopleChanges:
             if ask.action == "add":
                 return adding(directory, wanted, self._runner.doors, self.seen(), known)
             if ask.action == "change":
-                return changing(directory, who, wanted, self.seen(), known)
+                return changing(directory, who, wanted, self.seen(), known, by_id=ask.by_id)
             if ask.action == "remove":
-                return removing(directory, who, keep_cards=ask.keep_cards)
-            return barring(directory, who, enabled=ask.action == "on")
+                return removing(directory, who, keep_cards=ask.keep_cards, by_id=ask.by_id)
+            return barring(directory, who, enabled=ask.action == "on", by_id=ask.by_id)
 
         done, answer = await self.edited(plan, ask.base, actor)
         answer |= {"id": done.id, "name": done.name, "time_zone": str(self._people.zone)}
@@ -127,10 +127,10 @@ class PeopleChanges:
                 if ask.card is None or ask.who is None:
                     raise RequestError("malformed", "give: expected card and who")
                 known = self._people.timetable.moment().at_least
-                return giving(directory, ask.card, ask.who, self.seen(), known)
+                return giving(directory, ask.card, ask.who, self.seen(), known, by_id=ask.by_id)
             if ask.action == "take":
-                return taking(directory, ask.card, ask.of)
-            return marking(directory, ask.card, ask.of, lost=ask.action == "lost")
+                return taking(directory, ask.card, ask.of, by_id=ask.by_id)
+            return marking(directory, ask.card, ask.of, lost=ask.action == "lost", by_id=ask.by_id)
 
         done, answer = await self.edited(plan, ask.base, actor)
         directory = self._people.directory.in_force

@@ -1,8 +1,8 @@
 """Whether somebody may pass a door at some moment, and why not: the answer of the function that decides at the door.
 
 One rule: every card of theirs is shown to that function, and their PIN where it works alone; the PIN that may follow
-a card is taken for right. Nothing here decides by itself. Whoever may see the history may read it, so of a card's number
-only the last digits are named.
+a card is taken for right. Nothing here decides by itself. Whoever may see the history may read it, so of a card's
+number only the last digits are named.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from edge.client.connection import RequestRefused
 from edge.model.printable import masked as visible
 from edge.web.page import page_of, posted, see, who
-from edge.web.pages.people import done, own_path, person, say
+from edge.web.pages.people import done, own_path, person, say, whom
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,9 +34,7 @@ async def ask(request: Request) -> Response:
 async def give(request: Request, form: Mapping[str, str]) -> Response:
     """Give a card by its number: one that was typed, or one that a reader saw."""
     try:
-        answer = await done(
-            request, "card", action="give", card=form.get("card", "").strip(), who=request.path_params["person"]
-        )
+        answer = await done(request, "card", action="give", card=form.get("card", "").strip(), **whom(request))
     except RequestRefused as error:
         return await _form(request, form, visible(error))
     await _enrol(request, "end")

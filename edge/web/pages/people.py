@@ -76,7 +76,7 @@ async def shown(request: Request) -> Response:
 async def turn(request: Request, _form: Mapping[str, str]) -> Response:
     """Bar a person, or no longer."""
     action = request.path_params["action"]
-    answer = await done(request, "change_person", action=action, who=request.path_params["person"])
+    answer = await done(request, "change_person", action=action, **whom(request))
     return say(request, answer, TURNED[action])
 
 
@@ -96,7 +96,7 @@ async def ask_remove(request: Request) -> Response:
 @posted
 async def remove(request: Request, _form: Mapping[str, str]) -> Response:
     """Remove a person."""
-    answer = await done(request, "change_person", action="remove", who=request.path_params["person"])
+    answer = await done(request, "change_person", action="remove", **whom(request))
     return say(request, answer, "{name} is removed.", PATH)
 
 
@@ -104,19 +104,25 @@ async def remove(request: Request, _form: Mapping[str, str]) -> Response:
 async def card(request: Request, _form: Mapping[str, str]) -> Response:
     """Mark a card as lost or found, or take it away."""
     action = request.path_params["action"]
-    answer = await done(request, "card", action=action, card=request.path_params["card"])
+    path = request.path_params
+    answer = await done(request, "card", action=action, card=path["card"], of=path["person"], by_id=True)
     return say(request, answer, CARDS[action])
 
 
 async def person(request: Request) -> dict[str, Any]:
     """The person of the path: doord's answer. Raises HTTPException."""
     try:
-        found = await page_of(request).link.ask("person", who(request).name, who=request.path_params["person"])
+        found = await page_of(request).link.ask("person", who(request).name, **whom(request))
     except RequestRefused as error:
         if error.code in {"unknown_person", "ambiguous"}:
             raise HTTPException(404, "There is no such person, or no longer.") from None
         raise
     return dict(found)
+
+
+def whom(request: Request) -> dict[str, Any]:
+    """The person of the path, and nobody else who begins so: they may have been removed since."""
+    return {"who": request.path_params["person"], "by_id": True}
 
 
 async def done(request: Request, op: str, **ask: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from edge.client.connection import RequestRefused
 from edge.model.printable import masked as visible
 from edge.web.page import page_of, posted, see, session_of
-from edge.web.pages.people import PATH, done, managed_of, own_path, person
+from edge.web.pages.people import PATH, done, managed_of, own_path, person, whom
 from edge.web.people_words import field, from_field
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ async def save(request: Request, form: Mapping[str, str]) -> Response:
     try:
         base = int(form["base"]) if form.get("base", "").isdecimal() else found["version"]
         answer = await done(
-            request, "change_person", action="change", who=found["person"]["id"], base=base, **_asked(request, form)
+            request, "change_person", action="change", **whom(request), base=base, **_asked(request, form)
         )
     except RequestRefused as error:
         text = visible(error)
