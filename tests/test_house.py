@@ -85,6 +85,8 @@ CORE = [
     "people.access.sentences",
     "people.access.overview",
     "people.visitors",
+    "people.exchange.sheet",
+    "people.exchange.cards",
     "people.words",
     "people.times",
     "delivery.address",

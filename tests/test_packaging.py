@@ -21,6 +21,7 @@ from edge import __version__
 from edge.config.provision import boot_lines, first_config
 from edge.config.reading import load
 from edge.system.systemd import killed_by
+from tests.support.readme import Ready
 
 ROOT = Path(__file__).parents[1]
 UNIT = ROOT / "systemd" / "doord.service"
@@ -220,6 +221,23 @@ def test_a_fresh_pi_gets_a_service_and_a_configuration(image: Path, venv: Path) 
     assert settings.controller.id == "lobby"
     assert (settings.doors, settings.drivers) == ({}, {}), "nobody knows yet what hangs on which line"
     assert (image / "etc/doorward/doorward.toml").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("template", ["simulated", "raspberry-pi"])
+def test_a_person_can_be_added_at_once_after_an_installation(tmp_path: Path, template: str) -> None:
+    """No file of people has to be named, and no section to be invented."""
+    text = first_config((ROOT / "config" / f"{template}.toml").read_text(), "lobby")
+    file = tmp_path / "doorward.toml"
+    file.write_text(text.replace("/var/lib/doorward", str(tmp_path)).replace("/run/doorward", str(tmp_path)))
+    assert (load(file).directory.file, load(file).directory.managed) == (None, "here")
+    with Ready(file):
+        socket = ("--socket", tmp_path / "doord.sock")
+        doorctl = (sys.executable, "-m", "edge.cli")
+        added = run(*doorctl, "people", "add", "Grace Hopper", "--card", "12:3456", *socket)
+        assert (added.returncode, added.stdout.splitlines()[0]) == (0, "Grace Hopper is added: grace-hopper")
+        sheet = tmp_path / "people.csv"
+        assert run(*doorctl, "people", "export", sheet, *socket).returncode == 0
+        assert "Grace Hopper" in sheet.read_text()
 
 
 def wired(image: Path) -> None:

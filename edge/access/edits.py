@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge.access.people import People
+    from edge.directory.directory import Directory
     from edge.model.messages import Actor, Json
     from edge.settings.tables import DirectoryTable
 
@@ -49,6 +50,20 @@ async def edit_directory(
     except StaleError as error:
         return EditAnswer("stale", error.problems[0], {"in_force": directory.in_force.version, **_told(error.problems)})
     except (DirectoryError, OSError) as error:
+        return _refused(error)
+    return EditAnswer(None, "", {"version": now.version})
+
+
+async def adopt_directory(people: People, directory: Directory, origin: BroughtBy) -> EditAnswer:
+    """Put a directory in force that was made here from the one in force."""
+    if (where := elsewhere(people.managed, upstream=False)) is not None:
+        return EditAnswer("managed_elsewhere", where, {})
+    try:
+        now = await people.directory.adopt(directory, *origin)
+    except StaleError as error:
+        in_force = people.directory.in_force.version
+        return EditAnswer("stale", error.problems[0], {"in_force": in_force, **_told(error.problems)})
+    except OSError as error:
         return _refused(error)
     return EditAnswer(None, "", {"version": now.version})
 

@@ -261,7 +261,7 @@ COMMANDS: Final = {
         "desk.people:listed",
         "list, add, change and remove people",
         partial(_desk, "people"),
-        ("list", "add", "show", "change", "off", "on", "remove", "card"),
+        ("list", "add", "show", "change", "off", "on", "remove", "card", "export", "import"),
     ),
     "card": _Command("desk.cards:mark", "say that a card is lost or found; take one back", partial(_desk, "card")),
     "access": _Command(

@@ -18,7 +18,7 @@ from edge.directory.directory import Directory
 from edge.directory.disk import DirectoryDisk
 from edge.directory.document.reading import DirectoryError
 from edge.directory.edits.making import editing
-from edge.directory.edits.recent import RecentChanges, differing_entries
+from edge.directory.edits.recent import RecentChanges, StaleError, differing_entries
 from edge.directory.edits.shape import touched_by
 from edge.directory.faults import DirectoryFaults
 from edge.directory.replaying import made_again, taken_up
@@ -117,6 +117,23 @@ class LiveDirectory:
             about = StoredDirectory(version, b"", digest, source.name, actor, self._wall_us())
             await self._keep(edit.directory, about, edit)
             return edit.directory
+
+    async def adopt(self, directory: Directory, source: Path, actor: Actor) -> Directory:
+        """Put a directory in force that this actor made from the one in force, as its next version.
+
+        Raises StaleError when another one is in force by now, OSError when it cannot be stored now.
+        """
+        await self._taken_up.wait()
+        async with self._turn(self._is_all_recorded):
+            now, seen = self.in_force.version, directory.version - 1
+            if seen != now:
+                raise StaleError([f"found version {now} in force, expected {seen}: somebody changed the directory"])
+            digest = "" if self._about is None else self._about.digest
+            about = StoredDirectory(directory.version, b"", digest, source.name, actor, self._wall_us())
+            touched = await made_aside(differing_entries(self.in_force, directory), source)
+            await self._keep(directory, about)
+            self._recent.note(directory.version, actor, touched)
+            return directory
 
     async def reload(self, actor: Actor) -> list[str]:
         """Read the file again. Returns its problems; an empty list when it is in force."""

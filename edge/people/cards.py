@@ -87,8 +87,14 @@ def meant(directory: Directory, text: str, seen: Iterable[Card] = ()) -> Generat
         formats[card.format] += 1
         if count % SLICE == 0:
             yield
+    return chosen(text, known, seen, formats)
+
+
+def chosen(text: str, known: list[Card], seen: Iterable[Card], formats: Mapping[Format, int]) -> Meant:
+    """As `meant`, where the cards that are called so are `known`, and how many cards there are of each format."""
     if known:
         return Meant(_only(text, known), None)
+    fits = is_called(text)
     for card in reversed([*seen]):
         if fits(card):
             return Meant(None, {key: value for key, value in _entry(card).items() if value is not None})
@@ -123,8 +129,8 @@ def _new(text: str, known: Mapping[Format, int]) -> dict[str, Json]:
     elif both := pair(number):
         fitting = [one for one, shapes in LAYOUTS.items() if _holds(shapes[0], *both)]
         if card_format is not None or fitting:
-            chosen = card_format or _likeliest(fitting, known)
-            return {"format": chosen.value, "facility": both[0], "number": both[1]}
+            best = card_format or _likeliest(fitting, known)
+            return {"format": best.value, "facility": both[0], "number": both[1]}
     elif printed(number) is not None and card_format in {None, *PRINTED}:
         return {"format": (card_format or _likeliest(sorted(PRINTED), known)).value, "number": number}
     elif card_format is not None and number.isascii() and number.isdecimal():

@@ -38,6 +38,38 @@ def find_group(directory: Directory, text: str) -> Group:
     raise NotFoundError("unknown_group", f"no group is called {text.strip()!r}; {expected}")
 
 
+class GroupNames:
+    """The groups of one directory by their ids and names in full, for files: a beginning is not enough there."""
+
+    def __init__(self, directory: Directory) -> None:
+        """Every group is looked at once."""
+        self._directory = directory
+        self._ids: dict[str, set[str]] = {}
+        for group in directory.groups.values():
+            for called in (group.id, group.name):
+                self._ids.setdefault(folded(called), set()).add(group.id)
+
+    def text(self, group: str) -> str:
+        """Its name, or its id where the name may be taken for another group."""
+        name = self._directory.groups[group].name
+        is_clear = self._ids[folded(name)] == {group} and ";" not in name and name == " ".join(name.split())
+        return name if is_clear else group
+
+    def known(self, text: str) -> str | None:
+        """The id of the group that is called so; None when there is none, or several."""
+        if text in self._directory.groups:
+            return text
+        found = self._ids.get(folded(text), set())
+        return next(iter(found)) if len(found) == 1 else None
+
+    def find(self, text: str) -> str:
+        """The id of the group that is called so. Raises NotFoundError, with what may have been meant."""
+        if known := self.known(text):
+            return known
+        near = find_group(self._directory, text)
+        raise NotFoundError("unknown_group", f"no group is called {text!r}; did you mean {near.name} ({near.id})?")
+
+
 def visitors_group(directory: Directory, doors: Mapping[str, str]) -> tuple[str, dict[str, Json] | None]:
     """The group of visitors who may pass just these doors (id to name), and its entry when it has to be made."""
     for group in directory.groups.values():

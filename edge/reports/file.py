@@ -1,6 +1,6 @@
 """The event report as a file: CSV (RFC 4180, UTF-8) or JSON Lines, all of it or nothing.
 
-One rule: a spreadsheet must never run a name of a card holder as a formula.
+One rule: a file is replaced only by a complete one.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from edge.model.printable import spelt
+from edge.model.csv_cells import BYTE_ORDER_MARK, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -44,11 +43,6 @@ COLUMNS: Final = (
 )
 LOCAL: Final = "local_time"
 """The first column in a CSV for spreadsheets."""
-FORMULA: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20"
-"""A spreadsheet may run a cell that begins with one of these, also in full width
-(https://owasp.org/www-community/attacks/CSV_Injection)."""
-BEGINS: Final = re.compile(rf"""((?:^|[;|\t\r\n])[\s"]*+)(?=[{FORMULA}])""")
-"""Where a formula could begin, also behind a semicolon, which separates cells where the comma is the decimal sign."""
 
 
 def written(path: Path, records: Iterable[dict[str, Any]], zone: tzinfo | None = None) -> int:
@@ -58,11 +52,12 @@ def written(path: Path, records: Iterable[dict[str, Any]], zone: tzinfo | None =
     and what `records` raises; then no partial file is left.
     """
     if path.suffix.lower() == ".jsonl":
-        return _whole(path, lambda out: write_jsonl(out, records))
-    return _whole(path, lambda out: write_csv(out, records, zone))
+        return whole(path, lambda out: write_jsonl(out, records))
+    return whole(path, lambda out: write_csv(out, records, zone))
 
 
-def _whole(path: Path, write: Callable[[TextIO], int]) -> int:
+def whole(path: Path, write: Callable[[TextIO], int]) -> int:
+    """Write a file with this function; an existing file is replaced only by a complete one. Raises OSError."""
     path = path.resolve()  # replace a link's target, not the link
     if (there := path.exists()) and not path.is_file():
         raise OSError(f"{path} is no plain file: a report is written beside it and takes its place")
@@ -87,24 +82,28 @@ def write_csv(out: TextIO, records: Iterable[dict[str, Any]], zone: tzinfo | Non
     that they recognise.
     """
     if zone is not None:
-        out.write("\N{ZERO WIDTH NO-BREAK SPACE}")
+        out.write(BYTE_ORDER_MARK)
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS if zone is None else (LOCAL, *COLUMNS))
     count = 0
     for record in records:
-        row = [_cell(value) for value in _row(record)]
+        row = [safe(value) for value in _row(record)]
         writer.writerow(row if zone is None else [_local(record["time"], zone), *row])
         count += 1
     return count
 
 
-def write_table(out: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-    """Write any table as CSV; returns how many rows."""
+def write_table(
+    out: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]], *, spreadsheet: bool = False
+) -> int:
+    """Write any table as CSV; returns how many rows. For a spreadsheet it begins with a byte order mark."""
+    if spreadsheet:
+        out.write(BYTE_ORDER_MARK)
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
     count = 0
     for row in rows:
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow([safe(value) for value in row])
         count += 1
     return count
 
@@ -147,11 +146,3 @@ def _row(record: dict[str, Any]) -> list[Any]:
         record["id"],
         json.dumps(data["details"], ensure_ascii=False),
     ]
-
-
-def _cell(value: object) -> object:
-    """A cell in which an apostrophe precedes each possible formula, so that a spreadsheet takes it for text."""
-    if not isinstance(value, str):
-        return "" if value is None else value
-    text = BEGINS.sub(r"\1'", value)
-    return spelt(f"'{text}" if text.startswith(("\t", "\r", "\n")) else text)

@@ -33,8 +33,11 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
     "command": FOR_DOORS,
     "export": Allowance(90, 9),
     "acknowledge": Allowance(200, 30),
+    "apply_import": Allowance(20, 6),
     "card": Allowance(300, 60),
     "change_person": Allowance(300, 60),
+    "directory_export": Allowance(2_000, 600),
+    "directory_import": Allowance(3_000, 1_500),
     "edit_directory": Allowance(300, 60),
     "enrol": Allowance(300, 240),
     "enable_integration": Allowance(20, 6),
@@ -47,6 +50,7 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
 }
 """Request -> budget. A report takes three: create, download, finished. The page itself allows fewer sign-ins.
 
+`directory_export` and `directory_import` write no records, but each is work: a large directory takes many of them.
 `enrol` is asked several times a second while somebody waits for a card; a card that comes then is no guess.
 """
 

@@ -246,7 +246,7 @@ def test_a_pin_can_be_kept_by_who_does_not_know_it() -> None:
     (gone,) = problems(before, {"put": "member", "entry": bob})
     assert gone == ("changes[0].entry.pin_alone", "found without a PIN, expected pin or pin_hash as well")
     (none,) = problems(before, *GRACE[:2], {"put": "member", "entry": GRACE[2]["entry"] | {"pin": "kept"}})  # type: ignore[operator]
-    assert none == ("changes[2].entry.pin", "found something else, expected 4 to 12 digits")
+    assert none == ("changes[2].entry.pin", 'found "kept", but there is no PIN of this member to be kept')
 
 
 def test_a_pin_in_clear_is_hashed_and_nowhere_kept() -> None:

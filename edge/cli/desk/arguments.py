@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge.cli.parsing import whole_number
@@ -55,6 +56,19 @@ def people(verb: Verb) -> None:
     made.add_argument("--reader", metavar="DOOR", help="the door or elevator whose reader waits, for 60 s (any)")
     made.add_argument("--number", metavar="CARD", help=CARD)
     made.add_argument("--yes", action="store_true", help="do not ask first")
+    made = verb("export", "write the people to a .csv file, or the whole directory to a .json file")
+    made.set_defaults(run="desk.exchange:exported")
+    made.add_argument("file", metavar="FILE", type=Path, help="a name that ends in .csv or .json")
+    made.add_argument(
+        "--spreadsheet", action="store_true", help="CSV with a byte order mark, for a spreadsheet's double click"
+    )
+    made = verb("import", "add and change people from a .csv file, or replace the directory by a .json file")
+    made.set_defaults(run="desk.exchange:imported")
+    made.add_argument("file", metavar="FILE", type=Path, help="a name that ends in .csv, .tsv, .txt or .json")
+    made.add_argument("--yes", action="store_true", help="do not ask first")
+    made.add_argument("--dry-run", action="store_true", help="only show what would change, and what is wrong")
+    text = "card numbers of digits alone have the facility code before five digits of the number: 1203456 is 12:3456"
+    made.add_argument("--combined", action="store_true", help=text)
 
 
 def card(verb: Verb) -> None:

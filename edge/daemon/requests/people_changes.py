@@ -19,8 +19,9 @@ from edge.daemon.requests.desk import DeskAsk, PersonAsk, found
 from edge.directory.cards import reading
 from edge.directory.directory import Card
 from edge.directory.document.forms import short
+from edge.directory.document.pins import KEPT
 from edge.directory.document.writing import entry
-from edge.directory.edits.shape import KEPT, KINDS
+from edge.directory.edits.shape import KINDS
 from edge.directory.pins import PIN, PIN_EXPECTED
 from edge.people.card_changes import giving, marking, taking
 from edge.people.changing import adding, barring, changing, removing

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from edge.commands.shape import RefusedError, judge_lasting, left_s
 from edge.daemon.requests.directory_edits import DirectoryEdits
 from edge.daemon.requests.enrolment import EnrolmentDesk
+from edge.daemon.requests.exchange import DirectoryExchange
 from edge.daemon.requests.logins import Logins
 from edge.daemon.requests.people import PeopleLooks
 from edge.daemon.requests.people_changes import PeopleChanges
@@ -128,6 +129,7 @@ class Service:
             **looks.ops,
             **changes.ops,
             "visitor": VisitorDesk(people, runner, changes).serve,
+            **DirectoryExchange(people, runner, changes.seen).ops,
             **WhoMayPass(people, runner, looks.ordering).ops,
             **more,
             "export": Exports(log, clock, self._directory).serve,

@@ -7,9 +7,10 @@ sets: PINs of that kind that come in clear share a salt. All other PINs have a s
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge.directory.pins import SALT_BYTES, HashParameters, PinHash, hashed
+from edge.model.problems import dotted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
@@ -21,6 +22,22 @@ MOST_CLEAR: Final = 1000
 """PINs in clear that one document may bring; each takes a hash. Beyond it, bring `pin_hash`."""
 MOST_RECIPES: Final = 4
 """Sets of hash parameters: each takes a hash for each PIN that is typed without a card."""
+KEPT: Final = "kept"
+"""As `pin` of a member: the PIN stays as it is. Nobody can read it, so it cannot be sent again."""
+
+
+def with_kept_pin(
+    report: ProblemReport, where: str, entry: Mapping[str, Any], members: Mapping[str, Member]
+) -> Mapping[str, Any]:
+    """The entry of a member as it came, but for a PIN that is kept: it has the hash instead."""
+    if entry.get("pin") != KEPT or "pin_hash" in entry:
+        return entry
+    member = members.get(str(entry.get("id")))
+    rest = {key: value for key, value in entry.items() if key != "pin"}
+    if member is None or member.pin is None:
+        report.add(dotted(where, "pin"), f"found {shown(KEPT)}, but there is no PIN of this member to be kept")
+        return rest
+    return rest | {"pin_hash": member.pin.text}
 
 
 class Pins:

@@ -15,7 +15,7 @@ from edge.directory.directory import Directory
 from edge.directory.document import tables
 from edge.directory.document.entries import Entries
 from edge.directory.document.json_pieces import JsonPieces, NotJsonError
-from edge.directory.document.pins import Pins
+from edge.directory.document.pins import Pins, with_kept_pin
 from edge.directory.document.problems import explained
 from edge.directory.document.references import references
 from edge.model.plain_text import text_of
@@ -62,6 +62,7 @@ def reading(  # noqa: PLR0913 -- what a document is checked against, by name
     *,
     doors: Collection[str] | None = None,
     above: int | None = None,
+    over: Directory | None = None,
     salt: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Generator[None, None, Directory]:
     """Read a directory in slices; the generator's return value is the directory.
@@ -71,9 +72,10 @@ def reading(  # noqa: PLR0913 -- what a document is checked against, by name
     collector scans all cards again and again, which takes half a second at 100,000 cards. `source` names the
     document in problems. `zone` is the site's. `doors` are the configured doors (None: do not
     check, for a directory that has been accepted before). `above` is the version in force: the
-    document's has to be greater. Raises DirectoryError.
+    document's has to be greater. `over` is the directory that this one is to replace: then the version is the next one
+    whatever the document says, and `"pin": "kept"` keeps a member's PIN. Raises DirectoryError.
     """
-    build = _Reading(ProblemReport(source), zone, doors)
+    build = _Reading(ProblemReport(source), zone, doors, over)
     try:
         yield from build.entries(_text(document, build.report))
         build.version_above(above)
@@ -88,8 +90,10 @@ def reading(  # noqa: PLR0913 -- what a document is checked against, by name
 class _Reading:
     """One pass over a document. Problems go into the report, and reading goes on."""
 
-    def __init__(self, report: ProblemReport, zone: tzinfo, doors: Collection[str] | None) -> None:
-        self.report, self.doors = report, doors
+    def __init__(
+        self, report: ProblemReport, zone: tzinfo, doors: Collection[str] | None, over: Directory | None
+    ) -> None:
+        self.report, self.doors, self.over = report, doors, over
         self.found = Entries(report, zone)
         self.head: dict[str, Any] = {}
 
@@ -115,6 +119,8 @@ class _Reading:
             self.stop(MOST_PROBLEMS)
             if count % SLICE == 0:
                 yield
+        if self.over is not None:
+            self.head["version"] = self.over.version + 1
         try:
             tables.DocumentHead.model_validate(self.head)
         except ValidationError as error:
@@ -136,6 +142,8 @@ class _Reading:
                 self.report.add(key, f"found more entries, expected at most {most}")
             if index >= most:
                 return
+            if key == "members" and self.over is not None and isinstance(value, dict):
+                value = with_kept_pin(self.report, where, value, self.over.members)
             try:
                 self.found.add(key, where, table.model_validate(value))
             except ValidationError as error:

@@ -17,12 +17,12 @@ from edge.directory.directory import Directory
 from edge.directory.document import tables, writing
 from edge.directory.document.entries import Entries
 from edge.directory.document.forms import short
-from edge.directory.document.pins import Pins
+from edge.directory.document.pins import Pins, with_kept_pin
 from edge.directory.document.problems import explained
 from edge.directory.document.reading import MOST_PROBLEMS, DirectoryError, cleaned
 from edge.directory.document.references import References, not_there
 from edge.directory.edits.layered import frozen, working
-from edge.directory.edits.shape import KEPT, EntryChange, Touched, read_changes, touched_by
+from edge.directory.edits.shape import EntryChange, Touched, read_changes, touched_by
 from edge.model.problems import ProblemReport, dotted
 
 if TYPE_CHECKING:
@@ -132,9 +132,11 @@ class _Edit:
     def put(self, change: EntryChange) -> None:
         section, where = change.section, dotted(change.where, "entry")
         table, most = tables.SECTIONS[section]
-        known = getattr(self.found, section)
+        known, entry = getattr(self.found, section), change.entry or {}
+        if section == "members":
+            entry = with_kept_pin(self.report, where, entry, self.before.members)
         try:
-            self.found.add(section, where, table.model_validate(self._with_pin(change)))
+            self.found.add(section, where, table.model_validate(entry))
             self.put_ids[section].append(change.id)
         except ValidationError as error:
             for key, message in explained(table, error):
@@ -142,17 +144,6 @@ class _Edit:
             self.found.wrong(section, where, change.entry)
         if len(known) > most:
             self.report.add(where, f"found more entries, expected at most {most}")
-
-    def _with_pin(self, change: EntryChange) -> Mapping[str, Any] | None:
-        """The entry of a member whose PIN is kept, with its hash."""
-        entry = change.entry
-        if entry is None or change.section != "members" or entry.get("pin") != KEPT or "pin_hash" in entry:
-            return entry
-        member = self.before.members.get(change.id)
-        pin = None if member is None else member.pin
-        if pin is None:
-            return entry
-        return {**{key: value for key, value in entry.items() if key != "pin"}, "pin_hash": pin.text}
 
     # --- references ----------------------------------------------------------------------------------
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 KINDS: Final = {section.removesuffix("s"): section for section in tables.SECTIONS}
 """The kind of an entry in a change -> the list of the document that has such entries."""
-KEPT: Final = "kept"
-"""As `pin` of a member: the PIN stays as it is. Nobody can read it, so it cannot be sent again."""
 
 
 class Touched(NamedTuple):
