@@ -261,7 +261,7 @@ def test_without_a_camera_there_is_nothing_to_ask(tmp_path: Path) -> None:
     async def script(house: House) -> None:
         assert await house.request("cameras") == {"cameras": {}, "kept": None}
         assert await house.request("pictures", sequence=1) == {"pictures": []}
-        with pytest.raises(RequestError, match="there is none"):
+        with pytest.raises(RequestError, match="none is configured"):
             await house.request("try_camera", camera="hall")
 
     live(write_config(tmp_path), script)
