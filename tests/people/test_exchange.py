@@ -215,7 +215,7 @@ def test_everything_that_is_wrong_is_told_by_its_line() -> None:
     )
     plan = planned(building(), text)
     assert plan.told is not None
-    assert plan.notes[0] == "not taken over: the columns Phone"
+    assert plan.notes[0] == "not taken over: Phone (a column that is named after a group takes Y and N)"
     assert plan.problems == [
         "line 2: no group is called 'Stuff'; expected one such as Always (always), Weekdays (weekdays)",
         "line 3: card 12:1002 is the card of Bob (bob)",
@@ -252,6 +252,13 @@ def test_the_first_people_of_a_controller_may_pass_its_doors() -> None:
     assert plan.notes == ["there was no group yet: everybody is made, which may pass every door at any time"]
     assert plan.after.groups["everybody"].doors == {*DOORS}
     assert {one.groups for one in plan.after.members.values()} == {("everybody",)}
+
+
+@pytest.mark.parametrize("text", ["Name,Workshop\nAda,N\n", "Name,Groups\nAda,\n"])
+def test_a_sheet_that_says_something_of_doors_opens_no_others(text: str) -> None:
+    plan = planned(Directory(), text)
+    assert (plan.problems, plan.after.groups) == ([], {})
+    assert plan.notes[-1] == "1 of those who are added are in no group, and may pass no door yet"
 
 
 @pytest.mark.parametrize(

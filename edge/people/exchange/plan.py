@@ -89,7 +89,8 @@ def planning_sheet(  # noqa: PLR0913 -- what a sheet is read against, by name
     plan = ImportPlan(directory, directory, {"added": 0, "changed": 0, "unchanged": 0})
     plan.problems += sheet.problems
     if ignored := reader.ignored(sheet.columns):
-        plan.notes.append(f"not taken over: the columns {', '.join(one[:40] for one in ignored)}")
+        names = ", ".join(one[:40] for one in ignored)
+        plan.notes.append(f"not taken over: {names} (a column that is named after a group takes Y and N)")
     rows: list[RowPlan] = []
     sheet.rows.reverse()
     while sheet.rows:  # each is freed when it has been read, not all at the end
@@ -104,6 +105,8 @@ def planning_sheet(  # noqa: PLR0913 -- what a sheet is read against, by name
             rows += [own] if own.is_new or own.told else []
         if len(sheet.rows) % SLICE == 0:
             yield
+    if not directory.groups and doors and not ignored and "groups" not in sheet.columns:
+        _everybody(plan, rows)
     yield from _told(plan, rows)
     edits = _Edits(plan, source, zone, doors)
     yield from edits.all(rows)
@@ -111,6 +114,15 @@ def planning_sheet(  # noqa: PLR0913 -- what a sheet is read against, by name
         plan.after = replace(edits.made, version=directory.version + 1)
     plan.problems = sorted(dict.fromkeys(plan.problems), key=_line)
     return plan
+
+
+def _everybody(plan: ImportPlan, rows: Sequence[RowPlan]) -> None:
+    """As with the first person of a controller; but a sheet that says anything of groups or doors is not overruled."""
+    new = [row.member for row in rows if row.is_new and row.member is not None]
+    for member in new:
+        member["groups"] = [EVERYBODY]
+    if new:
+        plan.notes.append(f"there was no group yet: {EVERYBODY} is made, which may pass every door at any time")
 
 
 def _told(plan: ImportPlan, rows: list[RowPlan]) -> Generator[None, None, None]:
@@ -137,7 +149,7 @@ def _told(plan: ImportPlan, rows: list[RowPlan]) -> Generator[None, None, None]:
     rows[:] = [row for row in rows if row.line not in wrong]  # their edits would say the same
     if pins > MOST_PINS:
         plan.problems.append(f"found {pins} PINs, expected at most {MOST_PINS} in one import: import it in parts")
-    if without and plan.before.groups:
+    if without:
         plan.notes.append(f"{without} of those who are added are in no group, and may pass no door yet")
 
 
@@ -152,13 +164,8 @@ class _Edits:
         self._taken: set[str] = set()
 
     def all(self, rows: list[RowPlan]) -> Generator[None, None, None]:
-        plan = self._plan
-        if not plan.before.groups and self._doors and any(row.is_new for row in rows):
+        if EVERYBODY not in self.made.groups and any((row.member or {}).get("groups") == [EVERYBODY] for row in rows):
             self._put(1, "group", {"id": EVERYBODY, "name": "Everybody", "doors": sorted(self._doors)})
-            plan.notes.append(f"there was no group yet: {EVERYBODY} is made, which may pass every door at any time")
-            for row in rows:
-                if row.is_new and row.member is not None:
-                    row.member["groups"] = [EVERYBODY]
         yield from self._given_up(rows)
         rows.reverse()
         while rows:  # as above
