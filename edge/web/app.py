@@ -36,6 +36,7 @@ from edge.web.pages import (
     schedule_form,
     schedules,
     scrape,
+    seen_cards,
     signing,
     visitors,
 )
@@ -76,6 +77,7 @@ def routes() -> list[Any]:
         *needing(Right.PEOPLE, person_form.ROUTES),
         *needing(Right.PEOPLE, enrolment.ROUTES),
         *needing(Right.PEOPLE, people.ROUTES),
+        *needing(Right.PEOPLE, seen_cards.ROUTES),
         *needing(Right.PEOPLE, visitors.ROUTES),
         *groups.ROUTES,
         *needing(Right.DIRECTORY, schedule_form.ROUTES),

@@ -50,7 +50,7 @@ def test_the_page_shows_what_there_is(rights: PageRights, op: str) -> None:
     rights.check(op, {}, PAGE)
 
 
-@pytest.mark.parametrize("op", ["reload", "sim", "cards", "who", "replay", "nonsense", "acknowledge"])
+@pytest.mark.parametrize("op", ["reload", "sim", "who", "replay", "nonsense", "acknowledge"])
 @pytest.mark.parametrize("actor", [PAGE, of("olga")])
 def test_what_the_page_does_not_offer_is_refused(rights: PageRights, op: str, actor: Actor) -> None:
     assert "does not offer" in refused(rights, op, {}, actor)

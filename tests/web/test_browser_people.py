@@ -113,7 +113,9 @@ def test_a_manager_makes_a_schedule_and_a_group_that_goes_by_it(house: House, tm
     expect(page.get_by_label("Staff")).to_be_checked()
     page.get_by_label("Card number").fill("0:1001")
     page.get_by_role("button", name="Save", exact=True).click()
+    show(house, "side", "12:77")
     for path in (
+        "cards",
         "people",
         "people/ada-lovelace",
         "people/ada-lovelace/change",

@@ -306,3 +306,42 @@ def test_what_people_and_doors_are_called_is_never_markup(browser: Browser, door
         shown = browser.get(path).text
         assert evil not in shown
         assert "&lt;script&gt;" in shown, path
+
+
+def test_a_card_that_nobody_has_is_given_from_the_list_of_cards(browser: Browser, doord: FakeDaemon) -> None:
+    def seen(**more: Any) -> dict[str, Any]:
+        return {
+            "at": "2026-11-22T21:55:03.000000Z", "reader": "front.reader", "format": "wiegand26", "facility": 12,
+            "number": "3456", "written": "12:3456", "bits": 26, "parity": True, "raw": None, "card": None, "user": None,
+            "code": "unknown_card",
+        } | more  # fmt: skip
+
+    raw = seen(format="raw", written="0a1b/37", facility=None)
+    doord.answers["cards"] = {"cards": [seen(user="Ada <L>", code=None, written="0:1001"), raw, seen()]}
+    shown = browser.get("/cards").text
+    for text in ("Ada &lt;L&gt;", "granted", "2 min ago", 'value="12:3456"', 'value="raw 0a1b/37"'):
+        assert text in shown, text
+    assert 'value="0:1001"' not in shown, "somebody has it"
+    form = {"csrf": browser.token("/cards"), "card": "12:3456", "who": " ada "}
+    answer = browser.post("/cards", data=form)
+    assert answer.headers["location"] == "/cards"
+    assert asked(doord, "card") == [{"action": "give", "card": "12:3456", "who": "ada"}]
+    assert "Ada Lovelace has the card 0:1001." in browser.get("/cards").text
+
+    def refuse(_ask: dict[str, Any]) -> Any:
+        raise RefusalError("ambiguous", "'a' may be Ada; Alan")
+
+    doord.answers["card"] = refuse
+    answer = browser.post("/cards", data=form | {"who": "a"})
+    assert answer.status_code == 400
+    assert "may be Ada; Alan" in answer.text
+    assert 'value="a"' in answer.text
+
+
+def test_an_event_of_an_unknown_card_leads_to_where_it_is_given(browser: Browser, doord: FakeDaemon) -> None:
+    one = record(1)
+    doord.answers["events"] = pages([one])
+    assert "Give this card" not in browser.get("/events/1").text
+    one["type"], one["data"]["code"] = "reader.access", "unknown_card"
+    doord.answers["events"] = pages([one])
+    assert 'href="/cards"' in browser.get("/events/1").text

@@ -32,6 +32,7 @@ ACTS: Final[Mapping[str, Right]] = {
     "person": Right.PEOPLE,
     "change_person": Right.PEOPLE,
     "card": Right.PEOPLE,
+    "cards": Right.PEOPLE,
     "visitor": Right.PEOPLE,
     "enrol": Right.PEOPLE,
     "entries": Right.DIRECTORY,

@@ -1,0 +1,60 @@
+"""The last cards that readers saw. One that nobody has is given to somebody here.
+
+One rule: doord decides who is meant by a name, and gives the card.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.routing import Route
+
+from edge.client.connection import RequestRefused
+from edge.model.printable import masked as visible
+from edge.web.page import page_of, posted, see, session_of, who
+from edge.web.pages.enrolment import GIVEN
+from edge.web.pages.people import done, today
+from edge.web.people_words import ago
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+PATH: Final = "/cards"
+RAW: Final = "raw"
+
+
+async def listed(request: Request) -> Response:
+    """The cards, the newest first."""
+    return await _list(request)
+
+
+@posted
+async def give(request: Request, form: Mapping[str, str]) -> Response:
+    """Give a card to the person who is named."""
+    card, name = form.get("card", "").strip(), form.get("who", "").strip()
+    try:
+        answer = await done(request, "card", action="give", card=card, who=name)
+    except RequestRefused as error:
+        return await _list(request, form, visible(error))
+    number = (answer.get("card") or {}).get("number") or card
+    session_of(request).notices.append(GIVEN.format(name=visible(answer["name"]), number=visible(number)))
+    return see(PATH)
+
+
+async def _list(request: Request, typed: Mapping[str, str] | None = None, problem: str = "") -> Response:
+    page, now = page_of(request), await today(request)
+    cards = (await page.link.ask("cards", who(request).name))["cards"]
+    rows = [{**card, "named": _named(card), "when": ago(page.words.local(card["at"]), now)} for card in reversed(cards)]
+    shown: dict[str, Any] = {"rows": rows, "typed": typed or {}, "problem": problem}
+    return page.html(request, "seen_cards.html", 400 if problem else 200, **shown)
+
+
+def _named(card: Mapping[str, Any]) -> str:
+    """Its number as a command takes it."""
+    return f"{RAW} {card['written']}" if card["format"] == RAW else str(card["written"])
+
+
+ROUTES: Final = [Route(PATH, listed, methods=["GET"]), Route(PATH, give, methods=["POST"])]
