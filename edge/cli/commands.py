@@ -11,7 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge import __version__
-from edge.cli.parsing import Help, common_options, subparser, verbs_of, whole_number
+from edge.cli import search_arguments
+from edge.cli.overview import ALSO, overview
+from edge.cli.parsing import (
+    CommandParser,
+    Help,
+    Overview,
+    common_options,
+    subparser,
+    verb_first,
+    verbs_of,
+    whole_number,
+)
 from edge.model.page_roles import PageRole
 
 if TYPE_CHECKING:
@@ -23,28 +34,45 @@ CONFIG: Final = "/etc/doorward/doorward.toml"
 def parser(argv: Sequence[str] = ()) -> argparse.ArgumentParser:
     """The parser for these words: with their command only, or with all commands if they have none."""
     text = "Shows, commands and checks the doors of one Doorward controller."
-    top = argparse.ArgumentParser(prog="doorctl", description=text, allow_abbrev=False, formatter_class=Help)
+    top: argparse.ArgumentParser = CommandParser(
+        prog="doorctl",
+        usage="doorctl [-h] [--json] [--socket PATH] [--version] COMMAND ...",
+        description=text,
+        epilog=overview({name: one.help for name, one in COMMANDS.items()}),
+        allow_abbrev=False,
+        formatter_class=Overview,
+    )
     common_options(top, json=False, socket=None)
     common = argparse.ArgumentParser(add_help=False, formatter_class=Help)
     common_options(common, json=argparse.SUPPRESS, socket=argparse.SUPPRESS)  # given before the command or after it
     top.add_argument("--version", action="version", version=f"doorctl {__version__}")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = top.add_subparsers(prog="doorctl", metavar="COMMAND", help=argparse.SUPPRESS, required=True)
     meant, _ = _command(argv)
-    for name, (run, help_, fill, _) in ({meant: COMMANDS[meant]} if meant in COMMANDS else COMMANDS).items():
-        made = subparser(commands, name, help_, common)
-        made.set_defaults(run=run)
-        if fill is not None:
-            fill(made, common)
+    for name in [meant] if meant in COMMANDS else COMMANDS:
+        wanted = COMMANDS[name]
+        made = subparser(commands, name, wanted.help, common)
+        made.set_defaults(run=wanted.run)
+        if wanted.fill is not None:
+            wanted.fill(made, common)
     return top
 
 
 def completed(argv: Sequence[str]) -> Sequence[str]:
-    """The words, with the verb that is meant by a command without one."""
+    """The words, with a command's own name for another one, and with its verb right behind it, also if it is implied.
+
+    So options may stand before a verb and after it.
+    """
     name, after = _command(argv)
-    verbs = COMMANDS[name].verbs if name in COMMANDS else ()
-    if not verbs or _command(after)[0] in verbs or {"-h", "--help"} & {*after}:
+    if not name:
         return argv
-    return [*argv[: len(argv) - len(after)], verbs[0], *after]
+    before = argv[: len(argv) - len(after) - 1]
+    name = ALSO.get(name, name)
+    known = COMMANDS.get(name)
+    if known is not None and known.verbs:
+        after = verb_first(after, known.verbs)
+        if known.implied and not {*after[:1]} & {*known.verbs} and not {"-h", "--help"} & {*after}:
+            after = [known.implied, *after]
+    return [*before, name, *after]
 
 
 def _command(argv: Sequence[str]) -> tuple[str, list[str]]:
@@ -56,33 +84,6 @@ def _command(argv: Sequence[str]) -> tuple[str, list[str]]:
         elif not word.startswith("-"):
             return word, [*words]
     return "", []
-
-
-def _history(made: argparse.ArgumentParser, limit: int | None) -> None:
-    made.add_argument("--since", help="from this time on: 30m, 2h, 3d, yesterday, 2026-11-22 ... (90 days ago)")
-    made.add_argument("--until", help="before this time, as --since")
-    made.add_argument("--door", action="append", default=[], help="a door's id, may be repeated")
-    made.add_argument("--type", action="append", default=[], help="an event type, may be repeated")
-    made.add_argument("--user", action="append", default=[], help="an actor's id, name or e-mail, may be repeated")
-    made.add_argument("--group", action="append", default=[], help="a group's id or name, may be repeated")
-    made.add_argument("--class", dest="event_class", choices=("access", "audit"))
-    made.add_argument("--outcome", choices=("granted", "refused"), help="only what was granted, or refused")
-    made.add_argument("--code", action="append", default=[], help="the code of a refusal, may be repeated")
-    made.add_argument("--correlation", help="the id that the events of one passage share; without --since at any time")
-    made.add_argument("--text", help="text in a name, an e-mail address, the code, the type or the details")
-    made.add_argument("--limit", type=whole_number, default=limit, metavar="N", help="only the newest N")
-    made.add_argument("--log", type=Path, metavar="FILE", help="read this log file instead of asking the daemon")
-
-
-def _events(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
-    _history(made, 10_000)
-    made.add_argument("--follow", action="store_true", help="keep running, and print new records as they come")
-
-
-def _export(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
-    made.add_argument("file", metavar="FILE", help="FILE.csv, FILE.jsonl, or - for CSV on standard output")
-    made.add_argument("--spreadsheet", action="store_true", help="CSV with a byte order mark and a column local_time")
-    _history(made, None)
 
 
 def _door(op: str, made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
@@ -238,14 +239,16 @@ class _Command(NamedTuple):
     fill: Callable[[argparse.ArgumentParser, argparse.ArgumentParser], None] | None = None
     """Adds its arguments to the first parser. The second has the arguments of all commands, for verbs."""
     verbs: tuple[str, ...] = ()
-    """All verbs of a command that may be given without one: the first is meant then."""
+    """The verbs of a command that has some."""
+    implied: str = ""
+    """The verb that is meant by the command without one."""
 
 
 COMMANDS: Final = {
     "status": _Command("status:status", "show doors, drivers, upstream, log and clock"),
     "watch": _Command("watch:watch", "show the same live, with the last events"),
-    "events": _Command("history:events", "show the history: the last 90 days, at most 10,000 records", _events),
-    "export": _Command("export:export", "write the history to a file, as CSV or JSON Lines", _export),
+    "events": _Command("history:events", "show the history: 90 days, at most 10,000 records", search_arguments.events),
+    "export": _Command("export:export", "write the history to a file, as CSV or JSON Lines", search_arguments.export),
     "unlock": _Command("doors:command", "unlock a door for its unlock time", partial(_door, "unlock")),
     "lock": _Command("doors:command", "lock a door; ends hold-unlocked", partial(_door, "lock")),
     "hold-unlocked": _Command(
@@ -262,8 +265,14 @@ COMMANDS: Final = {
         "list, add, change and remove people",
         partial(_desk, "people"),
         ("list", "add", "show", "change", "off", "on", "remove", "card", "export", "import"),
+        implied="list",
     ),
-    "card": _Command("desk.cards:mark", "say that a card is lost or found; take one back", partial(_desk, "card")),
+    "card": _Command(
+        "desk.cards:mark",
+        "say that a card is lost or found; take one back",
+        partial(_desk, "card"),
+        ("lost", "found", "take"),
+    ),
     "access": _Command(
         "desk.access:access", "list who may pass, or explain whether somebody may", partial(_lent, "access")
     ),
@@ -272,15 +281,19 @@ COMMANDS: Final = {
     "visitor": _Command("desk.visitors:enter", "let a visitor in at some doors until the evening", _visitor),
     "diagnose": _Command("diagnose:run", "find what is wrong, its causes, and what to try first", _diagnose),
     "test": _Command("wiring.check:test", "check the wiring of one door, step by step", _test),
-    "log": _Command("files:log", "check the log file, or say that it was restored", _log),
+    "log": _Command("files:log", "check the log file, or say that it was restored", _log, ("verify", "restored")),
     "sync": _Command("status:sync", "show what the broker has; send records again", _sync),
     "check": _Command("files:check", "check a configuration file", _check),
-    "reload": _Command("people:reload", "read the configuration and the directory again, as SIGHUP does"),
-    "web": _Command("web:accounts", "manage the accounts of the local page", _web),
-    "sign": _Command("sign:sign", "sign a command for a controller that has the public key; make keys", _sign),
-    "alerts": _Command("alerts:alerts", "list the open alerts, and their messages that cannot be sent"),
+    "reload": _Command("people:reload", "read the configuration and the directory again"),
+    "web": _Command("web:accounts", "manage the accounts of the local page", _web, ("add", "remove", "list")),
+    "sign": _Command("sign:sign", "sign a command for a controller; make keys", _sign),
+    "alerts": _Command("alerts:alerts", "list the open alerts, and messages that cannot be sent"),
     "acknowledge": _Command("alerts:acknowledge", "silence an alert, because somebody deals with it", _acknowledge),
-    "integration": _Command("alerts:integrations", "list and enable integrations, which get the records", _integration),
-    "camera": _Command("cameras:cameras", "list and try cameras, and save their pictures", _camera),
+    "integration": _Command(
+        "alerts:integrations", "list and enable integrations, which get the records", _integration, ("list", "enable")
+    ),
+    "camera": _Command(
+        "cameras:cameras", "list and try cameras, and save their pictures", _camera, ("list", "try", "save")
+    ),
     "sim": _Command("doors:simulate", "move the simulated hardware of a running daemon", _sim),
 }

@@ -36,6 +36,8 @@ def run() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = completed(sys.argv[1:] if argv is None else argv)
+    if not words:
+        parser().exit(CANNOT_TELL, parser().format_help())
     arguments = parser(words).parse_args(words)
     module, _, function = arguments.run.partition(":")
     if isinstance(sys.stdout, io.TextIOWrapper):  # a character that the terminal cannot show is escaped

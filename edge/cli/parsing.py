@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.client.sockets import OWN, SYSTEM
+from edge.model.alike import did_you_mean
+from edge.model.printable import spelt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 -- it has no public name
 
+FEW: Final = 8
+"""Choices that are all named to whoever typed another one."""
 HIGHEST: Final = 2**31
 """The largest number that a command accepts; no log has so many records."""
 
@@ -31,6 +37,10 @@ class Help(argparse.HelpFormatter):
         super().__init__(prog, width=_columns() - 2)
 
 
+class Overview(Help, argparse.RawDescriptionHelpFormatter):
+    """Leaves the lines of the overview as they are."""
+
+
 def _columns() -> int:
     try:
         return int(os.environ["COLUMNS"])
@@ -39,6 +49,33 @@ def _columns() -> int:
             return os.get_terminal_size().columns or 80
         except OSError:  # no terminal
             return 80
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Proposes what a mistyped command, verb or choice may have been meant to be."""
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """In place of argparse's own, which lists everything."""
+        choices = [str(one) for one in action.choices or ()]
+        if action.choices is None or value in action.choices:
+            return
+        kind = str(action.metavar).lower() if action.dest == argparse.SUPPRESS else None
+        where = self.prog if kind else f"{self.prog}: {'/'.join(action.option_strings) or action.dest}"
+        hint = did_you_mean(str(value), choices)
+        if not hint:
+            hint = f": {self.prog} --help lists them" if len(choices) > FEW else f"; expected {', '.join(choices)}"
+        said = f"there is no {kind or 'choice'} {value!r}{hint}"
+        self.exit(2, f"{where}: {spelt(said)}\n")
+
+
+def verb_first(after: Sequence[str], verbs: Sequence[str]) -> list[str]:
+    """What stands after a command, with its verb first if only options stand before it."""
+    for number, word in enumerate(after):
+        if word in verbs:
+            return [word, *after[:number], *after[number + 1 :]]
+        if not word.startswith("-") and not (number and after[number - 1].startswith("-")):
+            break
+    return [*after]
 
 
 def subparser(among: Commands, name: str, text: str, common: argparse.ArgumentParser) -> argparse.ArgumentParser:

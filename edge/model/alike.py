@@ -1,0 +1,40 @@
+"""What somebody may have meant who typed something that does not exist.
+
+One rule: pure functions; a name is proposed, never taken instead of what was typed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST: Final = 3
+"""Names that are proposed."""
+LONGEST: Final = 100
+"""Characters of a text that is compared: comparing takes time by the length of both."""
+LEAST_BEGINNING: Final = 2
+"""Characters that count as the beginning of a name."""
+
+
+def alike(text: str, known: Iterable[str]) -> list[str]:
+    """The names that are spelt most alike, in capital or small letters, the nearest first; at most `MOST`."""
+    from difflib import get_close_matches  # noqa: PLC0415 -- only when something went wrong
+
+    typed = text.strip().lower()[:LONGEST]
+    names: dict[str, str] = {}
+    for name in known:
+        names.setdefault(name.lower()[:LONGEST], name)
+    begun = [name for name in names if len(typed) >= LEAST_BEGINNING and name.startswith(typed)]
+    near = get_close_matches(typed, names, n=MOST)
+    return [names[one] for one in dict.fromkeys([*sorted(begun), *near])][:MOST]
+
+
+def did_you_mean(text: str, known: Iterable[str]) -> str:
+    """`; did you mean a, b or c?`, to be put behind a sentence; empty when nothing is spelt alike."""
+    near = alike(text, known)
+    if not near:
+        return ""
+    *before, last = near
+    return f"; did you mean {', '.join(before)} or {last}?" if before else f"; did you mean {last}?"
