@@ -363,9 +363,8 @@ class _Reading:
             "instability_ms": contact.instability_ms,
         }
         carried = {role: point.driver for role, point in points.items() if point}
-        return DoorSettings(
-            name, door.name or name, DoorPolicy(**chosen), MappingProxyType(carried), MappingProxyType(timing)
-        )
+        wired = MappingProxyType(carried), MappingProxyType(timing)
+        return DoorSettings(name, door.name or name, DoorPolicy(**chosen), *wired, door.zone)
 
     def reports(self) -> dict[str, ReportTable | None]:
         if "report" not in self.document:

@@ -277,6 +277,7 @@ class Daemon:
         """Tell the parts that need each commit at once. Consumers read the log with their own cursors."""
         self.people.witnessed(records)
         self.retained.committed(records)
+        self.status.committed(records)
         self._events.committed(records)
         if self.watchers:
             self.watchers.records([self.origin.cloudevent(record) for record in records])

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from edge import __version__
+from edge.model.event_types import READER_ACCESS
 from edge.model.messages import NS_PER_S
 from edge.system.calendar import Calendar
 
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from edge.doors.runner import Runner
     from edge.doors.state import Door
     from edge.log.log import Log
-    from edge.model.messages import Json, Record
+    from edge.model.messages import Actor, Json, Record
+    from edge.settings.controller import DoorSettings
     from edge.system.clock import Clock
     from edge.system.isolation import Isolation
 
-NOT_RETAINED: Final = ("unlocked_for_s", "held_open_in_s", "points")
-"""Keys of a door that are not in its retained state: countdowns, and the wiring."""
+NOT_RETAINED: Final = ("zone", "unlocked_by", "last", "unlocked_for_s", "held_open_in_s", "points")
+"""Keys of a door that are not in its retained state: who passed, countdowns, and what is configured."""
 
 
 class Status:
@@ -56,6 +58,16 @@ class Status:
         self._runner, self._elevators, self._people = runner, elevators, people
         self._broker, self._consumers, self._isolation = broker, consumers, isolation
         self._started_ns = clock.now_ns()
+        self._passages: dict[str, Record] = {}
+        """Door -> its newest granted card or PIN."""
+
+    def committed(self, records: Sequence[Record]) -> None:
+        """Note passages that are on the disk."""
+        self._passages |= {
+            r.event.door: r
+            for r in records
+            if r.event.type == READER_ACCESS and r.event.success and r.event.door is not None
+        }
 
     def whole(self) -> dict[str, Json]:
         """Everything `doorctl status` shows."""
@@ -90,7 +102,10 @@ class Status:
     def _doors(self, calendar: Calendar) -> dict[str, Json]:
         runner = self._runner
         return {
-            key: door_facts(door, runner.since_ns(key), runner.conditions(key), runner.settings(key).points, calendar)
+            key: {
+                **door_facts(door, runner.since_ns(key), runner.conditions(key), runner.settings(key), calendar),
+                "last": _passage_facts(self._passages.get(key), calendar),
+            }
             for key, door in runner.doors.items()
         }
 
@@ -122,9 +137,9 @@ class RetainedStatus:
     def door_state(self, door: str) -> Json:
         """The retained state of a door."""
         runner, calendar = self._runner, Calendar(self._clock)
-        facts = door_facts(runner.door(door), runner.since_ns(door), runner.conditions(door), {}, calendar)
+        facts = door_facts(runner.door(door), runner.since_ns(door), runner.conditions(door), None, calendar)
         for key in NOT_RETAINED:
-            del facts[key]
+            facts.pop(key, None)
         return {"id": door, **facts, "sequence": self._last_of.get(door, 0)}
 
 
@@ -132,13 +147,14 @@ def door_facts(
     door: Door,
     since_ns: Mapping[str, int],
     conditions: Sequence[Condition],
-    points: Mapping[str, str],
+    settings: DoorSettings | None,
     calendar: Calendar,
 ) -> dict[str, Json]:
     """One door: its states with their times, its conditions, and its countdowns."""
     held_ns = door.opening.held_ns if door.opening else None
     return {
         "name": door.name,
+        "zone": settings.zone if settings else None,
         "mode": door.mode.value,
         "contact": door.contact.value,
         "lock": door.lock.value,
@@ -150,11 +166,23 @@ def door_facts(
         "conditions": [condition_facts(condition, calendar) for condition in conditions],
         "held_until": None if door.hold_until_ns is None else calendar.at(door.hold_until_ns),
         "locks_when_closed": door.ajar,
+        "unlocked_by": _name_of(door.released_by),
         "unlocked_for_s": _left_s(door.access.until_ns if door.access else None, calendar.now_ns),
         "waits_for": door.interlocked_by if door.waits else None,
         "held_open_in_s": _left_s(held_ns, calendar.now_ns),
-        "points": dict(points),
+        "points": dict(settings.points) if settings else {},
     }
+
+
+def _passage_facts(record: Record | None, calendar: Calendar) -> Json:
+    if record is None:
+        return None
+    event = record.event
+    return {"at": calendar.at(event.at_ns), "who": _name_of(event.actor), "code": event.code}
+
+
+def _name_of(actor: Actor | None) -> str | None:
+    return None if actor is None else actor.name or actor.id
 
 
 def condition_facts(condition: Condition, calendar: Calendar) -> dict[str, Json]:

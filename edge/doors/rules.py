@@ -276,6 +276,7 @@ def _unlock(turn: _Turn, trigger: Trigger, item: Command, *, record: bool = True
         turn.record(LOCK_UNLOCK, at_ns, actor=actor, cause=cause, details=details)
         until_ns = at_ns + _ns(item.for_s or 0) if ends else None
         triggers = door.operator_triggers | {trigger}
+        turn.put(held_by=actor)
         turn.change(
             at_ns, cause, actor, operator=OperatorMode.UNLOCKED, hold_until_ns=until_ns, operator_triggers=triggers
         )
@@ -349,6 +350,7 @@ def _schedule(turn: _Turn, item: ScheduleSays) -> None:
     operator = turn.door.operator
     if over and operator is OperatorMode.LOCKED:
         operator = OperatorMode.NONE
+    turn.put(scheduled_by=item.actor)
     turn.change(item.at_ns, "schedule", item.actor, scheduled=item.standing, operator=operator, windowed=windowed)
 
 

@@ -139,9 +139,13 @@ class Door:
     operator: OperatorMode = OperatorMode.NONE
     hold_until_ns: int | None = None
     """When a hold ends by itself; None: only by a command."""
+    held_by: Actor | None = None
+    """Who commanded the latest hold; None: nobody since the start."""
     scheduled: bool = False
     windowed: bool = False
     """The schedule is inside a window, or that is not known yet: a `lock` holds that window off."""
+    scheduled_by: Actor | None = None
+    """The schedule that spoke last."""
     access: Access | None = None
     exit_held: bool = False
     """An exit request goes on because its input stays active; it ends with `rex_level`."""
@@ -192,6 +196,13 @@ class Door:
         """Whether a hold or a schedule asks for a released door, and no lockdown stands above it."""
         held = self.operator is OperatorMode.UNLOCKED or (self.operator is OperatorMode.NONE and self.scheduled)
         return held and not self.locked_down
+
+    @property
+    def released_by(self) -> Actor | None:
+        """Who or what unlocked it; None while nobody did, or where that is not known since the start (R14)."""
+        if self.mode is Mode.UNLOCKED:
+            return self.held_by if self.operator is OperatorMode.UNLOCKED else self.scheduled_by
+        return self.access.actor if self.mode is Mode.ACCESSED and self.access is not None else None
 
     @property
     def standing(self) -> bool:

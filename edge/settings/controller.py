@@ -71,6 +71,8 @@ class DoorSettings:
     """Role -> the name of the driver that carries it. `lock` is always there."""
     timing: Mapping[str, Timing]
     """Role of each input -> how it is debounced."""
+    zone: str | None = None
+    """The part of the site where it is, as the page groups doors; None: no part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +344,7 @@ _TIMING: Final = frozenset({"debounce_ms", "instability_ms", "rex_settle_ms"})
 
 def _door(before: DoorSettings, after: DoorSettings, old: Settings, new: Settings) -> tuple[list[str], list[str]]:
     """Return the keys that can be taken over and those that cannot."""
-    live = ["name"] if before.name != after.name else []
+    live = [key for key in ("name", "zone") if getattr(before, key) != getattr(after, key)]
     roles = sorted(before.points.keys() | after.points.keys())
     fixed = [role for role in roles if _point(before, role, old) != _point(after, role, new)]
     for key in (f.name for f in fields(before.policy)):

@@ -94,6 +94,7 @@ def _without_secrets(before: object, after: object, said: Json) -> Json:
 def _facts(settings: Settings, door: DoorSettings) -> dict[str, Json]:
     """Its name, its policy, each point and the driver that carries it."""
     facts: dict[str, Json] = {"name": door.name}
+    facts |= {} if door.zone is None else {"zone": door.zone}
     facts |= {one.name: _plain(one.name, getattr(door.policy, one.name)) for one in fields(door.policy)}
     for role, driver in sorted(door.points.items()):
         own = settings.drivers[driver]

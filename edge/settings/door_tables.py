@@ -70,6 +70,7 @@ class DoorTable(_PointsTable):
     """`[door.ID]`: its points (`edge.model.roles`) and its policy (`edge.model.policy` says what each key means)."""
 
     name: Name | None = Field(default=None, description="a name for people")
+    zone: Name | None = Field(default=None, description="a name for people")
     unlock_s: float = within(policy.UNLOCK_S, "seconds", default=5.0)
     relock: Relock = Field(default=Relock.CLOSE, strict=False)
     relock_delay_s: float = within(policy.RELOCK_DELAY_S, "seconds", default=0.0)

@@ -102,6 +102,7 @@ DOOR_WRONG = [
         "instability_ms: found 99, expected at least debounce_ms, which is 100 milliseconds",
     ),
     ('name = ""', 'name: found "", expected 1 to 100 printable characters'),
+    ('zone = ""', 'zone: found "", expected 1 to 100 printable characters'),
     ('name = "a\\nb"', 'name: found "a\\nb", expected 1 to 100 printable characters'),
     (
         'interlock = "yard"',

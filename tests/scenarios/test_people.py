@@ -83,6 +83,30 @@ def test_a_card_passes_and_the_record_says_who(tmp_path: Path) -> None:
     assert (refused.actor, refused.code) == (None, "unknown_card")
 
 
+def test_the_status_says_who_passed_last_and_who_unlocked(tmp_path: Path) -> None:
+    people(tmp_path)
+    config = config_of(tmp_path)
+    config.write_text(config.read_text().replace('name = "front door"', 'name = "front door"\nzone = "Ground floor"'))
+
+    async def script(house: House) -> None:
+        await ready(house)
+        assert [house.door(one)["zone"] for one in ("front", "back")] == ["Ground floor", None]
+        assert (house.door()["last"], house.door()["unlocked_by"]) == (None, None)
+        await house.sim("card", ADA)
+        assert (house.door()["last"]["who"], house.door()["unlocked_by"]) == ("Ada", "Ada")
+        await asyncio.sleep(60)
+        await house.sim("card", STRANGER)
+        assert (house.door()["last"]["who"], house.door()["unlocked_by"]) == ("Ada", None), "a refusal is no passage"
+        await house.ask("hold_unlocked", for_s=60)
+        assert house.door()["unlocked_by"] == "otto"
+        await house.ask("block")
+        assert house.door()["unlocked_by"] is None
+        assert house.door("back")["last"] is None
+        assert "last" not in str(house.daemon.retained.door_state("front")), "names are not retained at the broker"
+
+    live(config, script)
+
+
 def test_the_first_directory_is_all_new_and_every_event_has_who_brought_it(tmp_path: Path) -> None:
     people(tmp_path)
     house = live(config_of(tmp_path), settle)

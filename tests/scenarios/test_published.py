@@ -50,6 +50,7 @@ doors = ["front"]
 kind = "simulated"
 [door.front]
 name = "Front door"
+reader = {{ driver = "bench" }}
 lock = {{ driver = "bench", resting = "locked" }}
 contact = {{ driver = "bench" }}
 tamper = {{ driver = "bench" }}
@@ -59,6 +60,15 @@ reader = {{ driver = "bench" }}
 [elevator.lift.floor.ground]
 relay = {{ driver = "bench", resting = "unlocked" }}
 """
+
+
+PEOPLE = {
+    "version": 1,
+    "users": [{"id": "ada", "name": "Ada"}],
+    "members": [{"id": "ada", "user": "ada", "cards": ["c1"], "groups": ["all"]}],
+    "cards": [{"id": "c1", "format": "wiegand26", "facility": 12, "number": 1001}],
+    "groups": [{"id": "all", "name": "All", "doors": ["front"]}],
+}
 
 
 def seen(value: Any, place: str = "") -> set[str]:
@@ -87,7 +97,7 @@ def test_every_field_that_a_daemon_publishes_is_described_and_every_description_
         "url": f"http://127.0.0.1:{free_port()}/",
         "secret": "pager",
     }
-    (tmp_path / "directory.json").write_text(json.dumps({"version": 1, "integrations": [hook]}))
+    (tmp_path / "directory.json").write_text(json.dumps({**PEOPLE, "integrations": [hook]}))
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "pager").write_text("a secret of a receiver")
     with Broker(tmp_path / "broker") as broker, Subscriber(broker.port, "doorward/v1/lab/test") as upstream:
@@ -95,6 +105,10 @@ def test_every_field_that_a_daemon_publishes_is_described_and_every_description_
         config.write_text(EVERYTHING.format(broker=broker.port, nobody=free_port()))
         with Doord(config) as doord:
             until(lambda: doord.ask("status")["integrations"])
+            until(lambda: doord.ask("status")["directory"]["state"] == "ready")
+            doord.ask("sim", door="front", action="card", argument="12:1001")
+            until(lambda: doord.ask("status")["doors"]["front"]["last"])
+            until(lambda: doord.ask("status")["doors"]["front"]["lock"] == "locked")
             doord.sim("front", "open")
             doord.sim("front", "tamper")
             until(lambda: doord.ask("status")["cameras"]["hall"]["last_error"])

@@ -82,6 +82,7 @@ def test_the_same_changes_nothing(tmp_path: Path) -> None:
         ("rex_level_s = 60", "rex_level_s"),
         ("rex_in_lockdown = false", "rex_in_lockdown"),
         ("rex_in_interlock = false", "rex_in_interlock"),
+        ('zone = "Ground floor"', "zone"),
     ],
 )
 def test_a_running_door_takes_over_its_policy(tmp_path: Path, line: str, key: str) -> None:

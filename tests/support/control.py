@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SINCE = "2026-11-22T20:57:03.000000Z"
 DOOR: dict[str, Any] = {
     "name": "Front door",
+    "zone": None,
+    "unlocked_by": None,
+    "last": None,
     "mode": "locked",
     "contact": "closed",
     "lock": "locked",

@@ -23,6 +23,17 @@ class ConditionJson(TypedDict):
     """The points concerned, or the reason."""
 
 
+class LastPassageJson(TypedDict):
+    """The newest card or PIN that was granted at a door."""
+
+    at: Time
+    """When it was granted."""
+    who: str | None
+    """The person's name, or the id where there is none; `null`: nobody is named in the record."""
+    code: str | None
+    """The code of its record; `null`: none."""
+
+
 class SinceJson(TypedDict):
     """When each facet of a door took its present value."""
 
@@ -79,6 +90,12 @@ class DoorStateJson(_DoorJson):
 class DoorJson(_DoorJson):
     """One door of `doorctl status`."""
 
+    zone: str | None
+    """The part of the site where it is (`zone`); `null`: none is configured."""
+    unlocked_by: str | None
+    """Who unlocked it: a person, an operator or a schedule; `null` while it is locked, and where that is not known."""
+    last: LastPassageJson | None
+    """The newest passage since `doord` started; `null`: none yet."""
     unlocked_for_s: float | None
     """How long an access still releases it."""
     held_open_in_s: float | None
