@@ -34,10 +34,20 @@ _NUMBER: Final = re.compile(r"[0-9]{1,20}")
 
 
 def read_facts(directory: Directory, read: CardRead) -> dict[str, Json]:
-    """A card as a reader sent it, in the form in which a directory has cards, and who holds it."""
+    """A card as a reader sent it, in the form in which a directory has cards, and who holds it; no token's secret."""
     number, value = reading(read), value_of(read)
     known = directory.card(read)
     member = None if known is None else directory.holder(known.id)
+    holder: Json = None if member is None else directory.user_of(member).name
+    if known is not None and known.token:
+        secret: dict[str, Json] = dict.fromkeys(("facility", "number", "written", "raw"))
+        return secret | {
+            "format": known.format.value,
+            "bits": read.bits,
+            "parity": True,
+            "card": known.id,
+            "user": holder,
+        }
     return {
         "format": number.format.value,
         "facility": number.facility,
@@ -47,7 +57,7 @@ def read_facts(directory: Directory, read: CardRead) -> dict[str, Json]:
         "parity": number.parity,
         "raw": read.data[: (read.bits + 7) // 8].hex() if value is not None else None,
         "card": None if known is None else known.id,
-        "user": None if member is None else directory.user_of(member).name,
+        "user": holder,
     }
 
 

@@ -48,13 +48,13 @@ def _outcome(card: dict[str, Any]) -> str:
 
 def _named(card: dict[str, Any]) -> str:
     """Its number as the command line takes it."""
-    written = str(card["written"])
+    written = str(card["written"] or card["card"])
     return written if card["format"] != "raw" else f'"raw {written}"'
 
 
 def _number(card: dict[str, Any]) -> str:
     bad = "" if card["parity"] else f" ({card['bits']} bits, wrong parity)"
-    return f"{card['format']} {card['written']}{bad}"
+    return f"{card['format']} {card['written'] or '(a secret)'}{bad}"
 
 
 def who(arguments: argparse.Namespace) -> int:

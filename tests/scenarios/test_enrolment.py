@@ -198,3 +198,25 @@ def test_a_card_of_no_known_format_is_its_digits(tmp_path: Path) -> None:
         assert (await house.request("card", action="give", who="ada", card=card["number"]))["done"]
 
     live(site(tmp_path), script)
+
+
+def test_a_token_stays_a_secret_and_is_given_by_its_id(tmp_path: Path) -> None:
+    secret = bytes(range(1, 17))
+
+    async def script(house: House) -> None:
+        await ready(house)
+        token = {"id": "phone", "format": "token", "number": secret.hex()}
+        assert (await house.request("edit_directory", changes=[{"put": "card", "entry": token}]))["done"]
+        await enrol(house, "begin", reader="front")
+        simulator: Any = house.daemon.drivers["bench"].driver
+        simulator._emit(CardRead("front.reader", 128, secret, house.clock.now_ns()))
+        await asyncio.sleep(0.1)
+        answer = await enrol(house)
+        assert (answer["state"], answer["card"]["format"], answer["card"]["number"]) == ("card", "token", None)
+        assert answer["card"]["card"] == "phone"
+        [seen] = (await house.request("cards"))["cards"]
+        assert (seen["format"], seen["written"], seen["card"]) == ("token", None, "phone")
+        assert secret.hex() not in repr((answer, seen))
+        assert (await house.request("card", action="give", who="ada", card="phone"))["card"]["format"] == "token"
+
+    live(site(tmp_path), script)

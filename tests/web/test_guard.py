@@ -58,7 +58,7 @@ def doord(tmp_path: Path) -> Iterator[FakeDaemon]:
 @pytest.fixture
 def page(tmp_path: Path, doord: FakeDaemon) -> Page:
     assert doord
-    write_accounts(tmp_path / "accounts.json", olga="operator", vera="viewer")
+    write_accounts(tmp_path / "accounts.json", olga="operator", vera="viewer", mia="manager")
     return page_in(tmp_path)
 
 
@@ -96,6 +96,7 @@ def test_the_list_of_paths_is_whole() -> None:
         "/people/ada/off",
         "/people/ada/remove",
         "/people/ada/cards/ada-1/lost",
+        "/visitors/new",
         "/doors/front/lock_down",
         "/every-door/lock_down",
     }
@@ -156,12 +157,27 @@ def test_a_slash_too_many_sends_nobody_elsewhere(browser: Browser) -> None:
 @pytest.mark.parametrize("path", [p for p in paths("POST") if p != "/sign-in"])
 @pytest.mark.parametrize("sent", [{"x": "y"}, {"csrf": ""}, {"csrf": "x" * 43}, {"csrf": "ä"}])
 def test_nothing_is_done_without_the_token_of_the_session(
-    browser: Browser, doord: FakeDaemon, path: str, sent: dict[str, str]
+    page: Page, doord: FakeDaemon, path: str, sent: dict[str, str]
 ) -> None:
+    browser = Browser(page)
+    browser.sign_in("mia")  # who may everything, so that nothing else refuses it
     before = len(doord.asked)
-    assert browser.post(path, data=sent).status_code == 403
+    answer = browser.post(path, data=sent)
+    assert (answer.status_code, "not one of yours" in answer.text) == (403, True)
     assert not [ask for ask in doord.asked[before:] if ask["op"] != "status"]
     assert browser.get("/doors").status_code == 200, "and nobody was signed out"
+
+
+@pytest.mark.parametrize("path", [p for p in paths("GET") if not p.endswith(("/live", ".csv"))])
+def test_whoever_only_looks_changes_nothing(page: Page, doord: FakeDaemon, path: str) -> None:
+    manager = Browser(page)
+    manager.sign_in("mia")
+    before = len(doord.asked)
+    manager.get(path)
+    looks = {"status", "facts", "events", "pictures", "picture", "metrics"}
+    looks |= {"people", "person", "groups", "schedules", "access", "entries"}
+    changes = [ask for ask in doord.asked[before:] if ask["op"] not in looks]
+    assert [ask for ask in changes if (ask["op"], ask.get("action")) != ("enrol", "state")] == []
 
 
 def test_the_token_of_somebody_else_is_none(page: Page, browser: Browser, doord: FakeDaemon) -> None:

@@ -254,26 +254,35 @@ def test_a_card_is_held_to_a_reader_and_given_after_a_yes(browser: Browser, door
     doord.answers["enrol"] = lambda _ask: state
     csrf = browser.token("/people/ada/card")
     answer = browser.post("/people/ada/card/reader", data={"csrf": csrf, "reader": "front"})
-    assert answer.headers["location"] == "/people/ada/card/reader"
-    shown = browser.get("/people/ada/card/reader").text
+    waiting, there = answer.headers["location"], "/people/ada/card/reader"
+    asking = waiting.replace(there, f"{there}/state")
+    assert waiting == f"{there}?until=2026-11-22T21%3A58%3A03.000000Z"
+    shown = browser.get(waiting).text
     assert "Hold the card to the reader of Front door…" in shown
-    assert 'data-wait="/people/ada/card/reader/state"' in shown
-    before = browser.get("/people/ada/card/reader/state").json()["seen"]
+    assert f'data-wait="{asking}"' in shown
+    before = browser.get(asking).json()["seen"]
     assert f'data-seen="{before}"' in shown
     read = {"format": "wiegand26", "number": "12:3456", "bits": 26, "reader": "front", "at": "2026-11-22T21:57:09.0Z"}
     state |= {"card": read, "holder": "Bob"}
-    shown = browser.get("/people/ada/card/reader").text
+    shown = browser.get(waiting).text
     assert "Bob has this card." in shown
     assert "Hold another card" in shown
-    assert browser.get("/people/ada/card/reader/state").json()["seen"] != before
+    assert browser.get(asking).json()["seen"] != before
     state |= {"state": "card", "holder": None}
-    shown = browser.get("/people/ada/card/reader").text
+    shown = browser.get(waiting).text
     assert "Front door: <strong>wiegand26 12:3456</strong>, unknown until now" in shown
+    assert 'name="card" value="wiegand26 12:3456"' in shown, "no card of another format is meant"
+    state["card"] = read | {"format": "token", "number": None, "card": "phone"}
+    assert 'name="card" value="phone"' in browser.get(waiting).text
+    for other in ("/people/bob/card/reader", waiting.replace("58%3A03", "58%3A02")):
+        shown = browser.get(other).text
+        assert "No card came." in shown, "the account waits for another card, at another desk perhaps"
+        assert "Take this card" not in shown
     browser.post("/people/ada/card", data={"csrf": csrf, "card": "12:3456"})
     assert asked(doord, "card") == [{"action": "give", "card": "12:3456", "who": "ada", "by_id": True}]
     assert [ask["action"] for ask in asked(doord, "enrol")][-1] == "end"
     state |= {"state": "ended", "card": None}
-    assert "No card came." in browser.get("/people/ada/card/reader").text
+    assert "No card came." in browser.get(waiting).text
 
 
 def test_where_the_directory_is_managed_elsewhere_it_is_shown_and_not_changed(

@@ -18,7 +18,7 @@ POLL_S: Final = 0.3
 
 
 def presented(arguments: argparse.Namespace, person: dict[str, Any]) -> str | None:
-    """The number of the card that came and is meant for this person, with its format; None: none came, or it is not.
+    """What the card is called that came and is meant for this person; None: none came, or it is not.
 
     Raises ValueError without a terminal and without --yes.
     """
@@ -33,7 +33,7 @@ def presented(arguments: argparse.Namespace, person: dict[str, Any]) -> str | No
         _tell(found, quiet=arguments.json)
     elif not sure(f"{found} Give it to {person['name']}"):
         return None
-    return f"{card['format']} {card['number']}"
+    return f"{card['format']} {card['number']}" if card["number"] else str(card["card"])
 
 
 def _wait(client: Client, reader: str | None, *, quiet: bool) -> dict[str, Any] | None:
@@ -68,7 +68,7 @@ def _same(now: dict[str, Any], began: dict[str, Any]) -> bool:
 
 def _called(card: dict[str, Any]) -> str:
     bad = "" if card["parity"] else f" ({card['bits']} bits, wrong parity)"
-    return f"{card['format']} {card['number']}{bad} at {card['name']}"
+    return f"{card['format']} {card['number'] or card['card']}{bad} at {card['name']}"
 
 
 def _tell(text: str, *, quiet: bool) -> None:

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from edge.access.edits import elsewhere
 from edge.access.enrolment.listening import EnrolmentState, OccupiedError
+from edge.access.lookups import read_facts
 from edge.daemon.requests.desk import DeskAsk
-from edge.directory.cards import reading, written
 from edge.model.messages import NS_PER_S
 from edge.socket.peers import RequestError
 
@@ -77,12 +77,12 @@ class EnrolmentDesk:
         }
 
     def _card(self, shown: ShownCard) -> Json:
-        number = reading(shown.read)
+        facts = read_facts(self._people.directory.in_force, shown.read)
         return {
-            "format": number.format.value,
-            "number": written(number.format, number.facility, number.number, shown.read.bits),
+            "format": facts["format"],
+            "number": facts["written"],
             "bits": shown.read.bits,
-            "parity": number.parity,
+            "parity": facts["parity"],
             "card": shown.card,
             "reader": shown.place,
             "name": self._name(shown.place),

@@ -6,6 +6,7 @@ One rule: a card that a reader saw is shown first, and given after a yes.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -46,24 +47,26 @@ async def listen(request: Request, form: Mapping[str, str]) -> Response:
     """Wait for the next card at a reader."""
     reader = form.get("reader", "")
     try:
-        await _enrol(request, "begin", **({"reader": reader} if reader else {}))
+        began = await _enrol(request, "begin", **({"reader": reader} if reader else {}))
     except RequestRefused as error:
         return await _form(request, form, visible(error))
-    return see(f"{own_path(request)}/card/reader")
+    return see(f"{own_path(request)}/card/reader?{_of(began['until'])}")
 
 
 async def wait(request: Request) -> Response:
     """The page that waits for the card; it is loaded anew until there is one."""
-    found, state = await person(request), await _enrol(request, "state")
+    found, state = await person(request), await _state(request)
     shown: dict[str, Any] = {"one": found["person"], "state": state, "places": await _places(request)}
+    shown |= {
+        "seen": _seen(state),
+        "wait": f"{own_path(request)}/card/reader/state?{_of(request.query_params.get('until'))}",
+    }
     return page_of(request).html(request, "enrolment.html", back=own_path(request), **shown)
 
 
 async def state(request: Request) -> Response:
     """What the page asks while it waits: whether there is something new to see."""
-    found = await _enrol(request, "state")
-    card = found["card"] or {}
-    return JSONResponse({"seen": f"{found['state']} {card.get('number') or ''} {found['holder'] or ''}"})
+    return JSONResponse({"seen": _seen(await _state(request))})
 
 
 @posted
@@ -71,6 +74,24 @@ async def stop(request: Request, _form: Mapping[str, str]) -> Response:
     """Wait no longer."""
     await _enrol(request, "end")
     return see(own_path(request))
+
+
+def _of(until: str | None) -> str:
+    """In an address: which enrolment of the account it is about."""
+    return urlencode({"until": until or ""})
+
+
+async def _state(request: Request) -> dict[str, Any]:
+    """What has become of the enrolment in the address; over, when the account has begun another one since."""
+    found = await _enrol(request, "state")
+    if found["until"] == request.query_params.get("until"):
+        return found
+    return found | {"state": "ended", "card": None, "holder": None}
+
+
+def _seen(found: Mapping[str, Any]) -> str:
+    card = found["card"] or {}
+    return f"{found['state']} {card.get('at') or ''} {found['holder'] or ''}"
 
 
 async def _enrol(request: Request, action: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON
