@@ -82,6 +82,19 @@ class Accounts:
         with changing(self._path) as accounts:
             accounts[account.name] = account
 
+    def change(self, name: str, *, role: PageRole | None = None, hash_: str | None = None) -> Account | None:
+        """Give an account another role or password, or both; what others have changed since stays.
+
+        Returns the account; None when it has been removed. Blocks. Raises AccountsError and OSError.
+        """
+        with changing(self._path) as accounts:
+            before = accounts.get(name)
+            if before is None:
+                return None
+            made = Account(name, role or before.role, hash_ or before.hash)
+            accounts[name] = made
+            return made
+
     def remove(self, name: str) -> None:
         """Remove an account, if there is one. Blocks. Raises AccountsError and OSError."""
         with changing(self._path) as accounts:

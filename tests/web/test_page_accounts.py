@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge.model.page_roles import PageRole
-from edge.web.accounts import Accounts
+from edge.web.accounts import Account, Accounts, hashed, matches
 from tests.support.control import FakeDaemon, RefusalError
 from tests.support.web import PASSWORD, Browser, answers, page_in, write_accounts
 
@@ -170,3 +170,30 @@ def test_nothing_changes_that_doord_does_not_record(page: Page, doord: FakeDaemo
     assert mia.post("/accounts/viewer/remove", data=both).status_code == 400
     assert mia.post("/password", data=both | {"old": PASSWORD}).status_code == 400
     assert (tmp_path / "accounts.json").read_bytes() == before
+
+
+def test_what_others_change_of_an_account_meanwhile_stays(page: Page, doord: FakeDaemon, tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path / "accounts.json")
+    mia, vera = browser(page, "manager"), browser(page, "viewer")
+    new = hashed(NEW)
+
+    def meanwhile(change: Any, *given: Any, **more: Any) -> None:
+        def answer(ask: dict[str, Any]) -> dict[str, Any]:
+            if ask["action"] == "change":
+                change(*given, **more)
+            return {}
+
+        doord.answers["login"] = answer
+
+    own = {"csrf": vera.token("/password"), "old": PASSWORD, "password": NEW, "again": NEW}
+    meanwhile(accounts.change, "viewer", role=PageRole.DISPLAY)
+    vera.post("/password", data=own)
+    changed_one = accounts.get("viewer")
+    assert changed_one is not None
+    assert (changed_one.role, matches(changed_one.hash, NEW)) == (PageRole.DISPLAY, True)
+    meanwhile(accounts.change, "operator", hash_=new)
+    mia.post("/accounts/operator", data={"csrf": mia.token("/accounts"), "role": "viewer", "password": ""})
+    assert accounts.get("operator") == Account("operator", PageRole.VIEWER, new), "the new password, not the old one"
+    meanwhile(accounts.remove, "operator")
+    mia.post("/accounts/operator", data={"csrf": mia.token("/accounts"), "role": "display", "password": ""})
+    assert accounts.get("operator") is None, "and nobody comes back who was removed"

@@ -67,17 +67,16 @@ async def one(request: Request) -> Response:
 async def change(request: Request, form: Mapping[str, str]) -> Response:
     """Give an account another role, and another password if one was typed."""
     page, account = page_of(request), _other(request)
-    hash_ = account.hash
+    hash_, role = None, _role(form)
     if form.get("password"):
         problem = wrong(form)
         if problem:
             return _one(request, account, problem)
         hash_ = await new_hash(page, form["password"])
-    made = Account(account.name, _role(form), hash_)
-    if made != account:
-        await page.link.ask("login", who(request).name, action="change", login=made.name, role=made.role)
-        await asyncio.to_thread(page.accounts.put, made)
-    return _done(request, f"{made.name} is changed.")
+    if hash_ is not None or role is not account.role:
+        await page.link.ask("login", who(request).name, action="change", login=account.name, role=role)
+        await asyncio.to_thread(page.accounts.change, account.name, role=role, hash_=hash_)
+    return _done(request, f"{account.name} is changed.")
 
 
 async def ask_remove(request: Request) -> Response:

@@ -6,7 +6,6 @@ One rule: whoever changes it knows the old one; every other session of the accou
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from starlette.background import BackgroundTask
@@ -47,11 +46,11 @@ async def change(request: Request, form: Mapping[str, str]) -> Response:
         response = _form(request, text, 429 if known.wait_s else 403)
         response.background = BackgroundTask(record_failure, request, page, account.name, known.code)
         return response
-    made = replace(known, hash=await new_hash(page, form["password"]))
+    hash_ = await new_hash(page, form["password"])
     await page.link.ask("login", account.name, action="change", login=account.name)
-    await asyncio.to_thread(page.accounts.put, made)
+    made = await asyncio.to_thread(page.accounts.change, account.name, hash_=hash_)
     session = session_of(request)
-    session.account = made
+    session.account = made or account  # of an account that is gone the session ends with the next request
     session.notices.append("You have a new password. Everywhere else you are signed out.")
     return see(HOME)
 
