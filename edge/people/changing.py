@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 EVERYBODY: Final = "everybody"
 """The group that is made with the first person, so that a door opens for them."""
+LONGEST_OF_CARD: Final = 56
+"""How much of a person's id is in that of a card; leaves room for a number: an id has 64 characters."""
 SLICE: Final = 1_000
 """Cards that are looked at between two yields: about a millisecond on a PC."""
 NEEDS_NO_MEMBER: Final = frozenset({"name", "email"})
@@ -240,7 +242,7 @@ def give_card(  # noqa: PLR0913, PLR0917 -- who gets what
     Raises DeskError when somebody else has it.
     """
     if card.card is None:
-        of = plan.id
+        of = plan.id[:LONGEST_OF_CARD]
         number = next(n for n in range(1, len(directory.cards) + 2) if f"{of}-{n}" not in directory.cards)
         own = f"{of}-{number}"
         plan.put("card", {"id": own, **(card.entry or {}), "user": user})
@@ -252,6 +254,8 @@ def give_card(  # noqa: PLR0913, PLR0917 -- who gets what
             raise DeskError("card_taken", f"{card.card.written or card.card.id} is the card of {whose} ({holder.id})")
         plan.put("member", without_card(holder, card.card.id))
         plan.notes.append(f"{whose}, whose visit is over, had this card")
+    if not card.card.active:
+        plan.notes.append(f"card {card.card.written or card.card.id} is lost: no door takes it until it is found")
     plan.put("card", entry("cards", card.card) | {"user": user})
     return card.card.id
 

@@ -150,6 +150,24 @@ def test_a_user_who_is_a_member_twice_is_removed_with_the_last() -> None:
     assert (set(directory.users), set(directory.cards)) == (set(), set())
 
 
+def test_somebody_with_the_longest_id_gets_a_card() -> None:
+    own = "x" * 64
+    directory, _ = after(EMPTY, adding(EMPTY, {"name": "Eve"}, []))
+    put = [{"put": "user", "entry": {"id": own, "name": "X"}}, {"put": "member", "entry": {"id": own, "user": own}}]
+    directory = edited(directory, put, Path("edit"), BERLIN).directory
+    for card in ("12:3456", "12:3457"):
+        directory, _ = after(directory, giving(directory, card, own))
+    assert directory.members[own].cards == (f"{own[:56]}-1", f"{own[:56]}-2")
+
+
+def test_whoever_gets_a_lost_card_is_told() -> None:
+    lost, _ = after(HERE, marking(HERE, "12:1900", None, lost=True))
+    free, _ = after(lost, taking(lost, "12:1900", None))
+    given, plan = after(free, giving(free, "12:1900", "bob"))
+    assert plan.notes == ["card 12:1900 is lost: no door takes it until it is found"]
+    assert given.cards["c1900"].active is False
+
+
 def test_a_lost_card_is_inactive_until_it_is_found() -> None:
     lost, plan = after(HERE, marking(HERE, "12:1002", None, lost=True))
     assert (lost.cards["c1002"].active, plan.id, plan.card) == (False, "bob", "c1002")

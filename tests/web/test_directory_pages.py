@@ -142,6 +142,14 @@ def test_what_is_refused_comes_back_with_everything_that_is_wrong(tmp_path: Path
     assert "&lt;changed&gt; it" in removed.text
 
 
+@pytest.mark.parametrize("base", ["x", "-1", "1.5", "٣", "9" * 5_000])
+def test_a_version_that_is_none_is_refused(tmp_path: Path, doord: FakeDaemon, base: str) -> None:
+    mia = browser(tmp_path)
+    answer = mia.post("/groups/staff", data={"csrf": mia.token("/groups"), "base": base, "name": "Staff"})
+    assert (answer.status_code, "This form is damaged" in answer.text) == (400, True)
+    assert edits(doord) == []
+
+
 def test_a_schedule_goes_through_its_form_unchanged(tmp_path: Path, doord: FakeDaemon) -> None:
     mia = browser(tmp_path)
     shown = mia.get("/schedules/days/change").text

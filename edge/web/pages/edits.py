@@ -5,6 +5,7 @@ One rule: a change applies to the version that its form has shown, and a refusal
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.exceptions import HTTPException
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 STALE: Final = "stale"
+_VERSION: Final = re.compile("[0-9]{1,15}")
 SAVE_AGAIN: Final = "Nothing was saved. Save again to put this in its place."
 
 
@@ -33,7 +35,9 @@ class EditRefusedError(Exception):
 async def edit(request: Request, changes: Sequence[Mapping[str, Any]], base: str) -> dict[str, Any]:
     """Apply these changes; returns doord's answer. Raises EditRefusedError, and RequestRefused for an account."""
     sent = [{**one, "entry": _given(one["entry"])} if "entry" in one else one for one in changes]
-    ask = {"changes": sent, "base": int(base) if base.isdecimal() else None}
+    if base and not _VERSION.fullmatch(base):
+        raise EditRefusedError(["This form is damaged. Open it again."])
+    ask = {"changes": sent, "base": int(base) if base else None}
     answer: dict[str, Any] = await page_of(request).link.ask("edit_directory", who(request).name, **ask)
     if answer["done"]:
         return answer
