@@ -96,7 +96,6 @@ def test_the_list_of_paths_is_whole() -> None:
         "/people/ada/off",
         "/people/ada/remove",
         "/people/ada/cards/ada-1/lost",
-        "/visitors/new",
         "/doors/front/lock_down",
         "/every-door/lock_down",
     }
