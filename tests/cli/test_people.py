@@ -121,7 +121,7 @@ def test_more_people_than_a_page_are_told(doorctl: Doorctl) -> None:
         ("people", "people list"),
         ("people ada", "people list ada"),
         ("--json people --limit 5 ada", "--json people list --limit 5 ada"),
-        ("people --socket add add Ada", "people --socket add add Ada"),
+        ("people --socket add add Ada", "people add --socket add Ada"),
         ("--socket people people ada", "--socket people people list ada"),
         ("people --help", "people --help"),
         ("people show ada", "people show ada"),

@@ -328,14 +328,16 @@ def test_a_card_that_nobody_has_is_given_from_the_list_of_cards(browser: Browser
     raw = seen(format="raw", written="0a1b/37", facility=None)
     doord.answers["cards"] = {"cards": [seen(user="Ada <L>", code=None, written="0:1001"), raw, seen()]}
     shown = browser.get("/cards").text
-    for text in ("Ada &lt;L&gt;", "granted", "2 min ago", 'value="12:3456"', 'value="raw 0a1b/37"'):
+    for text in ("Ada &lt;L&gt;", "granted", "2 min ago", 'value="wiegand26 12:3456"', 'value="raw 0a1b/37"'):
         assert text in shown, text
     assert 'value="0:1001"' not in shown, "somebody has it"
-    form = {"csrf": browser.token("/cards"), "card": "12:3456", "who": " ada "}
+    form = {"csrf": browser.token("/cards"), "card": "wiegand26 12:3456", "who": " ada "}
     answer = browser.post("/cards", data=form)
     assert answer.headers["location"] == "/cards"
-    assert asked(doord, "card") == [{"action": "give", "card": "12:3456", "who": "ada"}]
+    assert asked(doord, "card") == [{"action": "give", "card": "wiegand26 12:3456", "who": "ada"}]
     assert "Ada Lovelace has the card 0:1001." in browser.get("/cards").text
+    doord.answers["cards"]["cards"].append(seen(format="token", written=None, card="phone"))
+    assert 'value="phone"' in browser.get("/cards").text
 
     def refuse(_ask: dict[str, Any]) -> Any:
         raise RefusalError("ambiguous", "'a' may be Ada; Alan")

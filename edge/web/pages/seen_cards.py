@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 PATH: Final = "/cards"
-RAW: Final = "raw"
 
 
 async def listed(request: Request) -> Response:
@@ -53,8 +52,8 @@ async def _list(request: Request, typed: Mapping[str, str] | None = None, proble
 
 
 def _named(card: Mapping[str, Any]) -> str:
-    """Its number as a command takes it."""
-    return f"{RAW} {card['written']}" if card["format"] == RAW else str(card["written"])
+    """What it is called where a card is given: with its format, as another card may have this number; a token's id."""
+    return f"{card['format']} {card['written']}" if card["written"] else str(card["card"])
 
 
 ROUTES: Final = [Route(PATH, listed, methods=["GET"]), Route(PATH, give, methods=["POST"])]
