@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.asking import sure
+from edge.cli.meant import ask_of_door
 from edge.cli.text import local_now, say, say_json
 from edge.client.connection import Client
 from edge.client.times import duration_s, parse_coming
@@ -38,7 +39,7 @@ def command(arguments: argparse.Namespace) -> int:
     if not arguments.yes and not _sure(arguments):
         return 1
     with Client(arguments.socket) as client:
-        outcomes = client.ask("command", **body)["outcomes"]
+        outcomes = ask_of_door(client, "command", body)["outcomes"]
     if arguments.json:
         say_json(outcomes)
     else:
@@ -65,7 +66,8 @@ def _sure(arguments: argparse.Namespace) -> bool:
 def simulate(arguments: argparse.Namespace) -> int:
     """Move simulated hardware."""
     with Client(arguments.socket) as client:
-        client.ask("sim", door=arguments.door, action=arguments.action, argument=" ".join(arguments.argument) or None)
+        argument = " ".join(arguments.argument) or None
+        ask_of_door(client, "sim", {"door": arguments.door, "action": arguments.action, "argument": argument})
     if arguments.json:
         say_json({})
     return 0

@@ -11,7 +11,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.history import ascending, filters, newest, source
+from edge.cli.history import filters, source
+from edge.cli.meant import meant
+from edge.cli.pages import ascending, newest
 from edge.cli.text import local_now, say_json
 from edge.client.connection import Client, RequestRefused, Unreachable
 from edge.reports.file import write_csv, written
@@ -26,6 +28,8 @@ LONGEST_NAME: Final = 200
 def export(arguments: argparse.Namespace) -> int:
     """Write the event report. An existing file is replaced only by a complete one."""
     asked = filters(arguments)
+    with closing(source(arguments)) as pages:
+        asked = meant(pages, asked)
     count = _write(arguments, asked) if arguments.log else _recorded(arguments, asked)
     if arguments.file == STDOUT:
         return 0

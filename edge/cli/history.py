@@ -8,10 +8,13 @@ from contextlib import closing
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from edge.cli.meant import meant
+from edge.cli.pages import ascending, newest
 from edge.cli.text import ClockDoubts, event_line, local_now, say, say_json
 from edge.client.connection import Client, RequestRefused, Unreachable
 from edge.client.sources import DaemonSource, FileSource
 from edge.client.times import parse_time, to_us
+from edge.model.alike import did_you_mean
 from edge.model.catalogue import CATALOGUE
 from edge.model.event_types import LOCK_FORCED_OPEN, LOCK_OPENED
 
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
 
     from edge.client.sources import Source
 
-PAGE: Final = 500
 DEFAULT_DAYS: Final = 90
 AGAIN_S: Final = 2.0
 
@@ -35,10 +37,8 @@ def filters(arguments: argparse.Namespace) -> dict[str, Any]:
     """The filters of a search, as the control socket takes them. Raises ValueError for a wrong time or event type."""
     for name in arguments.type:
         if name not in CATALOGUE:
-            from difflib import get_close_matches  # noqa: PLC0415 -- only when something went wrong
-
-            near = get_close_matches(name, CATALOGUE, n=3) or [LOCK_OPENED, LOCK_FORCED_OPEN, "..."]
-            raise ValueError(f"{name!r} is not an event type; expected one such as {', '.join(near)}")
+            near = did_you_mean(name, CATALOGUE) or f"; expected one such as {LOCK_OPENED}, {LOCK_FORCED_OPEN}, ..."
+            raise ValueError(f"{name!r} is not an event type{near}")
     now = local_now()
     asked: dict[str, Any] = {}
     if arguments.since:
@@ -53,38 +53,6 @@ def filters(arguments: argparse.Namespace) -> dict[str, Any]:
     return asked | {name: given for name in lists if (given := getattr(arguments, name))}
 
 
-def ascending(pages: Source, asked: dict[str, Any], after: int = 0) -> Iterator[dict[str, Any]]:
-    """All records above `after` (and below `before` of the filters), the oldest first."""
-    following: int | None = after
-    while following is not None:
-        page = pages.page({**asked, "after": following, "limit": PAGE})
-        following = page.next
-        yield from page.records
-
-
-def newest(pages: Source, asked: dict[str, Any], limit: int) -> Iterator[dict[str, Any]]:
-    """The newest `limit` records, the oldest first. More than a page: find where they begin, then read forward."""
-    back = {**asked, "newest": True, "before": asked.get("before")}
-    kept: list[dict[str, Any]] = []
-    while limit <= PAGE:
-        page = pages.page({**back, "limit": limit - len(kept)})
-        kept += page.records
-        back["before"] = page.next
-        if len(kept) == limit or page.next is None:
-            yield from reversed(kept)
-            return
-    skip, first = limit - 1, None
-    while first is None:
-        page = pages.page({**back, "skip": skip, "limit": 1})
-        skip -= page.skipped
-        back["before"] = page.next
-        if page.records:
-            first = int(page.records[0]["sequence"])
-        elif page.next is None:  # there are fewer than `limit`
-            first = 1
-    yield from ascending(pages, asked, first - 1)
-
-
 def events(arguments: argparse.Namespace) -> int:
     """Print the history; with --follow also new records as they come."""
     if arguments.follow and (arguments.log or arguments.until):
@@ -94,6 +62,7 @@ def events(arguments: argparse.Namespace) -> int:
         show = _shower(arguments)
         last = 0
         with closing(source(arguments)) as pages:
+            asked = meant(pages, asked)
             for record in newest(pages, asked, arguments.limit):
                 show(record)
                 last = int(record["sequence"])

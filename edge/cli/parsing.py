@@ -70,11 +70,13 @@ class CommandParser(argparse.ArgumentParser):
 
 def verb_first(after: Sequence[str], verbs: Sequence[str]) -> list[str]:
     """What stands after a command, with its verb first if only options stand before it."""
+    option = ""
     for number, word in enumerate(after):
-        if word in verbs:
+        if word in verbs and option != "--socket":  # its value
             return [word, *after[:number], *after[number + 1 :]]
-        if not word.startswith("-") and not (number and after[number - 1].startswith("-")):
+        if not word.startswith("-") and not option:
             break
+        option = word if word.startswith("-") else ""
     return [*after]
 
 

@@ -10,7 +10,8 @@ import zlib
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from edge.client.connection import Unreachable
+from edge.client.connection import RequestRefused, Unreachable
+from edge.model.alike import did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,8 +33,20 @@ class Source(Protocol):
     def page(self, asked: dict[str, Any]) -> RecordPage:
         """One page of a search; `asked` is the body of the control socket's `events`."""
 
+    def doors(self) -> dict[str, str]:
+        """Id -> name of every door and elevator, as far as this source knows."""
+
+    def user(self, text: str) -> str:
+        """The id of the user who is called or begins so. ValueError with a sentence for nobody and for several."""
+
     def close(self) -> None:
         """Release the connection or file."""
+
+
+def doors_of(status: dict[str, Any]) -> dict[str, str]:
+    """Id -> name of every door and elevator of a daemon's status."""
+    every = {**status["elevators"], **status["doors"]}
+    return {key: str(one.get("name") or key) for key, one in every.items()}
 
 
 class DaemonSource:
@@ -44,9 +57,13 @@ class DaemonSource:
         self._client, self._answered = client, False
 
     def page(self, asked: dict[str, Any]) -> RecordPage:
-        """See Source. Raises RequestRefused and Unreachable."""
+        """See Source. Raises RequestRefused and Unreachable; ValueError for an unknown group."""
         try:
             answer = self._client.ask("events", **asked)
+        except RequestRefused as error:
+            if error.code != "unknown_group":
+                raise
+            raise ValueError(str(error)) from None
         except Unreachable:
             if not self._answered:
                 raise
@@ -54,6 +71,19 @@ class DaemonSource:
             answer = self._client.ask("events", **asked)
         self._answered = True
         return RecordPage(answer["records"], answer["next"], answer["skipped"])
+
+    def doors(self) -> dict[str, str]:
+        """See Source."""
+        return doors_of(self._client.ask("status"))
+
+    def user(self, text: str) -> str:
+        """See Source."""
+        try:
+            return str(self._client.ask("person", who=text)["person"]["user"])
+        except RequestRefused as error:
+            if error.code not in {"unknown_person", "ambiguous"}:
+                raise
+            raise ValueError(str(error)) from None
 
     def close(self) -> None:
         """Close the connection."""
@@ -89,6 +119,24 @@ class FileSource:
             raise OSError(f"the log cannot be read any further: {error}") from error
         records = [cloudevent(record, self._identity, replayed=False) for record in page.records]
         return RecordPage(records, page.next, page.skipped)
+
+    def doors(self) -> dict[str, str]:
+        """See Source: those of the newest records."""
+        found = {}
+        for record in reversed(self._newest()):
+            kind, _, door = str(record["subject"] or "").partition("/")
+            if kind == "doors":
+                found[door] = str(record["data"]["object"]["name"] or door)
+        return found
+
+    def user(self, text: str) -> str:
+        """See Source: nobody, a log knows only who acted; those of the newest records may be meant."""
+        actors = [record["data"]["actor"] or {} for record in self._newest()]
+        names = {str(name) for actor in actors for key in ("name", "email", "id") if (name := actor.get(key))}
+        raise ValueError(f"no record has an actor {text!r}{did_you_mean(text, sorted(names))}")
+
+    def _newest(self) -> list[dict[str, Any]]:
+        return self.page({"newest": True}).records
 
     def close(self) -> None:
         """Close the file."""

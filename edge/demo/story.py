@@ -10,7 +10,7 @@ import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.history import ascending
+from edge.cli.pages import ascending
 from edge.cli.text import say
 from edge.client.connection import Client, RequestRefused
 from edge.client.sources import DaemonSource

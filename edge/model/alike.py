@@ -33,7 +33,11 @@ def alike(text: str, known: Iterable[str]) -> list[str]:
 
 def did_you_mean(text: str, known: Iterable[str]) -> str:
     """`; did you mean a, b or c?`, to be put behind a sentence; empty when nothing is spelt alike."""
-    near = alike(text, known)
+    return proposing(alike(text, known))
+
+
+def proposing(near: list[str]) -> str:
+    """`; did you mean a, b or c?`; empty for none."""
     if not near:
         return ""
     *before, last = near

@@ -9,6 +9,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from edge.model.alike import MOST, alike, proposing
 from edge.people.slices import at_once
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 SLICE: Final = 250
 """People between two yields: about a millisecond on a PC."""
+MOST_COMPARED: Final = 2_000
+"""Names that are compared with one that nobody has."""
+AT_ONCE: Final = 50
+"""Names that are compared between two yields: about a millisecond on a PC."""
 MOST_CANDIDATES: Final = 10
 """People who are named when several are meant."""
 _LETTERS: Final = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
@@ -95,7 +100,8 @@ def finding(directory: Directory, text: str, *, by_id: bool = False) -> Generato
             del begun[MOST_CANDIDATES + 1 :]
     found = exact or begun
     if not found:
-        raise NotFoundError("unknown_person", f"nobody here is called {text.strip()!r}")
+        near = yield from _near(directory, wanted)
+        raise NotFoundError("unknown_person", f"nobody here is called {text.strip()!r}{proposing(near)}")
     if len(found) > 1:
         names = [one.described for one in found[:MOST_CANDIDATES]] + ["..."] * (len(found) > MOST_CANDIDATES)
         raise NotFoundError("ambiguous", f"{text.strip()!r} may be {'; '.join(names)}", found[:MOST_CANDIDATES])
@@ -115,6 +121,24 @@ def _with_id(directory: Directory, own: str) -> Generator[None, None, Somebody]:
 def find_person(directory: Directory, text: str) -> Somebody:
     """As `finding`, at once: for a directory that is known to be small."""
     return at_once(finding(directory, text))
+
+
+def _near(directory: Directory, wanted: str) -> Generator[None, None, list[str]]:
+    """Those who are spelt most alike, described. Only `MOST_COMPARED` are compared, who begin with the same letter."""
+    called: dict[str, list[str]] = {}
+    for one in everybody(directory) if wanted else ():
+        if one is None:
+            yield
+        elif len(called) < MOST_COMPARED:
+            for word in {word for name in one.called for word in (name, *name.split())}:
+                if word[:1] == wanted[:1]:
+                    called.setdefault(word, []).append(one.described)
+    names, near = [*called], list[str]()
+    for start in range(0, len(names), AT_ONCE):
+        near += alike(wanted, names[start : start + AT_ONCE])
+        yield
+    described = [one for name in alike(wanted, near) for one in called[name]]
+    return [*dict.fromkeys(described)][:MOST]
 
 
 def _rank(one: Somebody, wanted: str) -> bool | None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import re
 import shlex
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from edge.access.credentials import Code
 from edge.cli.commands import COMMANDS, completed, parser
 from edge.cli.main import main
 from edge.cli.overview import GROUPS
 from edge.model.alike import alike, did_you_mean
+from edge.model.refusal_codes import REFUSAL_CODES
 from tests.support.cli import Doorctl
-from tests.support.control import FakeDaemon
+from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
+from tests.support.logs import forced, journal, opened
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -113,6 +118,120 @@ def test_alone_it_says_so_on_stderr_and_exits_2(capsys: pytest.CaptureFixture[st
     said = capsys.readouterr()
     assert (end.value.code, said.out) == (2, "")
     assert "examples:" in said.err
+
+
+# --- doors, people, codes, types and groups of a search -------------------------------------------
+
+
+SEARCHED = status(
+    doors={"front": door(), "back": door(name="Back door"), "garage": door(name="Garage")},
+    elevators={"lift": {"name": "Lift"}},
+)
+
+
+def nobody(ask: dict[str, Any]) -> None:
+    raise RefusalError("unknown_person", f"nobody here is called {ask['who']!r}; did you mean Ada Lovelace (ada)?")
+
+
+def no_group(ask: dict[str, Any]) -> Any:
+    if "group" in ask:
+        raise RefusalError("unknown_group", "no group 'stuff'; expected one such as staff")
+    return pages([])(ask)
+
+
+@pytest.mark.parametrize("command", [["events"], ["events", "--json"], ["events", "--follow"], ["export", "-"]])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--door", "fornt"], "there is no door 'fornt'; did you mean front?"),
+        (["--door", "front", "--door", "Bak door"], "there is no door 'Bak door'; did you mean Back door?"),
+        (["--door", "zzz"], "there is no door 'zzz'; expected one of lift, front, back, garage"),
+        (["--code", "unknow_card"], "there is no code 'unknow_card'; did you mean unknown_card"),
+        (["--type", "lock.opend"], "'lock.opend' is not an event type; did you mean lock.opened"),
+        (["--user", "adda"], "nobody here is called 'adda'; did you mean Ada Lovelace (ada)?"),
+        (["--group", "stuff"], "no group 'stuff'; expected one such as staff"),
+    ],
+)
+def test_what_a_search_names_and_nobody_knows_is_no_silence(
+    doorctl: Doorctl, command: list[str], words: list[str], said: str
+) -> None:
+    with FakeDaemon(doorctl.socket, status=SEARCHED, person=nobody, events=no_group):
+        tried = doorctl(*command, *words)
+    assert (tried.code, tried.out) == (2, "")
+    assert tried.err.startswith(f"doorctl: {said}")
+
+
+@pytest.mark.parametrize("typed", ["back", "Back door", "BACK  door"])
+def test_a_door_is_searched_by_id_or_name(doorctl: Doorctl, typed: str) -> None:
+    with FakeDaemon(doorctl.socket, status=SEARCHED) as daemon:
+        assert doorctl("events", "--door", typed, "--door", "lift").code == 0
+    assert daemon.of("events")[-1]["door"] == ["back", "lift"]
+
+
+def test_a_name_that_two_doors_have_is_not_guessed(doorctl: Doorctl) -> None:
+    with FakeDaemon(doorctl.socket, status=status(doors={"a": door(), "b": door()})):
+        tried = doorctl("events", "--door", "front door")
+    assert (tried.code, tried.err) == (2, "doorctl: 'front door' may be Front door (a); Front door (b)\n")
+
+
+def test_what_has_a_record_is_known(doorctl: Doorctl) -> None:
+    """A door that is gone, an actor who is nobody of the directory, the code of a driver."""
+    with FakeDaemon(doorctl.socket, status=SEARCHED, person=nobody, events=pages([record(1)])) as daemon:
+        for words in (["--door", "attic"], ["--user", "root"], ["--code", "odd"]):
+            assert doorctl("events", *words).code == 0
+            assert daemon.of("events")[-1][words[0].strip("-")] == words[1:]
+    assert daemon.of("person") == []
+
+
+def test_a_person_is_searched_by_what_they_are_called(doorctl: Doorctl) -> None:
+    with FakeDaemon(doorctl.socket, person={"person": {"user": "u-7"}}) as daemon:
+        assert doorctl("events", "--user", "lovelace").code == 0
+    assert daemon.of("person") == [{"op": "person", "who": "lovelace"}]
+    assert daemon.of("events")[-1]["user"] == ["u-7"]
+
+
+def test_a_log_file_knows_what_its_records_say(doorctl: Doorctl, tmp_path: Path) -> None:
+    async def write() -> None:
+        async with journal(tmp_path / "log.db") as held:
+            await held.write(opened(0, 0), forced(1, 1, "back"))
+
+    asyncio.run(write())
+    words = ["events", "--log", str(tmp_path / "log.db"), "--since", "2020-01-01"]
+    for typed, count in (("back", 1), ("front", 1)):
+        assert len(doorctl(*words, "--json", "--door", typed).lines) == count
+    assert "there is no door 'bakc'; did you mean back?" in doorctl(*words, "--door", "bakc").err
+    assert "no record has an actor 'Anne'; did you mean Ann" in doorctl(*words, "--user", "Anne").err
+    assert "did you mean unknown_card" in doorctl(*words, "--code", "unkown_card").err
+
+
+# --- doors of commands ----------------------------------------------------------------------------
+
+
+def only_ids(ask: dict[str, Any]) -> dict[str, Any]:
+    if ask["door"] not in SEARCHED["doors"]:
+        raise RefusalError("unknown_door", f"no door {ask['door']!r}")
+    return {"outcomes": {ask["door"]: {"done": True, "code": None, "message": ""}}}
+
+
+def test_a_command_takes_a_door_by_its_name(doorctl: Doorctl) -> None:
+    with FakeDaemon(doorctl.socket, status=SEARCHED, command=only_ids, sim=only_ids) as daemon:
+        assert doorctl("unlock", "back DOOR", "--yes").out == "back: unlocked\n"
+        assert doorctl("sim", "Back door", "open").code == 0
+        assert daemon.of("sim")[-1]["door"] == "back"
+        assert daemon.of("status") != []
+        daemon.asked.clear()
+        assert doorctl("lock-down", "back", "--yes").code == 0
+        assert daemon.of("status") == [], "an id waits for nothing"
+        for words in (["unlock", "bakc", "--yes"], ["sim", "bakc", "open"]):
+            tried = doorctl(*words)
+            assert (tried.code, tried.err) == (2, "doorctl: there is no door 'bakc'; did you mean back?\n")
+
+
+def test_every_code_of_a_refusal_is_in_the_list() -> None:
+    commands = (ROOT / "edge" / "commands").rglob("*.py")
+    raised = {code for path in commands for code in re.findall(r'RefusedError\(\s*"([a-z_]+)"', path.read_text())}
+    assert len(raised) > 10
+    assert {*Code} | raised <= {*REFUSAL_CODES}
 
 
 # --- what is alike --------------------------------------------------------------------------------

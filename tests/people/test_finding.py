@@ -99,3 +99,27 @@ def test_of_very_many_some_are_named_and_others_have_their_turn_meanwhile() -> N
 
 def made_large() -> Directory:
     return read(large(3000), SOURCE, BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ada lovelase", "; did you mean Ada Lovelace (m1, ada@example.org) or Adam Riese (m2, riese@example.org)?"),
+        ("Lovelase", "; did you mean Ada Lovelace (m1, ada@example.org)?"),
+        ("Greace", "; did you mean Grace Hopper (day) or Grace Hopper (night)?"),
+        ("zoe", ""),
+        ("", ""),
+    ],
+)
+def test_who_is_spelt_alike_is_proposed_never_taken(text: str, said: str) -> None:
+    with pytest.raises(NotFoundError) as error:
+        find_person(PEOPLE, text)
+    assert str(error.value) == f"nobody here is called {text!r}{said}"
+
+
+def test_proposing_somebody_of_many_lets_others_go_first() -> None:
+    directory = made_large()
+    steps: list[None] = []
+    with pytest.raises(NotFoundError, match="did you mean User"):
+        steps.extend(finding(directory, "Usre 2999"))
+    assert len(steps) > 2 * 3_000 // 250 + 20
