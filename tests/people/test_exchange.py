@@ -331,3 +331,29 @@ def test_the_difference_of_a_document_is_told() -> None:
         "- card wiegand26 12:1900 (c1900)",
     ]
     assert replaced(directory, "{").problems == ["line 1, column 2: expecting value, expected a JSON object"]
+
+
+def test_who_is_off_and_what_is_lost_or_disabled_is_so_on_another_controller() -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["members"][1]["enabled"] = False
+        document["cards"][1]["state"] = "inactive"
+
+    here = building(change)
+    text = sheet(here)
+    assert "wiegand26 12:1002 (lost)" in text
+    assert "wiegand26 12:1900 (disabled)" in text
+    assert planned(here, text).counts == {"added": 0, "changed": 0, "unchanged": 2}
+    plan = planned(replace(here, users={}, members={}, cards={}, holders={}, by_key={}, alone={}), text)
+    assert (plan.problems, plan.counts["added"]) == ([], 2)
+    there = plan.after
+    assert {one.id: one.enabled for one in there.members.values()} == {"ada": True, "bob": False}
+    taken = {card.written: card.active for card in there.cards.values()}
+    assert taken == {"12:1001": True, "12:1900": False, "12:1002": False}
+    assert any("off" in one for one in plan.told)
+
+
+def test_how_many_lose_all_their_groups_or_cards_is_said_however_many_changes_there_are() -> None:
+    note = "2 of those who are changed have no {} any more: an empty cell means none"
+    assert planned(building(), "id,groups\nada,\nbob,\n").notes == [note.format("groups")]
+    assert planned(building(), "id,cards\nada,\nbob,\n").notes == [note.format("cards")]
+    assert planned(building(), "id,name\nada,Countess\n").notes == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,11 @@ SLICE: Final = 1_000
 """Cards between two yields."""
 COMBINED: Final = 100_000
 """In combined numbers, the facility code is times this."""
+
+
+LOST: Final = "lost"
+DISABLED: Final = "disabled"
+_MARKED: Final = re.compile(rf"(.*\S)\s*\(({LOST}|{DISABLED})\)", re.IGNORECASE)
 
 
 class CardIndex:
@@ -51,6 +57,12 @@ class CardIndex:
         cards = [card for card in map(self._directory.cards.__getitem__, ids) if fits(card)]
         exact = [card for card in cards if text in {card.written, f"{card.format} {card.written}"}]
         return chosen(text, exact or cards, self._seen, self._formats)
+
+
+def unmarked(text: str) -> tuple[str, bool]:
+    """What a card is called, and whether a sheet says behind it that no door takes it."""
+    found = _MARKED.fullmatch(text)
+    return (text, False) if found is None else (found[1], True)
 
 
 def separated(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge.directory.document.pins import KEPT
 from edge.directory.document.writing import entry, written
+from edge.people.exchange.cards import DISABLED, LOST
 from edge.people.exchange.sheet import HAS_PIN, SEPARATOR, moment_cell
 from edge.people.facts import state_of
 from edge.people.finding import Somebody
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from datetime import datetime, tzinfo
 
-    from edge.directory.directory import Card, Directory
+    from edge.directory.directory import Card, Directory, Member
 
 LARGEST: Final = 128 * 1024
 """Characters of a piece; the last entry may be beyond it."""
@@ -69,9 +70,14 @@ def sheet_rows(directory: Directory, after: int, zone: tzinfo, known: datetime |
     return Rows(rows, None)
 
 
-def card_cell(card: Card) -> str:
-    """A card as it can be entered: with its format, so that a spreadsheet takes it for no time and no number."""
-    return card.id if card.written is None else f"{card.format} {card.written}"
+def card_cell(card: Card, member: Member) -> str:
+    """A card as it can be entered: with its format, so that a spreadsheet takes it for no time and no number.
+
+    Behind it stands that no door takes it, so that none does where it is imported.
+    """
+    called = card.id if card.written is None else f"{card.format} {card.written}"
+    mark = LOST if not card.active else DISABLED if card.id in member.disabled_cards else ""
+    return f"{called} ({mark})" if mark else called
 
 
 def _told(section: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 -- any value of a directory
@@ -105,7 +111,7 @@ def _row(directory: Directory, one: Somebody, groups: GroupNames, zone: tzinfo, 
         one.user.name,
         one.user.email or "",
         SEPARATOR.join(groups.text(own) for own in member.groups),
-        SEPARATOR.join(card_cell(card) for card in cards),
+        SEPARATOR.join(card_cell(card, member) for card in cards),
         "" if member.pin is None else HAS_PIN,
         moment_cell(member.valid_from, zone),
         moment_cell(member.valid_until, zone),

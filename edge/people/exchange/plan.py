@@ -7,6 +7,7 @@ than to take it; what cannot be made is told by its line before.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -130,12 +131,14 @@ def _told(plan: ImportPlan, rows: list[RowPlan]) -> Generator[None, None, None]:
     takers = {card.id: row for row in rows for card in row.taken}
     leavers = {card.id for row in rows for card in row.left}
     pins = without = 0
+    losing = Counter[str]()
     for number, row in enumerate(rows):
         if len(plan.told) < MOST_TOLD:
             sign, changes = "+" if row.is_new else "~", ", ".join(row.told)
             plan.told.append(f"{sign} {row.name}: {changes or 'no group, no card'}")
         pins += "pin" in (row.member or {})
         without += row.is_new and not (row.member or {}).get("groups")
+        losing.update(_losing(plan.before, row))
         if number % SLICE == 0:
             yield
     wrong: set[int] = set()
@@ -147,10 +150,20 @@ def _told(plan: ImportPlan, rows: list[RowPlan]) -> Generator[None, None, None]:
             plan.problems.append(text)
             wrong.add(row.line)
     rows[:] = [row for row in rows if row.line not in wrong]  # their edits would say the same
+    some_have_no = "of those who are changed have no {} any more: an empty cell means none"
+    plan.notes += [f"{some} {some_have_no.format(key)}" for key, some in losing.items()]
     if pins > MOST_PINS:
         plan.problems.append(f"found {pins} PINs, expected at most {MOST_PINS} in one import: import it in parts")
     if without:
         plan.notes.append(f"{without} of those who are added are in no group, and may pass no door yet")
+
+
+def _losing(before: Directory, row: RowPlan) -> list[str]:
+    """Of what somebody has nothing any more."""
+    had, has = before.members.get(row.id), row.member
+    if had is None or has is None:
+        return []
+    return [key for key in ("groups", "cards") if getattr(had, key) and not has.get(key)]
 
 
 class _Edits:

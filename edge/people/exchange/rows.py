@@ -18,9 +18,9 @@ from edge.directory.document.writing import entry
 from edge.directory.pins import PIN, PIN_EXPECTED
 from edge.model.csv_cells import bare
 from edge.people.cards import CardError
-from edge.people.exchange.cards import CardIndex, separated
+from edge.people.exchange.cards import CardIndex, separated, unmarked
 from edge.people.exchange.people import PeopleIndex
-from edge.people.exchange.sheet import COLUMNS, HAS_PIN, SheetError, moment_cell, moment_of, parts, says
+from edge.people.exchange.sheet import COLUMNS, HAS_PIN, OFF, SheetError, moment_cell, moment_of, parts, says
 from edge.people.finding import NotFoundError, Somebody, folded
 from edge.people.groups import GroupNames
 from edge.people.names import free_id, slug
@@ -168,9 +168,10 @@ class RowReader:
         )
         self._ids.add(own)
         user = {"id": own, "name": name} | ({"email": mail} if mail else {})
-        return RowPlan(
-            row.line, own, name, True, user, {"id": own, "user": own}, user_changes=True, member_changes=True
-        )
+        member: dict[str, Any] = {"id": own, "user": own}
+        told = [OFF] * (row.cells.get("state", "").lower() == OFF)
+        member |= {"enabled": False} if told else {}
+        return RowPlan(row.line, own, name, True, user, member, told=told, user_changes=True, member_changes=True)
 
     def _known(self, row: SheetRow, somebody: Somebody) -> RowPlan:
         user, member = somebody.user, somebody.member
@@ -270,6 +271,7 @@ class RowReader:
 
     def _card(self, plan: RowPlan, text: str, now: Sequence[str]) -> tuple[str, str]:
         """The id of the card that is called so, and its number to be told."""
+        text, is_refused = unmarked(text)
         number = separated(text) if self._combined else text
         try:
             meant = self._cards.meant(number)
@@ -283,7 +285,8 @@ class RowReader:
         cards, of = self.directory.cards, plan.id
         own = next(one for n in count(1) if (one := f"{of}-{n}") not in cards and one not in self._ids)
         self._ids.add(own)
-        plan.cards.append({"id": own, **(meant.entry or {}), "user": plan.user["id"]})
+        state = {"state": "inactive"} if is_refused else {}
+        plan.cards.append({"id": own, **(meant.entry or {}), "user": plan.user["id"], **state})
         return own, named_format(number)[1]
 
 

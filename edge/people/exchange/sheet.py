@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 COLUMNS: Final = ("id", "name", "email", "groups", "cards", "pin", "valid_from", "valid_until", "state")
-"""As they are written. The state is only told."""
+"""As they are written. The state is only told, but for somebody new who is `off`."""
+OFF: Final = "off"
 ALSO: Final = {
     "e mail": "email",
     "mail": "email",
