@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge import __version__
-from edge.cli import search_arguments
+from edge.cli import search_arguments, sign_arguments
 from edge.cli.overview import ALSO, overview
 from edge.cli.parsing import (
     CommandParser,
     Help,
     Overview,
     common_options,
+    length_of_time,
     subparser,
     verb_first,
     verbs_of,
@@ -93,11 +94,13 @@ def _door(op: str, made: argparse.ArgumentParser, _: argparse.ArgumentParser) ->
     if everywhere:
         made.add_argument("--all", action="store_true", help="every door of this controller")
     if op == "unlock":
-        made.add_argument("--for", dest="for_s", metavar="TIME", help="how long: seconds, or 90s, 5m")
+        made.add_argument(
+            "--for", dest="for_s", type=length_of_time, metavar="TIME", help="how long: seconds, or 90s, 5m"
+        )
     if op == "hold_unlocked":
         how_long = made.add_mutually_exclusive_group()
         text = "how long: 30m, 8h, 2d; without it until further notice"
-        how_long.add_argument("--for", dest="for_s", metavar="TIME", help=text)
+        how_long.add_argument("--for", dest="for_s", type=length_of_time, metavar="TIME", help=text)
         how_long.add_argument("--until", metavar="TIME", help="until when: 20:00, 2026-11-22T20:00, or with a zone")
     made.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
@@ -114,7 +117,9 @@ def _diagnose(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None
 def _test(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     made.add_argument("door")
     made.add_argument("--config", type=Path, help=f"the configuration file, for a stopped daemon ({CONFIG})")
-    made.add_argument("--wait", type=float, default=30.0, metavar="S", help="how many seconds each step waits (30)")
+    made.add_argument(
+        "--wait", type=length_of_time, default=30.0, metavar="TIME", help="how long each step waits (30s)"
+    )
     made.add_argument("--yes", action="store_true", help="release the lock without asking")
 
 
@@ -129,19 +134,6 @@ def _log(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None
         made_verb.add_argument(
             "file", type=Path, nargs="?", metavar="FILE", help="a log file (the log of the running daemon)"
         )
-
-
-def _sign(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
-    made.add_argument("--new-key", type=Path, metavar="FILE", help="make a key pair: FILE, and FILE.pub.pem")
-    made.add_argument("--key", type=Path, metavar="FILE", help="the private key to sign with")
-    made.add_argument("--controller", metavar="ID", help="the controller that the command is for")
-    made.add_argument("name", metavar="COMMAND", nargs="?", help="unlock, lock ...; - reads a JSON object from stdin")
-    made.add_argument("--door", action="append", default=[], help="a door's id, may be repeated")
-    made.add_argument("--all", action="store_true", help="every door of the controller")
-    made.add_argument("--for", dest="for_s", type=float, metavar="S", help="seconds, for unlock and hold_unlocked")
-    made.add_argument("--valid-for", default="30s", metavar="TIME", help="how long it is valid: 30s, 5m, 2h (30s)")
-    made.add_argument("--actor", metavar="NAME", help="who gives the command (this account)")
-    made.add_argument("--id", metavar="ID", help="the command's id (a new one)")
 
 
 def _web(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
@@ -286,7 +278,7 @@ COMMANDS: Final = {
     "check": _Command("files:check", "check a configuration file", _check),
     "reload": _Command("people:reload", "read the configuration and the directory again"),
     "web": _Command("web:accounts", "manage the accounts of the local page", _web, ("add", "remove", "list")),
-    "sign": _Command("sign:sign", "sign a command for a controller; make keys", _sign),
+    "sign": _Command("sign:sign", "sign a command for a controller; make keys", sign_arguments.sign),
     "alerts": _Command("alerts:alerts", "list the open alerts, and messages that cannot be sent"),
     "acknowledge": _Command("alerts:acknowledge", "silence an alert, because somebody deals with it", _acknowledge),
     "integration": _Command(

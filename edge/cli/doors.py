@@ -8,11 +8,12 @@ from edge.cli.asking import sure
 from edge.cli.meant import ask_of_door
 from edge.cli.text import local_now, say, say_json
 from edge.client.connection import Client
-from edge.client.times import duration_s, parse_coming
+from edge.client.times import parse_coming
 
 if TYPE_CHECKING:
     import argparse
 
+DAY_S: Final = 86_400
 NOT_STORED: Final = "not_stored"
 """It was done but could not be stored: a restart would forget it."""
 DONE: Final = {
@@ -33,7 +34,7 @@ def command(arguments: argparse.Namespace) -> int:
     body: dict[str, Any] = {"command": arguments.op}
     body |= {"all": True} if getattr(arguments, "all", False) else {"door": arguments.door}
     if getattr(arguments, "for_s", None) is not None:
-        body["for_s"] = duration_s(arguments.for_s)
+        body["for_s"] = _allowed(arguments.op, arguments.for_s)
     if getattr(arguments, "until", None) is not None:
         body["until"] = parse_coming(arguments.until, local_now()).isoformat(timespec="seconds")
     if not arguments.yes and not _sure(arguments):
@@ -47,6 +48,17 @@ def command(arguments: argparse.Namespace) -> int:
             text = DONE[arguments.op] + _how_long(body) if outcome["done"] else outcome["message"]
             say(f"{door}: {text}" + (f"; {outcome['message']}" if outcome["code"] == NOT_STORED else ""))
     return 0 if all(outcome["done"] and outcome["code"] != NOT_STORED for outcome in outcomes.values()) else 1
+
+
+def _allowed(op: str, for_s: float) -> float:
+    """Raises ValueError in the words of the command line, where doord would speak of the field of a request."""
+    from edge.model.policy import HOLD_S, UNLOCK_S  # noqa: PLC0415 -- most commands name no time
+
+    low, high = UNLOCK_S if op == "unlock" else HOLD_S
+    if not low <= for_s <= high:
+        longest = f"{high / DAY_S:g} d" if high > DAY_S else f"{high / 60:g} min"
+        raise ValueError(f"--for: expected {low:g} s to {longest}, found {for_s:g} s")
+    return for_s
 
 
 def _how_long(body: dict[str, Any]) -> str:

@@ -22,11 +22,18 @@ if TYPE_CHECKING:
     import argparse
 
 STDOUT: Final = "-"
+SUFFIXES: Final = ("", ".csv", ".jsonl")
+_SPREADSHEET: Final = ": Excel and LibreOffice open FILE.csv that was written with --spreadsheet"
+OTHERS: Final = dict.fromkeys((".xlsx", ".xls", ".ods"), _SPREADSHEET)
+"""What to do instead."""
 LONGEST_NAME: Final = 200
 
 
 def export(arguments: argparse.Namespace) -> int:
     """Write the event report. An existing file is replaced only by a complete one."""
+    suffix = Path(arguments.file).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"no {suffix} can be written{OTHERS.get(suffix, '')}; expected FILE.csv, FILE.jsonl or -")
     asked = filters(arguments)
     with closing(source(arguments)) as pages:
         asked = meant(pages, asked)

@@ -62,5 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fail(error: Exception, code: int) -> int:
     from edge.model.printable import spelt  # noqa: PLC0415 -- only when something went wrong
 
-    sys.stderr.writelines(f"doorctl: {spelt(line)}\n" for line in str(error).splitlines())
+    named = isinstance(error, OSError) and error.filename is not None and error.strerror is not None
+    text = f"{error.filename}: {error.strerror}" if named else str(error)  # type: ignore[attr-defined]  # an OSError
+    sys.stderr.writelines(f"doorctl: {spelt(line)}\n" for line in text.splitlines())
     return code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -41,4 +42,4 @@ def newest(pages: Source, asked: dict[str, Any], limit: int) -> Iterator[dict[st
             first = int(page.records[0]["sequence"])
         elif page.next is None:  # there are fewer than `limit`
             first = 1
-    yield from ascending(pages, asked, first - 1)
+    yield from islice(ascending(pages, asked, first - 1), limit)  # more may have come meanwhile

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.client.sockets import OWN, SYSTEM
+from edge.client.times import duration_s
 from edge.model.alike import did_you_mean
 from edge.model.printable import spelt
 
@@ -27,6 +28,14 @@ def whole_number(text: str) -> int:
     if not text.isdecimal() or len(text) > len(str(HIGHEST)) or not 0 < int(text) <= HIGHEST:
         raise argparse.ArgumentTypeError(f"found {text[:40]!r}, expected a whole number from 1 to {HIGHEST}")
     return int(text)
+
+
+def length_of_time(text: str) -> float:
+    """A length of time on the command line, in seconds: `7.5`, `90s`, `5m`, `8h`."""
+    try:
+        return duration_s(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 class Help(argparse.HelpFormatter):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.text import local, say, say_json, table
+from edge.cli.text import local, on_site, say, say_json, table
 from edge.client.connection import Client
 
 if TYPE_CHECKING:
@@ -60,19 +60,20 @@ def _number(card: dict[str, Any]) -> str:
 def who(arguments: argparse.Namespace) -> int:
     """Who holds a card, and which doors it opens. 1 when no member has it."""
     with Client(arguments.socket) as client:
-        holdings = client.ask("who", card=arguments.card)["found"]
+        answer = client.ask("who", card=arguments.card)
+    holdings = answer["found"]
     if arguments.json:
         say_json(holdings)
     elif not holdings:
         say(f"no card in the directory matches {arguments.card}")
     else:
         for holding in holdings:
-            for line in _lines(holding):
+            for line in _lines(holding, answer["time_zone"]):
                 say(line)
     return 0 if any(holding["member"] for holding in holdings) else 1
 
 
-def _lines(holding: dict[str, Any]) -> list[str]:
+def _lines(holding: dict[str, Any], zone: str) -> list[str]:
     """A card, and below it the member who has it."""
     card, member = holding["card"], holding["member"]
     lines = [f"card {card['id']}: {card['format']} {card['written'] or '(a secret)'}, {card['state']}"]
@@ -83,8 +84,8 @@ def _lines(holding: dict[str, Any]) -> list[str]:
     notes = [] if member["enabled"] else ["the member is disabled"]
     notes += [] if member["card_enabled"] else ["the card is disabled"]
     notes += ["a backup card"] if member["backup"] else []
-    notes += [f"valid from {local(member['valid_from'])}"] if member["valid_from"] else []
-    notes += [f"valid until {local(member['valid_until'])}"] if member["valid_until"] else []
+    notes += [f"valid from {on_site(member['valid_from'], zone)}"] if member["valid_from"] else []
+    notes += [f"valid until {on_site(member['valid_until'], zone)}"] if member["valid_until"] else []
     notes += ["has a PIN"] if member["pin"] else []
     lines += [f"  {', '.join(notes)}"] if notes else []
     for group in member["groups"]:

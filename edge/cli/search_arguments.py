@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 
 def _history(made: argparse.ArgumentParser, limit: int | None) -> None:
-    made.add_argument("--since", help="from this time on: 30m, 2h, 3d, yesterday, 2026-11-22 ... (90 days ago)")
+    made.add_argument(
+        "--since", help="from this time on: 30m, 2h, yesterday, 'last month', 2026-11-22 ... (90 days ago)"
+    )
     made.add_argument("--until", help="before this time, as --since")
-    made.add_argument("--door", action="append", default=[], help="a door's id, may be repeated")
+    made.add_argument("--door", action="append", default=[], help="a door's id or name, may be repeated")
     made.add_argument("--type", action="append", default=[], help="an event type, may be repeated")
     made.add_argument("--user", action="append", default=[], help="an actor's id, name or e-mail, may be repeated")
     made.add_argument("--group", action="append", default=[], help="a group's id or name, may be repeated")

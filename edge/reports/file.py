@@ -70,6 +70,10 @@ def whole(path: Path, write: Callable[[TextIO], int]) -> int:
             out.flush()
             os.fsync(out.fileno())
         partial.replace(path)
+    except OSError as error:
+        if error.filename != str(partial):
+            raise
+        raise type(error)(error.errno, error.strerror, str(path)) from None  # the name that somebody knows
     finally:
         partial.unlink(missing_ok=True)
     return count

@@ -203,6 +203,19 @@ def test_what_the_daemon_refuses_is_said_and_exits_1(doorctl: Doorctl) -> None:
     assert said.err == "doorctl: 'front' has no \\x1b]0;simulated\\x07 hardware\n"
 
 
+def test_who_tells_times_as_the_clock_on_the_site_shows_them(doorctl: Doorctl) -> None:
+    card = {"id": "c", "format": "wiegand26", "written": "1:2", "state": "active"}
+    user = {"name": "Ada", "email": None}
+    member = {
+        "user": user, "enabled": True, "card_enabled": True, "backup": False, "pin": False, "groups": [],
+        "valid_from": "2026-12-31T23:30:00+00:00", "valid_until": "2027-06-01T22:00:00+00:00",
+    }  # fmt: skip
+    answer = {"found": [{"card": card, "member": member}], "time_zone": "Asia/Kathmandu"}
+    with FakeDaemon(doorctl.socket, who=answer):
+        said = doorctl("who", "1:2")
+    assert "valid from 2027-01-01 05:15, valid until 2027-06-02 03:45" in said.out
+
+
 # --- no daemon -------------------------------------------------------------------------------------
 
 

@@ -76,6 +76,20 @@ class Pages:
 # --- which records ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("limit", [1, 500, 501, 1_100])
+def test_no_more_than_the_limit_comes_while_the_log_grows(limit: int) -> None:
+    held = [record(n) for n in range(1, 1_201)]
+
+    class Growing(Pages):
+        def page(self, asked: dict[str, Any]) -> RecordPage:
+            found = RecordPage(**pages(held)(asked))
+            held.extend(record(len(held) + n) for n in range(1, 8))
+            return found
+
+    found = [int(one["sequence"]) for one in newest(Growing(0), {}, limit)]
+    assert found == [*range(1_201 - limit, 1_201)]
+
+
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1_000, 1_234])
 @pytest.mark.parametrize("limit", [1, 499, 500, 501, 1_000, 1_001, 5_000])
 def test_the_newest_come_oldest_first_without_gap_or_repeat(count: int, limit: int) -> None:

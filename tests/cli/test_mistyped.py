@@ -204,6 +204,59 @@ def test_a_log_file_knows_what_its_records_say(doorctl: Doorctl, tmp_path: Path)
     assert "did you mean unknown_card" in doorctl(*words, "--code", "unkown_card").err
 
 
+# --- lengths of time ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["unlock", "front", "--for", "0"], "doorctl: --for: expected 0.5 s to 10 min, found 0 s\n"),
+        (["unlock", "front", "--for", "8h"], "doorctl: --for: expected 0.5 s to 10 min, found 28800 s\n"),
+        (["hold-unlocked", "front", "--for", "0s"], "doorctl: --for: expected 1 s to 366 d, found 0 s\n"),
+    ],
+)
+def test_a_time_that_no_door_takes_is_said_in_the_words_of_the_command_line(
+    doorctl: Doorctl, words: list[str], said: str
+) -> None:
+    with FakeDaemon(doorctl.socket) as daemon:
+        tried = doorctl(*words, "--yes")
+    assert (tried.code, tried.err, daemon.asked) == (2, said, [])
+
+
+@pytest.mark.parametrize(
+    "words", ["unlock front --for {}", "hold-unlocked front --for {}", "sign unlock --for {}", "test front --wait {}"]
+)
+def test_a_length_of_time_is_written_the_same_everywhere(doorctl: Doorctl, words: str) -> None:
+    for written, seconds in (("90s", 90), ("5m", 300), ("8h", 28_800), ("7.5", 7.5)):
+        given = words.format(written).split()
+        found = vars(parser(given).parse_args(given))
+        assert found.get("for_s", found.get("wait")) == seconds
+    assert "'soon' is no length of time" in doorctl(*words.format("soon").split()).err
+
+
+# --- reports that cannot be written ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("x.xlsx", "no .xlsx can be written: Excel and LibreOffice open FILE.csv that was written with --spreadsheet"),
+        ("x.ODS", "no .ods can be written: Excel and LibreOffice open FILE.csv"),
+        ("x.pdf", "no .pdf can be written; expected FILE.csv, FILE.jsonl or -"),
+        ("none/x.csv", "{}/none/x.csv: No such file or directory"),
+        ("none/x", "{}/none/x: No such file or directory"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_named_as_it_was_typed(
+    doorctl: Doorctl, tmp_path: Path, name: str, said: str
+) -> None:
+    with FakeDaemon(doorctl.socket, events=pages([record(1)])):
+        tried = doorctl("export", str(tmp_path / name))
+    assert (tried.code, tried.out) == (2, "")
+    assert tried.err.startswith(f"doorctl: {said.format(tmp_path)}")
+    assert [*tmp_path.glob("x*")] == []
+
+
 # --- doors of commands ----------------------------------------------------------------------------
 
 

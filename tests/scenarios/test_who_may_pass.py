@@ -140,9 +140,7 @@ def test_what_is_asked_badly_is_refused_with_what_was_expected(tmp_path: Path) -
         expected = "malformed: access: expected door, who, group or of; or door with who or of"
         for body in ({}, {"door": "front", "group": "weekdays"}, {"of": "ada", "who": "ada"}):
             assert await refused(house, **body) == expected
-        assert await refused(house, door="frnot") == (
-            "unknown_door: no door 'frnot'; expected one of front, back or lift"
-        )
+        assert await refused(house, door="frnot") == ("unknown_door: no door 'frnot'; did you mean front?")
         assert (await refused(house, group="x")).startswith(
             "unknown_group: no group is called 'x'; expected one such as"
         )

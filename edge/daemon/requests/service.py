@@ -194,7 +194,8 @@ class Service:
         return {"cards": self._people.cards()}
 
     async def _who(self, body: dict[str, Any], _actor: Actor) -> Json:
-        return {"found": await self._people.who(_Who.model_validate(body).card)}
+        found = await self._people.who(_Who.model_validate(body).card)
+        return {"found": found, "time_zone": str(self._people.zone)}
 
     async def _log_restored(self, _body: dict[str, Any], actor: Actor) -> Json:
         return await begin_anew(self._log, actor)

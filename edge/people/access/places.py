@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
+from edge.model.alike import did_you_mean
 from edge.people.finding import NotFoundError, finding, folded
 from edge.people.words import listed
 
@@ -73,7 +74,9 @@ def meant(directory: Directory, doors: Mapping[str, str], text: str) -> Generato
         if error.code == "unknown_person" and begun:
             return _one(text, Matches([], begun), [])
         if error.code == "unknown_person":
-            raise NotFoundError("unknown", f"no door, group or person is called {text.strip()!r}") from None
+            known = [name for one in (*_places(directory, doors), *_groups(directory)) for name in (one.id, one.name)]
+            near = did_you_mean(text, known) or "".join(str(error).partition("; ")[1:])
+            raise NotFoundError("unknown", f"no door, group or person is called {text.strip()!r}{near}") from None
         raise
     if begun and folded(text) not in somebody.called:
         raise _ambiguous(text, [*(one.described for one in begun), somebody.described])
@@ -128,8 +131,8 @@ def _groups(directory: Directory) -> list[Named[Group]]:
 def _one(text: str, found: Matches[T_co], known: Sequence[str]) -> T_co:
     matching = found.exact or found.begun
     if not matching:
-        expected = listed(known or ["none"], "or")
-        raise NotFoundError("unknown_door", f"no door {text.strip()!r}; expected one of {expected}")
+        hint = did_you_mean(text, known) or f"; expected one of {listed(known or ['none'], 'or')}"
+        raise NotFoundError("unknown_door", f"no door {text.strip()!r}{hint}")
     if len(matching) > 1:
         raise _ambiguous(text, [one.described for one in matching])
     return matching[0].thing
