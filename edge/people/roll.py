@@ -72,7 +72,7 @@ class Roll:
         `made` is another number for another directory. `text`: its words occur in the name, the e-mail address or the
         id; members of `holders` fit too. `fits` is a condition beside. `after` is the `next` of the page before.
         """
-        order, words = (yield from self.order(directory, made)), folded(text).split()
+        order, words = (yield from self.order(directory, made)), [*dict.fromkeys(folded(text).split())]
         if words or fits is not None:
             order = yield from _found(directory, order, words, holders, fits)
         start = bisect_right(order, after) if after else 0

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.routing import Mount, Route
 
+from edge.daemon.requests.page_rights import PageRights
+from edge.model.messages import Actor
+from edge.model.page_roles import PageRole, rights_of
 from edge.web.app import routes
 from edge.web.guard import HEADERS
 from edge.web.page import LARGEST_FORM, MOST_FIELDS, Page
@@ -177,6 +181,47 @@ def test_whoever_only_looks_changes_nothing(page: Page, doord: FakeDaemon, path:
     looks |= {"people", "person", "cards", "groups", "schedules", "access", "entries"}
     changes = [ask for ask in doord.asked[before:] if ask["op"] not in looks]
     assert [ask for ask in changes if (ask["op"], ask.get("action")) != ("enrol", "state")] == []
+
+
+@pytest.mark.parametrize("role", [*PageRole])
+def test_what_the_page_asks_for_an_account_doord_allows_it(tmp_path: Path, doord: FakeDaemon, role: PageRole) -> None:
+    """Each path decides by itself who may; doord decides again, and must not be asked for more."""
+    done = {"done": True, "code": None, "outcomes": {"version": 8}, "id": "ada", "name": "Ada", "notes": []}
+    managed = {"here": True, "text": None}
+    ada = {
+        "id": "ada", "user": "ada", "name": "Ada", "email": None, "state": "active", "valid_from": None,
+        "valid_until": None, "visitor": False, "groups": [], "cards": [], "pin": False, "extended_unlock": False,
+        "last_seen": None, "doors": [],
+    }  # fmt: skip
+    ended = {"state": "ended", "until": None, "reader": None, "card": None, "holder": None}
+    entry = {"id": "staff", "name": "Staff", "kind": "access"}
+    doord.answers |= {
+        "people": {"version": 7, "managed": managed, "total": 1, "next": None, "people": [ada]},
+        "person": {"version": 7, "managed": managed, "person": ada},
+        "groups": {"groups": []}, "schedules": {"schedules": [], "at": "2026-11-30T12:00:00+01:00"},
+        "entries": {"version": 7, "entries": [entry]}, "enrol": ended, "cards": {"cards": []},
+        "change_person": done, "card": done | {"card": None}, "edit_directory": done,
+        "visitor": done | {"valid_until": "2026-11-30T17:00+00:00", "doors": []},
+    }  # fmt: skip
+    write_accounts(tmp_path / "accounts.json", rita=role.value, vera="viewer")
+    somebody = Browser(page_in(tmp_path))
+    somebody.sign_in("rita")
+    rights = PageRights()
+    rights.restore(json.dumps({"rita": role.value, "vera": "viewer"}))
+    csrf = somebody.token()
+    for path in paths("GET"):
+        if not path.endswith("/live"):
+            somebody.get(path)
+    for path in sorted(set(paths("POST")) - {"/sign-in", "/sign-out"}):
+        somebody.post(path, data={"csrf": csrf, "name": "x", "card": "1", "who": "ada", "door:front": "on"})
+    may = {"people": "change_person", "directory": "edit_directory", "accounts": "login", "lock_down": "command"}
+    asked = {ask["op"] for ask in doord.asked}
+    assert {op for right, op in may.items() if right in rights_of(role)} <= asked
+    for ask in doord.asked:
+        login = ask.get("as", {}).get("id")
+        actor = Actor("operator", "uid:998" if login is None else f"web:{login}", "doorweb")
+        body = {key: value for key, value in ask.items() if key not in {"op", "as"}}
+        rights.check(ask["op"], body, actor)
 
 
 def test_the_token_of_somebody_else_is_none(page: Page, browser: Browser, doord: FakeDaemon) -> None:
