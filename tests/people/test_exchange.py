@@ -357,3 +357,17 @@ def test_how_many_lose_all_their_groups_or_cards_is_said_however_many_changes_th
     assert planned(building(), "id,groups\nada,\nbob,\n").notes == [note.format("groups")]
     assert planned(building(), "id,cards\nada,\nbob,\n").notes == [note.format("cards")]
     assert planned(building(), "id,name\nada,Countess\n").notes == []
+
+
+@pytest.mark.parametrize("other", [{"number": 5000}, {"facility": 12, "number": 5000}])
+def test_a_number_that_is_the_id_of_another_card_is_not_guessed(other: dict[str, int]) -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["cards"] += [
+            {"id": "5000", "format": "wiegand26", "facility": 1, "number": 7},
+            {"id": "other", "format": "wiegand37"} | other,
+        ]
+
+    here = building(change)
+    (problem,) = planned(here, "name,cards\nGrace,5000\n").problems
+    assert problem.startswith("line 2: cards: '5000' may be")
+    assert planned(here, "name,cards\nGrace,other\n").problems == []

@@ -69,7 +69,7 @@ class _Session:
     actor: Actor
     form: str
     combined: bool
-    pieces: list[str] = field(default_factory=list)
+    pieces: list[str] = field(default_factory=list, repr=False)
     size: int = 0
     plan: ImportPlan | None = None
 

@@ -49,14 +49,16 @@ class CardIndex:
 
     def meant(self, text: str) -> Meant:
         """The card that this names, or what its entry is to be. Raises CardError."""
-        if known := self._directory.cards.get(text):
+        known = self._directory.cards.get(text)
+        if known is not None and known.token:  # a sheet has nothing else of it
             return Meant(known, None)
         fits = is_called(text)
         numbers = [number for number in dict.fromkeys(_numbers(text)) if number in self._ids]
         ids = dict.fromkeys(one for number in numbers for one in (self._ids[number], *self._others.get(number, ())))
+        ids |= {} if known is None else {known.id: None}
         cards = [card for card in map(self._directory.cards.__getitem__, ids) if fits(card)]
         exact = [card for card in cards if text in {card.written, f"{card.format} {card.written}"}]
-        return chosen(text, exact or cards, self._seen, self._formats)
+        return chosen(text, (exact or cards) if known is None else cards, self._seen, self._formats)
 
 
 def unmarked(text: str) -> tuple[str, bool]:
