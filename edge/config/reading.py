@@ -11,6 +11,7 @@ import pkgutil
 import re
 import tomllib
 from collections import defaultdict
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -43,7 +44,7 @@ from edge.settings.tables import ControllerTable, ControlTable, DirectoryTable, 
 from edge.settings.web import WebTable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from edge.settings.alert_policies import AlertPolicy
     from edge.settings.reports import ReportTable
@@ -316,7 +317,10 @@ class _Reading:
         model = self.table(key, module.POINTS[role], own, also=shape.model_fields)
         if model is not None:
             self.points[driver][name] = model
-            self.occupy(key, driver, module.addresses(model))
+        else:
+            model = _as_far_as_right(module.POINTS[role], own)
+        with suppress(AttributeError):  # without its line, say
+            self.occupy(key, driver, module.addresses(model) if model is not None else ())
         return common
 
     def occupy(self, key: str, driver: str, addresses: Collection[str]) -> None:
@@ -453,3 +457,16 @@ class _Reading:
                 hint = f"; {meant(group, others)}" if others else ""
                 message = f"found {shown(group)} at this door only, expected a group of two doors or more{hint}"
                 self.report.add(dotted("door", of_group[0], "interlock"), message)
+
+
+def _as_far_as_right(model: type[BaseModel], value: Mapping[str, Any]) -> BaseModel | None:
+    """A table without the keys that are wrong or missing: so a line that is used twice is told at once.
+
+    None where the keys are right, but not together.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        wrong = [fault["loc"][:1] for fault in error.errors()]
+    right = {k: v for k, v in value.items() if k in model.model_fields and (k,) not in wrong}
+    return None if () in wrong else model.model_construct(**right)

@@ -217,6 +217,21 @@ def test_a_line_used_twice_names_both_points(tmp_path: Path) -> None:
     ]
 
 
+def test_a_line_used_twice_is_told_beside_what_else_is_wrong_with_a_point(tmp_path: Path) -> None:
+    text = GOOD + dedent("""
+        contact = { driver = "gp", line = 27 }
+        [door.back]
+        lock = { driver = "gp", line = 27, unlocked = "high" }
+        [door.side]
+        lock = { driver = "gp", line = "27", unlocked = "high", resting = "locked" }
+        """)
+    found = problems_of(tmp_path, text)
+    assert 'door.back.lock: line 27 of the driver "gp" is already used by door.front.contact' in found
+    assert len(found) == 3
+    assert [one.partition(":")[0] for one in found if "resting" in one] == ["door.back.lock.resting"]
+    assert any(one.startswith("door.side.lock.line:") for one in found), "whose line nobody knows"
+
+
 def test_the_same_line_of_two_drivers_is_two_lines(tmp_path: Path) -> None:
     text = GOOD + dedent("""
         contact = { driver = "gp", line = 27 }
