@@ -18,20 +18,24 @@ def check(arguments: argparse.Namespace) -> int:
 
     seen: Checked = checked(arguments.file, arguments.user)
     changes = None if seen.settings is None else against_running(arguments.socket, seen.settings)
+    refused = [] if changes is None else changes.get("refused", [])
+    bad = bool(seen.problems or refused)
     if arguments.json:
         say_json({"file": str(arguments.file), **seen.facts(), "reload": changes})
-        return 1 if seen.problems else 0
-    for problem in seen.problems:
-        say(str(problem))
+        return 1 if bad else 0
+    for found in seen.problems:
+        say(str(found))
     for warning in seen.warnings:
         say(f"warning: {warning}")
-    if seen.settings is not None and not seen.problems:
+    for problem in refused:
+        say(f"doorctl reload refuses {problem}")
+    if seen.settings is not None and not bad:
         doors, drivers = len(seen.settings.doors), len(seen.settings.drivers)
         whose = f" for the user {seen.user}" if seen.user else ""
         say(f"{arguments.file}: valid{whose}, {doors} doors on {drivers} drivers")
         for line in _reload_lines(changes):
             say(line)
-    return 1 if seen.problems else 0
+    return 1 if bad else 0
 
 
 def _reload_lines(changes: dict[str, list[str]] | None) -> list[str]:

@@ -74,7 +74,7 @@ def checked(file: Path, user: str | None = None) -> Checked:
 
 
 def against_running(socket: Path, settings: Settings) -> dict[str, list[str]] | None:
-    """Which changes a reload of the running doord would apply, and which wait for a restart.
+    """Which changes a reload of the running doord would apply, which it would refuse, and which wait for a restart.
 
     None when no doord of this controller runs, or when it cannot be asked.
     """

@@ -103,14 +103,16 @@ class Reloading:
             return answer
 
     async def compare(self, body: dict[str, Any], _actor: Actor) -> Json:
-        """Serve `compare` at the socket: what a reload with this text would apply, and what needs a restart."""
+        """Serve `compare` at the socket: what a reload with this text would apply, refuse, and leave to a restart."""
         content = _Text.model_validate(body).text.encode()
         try:
             new = await asyncio.to_thread(settings_from, content, self._configuration.source.file)
         except ConfigError as error:
             raise RequestError("invalid_configuration", str(error.problems[0])) from None
         changes = difference(self._configuration.settings, new)
-        return {"applied": [*changes.applied], "needs_restart": [*changes.restart]}
+        file = new.directory.file
+        refused: list[Json] = [] if file is None else [*await self._people.directory.refused(file)]
+        return {"applied": [*changes.applied], "needs_restart": [*changes.restart], "refused": refused}
 
     async def _take_over(self, new: Settings, keyring: TokenVerifier | None, actor: Actor) -> Json:
         configuration = self._configuration

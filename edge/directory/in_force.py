@@ -143,6 +143,24 @@ class LiveDirectory:
             return []
         return await self._read_file(self.file, actor)
 
+    async def refused(self, file: Path) -> list[str]:
+        """Why a reload would refuse this file for its version; empty when it would not. Nothing is changed."""
+        await self._taken_up.wait()
+        try:
+            document = await self._disk.read(file)
+            digest = "" if self._about is None else self._about.digest
+            if await asyncio.to_thread(is_digest_of, digest, document):
+                return []
+            await built(document, file, self._zone, doors=self._doors(), above=self._above())
+        except DirectoryError as error:
+            if any(problem.key != "version" for problem in error.problems):
+                return []  # whoever asks reads the file too
+            problems = [] if await self._is_in_force(document, file, error) else error.problems
+            return [str(problem) for problem in problems]
+        except OSError:
+            return []  # as above
+        return []
+
     def facts(self) -> dict[str, Json]:
         """For `doorctl status`."""
         now, about, recording = self.in_force, self._about, not self._is_all_recorded()
@@ -266,8 +284,7 @@ class LiveDirectory:
                 raise
             version = self.in_force.version
             if error.version == version:
-                found = await built(document, file, self._zone, doors=self._doors())
-                if await asyncio.to_thread(operator.eq, found, self.in_force):  # written otherwise
+                if await self._is_in_force(document, file, error):
                     return
                 message = f"found {version} with other content, expected more than {version}, which is in force"
                 raise DirectoryError([Problem(file, "version", message)]) from error
@@ -275,9 +292,18 @@ class LiveDirectory:
                 raise
             LOG.info("%s is older than the directory in force", file)  # a command has sent a newer one since
 
+    async def _is_in_force(self, document: bytes, file: Path, error: DirectoryError) -> bool:
+        """Whether a file that is refused for its version says what is in force, written otherwise."""
+        if error.version != self.in_force.version:
+            return False
+        found = await built(document, file, self._zone, doors=self._doors())
+        return await asyncio.to_thread(operator.eq, found, self.in_force)
+
+    def _above(self) -> int | None:
+        return None if self._about is None else self.in_force.version
+
     async def _apply(self, document: bytes, source: Path, actor: Actor, *, starting: bool = False) -> Directory:
-        above = None if self._about is None else self.in_force.version
-        directory = await built(document, source, self._zone, doors=self._doors(), above=above)
+        directory = await built(document, source, self._zone, doors=self._doors(), above=self._above())
         digest = await asyncio.to_thread(digest_of, document)
         about = StoredDirectory(directory.version, b"", digest, source.name, actor, self._wall_us())
         try:

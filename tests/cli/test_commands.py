@@ -301,6 +301,17 @@ def test_check_names_every_problem(doorctl: Doorctl, tmp_path: Path) -> None:
     assert doorctl("check", str(tmp_path / "none.toml")).code == 1
 
 
+def test_check_does_not_call_well_what_a_reload_refuses(doorctl: Doorctl) -> None:
+    good = ROOT / "config" / "simulated.toml"
+    said_of = {"id": "demo", "site": "demo", "name": "Demo"}
+    compared = {"applied": [], "needs_restart": [], "refused": ["people.json: version: found 4, expected more than 5"]}
+    with FakeDaemon(doorctl.socket, status=status(controller=said_of), compare=compared):
+        said, raw = doorctl("check", str(good)), doorctl("check", str(good), "--json")
+    assert (said.code, raw.code) == (1, 1)
+    assert said.out == "doorctl reload refuses people.json: version: found 4, expected more than 5\n"
+    assert raw.json["reload"]["refused"] == compared["refused"]
+
+
 # --- as a process ------------------------------------------------------------------------------------
 
 

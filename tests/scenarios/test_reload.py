@@ -58,6 +58,32 @@ def test_what_needs_a_restart_is_said_and_left(tmp_path: Path) -> None:
     live(config, script)
 
 
+def test_what_a_reload_refuses_of_the_directory_is_known_before(tmp_path: Path) -> None:
+    """An older version, or the same one with other content; not one that is only written otherwise."""
+    config, file = write_config(tmp_path), tmp_path / "people.json"
+    config.write_text(config.read_text() + f'[directory]\nfile = "{file}"\n')
+    file.write_text('{"version": 5}')
+
+    async def script(house: House) -> None:
+        for text, version in (
+            ('{"version": 5}', None),
+            ('{ "version": 5, "users": [] }', None),
+            ('{"version": 6, "users": [{"id": "a", "name": "Ada"}]}', None),
+            ('{"version": 4}', "found 4, expected more than 5"),
+            ('{"version": 5, "users": [{"id": "a", "name": "Ada"}]}', "found 5"),
+            ("no directory at all", None),
+        ):
+            file.write_text(text)
+            [*refused] = (await house.request("compare", text=config.read_text()))["refused"]
+            assert len(refused) == (version is not None)
+            assert all(str(version) in one and str(file) in one for one in refused)
+            assert (await house.request("status"))["directory"]["version"] == 5
+        file.write_text('{"version": 4}')
+        assert len((await house.request("reload"))["errors"]) == 1
+
+    live(config, script)
+
+
 ALERT = """
 [alert.forced]
 types = ["lock.forced_open"]
