@@ -166,7 +166,7 @@ def door_facts(
         "conditions": [condition_facts(condition, calendar) for condition in conditions],
         "held_until": None if door.hold_until_ns is None else calendar.at(door.hold_until_ns),
         "locks_when_closed": door.ajar,
-        "unlocked_by": _name_of(door.released_by),
+        "unlocked_by": _unlocked_by(door.released_by),
         "unlocked_for_s": _left_s(door.access.until_ns if door.access else None, calendar.now_ns),
         "waits_for": door.interlocked_by if door.waits else None,
         "held_open_in_s": _left_s(held_ns, calendar.now_ns),
@@ -179,6 +179,10 @@ def _passage_facts(record: Record | None, calendar: Calendar) -> Json:
         return None
     event = record.event
     return {"at": calendar.at(event.at_ns), "who": _name_of(event.actor), "code": event.code}
+
+
+def _unlocked_by(actor: Actor | None) -> Json:
+    return None if actor is None else {"kind": actor.kind, "name": _name_of(actor)}
 
 
 def _name_of(actor: Actor | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Doors and records in the words of the page, the same for templates and live updates.
+"""Records, elevators and states in the words of the page, the same for templates and live updates.
 
 One rule: pure functions; whatever a colour says, a word says too.
 """
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.client.conditions import conditions, words
 from edge.model.printable import masked as visible
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ MODES: Final = {
 CONTACTS: Final = {"open": "Open", "closed": "Closed", "unknown": "Unknown", "fault": "Wiring fault"}
 LOCKS: Final = {"locked": "Locked", "unlocked": "Unlocked", "unknown": "Unknown"}
 TONES: Final = {"alarm": "alarm", "warning": "warning", "info": "calm"}
-RESTRICTED: Final = frozenset({"locked_down", "blocked"})
 BADGES: Final = {"alarm": "Alarm", "warning": "Warning"}
 
 
@@ -48,32 +46,6 @@ class Words:
     def time(self, iso: str) -> str:
         """The same as text, to the second."""
         return f"{self.local(iso):%Y-%m-%d %H:%M:%S}"
-
-    def doors(self, status: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Every door, those with alarms and warnings first."""
-        today = self.today(status)
-        found = [self.door(key, door, today) for key, door in status["doors"].items()]
-        return sorted(found, key=lambda door: ("alarm", "warning", "calm").index(door["tone"]))
-
-    def door(self, id_: str, door: Mapping[str, Any], today: datetime) -> dict[str, Any]:
-        """One door; `says` has the parts that live updates change."""
-        tone, headline, began = _headline(door)
-        since = self.local(began)
-        notes = [words(one) for place, one in enumerate(conditions(door)) if place or one["detail"]]
-        return {
-            "id": id_,
-            "name": visible(door["name"]),
-            "tone": tone,
-            "mode": door["mode"],
-            "says": {
-                "headline": headline,
-                "since": f"{since:%H:%M:%S}" if since.date() == today.date() else f"{since:%Y-%m-%d %H:%M}",
-                "lock": LOCKS.get(door["lock"], visible(door["lock"])),
-                "contact": CONTACTS.get(door["contact"], visible(door["contact"])) if _has_contact(door) else "None",
-                "mode": MODES.get(door["mode"], visible(door["mode"])),
-                "note": "; ".join(map(_sentence, notes)),
-            },
-        }
 
     def elevators(self, status: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Every elevator; `says` has the parts that live updates change: a word for each floor, and a note."""
@@ -148,27 +120,3 @@ def utc_us(moment: datetime) -> int:
 
 def _floor(facts: Mapping[str, Any]) -> str:
     return "May be chosen" if facts["permitted"] else "Unknown" if facts["relay"] == "unknown" else "Closed"
-
-
-def _has_contact(door: Mapping[str, Any]) -> bool:
-    return "contact" in door["points"]
-
-
-def _headline(door: Mapping[str, Any]) -> tuple[str, str, str]:
-    """(tone, headline, since) of a door: its worst condition, else the first state in `rows` that applies."""
-    for condition in conditions(door):
-        return TONES.get(condition["severity"], "warning"), _sentence(condition["message"]), condition["since"]
-    mode, lock = door["mode"], door["lock"]
-    rows = (
-        (mode in RESTRICTED, ("warning", MODES.get(mode, visible(mode)), "mode")),
-        (door["contact"] == "open", ("calm", "Open", "contact")),
-        (mode == "unlocked", ("calm", MODES["unlocked"], "mode")),
-        (lock == "unknown", ("warning", "Unknown", "lock")),
-        (True, ("calm", LOCKS.get(lock, visible(lock)), "lock")),
-    )
-    tone, headline, facet = next(row for holds, row in rows if holds)
-    return tone, headline, door["since"][facet]
-
-
-def _sentence(text: str) -> str:
-    return visible(text[:1].upper() + text[1:])

@@ -57,7 +57,7 @@ def test_what_the_page_does_not_offer_is_refused(rights: PageRights, op: str, ac
 
 
 def test_only_operators_that_there_are_move_doors(rights: PageRights) -> None:
-    for body in (UNLOCK, LOCK_DOWN, {"command": "cancel_lockdown", "all": True}):
+    for body in (UNLOCK, {"command": "lock", "door": "front"}, LOCK_DOWN, {"command": "cancel_lockdown", "all": True}):
         rights.check("command", body, of("olga"))
         assert "the role viewer" in refused(rights, "command", body, of("vic"))
         assert "knows no account 'ceo'" in refused(rights, "command", body, of("ceo"))
@@ -68,7 +68,6 @@ def test_only_operators_that_there_are_move_doors(rights: PageRights) -> None:
     "body",
     [
         {"command": "hold_unlocked", "door": "front"},
-        {"command": "lock", "door": "front"},
         {"command": "unlock", "all": True},
         {"command": "unlock", "doors": ["front", "back"]},
         {**UNLOCK, "for_s": 600},

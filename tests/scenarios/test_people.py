@@ -93,12 +93,12 @@ def test_the_status_says_who_passed_last_and_who_unlocked(tmp_path: Path) -> Non
         assert [house.door(one)["zone"] for one in ("front", "back")] == ["Ground floor", None]
         assert (house.door()["last"], house.door()["unlocked_by"]) == (None, None)
         await house.sim("card", ADA)
-        assert (house.door()["last"]["who"], house.door()["unlocked_by"]) == ("Ada", "Ada")
+        assert (house.door()["last"]["who"], house.door()["unlocked_by"]) == ("Ada", {"kind": "user", "name": "Ada"})
         await asyncio.sleep(60)
         await house.sim("card", STRANGER)
         assert (house.door()["last"]["who"], house.door()["unlocked_by"]) == ("Ada", None), "a refusal is no passage"
         await house.ask("hold_unlocked", for_s=60)
-        assert house.door()["unlocked_by"] == "otto"
+        assert house.door()["unlocked_by"] == {"kind": "operator", "name": "otto"}
         await house.ask("block")
         assert house.door()["unlocked_by"] is None
         assert house.door("back")["last"] is None

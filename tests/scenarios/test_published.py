@@ -115,6 +115,7 @@ def test_every_field_that_a_daemon_publishes_is_described_and_every_description_
             state = upstream.on
             upstream.wait(lambda: [len(one["conditions"]) for one in state("doors/front/state")][-1:] == [2], "both")
             until(lambda: doord.ask("status")["alerts"]["last_errors"])
+            doord.ask("command", command="hold_unlocked", door="front")
             status = doord.ask("status")
         upstream.wait(lambda: not state("status")[-1]["online"], "the end")
     assert problems(status, StatusJson) == []

@@ -218,8 +218,12 @@ def test_a_page_says_that_it_is_not_live_and_comes_back(tmp_path: Path, house: H
         with other.doord:
             page = other.signed_in()
         expect(page.locator("#link")).to_contain_text("not live")
+        expect(page.locator("#link")).to_contain_text("(last heard at ")
+        expect(page.locator("body")).to_have_class("stale")
         with other.doord:
             expect(page.locator("#link")).not_to_contain_text("not live")
+            expect(page.locator("body")).not_to_have_class("stale")
+            expect(page.get_by_role("status")).to_have_text("Live again")
             other.doord.sim("front", "open")
             expect(page.locator('[data-door="front"] [data-says="headline"]')).to_have_text("Forced open")
 

@@ -79,6 +79,7 @@ def test_elevators_say_which_floors_may_be_chosen(browser: Browser, doord: FakeD
     ("command", "asked"),
     [
         ("/doors/front/unlock", {"command": "unlock", "door": "front"}),
+        ("/doors/front/lock", {"command": "lock", "door": "front"}),
         ("/doors/front/lock_down", {"command": "lock_down", "door": "front"}),
         ("/doors/back/cancel_lockdown", {"command": "cancel_lockdown", "door": "back"}),
         ("/every-door/lock_down", {"command": "lock_down", "all": True}),

@@ -44,7 +44,7 @@ OFFERED: Final = frozenset({"group", "schedule", "door"})
 CHANGES: Final = frozenset({"create", "change", "destroy"})
 """Changes of accounts by a manager. Everybody may `change` their own password."""
 FOR_ALL: Final = frozenset({"lock_down", "cancel_lockdown"})
-COMMANDS: Final = FOR_ALL | {"unlock"}
+COMMANDS: Final = FOR_ALL | {"unlock", "lock"}
 """Commands at a door. Those of `FOR_ALL` also work at every door at once."""
 
 

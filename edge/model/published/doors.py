@@ -23,6 +23,15 @@ class ConditionJson(TypedDict):
     """The points concerned, or the reason."""
 
 
+class UnlockedByJson(TypedDict):
+    """Who or what unlocked a door."""
+
+    kind: str
+    """`user`, `operator`, `schedule`, `rex` or `system`."""
+    name: str
+    """Its name, or the id where there is none."""
+
+
 class LastPassageJson(TypedDict):
     """The newest card or PIN that was granted at a door."""
 
@@ -92,8 +101,8 @@ class DoorJson(_DoorJson):
 
     zone: str | None
     """The part of the site where it is (`zone`); `null`: none is configured."""
-    unlocked_by: str | None
-    """Who unlocked it: a person, an operator or a schedule; `null` while it is locked, and where that is not known."""
+    unlocked_by: UnlockedByJson | None
+    """Who or what unlocked it; `null` while it is locked, and where that is not known."""
     last: LastPassageJson | None
     """The newest passage since `doord` started; `null`: none yet."""
     unlocked_for_s: float | None

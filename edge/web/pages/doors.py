@@ -6,6 +6,7 @@ One rule: a command is confirmed on a page of its own before it is sent; no scri
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
@@ -14,6 +15,7 @@ from edge.model.page_roles import Right
 from edge.model.printable import masked as visible
 from edge.web.page import check, limited, page_of, posted, see, session_of, who
 from edge.web.pages.live import stream
+from edge.web.pages.tiles import KINDS, counts, shown, zones
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "unlock": ("Unlock {door}?", "Unlock", "It is released for its usual time."),
+    "lock": (
+        "Lock {door}?",
+        "Lock",
+        "A hold ends. A schedule that unlocks the door waits until its next window.",
+    ),
     "lock_down": (
         "Lock down {door}?",
         "Lock down",
@@ -35,36 +42,55 @@ COMMANDS: Final = {
     ),
 }
 """Command -> question, button, explanation."""
+LIVE: Final = ("zone", "tone", "mode", "glyph", "kinds", "says")
+"""What may change of a tile."""
 EVERY: Final = "every door"
 FOR_ALL: Final = frozenset({"lock_down", "cancel_lockdown"})
-DONE: Final = {"unlock": "unlocked", "lock_down": "locked down", "cancel_lockdown": "lockdown cancelled"}
+DONE: Final = {
+    "unlock": "unlocked",
+    "lock": "locked",
+    "lock_down": "locked down",
+    "cancel_lockdown": "lockdown cancelled",
+}
 
 
 async def doors(request: Request) -> Response:
-    """All doors."""
-    page = page_of(request)
+    """All doors, or those of the kind `show` whose name has `text`."""
+    page, query = page_of(request), request.query_params
+    show = query.get("show", "")
+    if show not in ("", *KINDS):
+        raise HTTPException(404, f"Doors are shown by {', '.join(KINDS)}.")
     status = await page.link.ask("status")
-    shown = page.words.doors(status)
-    down = any(door["mode"] == "locked_down" for door in shown)
-    more: dict[str, Any] = {"controller": page.words.controller(status), "elevators": page.words.elevators(status)}
-    return page.html(request, "doors.html", doors=shown, down=down, **more)
+    found = zones(status, page.words, named=who(request).may(Right.HISTORY))
+    tiles = [tile for zone in found for tile in zone["doors"]]
+    text = query.get("text", "")
+    more: dict[str, Any] = {
+        "down": any(tile["mode"] == "locked_down" for tile in tiles),
+        "counts": counts(tiles),
+        "addresses": {kind: _address(kind, text) for kind in ("", *KINDS)},
+        "shown": {tile["id"] for tile in tiles if shown(tile, show, text)},
+        "controller": page.words.controller(status),
+        "elevators": page.words.elevators(status),
+    }
+    return page.html(request, "doors.html", zones=found, show=show, text=text, **more)
 
 
 @limited(lambda page: page.streams)
 async def live(request: Request) -> Response:
     """All doors, as server-sent events."""
-    page = page_of(request)
+    page, named = page_of(request), who(request).may(Right.HISTORY)
 
     async def news() -> Any:  # noqa: ANN401 -- JSON
         status = page.link.status
         if status is None:
             return None if page.link.trouble is None else {"trouble": page.link.trouble}
-        shown = page.words.doors(status)
+        tiles = [tile for zone in zones(status, page.words, named=named) for tile in zone["doors"]]
         return {
             "controller": page.words.controller(status),
             "elevators": {elevator["id"]: elevator["says"] for elevator in page.words.elevators(status)},
-            "order": [door["id"] for door in shown],
-            "doors": {door["id"]: {"tone": door["tone"], "mode": door["mode"], "says": door["says"]} for door in shown},
+            "counts": counts(tiles),
+            "order": [tile["id"] for tile in tiles],
+            "doors": {tile["id"]: {key: tile[key] for key in LIVE} for tile in tiles},
         }
 
     return stream(request, "doors", news)
@@ -89,6 +115,12 @@ async def give(request: Request, _form: Mapping[str, str]) -> Response:
     notices = [visible(message) for message in refused] or [f"{name[0].upper()}{name[1:]}: {DONE[command]}."]
     session_of(request).notices += notices
     return see("/doors")
+
+
+def _address(show: str, text: str) -> str:
+    """The page with the doors of this kind that have this text in their name."""
+    query = urlencode({key: value for key, value in (("show", show), ("text", text)) if value})
+    return f"/doors?{query}" if query else "/doors"
 
 
 async def _asked(request: Request) -> tuple[str, str | None, str]:

@@ -30,8 +30,11 @@ function connection(trouble) {
     mark.dataset.trouble = "";
     link.append(mark);
   }
-  mark.textContent = trouble ? ` – not live: ${trouble}` : "";
-  if (trouble) say(`Not live: ${trouble}`);
+  const time = link.querySelector("[data-controller=time]");
+  const since = time ? ` (last heard at ${time.textContent.split(" ").at(-1)})` : "";
+  mark.textContent = trouble ? ` – not live: ${trouble}${since}` : "";
+  body.classList.toggle("stale", trouble !== "");
+  say(trouble ? `Not live: ${trouble}` : "Live again");
 }
 
 // A page that somebody is filling in is not taken away.
@@ -52,6 +55,17 @@ function sort(cards) {
   cards[place].after(...cards.slice(place + 1));
 }
 
+// The same as `shown` in edge/web/pages/tiles.py.
+function filter() {
+  const zones = document.querySelector(".zones");
+  const kind = zones.dataset.show;
+  const text = document.querySelector(".counts [name=text]").value.toLowerCase();
+  for (const card of zones.querySelectorAll("[data-door]")) {
+    const right = !kind || card.dataset.kinds.split(" ").includes(kind);
+    card.hidden = !right || !card.querySelector(".door-name").textContent.toLowerCase().includes(text);
+  }
+}
+
 function doors(said) {
   if (said.trouble) {
     connection(said.trouble);
@@ -68,6 +82,7 @@ function doors(said) {
   }
   const head = document.querySelector("[data-down]");
   head.dataset.down = Object.values(said.doors).some((door) => door.mode === "locked_down") ? "yes" : "no";
+  for (const [kind, text] of Object.entries(said.counts)) put(document.querySelector(`[data-count="${kind}"]`), text);
   const shown = document.querySelectorAll("[data-door]");
   const ids = Object.keys(said.doors);
   if (shown.length !== ids.length || [...shown].some((card) => !(card.dataset.door in said.doors))) {
@@ -78,14 +93,27 @@ function doors(said) {
     const door = said.doors[card.dataset.door];
     for (const [key, text] of Object.entries(door.says)) put(card.querySelector(`[data-says="${key}"]`), text);
     if (door.tone !== card.dataset.tone && door.tone === "alarm") {
-      say(`${card.querySelector("h2").textContent}: ${door.says.headline}`);
+      say(`${card.querySelector(".door-name").textContent}: ${door.says.headline}`);
     }
-    card.dataset.tone = door.tone;
-    card.dataset.mode = door.mode;
+    for (const key of ["tone", "mode", "kinds"]) card.dataset[key] = door[key];
+    const glyph = card.querySelector(".glyph");
+    glyph.dataset.glyph = door.glyph;
+    glyph.firstElementChild.setAttribute("href", `#${door.glyph}`);
   }
+  filter();
   const cards = new Map([...shown].map((card) => [card.dataset.door, card]));
-  if (cards.size) sort(said.order.map((id) => cards.get(id)));
+  const ordered = said.order.map((id) => cards.get(id));
+  const zones = [...new Set(ordered.map((card) => card.closest("[data-zone]")))];
+  if (ordered.some((card) => said.doors[card.dataset.door].zone !== card.closest("[data-zone]").dataset.zone)) {
+    anew();
+    return;
+  }
+  for (const zone of zones) sort(ordered.filter((card) => zone.contains(card)));
+  if (zones.length) sort(zones);
 }
+
+const find = document.querySelector(".counts [name=text]");
+if (find) find.addEventListener("input", filter);
 
 function records(said) {
   if (said.trouble) {
