@@ -134,7 +134,8 @@ class CardFile:
 
     @staticmethod
     def _copy(card: Path, to: Path) -> None:
-        shutil.copytree(card, to, ignore=shutil.ignore_patterns("*-shm", "*.lock"))
+        """Without what another thread may rename meanwhile."""
+        shutil.copytree(card, to, ignore=shutil.ignore_patterns("*-shm", "*.lock", "*.new"))
 
     def _busy(self) -> bool:
         log = self.journal
