@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PICTURE = ROOT / "docs" / "page.png"
 CHROMIUM = "/usr/bin/chromium"
-SIZE = {"width": 1000, "height": 668}
+SIZE = {"width": 1000, "height": 370}
 ALARM = "lock.forced_open"
 """When the picture is taken: somebody has just broken in."""
 
