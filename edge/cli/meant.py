@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge.cli.pages import newest
 from edge.client.connection import RequestRefused
 from edge.client.sources import doors_of
-from edge.model.alike import did_you_mean
+from edge.model.alike import did_you_mean, named_alike
 from edge.model.refusal_codes import REFUSAL_CODES
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _door(pages: Source, doors: Mapping[str, str], text: str) -> str:
 def _no_door(doors: Mapping[str, str], text: str) -> str:
     """Raise ValueError with the doors that may be meant."""
     some = [*doors][:MOST_NAMED] + ["..."] * (len(doors) > MOST_NAMED)
-    hint = did_you_mean(text, [*doors, *doors.values()]) or f"; expected one of {', '.join(some) or 'none'}"
+    hint = named_alike(text, doors) or f"; expected one of {', '.join(some) or 'none'}"
     raise ValueError(f"there is no door {text!r}{hint}")
 
 

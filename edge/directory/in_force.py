@@ -155,8 +155,9 @@ class LiveDirectory:
         except DirectoryError as error:
             if any(problem.key != "version" for problem in error.problems):
                 return []  # whoever asks reads the file too
-            problems = [] if await self._is_in_force(document, file, error) else error.problems
-            return [str(problem) for problem in problems]
+            if error.version != self.in_force.version:
+                return [str(problem) for problem in error.problems]
+            return [] if await self._is_in_force(document, file) else [str(self._other_content(file))]
         except OSError:
             return []  # as above
         return []
@@ -284,18 +285,20 @@ class LiveDirectory:
                 raise
             version = self.in_force.version
             if error.version == version:
-                if await self._is_in_force(document, file, error):
+                if await self._is_in_force(document, file):
                     return
-                message = f"found {version} with other content, expected more than {version}, which is in force"
-                raise DirectoryError([Problem(file, "version", message)]) from error
+                raise DirectoryError([self._other_content(file)]) from error
             if not starting:
                 raise
             LOG.info("%s is older than the directory in force", file)  # a command has sent a newer one since
 
-    async def _is_in_force(self, document: bytes, file: Path, error: DirectoryError) -> bool:
-        """Whether a file that is refused for its version says what is in force, written otherwise."""
-        if error.version != self.in_force.version:
-            return False
+    def _other_content(self, file: Path) -> Problem:
+        version = self.in_force.version
+        message = f"found {version} with other content, expected more than {version}, which is in force"
+        return Problem(file, "version", message)
+
+    async def _is_in_force(self, document: bytes, file: Path) -> bool:
+        """Whether a file of the version in force says what is in force, written otherwise."""
         found = await built(document, file, self._zone, doors=self._doors())
         return await asyncio.to_thread(operator.eq, found, self.in_force)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 MOST: Final = 3
 """Names that are proposed."""
@@ -34,6 +34,12 @@ def alike(text: str, known: Iterable[str]) -> list[str]:
 def did_you_mean(text: str, known: Iterable[str]) -> str:
     """`; did you mean a, b or c?`, to be put behind a sentence; empty when nothing is spelt alike."""
     return proposing(alike(text, known))
+
+
+def named_alike(text: str, known: Mapping[str, str]) -> str:
+    """The same for things that have an id and a name (id to name): their ids."""
+    ids = {**{name: one for one, name in known.items()}, **{one: one for one in known}}
+    return proposing([*dict.fromkeys(ids[name] for name in alike(text, ids))])
 
 
 def proposing(near: list[str]) -> str:

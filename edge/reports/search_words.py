@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from edge.log.reading.filters import MAX_PAGE, Query
+from edge.model.alike import named_alike
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -107,9 +108,6 @@ def members(directory: GroupDirectory | None, names: Iterable[str]) -> tuple[tup
 
 
 def _none_such(directory: GroupDirectory, name: str) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415 -- only when something went wrong
-
-    known = sorted({*directory.groups, *(group.name for group in directory.groups.values())})
-    near = get_close_matches(name, known, n=3, cutoff=0.5) or known[:3]
-    hint = f"; expected one such as {', '.join(near)}" if near else "; the directory has no groups"
-    return f"no group {name!r}{hint}"
+    known = {group.id: group.name for group in directory.groups.values()}
+    some = f"; expected one such as {', '.join(sorted(known)[:3])}" if known else "; the directory has no groups"
+    return f"no group {name!r}{named_alike(name, known) or some}"

@@ -384,7 +384,7 @@ def test_a_group_is_looked_up_in_the_directory_beside_the_log(doorctl: Doorctl, 
     assert len(sequences(doorctl(*words, "everybody").out)) == 800
     assert doorctl(*words, "board").out == ""
     said = doorctl(*words, "stuff")
-    assert (said.code, said.err) == (2, "doorctl: no group 'stuff'; expected one such as staff\n")
+    assert (said.code, said.err) == (2, "doorctl: no group 'stuff'; did you mean staff?\n")
     DirectoryStore(log.with_name("directory.db")).replace(StoredDirectory(2, b"", "", "", SYSTEM, 0), ['{"groups": 5}'])
     assert "is damaged" in doorctl(*words, "staff").err
     log.with_name("directory.db").write_bytes(b"no database at all" * 100)

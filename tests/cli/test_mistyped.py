@@ -144,7 +144,7 @@ def no_group(ask: dict[str, Any]) -> Any:
     ("words", "said"),
     [
         (["--door", "fornt"], "there is no door 'fornt'; did you mean front?"),
-        (["--door", "front", "--door", "Bak door"], "there is no door 'Bak door'; did you mean Back door?"),
+        (["--door", "front", "--door", "Bak door"], "there is no door 'Bak door'; did you mean back?"),
         (["--door", "zzz"], "there is no door 'zzz'; expected one of lift, front, back, garage"),
         (["--code", "unknow_card"], "there is no code 'unknow_card'; did you mean unknown_card"),
         (["--type", "lock.opend"], "'lock.opend' is not an event type; did you mean lock.opened"),

@@ -55,8 +55,8 @@ def test_an_id_goes_before_a_name_and_both_may_be_meant_by_a_name():
 @pytest.mark.parametrize(
     ("directory", "name", "says"),
     [
-        (DIRECTORY, "stuff", "no group 'stuff'; expected one such as staff"),
-        (DIRECTORY, "zzz", "no group 'zzz'; expected one such as BOARD, Board, Everybody"),
+        (DIRECTORY, "stuff", "no group 'stuff'; did you mean staff?"),
+        (DIRECTORY, "zzz", "no group 'zzz'; expected one such as board, board-2, empty"),
         (Directory(), "staff", "no group 'staff'; the directory has no groups"),
         (None, "staff", NOWHERE),
     ],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from edge.model.alike import did_you_mean
+from edge.model.alike import did_you_mean, named_alike
 from edge.people.finding import NotFoundError, finding, folded
 from edge.people.words import listed
 
@@ -74,8 +74,8 @@ def meant(directory: Directory, doors: Mapping[str, str], text: str) -> Generato
         if error.code == "unknown_person" and begun:
             return _one(text, Matches([], begun), [])
         if error.code == "unknown_person":
-            known = [name for one in (*_places(directory, doors), *_groups(directory)) for name in (one.id, one.name)]
-            near = did_you_mean(text, known) or "".join(str(error).partition("; ")[1:])
+            known = {one.id: one.name for one in (*_groups(directory), *_places(directory, doors))}
+            near = named_alike(text, known) or "".join(str(error).partition("; ")[1:])
             raise NotFoundError("unknown", f"no door, group or person is called {text.strip()!r}{near}") from None
         raise
     if begun and folded(text) not in somebody.called:
