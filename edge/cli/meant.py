@@ -52,7 +52,12 @@ def ask_of_door(client: Client, op: str, body: Mapping[str, Any]) -> Any:  # noq
         if error.code != UNKNOWN_DOOR or not isinstance(body.get("door"), str):
             raise
         doors = doors_of(client.ask("status"))
-    return client.ask(op, **{**body, "door": called(doors, body["door"]) or _no_door(doors, body["door"])})
+    return client.ask(op, **{**body, "door": door_meant(doors, body["door"])})
+
+
+def door_meant(doors: Mapping[str, str], text: str) -> str:
+    """The id of the door that has this id or name. ValueError when there is no such door, or several."""
+    return called(doors, text) or _no_door(doors, text)
 
 
 def called(doors: Mapping[str, str], text: str) -> str | None:

@@ -205,7 +205,8 @@ def test_somebody_at_the_door_is_asked_about_the_lock(
 def test_return_leaves_a_step_out(doorctl: Doorctl, clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wiring.select, "select", lambda *_: ([sys.stdin], [], []))
     with Building(clock, contact=[(0, "open")]).daemon(doorctl.socket):
-        said = doorctl("test", "front", "--json", "--yes", typed="\n" * 9)
+        said = doorctl("test", "front DOOR", "--json", "--yes", typed="\n" * 9)
+    assert said.json["door"] == "front"
     assert verdicts(said.json["steps"])["contact"] == [None, True, None]
     assert said.code == 0
 
@@ -213,7 +214,7 @@ def test_return_leaves_a_step_out(doorctl: Doorctl, clock: list[float], monkeypa
 def test_an_unknown_door_is_said_with_those_there_are(doorctl: Doorctl, clock: list[float]) -> None:
     with Building(clock).daemon(doorctl.socket):
         said = doorctl("test", "attic")
-    assert (said.code, said.err) == (2, "doorctl: no door 'attic'; expected one of front\n")
+        assert (said.code, said.err) == (2, "doorctl: there is no door 'attic'; expected one of front\n")
 
 
 # --- with the daemon stopped -----------------------------------------------------------------------
@@ -284,7 +285,7 @@ def test_a_bad_configuration_and_an_unknown_door(doorctl: Doorctl, tmp_path: Pat
     config = write_config(tmp_path)
     said = doorctl("test", "attic", "--config", str(config))
     assert said.code == 2
-    assert "no door 'attic'; expected one of front" in said.err
+    assert "there is no door 'attic'; expected one of front" in said.err
     config.write_text("[door.front]\n")
     said = doorctl("test", "front", "--config", str(config))
     assert said.code == 2

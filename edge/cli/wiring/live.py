@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Self
 
+from edge.cli.meant import door_meant
 from edge.cli.wiring.door import RELEASE_S
 from edge.client.connection import Client, RequestRefused, Unreachable
 from edge.model.roles import CONTACT, LOCK, ROLES, SWITCHES, PointKind
@@ -18,19 +19,16 @@ class LiveDoor:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         """Raises Unreachable without a daemon, ValueError for an unknown door."""
-        self._door = arguments.door
         self._client = Client(arguments.socket)
         self._changed_ns: dict[str, int | None] = {}
         self._presses: Counter[str] = Counter()
         self._cards: set[str] = set()
         try:
-            facts = self._client.ask("facts")
-        except (RequestRefused, Unreachable):
+            doors = self._client.ask("facts")["doors"]
+            arguments.door = self._door = door_meant({key: door["name"] for key, door in doors.items()}, arguments.door)
+        except (RequestRefused, Unreachable, ValueError):
             self._client.close()
             raise
-        if self._door not in facts["doors"]:
-            self._client.close()
-            raise ValueError(f"no door {self._door!r}; expected one of {', '.join(facts['doors']) or 'none'}")
 
     def __enter__(self) -> Self:
         """Ready."""

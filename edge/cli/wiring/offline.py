@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge.cli.meant import door_meant
 from edge.cli.wiring.door import RELEASE_S
 from edge.client.connection import Client, Unreachable
 from edge.model.messages import CardRead, Confirmed, Level
@@ -38,9 +39,9 @@ class OfflineDoor:
             settings = load(arguments.config or CONFIG)
         except ConfigError as error:
             raise ValueError(str(error)) from None
-        self._door = arguments.door
-        if self._door not in settings.doors:
-            raise ValueError(f"no door {self._door!r}; expected one of {', '.join(settings.doors) or 'none'}")
+        arguments.door = self._door = door_meant(
+            {key: door.name for key, door in settings.doors.items()}, arguments.door
+        )
         _refuse_if_served(settings.control.socket)
         self._points = settings.doors[self._door].points
         now_ns = Clock().now_ns
