@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
+from edge.client.connection import RequestRefused
 from edge.model.printable import masked as visible
-from edge.web.page import page_of, who
+from edge.web.page import page_of, posted, see, session_of, who
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from starlette.requests import Request
+    from starlette.responses import Response
 
 STALE: Final = "stale"
 _VERSION: Final = re.compile("[0-9]{1,15}")
@@ -62,3 +66,26 @@ async def door_names(request: Request) -> dict[str, str]:
     """The configured doors: id and name."""
     status = await page_of(request).link.ask("status")
     return {key: visible(door["name"]) for key, door in status["doors"].items()}
+
+
+def removal(kind: str, path: str, means: str) -> list[Route]:
+    """The paths below `path` that remove an entry: the page that asks for confirmation, and its form."""
+
+    async def ask(request: Request) -> Response:
+        own, _ = await entry(request, kind, request.path_params["own"])
+        question: dict[str, Any] = {"question": f"Remove the {kind} {visible(own['name'])}?", "button": "Remove"}
+        back = f"{path}/{quote(own['id'], safe='')}"
+        return page_of(request).html(request, "confirm.html", **question, means=means, danger=True, back=back)
+
+    @posted
+    async def remove(request: Request, _form: Mapping[str, str]) -> Response:
+        own, version = await entry(request, kind, request.path_params["own"])
+        try:
+            await edit(request, [{"remove": kind, "id": own["id"]}], str(version))
+        except EditRefusedError as error:
+            raise RequestRefused("refused", error.problems[0]) from None
+        session_of(request).notices.append(f"{visible(own['name'])} is removed.")
+        return see(path)
+
+    one = f"{path}/{{own}}/remove"
+    return [Route(one, ask, methods=["GET"]), Route(one, remove, methods=["POST"])]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 from starlette.routing import Route
 
-from edge.client.connection import RequestRefused
 from edge.model.page_roles import Right
 from edge.model.printable import masked as visible
 from edge.web.page import needing, page_of, posted, see, session_of
-from edge.web.pages.edits import EditRefusedError, door_names, edit, entry
+from edge.web.pages.edits import EditRefusedError, door_names, edit, entry, removal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,29 +60,6 @@ async def save(request: Request, form: Mapping[str, str]) -> Response:
     return await _save(request, form, own)
 
 
-async def ask_remove(request: Request) -> Response:
-    """The page that asks for confirmation."""
-    own, _ = await entry(request, "group", request.path_params["group"])
-    question: dict[str, Any] = {
-        "question": f"Remove the group {visible(own['name'])}?",
-        "button": "Remove",
-        "means": "It can be removed once nobody is in it.",
-    }
-    return page_of(request).html(request, "confirm.html", **question, danger=True, back=_own_path(own))
-
-
-@posted
-async def remove(request: Request, _form: Mapping[str, str]) -> Response:
-    """Remove a group."""
-    own, version = await entry(request, "group", request.path_params["group"])
-    try:
-        await edit(request, [{"remove": "group", "id": own["id"]}], str(version))
-    except EditRefusedError as error:
-        raise RequestRefused("refused", error.problems[0]) from None
-    session_of(request).notices.append(f"{visible(own['name'])} is removed.")
-    return see(PATH)
-
-
 async def _save(request: Request, form: Mapping[str, str], own: dict[str, Any]) -> Response:
     doors = [key.removeprefix(DOOR) for key in form if key.startswith(DOOR)]
     made = {**own, "name": form.get("name", "").strip(), "doors": doors, "schedule": form.get("schedule") or None}
@@ -107,10 +82,6 @@ async def _form(
     return page.html(request, "group.html", 400 if problems else 200, doors=doors, door_field=DOOR, **shown)
 
 
-def _own_path(own: Mapping[str, Any]) -> str:
-    return f"{PATH}/{quote(own['id'], safe='')}"
-
-
 ROUTES: Final = [
     *needing(Right.HISTORY, [Route(PATH, listed, methods=["GET"])]),
     *needing(
@@ -120,8 +91,7 @@ ROUTES: Final = [
             Route(NEW, add, methods=["POST"]),
             Route("/groups/{group}", change, methods=["GET"]),
             Route("/groups/{group}", save, methods=["POST"]),
-            Route("/groups/{group}/remove", ask_remove, methods=["GET"]),
-            Route("/groups/{group}/remove", remove, methods=["POST"]),
+            *removal("group", PATH, "It can be removed once nobody is in it."),
         ],
     ),
 ]

@@ -11,10 +11,9 @@ from urllib.parse import quote
 
 from starlette.routing import Route
 
-from edge.client.connection import RequestRefused
 from edge.model.printable import masked as visible
 from edge.web.page import page_of, posted, see, session_of, who
-from edge.web.pages.edits import EditRefusedError, door_names, edit, entry
+from edge.web.pages.edits import EditRefusedError, door_names, edit, entry, removal
 from edge.web.pages.groups import DOOR
 from edge.web.pages.schedules import KINDS, PATH
 from edge.web.schedule_words import DAYS, hours_text, read_hours, read_week, sorted_parts, week_texts
@@ -55,29 +54,6 @@ async def save(request: Request, form: Mapping[str, str]) -> Response:
     """Change a schedule."""
     own, _ = await entry(request, "schedule", request.path_params["schedule"])
     return await _save(request, form, own)
-
-
-async def ask_remove(request: Request) -> Response:
-    """The page that asks for confirmation."""
-    own, _ = await entry(request, "schedule", request.path_params["schedule"])
-    question: dict[str, Any] = {
-        "question": f"Remove the schedule {visible(own['name'])}?",
-        "button": "Remove",
-        "means": "It can be removed once no door and no group goes by it.",
-    }
-    return page_of(request).html(request, "confirm.html", **question, danger=True, back=_own_path(own["id"]))
-
-
-@posted
-async def remove(request: Request, _form: Mapping[str, str]) -> Response:
-    """Remove a schedule."""
-    own, version = await entry(request, "schedule", request.path_params["schedule"])
-    try:
-        await edit(request, [{"remove": "schedule", "id": own["id"]}], str(version))
-    except EditRefusedError as error:
-        raise RequestRefused("refused", error.problems[0]) from None
-    session_of(request).notices.append(f"{visible(own['name'])} is removed.")
-    return see(PATH)
 
 
 async def _save(request: Request, form: Mapping[str, str], own: dict[str, Any]) -> Response:
@@ -189,6 +165,5 @@ ROUTES: Final = [
     Route(NEW, add, methods=["POST"]),
     Route("/schedules/{schedule}/change", change, methods=["GET"]),
     Route("/schedules/{schedule}/change", save, methods=["POST"]),
-    Route("/schedules/{schedule}/remove", ask_remove, methods=["GET"]),
-    Route("/schedules/{schedule}/remove", remove, methods=["POST"]),
+    *removal("schedule", PATH, "It can be removed once no door and no group goes by it."),
 ]
