@@ -18,6 +18,7 @@ from edge.doors.conditions import KINDS, ConditionKind
 from edge.model.catalogue import Severity
 from edge.model.published.doors import DoorJson, DoorStateJson
 from edge.system.metrics import Counters, text
+from edge.web.pages.tiles import zones
 from edge.web.words import Words
 from tests.support.house import House, live, write_config
 from tests.support.published import problems
@@ -41,9 +42,10 @@ def on_watch(status: dict[str, Any], width: int) -> str:
 
 
 def on_the_page(status: dict[str, Any]) -> str:
-    [door] = Words(ZoneInfo("UTC")).doors(status)
-    assert door["tone"] != "calm"
-    return str(door["says"]["headline"])
+    [zone] = zones(status, Words(ZoneInfo("UTC")), named=True)
+    [tile] = zone["doors"]
+    assert tile["tone"] != "calm"
+    return str(tile["says"]["headline"])
 
 
 def in_diagnose(status: dict[str, Any]) -> str:
