@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+DOOR: Final = "door:"
+"""Begins the name of a door's field; its id follows."""
 STALE: Final = "stale"
 _VERSION: Final = re.compile("[0-9]{1,15}")
 SAVE_AGAIN: Final = "Nothing was saved. Save again to put this in its place."
@@ -60,6 +62,11 @@ async def entry(request: Request, kind: str, own: str) -> tuple[dict[str, Any], 
     if not found["entries"]:
         raise HTTPException(404, f"There is no such {kind}, or no longer.")
     return found["entries"][0], int(found["version"])
+
+
+def chosen_doors(form: Mapping[str, str]) -> list[str]:
+    """The ids of the doors whose fields are checked."""
+    return [key.removeprefix(DOOR) for key in form if key.startswith(DOOR)]
 
 
 async def door_names(request: Request) -> dict[str, str]:

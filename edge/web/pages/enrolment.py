@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 GIVEN: Final = "{name} has the card {number}."
-LISTENS: Final = "listening"
 
 
 async def ask(request: Request) -> Response:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from edge.model.page_roles import Right
 from edge.model.printable import masked as visible
 from edge.web.page import needing, page_of, posted, see, session_of
-from edge.web.pages.edits import EditRefusedError, door_names, edit, entry, removal
+from edge.web.pages.edits import DOOR, EditRefusedError, chosen_doors, door_names, edit, entry, removal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 PATH: Final = "/groups"
 NEW: Final = "/groups/~new"
 """No id has a tilde."""
-DOOR: Final = "door:"
-"""Begins the name of a door's field; its id follows."""
 ALWAYS: Final = ""
 
 
@@ -61,8 +59,12 @@ async def save(request: Request, form: Mapping[str, str]) -> Response:
 
 
 async def _save(request: Request, form: Mapping[str, str], own: dict[str, Any]) -> Response:
-    doors = [key.removeprefix(DOOR) for key in form if key.startswith(DOOR)]
-    made = {**own, "name": form.get("name", "").strip(), "doors": doors, "schedule": form.get("schedule") or None}
+    made = {
+        **own,
+        "name": form.get("name", "").strip(),
+        "doors": chosen_doors(form),
+        "schedule": form.get("schedule") or None,
+    }
     try:
         await edit(request, [{"put": "group", "entry": made}], form.get("base", ""))
     except EditRefusedError as error:

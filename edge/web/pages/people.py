@@ -103,10 +103,9 @@ async def remove(request: Request, _form: Mapping[str, str]) -> Response:
 @posted
 async def card(request: Request, _form: Mapping[str, str]) -> Response:
     """Mark a card as lost or found, or take it away."""
-    action = request.path_params["action"]
     path = request.path_params
-    answer = await done(request, "card", action=action, card=path["card"], of=path["person"], by_id=True)
-    return say(request, answer, CARDS[action])
+    answer = await done(request, "card", action=path["action"], card=path["card"], of=path["person"], by_id=True)
+    return say(request, answer, CARDS[path["action"]])
 
 
 async def person(request: Request) -> dict[str, Any]:

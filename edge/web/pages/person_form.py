@@ -12,6 +12,7 @@ from starlette.routing import Route
 from edge.client.connection import RequestRefused
 from edge.model.printable import masked as visible
 from edge.web.page import page_of, posted, see, session_of
+from edge.web.pages.edits import SAVE_AGAIN, STALE
 from edge.web.pages.people import PATH, done, managed_of, own_path, person, whom
 from edge.web.people_words import field, from_field
 
@@ -25,7 +26,6 @@ GROUP: Final = "group:"
 """Begins the name of a group's field; its id follows."""
 TIMES: Final = {"valid_from": "Valid from", "valid_until": "Valid until"}
 MAKE: Final = "make"
-STALE: Final = "stale"
 
 
 async def new(request: Request) -> Response:
@@ -75,7 +75,7 @@ async def save(request: Request, form: Mapping[str, str]) -> Response:
     except RequestRefused as error:
         text = visible(error)
         if error.code == STALE:
-            text = f"{text}. Nothing was saved. Save again to put this in its place."
+            text = f"{text}. {SAVE_AGAIN}"
         typed = {**form, "base": str(found["version"])}
         return await _form(request, typed, one=found["person"], problem=text)
     except ValueError as error:

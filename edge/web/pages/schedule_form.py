@@ -13,8 +13,7 @@ from starlette.routing import Route
 
 from edge.model.printable import masked as visible
 from edge.web.page import page_of, posted, see, session_of, who
-from edge.web.pages.edits import EditRefusedError, door_names, edit, entry, removal
-from edge.web.pages.groups import DOOR
+from edge.web.pages.edits import DOOR, EditRefusedError, chosen_doors, door_names, edit, entry, removal
 from edge.web.pages.schedules import KINDS, PATH
 from edge.web.schedule_words import DAYS, hours_text, read_hours, read_week, sorted_parts, week_texts
 
@@ -74,7 +73,7 @@ async def _save(request: Request, form: Mapping[str, str], own: dict[str, Any]) 
 
 async def _door_changes(request: Request, form: Mapping[str, str], schedule: str) -> list[dict[str, Any]]:
     """The doors that shall go by it from now on, or no longer."""
-    wanted = {key.removeprefix(DOOR) for key in form if key.startswith(DOOR)}
+    wanted = set(chosen_doors(form))
     now = set(await _going_by(request, schedule))
     touched = sorted(wanted ^ now)
     found = await page_of(request).link.ask("entries", who(request).name, kind="door", ids=touched)

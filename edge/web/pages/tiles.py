@@ -24,7 +24,6 @@ ORDER: Final = ("alarm", "warning", "notice", "calm")
 KINDS: Final = ("alarm", "held", "open", "locked")
 """What the counts above the doors count. A door may be of several kinds."""
 RESTRICTED: Final = frozenset({"locked_down", "blocked"})
-GLYPHS: Final = {"locked": "locked", "unlocked": "unlocked"}
 ELSEWHERE: Final = "Other doors"
 """Those without a zone, where others have one."""
 
@@ -124,7 +123,7 @@ def _state(door: Mapping[str, Any], say: Words, now: datetime, *, named: bool) -
 
 
 def _held(door: Mapping[str, Any], say: Words, now: datetime) -> tuple[str, str, str]:
-    """Of a door that stands unlocked: calm is only what a schedule does, and it is to be seen all the same."""
+    """The state of a door that is held unlocked: a notice if a schedule does it, else a warning."""
     by, until = door.get("unlocked_by"), door["held_until"]
     scheduled = by is not None and by["kind"] == "schedule"
     word = "Unlocked" if scheduled else MODES["unlocked"]
@@ -145,7 +144,7 @@ def _glyph(door: Mapping[str, Any], tone: str) -> str:
         return "alarm"
     if door["mode"] in RESTRICTED:
         return "barred"
-    return GLYPHS.get(door["lock"], "unknown")
+    return door["lock"] if door["lock"] in LOCKS else "unknown"
 
 
 def _for(since: datetime, now: datetime) -> str:

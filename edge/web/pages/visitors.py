@@ -12,6 +12,7 @@ from starlette.routing import Route
 from edge.client.connection import RequestRefused
 from edge.model.printable import masked as visible
 from edge.web.page import page_of, posted, see, who
+from edge.web.pages.edits import DOOR, chosen_doors, door_names
 from edge.web.pages.people import PATH as PEOPLE
 from edge.web.pages.people import done, managed_of, today
 from edge.web.pages.person_form import MAKE, say_done
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 PATH: Final = "/visitors"
 NEW: Final = f"{PATH}/new"
 MOST: Final = 500
-DOOR: Final = "door:"
-"""Begins the name of a door's field; its id follows."""
 OVER: Final = "expired"
 
 
@@ -43,7 +42,7 @@ async def listed(request: Request) -> Response:
 
 async def new(request: Request) -> Response:
     """The empty form: until this evening, while that is to come."""
-    now, doors = await today(request), await _doors(request)
+    now, doors = await today(request), await door_names(request)
     typed = {DOOR + door: "on" for door in doors} if len(doors) == 1 else {}
     if now.time() < EVENING:
         typed["until"] = f"{now.replace(hour=EVENING.hour, minute=EVENING.minute):{FIELD}}"
@@ -56,7 +55,7 @@ async def add(request: Request, form: Mapping[str, str]) -> Response:
     words = page_of(request).words
     asked: dict[str, Any] = {
         "name": form.get("name", "").strip(),
-        "doors": [key.removeprefix(DOOR) for key in form if key.startswith(DOOR)],
+        "doors": chosen_doors(form),
         "card": form.get("card", "").strip() or None,
         "pin": MAKE if "make_pin" in form else None,
     }
@@ -75,17 +74,11 @@ async def add(request: Request, form: Mapping[str, str]) -> Response:
 
 
 async def _form(request: Request, typed: Mapping[str, str], problem: str = "") -> Response:
-    more: dict[str, Any] = {"typed": typed, "problem": problem, "doors": await _doors(request), "door_field": DOOR}
+    more: dict[str, Any] = {"typed": typed, "problem": problem, "doors": await door_names(request), "door_field": DOOR}
     managed = await managed_of(request)
     return page_of(request).html(
         request, "visitor_form.html", 400 if problem else 200, managed=managed, back=PATH, **more
     )
-
-
-async def _doors(request: Request) -> dict[str, str]:
-    """Id and name."""
-    status = await page_of(request).link.ask("status")
-    return {key: visible(door["name"]) for key, door in status["doors"].items()}
 
 
 ROUTES: Final = [
