@@ -25,12 +25,17 @@ INTERRUPTED: Final = 130
 
 def run() -> None:
     """The program: runs one command and exits at once. The interpreter's own clean-up would take 8 ms for nothing."""
+    sys.unraisablehook = _unheard
     code = main() if sys.stdout is not None else _fail(OSError("there is no standard output"), CANNOT_TELL)
     for stream in (sys.stdout, sys.stderr):  # also what was printed before an error
         if stream is not None:
             with suppress(OSError, ValueError):
                 stream.flush()
     os._exit(code)
+
+
+def _unheard(_: object) -> None:
+    """Say nothing of objects that Ctrl-C left half made, such as the file of a socket. The program ends anyway."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

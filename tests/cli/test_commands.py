@@ -357,6 +357,30 @@ def test_ctrl_c_ends_without_a_word(tmp_path: Path, words: list[str]) -> None:
     assert (process.returncode, complaints) == (0, "")
 
 
+INTERRUPTED_HALF_WAY = """
+import socket, sys
+def interrupted(self, *_):
+    raise KeyboardInterrupt
+def closed(self):
+    raise AttributeError("half made")
+socket.SocketIO.__init__ = interrupted
+socket.SocketIO.__del__ = closed  # as IOBase does from Python 3.13 on
+sys.argv = ["doorctl", *sys.argv[1:]]
+from edge.cli.main import run
+run()
+"""
+
+
+def test_ctrl_c_while_it_connects_ends_without_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "doord.sock"
+    with FakeDaemon(path):
+        words = ["--socket", str(path), "status"]
+        process = subprocess.run(
+            [sys.executable, "-c", INTERRUPTED_HALF_WAY, *words], capture_output=True, check=False, text=True, cwd=ROOT
+        )
+    assert (process.returncode, process.stdout, process.stderr) == (130, "", "")
+
+
 def test_a_terminal_without_umlauts_is_served_too(tmp_path: Path) -> None:
     path = tmp_path / "doord.sock"
     with FakeDaemon(path, events=pages([record(1, message="Tür geöffnet")])):
