@@ -16,6 +16,7 @@ import httpx2
 from tests.support.doord import ROOT
 from tests.support.readme import README, Reader, commands, plain
 from tests.support.screenshot import account
+from tests.support.waiting import PATIENCE_S
 from tests.support.web import token
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def test_the_demo_shows_the_product_and_ends_with_ctrl_c() -> None:
         assert demo.stdout is not None
         seen = _until(demo.stdout, "lock.locked")
         url, name, password = account(seen)
-        with httpx2.Client(base_url=url) as browser:
+        with httpx2.Client(base_url=url, timeout=PATIENCE_S) as browser:
             form = {"csrf": token(browser.get("/sign-in").text), "name": name, "password": password}
             assert browser.post("/sign-in", data=form).status_code == 303
             assert "Server room" in browser.get("/doors").text

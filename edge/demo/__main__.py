@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 CONFIG: Final = Path(__file__).parents[2] / "config" / "simulated.toml"
-READY_WITHIN_S: Final = 20.0
+READY_WITHIN_S: Final = 60.0
 LOOK_S: Final = 1.0
 RULE: Final = "=" * 72
 

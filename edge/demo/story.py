@@ -19,7 +19,7 @@ from edge.model.event_types import LOCK_FORCED_OPEN, LOCK_OPENED
 if TYPE_CHECKING:
     from pathlib import Path
 
-ACKNOWLEDGED_WITHIN_S: Final = 20.0
+ACKNOWLEDGED_WITHIN_S: Final = 60.0
 SCRIPT: Final[tuple[tuple[str, tuple[tuple[str, ...] | float, ...]], ...]] = (
     (
         "Ada comes in with her card, and shows a visitor out",

@@ -7,10 +7,8 @@ import signal
 import sqlite3
 import sys
 import tempfile
-import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,19 +16,10 @@ from tests.scenarios.test_people import ADA, config_of, people
 from tests.support.broker import Broker
 from tests.support.mounts import Outside, inside, remount
 from tests.support.subscriber import Subscriber
+from tests.support.waiting import until
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-WITHIN_S = 60.0
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    """Fails instead of hanging."""
-    end_s = time.monotonic() + WITHIN_S
-    while not condition():
-        assert time.monotonic() < end_s, "it does not come to that"
-        time.sleep(0.02)
+CARDS = 40
+"""Read in some seconds: the start is over long before the last."""
 
 
 def _daemon(folder: Path, elsewhere: Path) -> Outside:
@@ -54,7 +43,7 @@ def remembered(folder: Path, elsewhere: Path, how: str, end: str) -> None:
     """A locked-down door refuses from the first card on; everybody gets out; once mended, all is written."""
     doord = _daemon(folder, elsewhere)
     with doord:
-        _until(lambda: doord.status()["directory"]["version"] == 1)
+        until(lambda: doord.status()["directory"]["version"] == 1)
         doord.ask("command", command="lock_down", door="front")
         doord.ask("command", command="hold_unlocked", door="back")
         doord.stop(signal.SIGKILL if end == "killed" else signal.SIGTERM)
@@ -64,45 +53,47 @@ def remembered(folder: Path, elsewhere: Path, how: str, end: str) -> None:
     else:
         remount(folder, "ro")
     with doord:
-        _until(lambda: doord.status()["log"]["writer"] == "failed")
+        until(lambda: doord.status()["log"]["writer"] == "failed")
         status = doord.status()
         assert (status["doors"]["front"]["mode"], status["doors"]["back"]["mode"]) == ("locked_down", "unlocked")
         assert status["stream"]
-        _until(lambda: doord.status()["directory"]["version"] == 1)
+        until(lambda: doord.status()["directory"]["version"] == 1)
         for _ in range(10):
             assert doord.knock("front", ADA)
             assert doord.status()["doors"]["front"]["lock"] == "locked"
         doord.sim("front", "rex")
-        _until(lambda: doord.status()["doors"]["front"]["lock"] == "unlocked")
+        until(lambda: doord.status()["doors"]["front"]["lock"] == "unlocked")
         assert doord.ask("events", type=["lock.lock_down"], limit=1)["records"], "the history can be read"
         assert doord.output.read_text().count("cannot be written") == 1
         if how == "full":
             (folder / "ballast").unlink()
         else:
             remount(folder, "rw")
-        _until(lambda: doord.status()["log"]["writer"] == "ok" and doord.status()["log"]["waiting"] == 0)
+        until(lambda: doord.status()["log"]["writer"] == "ok" and doord.status()["log"]["waiting"] == 0)
         doord.stop()
 
 
 def refused_from_exec(folder: Path, elsewhere: Path, how: str) -> None:
-    """A card every 100 ms from exec on; what a card opens is a record of its passage."""
+    """A card every 100 ms from exec on until so many were read; what a card opens is a record of its passage."""
     doord = _daemon(folder, elsewhere)
     with doord:
-        _until(lambda: doord.status()["directory"]["version"] == 1)
+        until(lambda: doord.status()["directory"]["version"] == 1)
         doord.ask("command", command="lock_down", door="front")
         doord.stop()
     if how == "ro":
         remount(folder, "ro")
-    began_s = time.monotonic()
     doord.spawn()
+    answered = 0
+
+    def refuses() -> bool:
+        nonlocal answered
+        answered += doord.knock("front", ADA)
+        if answered:
+            assert doord.status()["doors"]["front"]["lock"] != "unlocked", answered
+        return answered >= CARDS
+
     try:
-        answered = 0
-        for number in range(1, 60):
-            time.sleep(max(0.0, began_s + number * 0.1 - time.monotonic()))
-            answered += doord.knock("front", ADA)
-            if answered:
-                assert doord.status()["doors"]["front"]["lock"] != "unlocked", number
-        assert answered > 10, doord.output.read_text()
+        until(refuses, doord.output.read_text, every_s=0.1)
         assert doord.status()["doors"]["front"]["mode"] == "locked_down"
     finally:
         doord.stop()
@@ -122,14 +113,14 @@ def first_start(folder: Path, elsewhere: Path) -> None:
 
 
 def _first_start(folder: Path, doord: Outside, heard: Subscriber) -> None:
-    _until(lambda: doord.status()["log"]["writer"] == "failed")
+    until(lambda: doord.status()["log"]["writer"] == "failed")
     assert "Read-only" in doord.status()["log"]["error"]
-    _until(lambda: doord.status()["directory"]["cards"] > 0)
-    _until(lambda: any(said.get("log", {}).get("writer") == "failed" for said in heard.on("status")))
+    until(lambda: doord.status()["directory"]["cards"] > 0)
+    until(lambda: any(said.get("log", {}).get("writer") == "failed" for said in heard.on("status")))
     assert doord.knock("back", ADA)
-    _until(lambda: doord.status()["doors"]["back"]["lock"] == "unlocked")
+    until(lambda: doord.status()["doors"]["back"]["lock"] == "unlocked")
     doord.sim("front", "rex")
-    _until(lambda: doord.status()["doors"]["front"]["lock"] == "unlocked")
+    until(lambda: doord.status()["doors"]["front"]["lock"] == "unlocked")
     remount(folder, "rw")
     heard.wait(lambda: "lock.unlock" in heard.types(), "what happened meanwhile")
     assert heard.types()[0] == "controller.start"

@@ -7,7 +7,6 @@ import contextlib
 import json
 import socket
 import threading
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -395,31 +394,36 @@ def test_a_user_is_looked_up_once_in_a_while_and_not_for_ever(monkeypatch: pytes
 def test_who_finds_the_line_full_waits_in_it(tmp_path: Path) -> None:
     """Python's own timeout, and asyncio, take a full line for a refusal, or for a connection."""
     path = tmp_path / "doord.sock"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener, contextlib.ExitStack() as storm:
-        listener.bind(str(path))
-        listener.listen(1)
+
+    def by_tool() -> Any:
+        with Client(path) as client:
+            return client.ask("status")
+
+    def fill(storm: contextlib.ExitStack) -> int:
+        in_line = []
         with contextlib.suppress(BlockingIOError):
             while True:
                 one = storm.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
                 one.setblocking(False)
                 one.connect(str(path))
+                in_line.append(one)
+        return len(in_line)
 
-        def answer() -> None:
-            end_s = time.monotonic() + 20
-            while time.monotonic() < end_s:
-                link, _ = listener.accept()
-                with link, contextlib.suppress(OSError):
-                    link.settimeout(0.05)
-                    if link.recv(1_000):
-                        link.sendall(b'{"ok": true, "result": 7}\n')
-                        return
+    def answer(listener: socket.socket, before: int) -> None:
+        """Serve who comes after so many others."""
+        for _ in range(before):
+            listener.accept()[0].close()
+        link, _ = listener.accept()
+        with link:
+            link.recv(1_000)
+            link.sendall(b'{"ok": true, "result": 7}\n')
 
-        def by_tool() -> Any:
-            with Client(path) as client:
-                return client.ask("status")
-
-        for ask in (by_tool, lambda: asyncio.run(DaemonLink(path).ask("status"))):
-            thread = threading.Timer(0.1, answer)
+    for ask in (by_tool, lambda: asyncio.run(DaemonLink(path).ask("status"))):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener, contextlib.ExitStack() as storm:
+            listener.bind(str(path))
+            listener.listen(1)
+            thread = threading.Timer(0.1, answer, (listener, fill(storm)))
             thread.start()
             assert ask() == 7
             thread.join()
+        path.unlink()

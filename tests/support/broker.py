@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import time
 from typing import TYPE_CHECKING, Self
+
+from tests.support.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-STARTS_WITHIN_S = 20.0
 
 
 def free_port() -> int:
@@ -41,21 +41,21 @@ class Broker:
     def start(self) -> Self:
         with self.log.open("ab") as out:
             self.process = subprocess.Popen([self.program, "-v", "-c", str(self.config)], stdout=out, stderr=out)
-        end_s = time.monotonic() + STARTS_WITHIN_S
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-            except OSError:
-                assert self.process.poll() is None, self.log.read_text()
-                assert time.monotonic() < end_s, "mosquitto does not listen"
-                time.sleep(0.02)
-            else:
-                return self
+        until(self._listens, "mosquitto")
+        return self
+
+    def _listens(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), PATIENCE_S).close()
+            return True
+        return False
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(STARTS_WITHIN_S)
+            self.process.wait(PATIENCE_S)
             self.process = None
 
     def kill(self) -> None:

@@ -6,17 +6,16 @@ import contextlib
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from edge.client.connection import Client, RequestRefused, Unreachable
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[2]
-STARTS_WITHIN_S = 30.0
 STOPS_WITHIN_S = 120.0
 """Longer than doord gives its disk when it ends."""
 
@@ -40,17 +39,18 @@ class Doord:
 
     def start(self) -> Self:
         self.spawn()
-        assert self.process is not None
-        end_s = time.monotonic() + STARTS_WITHIN_S
-        while True:
-            try:
-                self.ask("status")
-            except Unreachable:
-                assert self.process.poll() is None, self.output.read_text()
-                assert time.monotonic() < end_s, self.output.read_text()
-                time.sleep(0.02)
-            else:
-                return self
+        until(self._started, self.output.read_text)
+        return self
+
+    def _started(self) -> bool:
+        """Whether it answers and its log is open, or cannot be: on a slow disk the socket comes first."""
+        try:
+            status = self.ask("status")
+        except Unreachable:
+            assert self.process is not None
+            assert self.process.poll() is None, self.output.read_text()
+            return False
+        return bool(status["stream"] or status["log"]["writer"] == "failed")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         assert self.process is not None

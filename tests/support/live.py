@@ -15,11 +15,10 @@ from edge.config.reading import load
 from edge.daemon.daemon import Daemon
 from edge.model.messages import ClockQuality
 from tests.support.clock import FakeClock
+from tests.support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-WITHIN_S = 60.0
 
 
 def boot_ns() -> int:
@@ -42,19 +41,19 @@ class Live:
         clock = FakeClock(boot_ns, wall_us=time.time_ns() // 1_000, quality=self._quality)
         daemon = Daemon(load(self._config), clock)
         running = asyncio.create_task(daemon.run(self._stop))
-        while daemon.broker.upstream is None and not running.done():  # noqa: ASYNC110 -- nobody tells that a start is over
+        while not ((daemon.broker.upstream and daemon.log.stream) or running.done()):  # noqa: ASYNC110 -- nobody tells that a start is over
             await asyncio.sleep(0.005)
         self._guarding.set()
         await running
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._guarding.wait(WITHIN_S)
+        assert self._guarding.wait(PATIENCE_S)
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(WITHIN_S)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
     def ask(self, op: str, **body: Any) -> Any:

@@ -24,7 +24,7 @@ def inside(folder: Path, *arguments: str) -> None:
     caller = sys._getframe(1).f_globals["__name__"]
     mount = f'mount -t tmpfs -o size=8m none "{folder}" && exec "$@"'
     command = ["unshare", "-m", "sh", "-c", mount, "sh", sys.executable, "-m", caller, str(folder), *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

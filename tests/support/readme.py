@@ -12,14 +12,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from edge.client.connection import Client, Unreachable
-from tests.support.doord import ROOT, STARTS_WITHIN_S, Doord
-from tests.support.waiting import until
+from tests.support.doord import ROOT, Doord
+from tests.support.waiting import PATIENCE_S, until
 
 README = ROOT / "README.md"
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
@@ -95,7 +94,7 @@ class Reader:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._shell.communicate("kill %1 2>/dev/null; wait\n", timeout=60)
+        self._shell.communicate("kill %1 2>/dev/null; wait\n", timeout=PATIENCE_S)
         shutil.rmtree(self.folder)
 
     def type(self, line: str) -> str:
@@ -123,15 +122,9 @@ class Reader:
         if named := re.match(r"export DOORWARD_SOCKET=(\S+)", line):
             self.socket = Path(named[1])
         elif words[0] == "doord":
-            end_s = time.monotonic() + STARTS_WITHIN_S
-            while not self._ready():
-                assert time.monotonic() < end_s, "doord did not start"
-                time.sleep(0.05)
+            until(self._ready, "the start of doord")
         elif words[:2] == ["doorctl", "sim"]:
-            end_s = time.monotonic() + STARTS_WITHIN_S
-            while self._stored() <= stored:
-                assert time.monotonic() < end_s, f"nothing came of: {line}"
-                time.sleep(0.01)
+            until(lambda: self._stored() > stored, f"what follows {line}")
             _settle(self.socket, words)
 
     def _ready(self) -> bool:
@@ -165,7 +158,9 @@ def run(line: str, folder: Path) -> str:
     assert words[0] == "doorctl", f"{words[0]} is shown, which nothing here runs"
     environment = {**os.environ, "DOORWARD_SOCKET": str(folder / "doord.sock"), "COLUMNS": "100"}
     command = [sys.executable, "-m", "edge.cli", *words[1:]]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert done.returncode in {0, 1}, done.stderr
     if words[1] == "sim":
         _settle(folder / "doord.sock", words)

@@ -20,7 +20,8 @@ from edge.web.page import Page
 from edge.web.sessions import Sessions
 from edge.web.words import Words
 from tests.support.control import status
-from tests.support.doord import ROOT, STARTS_WITHIN_S
+from tests.support.doord import ROOT
+from tests.support.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,18 +126,18 @@ class Doorweb:
         with self.output.open("wb") as out:
             command = [sys.executable, "-m", "edge.web", "--config", str(self.config)]
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out)
-        end_s = time.monotonic() + STARTS_WITHIN_S
-        while not (found := re.search(r"listening at \('[^']+', (\d+)\)", self.output.read_text())):
-            assert self.process.poll() is None, self.output.read_text()
-            assert time.monotonic() < end_s, self.output.read_text()
-            time.sleep(0.02)
-        self.port = int(found[1])
+        self.port = int(until(self._listens, self.output.read_text)[1])
         return self
+
+    def _listens(self) -> re.Match[str] | None:
+        assert self.process is not None
+        assert self.process.poll() is None, self.output.read_text()
+        return re.search(r"listening at \('[^']+', (\d+)\)", self.output.read_text())
 
     def __exit__(self, *_error: object) -> None:
         assert self.process is not None
         self.process.terminate()
-        assert self.process.wait(STARTS_WITHIN_S) == 0, self.output.read_text()
+        assert self.process.wait(PATIENCE_S) == 0, self.output.read_text()
 
 
 def write_config(folder: Path, names: dict[str, str] | None = None, web: str = "") -> Path:

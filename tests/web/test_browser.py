@@ -17,6 +17,7 @@ from playwright.sync_api import expect
 from tests.support.browser import House, browsed, check_readable
 from tests.support.cameras import Camera
 from tests.support.doord import Doord
+from tests.support.waiting import PATIENCE_S
 from tests.support.web import PASSWORD, Doorweb, write_accounts, write_config
 
 if TYPE_CHECKING:
@@ -265,7 +266,9 @@ def test_a_page_that_finds_no_place_comes_back_when_there_is_one(house: House) -
     page = house.signed_in("k8")
     with contextlib.ExitStack() as others:
         cookies = {one["name"]: one["value"] for one in page.context.cookies()}
-        client = others.enter_context(httpx2.Client(base_url=house.url, verify=False, cookies=cookies))
+        client = others.enter_context(
+            httpx2.Client(base_url=house.url, verify=False, cookies=cookies, timeout=PATIENCE_S)
+        )
         page.goto(f"{house.url}/health")
         while others.enter_context(client.stream("GET", "/doors/live")).status_code == 200:
             pass

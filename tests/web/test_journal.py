@@ -10,6 +10,7 @@ import pytest
 
 from edge.web.journal import EVERY_S, MOST_KINDS, RepeatFilter
 from tests.support.control import FakeDaemon
+from tests.support.waiting import PATIENCE_S
 from tests.support.web import Doorweb, answers, write_accounts, write_config
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def test_who_breaks_off_leaves_no_mistake_in_the_journal(tmp_path: Path, request
     with FakeDaemon(tmp_path / "doord.sock", **answers()), Doorweb(config) as page:
         for _ in range(20):
             with socket.create_connection(("127.0.0.1", page.port)) as stranger:
-                stranger.settimeout(20)
+                stranger.settimeout(PATIENCE_S)
                 stranger.sendall(request_)
                 stranger.shutdown(socket.SHUT_WR)
                 while stranger.recv(4096):

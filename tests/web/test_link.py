@@ -15,13 +15,13 @@ from edge.web import link
 from edge.web.link import MOST_LONG, MOST_SHORT, DaemonLink
 from tests.support import virtual
 from tests.support.control import FakeDaemon
+from tests.support.waiting import PATIENCE_S
 from tests.support.web import answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-WITHIN_S = 20.0
 COMMAND = {"command": "lock_down", "all": True}
 
 
@@ -32,7 +32,7 @@ class Held:
         self._result, self._free = result, threading.Event()
 
     def __call__(self, _ask: dict[str, Any]) -> Any:
-        assert self._free.wait(WITHIN_S)
+        assert self._free.wait(PATIENCE_S)
         return self._result
 
     def let(self) -> None:

@@ -18,14 +18,13 @@ from edge.web.listener import MOST_CONNECTIONS, MOST_OF_AN_ADDRESS, SEND_BUFFER,
 from edge.web.protocol import STALLED_S, BoundedProtocol
 from edge.web.server import WebServer
 from tests.support.doord import ROOT
+from tests.support.waiting import PATIENCE_S
 from tests.support.web import Doorweb, write_config
 from tests.web.test_server import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-WITHIN_S = 20.0
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def port() -> Iterator[Listener]:
 
 
 def come(port: Listener, source: str = "127.0.0.1") -> socket.socket:
-    return socket.create_connection(port.getsockname(), WITHIN_S, (source, 0))
+    return socket.create_connection(port.getsockname(), PATIENCE_S, (source, 0))
 
 
 def test_an_address_has_so_many_connections_and_others_have_theirs(port: Listener) -> None:
@@ -98,12 +97,14 @@ def test_silent_connections_cost_no_memory_and_nobody_else_his_place(tmp_path: P
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with Doorweb(write_config(tmp_path)) as page, contextlib.ExitStack() as all_:
         there = ("127.0.0.1", page.port)
-        silent = [all_.enter_context(socket.create_connection(there, WITHIN_S)) for _ in range(MOST_OF_AN_ADDRESS + 60)]
+        silent = [
+            all_.enter_context(socket.create_connection(there, PATIENCE_S)) for _ in range(MOST_OF_AN_ADDRESS + 60)
+        ]
         for one in silent[MOST_OF_AN_ADDRESS:]:
             with contextlib.suppress(ConnectionResetError):
                 assert one.recv(1) == b""
         with (
-            socket.create_connection(there, WITHIN_S, ("127.0.0.2", 0)) as raw,
+            socket.create_connection(there, PATIENCE_S, ("127.0.0.2", 0)) as raw,
             context.wrap_socket(raw, server_hostname="x") as line,
         ):
             line.sendall(b"GET /sign-in HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -124,7 +125,7 @@ def test_who_never_ends_a_handshake_goes(tmp_path: Path, monkeypatch: pytest.Mon
         made.lifespan = config.lifespan_class(config)
         await made.startup()
         reader, writer = await asyncio.open_connection(*port.getsockname())
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(PATIENCE_S):
             assert await reader.read() == b""
         writer.close()
         await made.shutdown()

@@ -13,13 +13,12 @@ import pytest
 from edge.web.page import HERE, MOST_STREAMS_OF_ONE
 from edge.web.pages.live import BEAT_S
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
+from tests.support.waiting import PATIENCE_S
 from tests.support.web import PASSWORD, Doorweb, answers, token, write_accounts, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-WITHIN_S = 20.0
 
 
 class Watched:
@@ -46,7 +45,7 @@ class Watched:
         sent = 0
         while True:
             with self.given:
-                assert self.given.wait_for(lambda n=sent: len(self.items) > n or self.over, WITHIN_S)
+                assert self.given.wait_for(lambda n=sent: len(self.items) > n or self.over, PATIENCE_S)
                 if self.over:
                     return
                 item = self.items[sent]
@@ -71,7 +70,7 @@ def client(tmp_path: Path, doord: FakeDaemon) -> Iterator[httpx2.Client]:
     assert doord
     write_accounts(tmp_path / "accounts.json", olga="operator")
     config = write_config(tmp_path, web="tls = false")
-    with Doorweb(config) as page, httpx2.Client(base_url=f"http://127.0.0.1:{page.port}", timeout=WITHIN_S) as made:
+    with Doorweb(config) as page, httpx2.Client(base_url=f"http://127.0.0.1:{page.port}", timeout=PATIENCE_S) as made:
         form = token(made.get("/sign-in").text)
         made.post("/sign-in", data={"csrf": form, "name": "olga", "password": PASSWORD, "next": ""})
         yield made
@@ -251,7 +250,7 @@ def test_a_download_that_is_broken_off_is_recorded_so(client: httpx2.Client, doo
     doord.answers |= {"events": forever, "export": export}
     with client.stream("GET", "/events.csv") as answer:
         next(answer.iter_bytes())
-    assert ended.wait(WITHIN_S)
+    assert ended.wait(PATIENCE_S)
     assert doord.of("export")[-1]["code"] == "given_up"
 
 

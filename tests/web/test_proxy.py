@@ -15,6 +15,7 @@ import pytest
 from tests.support.broker import free_port
 from tests.support.certificates import Authority
 from tests.support.control import FakeDaemon, status
+from tests.support.waiting import PATIENCE_S
 from tests.support.web import PASSWORD, Doorweb, answers, token, write_accounts, write_config
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
-WITHIN_S = 20.0
 CONFIG = """
 daemon off;
 pid {folder}/nginx.pid;
@@ -59,7 +59,7 @@ def client(tmp_path: Path) -> Iterator[httpx2.Client]:
 
     def watch() -> Iterator[object]:
         yield {"status": status()}
-        over.wait(2 * WITHIN_S)  # longer than the browser waits: what comes to it did not come with the end
+        over.wait(2 * PATIENCE_S)  # longer than the browser waits: what comes to it did not come with the end
 
     doord = FakeDaemon(tmp_path / "doord.sock", **answers(watch=watch))
     with doord, Doorweb(config) as page:
@@ -71,18 +71,18 @@ def client(tmp_path: Path) -> Iterator[httpx2.Client]:
             with httpx2.Client(
                 base_url=f"https://127.0.0.1:{port}",
                 verify=ssl.create_default_context(cafile=authority.ca),
-                timeout=WITHIN_S,
+                timeout=PATIENCE_S,
             ) as made:
                 _wait(made)
                 yield made
         finally:
             over.set()
             proxy.terminate()
-            proxy.wait(WITHIN_S)
+            proxy.wait(PATIENCE_S)
 
 
 def _wait(client: httpx2.Client) -> None:
-    end_s = time.monotonic() + WITHIN_S
+    end_s = time.monotonic() + PATIENCE_S
     while True:
         try:
             client.get("/sign-in")

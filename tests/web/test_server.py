@@ -19,6 +19,7 @@ from edge.web.server import main
 from tests.support.certificates import Authority
 from tests.support.configs import GOOD, settings_of
 from tests.support.doord import ROOT
+from tests.support.waiting import PATIENCE_S
 from tests.support.web import Doorweb, write_config
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def served(port: int) -> bytes:
     """The certificate that is shown there."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with socket.create_connection(("127.0.0.1", port), 10) as raw, context.wrap_socket(raw) as line:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as raw, context.wrap_socket(raw) as line:
         found = line.getpeercert(binary_form=True)
     assert found
     return found
@@ -94,7 +95,7 @@ def test_old_tls_is_not_spoken(tmp_path: Path) -> None:
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     with (
         Doorweb(write_config(tmp_path)) as page,
-        socket.create_connection(("127.0.0.1", page.port), 10) as raw,
+        socket.create_connection(("127.0.0.1", page.port), PATIENCE_S) as raw,
         pytest.raises((ssl.SSLError, OSError)),
     ):
         context.wrap_socket(raw)
