@@ -16,7 +16,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
 
-from edge.alerts.state import NoticeKind, headline
+from edge.alerts.state import NoticeKind, headline, last_line
 from edge.delivery.errors import DeliveryError, DeliveryRefusedError
 from edge.delivery.receivers.mail_conversation import WITHIN_S, Conversation
 from edge.model.cloudevents import rfc3339
@@ -119,6 +119,8 @@ class Mailer:
 
 def recipients(notice: Notice, policy: AlertPolicy) -> tuple[str, ...]:
     """The recipients that the policy names now: an address may have been corrected since; else those of the notice."""
+    if notice.kind is NoticeKind.TEST:
+        return notice.to
     actions = policy.escalate_to if notice.kind is NoticeKind.ESCALATED else policy.actions
     return actions.email or notice.to
 
@@ -155,7 +157,7 @@ def mail(  # noqa: PLR0913, PLR0917 -- all that a message tells its reader
     ]
     if left_out:
         lines.append(f"Left out:   {left_out} earlier messages, because too many waited")
-    lines += ["", f"To answer it: doorctl acknowledge {notice.alert}", ""]
+    lines += ["", last_line(notice), ""]
     message.set_content("\n".join(lines))
     return message
 

@@ -13,6 +13,7 @@ from edge.alerts import rules
 from edge.alerts.memory import read, written
 from edge.alerts.sender import Sender
 from edge.alerts.state import AlertState
+from edge.alerts.trial import Trials
 from edge.delivery.sink import CHUNK, LAZY, READ_AGAIN_S
 from edge.log.log import LogUnavailableError
 from edge.model.cloudevents import rfc3339
@@ -66,6 +67,7 @@ class AlertRunner:
         """Records that were just committed and follow directly: they need not be read from the disk."""
         self._news = asyncio.Event()
         self._sender = Sender(self, clock, chance, retry_s, self._news.set)
+        self._trials = Trials(self, clock, self._news.set)
         self._main: asyncio.Task[None] | None = None
         self._sounding: frozenset[str] = frozenset()
 
@@ -141,7 +143,7 @@ class AlertRunner:
     @property
     def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
         """The operations that the control socket serves."""
-        return {"alerts": self._list, "acknowledge": self._acknowledge}
+        return {"alerts": self._list, "acknowledge": self._acknowledge, "test_alert": self._trials.serve}
 
     async def _list(self, _body: dict[str, Any], _actor: Actor) -> Json:
         return self.facts()
@@ -223,13 +225,15 @@ class AlertRunner:
         return max(0, self._clock.now_ns() - record.event.at_ns)
 
     def _sound(self) -> None:
-        now = rules.sounding(self.state, self._clock.now_ns())
+        now_ns = self._clock.now_ns()
+        now = rules.sounding(self.state, now_ns) | self._trials.sounding(now_ns)
         if now != self._sounding:
             self._sounding = now
             self._let_sound(now)
 
     async def _sleep(self) -> None:
-        deadlines = (rules.next_deadline(self.state, self.policies), self._sender.deadline_ns())
+        sources = (self._sender, self._trials)
+        deadlines = [rules.next_deadline(self.state, self.policies), *(one.deadline_ns() for one in sources)]
         next_ns = min((deadline for deadline in deadlines if deadline is not None), default=None)
         for_s = None if next_ns is None else max(0, next_ns - self._clock.now_ns()) / NS_PER_S
         try:

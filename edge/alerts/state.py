@@ -18,6 +18,8 @@ class NoticeKind(StrEnum):
     RAISED = "raised"
     REPEATED = "repeated"
     ESCALATED = "escalated"
+    TEST = "test"
+    """Somebody tests the policy (`edge.alerts.trial`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,20 @@ class Notice:
 
 def headline(notice: Notice) -> str:
     """The message as one printable line."""
-    why = {NoticeKind.RAISED: "", NoticeKind.REPEATED: "Again: ", NoticeKind.ESCALATED: "Nobody has answered: "}[
-        notice.kind
-    ]
-    return why + masked(notice.message, " ")
+    why = {
+        NoticeKind.RAISED: "",
+        NoticeKind.REPEATED: "Again: ",
+        NoticeKind.ESCALATED: "Nobody has answered: ",
+        NoticeKind.TEST: "Test: ",
+    }
+    return why[notice.kind] + masked(notice.message, " ")
+
+
+def last_line(notice: Notice) -> str:
+    """What the reader of a message can do about it."""
+    if notice.kind is NoticeKind.TEST:
+        return f"Sent by: doorctl alerts test {notice.policy}"
+    return f"To answer it: doorctl acknowledge {notice.alert}"
 
 
 @dataclass(frozen=True, slots=True)

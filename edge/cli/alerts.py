@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge.cli.text import local, say, say_json, table
 from edge.client.connection import Client
 
 if TYPE_CHECKING:
     import argparse
+
+TEST_WITHIN_S: Final = 90.0
+"""doord waits 70 s for the answers of all ways."""
+OUTCOMES: Final = {True: "taken", False: "FAILED", None: "-"}
 
 
 def alerts(arguments: argparse.Namespace) -> int:
@@ -27,6 +31,19 @@ def alerts(arguments: argparse.Namespace) -> int:
         for channel, error in answer["last_errors"].items():
             say(f"{channel}: {answer['waiting'].get(channel, 0)} messages wait: {error}")
     return 1 if answer["open"] else 0
+
+
+def test(arguments: argparse.Namespace) -> int:
+    """Send a test by every way of a policy. 1 when one of them did not take it."""
+    with Client(arguments.socket, within_s=TEST_WITHIN_S) as client:
+        answer = client.ask("test_alert", policy=arguments.policy, siren=arguments.siren)
+    if arguments.json:
+        say_json(answer)
+    else:
+        rows = [(one["way"], OUTCOMES[one["taken"]], one["answer"] or "-") for one in answer["answers"]]
+        for line in table(rows, ("WAY", "TEST", "ANSWER")):
+            say(line)
+    return 1 if any(one["taken"] is False for one in answer["answers"]) else 0
 
 
 def acknowledge(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge import __version__
-from edge.cli import search_arguments, sign_arguments
+from edge.cli import search_arguments, sign_arguments, telling_arguments
 from edge.cli.overview import ALSO, overview
 from edge.cli.parsing import (
     CommandParser,
@@ -153,34 +153,6 @@ def _web(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None
             verb.add_argument("--role", choices=roles, default="viewer", help="viewer if left out")
 
 
-def _integration(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-    verbs = verbs_of(made)
-    for verb, function, text in (
-        ("list", "integrations", "list each with its state, its backlog and its last error"),
-        ("enable", "enable", "enable one that was disabled after errors; it goes on where it stopped"),
-    ):
-        added = subparser(verbs, verb, text, common)
-        added.set_defaults(run=f"alerts:{function}")
-        if verb == "enable":
-            added.add_argument("integration", metavar="ID", help="its id in the directory")
-
-
-def _camera(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-    verbs = verbs_of(made)
-    for verb, function, text in (
-        ("list", "cameras", "list each with its doors, how many pictures it gave, and its last error"),
-        ("try", "attempt", "ask a camera for a picture now; it is not kept"),
-        ("save", "save", "write the pictures of a record to a folder"),
-    ):
-        added = subparser(verbs, verb, text, common)
-        added.set_defaults(run=f"cameras:{function}")
-        if verb == "try":
-            added.add_argument("camera", metavar="ID", help="its id in the configuration")
-        if verb == "save":
-            added.add_argument("sequence", type=whole_number, metavar="SEQUENCE", help="the record's number")
-            added.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER", help="(this folder)")
-
-
 def _sync(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--replay", type=whole_number, metavar="FROM", help="send records again, from this sequence number on"
@@ -191,10 +163,6 @@ def _check(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     made.add_argument("file", type=Path, metavar="FILE")
     text = "the user who must be able to read it and the files that it names (doorward, for the service's own)"
     made.add_argument("--user", metavar="NAME", help=text)
-
-
-def _acknowledge(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
-    made.add_argument("alert", metavar="ALERT", help="its id, as doorctl alerts shows it")
 
 
 def _desk(of: str, made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
@@ -279,13 +247,27 @@ COMMANDS: Final = {
     "reload": _Command("people:reload", "read the configuration and the directory again"),
     "web": _Command("web:accounts", "manage the accounts of the local page", _web, ("add", "remove", "list")),
     "sign": _Command("sign:sign", "sign a command for a controller; make keys", sign_arguments.sign),
-    "alerts": _Command("alerts:alerts", "list the open alerts, and messages that cannot be sent"),
-    "acknowledge": _Command("alerts:acknowledge", "silence an alert, because somebody deals with it", _acknowledge),
+    "alerts": _Command(
+        "alerts:alerts",
+        "list the open alerts, or test a policy",
+        telling_arguments.alerts,
+        ("list", "test"),
+        implied="list",
+    ),
+    "acknowledge": _Command(
+        "alerts:acknowledge", "silence an alert, because somebody deals with it", telling_arguments.acknowledge
+    ),
     "integration": _Command(
-        "alerts:integrations", "list and enable integrations, which get the records", _integration, ("list", "enable")
+        "alerts:integrations",
+        "list and enable integrations, which get the records",
+        telling_arguments.integration,
+        ("list", "enable"),
     ),
     "camera": _Command(
-        "cameras:cameras", "list and try cameras, and save their pictures", _camera, ("list", "try", "save")
+        "cameras:cameras",
+        "list and try cameras, and save their pictures",
+        telling_arguments.camera,
+        ("list", "try", "save"),
     ),
     "sim": _Command("doors:simulate", "move the simulated hardware of a running daemon", _sim),
 }

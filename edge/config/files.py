@@ -61,7 +61,11 @@ def check_page_files(settings: Settings) -> tuple[Problem, ...]:
 def secrets_of(settings: Settings) -> dict[str, Path]:
     """Key in the configuration -> file, for the passwords and keys that only doord may read."""
     files: dict[str, Path | None] = {}
-    for section, names in (("mqtt", ("password_file", "key_file")), ("smtp", ("password_file",))):
+    for section, names in (
+        ("mqtt", ("password_file", "key_file")),
+        ("smtp", ("password_file",)),
+        ("ntfy", ("token_file", "password_file")),
+    ):
         chosen = getattr(settings, section)
         files |= {dotted(section, name): getattr(chosen, name) for name in names if chosen is not None}
     for name, camera in settings.cameras.items():
@@ -126,8 +130,9 @@ def _doords(settings: Settings) -> dict[str, Path]:
     files: dict[str, Path | None] = {"integrations.ca_file": settings.integrations.ca_file}
     if settings.mqtt is not None:
         files |= {"mqtt.ca_file": settings.mqtt.ca_file, "mqtt.cert_file": settings.mqtt.cert_file}
-    if settings.smtp is not None:
-        files["smtp.ca_file"] = settings.smtp.ca_file
+    for section in ("smtp", "ntfy"):
+        chosen = getattr(settings, section)
+        files |= {dotted(section, "ca_file"): chosen.ca_file} if chosen is not None else {}
     for name, camera in settings.cameras.items():
         files[dotted("camera", name, "ca_file")] = camera.ca_file
     return _there(files)

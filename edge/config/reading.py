@@ -25,7 +25,7 @@ from edge.model.policy import DoorPolicy, Relock, Timing
 from edge.model.problems import ConfigError, Problem, ProblemReport, alternatives, dotted, meant, shown
 from edge.model.roles import CONTACT, LOCK, READER, RELEASE, REX, SITE
 from edge.settings import tables
-from edge.settings.alerts import MOST_ALERTS, AlertTable, IntegrationsTable, SmtpTable
+from edge.settings.alerts import MOST_ALERTS, AlertTable, IntegrationsTable, NtfyTable, SmtpTable
 from edge.settings.cameras import MOST_CAMERAS, CameraTable, PicturesTable
 from edge.settings.commands import CommandKeyTable, CommandsTable
 from edge.settings.controller import (
@@ -69,11 +69,12 @@ _SECTIONS: Final[dict[str, type[tables.Table]]] = {
     "integrations": IntegrationsTable,
     "home_assistant": HomeAssistantTable,
     "metrics": MetricsTable,
+    "ntfy": NtfyTable,
     "pictures": PicturesTable,
     "smtp": SmtpTable,
     "web": WebTable,
 }
-_OPTIONAL: Final = frozenset({"mqtt", "smtp", "home_assistant"})
+_OPTIONAL: Final = frozenset({"mqtt", "ntfy", "smtp", "home_assistant"})
 """Sections that switch something on by being present."""
 _LATER: Final = frozenset({"driver", "door"})
 """A controller may have none: it is installed so, before the wiring is configured."""
@@ -203,6 +204,7 @@ class _Reading:
             home_assistant=cast("HomeAssistantTable | None", sections.get("home_assistant")),
             integrations=cast("IntegrationsTable", sections["integrations"]),
             smtp=cast("SmtpTable | None", sections.get("smtp")),
+            ntfy=cast("NtfyTable | None", sections.get("ntfy")),
             alerts=MappingProxyType({name: policy for name, policy in alerts.items() if policy}),
             cameras=MappingProxyType({name: camera for name, camera in cameras.items() if camera}),
             pictures=cast("PicturesTable", sections["pictures"]),
@@ -390,8 +392,7 @@ class _Reading:
         from edge.config.alerts import policy_of  # noqa: PLC0415 -- as for reports
 
         alert = self.table(dotted("alert", name), AlertTable, value)
-        has = self.document.keys()
-        return None if alert is None else policy_of(self.report, name, alert, doors, "mqtt" in has, "smtp" in has)
+        return None if alert is None else policy_of(self.report, name, alert, doors, self.document)
 
     def cameras(self, doors: Collection[str]) -> dict[str, CameraTable | None]:
         if "camera" not in self.document:

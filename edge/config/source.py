@@ -26,9 +26,9 @@ KEPT: Final = "configuration.kept"
 """The file's name in the service's state directory."""
 MOST_TOLD: Final = 20
 """Problems in the status; `doorctl check` shows all of them."""
-SPARED: Final = frozenset(
-    {"mqtt", "home_assistant", "smtp", "alert", "camera", "pictures", "metrics", "report", "web", "integrations"}
-)
+SPARED: Final = frozenset({
+    "mqtt", "home_assistant", "smtp", "ntfy", "alert", "camera", "pictures", "metrics", "report", "web", "integrations",
+})  # fmt: skip
 """Sections that no door needs: those of the kept copy that this version cannot read are left out."""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from edge.config.pi_header import concerns
 from edge.model.problems import Problem, ProblemReport
@@ -24,6 +25,9 @@ def warnings(settings: Settings) -> tuple[Problem, ...]:
             "over mqtt:// everybody on the network path can read the password and unlock doors with it: "
             'expected "mqtts://host:port"',
         )
+    ntfy = settings.ntfy
+    if ntfy is not None and ntfy.url.startswith("http:") and not _is_here(urlsplit(ntfy.url).hostname or ""):
+        report.add("ntfy.url", 'over http:// everybody on the network path can read the messages: expected "https://"')
     if not settings.doors:
         report.add("door", "there is none, so nothing is guarded: expected [door.NAME] and its [driver.NAME]")
     for key, message in concerns(settings):

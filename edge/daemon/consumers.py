@@ -146,7 +146,7 @@ class Consumers:
         if "mqtt" in sections:
             self._retain_for(self._retained)
         with self._isolation.part("alerts"):
-            if self._alerts is not None and sections & {"alert", "smtp"}:
+            if self._alerts is not None and sections & {"alert", "smtp", "ntfy"}:
                 self._alerts.reload(dict(self._settings.alerts), self._channels())
             elif "alert" in sections:
                 self._begin_alerts({})
@@ -166,7 +166,7 @@ class Consumers:
     @property
     def ops(self) -> dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]]:
         """The operations that the control socket serves."""
-        names = (*_NOTHING, "enable_integration", "acknowledge", "try_camera", "picture")
+        names = (*_NOTHING, "enable_integration", "acknowledge", "test_alert", "try_camera", "picture")
         return {name: self._serve(name) for name in names}
 
     def facts(self) -> dict[str, Json]:
@@ -238,15 +238,19 @@ class Consumers:
         from edge.alerts.channels import Channels  # noqa: PLC0415 -- see above
 
         zone, clock = ZoneInfo(self._settings.controller.time_zone), self._clock
-        smtp = self._settings.smtp
-        if smtp is None:
-            return Channels(publish=self._publish, post=self._post, zone=zone, now_us=clock.wall_us)
-        from edge.alerts.mail import Mailer, MailServer  # noqa: PLC0415 -- see above
+        mailer: Mailer | None = None
+        ntfy: Ntfy | None = None
+        if (smtp := self._settings.smtp) is not None:
+            from edge.alerts.mail import Mailer, MailServer  # noqa: PLC0415 -- see above
 
-        signs_in = (smtp.username, smtp.password_file)
-        server = MailServer(smtp.host, smtp.port, smtp.sender, smtp.tls, *signs_in, smtp.ca_file, smtp.tls_strict)
-        mailer = Mailer(server)
-        return Channels(publish=self._publish, post=self._post, mailer=mailer, zone=zone, now_us=clock.wall_us)
+            signs_in = (smtp.username, smtp.password_file)
+            server = MailServer(smtp.host, smtp.port, smtp.sender, smtp.tls, *signs_in, smtp.ca_file, smtp.tls_strict)
+            mailer = Mailer(server)
+        if self._settings.ntfy is not None:
+            from edge.alerts.ntfy import Ntfy  # noqa: PLC0415 -- see above
+
+            ntfy = Ntfy(self._settings.ntfy)
+        return Channels(self._publish, self._post, mailer, ntfy, zone=zone, now_us=clock.wall_us)
 
     def _make_cameras(self) -> Cameras:
         from edge.cameras.pictures import Cameras  # noqa: PLC0415 -- see above

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         PulseFacts,
     )
 
+_SECTIONS: Final = {"email": "smtp", "ntfy": "ntfy"}
+"""Channel -> the section whose `tls_strict` applies; else that of integrations."""
 FAILED: Final = 3
 """Failed tries before there is a finding; a single one may be an accident."""
 BEHIND: Final = 1_000
@@ -73,7 +75,7 @@ def _integration(facts: IntegrationFacts) -> Iterator[Finding]:
 def _channel(channel: ChannelFacts) -> Iterator[Finding]:
     if channel.waiting and channel.error is not None:
         yield finding("DW-ALERT-STUCK", channel.error, f"messages that wait: {channel.waiting}", about=channel.name)
-        yield from _form(channel.error, "smtp" if channel.name == "email" else "integrations")
+        yield from _form(channel.error, _SECTIONS.get(channel.name.partition(":")[0], "integrations"))
 
 
 def _camera(camera: CameraFacts) -> Iterator[Finding]:

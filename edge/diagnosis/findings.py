@@ -574,7 +574,11 @@ _CONSUMERS: Final = (
         "DW-ALERT-STUCK",
         _F,
         "alerts by {about} cannot be sent",
-        ("the mail server, broker or receiver is away", "it refuses us", "[smtp] or the webhook is not configured"),
+        (
+            "the server, broker or receiver is away",
+            "it refuses us",
+            "[smtp], [ntfy] or the webhook is not configured",
+        ),
         "doorctl alerts shows the last error of each way; what waits leaves as soon as it can",
     ),
     FindingKind(

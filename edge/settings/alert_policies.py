@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 MQTT: Final = "mqtt"
 EMAIL: Final = "email"
 WEBHOOK: Final = "webhook:"
-"""Channels. `webhook:` is followed by the id of an integration."""
+NTFY: Final = "ntfy:"
+"""Channels. `webhook:` is followed by the id of an integration, `ntfy:` by a topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Actions:
     webhook: tuple[str, ...] = ()
     email: tuple[str, ...] = ()
     siren: Siren | None = None
+    ntfy: tuple[str, ...] = ()
+    """Topics at the server of `[ntfy]`."""
 
     def channels(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Each channel, and its recipients."""
@@ -45,6 +48,8 @@ class Actions:
             yield MQTT, ()
         for integration in self.webhook:
             yield f"{WEBHOOK}{integration}", ()
+        for topic in self.ntfy:
+            yield f"{NTFY}{topic}", ()
         if self.email:
             yield EMAIL, self.email
 
@@ -109,4 +114,4 @@ def matches(policy: AlertPolicy, record: Record, where: DirectoryView) -> bool:
 def _of_an_alert(event: Event) -> bool:
     """Events about alerts raise no alert: they would go on for ever."""
     about = event.object.type == "integration" and event.object.id.startswith("alert.")
-    return about and not event.details.keys().isdisjoint(("acknowledged", "given_up"))
+    return about and not event.details.keys().isdisjoint(("acknowledged", "given_up", "tested"))

@@ -1,4 +1,4 @@
-"""The tables for passing records on: `[integrations]`, `[smtp]` and `[alert.ID]`.
+"""The tables for passing records on: `[integrations]`, `[smtp]`, `[ntfy]` and `[alert.ID]`.
 
 One rule: as in `edge.settings.tables`, each key has a `description` of what is expected, which error messages use.
 """
@@ -6,13 +6,13 @@ One rule: as in `edge.settings.tables`, each key has a `description` of what is 
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from edge.model.catalogue import CATALOGUE, Severity, matching
 from edge.model.problems import meant, shown
-from edge.settings.host_names import is_host
+from edge.settings.host_names import is_host, is_web_url
 from edge.settings.tables import FilePath, Id, Name, Table
 
 MOST_ALERTS = 64
@@ -21,6 +21,7 @@ MOST_EACH = 100
 SIREN_S = (1.0, 600.0)
 QUIET_S = (0.0, 86_400.0)
 ESCALATE_S = (1.0, 86_400.0)
+WEB_URL_EXPECTED = 'an address like "https://ntfy.example.org"'
 HOST_EXPECTED = 'the name or address of a host, like "mail.example.org"; the port has its own key'
 
 
@@ -55,10 +56,19 @@ def _host(value: object) -> str:
     return value
 
 
+def _web_url(value: str) -> str:
+    """A server's or page's address, to which a path is added."""
+    if not is_web_url(value) or "?" in value:
+        raise ValueError(f"found {shown(value)}, expected {WEB_URL_EXPECTED}")
+    return value.rstrip("/")
+
+
 Host: TypeAlias = Annotated[str, BeforeValidator(_host)]
 Email: TypeAlias = Annotated[str, BeforeValidator(_email)]
+WebUrl: TypeAlias = Annotated[str, AfterValidator(_web_url)]
 Network: TypeAlias = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, BeforeValidator(_network)]
 Types: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_types)]
+NtfyTopics: TypeAlias = tuple[Annotated[str, Field(pattern=r"^[-_A-Za-z0-9]{1,64}$")], ...]
 Names: TypeAlias = tuple[Annotated[str, Field(min_length=1, max_length=64)], ...]
 
 
@@ -97,6 +107,39 @@ class SmtpTable(Table):
         return value
 
 
+class NtfyTable(Table):
+    """`[ntfy]`: the ntfy server that takes notifications for phones."""
+
+    REFUSED: ClassVar = {
+        key: f"a secret does not belong into this file, which others may read: expected {key}_file, the path of a file"
+        for key in ("token", "password")
+    }
+
+    url: WebUrl = Field(description=WEB_URL_EXPECTED)
+    token_file: FilePath | None = None
+    username: str | None = Field(
+        default=None, min_length=1, max_length=255, pattern=r"^[!-9;-~]+$", description="a user name in ASCII"
+    )
+    password_file: FilePath | None = Field(default=None, validate_default=True)
+    page: WebUrl | None = Field(default=None, description='an address like "https://doors.example.org:8443"')
+    ca_file: FilePath | None = None
+    tls_strict: bool = Field(default=True, description="true or false")
+
+    @field_validator("username")
+    @classmethod
+    def _one_way_in(cls, value: object, info: ValidationInfo) -> object:
+        if value is not None and info.data.get("token_file") is not None:
+            raise ValueError("found beside token_file, expected one of the two")
+        return value
+
+    @field_validator("password_file")
+    @classmethod
+    def _a_pair(cls, value: object, info: ValidationInfo) -> object:
+        if "username" in info.data and (value is None) != (info.data["username"] is None):
+            raise ValueError("expected username and password_file together")
+        return value
+
+
 class SirenTable(Table):
     """`siren = { door, for_s }`: a door's buzzer."""
 
@@ -113,6 +156,12 @@ class ActionsTable(Table):
     )
     email: tuple[Email, ...] = Field(
         default=(), strict=False, max_length=MOST_EACH, description="a list of e-mail addresses"
+    )
+    ntfy: NtfyTopics = Field(
+        default=(),
+        strict=False,
+        max_length=MOST_EACH,
+        description="a list of topics of 1 to 64 letters, digits, - and _",
     )
     siren: SirenTable | None = Field(default=None, description='a table like { door = "front", for_s = 60 }')
 
@@ -132,4 +181,6 @@ class AlertTable(ActionsTable):
     escalate_after_s: float | None = Field(
         default=None, ge=ESCALATE_S[0], le=ESCALATE_S[1], description="1 to 86400 seconds"
     )
-    escalate_to: ActionsTable | None = Field(default=None, description="a table with mqtt, webhook, email or siren")
+    escalate_to: ActionsTable | None = Field(
+        default=None, description="a table of ways: mqtt, webhook, email, ntfy, siren"
+    )

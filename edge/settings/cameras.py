@@ -6,19 +6,17 @@ One rule: as in `edge.settings.tables`, each key has a `description` of what is 
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Final, TypeAlias
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from edge.model.catalogue import matching
 from edge.model.problems import meant, shown
-from edge.settings.host_names import is_host
+from edge.settings.host_names import is_web_url
 from edge.settings.tables import FilePath, Id, Table, within
 
 MOST_CAMERAS: Final = 64
 MOST_EACH: Final = 100
 """Doors of a camera, patterns of types."""
-LONGEST_URL: Final = 1000
 _ADDRESS: Final = '"http://192.168.1.20/snapshot.jpg" or the same with https'
 
 
@@ -26,13 +24,7 @@ def _url(value: str) -> str:
     """A text that can stand in a request line as it is: nothing in it ends the line."""
     if "@" in value:
         raise ValueError(f"found a user name or password in it, expected {_ADDRESS}, with username and password_file")
-    try:
-        parts = urlsplit(value)
-        well = parts.scheme in {"http", "https"} and is_host(parts.hostname or "")
-        well = well and parts.port != 0 and not parts.fragment
-    except ValueError:
-        well = False
-    if not well or not value.isascii() or not value.isprintable() or " " in value or len(value) > LONGEST_URL:
+    if not is_web_url(value):
         raise ValueError(f"found {shown(value)}, expected {_ADDRESS}")
     return value
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edge.model.policy import DoorPolicy, Timing
     from edge.model.ports import Driver
     from edge.settings.alert_policies import AlertPolicy
-    from edge.settings.alerts import IntegrationsTable, SmtpTable
+    from edge.settings.alerts import IntegrationsTable, NtfyTable, SmtpTable
     from edge.settings.cameras import CameraTable
     from edge.settings.home_assistant import HomeAssistantTable
     from edge.settings.reports import ReportTable
@@ -156,6 +156,7 @@ class Settings:
     metrics: MetricsTable = field(default_factory=MetricsTable)
     home_assistant: HomeAssistantTable | None = None
     smtp: SmtpTable | None = None
+    ntfy: NtfyTable | None = None
     alerts: Mapping[str, AlertPolicy] = field(default_factory=dict)
     cameras: Mapping[str, CameraTable] = field(default_factory=dict)
     pictures: PicturesTable = field(default_factory=PicturesTable)
@@ -223,6 +224,7 @@ def difference(old: Settings, new: Settings) -> Difference:
         alerts=new.alerts,
         integrations=new.integrations,
         smtp=new.smtp,
+        ntfy=new.ntfy,
         mqtt=new.mqtt,
         home_assistant=new.home_assistant,
         directory=new.directory,
@@ -263,7 +265,7 @@ _ALONE: Final = (
     "pictures",
 )
 """Sections of which there is one."""
-_LIVE: Final = ("integrations", "smtp", "mqtt", "home_assistant", "directory")
+_LIVE: Final = ("integrations", "smtp", "ntfy", "mqtt", "home_assistant", "directory")
 """Sections that are taken over while the daemon runs."""
 
 

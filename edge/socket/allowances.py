@@ -45,6 +45,7 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
     "login": Allowance(120, 60),
     "reload": Allowance(20, 6),
     "replay": Allowance(20, 6),
+    "test_alert": Allowance(10, 2),
     "try_camera": Allowance(30, 6),
     "visitor": Allowance(300, 60),
 }

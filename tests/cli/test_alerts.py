@@ -53,6 +53,26 @@ def test_no_alert_is_well(doorctl: Doorctl) -> None:
         assert (doorctl("alerts").code, doorctl("alerts").lines) == (0, ["no alert is open"])
 
 
+def test_what_each_way_of_a_policy_answered_is_shown(doorctl: Doorctl) -> None:
+    siren = {"way": "siren front", "taken": None, "answer": "not tested: give --siren"}
+    well = {"way": "ntfy:doors", "taken": True, "answer": None}
+    with FakeDaemon(doorctl.socket, test_alert={"policy": "forced", "answers": [well, siren]}) as daemon:
+        said = doorctl("alerts", "test", "forced")
+        assert daemon.asked == [{"op": "test_alert", "policy": "forced", "siren": False}]
+        assert said.code == 0
+        assert [line.split() for line in said.lines[1:]] == [
+            ["ntfy:doors", "taken", "-"],
+            ["siren", "front", "-", "not", "tested:", "give", "--siren"],
+        ]
+        assert doorctl("alerts", "test", "forced", "--siren", "--json").json["answers"] == [well, siren]
+        assert daemon.asked[-1]["siren"] is True
+    bad = {"way": "email ann@example.org", "taken": False, "answer": "it is down"}
+    with FakeDaemon(doorctl.socket, test_alert={"policy": "forced", "answers": [well, bad]}):
+        said = doorctl("alerts", "test", "forced")
+        assert said.code == 1
+        assert said.lines[-1].split() == ["email", "ann@example.org", "FAILED", "it", "is", "down"]
+
+
 def test_an_alert_is_answered(doorctl: Doorctl) -> None:
     with FakeDaemon(doorctl.socket, acknowledge={"alert": "forced-7", "count": 3}) as daemon:
         assert doorctl("acknowledge", "forced-7").lines == ["forced-7 is acknowledged"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge.config.files import check_files
+from edge.config.warnings import warnings
 from edge.model.catalogue import Severity
 from edge.settings.alert_policies import Actions, Siren
 from edge.settings.controller import difference
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 BASE = GOOD + 'buzzer = { driver = "sim" }\n[mqtt]\nurl = "mqtts://broker.example.org"\n'
 SMTP = '[smtp]\nhost = "mail.example.org"\nsender = "doors@example.org"\n'
+NTFY = '[ntfy]\nurl = "https://ntfy.example.org/push/"\n'
 ALERT = '[alert.forced]\ntypes = ["lock.forced_open"]\n'
 FULL = """
 [alert.forced]
@@ -51,6 +53,22 @@ def test_a_whole_alert(tmp_path: Path) -> None:
     assert settings.smtp.port == 587
 
 
+def test_a_phone_alone_is_reached(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, BASE + NTFY + ALERT + 'ntfy = ["doors-guard", "chief"]\n')
+    assert settings.alerts["forced"].actions == Actions(ntfy=("doors-guard", "chief"))
+    assert [*settings.alerts["forced"].actions.channels()] == [("ntfy:doors-guard", ()), ("ntfy:chief", ())]
+    assert settings.ntfy.url == "https://ntfy.example.org/push", "a topic follows after one slash"
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [("http://10.0.0.7:2586", True), ("http://127.0.0.1:2586", False), ("https://ntfy.example.org", False)],
+)
+def test_messages_in_clear_are_a_warning(tmp_path: Path, url: str, warned: bool) -> None:
+    found = warnings(settings_of(tmp_path, BASE + f'[ntfy]\nurl = "{url}"\n'))
+    assert ("ntfy.url" in {problem.key for problem in found}) is warned
+
+
 def test_nothing_is_said_of_it(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, GOOD)
     assert (settings.alerts, settings.smtp) == ({}, None)
@@ -63,6 +81,19 @@ def test_nothing_is_said_of_it(tmp_path: Path) -> None:
         (BASE + ALERT, "alert.forced: reaches nobody"),
         (GOOD + ALERT + "mqtt = true\n", "alert.forced.mqtt: found true without [mqtt]"),
         (BASE + ALERT + 'email = ["a@example.org"]\n', "alert.forced.email: found without [smtp]"),
+        (BASE + ALERT + 'ntfy = ["doors"]\n', "alert.forced.ntfy: found without [ntfy]"),
+        (BASE + NTFY + ALERT + 'ntfy = ["doors/../x"]\n', "alert.forced.ntfy"),
+        (BASE + NTFY.replace("https", "ftp"), "ntfy.url: found"),
+        (BASE + NTFY.replace("push/", "push?up=1"), "ntfy.url: found"),
+        (BASE + NTFY.replace("https://", "https://ada:pw@"), "ntfy.url: found"),
+        (BASE + NTFY + 'page = "doors.example.org"\n', "ntfy.page: found"),
+        (BASE + NTFY + 'token = "tk_x"\n', "ntfy.token: a secret does not belong into this file"),
+        (BASE + NTFY + 'username = "u"\n', "ntfy.password_file: expected username and password_file together"),
+        (BASE + NTFY + 'password_file = "p"\n', "ntfy.password_file: expected username and password_file together"),
+        (
+            BASE + NTFY + 'token_file = "t"\nusername = "u"\npassword_file = "p"\n',
+            "ntfy.username: found beside token_file",
+        ),
         (BASE + ALERT + 'siren = { door = "fornt" }\n', 'did you mean "front"'),
         (GOOD + ALERT + 'siren = { door = "front" }\n', "a door that has a buzzer"),
         (BASE + ALERT + 'mqtt = true\ndoors = ["bakc"]\n', "alert.forced.doors"),
@@ -103,6 +134,7 @@ def test_a_change_is_taken_over(tmp_path: Path) -> None:
     for before, after, key in (
         ("quiet_s = 60", "quiet_s = 61", "alert.forced"),
         ("mail.example.org", "post.example.org", "smtp.host"),
+        ("[smtp]", "[ntfy]\nurl = 'https://ntfy.sh'\n[smtp]", "ntfy"),
         ("[smtp]", "[integrations]\nallow_private = true\n[smtp]", "integrations.allow_private"),
     ):
         new = settings_of(tmp_path, (BASE + SMTP + FULL).replace(before, after))

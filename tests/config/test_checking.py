@@ -183,6 +183,7 @@ def test_every_secret_is_known(tmp_path: Path) -> None:
     text = MQTT + (
         'username = "u"\npassword_file = "m"\ncert_file = "c"\nkey_file = "k"\n'
         '[smtp]\nhost = "mail"\nsender = "a@b"\nusername = "u"\npassword_file = "s"\n'
+        '[ntfy]\nurl = "https://ntfy.sh"\ntoken_file = "n"\n'
         '[camera.yard]\nurl = "http://cam/x"\nusername = "u"\npassword_file = "y"\n'
         '[driver.line]\nkind = "osdp"\nport = "/dev/ttyS0"\n'
         '[elevator.lift]\nreader = { driver = "line", address = 2, key_file = "r2" }\n'
@@ -198,11 +199,12 @@ def test_every_secret_is_known(tmp_path: Path) -> None:
         "mqtt.password_file": "m",
         "mqtt.key_file": "k",
         "smtp.password_file": "s",
+        "ntfy.token_file": "n",
         "camera.yard.password_file": "y",
         "door.back.reader.key_file": "r1",
         "elevator.lift.reader.key_file": "r2",
     }
-    assert {file.name for file in known_secrets(settings)} == {"m", "k", "s", "y", "r1", "r2", "w", "t", "hook"}
+    assert {file.name for file in known_secrets(settings)} == {"m", "k", "s", "n", "y", "r1", "r2", "w", "t", "hook"}
 
 
 def test_what_cannot_be_read_is_told_from_what_is_wrong(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from edge.config.reading import MOST_ELEVATORS, MOST_FLOORS, kinds
 from edge.model.roles import INPUTS, ROLES
-from edge.settings.alerts import MOST_ALERTS, AlertTable, IntegrationsTable, SmtpTable
+from edge.settings.alerts import MOST_ALERTS, AlertTable, IntegrationsTable, NtfyTable, SmtpTable
 from edge.settings.cameras import MOST_CAMERAS, CameraTable, PicturesTable
 from edge.settings.commands import CommandKeyTable, CommandsTable
 from edge.settings.door_tables import POINTS, DoorTable, ElevatorTable, FloorTable, InputTable, PointTable, RexTable
@@ -49,6 +49,7 @@ SECTIONS = {
     "`[web]`": WebTable,
     "`[integrations]`": IntegrationsTable,
     "`[smtp]`": SmtpTable,
+    "`[ntfy]`": NtfyTable,
     "`[alert.ID]`": AlertTable,
     "`[camera.ID]`": CameraTable,
     "`[pictures]`": PicturesTable,
@@ -185,10 +186,11 @@ def test_how_many_cameras_there_may_be() -> None:
     assert f"cameras.md). There may be {MOST_CAMERAS}." in PAGE
 
 
-def test_the_alert_on_its_page_is_a_good_one(tmp_path: Path) -> None:
-    [example] = re.findall(r"```toml\n(.*?)```", (PAGES / "alerts.md").read_text(), re.DOTALL)
-    settings = settings_of(tmp_path, f'{GOOD}buzzer = {{ driver = "sim" }}\n{example}')
+def test_the_alerts_on_their_page_are_good_ones(tmp_path: Path) -> None:
+    examples = "".join(re.findall(r"```toml\n(.*?)```", (PAGES / "alerts.md").read_text(), re.DOTALL))
+    settings = settings_of(tmp_path, f'{GOOD}buzzer = {{ driver = "sim" }}\n{examples}')
     assert (settings.alerts["forced"].escalate_to.webhook, settings.smtp.host) == (("pager",), "mail.example.org")
+    assert settings.alerts["held"].actions.ntfy == ("doors-guard",)
 
 
 def test_what_the_page_says_of_sighup_is_what_happens() -> None:

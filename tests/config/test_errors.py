@@ -33,8 +33,8 @@ WRONG = [
         "[zzz]\n",
         (
             'zzz: unknown section, expected "alert", "camera", "commands", "control", "controller", "directory", '
-            '"door", "driver", "elevator", "home_assistant", "integrations", "log", "metrics", "mqtt", "pictures", '
-            '"report", "smtp" or "web"'
+            '"door", "driver", "elevator", "home_assistant", "integrations", "log", "metrics", "mqtt", "ntfy", '
+            '"pictures", "report", "smtp" or "web"'
         ),
     ),
     (

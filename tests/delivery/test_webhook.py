@@ -16,9 +16,10 @@ import pytest
 from edge.delivery.address import AllowedAddresses, is_own
 from edge.delivery.errors import DeliveryError, DeliveryRefusedError
 from edge.delivery.network import NameLookups, Network
-from edge.delivery.receivers import webhook
+from edge.delivery.receivers import posting
 from edge.delivery.receivers.chat import ChatMessage, letter
-from edge.delivery.receivers.webhook import LONGEST_AGAIN_S, Poster, Webhook
+from edge.delivery.receivers.posting import LONGEST_AGAIN_S
+from edge.delivery.receivers.webhook import Poster, Webhook
 from edge.delivery.secrets import SecretError, Secrets
 from edge.model.catalogue import Severity
 from edge.model.cloudevents import cloudevent, to_bytes
@@ -249,6 +250,22 @@ def test_ntfy_rings_for_an_alarm_and_a_title_makes_no_header() -> None:
     assert letter("ntfy", evil).body.decode() == "at night\nsecond line"
 
 
+def test_a_notification_has_an_emoji_by_severity_and_opens_a_link_where_there_is_one() -> None:
+    for severity, tag in (("alarm", "rotating_light"), ("warning", "warning"), ("info", "information_source")):
+        headers = dict(letter("ntfy", replace(ALARM, severity=Severity(severity))).headers)
+        assert headers["Tags"] == tag
+        assert "Click" not in headers
+    assert (
+        dict(letter("ntfy", replace(ALARM, link="https://d.example.org/")).headers)["Click"] == "https://d.example.org/"
+    )
+
+
+def test_a_long_notification_is_cut_between_characters() -> None:
+    body = letter("ntfy", replace(ALARM, text="x" + "\U0001f6aa" * 1_400)).body
+    assert len(body) == 3_997
+    assert body.decode().endswith("\U0001f6aa")
+
+
 def test_a_secret_stands_in_the_url_or_goes_as_a_token(secrets: Secrets) -> None:
     (secrets._places[0] / "pager").write_bytes(b"T000/B000/abcdefghijkl\n")
 
@@ -294,7 +311,7 @@ def test_a_record_is_told_with_the_sites_time(secrets: Secrets) -> None:
 
 
 def test_a_receiver_that_never_answers_is_given_up(secrets: Secrets, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr(posting, "TIMEOUT_S", 0.05)
 
     async def main(server: HttpServer) -> None:
         server.answer = None

@@ -122,6 +122,7 @@ def test_whose_signature_counts_is_taken_over(tmp_path: Path, lines: str, keys: 
     [
         ("[integrations]\nallow_private = true\ndisable_tries = 5", ["allow_private", "disable_tries"]),
         ("[smtp]\nhost = 'mail'\nsender = 'doors@example.org'", []),
+        ("[ntfy]\nurl = 'https://ntfy.sh'", []),
         ("[alert.forced]\ntypes = ['lock.forced_open']\nmqtt = true", []),
     ],
 )

@@ -28,6 +28,8 @@ MOST_CHARACTERS: Final = 1_500
 """Longest message; Discord allows 2,000 characters."""
 _PRIORITY: Final = {Severity.ALARM: "5", Severity.WARNING: "4", Severity.INFO: "3"}
 """ntfy's priorities: 3 is the default, 5 the highest."""
+_TAGS: Final = {Severity.ALARM: "rotating_light", Severity.WARNING: "warning", Severity.INFO: "information_source"}
+"""ntfy shows these short codes as emojis before the title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class ChatMessage:
     title: str = ""
     text: str = ""
     severity: Severity = Severity.INFO
+    link: str = ""
+    """What a tap on a notification opens: a URL in ASCII; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,14 @@ def letter(wanted: str, message: ChatMessage) -> FormattedMessage:
     both = f"{title}\n{text}"[:MOST_CHARACTERS]
     if wanted == "ntfy":
         encoded = base64.b64encode(title.encode()).decode("ascii")
-        headers = (("Title", f"=?UTF-8?B?{encoded}?="), ("Priority", _PRIORITY[message.severity]))
-        return FormattedMessage(text.encode()[:4_000], "text/plain; charset=utf-8", headers=headers)
+        headers = (
+            ("Title", f"=?UTF-8?B?{encoded}?="),
+            ("Priority", _PRIORITY[message.severity]),
+            ("Tags", _TAGS[message.severity]),
+            *([("Click", message.link)] if message.link else []),
+        )
+        body = text.encode()[:4_000].decode(errors="ignore").encode()  # cut within a character it is no text to ntfy
+        return FormattedMessage(body, "text/plain; charset=utf-8", headers=headers)
     if wanted == "matrix":
         return FormattedMessage(_json({"msgtype": "m.text", "body": both}), method="PUT", below=f"/{message.id}")
     bodies: dict[str, Json] = {
