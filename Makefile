@@ -5,7 +5,7 @@ PYTHON ?=
 VENV := .venv$(if $(PYTHON),-$(patsubst python%,%,$(notdir $(PYTHON))))
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test hass check bench chroot-test lock bundle install uninstall clean
+.PHONY: help setup demo test hass check bench bench-quick chroot-test lock bundle install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,8 +42,13 @@ check: setup ## style, types, house rules, and whether pages and schemas say wha
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q $(WRITTEN)
 
-bench: setup ## speed, as ratios to a reference in the same run
-	@for bench in tests/benchmarks/bench_*.py; do echo "== $$bench"; $(BIN)/python -m $$(echo $${bench%.py} | tr / .) || exit 1; done
+bench: setup ## one table of speed and cost, beside references in the same run; 20 minutes on a quiet machine
+	@sh systemd/packages test
+	@$(BIN)/python -m tests.benchmarks
+
+bench-quick: setup ## a short form of it, two minutes
+	@sh systemd/packages test
+	@$(BIN)/python -m tests.benchmarks --quick
 
 chroot-test: ## demo, bundle and installation on fresh systems (sudo make chroot-test [RELEASE=trixie] [TEST=--test])
 	@tests/chroot/run $(TEST) $(RELEASE)

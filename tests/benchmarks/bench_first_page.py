@@ -23,6 +23,7 @@ import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.benchmarks.rows import Row, told
 from tests.support.doord import ROOT, Doord
 from tests.support.million import NEVER, RARE, index, make, person
 from tests.support.web import PASSWORD, Doorweb, token, write_accounts, write_config
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TO_REACH_MS = 100
+WAYS = ("doorctl --log", "doorctl", "the page")
 EVER, SINCE = "2000-01-01", "2026-08-24"
 SEARCHES: dict[str, list[tuple[str, str]]] = {
     "newest, 90 days": [("since", SINCE)],
@@ -62,6 +64,12 @@ def directory(folder: Path) -> Path:
     path = folder / "directory.json"
     path.write_text(json.dumps(document))
     return path
+
+
+def largest(rows: list[list[float]]) -> None:
+    """The slowest search of each way."""
+    for way, column in zip(WAYS, zip(*rows, strict=True), strict=True):
+        told(Row(15, f"first page, the slowest search, {way}", max(column), "ms", TO_REACH_MS, ""))
 
 
 def timed(rounds: int, what: Callable[[], object]) -> float:
@@ -124,17 +132,20 @@ def compare(path: Path, folder: Path, rounds: int) -> None:
     with Doord(config) as doord, Doorweb(config) as page:
         visitor = Visitor(page.port)
         say("an empty Python", timed(rounds, lambda: subprocess.run([sys.executable, "-c", ""], check=True)))
-        sys.stdout.write(f"{'milliseconds':28}{'doorctl --log':>14}{'doorctl':>14}{'the page':>14}\n")
+        sys.stdout.write(f"{'milliseconds':28}" + "".join(f"{way:>14}" for way in WAYS) + "\n")
+        rows = []
         for name, words in SEARCHES.items():
             options = [part for key, value in words for part in (f"--{key}", value)]
             address = "/events?" + urllib.parse.urlencode(words)
             assert re.search(r"<h1", visitor.get(address)), name
-            say(
-                name,
+            found = [
                 timed(rounds, lambda: process("events", "--log", str(path), "--limit", "100", *options)),  # noqa: B023 -- used at once
                 timed(rounds, lambda: process("--socket", str(doord.socket), "events", "--limit", "100", *options)),  # noqa: B023 -- as above
                 timed(rounds, lambda: visitor.get(address)),  # noqa: B023 -- as above
-            )
+            ]
+            say(name, *found)
+            rows.append(found)
+        largest(rows)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.bench_growth [--passages 2000] [--records 10000,100000,1000000] [--rounds 3]
 
 Processor time of the whole process, so that neighbours do not count, of the best round; ratios to the
-smallest size of the same run. To reach: 1.3. A passage is an exit button, an opening and a closing: through
+smallest size of the same run. A passage is an exit button, an opening and a closing: through
 the debouncers, the rules, the simulated lock and the log, in virtual time. How cards grow, 10^2 to 10^6, is
 in bench_directory.
 """
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from edge.log.log import Log, LogOptions
 from edge.model.messages import Event, Subject
 from edge.system.clock import Clock
+from tests.benchmarks.rows import Row, told
 from tests.support import virtual
 from tests.support.house import House, write_config
 from tests.support.million import index, make
@@ -89,11 +90,13 @@ def appends(file: Path, count: int) -> float:
 
 
 def table(what: str, rows: Iterable[tuple[int, float]]) -> None:
-    """Each size beside the smallest."""
+    """Each size beside the smallest; the largest is told."""
     print(f"{what:>12}  us each  ratio")
     found = list(rows)
     for size, cost_us in found:
         print(f"{size:12,}  {cost_us:7.0f}  {cost_us / found[0][1]:5.2f}")
+    (first, base), (last, cost_us) = found[0], found[-1]
+    told(Row(9, f"an event, {last:,} {what}", cost_us / base, "x", 1.3, f"{first:,} {what}"))
 
 
 def main() -> None:
