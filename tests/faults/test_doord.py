@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from edge.log.reading.query import LogReader, Query
 from tests.support.doord import ROOT, Doord
 from tests.support.house import write_config
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,7 @@ def test_a_bad_configuration_is_78_and_names_everything(tmp_path: Path) -> None:
 
 def test_a_second_daemon_gives_way_before_it_touches_anything(tmp_path: Path) -> None:
     with Doord(write_config(tmp_path)) as first:
+        until(lambda: first.ask("status")["log"]["committed"], "the first record")
         done = _run(first.config)
         assert done.returncode == 1
         assert "another doord" in done.stderr

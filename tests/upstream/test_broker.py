@@ -25,7 +25,7 @@ from tests.support.live import Live
 from tests.support.people import document
 from tests.support.proxy import Proxy
 from tests.support.subscriber import Subscriber
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,7 +126,7 @@ def test_a_locked_door_that_opens_is_told_on_both_topics_and_is_in_the_history(
 def test_a_door_held_open_is_told_at_the_time_counted_from_the_unlock_and_ends_with_the_closing(
     tmp_path: Path, broker: Broker, upstream: Subscriber
 ) -> None:
-    config = configured(tmp_path, broker.port, held_open_s=3.0, unlock_s=2.5)
+    config = configured(tmp_path, broker.port, held_open_s=15.0, unlock_s=14.0)  # so long the opening may take
     with Live(config) as house:
         listens(upstream)
         upstream.send("commands", order("unlock", "in"))
@@ -138,7 +138,7 @@ def test_a_door_held_open_is_told_at_the_time_counted_from_the_unlock_and_ends_w
         at = {record["type"]: record["data"] for record in upstream.on("events")}
         took_ns = at["lock.held_open"]["uptime_ns"] - at["lock.unlock"]["uptime_ns"]
         assert at["lock.opened"]["uptime_ns"] > at["lock.unlock"]["uptime_ns"]
-        assert took_ns == 3_000_000_000
+        assert took_ns == 15_000_000_000
         assert "held_open" in json.dumps(at["lock.closed"]["details"]["cleared"])
         assert at["lock.unlock"]["actor"] == {"kind": "operator", "id": "u-1", "name": "Ann"}
 
@@ -316,11 +316,11 @@ def test_an_id_whose_time_is_over_is_still_answered_with_what_was_done(
 ) -> None:
     with Live(configured(tmp_path, broker.port)):
         listens(upstream)
-        brief = order("lock_down", "c-1", expires_at=moment(2))
-        upstream.send("commands", brief)
+        soon_over = order("lock_down", "c-1")
+        upstream.send("commands", soon_over)
         first = answered(upstream, "c-1")
         assert first["done"]
-        late = brief | {"expires_at": "2020-01-01T00:00:00Z"}
+        late = soon_over | {"expires_at": "2020-01-01T00:00:00Z"}
         upstream.send("commands", late)
         assert answered(upstream, "c-1", 2) == first
 
@@ -380,12 +380,12 @@ def test_a_killed_daemon_has_a_last_will_and_a_stopped_one_says_goodbye(
         upstream.wait(lambda: upstream.on("status")[-1]["online"] is True, "the status")
         doord.stop()
         upstream.wait(lambda: upstream.on("status")[-1]["online"] is False, "the goodbye")
-        upstream.wait(lambda: "controller.stop" in upstream.types(), "the last words")
         goodbye = upstream.on("status")[-1]
         assert goodbye["sequence"] == max(upstream.sequences)
         assert goodbye["stream"].startswith("test/")
         assert goodbye["doors"] == ["front"]
         doord.start()
+        upstream.wait(lambda: "controller.stop" in upstream.types(), "the last words, which a slow disk kept")
 
 
 @pytest.mark.parametrize("ack", ["broker", "application"])
@@ -485,7 +485,7 @@ async def _fill(path: Path, count: int) -> None:
     await log.opened()
     kinds = ["lock.opened"] * (count - 1) + ["lock.forced_open"]
     log.append([Event(kind, clock.now_ns(), FRONT, door="front") for kind in kinds])
-    await log.close()
+    assert await log.close(PATIENCE_S) == 0
 
 
 def test_an_alarm_from_before_overtakes_3000_records(tmp_path: Path, broker: Broker, upstream: Subscriber) -> None:
