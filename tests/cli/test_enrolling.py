@@ -51,7 +51,7 @@ def test_three_commands_from_a_fresh_install_to_a_door_that_opens(tmp_path: Path
     def unlocked() -> bool:
         return bool(doorctl("status", "--json").json["doors"]["front"]["lock"] == "unlocked")
 
-    with Ready(fresh(tmp_path)):
+    with Ready(fresh(tmp_path, unlock_s=600.0)):
         assert doorctl("people", "add", "Grace Hopper").code == 0
         given = held(doorctl, "12:3456", "grace", "--reader", "front", typed="y\n")
         assert (given.code, given.err) == (0, "")
@@ -60,18 +60,18 @@ def test_three_commands_from_a_fresh_install_to_a_door_that_opens(tmp_path: Path
         assert asked == "wiegand26 12:3456 at front door, unknown until now. Give it to Grace Hopper"
         assert answered == "Grace Hopper has card 12:3456"
         assert not unlocked()
-        [before] = doorctl("cards").lines[1:]
+        [before] = until(lambda: doorctl("cards").lines[1:], "the card that was read")
         assert before.split()[2:] == ["front.reader", "wiegand26", "12:3456", "Grace", "Hopper", "unknown_card"]
         until(lambda: doorctl("sim", "front", "card", "12:3456").code == 0 and unlocked(), "a door that opens", 2.5)
 
 
 def test_a_card_that_was_held_to_any_reader_can_be_refused_and_given_later(tmp_path: Path, doorctl: Doorctl) -> None:
-    with Ready(fresh(tmp_path)):
+    with Ready(fresh(tmp_path, unlock_s=600.0)):
         doorctl("people", "add", "Grace Hopper")
         said = held(doorctl, "12:3456", "grace", typed="n\n")
         assert (said.code, said.lines[0]) == (1, "Hold the card to any reader … (60 s)")
         assert said.lines[1].endswith("[y/N] nothing was done")
-        [row] = doorctl("cards").lines[1:]
+        [row] = until(lambda: doorctl("cards").lines[1:], "the card that was read")
         assert row.endswith("  -    unknown_card: doorctl people card WHO --number 12:3456")
         said = held(doorctl, "12:3457", "grace", "--yes", "--json")
         assert (said.code, said.json["card"]["number"]) == (0, "12:3457")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def doorctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Doorctl]:
-    with Ready(fresh(tmp_path)):
+    with Ready(fresh(tmp_path, unlock_s=600.0)):
         yield Doorctl(tmp_path / "doord.sock", monkeypatch, capsys)
 
 

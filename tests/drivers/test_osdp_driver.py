@@ -118,6 +118,11 @@ async def told(reader: Peripheral, kind: int, **wanted: Any) -> None:
     await until(lambda: last(reader, kind, **wanted))
 
 
+def undisturbed(driver: OsdpDriver, seen: Seen) -> None:
+    """Nothing was lost, but by a device that is too slow."""
+    assert not seen.of(Lost) or facts(driver)["counts"]["silent"]
+
+
 def numbers(seen: Seen) -> list[int]:
     return [int.from_bytes(card.data, "big") >> 6 for card in seen.of(CardRead)]
 
@@ -156,7 +161,7 @@ def test_a_door_on_a_reader(keys: Path, baud: int | None) -> None:
                 assert driver.level("front.contact") is True
                 await again(lambda: reader.press("12#"), lambda: "12#" in [k.keys for k in seen.of(KeysPressed)])
                 assert facts(driver)["secure"] == "own key"
-                assert seen.of(Lost) == []
+                undisturbed(driver, seen)
             await told(reader, OUTPUT, output_no=1, control_code=1)
 
     asyncio.run(scenario())
@@ -194,7 +199,7 @@ def test_a_single_damaged_frame_costs_no_card(keys: Path, kind: str) -> None:
                         late = facts(driver)["counts"]["silent"] > (number if kind == "command" else 0)
                         assert late, "lost, although nothing but the damage disturbed it"
                         await again(lambda n=number: reader.card(n), lambda n=number: n in numbers(seen))
-                assert seen.of(Lost) == []
+                undisturbed(driver, seen)
                 counts = facts(driver)["counts"]
                 assert counts["repeated" if kind == "command" else "mended"] > 0
 

@@ -44,7 +44,7 @@ def test_a_spoilt_file_leaves_no_door_unguarded(tmp_path: Path) -> None:
         status = doord.ask("status")
         assert [*status["doors"]] == ["front"]
         assert len(status["configuration"]["refused"]) == 2
-        doord.ask("command", command="unlock", door="front")
+        doord.ask("command", command="unlock", door="front", for_s=600.0)
         assert doord.ask("status")["doors"]["front"]["lock"] == "unlocked"
         (told,) = kinds(doord)
         assert told[0] == "controller.fault"

@@ -22,9 +22,9 @@ GRACE = [
 ]
 
 
-def fresh(folder: Path, directory: str = "") -> Path:
+def fresh(folder: Path, directory: str = "", **policy: Any) -> Path:
     """A configuration as it is installed: nothing is said of a directory."""
-    config = write_config(folder, doors=["front"])
+    config = write_config(folder, doors=["front"], **policy)
     text = config.read_text().replace("rex = ", 'reader = { driver = "bench" }\nrex = ')
     config.write_text(f"{text}\n{directory}")
     return config

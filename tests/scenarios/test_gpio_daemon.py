@@ -40,6 +40,7 @@ def doord(tmp_path: Path, chip: ShimChip) -> Iterator[Doord]:
     text = before + mqtt[mqtt.index("[control]") :]
     text = text.replace("/var/lib/doorward/log.db", str(tmp_path / "log.db"))
     text = text.replace("/run/doorward/doord.sock", str(tmp_path / "doord.sock"))
+    text = text.replace("unlock_s = 5.0 ", "unlock_s = 600.0 ").replace("held_open_s = 30.0 ", "held_open_s = 600.0 ")
     config = tmp_path / "doorward.toml"
     config.write_text(text)
     made = Doord(config, chip.environment())

@@ -45,7 +45,7 @@ def test_the_broker_comes_changes_and_goes(tmp_path: Path) -> None:
         Doord(config) as doord,
     ):
         doord.sim("front", "open")
-        doord.ask("command", command="unlock", door="front")
+        doord.ask("command", command="unlock", door="front", for_s=600.0)
         assert doord.ask("status")["upstream"] is None
         with_one = alone + MQTT.format(port=one.port)
         assert reloaded(doord, with_one) == (["mqtt"], [])
@@ -79,7 +79,7 @@ def test_the_broker_comes_changes_and_goes(tmp_path: Path) -> None:
 
         assert reloaded(doord, alone) == (["mqtt"], [])
         assert doord.ask("status")["upstream"] is None
-        doord.ask("command", command="unlock", door="front")
+        doord.ask("command", command="unlock", door="front", for_s=600.0)
         assert doord.ask("status")["doors"]["front"]["lock"] == "unlocked"
 
 

@@ -74,7 +74,10 @@ class Doord:
             self.stop()
 
     def ask(self, op: str, **body: Any) -> Any:
+        """The history is asked for when what happened before is on the disk, unless that takes nothing."""
         with Client(self.socket) as client:
+            if op == "events":
+                until(lambda: _is_written(client.ask("status")["log"]), "the disk")
             return client.ask(op, **body)
 
     def try_to(self, op: str, **body: Any) -> None:
@@ -84,3 +87,7 @@ class Doord:
 
     def sim(self, door: str, action: str) -> None:
         self.ask("sim", door=door, action=action)
+
+
+def _is_written(log: dict[str, Any]) -> bool:
+    return log["waiting"] == 0 or log["writer"] != "ok"

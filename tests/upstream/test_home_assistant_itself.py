@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not PROGRAM, reason=WHY_NOT)
 def controller(folder: Path, broker: Broker, *, doors: tuple[str, ...] = ("front", "back"), more: str = "") -> Live:
     """A controller as it is after a restart with this configuration."""
     folder.mkdir(exist_ok=True)
-    config = write_config(folder, doors=doors, unlock_s=2.0)
+    config = write_config(folder, doors=doors, unlock_s=120.0)
     mqtt = f'\n[mqtt]\nurl = "mqtt://127.0.0.1:{broker.port}"\n'
     config.write_text(config.read_text() + mqtt + (more or "[home_assistant]\n"))
     return Live(config)
