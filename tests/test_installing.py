@@ -22,6 +22,7 @@ from tests.support.configs import settings_of
 from tests.support.doorctl_page import renewed
 from tests.support.doord import ROOT, Doord
 from tests.support.readme import Ready, plain
+from tests.support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,7 +133,7 @@ def run(root: Path, script: str) -> None:
     """As it is printed, in this tree instead of the machine's."""
     script = script.replace("/var/lib/doorward", f"{root}/var/lib/doorward").replace("/opt/doorward/current/bin/", "")
     environment = {**os.environ, "PATH": f"{root}/bin:{os.environ['PATH']}", "HOME": str(root)}
-    subprocess.run(["/bin/sh", "-eu", "-c", script], check=True, env=environment, cwd=root, timeout=60)
+    subprocess.run(["/bin/sh", "-eu", "-c", script], check=True, env=environment, cwd=root, timeout=PATIENCE_S)
 
 
 def test_a_backup_is_restored_on_a_new_card(machine: Path) -> None:

@@ -170,4 +170,4 @@ def test_ctrl_c_ends_the_listening(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, complaints = process.communicate()
     assert (process.returncode, complaints) == (130, "")
-    assert asked[-1] == "end"
+    assert "end" in asked, "maybe before the question that was interrupted"

@@ -1,12 +1,16 @@
 """An event loop whose time is virtual: it jumps to the next timer as soon as nothing else can happen.
 
-Threads are real: while `busy()` says that one of them still has work for the loop, time stands still.
+Threads are real: while `busy()` says that one of them still has work for the loop, time stands still. So are TCP
+connections: a busy kernel carries what was sent a moment later.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
+import socket
+import stat
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -14,12 +18,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PATIENCE_S = 60.0
+KERNEL_S = 0.005
 
 
 class _JumpingSelector(selectors.BaseSelector):
     def __init__(self) -> None:
         self.real = selectors.DefaultSelector()
         self.loop: VirtualLoop
+        self.tcp: set[int] = set()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = self.real.select(0)
@@ -32,14 +38,21 @@ class _JumpingSelector(selectors.BaseSelector):
                     "nothing happened and nothing is due: the test waits for something that never comes"
                 )
             return ready
+        if self.tcp and (ready := self.real.select(KERNEL_S)):
+            return ready
         self.loop.virtual_s += max(timeout, 0.0)
         return []
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self.real.register(fileobj, events, data)
+        key = self.real.register(fileobj, events, data)
+        if _is_tcp(key.fd):
+            self.tcp.add(key.fd)
+        return key
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self.real.unregister(fileobj)
+        key = self.real.unregister(fileobj)
+        self.tcp.discard(key.fd)
+        return key
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         return self.real.modify(fileobj, events, data)
@@ -49,6 +62,14 @@ class _JumpingSelector(selectors.BaseSelector):
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return self.real.get_map()
+
+
+def _is_tcp(fd: int) -> bool:
+    if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+        return False
+    same = socket.socket(fileno=fd)
+    same.detach()
+    return same.family in {socket.AF_INET, socket.AF_INET6}
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
