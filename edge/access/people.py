@@ -10,19 +10,23 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from edge.access.credentials import Code
+from edge.access.enrolment.unknown_cards import UnknownCards
 from edge.access.lookups import read_facts, who
 from edge.access.readers import Readers
 from edge.access.timetable import Timetable
+from edge.directory.cards import keys_of
 from edge.directory.in_force import LiveDirectory
 from edge.log.log import LogUnavailableError
 from edge.model.messages import ClockQuality
-from edge.system.calendar import Calendar
+from edge.system.calendar import Calendar, iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from edge.access.access_points import Floors
     from edge.access.enrolment.enrolments import Enrolments
+    from edge.access.enrolment.keeping import KeptCard
     from edge.directory.directory import Directory
     from edge.doors.runner import Runner
     from edge.log.log import Log
@@ -33,6 +37,16 @@ if TYPE_CHECKING:
 
 LOOK_BACK: Final = 500
 """How many of the latest records are searched for a trusted time. The time now cannot be earlier."""
+MOST_KEPT_LISTED: Final = 50
+"""Unknown cards from before those since the start, in the list of cards."""
+GONE: Final = (
+    "the number of this card is not kept any more: somebody has the card now, or too much time or too many other "
+    "unknown cards have passed; hold it to a reader once more"
+)
+
+
+class NotKeptError(Exception):
+    """A record leads to no card that can be given to somebody; the text is a sentence for people."""
 
 
 class People:
@@ -60,6 +74,9 @@ class People:
         self.readers = Readers(
             runner, self.timetable, elevators, log, now_ns=clock.now_ns, light=light, enrolments=enrolments
         )
+        path = settings.log.path.with_name("unknown-cards.db")
+        self.unknown = UnknownCards(path, clock, lambda: self.managed.unknown_cards_days)
+        self.readers.keep = self.unknown.keep
         self.zone = ZoneInfo(settings.controller.time_zone)
         """The site's, in which local times of the directory are meant."""
         self.directory = LiveDirectory(
@@ -80,6 +97,7 @@ class People:
         if self._clock.quality() is ClockQuality.UNSYNCED:
             with suppress(LogUnavailableError):
                 self.witnessed(await self._log.read(max(0, self._log.committed - LOOK_BACK), LOOK_BACK))
+        self.unknown.start()
         await self.directory.start()
         self._changed(self.directory.in_force)
         self.started.set()
@@ -112,19 +130,41 @@ class People:
         self.readers.stop()
         self.enrolments.stop()
         self.directory.stop()
+        self.unknown.stop()
 
     def cards(self) -> list[Json]:
-        """The last cards that readers saw, the newest last, in the form in which a directory has them."""
-        calendar, directory = Calendar(self._clock), self.directory.in_force
+        """Unknown cards that are kept, and the last cards that readers saw since the start, the newest last."""
+        calendar = Calendar(self._clock)
+        seen = {key for one in self.readers.cards for key in keys_of(one.card)[:1]}
+        kept = [one for one in self.unknown.latest() if keys_of(one.read)[0] not in seen][-MOST_KEPT_LISTED:]
         return [
-            {
-                "at": calendar.at(seen.at_ns),
-                "reader": seen.card.point,
-                **read_facts(directory, seen.card),
-                "code": seen.code,
-            }
-            for seen in self.readers.cards
+            *map(self.kept_facts, kept),
+            *(
+                {**self._facts_of(one.card), "at": calendar.at(one.at_ns), "code": one.code}
+                for one in self.readers.cards
+            ),
         ]
+
+    def kept_facts(self, kept: KeptCard) -> Json:
+        """A kept card in the form of `cards`; `at` is None where the clock was not set."""
+        at = iso(kept.at_us) if kept.at_us else None
+        return {**self._facts_of(kept.read), "at": at, "code": Code.UNKNOWN_CARD.value}
+
+    def _facts_of(self, read: CardRead) -> dict[str, Json]:
+        return {"reader": read.point, **read_facts(self.directory.in_force, read)}
+
+    async def unknown_card(self, sequence: int) -> KeptCard:
+        """The unknown card of this record. Raises NotKeptError, and LogUnavailableError."""
+        records = await self._log.read(sequence - 1, 1)
+        if not records or records[0].sequence != sequence:
+            raise NotKeptError(f"there is no event {sequence}")
+        event = records[0].event
+        if event.code != Code.UNKNOWN_CARD:
+            raise NotKeptError(f"event {sequence} is not of an unknown card")
+        kept = self.unknown.find(str(event.details.get("seen")))
+        if kept is None:
+            raise NotKeptError(GONE)
+        return kept
 
     async def who(self, card: str) -> list[Json]:
         """The cards that a text names, with their members. Searched on another thread, as a directory may be large."""
@@ -137,3 +177,4 @@ class People:
     def _changed(self, directory: Directory) -> None:
         self.readers.directory(directory)
         self.timetable.directory(directory)
+        self.unknown.directory(directory)

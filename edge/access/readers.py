@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -19,11 +19,12 @@ from edge.access.anti_passback import NOBODY, passed, pruned
 from edge.access.credentials import AccessRefused, AskPin, Code, Now, Presented
 from edge.access.decisions import Granted
 from edge.access.elevator_rules import Permit
+from edge.access.enrolment.keeping import SeenCard
 from edge.access.guesses import PersonGuesses
 from edge.access.keypad import PinNotGiven
 from edge.access.reader_state import Reader, alarm, flooded
 from edge.directory.directory import Directory
-from edge.model.messages import NS_PER_S, CardRead, Event
+from edge.model.messages import NS_PER_S, Event
 from edge.system.flood_counter import FloodCounter
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from edge.access.timetable import Timetable
     from edge.directory.pins import HashParameters
     from edge.doors.runner import Runner
+    from edge.model.messages import CardRead, Json
     from edge.model.ports import Journal
 
 KEPT: Final = 50
@@ -46,18 +48,6 @@ UNCHECKED: Final = AccessRefused(Code.PIN_REQUIRED, details={"reason": "the PIN 
 TOO_MANY: Final = AccessRefused(Code.TOO_MANY_ATTEMPTS, details={"reason": "too many unknown cards"})
 NOT_LOADED: Final = AccessRefused(Code.UNKNOWN_CARD, details={"reason": "the directory is not loaded yet"})
 MINUTE_NS: Final = 60 * NS_PER_S
-
-
-@dataclass(frozen=True, slots=True)
-class SeenCard:
-    """A card that a reader saw, kept so that it can be enrolled."""
-
-    at_ns: int
-    place: str
-    card: CardRead
-    code: str | None
-    """Why it was refused; None: it was granted, or its PIN has to follow."""
-    member: str | None
 
 
 class Readers:
@@ -90,6 +80,8 @@ class Readers:
         self._persons = PersonGuesses()
         self.cards: deque[SeenCard] = deque(maxlen=KEPT)
         """The latest cards, the newest last."""
+        self.keep: Callable[[CardRead], str | None] = lambda _read: None
+        """Keeps an unknown card for longer, and returns what its record calls it."""
 
     def directory(self, directory: Directory) -> None:
         """Decide by this directory from now on."""
@@ -231,7 +223,7 @@ class Readers:
             self._log.append([alarm(access_point.reader(self._directory), access_point.door, too_many, at_ns)])
         if isinstance(answer, AccessRefused):
             done = False
-            self._refuse(reader, answer, events)
+            self._refuse(reader, answer, seen, events)
         else:
             done = reader.access_point.admit(self._directory, answer, events)
             if done and isinstance(answer, Granted):
@@ -248,7 +240,7 @@ class Readers:
             SeenCard(at_ns, reader.access_point.id, seen.card, code, None if member is None else member.id)
         )
 
-    def _refuse(self, reader: Reader, refused: AccessRefused, events: list[Event]) -> None:
+    def _refuse(self, reader: Reader, refused: AccessRefused, seen: Presented, events: list[Event]) -> None:
         now_ns = self._now_ns()
         if now_ns - reader.window_ns > MINUTE_NS:
             reader.window_ns, reader.refused = now_ns, 0
@@ -256,10 +248,12 @@ class Readers:
         if reader.refused > REFUSALS_A_MINUTE:
             reader.unrecorded += 1
             return
-        if reader.unrecorded:
-            events = [replace(event, details={**event.details, "unrecorded": reader.unrecorded}) for event in events]
-            reader.unrecorded = 0
-        reader.access_point.refuse(refused, events)
+        more: dict[str, Json] = {"unrecorded": reader.unrecorded} if reader.unrecorded else {}
+        reader.unrecorded = 0
+        if self.loaded and seen.card is not None and refused.code is Code.UNKNOWN_CARD:
+            own = self.keep(seen.card)
+            more |= {} if own is None else {"seen": own}
+        reader.access_point.refuse(refused, [replace(event, details={**event.details, **more}) for event in events])
 
     def _flooded(self, counts: Mapping[str, int]) -> None:
         now_ns = self._now_ns()

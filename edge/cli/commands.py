@@ -192,6 +192,10 @@ def _sim(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
     made.add_argument("argument", nargs="*", help="card N, card N pin P, pin P, rex on, tamper off ...")
 
 
+def _cards(made: argparse.ArgumentParser, _: argparse.ArgumentParser) -> None:
+    made.add_argument("--forget", action="store_true", help="forget the numbers of unknown cards from before the start")
+
+
 class _Command(NamedTuple):
     run: str
     """Module and function of `edge.cli`."""
@@ -218,7 +222,7 @@ COMMANDS: Final = {
     "cancel-lock-down": _Command("doors:command", "end a lockdown", partial(_door, "cancel_lockdown")),
     "block": _Command("doors:command", "refuse cards and PINs, not operators", partial(_door, "block")),
     "unblock": _Command("doors:command", "end a block", partial(_door, "unblock")),
-    "cards": _Command("people:cards", "list the last cards that readers saw, for enrolling"),
+    "cards": _Command("people:cards", "list the last cards that readers saw, for enrolling", _cards),
     "who": _Command("people:who", "show who holds a card, and which doors it opens", _who),
     "people": _Command(
         "desk.people:listed",

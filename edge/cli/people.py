@@ -17,11 +17,15 @@ RELOAD_WITHIN_S: Final = 180.0
 def cards(arguments: argparse.Namespace) -> int:
     """The last cards that readers saw, the newest last, in the form in which a directory names them."""
     with Client(arguments.socket) as client:
+        if arguments.forget:
+            count = client.ask("forget_cards")["forgotten"]
+            say_json({"forgotten": count}) if arguments.json else say(f"{count} unknown cards are forgotten")
+            return 0
         seen = client.ask("cards")["cards"]
     if arguments.json:
         say_json(seen)
     elif not seen:
-        say("no card was shown since doord started")
+        say("no card was shown since doord started, and no unknown one is kept")
     else:
         rows = [
             (

@@ -96,7 +96,8 @@ def event_line(record: Mapping[str, Any]) -> str:
     data = record["data"]
     subject = record["subject"].removeprefix("doors/")
     head = f"{local(record['time'])} {MARKS.get(data['severity'], '  ')} {spelt(subject):<12} {record['type']:<24}"
-    return f"{head} {spelt(data['message'])}"
+    seen = f" (--seen {int(record['sequence'])})" if "seen" in data["details"] else ""
+    return f"{head} {spelt(data['message'])}{seen}"
 
 
 class ClockDoubts:

@@ -204,6 +204,8 @@ class DirectoryTable(Table):
 
     file: FilePath | None = None
     managed: Literal["here", "file", "upstream"] = Field("here", description='"here", "file" or "upstream"')
+    unknown_cards_days: int = Field(90, ge=0, le=3650)
+    """How long an unknown card is kept after it was shown; 0: none is."""
 
     @field_validator("managed")
     @classmethod

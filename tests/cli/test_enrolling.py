@@ -146,7 +146,7 @@ def test_a_script_says_yes_before_anything_listens(doorctl: Doorctl) -> None:
     said, _ = played(doorctl, [LISTENING])
     assert (said.code, said.err) == (2, "doorctl: nothing was done; without a terminal use --yes\n")
     said, _ = played(doorctl, [LISTENING], "--number", "12:1", "--reader", "front", "--yes")
-    assert (said.code, said.err) == (2, "doorctl: expected --number or --reader, not both\n")
+    assert (said.code, said.err) == (2, "doorctl: expected one of --number, --seen and --reader\n")
 
 
 def test_a_refusal_is_said(doorctl: Doorctl) -> None:

@@ -34,7 +34,7 @@ def paths(method: str) -> list[str]:
     places = {
         "{door}": "front",
         "{command}": "lock_down",
-        "{sequence:int}": "1",
+        "{sequence:sequence}": "1",
         "{name}": "vera",
         "{person}": "ada",
         "{own}": "staff",
@@ -93,6 +93,7 @@ def test_the_list_of_paths_is_whole() -> None:
         "/schedules/staff/remove",
         "/people/~new",
         "/cards",
+        "/events/1/card",
         "/visitors/new",
         "/people/ada/change",
         "/people/ada/card",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
-from tests.support.web import Browser, answers, page_in, write_accounts
+from tests.support.web import Browser, answers, page_in, token, write_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -349,10 +349,36 @@ def test_a_card_that_nobody_has_is_given_from_the_list_of_cards(browser: Browser
     assert 'value="a"' in answer.text
 
 
-def test_an_event_of_an_unknown_card_leads_to_where_it_is_given(browser: Browser, doord: FakeDaemon) -> None:
-    one = record(1)
+def test_an_unknown_card_is_given_from_its_event(browser: Browser, doord: FakeDaemon, tmp_path: Path) -> None:
+    one = record(7)
     doord.answers["events"] = pages([one])
-    assert "Give this card" not in browser.get("/events/1").text
+    assert "Give card" not in browser.get("/events/7").text
     one["type"], one["data"]["code"] = "reader.access", "unknown_card"
     doord.answers["events"] = pages([one])
-    assert 'href="/cards"' in browser.get("/events/1").text
+    card = {"written": "12:3456", "format": "wiegand26", "user": None}
+    doord.answers["cards"] = {"cards": [card]}
+    assert "Give card 12:3456 to" in browser.get("/events/7").text
+    assert asked(doord, "cards")[-1] == {"seen": 7}
+    form = {"csrf": browser.token("/events/7"), "who": " ada "}
+    assert browser.post("/events/7/card", data=form).headers["location"] == "/events/7"
+    assert asked(doord, "card") == [{"action": "give", "seen": 7, "who": "ada"}]
+    assert "Ada Lovelace has the card 0:1001." in browser.get("/events/7").text
+
+    def refuse(_ask: dict[str, Any]) -> Any:
+        raise RefusalError("ambiguous", "'a' may be Ada; Alan")
+
+    doord.answers["card"] = refuse
+    answer = browser.post("/events/7/card", data=form | {"who": "a"})
+    assert (answer.status_code, "may be Ada; Alan" in answer.text, 'value="a"' in answer.text) == (400, True, True)
+    doord.answers["cards"] = refuse
+    assert "Nobody can be given this card from here: &#39;a&#39; may be" in browser.get("/events/7").text
+
+    write_accounts(tmp_path / "accounts.json", vera="viewer")
+    viewer = Browser(page_in(tmp_path, now_ns=lambda: 10**12))
+    assert viewer.sign_in("vera").status_code == 303
+    before = len(doord.of("cards"))
+    shown = viewer.get("/events/7").text
+    assert "Give card" not in shown
+    assert "12:3456" not in shown
+    assert len(doord.of("cards")) == before, "nobody asks for the number"
+    assert viewer.post("/events/7/card", data={"csrf": token(shown), "who": "ada"}).status_code == 403

@@ -55,6 +55,7 @@ def people(verb: Verb) -> None:
     made.add_argument("who", metavar="WHO", help=WHO)
     made.add_argument("--reader", metavar="DOOR", help="the door or elevator whose reader waits, for 60 s (any)")
     made.add_argument("--number", metavar="CARD", help=CARD)
+    made.add_argument("--seen", metavar="EVENT", type=whole_number, help="the unknown card of this event")
     made.add_argument("--yes", action="store_true", help="do not ask first")
     made = verb("export", "write the people to a .csv file, or the whole directory to a .json file")
     made.set_defaults(run="desk.exchange:exported")

@@ -16,20 +16,27 @@ DONE: Final = {"lost": "is refused from now on", "found": "is taken again", "tak
 
 
 def give(arguments: argparse.Namespace) -> int:
-    """Give a person the card of a number, or the one that is held to a reader, after a yes. 1 when it was refused."""
-    if arguments.number is not None and arguments.reader is not None:
-        raise ValueError("expected --number or --reader, not both")
+    """Give a person the card of a number or an event, or the one that is held to a reader, after a yes.
+
+    1 when it was refused.
+    """
+    if sum(way is not None for way in (arguments.number, arguments.reader, arguments.seen)) > 1:
+        raise ValueError("expected one of --number, --seen and --reader")
     with Client(arguments.socket) as client:
         person = client.ask("person", who=arguments.who)["person"]
-    number = arguments.number
+        number = arguments.number
+        if arguments.seen is not None:
+            (card,) = client.ask("cards", seen=arguments.seen)["cards"]
+            number = f"{card['format']} {card['written']}"
     if number is None:
         number = presented(arguments, person)
     elif not arguments.yes and not sure(f"give card {number} to {person['name']} ({person['id']})"):
         number = None
     if number is None:
         return 1
+    card = {"card": number} if arguments.seen is None else {"seen": arguments.seen}
     with Client(arguments.socket) as client:
-        answer = client.ask("card", action="give", card=number, who=person["id"], by_id=True)
+        answer = client.ask("card", action="give", who=person["id"], by_id=True, **card)
     return told(arguments, answer, f"{person['name']} has {_called(answer)}")
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import Field
 
 from edge.access.edits import BroughtBy, edit_directory
+from edge.access.people import NotKeptError
 from edge.daemon.requests.desk import DeskAsk, PersonAsk, found
 from edge.directory.cards import reading
 from edge.directory.directory import Card
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
     from edge.access.edits import EditAnswer
+    from edge.access.enrolment.keeping import KeptCard
     from edge.access.people import People
     from edge.directory.directory import Directory
     from edge.doors.runner import Runner
-    from edge.model.messages import Actor, Json
+    from edge.model.messages import Actor, CardRead, Json
     from edge.people.changing import PersonPlan
 
 MOST_ENTRIES: Final = 500
@@ -74,6 +76,7 @@ class _Card(_Ask):
     card: str | None = Text
     of: str | None = Text
     who: str | None = Text
+    seen: int | None = Field(None, ge=1, le=2**53 - 1)
 
 
 class _Entries(DeskAsk):
@@ -122,13 +125,20 @@ class PeopleChanges:
 
     async def _card(self, body: dict[str, Any], actor: Actor) -> Json:
         ask = _Card.model_validate(body)
+        number, seen = ask.card, self.seen()
+        if ask.seen is not None:
+            if ask.action != "give" or number is not None:
+                raise RequestError("malformed", "seen: expected it with give, and without card")
+            kept = await unknown_card(self._people, ask.seen)
+            seen = [_card_of(kept.read)]
+            number = f"{seen[0].format.value} {seen[0].written}"
 
         def plan(directory: Directory) -> Generator[None, None, PersonPlan]:
             if ask.action == "give":
-                if ask.card is None or ask.who is None:
-                    raise RequestError("malformed", "give: expected card and who")
+                if number is None or ask.who is None:
+                    raise RequestError("malformed", "give: expected card or seen, and who")
                 known = self._people.timetable.moment().at_least
-                return giving(directory, ask.card, ask.who, self.seen(), known, by_id=ask.by_id)
+                return giving(directory, number, ask.who, seen, known, by_id=ask.by_id)
             if ask.action == "take":
                 return taking(directory, ask.card, ask.of, by_id=ask.by_id)
             return marking(directory, ask.card, ask.of, lost=ask.action == "lost", by_id=ask.by_id)
@@ -173,12 +183,11 @@ class PeopleChanges:
 
     def seen(self) -> list[Card]:
         """The cards that readers saw, the newest last."""
-        found = []
-        for one in self._people.readers.cards:
-            number, bits = reading(one.card), one.card.bits
-            raw = bits if number.facility is None else None
-            found.append(Card("", number.format, number.facility, number.number, raw, active=True, user=None, key=b""))
-        return found
+        reads = [
+            *(one.read for one in self._people.unknown.latest()),
+            *(one.card for one in self._people.readers.cards),
+        ]
+        return [_card_of(read) for read in reads]
 
     async def _entries(self, body: dict[str, Any], _actor: Actor) -> Json:
         ask = _Entries.model_validate(body)
@@ -188,6 +197,20 @@ class PeopleChanges:
         known = getattr(directory, section)
         entries: list[Json] = [_without_secrets(short(entry(section, known[one]))) for one in ask.ids if one in known]
         return {"version": directory.version, "entries": entries}
+
+
+def _card_of(read: CardRead) -> Card:
+    number = reading(read)
+    raw = read.bits if number.facility is None else None
+    return Card("", number.format, number.facility, number.number, raw, active=True, user=None, key=b"")
+
+
+async def unknown_card(people: People, sequence: int) -> KeptCard:
+    """The unknown card of this record. Raises RequestError."""
+    try:
+        return await people.unknown_card(sequence)
+    except NotKeptError as error:
+        raise RequestError("unknown_card", str(error)) from None
 
 
 def _answer(edit: EditAnswer | None, version: int, planned: PersonPlan) -> dict[str, Json]:

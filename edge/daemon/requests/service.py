@@ -18,7 +18,7 @@ from edge.daemon.requests.enrolment import EnrolmentDesk
 from edge.daemon.requests.exchange import DirectoryExchange
 from edge.daemon.requests.logins import Logins
 from edge.daemon.requests.people import PeopleLooks
-from edge.daemon.requests.people_changes import PeopleChanges
+from edge.daemon.requests.people_changes import PeopleChanges, unknown_card
 from edge.daemon.requests.restored import begin_anew
 from edge.daemon.requests.stored import with_disk
 from edge.daemon.requests.visitors import VisitorDesk
@@ -82,6 +82,10 @@ class _Who(_Ask):
     card: str = Field(min_length=1, max_length=200)
 
 
+class _Cards(_Ask):
+    seen: int | None = Field(None, ge=1, le=2**53 - 1)
+
+
 class _Replay(_Ask):
     from_: int = Field(alias="from", ge=1)
 
@@ -121,6 +125,7 @@ class Service:
             "sim": self._simulate,
             "replay": self._replay,
             "cards": self._cards,
+            "forget_cards": self._forget_cards,
             "who": self._who,
             "login": Logins(log, clock, rights).serve,
             "edit_directory": DirectoryEdits(people).serve,
@@ -190,8 +195,14 @@ class Service:
     async def _replay(self, body: dict[str, Any], _actor: Actor) -> Json:
         return self._broker.replay(_Replay.model_validate(body).from_)
 
-    async def _cards(self, _body: dict[str, Any], _actor: Actor) -> Json:
+    async def _cards(self, body: dict[str, Any], _actor: Actor) -> Json:
+        ask = _Cards.model_validate(body)
+        if ask.seen is not None:
+            return {"cards": [self._people.kept_facts(await unknown_card(self._people, ask.seen))]}
         return {"cards": self._people.cards()}
+
+    async def _forget_cards(self, _body: dict[str, Any], _actor: Actor) -> Json:
+        return {"forgotten": self._people.unknown.forget()}
 
     async def _who(self, body: dict[str, Any], _actor: Actor) -> Json:
         found = await self._people.who(_Who.model_validate(body).card)

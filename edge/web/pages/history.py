@@ -12,8 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from edge.client.connection import RequestRefused
+from edge.model.event_types import READER_ACCESS
+from edge.model.page_roles import Right
 from edge.model.printable import in_json
-from edge.web.page import limited, page_of
+from edge.web.page import limited, page_of, who
 from edge.web.pages.live import stream
 from edge.web.pages.pictures import pictures_of
 from edge.web.pages.searching import CHOICES, PERIODS, Search, search, types
@@ -117,6 +119,11 @@ async def live(request: Request) -> Response:
 @limited(lambda page: page.searches)
 async def event(request: Request) -> Response:
     """One record, with the other records of its passage."""
+    return await shown(request)
+
+
+async def shown(request: Request, typed: str = "", problem: str = "") -> Response:
+    """The page of one record; `typed` and `problem`: a card could not be given to whom was named there."""
     page, sequence = page_of(request), request.path_params["sequence"]
     if not 0 < sequence < HIGHEST:
         raise HTTPException(404)
@@ -129,7 +136,32 @@ async def event(request: Request) -> Response:
     details = in_json(json.dumps(raw, ensure_ascii=False, indent=2)) if raw else ""
     row, facts = page.words.record(record), page.words.facts(record)
     pictures = await pictures_of(page, sequence)
-    return page.html(request, "event.html", row=row, facts=facts, passage=passage, details=details, pictures=pictures)
+    return page.html(
+        request,
+        "event.html",
+        400 if problem else 200,
+        row=row,
+        facts=facts,
+        passage=passage,
+        details=details,
+        pictures=pictures,
+        card=await _card(request, record),
+        typed=typed,
+        problem=problem,
+    )
+
+
+async def _card(request: Request, record: dict[str, Any]) -> dict[str, Any] | str | None:
+    """The unknown card of this record, for who may give it to somebody; the reason where that cannot be done."""
+    if record["type"] != READER_ACCESS or record["data"]["code"] != "unknown_card":
+        return None
+    if not who(request).may(Right.PEOPLE):
+        return None
+    try:
+        (card,) = (await page_of(request).link.ask("cards", who(request).name, seen=int(record["sequence"])))["cards"]
+    except RequestRefused as error:
+        return str(error)
+    return dict(card)
 
 
 async def _passage(page: Page, record: dict[str, Any]) -> list[dict[str, Any]]:
