@@ -5,7 +5,7 @@ PYTHON ?=
 VENV := .venv$(if $(PYTHON),-$(patsubst python%,%,$(notdir $(PYTHON))))
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test hass check bench bench-quick chroot-test lock bundle install uninstall clean
+.PHONY: help setup demo test hass check simulate bench bench-quick chroot-test lock bundle install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ check: setup ## style, types, house rules, and whether pages and schemas say wha
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q $(WRITTEN)
+
+simulate: setup ## a whole controller through faults at random (make simulate SEEDS=1000 [FIRST=0])
+	@$(BIN)/python -m tests.simulation $(or $(SEEDS),100) --first $(or $(FIRST),0)
 
 bench: setup ## one table of speed and cost, beside references in the same run; 20 minutes on a quiet machine
 	@sh systemd/packages test

@@ -1,0 +1,272 @@
+"""One controller's world over all its lives: hardware, disk and clock, and who asks it for something."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from edge.model.messages import ClockQuality
+from edge.socket.peers import RequestError
+from tests.simulation import machine, rules
+from tests.simulation.disk import Disk
+from tests.simulation.life import Life
+from tests.simulation.machine import Machine, PowerCutError
+from tests.simulation.plan import DOORS, LASTS_S
+from tests.simulation.process import simulated
+from tests.simulation.truth import FOR_EVER, DoorTruth
+from tests.support.clock import START_US, FakeClock
+from tests.support.house import OTTO
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge.model.messages import CommandName
+    from edge.settings.controller import Settings
+    from tests.simulation.plan import Plan
+
+BEGINS_S: Final = 1_000.0
+CALM_S: Final = 20.0
+"""How long everything is well in the end."""
+EXIT_S: Final = 5.0
+NOT_TWICE_S: Final = 0.5
+"""Two moves within so long may be none to a contact that is debounced."""
+STORM_S: Final = 0.6
+
+
+class BrokenError(AssertionError):
+    """A rule of the contract did not hold."""
+
+    def __init__(self, rule: str, what: str) -> None:
+        super().__init__(f"{rule}: {what}")
+        self.rule = rule
+
+
+class World:
+    """Runs a plan."""
+
+    def __init__(self, plan: Plan, folder: Path, settings: Settings) -> None:
+        self.plan, self.settings = plan, settings
+        self.chance = random.Random(f"world {plan.seed}")
+        self.disk = Disk(folder, self.chance)
+        self.doors = {door: DoorTruth(door) for door in DOORS}
+        self.unlock_s = float(plan.settings["unlock_s"])
+        self.now_s = BEGINS_S
+        self.lives: list[Life] = []
+        self.broken: list[BrokenError] = []
+        self.boots = 0
+        self.wall_offset_us = START_US - round(BEGINS_S * 1e6)
+        self.quality = ClockQuality.SYNCED
+        self.left = [(BEGINS_S + float(action[0]), *action[1:]) for action in plan.actions]
+        self.trace: list[Any] = []
+        """What the run came to, to compare it with another run of the same plan."""
+
+    @property
+    def life(self) -> Life:
+        return self.lives[-1]
+
+    def breaks(self, rule: str, what: str) -> None:
+        self.broken.append(BrokenError(rule, f"{what} (at {self.now_s - BEGINS_S:.3f} s, life {len(self.lives)})"))
+
+    # --- lives ---
+
+    def run(self) -> None:
+        """All lives. Raises BrokenError for the first rule that did not hold."""
+        with simulated(self.disk, self.chance):
+            while self.now_s < BEGINS_S + LASTS_S + CALM_S:
+                self._live()
+                if self.broken:
+                    raise self.broken[0]
+            rules.in_the_end(self)
+        if self.broken:
+            raise self.broken[0]
+
+    def _live(self) -> None:
+        loop = Machine(self.now_s)
+        loop.on_death = self.disk.is_left
+        loop.after_turn = self._looked
+        self.disk.begin(loop)
+        machine.running.append(loop)
+        life = None
+        try:
+            clock = FakeClock(
+                loop.now_ns,
+                wall_us=round(self.now_s * 1e6) + self.wall_offset_us,
+                quality=self.quality,
+                boot_id=f"{self.boots:08x}-2222-4333-8444-555555555555",
+            )
+            asyncio.set_event_loop(loop)
+            life = Life(loop, clock, self.settings)
+            self.lives.append(life)
+            with suppress(PowerCutError):
+                loop.run_until_complete(self._living(life))
+        finally:
+            self.now_s = loop.virtual_s
+            loop.bury()
+            asyncio.set_event_loop(None)
+            machine.running.pop()
+            self.disk.end()
+        life.over_s = self.now_s
+        if not self.broken:
+            rules.after_life(self, life)
+        if life.booted:
+            self.disk.fault, self.disk.stalled_until_s = None, 0.0
+        self._between(life)
+
+    async def _living(self, life: Life) -> None:
+        for door in self.doors.values():
+            door.begin(self.now_s)
+            if door.open:
+                life.driver.simulate(door.name, "open")
+        stop = life.stop
+        task = asyncio.ensure_future(life.daemon.run(stop))
+        loop = life.loop
+        for action in self.left:
+            if action[0] >= loop.virtual_s:
+                loop.call_at(action[0], self._do, action)
+        loop.call_at(max(loop.virtual_s, BEGINS_S + LASTS_S), self._calm)
+        loop.call_at(max(loop.virtual_s, BEGINS_S + LASTS_S + CALM_S), stop.set)
+        rules.watch(self, life)
+        await task
+        life.stopped = True
+
+    def _looked(self) -> None:
+        if self.broken:
+            raise PowerCutError
+
+    def _between(self, life: Life) -> None:
+        """What happens while it is down."""
+        if life.booted:
+            self.boots += 1
+        if life.then == "older" and self.disk.put_back():
+            self._forgets(life)
+        elif life.then == "damaged":
+            self.disk.damage()
+            self._forgets(life)
+        until_s = self.now_s + life.down_s
+        for action in self.left:
+            if self.now_s <= action[0] < until_s and action[1] in {"open", "close"}:
+                self._moved(str(action[2]), action[1] == "open", action[0])
+        self.now_s = until_s
+
+    def _forgets(self, life: Life) -> None:
+        life.forgot = True
+        for door in self.doors.values():
+            door.up(self.now_s)
+            door.unsure = True
+
+    # --- what is done ---
+
+    def _do(self, action: tuple[Any, ...]) -> None:
+        self.now_s = action[0]
+        getattr(self, f"_do_{action[1]}")(*action[2:])
+
+    def _moved(self, door: str, opened: bool, at_s: float) -> bool:
+        truth = self.doors[door]
+        if truth.open is opened:
+            return False
+        if truth.moves and at_s - truth.moves[-1][0] < NOT_TWICE_S:
+            truth.unquiet.append((truth.moves[-1][0] - 0.3, at_s + 0.3))
+        truth.moves.append((at_s, opened))
+        return True
+
+    def _do_open(self, door: str) -> None:
+        if self._moved(door, True, self.life.loop.virtual_s):
+            self.life.driver.simulate(door, "open")
+
+    def _do_close(self, door: str) -> None:
+        if self._moved(door, False, self.life.loop.virtual_s):
+            self.life.driver.simulate(door, "close")
+
+    def _do_glitch(self, door: str) -> None:
+        """Shorter than any debouncing of the contact, where there is some."""
+        now_s = self.life.loop.virtual_s
+        self.doors[door].unquiet.append((now_s - 0.3, now_s + 1.3))
+        self.life.driver.simulate(door, "bounce", "4")
+
+    def _do_storm(self, door: str) -> None:
+        now_s = self.life.loop.virtual_s
+        self.doors[door].unquiet.append((now_s - 0.3, now_s + STORM_S + 3.0))
+        self.life.driver.simulate(door, "bounce", str(round(STORM_S * 1000)))
+
+    def _do_rex(self, door: str) -> None:
+        now_s = self.life.loop.virtual_s
+        self.doors[door].permit("rex", now_s, now_s + self.unlock_s + 0.5)
+        self.life.driver.simulate(door, "rex")
+
+    def _do_walk(self, door: str) -> None:
+        """Somebody leaves."""
+        loop = self.life.loop
+        self._do_rex(door)
+        loop.call_later(0.4, self._do_open, door)
+        loop.call_later(1.8, self._do_close, door)
+
+    def _do_ask(self, door: str, command: CommandName, for_s: float | None) -> None:
+        life = self.life
+        life.asked.append(asyncio.ensure_future(self._ask(life, self.doors[door], command, for_s)))
+
+    async def _ask(self, life: Life, door: DoorTruth, command: str, for_s: float | None) -> None:
+        said_s = life.loop.virtual_s
+        permission = None
+        if command == "unlock":
+            permission = door.permit("unlock", said_s, said_s + (for_s or self.unlock_s))
+        elif command == "hold_unlocked":
+            permission, door.held, door.unsure = door.permit("hold", said_s, FOR_EVER), True, True
+        if command in {"lock_down", "cancel_lockdown"}:
+            door.up(said_s)
+            door.said += 1
+        number = door.said
+        body = {"command": command, "door": door.name, **({"for_s": for_s} if for_s else {})}
+        try:
+            answer: Any = await life.daemon.service.request("command", body, OTTO)
+        except RequestError:
+            return
+        now_s, outcome = life.loop.virtual_s, answer["outcomes"][door.name]
+        self.trace.append((now_s, door.name, command, asdict(outcome) if not isinstance(outcome, dict) else outcome))
+        stored = outcome["done"] and outcome["code"] is None
+        if not outcome["done"] and permission is not None:
+            permission.until_s = min(permission.until_s, now_s)
+        if outcome["done"] and command in {"lock", "block"}:
+            door.withdraw(said_s, now_s, hold=True)
+            door.unsure = not stored
+        if outcome["done"] and command == "lock_down":
+            door.withdraw(said_s, now_s, hold=False)
+        if stored and command == "lock_down" and number == door.said:
+            door.down.append([now_s, FOR_EVER])
+
+    def _do_crash(self, where: str, distance: int, down_s: float, booted: bool, then: str) -> None:
+        life = self.life
+        if life.dying:
+            return
+        life.dying, life.down_s, life.booted, life.then = True, down_s, booted, then
+        self.disk.remember() if self.chance.random() < 0.5 else None
+        if where == "stop":
+            life.stop.set()
+        elif where == "turn":
+            life.loop.dies_at_turn = life.loop.turns + distance
+        else:
+            self.disk.dies_at, self.disk.dies_how = self.disk.operations + distance, where
+
+    def _do_disk(self, kind: str, for_s: float) -> None:
+        loop = self.life.loop
+        if kind == "stall":
+            self.disk.stalled_until_s = loop.virtual_s + for_s
+            return
+        self.disk.fault = kind
+        loop.call_later(for_s, self._well)
+
+    def _well(self) -> None:
+        self.disk.fault = None
+
+    def _do_clock(self, step_s: float, quality: str) -> None:
+        self.wall_offset_us += round(step_s * 1e6)
+        self.quality = ClockQuality(quality)
+        self.life.clock.step(round(step_s * 1e6), self.quality)
+
+    def _calm(self) -> None:
+        """From now on everything is well."""
+        self.disk.fault, self.disk.stalled_until_s = None, 0.0
+        self.life.loop.dies_at_turn, self.disk.dies_at = None, None
+        self.life.booted, self.life.then = False, "as it was"
