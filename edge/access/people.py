@@ -132,6 +132,18 @@ class People:
         self.directory.stop()
         self.unknown.stop()
 
+    def scheduled(self, door: str) -> Json:
+        """The unlock schedule of a door as it stands now; None: it has none."""
+        found = self.timetable.scheduled(door)
+        if found is None:
+            return None
+        return {
+            "id": found.schedule.id,
+            "name": found.schedule.name or found.schedule.id,
+            "state": "on" if found.running else "waiting" if found.waiting else "off",
+            "next_change": None if found.next_change is None else iso(round(found.next_change.timestamp() * 1e6)),
+        }
+
     def cards(self) -> list[Json]:
         """Unknown cards that are kept, and the last cards that readers saw since the start, the newest last."""
         calendar = Calendar(self._clock)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -56,6 +57,19 @@ class LocalClock(Protocol):
         """The calendar time, in µs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """The unlock schedule of a door as it stands now."""
+
+    schedule: Schedule
+    running: bool
+    """It keeps the door unlocked, unless something above it does not let it."""
+    waiting: bool
+    """A window has begun, and waits for the first to arrive."""
+    next_change: datetime | None
+    """When its window begins or ends next; None: never."""
+
+
 class Timetable:
     """All doors' unlock schedules. Every method is called on the loop and returns at once."""
 
@@ -70,6 +84,8 @@ class Timetable:
         self._waiting: frozenset[str] = frozenset()
         """Doors whose window has begun, and which wait for the first arrival."""
         self._timer: asyncio.TimerHandle | None = None
+        self._changes: dict[str, datetime | None] = {}
+        """Schedule of a door -> its next change."""
         self._running_access: frozenset[str] = frozenset()
         self._known_us: int | None = None
 
@@ -95,6 +111,14 @@ class Timetable:
         """The schedule that keeps a door unlocked now, and until when."""
         running, schedule = self._progress.get(door, Progress()).running, self.schedule_of(door)
         return None if running is None or schedule is None else (schedule.id, running.end)
+
+    def scheduled(self, door: str) -> Scheduled | None:
+        """The unlock schedule of a door as it stands now; None: it has none."""
+        schedule = self.schedule_of(door)
+        if schedule is None:
+            return None
+        running = self._progress.get(door, Progress()).running is not None
+        return Scheduled(schedule, running, door in self._waiting, self._changes.get(schedule.id))
 
     # --- what happens -------------------------------------------------------------------------
 
@@ -170,9 +194,11 @@ class Timetable:
         kept = (self.schedule_of(door) for door in self._doors.doors)
         schedules = {schedule.id: schedule for schedule in kept if schedule is not None}
         try:
-            changes = [next_change(schedule, moment.at) for schedule in schedules.values()]
+            self._changes = {key: next_change(schedule, moment.at) for key, schedule in schedules.items()}
+            changes = [*self._changes.values()]
         except Exception as error:  # noqa: BLE001 -- an error of our own: ask again after the longest wait
             self._doors.mistake(error)
+            self._changes = {}
             changes = [moment.at + timedelta(seconds=LONGEST_NAP_S)]
         due = min((at for at in changes if at is not None), default=None)
         if due is not None:

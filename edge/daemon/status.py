@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from edge.system.clock import Clock
     from edge.system.isolation import Isolation
 
-NOT_RETAINED: Final = ("zone", "unlocked_by", "last", "unlocked_for_s", "held_open_in_s", "points")
+NOT_RETAINED: Final = ("zone", "unlocked_by", "schedule", "last", "unlocked_for_s", "held_open_in_s", "points")
 """Keys of a door that are not in its retained state: who passed, countdowns, and what is configured."""
 
 
@@ -59,14 +59,12 @@ class Status:
         self._broker, self._consumers, self._isolation = broker, consumers, isolation
         self._started_ns = clock.now_ns()
         self._passages: dict[str, Record] = {}
-        """Door -> its newest granted card or PIN."""
+        """Door -> the newest answer to a card or PIN."""
 
     def committed(self, records: Sequence[Record]) -> None:
-        """Note passages that are on the disk."""
+        """Note answers to cards and PINs that are on the disk."""
         self._passages |= {
-            r.event.door: r
-            for r in records
-            if r.event.type == READER_ACCESS and r.event.success and r.event.door is not None
+            r.event.door: r for r in records if r.event.type == READER_ACCESS and r.event.door is not None
         }
 
     def whole(self) -> dict[str, Json]:
@@ -104,6 +102,7 @@ class Status:
         return {
             key: {
                 **door_facts(door, runner.since_ns(key), runner.conditions(key), runner.settings(key), calendar),
+                "schedule": self._people.scheduled(key),
                 "last": _passage_facts(self._passages.get(key), calendar),
             }
             for key, door in runner.doors.items()
@@ -178,7 +177,7 @@ def _passage_facts(record: Record | None, calendar: Calendar) -> Json:
     if record is None:
         return None
     event = record.event
-    return {"at": calendar.at(event.at_ns), "who": _name_of(event.actor), "code": event.code}
+    return {"at": calendar.at(event.at_ns), "who": _name_of(event.actor), "granted": event.success, "code": event.code}
 
 
 def _unlocked_by(actor: Actor | None) -> Json:

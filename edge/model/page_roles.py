@@ -30,6 +30,9 @@ class Right(StrEnum):
     HISTORY = "history"
     """See events, activity, health, groups, schedules and who may pass; download."""
     UNLOCK = "unlock"
+    """Unlock for a moment, and lock."""
+    HOLD = "hold"
+    """Hold doors unlocked, block them, and end that."""
     LOCK_DOWN = "lock_down"
     """Lock down, and cancel a lockdown."""
     PEOPLE = "people"
@@ -45,9 +48,22 @@ RIGHTS: Final[Mapping[PageRole, frozenset[Right]]] = {
     PageRole.DISPLAY: frozenset({Right.DOORS}),
     PageRole.VIEWER: _LOOKS,
     PageRole.RECEPTION: _LOOKS | {Right.UNLOCK, Right.PEOPLE},
-    PageRole.OPERATOR: _LOOKS | {Right.UNLOCK, Right.LOCK_DOWN},
+    PageRole.OPERATOR: _LOOKS | {Right.UNLOCK, Right.HOLD, Right.LOCK_DOWN},
     PageRole.MANAGER: frozenset(Right),
 }
+
+COMMANDS: Final[Mapping[str, Right]] = {
+    "unlock": Right.UNLOCK,
+    "lock": Right.UNLOCK,
+    "hold_unlocked": Right.HOLD,
+    "block": Right.HOLD,
+    "unblock": Right.HOLD,
+    "lock_down": Right.LOCK_DOWN,
+    "cancel_lockdown": Right.LOCK_DOWN,
+}
+"""Commands at a door that the page offers, with the right that each needs."""
+FOR_ALL: Final = frozenset({"lock_down", "cancel_lockdown"})
+"""Those that it offers for every door at once, too."""
 
 
 def rights_of(role: str) -> frozenset[Right]:

@@ -136,14 +136,13 @@ class Page:
         session: Session | None = request.state.session
         if session is None and template not in OPEN:
             raise HTTPException(401, "Please sign in.")  # the guard prevents this; checked twice
-        waiting, notices = session.notices if session else [], []
-        if waiting:
-            notices, waiting[:] = list(waiting), []
+        notices, refusals = session.told() if session else ([], [])
         text = self.templates.get_template(template).render(
             site=self.site,
             me=session.account if session else None,
             csrf=session.csrf if session else "",
             notices=notices,
+            refusals=refusals,
             may=session.account.may if session else _nothing,
             Right=Right,
             menu=MENU,

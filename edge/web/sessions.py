@@ -35,6 +35,14 @@ class Session:
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     notices: list[str] = field(default_factory=list)
     """Messages to show once, on the next page."""
+    refusals: list[str] = field(default_factory=list)
+    """The same for what was refused."""
+
+    def told(self) -> tuple[list[str], list[str]]:
+        """The notices and the refusals, each once."""
+        told = self.notices, self.refusals
+        self.notices, self.refusals = [], []
+        return told
 
 
 class Sessions:

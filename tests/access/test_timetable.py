@@ -130,6 +130,37 @@ def test_the_first_to_arrive_starts_it_and_one_who_came_early_counts_at_its_star
     assert [event.actor for event in house.events if event.type == "lock.first_to_arrive"] == [ADA, OTTO]
 
 
+def test_it_says_of_a_door_how_far_its_schedule_is_and_what_comes_next() -> None:
+    said: list[tuple[bool, bool, str] | None] = []
+
+    def note(house: Building) -> None:
+        found = house.timetable.scheduled("front")
+        change = found and found.next_change
+        said.append(found and (found.running, found.waiting, f"{change:%d %H:%M}" if change else ""))
+
+    async def script(house: Building) -> None:
+        note(house)
+        house.use(RECEPTION)
+        note(house)
+        await asyncio.sleep(2 * 3600)
+        note(house)
+        house.timetable.arrived("front", ADA)
+        note(house)
+        await asyncio.sleep(10 * 3600)
+        note(house)
+        house.use()
+        note(house)
+
+    at(7, script)
+    off, waiting, on, over = (
+        (False, False, "23 08:00"),
+        (False, True, "23 18:00"),
+        (True, False, "23 18:00"),
+        "24 08:00",
+    )
+    assert said == [None, off, waiting, on, (False, False, over), None]
+
+
 def test_a_lock_holds_a_schedule_off_until_its_window_is_over() -> None:
     async def script(house: Building) -> None:
         house.use(OFFICE)

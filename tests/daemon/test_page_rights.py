@@ -22,6 +22,7 @@ PAGE = Actor("operator", "uid:998", "doorweb")
 ROOT = Actor("operator", "uid:0", "root")
 LOOKS = ["status", "facts", "events", "pictures", "picture", "metrics", "watch", "access", "groups", "schedules"]
 UNLOCK = {"command": "unlock", "door": "front"}
+MOVES = ("unlock", "hold", "block", "unblock")
 LOCK_DOWN = {"command": "lock_down", "all": True}
 
 
@@ -67,8 +68,10 @@ def test_only_operators_that_there_are_move_doors(rights: PageRights) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"command": "hold_unlocked", "door": "front"},
+        {"command": "record", "door": "front"},
         {"command": "unlock", "all": True},
+        {"command": "hold_unlocked", "all": True},
+        {"command": "hold_unlocked", "door": "front", "until": "2030-01-01T00:00:00Z"},
         {"command": "unlock", "doors": ["front", "back"]},
         {**UNLOCK, "for_s": 600},
         {"command": ["unlock"], "door": "front"},
@@ -118,8 +121,11 @@ def test_only_sign_ins_and_outs_are_recorded_and_of_whoever_did(rights: PageRigh
         ("display", set()),
         ("viewer", {"export"}),
         ("reception", {"export", "unlock", "change_person"}),
-        ("operator", {"export", "unlock", "lock_down"}),
-        ("manager", {"export", "unlock", "lock_down", "change_person", "edit_directory", "create"}),
+        ("operator", {"export", "unlock", "hold", "block", "unblock", "lock_down"}),
+        (
+            "manager",
+            {"export", "unlock", "hold", "block", "unblock", "lock_down", "change_person", "edit_directory", "create"},
+        ),
     ],
 )
 def test_each_role_may_what_its_row_says(rights: PageRights, role: str, may: set[str]) -> None:
@@ -127,6 +133,9 @@ def test_each_role_may_what_its_row_says(rights: PageRights, role: str, may: set
     asks: dict[str, tuple[str, dict[str, Any]]] = {
         "export": ("export", {"action": "create"}),
         "unlock": ("command", UNLOCK),
+        "hold": ("command", {"command": "hold_unlocked", "door": "front", "for_s": 600}),
+        "block": ("command", {"command": "block", "door": "front"}),
+        "unblock": ("command", {"command": "unblock", "door": "front"}),
         "lock_down": ("command", LOCK_DOWN),
         "change_person": ("change_person", {}),
         "edit_directory": ("edit_directory", {"changes": []}),

@@ -68,6 +68,10 @@ PEOPLE = {
     "members": [{"id": "ada", "user": "ada", "cards": ["c1"], "groups": ["all"]}],
     "cards": [{"id": "c1", "format": "wiegand26", "facility": 12, "number": 1001}],
     "groups": [{"id": "all", "name": "All", "doors": ["front"]}],
+    "schedules": [
+        {"id": "day", "name": "Day", "kind": "unlock", "weekly": [{"days": ["mon"], "from": "08:00", "to": "08:01"}]}
+    ],
+    "doors": [{"id": "front", "schedule": "day"}],
 }
 
 

@@ -25,6 +25,7 @@ DOOR: dict[str, Any] = {
     "name": "Front door",
     "zone": None,
     "unlocked_by": None,
+    "schedule": None,
     "last": None,
     "mode": "locked",
     "contact": "closed",

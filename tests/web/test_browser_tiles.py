@@ -94,7 +94,7 @@ def test_a_held_door_is_locked_by_its_one_button_and_the_rest_is_behind_more(hou
     tile = page.locator('[data-door="d5"]')
     expect(tile).to_contain_text("Held unlocked by")
     expect(tile).to_have_attribute("data-tone", "warning")
-    expect(tile.get_by_role("link")).to_have_count(1)
+    expect(tile.locator(".primary").get_by_role("link")).to_have_count(1)
     tile.get_by_text("More").click()
     expect(tile.get_by_role("link", name="Lock down Door 5 North")).to_be_visible()
     tile.get_by_role("link", name="Lock Door 5 North", exact=True).click()

@@ -81,6 +81,10 @@ def test_elevators_say_which_floors_may_be_chosen(browser: Browser, doord: FakeD
         ("/doors/front/unlock", {"command": "unlock", "door": "front"}),
         ("/doors/front/lock", {"command": "lock", "door": "front"}),
         ("/doors/front/lock_down", {"command": "lock_down", "door": "front"}),
+        ("/doors/front/hold_unlocked", {"command": "hold_unlocked", "door": "front"}),
+        ("/doors/front/hold_unlocked?minutes=5", {"command": "hold_unlocked", "for_s": 300, "door": "front"}),
+        ("/doors/front/block", {"command": "block", "door": "front"}),
+        ("/doors/front/unblock", {"command": "unblock", "door": "front"}),
         ("/doors/back/cancel_lockdown", {"command": "cancel_lockdown", "door": "back"}),
         ("/every-door/lock_down", {"command": "lock_down", "all": True}),
         ("/every-door/cancel_lockdown", {"command": "cancel_lockdown", "all": True}),
@@ -106,7 +110,7 @@ def test_a_refusal_is_said(browser: Browser, doord: FakeDaemon) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/doors/nowhere/unlock", "/doors/front/explode", "/every-door/unlock", "/doors/front/block"]
+    "path", ["/doors/nowhere/unlock", "/doors/front/explode", "/every-door/unlock", "/every-door/block"]
 )
 def test_there_is_no_such_door_or_command(browser: Browser, doord: FakeDaemon, path: str) -> None:
     assert browser.get(path).status_code == 404

@@ -23,6 +23,8 @@ ADA = {"kind": "user", "name": "Ada"}
 OLGA = {"kind": "operator", "name": "olga"}
 RECEPTION = {"kind": "schedule", "name": "Reception"}
 
+UNTIL_SIX = {"id": "reception", "name": "Reception", "state": "on", "next_change": "2026-11-23T17:00:00.000000Z"}
+
 
 def since(**facets: str) -> dict[str, str]:
     return {**dict.fromkeys(("mode", "contact", "lock", "alarm"), AT.format("00")), **facets}
@@ -54,6 +56,10 @@ def said(one: dict[str, Any], *, named: bool = True) -> tuple[str, str, str]:
             ("notice", "unlocked", "Unlocked by Reception since 21:57"),
         ),
         (
+            {"mode": "unlocked", "lock": "unlocked", "unlocked_by": RECEPTION, "schedule": UNTIL_SIX},
+            ("notice", "unlocked", "Unlocked by Reception until 2026-11-23 18:00"),
+        ),
+        (
             {"mode": "accessed", "lock": "unlocked", "unlocked_by": ADA, "unlocked_for_s": 4.0},
             ("calm", "unlocked", "Unlocked by Ada until 22:57:07"),
         ),
@@ -70,11 +76,26 @@ def test_a_tile_says_its_state_and_the_time_of_that_state(changes: dict[str, Any
 
 
 def test_who_may_not_see_the_history_sees_no_name_of_a_person() -> None:
-    last = {"at": AT.format(55), "who": "Ada", "code": None}
+    last = {"at": AT.format(55), "who": "Ada", "granted": True, "code": None}
     one = door(mode="accessed", lock="unlocked", unlocked_by=ADA, unlocked_for_s=4.0, last=last)
     [named], [bare] = (zones(status(doors={"front": one}), WORDS, named=right) for right in (True, False))
     assert named["doors"][0]["says"]["last"] == "last: Ada, 2 min ago"
     assert "Ada" not in str(bare)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"granted": True}, "last: Ada, 2 min ago"),
+        ({"code": "outside_schedule"}, "last: Ada, refused 2 min ago"),
+        ({"who": None, "code": "unknown_card"}, "last: unknown card, refused 2 min ago"),
+        ({"who": None, "code": "wrong_pin"}, "last: somebody, refused 2 min ago"),
+    ],
+)
+def test_a_refused_card_is_no_passage(changes: dict[str, Any], told: str) -> None:
+    last = {"at": AT.format(55), "who": "Ada", "granted": False, "code": None, **changes}
+    [zone] = zones(status(doors={"front": door(last=last)}), WORDS, named=True)
+    assert zone["doors"][0]["says"]["last"] == told
 
 
 def test_doors_stand_in_their_zones_and_an_alarm_comes_first() -> None:

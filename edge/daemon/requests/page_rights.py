@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from edge.model.event_types import LOGIN_CREATE
-from edge.model.page_roles import PageRole, Right, rights_of
+from edge.model.page_roles import COMMANDS, FOR_ALL, PageRole, Right, rights_of
 from edge.socket.peers import WEB, RequestError
 
 if TYPE_CHECKING:
@@ -43,9 +43,8 @@ OFFERED: Final = frozenset({"group", "schedule", "door"})
 """Kinds of entries that the page looks up and edits: integrations and cameras, with their addresses, are not for it."""
 CHANGES: Final = frozenset({"create", "change", "destroy"})
 """Changes of accounts by a manager. Everybody may `change` their own password."""
-FOR_ALL: Final = frozenset({"lock_down", "cancel_lockdown"})
-COMMANDS: Final = FOR_ALL | {"unlock", "lock"}
-"""Commands at a door. Those of `FOR_ALL` also work at every door at once."""
+LASTS: Final = "hold_unlocked"
+"""The command that may say for how long."""
 
 
 class PageRights:
@@ -106,7 +105,7 @@ class PageRights:
             self._login(body, login)
             return
         if op == "command":
-            self._needs(Right.LOCK_DOWN if str(body.get("command")) in FOR_ALL else Right.UNLOCK, login)
+            self._needs(COMMANDS.get(str(body.get("command")), Right.UNLOCK), login)
             self._command(body)
         elif op in ACTS:
             self._needs(ACTS[op], login)
@@ -125,8 +124,9 @@ class PageRights:
             raise RequestError("not_allowed", f"an account with the role {role} may not do this at the local page")
 
     def _command(self, body: Mapping[str, Any]) -> None:
-        offered = FOR_ALL if body.get("all") else COMMANDS
-        if str(body.get("command")) not in offered or not body.keys() <= {"command", "door", "all"}:
+        offered, command = FOR_ALL if body.get("all") else COMMANDS, str(body.get("command"))
+        keys = {"command", "door", "all", *(["for_s"] if command == LASTS else [])}
+        if command not in offered or not body.keys() <= keys:
             raise RequestError("not_allowed", f"the local page offers only {', '.join(sorted(offered))}")
 
     def _login(self, body: Mapping[str, Any], login: str | None) -> None:

@@ -33,14 +33,29 @@ class UnlockedByJson(TypedDict):
 
 
 class LastPassageJson(TypedDict):
-    """The newest card or PIN that was granted at a door."""
+    """The newest card or PIN at a door, granted or refused."""
 
     at: Time
-    """When it was granted."""
+    """When it was answered."""
     who: str | None
     """The person's name, or the id where there is none; `null`: nobody is named in the record."""
+    granted: bool
+    """Whether the door let them in."""
     code: str | None
     """The code of its record; `null`: none."""
+
+
+class ScheduledJson(TypedDict):
+    """The unlock schedule of a door."""
+
+    id: str
+    """Its id."""
+    name: str
+    """Its name."""
+    state: Literal["on", "waiting", "off"]
+    """`on`: a window of it runs; `waiting`: one has begun and waits for the first to arrive."""
+    next_change: Time | None
+    """When its window begins or ends next; `null`: never."""
 
 
 class SinceJson(TypedDict):
@@ -103,8 +118,10 @@ class DoorJson(_DoorJson):
     """The part of the site where it is (`zone`); `null`: none is configured."""
     unlocked_by: UnlockedByJson | None
     """Who or what unlocked it; `null` while it is locked, and where that is not known."""
+    schedule: ScheduledJson | None
+    """Its unlock schedule; `null`: it has none."""
     last: LastPassageJson | None
-    """The newest passage since `doord` started; `null`: none yet."""
+    """The newest card or PIN since `doord` started; `null`: none yet."""
     unlocked_for_s: float | None
     """How long an access still releases it."""
     held_open_in_s: float | None

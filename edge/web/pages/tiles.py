@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.client.conditions import conditions, words
 from edge.model.printable import masked as visible
-from edge.web.people_words import ago
+from edge.web.door_actions import offered, primary
+from edge.web.people_words import REFUSED, ago
 from edge.web.words import CONTACTS, LOCKS, MODES, TONES
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def zones(status: Mapping[str, Any], say: Words, *, named: bool) -> list[dict[st
     by_zone: dict[str, list[dict[str, Any]]] = {}
     for key, door in status["doors"].items():
         name = visible(door.get("zone") or "")
-        by_zone.setdefault(name, []).append(_tile(key, door, say, now, named=named))
+        by_zone.setdefault(name, []).append(tile_of(key, door, say, now, named=named))
     bare = by_zone.pop("", [])
     if bare:
         by_zone[ELSEWHERE if by_zone else ""] = bare
@@ -71,8 +72,8 @@ def _rank(tile: dict[str, Any]) -> int:
     return ORDER.index(tile["tone"])
 
 
-def _tile(key: str, door: Mapping[str, Any], say: Words, now: datetime, *, named: bool) -> dict[str, Any]:
-    """One door; `says` has the texts that live updates change."""
+def tile_of(key: str, door: Mapping[str, Any], say: Words, now: datetime, *, named: bool) -> dict[str, Any]:
+    """One door, without its zone; `says` has the texts that live updates change."""
     tone, headline, detail = _state(door, say, now, named=named)
     kinds = (tone == "alarm", door["mode"] == "unlocked", door["contact"] == "open", door["lock"] == "locked")
     notes = [words(one) for place, one in enumerate(conditions(door)) if place or one["detail"]]
@@ -82,6 +83,8 @@ def _tile(key: str, door: Mapping[str, Any], say: Words, now: datetime, *, named
         "name": visible(door["name"]),
         "tone": tone,
         "mode": door["mode"],
+        "primary": primary(door),
+        "offers": offered(door),
         "glyph": _glyph(door, tone),
         "kinds": " ".join(kind for kind, holds in zip(KINDS, kinds, strict=True) if holds),
         "says": {
@@ -124,19 +127,22 @@ def _state(door: Mapping[str, Any], say: Words, now: datetime, *, named: bool) -
 
 def _held(door: Mapping[str, Any], say: Words, now: datetime) -> tuple[str, str, str]:
     """The state of a door that is held unlocked: a notice if a schedule does it, else a warning."""
-    by, until = door.get("unlocked_by"), door["held_until"]
+    by = door.get("unlocked_by")
     scheduled = by is not None and by["kind"] == "schedule"
     word = "Unlocked" if scheduled else MODES["unlocked"]
     headline = f"{word}, open" if door["contact"] == "open" else word
     who = "" if by is None else f"by {visible(by['name'])} "
+    until = (door.get("schedule") or {}).get("next_change") if scheduled else door["held_until"]
     when = _since(say.local(door["since"]["mode"]), now) if until is None else f"until {_clock(say.local(until), now)}"
     return "notice" if scheduled else "warning", headline, f"{who}{when}"
 
 
 def _last(last: Mapping[str, Any] | None, say: Words, now: datetime) -> str:
-    if last is None or last["who"] is None:
+    if last is None:
         return ""
-    return f"last: {visible(last['who'])}, {ago(say.local(last['at']), now)}"
+    who = "unknown card" if last["who"] is None and last["code"] == "unknown_card" else last["who"] or "somebody"
+    refused = "" if last.get("granted", True) else f"{REFUSED} "
+    return f"last: {visible(who)}, {refused}{ago(say.local(last['at']), now)}"
 
 
 def _glyph(door: Mapping[str, Any], tone: str) -> str:

@@ -58,12 +58,21 @@ function sort(cards) {
 // The same as `shown` in edge/web/pages/tiles.py.
 function filter() {
   const zones = document.querySelector(".zones");
+  if (!zones) return; // the page of one door
   const kind = zones.dataset.show;
   const text = document.querySelector(".counts [name=text]").value.toLowerCase();
   for (const card of zones.querySelectorAll("[data-door]")) {
     const right = !kind || card.dataset.kinds.split(" ").includes(kind);
     card.hidden = !right || !card.querySelector(".door-name").textContent.toLowerCase().includes(text);
   }
+}
+
+// What cannot be done in the state that a door is in is not offered; who was about to do it is at the next button.
+function offer(card, door) {
+  const held = document.activeElement;
+  for (const one of card.querySelectorAll("[data-primary]")) one.hidden = one.dataset.primary !== door.primary;
+  for (const one of card.querySelectorAll("[data-offer]")) one.hidden = !door.offers.includes(one.dataset.offer);
+  if (card.contains(held) && held.closest("[hidden]")) card.querySelector("a.button:not([hidden])")?.focus();
 }
 
 function doors(said) {
@@ -81,7 +90,7 @@ function doors(said) {
     }
   }
   const head = document.querySelector("[data-down]");
-  head.dataset.down = Object.values(said.doors).some((door) => door.mode === "locked_down") ? "yes" : "no";
+  if (head) head.dataset.down = Object.values(said.doors).some((door) => door.mode === "locked_down") ? "yes" : "no";
   for (const [kind, text] of Object.entries(said.counts)) put(document.querySelector(`[data-count="${kind}"]`), text);
   const shown = document.querySelectorAll("[data-door]");
   const ids = Object.keys(said.doors);
@@ -96,6 +105,7 @@ function doors(said) {
       say(`${card.querySelector(".door-name").textContent}: ${door.says.headline}`);
     }
     for (const key of ["tone", "mode", "kinds"]) card.dataset[key] = door[key];
+    offer(card, door);
     const glyph = card.querySelector(".glyph");
     glyph.dataset.glyph = door.glyph;
     glyph.firstElementChild.setAttribute("href", `#${door.glyph}`);
@@ -108,6 +118,7 @@ function doors(said) {
     anew();
     return;
   }
+  if (!document.querySelector(".zones")) return;
   for (const zone of zones) sort(ordered.filter((card) => zone.contains(card)));
   if (zones.length) sort(zones);
 }
@@ -141,6 +152,93 @@ function records(said) {
     if (none) none.remove();
     say(said.rows.length === 1 ? said.rows[0].message : `${said.rows.length} new events`);
   }
+}
+
+// A command is confirmed where its button stands; without this a page asks.
+const ask = document.getElementById("ask");
+let address = "";
+
+function question(kind, target, door, minutes) {
+  const said = JSON.parse(ask.dataset.words)[kind];
+  const name = door ? door.querySelector(".door-name").textContent : "every door";
+  address = target;
+  const [yes, no] = ask.querySelectorAll("button");
+  put(document.getElementById("question"), said.question.replace("{door}", name).replace("{minutes}", minutes));
+  put(document.getElementById("means"), said.means);
+  put(yes, said.button);
+  put(no, "No, go back");
+  yes.classList.toggle("danger", said.danger);
+  answer([], false);
+  ask.showModal();
+  yes.focus();
+}
+
+// What came of it: a refusal stays in the question, the rest stands on top of the page.
+function answer(says, done) {
+  const [yes, no] = ask.querySelectorAll("button");
+  const problem = ask.querySelector(".problem");
+  yes.hidden = says.length > 0;
+  yes.disabled = false;
+  problem.hidden = done || !says.length;
+  put(problem, done ? "" : says.join(" "));
+  if (!says.length) return;
+  if (!done) {
+    put(no, "Close");
+    no.focus();
+    return;
+  }
+  ask.close();
+  let notice = document.getElementById("done");
+  if (!notice) {
+    notice = document.createElement("p");
+    notice.className = "notice";
+    notice.id = "done";
+    document.getElementById("main").prepend(notice);
+  }
+  put(notice, says.join(" "));
+  say(says.join(" "));
+}
+
+async function give() {
+  const csrf = document.querySelector("[name=csrf]").value;
+  ask.querySelector("button").disabled = true;
+  try {
+    const given = await fetch(address, {
+      method: "POST", body: new URLSearchParams({ csrf }), headers: { Accept: "application/json" },
+      credentials: "same-origin",
+    });
+    if (given.status === 401) {
+      location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+      return;
+    }
+    const json = (given.headers.get("Content-Type") || "").startsWith("application/json");
+    const said = json ? await given.json() : { done: false, says: [`Refused (${given.status}). Reload this page.`] };
+    answer(said.says, said.done);
+  } catch {
+    answer(["No connection to the controller: look at the door's state before you try again."], false);
+  }
+}
+
+if (ask) {
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-ask]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    question(link.dataset.ask, link.href, link.closest("[data-door]"), "");
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target.closest("form[data-ask]");
+    if (!form) return;
+    event.preventDefault();
+    const fields = new FormData(form);
+    const target = `${form.action}?${new URLSearchParams(fields)}`;
+    question(form.dataset.ask, target, form.closest("[data-door]"), fields.get("minutes"));
+  });
+  ask.addEventListener("submit", (event) => {
+    if (event.submitter.value !== "yes") return;
+    event.preventDefault();
+    give();
+  });
 }
 
 let stream = null;
