@@ -55,6 +55,8 @@ def test_many_doors_are_seen_at_once(
     house.doord.ask("command", command="block", door="d2")
     house.doord.ask("command", command="lock_down", door="d3")
     expect(page.locator('[data-door="d9"] use')).to_have_attribute("href", "#alarm")
+    page.reload()
+    assert page.evaluate(ON_SCREEN) >= least, "nor does a lockdown take their place"
     check_readable(page, tmp_path)
     house.doord.sim("d9", "close")
     house.doord.ask("command", command="lock", door="d1")
