@@ -54,7 +54,7 @@ def lines(facts: StatusJson) -> list[str]:
     up = span(facts["uptime_s"])
     head = f"{who['name']} ({who['site']}/{who['id']}), doord {facts['version']}, up {up}"
     doors = [
-        (key, door["mode"], door["contact"], door["lock"], door_note(door), ago(door["since"]["mode"]))
+        (key, door["mode"], door["contact"], door["lock"], door_note(door), ago(since(door)))
         for key, door in facts["doors"].items()
     ]
     drivers = [
@@ -96,6 +96,11 @@ def door_note(door: DoorJson) -> str:
     notes += [f"waits for {door['waits_for']}"] if door.get("waits_for") else []
     notes += [f"locks in {door['unlocked_for_s']:.0f} s"] if door["unlocked_for_s"] is not None else []
     return ", ".join(notes)
+
+
+def since(door: DoorJson) -> str:
+    """When the worst thing that is wrong with a door began, else its mode."""
+    return next((one["since"] for one in conditions(door)), door["since"]["mode"])
 
 
 def wrong(door: DoorJson) -> str:

@@ -67,6 +67,15 @@ def test_status_in_words_and_in_json(doorctl: Doorctl, name: str, found: dict[st
     check_golden(f"cli/status-{name}.txt", said.out)
 
 
+def test_the_time_beside_an_alarm_is_the_alarms(doorctl: Doorctl, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.cli.status.ago", lambda iso: iso)
+    bad = door(alarm="forced_open", contact="open")
+    bad["conditions"][0]["since"] = began = "2026-11-22T21:50:00.000000Z"
+    with FakeDaemon(doorctl.socket, status=status(doors={"front": bad})):
+        [row] = [line for line in doorctl("status").out.splitlines() if line.startswith("front ")]
+    assert row.endswith(f"  {began}")
+
+
 def test_sync_shows_the_way_upstream(doorctl: Doorctl) -> None:
     with FakeDaemon(doorctl.socket) as daemon:
         said, raw = doorctl("sync"), doorctl("--json", "sync")
