@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CONFIG = Path(__file__).parents[1] / "config"
 BASE = "doorward/v1/lab/test"
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 ALLOWED, NOBODY, DENIED = 0x00, 0x10, 0x87
 OURS = ["events", "alarms", "alerts", "doors/front/state", "status", "replies", "replies/desk-1"]
 

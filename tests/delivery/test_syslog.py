@@ -180,7 +180,7 @@ class Collector:
             writer.transport.abort()
 
     async def until(self, number: int) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while number not in self.numbers:
                 self._news.clear()
                 await self._news.wait()

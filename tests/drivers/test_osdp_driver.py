@@ -86,7 +86,7 @@ def facts(driver: OsdpDriver, address: int = 5) -> Any:
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for something that no signal tells: what another process has printed, what a counter shows."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not condition():  # noqa: ASYNC110 -- as above
             await asyncio.sleep(0.003)
 

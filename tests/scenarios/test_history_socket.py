@@ -35,7 +35,7 @@ def test_a_search_finds_what_was_refused_and_why(tmp_path: Path) -> None:
             answer = await ask(socket, events(**body))
             return [record["type"] for record in answer["result"]["records"]]
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while "lock.opened" not in await types():  # noqa: ASYNC110 -- the socket is what is asked
                 await asyncio.sleep(0.1)
         assert await types(outcome="refused") == ["lock.unlock"]

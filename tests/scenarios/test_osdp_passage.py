@@ -23,7 +23,7 @@ KEY = bytes(range(1, 17))
 ADA, STRANGER = 1001, 7777
 LED, OUTPUT = 2, 1
 """libosdp's numbers of what its device is told."""
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """Only tells a hang from a slow machine."""
 AGAIN_S = 3.0
 """On a machine that is too slow libosdp's device forgets what it had to say."""

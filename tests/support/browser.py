@@ -98,6 +98,6 @@ def browsed(config: Path, **accounts: str) -> Iterator[House]:
     expect.set_options(timeout=WITHIN_MS)
     arguments = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with Doord(config) as doord, Doorweb(config) as web, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments, timeout=WITHIN_MS)
         yield House(doord, f"https://127.0.0.1:{web.port}", browser)
         browser.close()

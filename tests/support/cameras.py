@@ -37,7 +37,7 @@ SCHEMES: Final = {
     "any": ["basic", "MD5", "SHA-256"],
 }
 """What a camera offers, each as one `WWW-Authenticate`, in this order."""
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 TLS: Final = b"\x16"
 """How a handshake begins."""
 CLOSE: Final = "Connection: close\r\n"

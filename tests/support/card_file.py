@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.support.virtual import VirtualLoop
 
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 JUNK = b"junk" * 25_000
 PAGE = 1_000
 START = "controller.start"

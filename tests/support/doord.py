@@ -86,7 +86,10 @@ class Doord:
             self.ask(op, **body)
 
     def sim(self, door: str, action: str) -> None:
+        """Move a door, and wait until its contact has settled: what is shut again before that never was open."""
         self.ask("sim", door=door, action=action)
+        if contact := {"open": "open", "close": "closed"}.get(action):
+            until(lambda: self.ask("status")["doors"][door]["contact"] == contact, f"{door} {contact}")
 
 
 def _is_written(log: dict[str, Any]) -> bool:

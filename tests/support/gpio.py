@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SOURCE: Final = Path(__file__).with_name("gpio_shim.c")
 CONFIGFS: Final = Path("/sys/kernel/config/gpio-sim")
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 HISTORY_ROOM: Final = 65536
 
 

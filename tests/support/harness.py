@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edge.model.messages import Signal
     from edge.model.ports import Driver
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 """Only tells a hang from a slow machine."""
 INPUTS: Final = frozenset({"front.contact", "front.rex", "back.contact"})
 OUTPUTS: Final[Mapping[str, bool]] = {"front.lock": False, "front.buzzer": False, "back.lock": True}

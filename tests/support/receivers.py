@@ -86,7 +86,7 @@ class HttpServer:
         return f"{scheme}://{host}:{self.port}/hook?site=hq"
 
     async def until(self, count: int) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while len(self.requests) < count:
                 self._news.clear()
                 await self._news.wait()

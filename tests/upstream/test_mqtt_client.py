@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONNACK = b"\x20\x03\x00\x00\x00"
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS
 
 

@@ -186,7 +186,7 @@ async def hostile(sends: bytes) -> AsyncIterator[tuple[MqttLink, Hearer, bytearr
 
 
 async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not true():  # noqa: ASYNC110 -- another end of a wire changes it, and tells nobody
             await asyncio.sleep(0.005)
 

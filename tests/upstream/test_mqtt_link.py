@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 OPEN = "allow_anonymous true\npersistence false\nmax_queued_messages 0\n"
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 
 
 class Hearer:
