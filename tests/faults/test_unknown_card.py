@@ -21,7 +21,7 @@ CARD = "12:3456"
 def test_an_unknown_card_outlives_a_kill_and_is_given_by_its_event(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = write_config(tmp_path, doors=["front", "back"])
+    config = write_config(tmp_path, doors=["front", "back"], unlock_s=600.0)
     config.write_text(config.read_text().replace("rex = ", 'reader = { driver = "bench" }\nrex = '))
     with Doord(config) as doord:
         doorctl = Doorctl(doord.socket, monkeypatch, capsys)
