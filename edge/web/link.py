@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 MOST_SHORT: Final = 3
 """Connections for short requests; doord allows the page twelve in all."""
 MOST_LONG: Final = 3
-LONG: Final = frozenset({"access", "events", "groups", "people", "person", "picture", "schedules"})
+LONG: Final = frozenset(
+    {"access", "directory_export", "directory_import", "events", "groups", "people", "person", "picture", "schedules"}
+)
 """Requests that read the log or a file, or look at everybody in the directory; they have connections of their own."""
+LASTING: Final = {"directory_import": 600.0, "apply_import": 60.0}
+"""Seconds for requests that take longer than others: an import hashes up to a thousand PINs."""
 PLACE_WITHIN_S: Final = 10.0
 LONGEST_ANSWER: Final = 16 << 20
 """Bytes of one line: a page of 500 records, or the status of 1024 doors, is far less."""
@@ -49,6 +53,7 @@ class DaemonLink:
     async def ask(self, op: str, account: str | None = None, /, **body: Any) -> Any:  # noqa: ANN401 -- JSON
         """Send one request for this account; returns its result. Raises RequestRefused and Unreachable."""
         request = {"op": op, **body} | ({} if account is None else {"as": {"id": account, "name": account}})
+        within_s = LASTING.get(op, ANSWER_WITHIN_S)
         places = self._long if op in LONG else self._short
         try:
             async with asyncio.timeout(PLACE_WITHIN_S):
@@ -56,11 +61,11 @@ class DaemonLink:
         except TimeoutError:
             raise Unreachable("too many ask at the same time; try again") from None
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S), self._connected() as (reader, writer):
+            async with asyncio.timeout(within_s), self._connected() as (reader, writer):
                 await _say(writer, request)
                 return (await _read(reader))["result"]
         except TimeoutError:
-            raise Unreachable(f"the daemon did not answer within {ANSWER_WITHIN_S:.0f} s") from None
+            raise Unreachable(f"the daemon did not answer within {within_s:.0f} s") from None
         finally:
             places.release()
 

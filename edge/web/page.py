@@ -219,32 +219,41 @@ def posted(handler: FormHandler) -> Handler:
     @functools.wraps(handler)
     async def believed(request: Request) -> Response:
         form = await read_form(request)
-        if not same(form.get("csrf", ""), session_of(request).csrf):
-            raise HTTPException(
-                403, "This form is not one of yours, or too old. Go back, reload the page and try again."
-            )
+        check_token(request, form.get("csrf", ""))
         return await handler(request, form)
 
     return believed
+
+
+def check_token(request: Request, token: str) -> None:
+    """Raises HTTPException for a form without the token of its session (CSRF)."""
+    if not same(token, session_of(request).csrf):
+        raise HTTPException(403, "This form is not one of yours, or too old. Go back, reload the page and try again.")
 
 
 async def read_form(request: Request) -> dict[str, str]:
     """The fields of a form; of a repeated field the last. Raises HTTPException."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise HTTPException(415, "Expected a form.")
-    body = b""
-    try:
-        async with asyncio.timeout(FORM_WITHIN_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > LARGEST_FORM:
-                    raise HTTPException(413, "The form is too large.")
-    except TimeoutError:
-        raise HTTPException(408, "The form took too long to arrive.") from None
+    body = await read_body(request, LARGEST_FORM, FORM_WITHIN_S)
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict"))
     except ValueError:
         raise HTTPException(400, "Expected a form.") from None
+
+
+async def read_body(request: Request, largest: int, within_s: float) -> bytes:
+    """What a browser sends, up to `largest` bytes. Raises HTTPException."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(within_s):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > largest:
+                    raise HTTPException(413, "The form is too large.")
+    except TimeoutError:
+        raise HTTPException(408, "The form took too long to arrive.") from None
+    return bytes(body)
 
 
 def see(path: str) -> Response:

@@ -165,3 +165,39 @@ def test_a_viewer_is_not_offered_people(house: House) -> None:
     page = house.signed_in("vera")
     expect(page.get_by_role("link", name="Schedules", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="People", exact=True)).to_have_count(0)
+
+
+@pytest.mark.parametrize(("viewport", "scripts"), [(DESK, True), (PHONE, False)], ids=["desk", "phone-no-script"])
+def test_a_manager_imports_people_and_the_door_opens(
+    house: House, viewport: Any, scripts: bool, tmp_path: Path
+) -> None:
+    page = house.signed_in("mia", viewport=viewport, java_script_enabled=scripts, bypass_csp=scripts)
+    sheet = tmp_path / "people.csv"
+    page.get_by_role("link", name="People", exact=True).click()
+    page.get_by_role("link", name="Import CSV…").click()
+    if scripts:
+        check_readable(page, tmp_path)
+    sheet.write_text("Name;Card;Groups\nAda Lovelace;12:1001;nobody knows\n")
+    page.get_by_label("CSV file").set_input_files(sheet)
+    page.get_by_role("button", name="Show what would change").click()
+    expect(page.get_by_text("line 2")).to_be_visible()
+    expect(page.get_by_role("button", name="Put in force")).to_have_count(0)
+    page.get_by_role("link", name="choose it again").click()
+    many = "".join(f"Person {number};9:{number}\n" for number in range(5000))
+    sheet.write_text(f"\ufeffName;Card\nAda Lovelace;12:1001\n{many}")
+    page.get_by_label("CSV file").set_input_files(sheet)
+    page.get_by_role("button", name="Show what would change").click()
+    expect(page.get_by_text("+ Ada Lovelace: card 12:1001")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("5001 added, 0 changed, 0 unchanged")).to_be_visible()
+    if scripts:
+        check_readable(page, tmp_path)
+    assert house.doord.ask("people")["total"] == 0, "nothing is in force before it was said"
+    page.get_by_role("button", name="Put in force").click()
+    expect(page.get_by_text("The people of the file are in force.")).to_be_visible(timeout=60_000)
+    show(house, "front", "12:1001")
+    until(lambda: codes(house) == [None], "the card to be granted")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export CSV").click()
+    text = download.value.path().read_text()
+    assert len(text.splitlines()) == 5002
+    assert "Ada Lovelace" in text

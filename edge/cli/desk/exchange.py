@@ -5,7 +5,6 @@ One rule: before anything is changed, everything that would change or is wrong i
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge.cli.asking import sure
 from edge.cli.text import say, say_json
 from edge.client.connection import Client, RequestRefused
+from edge.client.importing import changes, counted, pieces, problems
 from edge.model.plain_text import text_of
 from edge.model.printable import spelt
 from edge.reports.file import whole, write_table
@@ -28,9 +28,6 @@ STALE: Final = "stale"
 TRIES: Final = 10
 LARGEST: Final = 64 << 20
 """Bytes of a file that is imported."""
-PIECE: Final = 48_000
-LONGEST_LINE: Final = 60_000
-"""Bytes of a piece in a request."""
 LONG: Final = 2_000_000
 """Characters of a file that takes some seconds to be sent."""
 WITHIN_S: Final = 900.0
@@ -64,7 +61,7 @@ def imported(arguments: argparse.Namespace) -> int:
     with Client(arguments.socket, WITHIN_S) as client:
         own = client.ask("directory_import", action="begin", form=form, combined=arguments.combined)["import"]
         sent = 0
-        for piece in _pieces(text):
+        for piece in pieces(text):
             client.ask("directory_import", action="send", text=piece, **{"import": own})
             sent += len(piece)
             _progress(sent, len(text))
@@ -73,7 +70,7 @@ def imported(arguments: argparse.Namespace) -> int:
             _tell(plan)
         answer = None
         if plan["changes"] and not plan["problems"] and not arguments.dry_run:
-            if not arguments.yes and not sure(f"put this in force ({_counted(plan)})"):
+            if not arguments.yes and not sure(f"put this in force ({counted(plan)})"):
                 client.ask("directory_import", action="drop", **{"import": own})
                 return 1
             answer = client.ask("apply_import", **{"import": own})
@@ -154,17 +151,6 @@ def _read(file: Path) -> str:
         raise ValueError(f"{file}: {error}{hint}") from None
 
 
-def _pieces(text: str) -> Iterator[str]:
-    """Pieces that fit a request, whatever characters are in them."""
-    at = 0
-    while at < len(text):
-        size = PIECE
-        while len(json.dumps(text[at : at + size])) > LONGEST_LINE:
-            size //= 2
-        yield text[at : at + size]
-        at += size
-
-
 def _progress(sent: int, of: int) -> None:
     """Only on a terminal, and only for a file that takes a while: doord takes half a megabyte a second from a user."""
     if of > LONG and sys.stderr.isatty():
@@ -173,28 +159,11 @@ def _progress(sent: int, of: int) -> None:
 
 
 def _tell(plan: dict[str, Any]) -> None:
-    for line in plan["told"]:
-        say(line)
-    if plan["changes"] > len(plan["told"]):
-        say(f"... and {plan['changes'] - len(plan['told'])} more")
-    for line in plan["notes"]:
+    for line in changes(plan):
         say(line)
     if plan["problems"]:
-        sys.stderr.writelines(f"doorctl: {spelt(line)}\n" for line in plan["problems"])
-        if plan["more_problems"]:
-            sys.stderr.write(f"doorctl: and {plan['more_problems']} problems more\n")
-        sys.stderr.write("doorctl: nothing was changed\n")
+        sys.stderr.writelines(f"doorctl: {spelt(line)}\n" for line in (*problems(plan), "nothing was changed"))
     elif plan["changes"]:
-        say(_counted(plan))
+        say(counted(plan))
     else:
         say("nothing would change")
-
-
-def _counted(plan: dict[str, Any]) -> str:
-    if not plan["kinds"]:
-        return ", ".join(f"{count} {how}" for how, count in plan["counts"].items())
-    kinds = [
-        f"{kind}s: " + ", ".join(f"{count} {how}" for how, count in counts.items() if count)
-        for kind, counts in plan["kinds"].items()
-    ]
-    return "; ".join(kinds)

@@ -39,6 +39,8 @@ ACTS: Final[Mapping[str, Right]] = {
     "edit_directory": Right.DIRECTORY,
 }
 """Operations for an account, with the right that each needs. `command` and `login` depend on their content."""
+FILES: Final = frozenset({"directory_export", "directory_import", "apply_import"})
+"""Operations for a manager, with people as CSV: the whole document, with its integrations, is not for the page."""
 OFFERED: Final = frozenset({"group", "schedule", "door"})
 """Kinds of entries that the page looks up and edits: integrations and cameras, with their addresses, are not for it."""
 CHANGES: Final = frozenset({"create", "change", "destroy"})
@@ -107,6 +109,10 @@ class PageRights:
         if op == "command":
             self._needs(COMMANDS.get(str(body.get("command")), Right.UNLOCK), login)
             self._command(body)
+        elif op in FILES:
+            self._needs(Right.DIRECTORY, login)
+            if body.get("form") not in {None, "csv"}:
+                raise RequestError("not_allowed", "the local page imports and exports people as CSV only")
         elif op in ACTS:
             self._needs(ACTS[op], login)
             if ACTS[op] is Right.DIRECTORY and not _kinds(body) <= OFFERED:
