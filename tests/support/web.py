@@ -141,9 +141,9 @@ class Doorweb:
 
 
 def write_config(folder: Path, names: dict[str, str] | None = None, web: str = "") -> Path:
-    """Simulated doors, and a page on a port that the kernel chooses."""
+    """Simulated doors that stay unlocked however slow a browser is, and a page on a port that the kernel chooses."""
     doors = "".join(
-        f"[door.{key}]\nname = '''{name}'''\n"
+        f"[door.{key}]\nname = '''{name}'''\nunlock_s = 300.0\n"
         'lock = { driver = "bench", resting = "locked" }\ncontact = { driver = "bench" }\nrex = { driver = "bench" }\n'
         for key, name in (names or {"front": "Front door", "back": "Back door"}).items()
     )

@@ -57,8 +57,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     accounts = {f"k{n}": "operator" for n in range(10)}
     with Camera(picture=png(640, 360)) as camera:
         config = write_config(folder, NAMES, f'[camera.hall]\nurl = "{camera.url}"\ndoors = ["front"]\n')
-        unlocked_long = "[door.back]\nunlock_s = 600.0\n"  # however slow the browser is
-        config.write_text(config.read_text().replace("[door.back]\n", unlocked_long))
         with browsed(config, olga="operator", vera="viewer", **accounts) as house:
             yield house
 

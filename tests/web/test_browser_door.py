@@ -31,7 +31,7 @@ PEOPLE = {
     "schedules": [{"id": "office", "name": "Office", "kind": "unlock", "weekly": [EVERY_DAY], "first_to_arrive": True}],
     "doors": [{"id": "back", "schedule": "office"}],
 }
-READER = 'unlock_s = 300.0\nrex = { driver = "bench" }\nreader = { driver = "bench" }\n'
+READER = 'rex = { driver = "bench" }\nreader = { driver = "bench" }\n'
 
 
 @pytest.fixture(scope="module")
