@@ -98,17 +98,19 @@ class Elevators:
 
     # --- looking -----------------------------------------------------------------------------------
 
-    def facts(self) -> dict[str, Json]:
-        """Each elevator and its floors, for the status."""
-        return {key: self._facts(car) for key, car in self._cars.items()}
+    def facts(self, known: Mapping[str, Elevator]) -> dict[str, Json]:
+        """Each elevator and its floors, for the status; `known` has their names."""
+        return {key: self._facts(car, known.get(key)) for key, car in self._cars.items()}
 
-    def _facts(self, car: _Car) -> Json:
+    def _facts(self, car: _Car, known: Elevator | None) -> Json:
         now_ns = self._now_ns()
         heard = self.points - car.lost - car.faulty
         floors: dict[str, Json] = {}
         for floor in car.settings.floors:
             left_ns = 0 if self._stopped else given_until_ns(car.rides, floor) - now_ns
+            named = None if known is None else known.floors.get(floor)
             floors[floor] = {
+                "name": floor if named is None else named.name,
                 "permitted": left_ns > 0,
                 "permitted_for_s": round(left_ns / NS_PER_S, 3) if left_ns > 0 else None,
                 "relay": {True: "unlocked", False: "locked", None: "unknown"}[car.confirmed.get(floor)],

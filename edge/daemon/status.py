@@ -81,7 +81,7 @@ class Status:
             "upstream": self._broker.facts(calendar),
             "drivers": {name: driver_facts(supervisor, calendar) for name, supervisor in self._drivers.items()},
             "doors": self._doors(calendar),
-            "elevators": self._elevators.facts(),
+            "elevators": self._elevators.facts(self._people.directory.in_force.elevators),
             "directory": self._people.facts(),
             "configuration": self._configuration.source.facts(),
             "failed_parts": {**self._isolation.failed},

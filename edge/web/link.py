@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
     from pathlib import Path
 
+LOG: Final = logging.getLogger(__name__)
 MOST_SHORT: Final = 3
 """Connections for short requests; doord allows the page twelve in all."""
 MOST_LONG: Final = 3
@@ -30,6 +32,7 @@ LASTING: Final = {"directory_import": 600.0, "apply_import": 60.0}
 PLACE_WITHIN_S: Final = 10.0
 LONGEST_ANSWER: Final = 16 << 20
 """Bytes of one line: a page of 500 records, or the status of 1024 doors, is far less."""
+GONE: Final = "the controller's program is not running, or is being restarted"
 AGAIN_S: Final = 1.0
 FULL_S: Final = 0.02
 """Pause between two tries to connect while doord's queue of connections is full."""
@@ -49,6 +52,7 @@ class DaemonLink:
         self.committed = 0
         """The highest sequence number that is known."""
         self.trouble: str | None = None
+        self._told = ""
 
     async def ask(self, op: str, account: str | None = None, /, **body: Any) -> Any:  # noqa: ANN401 -- JSON
         """Send one request for this account; returns its result. Raises RequestRefused and Unreachable."""
@@ -144,12 +148,20 @@ class DaemonLink:
             sock.close()
             raise
 
+    def _journal(self, why: str) -> None:
+        """Tell the journal once what only a technician can mend."""
+        if why != self._told:
+            LOG.warning("%s", why)
+        self._told = why
+
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         try:
             reader, writer = await asyncio.open_unix_connection(sock=await self._connect(), limit=LONGEST_ANSWER)
         except OSError as error:
-            raise Unreachable(sentence(error, self.socket)) from error
+            self._journal(sentence(error, self.socket))
+            raise Unreachable(GONE) from error
+        self._told = ""
         try:
             yield reader, writer
         finally:
@@ -160,20 +172,20 @@ async def _say(writer: asyncio.StreamWriter, request: dict[str, Any]) -> None:
     writer.write(json.dumps(request).encode() + b"\n")
     try:
         await writer.drain()
-    except OSError as error:
-        raise Unreachable(f"the daemon hung up: {error}") from None
+    except OSError:
+        raise Unreachable(GONE) from None
 
 
 async def _read(reader: asyncio.StreamReader) -> dict[str, Any]:
     try:
         line = await reader.readline()
         answer = json.loads(line) if line else None
-    except OSError as error:
-        raise Unreachable(f"the daemon hung up: {error}") from None
+    except OSError:
+        raise Unreachable(GONE) from None
     except ValueError:  # no JSON, or an endless line
         raise Unreachable("the program at the socket is not doord") from None
     if not isinstance(answer, dict):
-        raise Unreachable("the daemon hung up")
+        raise Unreachable(GONE)
     if not answer.get("ok"):
         raise RequestRefused(str(answer.get("code")), str(answer.get("message")))
     return answer

@@ -25,7 +25,7 @@ from edge.model.printable import masked
 from edge.web.limits import AnswerLimits, LimitedAnswer
 from edge.web.listener import MOST_CONNECTIONS
 from edge.web.recent import Recent
-from edge.web.sessions import FormTokens, Session, same
+from edge.web.sessions import Ended, FormTokens, Session, same
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -126,8 +126,10 @@ class Page:
     def signed_in(self, secret: str, *, use: bool) -> Session | None:
         """The session of a secret; None when it is over or its account has changed. Raises AccountsError."""
         session = self.sessions.find(secret, use=use)
-        if session is not None and self.accounts.get(session.account.name) != session.account:
-            self.sessions.end(secret)
+        if session is None:
+            return None
+        if (now := self.accounts.get(session.account.name)) != session.account:
+            self.sessions.end(secret, Ended.REMOVED if now is None else Ended.CHANGED)
             return None
         return session
 

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from edge.model.page_roles import PageRole
@@ -20,8 +21,22 @@ if TYPE_CHECKING:
 
 S_NS: Final = 1_000_000_000
 MOST: Final = 128
+MOST_ENDED: Final = 256
+"""Ended sessions of which is still known why."""
 MOST_OF_ONE: Final = 8
 """Sessions of one account; a further one ends the one used longest ago."""
+
+
+class Ended(StrEnum):
+    """Why a session ended, as the sign-in form says it."""
+
+    IDLE = "You were signed out, because nothing was clicked for a while."
+    LONGEST = "You were signed out, because you had been signed in for long."
+    CROWD = "You were signed out, because there were too many sessions at the same time."
+    CHANGED = "You were signed out, because your password or your role was changed."
+    REMOVED = "You were signed out, because your account was removed."
+    SIGNED_OUT = "You have signed out."
+    RESTARTED = "You were signed out, because the page was restarted."
 
 
 @dataclass(slots=True)
@@ -53,6 +68,7 @@ class Sessions:
         self._now_ns = now_ns
         self._idle_ns, self._longest_ns = int(idle_s * S_NS), int(longest_s * S_NS)
         self._sessions: dict[str, Session] = {}
+        self._ended: dict[str, Ended] = {}
 
     def begin(self, account: Account) -> str:
         """Begin a session; returns the secret for the browser's cookie."""
@@ -60,7 +76,7 @@ class Sessions:
         own = [key for key, session in self._sessions.items() if session.account.name == account.name]
         crowd = own if len(own) >= MOST_OF_ONE else list(self._sessions) if len(self._sessions) >= MOST else []
         if crowd:
-            del self._sessions[min(crowd, key=lambda key: self._sessions[key].used_ns)]
+            self._end(min(crowd, key=lambda key: self._sessions[key].used_ns), Ended.CROWD)
         secret, now_ns = secrets.token_urlsafe(32), self._now_ns()
         self._sessions[_key(secret)] = Session(account, now_ns, now_ns)
         return secret
@@ -68,26 +84,41 @@ class Sessions:
     def find(self, secret: str, *, use: bool) -> Session | None:
         """The session of this secret; None when it is over. `use` counts as a request, which extends it."""
         session = self._sessions.get(_key(secret))
-        if session is None or self._over(session):
-            self.end(secret)
+        if session is None:
+            return None
+        if (why := self._over(session)) is not None:
+            self.end(secret, why)
             return None
         if use:
             session.used_ns = self._now_ns()
         return session
 
-    def end(self, secret: str) -> None:
-        """End the session of this secret."""
-        self._sessions.pop(_key(secret), None)
+    def end(self, secret: str, why: Ended = Ended.SIGNED_OUT) -> None:
+        """End the session of this secret, if there is one."""
+        self._end(_key(secret), why)
 
-    def _over(self, session: Session) -> bool:
+    def why(self, secret: str) -> Ended:
+        """Why the session of this secret, which a browser still has, is none. A restart forgets all of them."""
+        return self._ended.get(_key(secret), Ended.RESTARTED)
+
+    def _end(self, key: str, why: Ended) -> None:
+        if self._sessions.pop(key, None) is not None:
+            self._ended[key] = why
+            if len(self._ended) > MOST_ENDED:
+                del self._ended[next(iter(self._ended))]
+
+    def _over(self, session: Session) -> Ended | None:
         if session.account.role is PageRole.DISPLAY:  # nobody stands at it who could sign in again
-            return False
+            return None
         now_ns = self._now_ns()
-        return now_ns - session.used_ns >= self._idle_ns or now_ns - session.made_ns >= self._longest_ns
+        if now_ns - session.used_ns >= self._idle_ns:
+            return Ended.IDLE
+        return Ended.LONGEST if now_ns - session.made_ns >= self._longest_ns else None
 
     def _sweep(self) -> None:
-        for key in [key for key, session in self._sessions.items() if self._over(session)]:
-            del self._sessions[key]
+        for key, session in [*self._sessions.items()]:
+            if (why := self._over(session)) is not None:
+                self._end(key, why)
 
 
 class FormTokens:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from zoneinfo import ZoneInfo
 
+CLOCK_NOT_SET: Final = "The clock is not set yet: times may be wrong"
+CLOCKS: Final = {"synced": "", "rtc": ", by the clock module", "unsynced": "; the clock was not set"}
+"""What a record's `clock` adds to its time."""
 MODES: Final = {
     "locked": "Locked",
     "accessed": "Access granted",
@@ -53,10 +56,9 @@ class Words:
         for key, lift in status.get("elevators", {}).items():
             away = [visible(point) for point in (*lift["lost"], *lift["faulty"])]
             floors = {floor: _floor(facts) for floor, facts in lift["floors"].items()}
+            names = {floor: visible(facts["name"]) for floor, facts in lift["floors"].items()}
             note = f"No answer from {', '.join(away)}" if away else ""
-            found.append(
-                {"id": key, "name": visible(lift["name"]), "floors": list(floors), "says": {**floors, "": note}}
-            )
+            found.append({"id": key, "name": visible(lift["name"]), "floors": names, "says": {**floors, "": note}})
         return found
 
     def controller(self, status: Mapping[str, Any]) -> dict[str, str]:
@@ -68,7 +70,7 @@ class Words:
         notes += (
             [f"Upstream: {upstream['state'].replace('_', ' ')}"] if upstream and upstream["state"] != "online" else []
         )
-        notes += ["The time of day is not synchronised"] if quality == "unsynced" else []
+        notes += [CLOCK_NOT_SET] if quality == "unsynced" else []
         return {"time": self.time(status["clock"]["time"]), "note": "; ".join(notes)}
 
     def record(self, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +92,7 @@ class Words:
         data, actor, thing = record["data"], record["data"]["actor"] or {}, record["data"]["object"]
         person = [actor.get(key) for key in ("name", "email", "id")]
         facts = {
-            "Happened": f"{self.time(record['time'])} {self.zone.key} ({data['clock']})",
+            "Happened": f"{self.time(record['time'])} {self.zone.key}{CLOCKS[data['clock']]}",
             "Recorded": self.time(record["recordedtime"]),
             "Type": record["type"],
             "Class": data["class"],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from edge.access.credentials import Presented
 from edge.access.elevator_rules import Permit, permit
 from edge.access.elevators import AGAIN_NS, Elevators
+from edge.directory.directory import Elevator, Floor
 from edge.model.messages import (
     NS_PER_S,
     Back,
@@ -121,7 +122,7 @@ class Bench:
         return [event.type for event in self.events]
 
     def facts(self, floor: str) -> Any:
-        facts: Any = self.elevators.facts()
+        facts: Any = self.elevators.facts({})
         return facts["lift"]["floors"][floor]
 
 
@@ -249,7 +250,13 @@ def test_who_needs_longer_has_longer() -> None:
     async def scene(bench: Bench) -> None:
         bench.show(ADA)
         await asyncio.sleep(19)
-        assert bench.facts("0") == {"permitted": True, "permitted_for_s": 1.0, "relay": "unlocked", "button": False}
+        assert bench.facts("0") == {
+            "name": "0",
+            "permitted": True,
+            "permitted_for_s": 1.0,
+            "relay": "unlocked",
+            "button": False,
+        }
         await asyncio.sleep(1.01)
         assert bench.free() == set()
 
@@ -268,20 +275,22 @@ def test_what_status_says() -> None:
     async def ended(bench: Bench) -> None:
         await scene(bench)
         given = {"permitted": True, "permitted_for_s": 7.0}
-        assert bench.elevators.facts() == {
+        shut = {"permitted": False, "permitted_for_s": None, "relay": "locked", "button": None}
+        known = {"lift": Elevator("lift", "Lift", {"1": Floor("1", "Kitchen")})}
+        assert bench.elevators.facts(known) == {
             "lift": {
                 "name": "Goods lift",
                 "floors": {
-                    "0": {**given, "relay": "unlocked", "button": True},
-                    "1": {"permitted": False, "permitted_for_s": None, "relay": "locked", "button": None},
-                    "2": {**given, "relay": "unknown", "button": None},
+                    "0": {"name": "0", **given, "relay": "unlocked", "button": True},
+                    "1": {"name": "Kitchen", **shut},
+                    "2": {"name": "2", **given, "relay": "unknown", "button": None},
                 },
                 "lost": ["lift/2.lock"],
                 "faulty": ["lift/1.rex"],
             },
             "spare": {
                 "name": "Spare",
-                "floors": {"0": {"permitted": False, "permitted_for_s": None, "relay": "locked", "button": None}},
+                "floors": {"0": {"name": "0", **shut}},
                 "lost": [],
                 "faulty": [],
             },

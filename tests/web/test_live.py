@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
+from edge.web.link import GONE
 from edge.web.page import HERE, MOST_STREAMS_OF_ONE
 from edge.web.pages.live import BEAT_S
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
@@ -154,7 +155,7 @@ def test_a_daemon_that_goes_is_said(client: httpx2.Client, watched: Watched) -> 
         next(told)
         watched.end()
         _, said = next(told)
-        assert said == {"trouble": "the daemon hung up"}
+        assert said == {"trouble": GONE}
 
 
 def test_a_stream_ends_with_its_session(client: httpx2.Client, watched: Watched, tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_a_stream_begins_without_the_daemon_and_says_so(client: httpx2.Client, w
         for path in ("/doors/live", "/events/live?after=0"):
             with client.stream("GET", path) as answer:
                 assert answer.status_code == 200
-                assert next(events(answer))[1] == {"trouble": "the daemon hung up"}
+                assert next(events(answer))[1] == {"trouble": GONE}
 
 
 def test_a_question_that_fails_is_said_and_the_stream_goes_on(

@@ -54,7 +54,14 @@ def test_doors_that_need_somebody_come_first(browser: Browser, doord: FakeDaemon
 
 def test_elevators_say_which_floors_may_be_chosen(browser: Browser, doord: FakeDaemon) -> None:
     def floor(relay: str, *, permitted: bool) -> dict[str, Any]:
-        return {"permitted": permitted, "permitted_for_s": 3.0 if permitted else None, "relay": relay, "button": None}
+        left_s = 3.0 if permitted else None
+        return {
+            "name": relay.upper(),
+            "permitted": permitted,
+            "permitted_for_s": left_s,
+            "relay": relay,
+            "button": None,
+        }
 
     floors = {
         "ground": floor("unlocked", permitted=True),
@@ -71,6 +78,7 @@ def test_elevators_say_which_floors_may_be_chosen(browser: Browser, doord: FakeD
         "": "No answer from lift/roof.lock",
     }.items():
         assert f'data-floor="{key}">{text}<' in shown
+    assert "<dt>UNLOCKED</dt>" in shown, "a floor has the name of the directory"
     assert "Goods &lt;lift&gt;" in shown
     assert '<option value="lift">Goods &lt;lift&gt;</option>' in browser.get("/events").text
 
@@ -126,7 +134,8 @@ def test_without_a_daemon_every_page_says_so(tmp_path: Path) -> None:
     for path in ("/doors", "/events", "/events.csv", "/events/1", "/activity", "/health", "/doors/front/unlock"):
         shown = browser.get(path)
         assert shown.status_code == 503, path
-        assert "is doord running? systemctl status doord" in shown.text
+        assert "program is not running, or is being restarted" in shown.text
+        assert "doord.sock" not in shown.text, "no path of ours"
 
 
 # --- events --------------------------------------------------------------------------------------
@@ -367,6 +376,9 @@ def test_the_findings_are_those_of_diagnose(browser: Browser, doord: FakeDaemon)
         doors={"front": door(alarm="forced_open", contact="open")},
     )
     shown = browser.get("/health").text
+    assert "; the clock was not set" in shown
+    doord.answers["status"] = doord.answers["facts"]
+    assert browser.get("/doors").text.count("The clock is not set yet: times may be wrong") == 1
     assert shown.index("DW-DOOR-FORCED") < shown.index("DW-CLOCK-UNSYNCED")
     assert "Fault" in shown
     assert "offline, mqtts://broker.example.org:8883" in shown

@@ -50,7 +50,8 @@ def test_somebody_signs_in_and_out_and_both_are_recorded(browser: Browser, doord
     done = browser.sign_in("olga", next_="/events?door=front")
     assert (done.status_code, done.headers["location"]) == (303, "/events?door=front")
     assert browser.get("/doors").status_code == 200
-    assert browser.post("/sign-out", data={"csrf": browser.token()}).headers["location"] == "/sign-in"
+    assert browser.post("/sign-out", data={"csrf": browser.token()}).headers["location"] == "/sign-in?left"
+    assert "You have signed out." in browser.get("/sign-in?left").text
     assert browser.get("/doors").status_code == 303
     olga = {"id": "olga", "name": "olga"}
     assert logins(doord) == [
@@ -260,7 +261,7 @@ def test_nobody_signs_in_without_a_record_of_it(page: Page) -> None:
     browser = Browser(page)  # no daemon
     refused = browser.sign_in("olga")
     assert refused.status_code == 503
-    assert "is doord running?" in refused.text
+    assert "program is not running" in refused.text
     assert browser.get("/doors").status_code == 303
 
 
@@ -278,6 +279,37 @@ def test_an_account_that_changes_is_signed_out(tmp_path: Path, browser: Browser)
     assert browser.get("/doors").status_code == 200
     write_accounts(tmp_path / "accounts.json", olga="viewer")
     assert browser.get("/doors").status_code == 303
+    assert "your password or your role was changed" in browser.get("/sign-in").text
+    browser.sign_in("olga")
+    write_accounts(tmp_path / "accounts.json", vera="viewer")
+    assert browser.get("/doors").status_code == 303
+    assert "your account was removed" in browser.get("/sign-in").text
+
+
+def test_the_form_names_the_place_keeps_the_name_and_says_why_somebody_was_signed_out(
+    tmp_path: Path, doord: FakeDaemon
+) -> None:
+    assert doord
+    write_accounts(tmp_path / "accounts.json", olga="operator")
+    now = [10**12]
+    page = page_in(tmp_path, now_ns=lambda: now[0])
+    browser = Browser(page)
+    first = browser.get("/sign-in").text
+    assert f"Doorward at {page.site}" in first
+    assert "You were signed out" not in first
+    wrong = browser.sign_in("Olga", "not the password").text
+    assert 'value="olga"' in wrong
+    assert 'value="olga"' not in browser.get("/sign-in").text
+    assert 'value="&#34;&gt;x"' in browser.sign_in('">x', "not the password").text
+    assert browser.sign_in("olga").status_code == 303
+    now[0] += 10**15
+    assert browser.get("/doors").status_code == 303
+    assert "nothing was clicked for a while" in browser.get("/sign-in").text
+    assert browser.sign_in("olga").status_code == 303
+    again = Browser(page_in(tmp_path, now_ns=lambda: now[0]))
+    again.cookies = browser.cookies
+    assert again.get("/doors").status_code == 303
+    assert "the page was restarted" in again.get("/sign-in").text
 
 
 def test_a_spoiled_file_of_accounts_stops_everybody_with_a_sentence(tmp_path: Path, browser: Browser) -> None:

@@ -106,6 +106,8 @@ class DriverJson(TypedDict):
 class FloorJson(TypedDict):
     """One floor of an elevator."""
 
+    name: str
+    """Its name in the directory, else its id."""
     permitted: bool
     """It may be chosen now."""
     permitted_for_s: float | None

@@ -20,6 +20,7 @@ from edge.diagnosis.history import history
 from edge.diagnosis.machine import SystemPaths, look_at_machine
 from edge.model.printable import masked as visible
 from edge.web.page import page_of
+from edge.web.words import CLOCKS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +52,7 @@ def look(socket: Path) -> tuple[dict[str, Any], Facts]:
 async def health(request: Request) -> Response:
     """Findings, drivers and key figures on one page."""
     page = page_of(request)
+    await page.link.ask("status")  # says it in the page's words where nobody answers
     async with page.looking:
         status, facts = await asyncio.to_thread(look, page.link.socket)
     findings = [
@@ -82,7 +84,7 @@ def _rows(status: dict[str, Any], words: Words) -> dict[str, str]:
         "Controller": f"{status['controller']['site']}/{status['controller']['id']}",
         "Version": f"doord {status['version']}, page {__version__}",
         "Running for": span(status["uptime_s"]),
-        "Time": f"{words.time(clock['time'])} {words.zone.key} ({clock['quality']})",
+        "Time": f"{words.time(clock['time'])} {words.zone.key}{CLOCKS[clock['quality']]}",
         "Log": f"{log['committed']} records, {size(log['bytes'])}, writer {log['writer']}",
     }
     if upstream is None:

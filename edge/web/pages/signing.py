@@ -23,7 +23,7 @@ from edge.web.accounts import LONGEST_PASSWORD, NAME
 from edge.web.attempts import ACCOUNT_CAP_S, ADDRESS_CAP_S, MINUTE_S
 from edge.web.listener import network
 from edge.web.page import page_of, posted, read_form, see, who
-from edge.web.sessions import same
+from edge.web.sessions import Ended, same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,9 @@ HOME: Final = "/doors"
 STRANGER: Final = "(unknown)"
 """Recorded instead of a name that no account has: people type passwords into the wrong field."""
 FORM_COOKIE: Final = "-form"
+LONGEST_NAME: Final = 40
+LEFT: Final = "left"
+"""In the address after signing out."""
 WRONG: Final = "wrong_password"
 LIMITED: Final = "rate_limited"
 
@@ -57,7 +60,11 @@ async def show(request: Request) -> Response:
     """Show the form."""
     if request.state.session is not None:
         return see(home(request.query_params.get("next", "")))
-    return _form(request, request.query_params.get("next", ""))
+    secret = request.state.secret
+    ended = page_of(request).sessions.why(secret) if secret else ""
+    if LEFT in request.query_params:
+        ended = Ended.SIGNED_OUT
+    return _form(request, request.query_params.get("next", ""), ended=ended)
 
 
 async def sign_in(request: Request) -> Response:
@@ -69,7 +76,7 @@ async def sign_in(request: Request) -> Response:
     name, password = form.get("name", "").strip().lower(), form.get("password", "")
     found = await checked(request, page, name, password)
     if isinstance(found, SignInRefusal):
-        response = _form(request, next_, 429 if found.wait_s else 403, found.text)
+        response = _form(request, next_, 429 if found.wait_s else 403, found.text, name=name)
         if found.wait_s:
             response.headers["Retry-After"] = str(math.ceil(found.wait_s))
         known = name if NAME.fullmatch(name) and page.accounts.get(name) else STRANGER
@@ -130,7 +137,7 @@ async def sign_out(request: Request, _form: Mapping[str, str]) -> Response:
         await page.link.ask("login", account.name, action="sign_out", login=account.name, address=address_of(request))
     except (Unreachable, RequestRefused) as error:
         LOG.warning("the sign-out of %s could not be recorded: %s", account.name, error)
-    response = see("/sign-in")
+    response = see(f"/sign-in?{LEFT}")
     response.delete_cookie(page.cookie, path="/", secure=page.secure, httponly=True, samesite="strict")
     return response
 
@@ -145,11 +152,14 @@ def home(wanted: str) -> str:
     return wanted if ours and wanted.isprintable() and wanted.isascii() and not set(wanted) & set("\\ ") else HOME
 
 
-def _form(request: Request, next_: str, status: int = 200, problem: str = "") -> Response:
+def _form(  # noqa: PLR0913 -- what the form shows, by name
+    request: Request, next_: str, status: int = 200, problem: str = "", *, name: str = "", ended: str = ""
+) -> Response:
     page = page_of(request)
     bound = request.cookies.get(page.cookie + FORM_COOKIE) or secrets.token_urlsafe(32)
     token, next_ = page.forms.token(bound), next_ if home(next_) == next_ else ""
-    response = page.html(request, "sign_in.html", status, form_token=token, next=next_, problem=problem)
+    shown = {"next": next_, "problem": problem, "name": name[:LONGEST_NAME], "ended": ended}
+    response = page.html(request, "sign_in.html", status, form_token=token, **shown)
     _set_cookie(page, response, page.cookie + FORM_COOKIE, bound)
     return response
 
