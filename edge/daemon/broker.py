@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edge.model.ports import Origin
     from edge.system.calendar import Calendar
     from edge.system.tasks import BackgroundTasks
-    from edge.upstream.home_assistant import DiscoveryMessages
+    from edge.upstream.home_assistant.discovery import DiscoveryMessages
     from edge.upstream.messages import RetainedFacts
 
 FAREWELL_S: Final = 1.0
@@ -84,7 +84,7 @@ class Broker:
     def _home_assistant(self) -> DiscoveryMessages | None:
         if self._configuration.settings.home_assistant is None:
             return None
-        from edge.upstream.home_assistant import DiscoveryMessages  # noqa: PLC0415 -- few controllers use it
+        from edge.upstream.home_assistant.discovery import DiscoveryMessages  # noqa: PLC0415 -- few use it
 
         return DiscoveryMessages(lambda: self._configuration.settings, __version__)
 

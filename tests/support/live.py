@@ -60,5 +60,5 @@ class Live:
         with Client(self._socket) as client:
             return client.ask(op, **body)
 
-    def sim(self, door: str, action: str) -> None:
-        self.ask("sim", door=door, action=action)
+    def sim(self, door: str, action: str, argument: str | None = None) -> None:
+        self.ask("sim", door=door, action=action, argument=argument)

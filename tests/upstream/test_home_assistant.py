@@ -10,30 +10,31 @@ import asyncio
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from edge.commands.parsing import Context, Order, parse_command
 from edge.config.reading import load
+from edge.model.cloudevents import Identity, cloudevent
 from edge.model.messages import ClockQuality
 from edge.model.ports import Incoming
-from edge.upstream.home_assistant import (
+from edge.upstream.home_assistant.discovery import (
     BIRTH_S,
     CONTROLLER,
-    EVENTS,
     MOST_STRAYS,
     DiscoveryMessages,
     devices,
     message,
     topic,
 )
+from edge.upstream.home_assistant.entities import EVENTS
 from edge.upstream.records import NOBODY_S
 from edge.upstream.retained import STATUS_EVERY_S
 from tests.support.broker import Broker
 from tests.support.house import House, live, write_config
-from tests.support.journal import OPENED
+from tests.support.journal import OPENED, FakeJournal
 from tests.support.live import Live
 from tests.support.signatures import Pair
 from tests.support.subscriber import Subscriber
@@ -43,9 +44,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from edge.model.messages import Record
     from edge.settings.controller import Settings
 
 BASE = "doorward/v1/lab/test"
+HERE = Identity("lab", "test", "epoch-1")
 COMMON = {
     *("platform", "unique_id", "name", "availability", "availability_mode", "enabled_by_default", "entity_category"),
     *("icon", "json_attributes_topic", "json_attributes_template", "qos", "encoding", "state_topic", "value_template"),
@@ -65,7 +68,13 @@ CLASSES = {
     "sensor": {"enum"},
 }
 PRESSED_AT = datetime(2026, 11, 23, 12, 0, 0, 5, UTC)
+OF_EVENTS = {"event", "last"}
 DEVICE = {"identifiers", "manufacturer", "model", "name", "sw_version", "via_device"}
+
+
+class State(NamedTuple):
+    state: str
+    attributes: dict[str, Any]
 
 
 def settings_of(folder: Path, more: str = "", *, doors: tuple[str, ...] = ("front", "back")) -> Settings:
@@ -160,7 +169,9 @@ def test_templates_show_what_happens_at_a_door(tmp_path: Path) -> None:
     def shown(house: House) -> dict[str, str]:
         state = json.loads(json.dumps(house.daemon.retained.door_state("front")))
         found = {
-            n: render(p["value_template"], value_json=state) for n, p in front.items() if len(p) > 1 and n != "event"
+            n: render(p["value_template"], value_json=state)
+            for n, p in front.items()
+            if len(p) > 1 and n not in OF_EVENTS
         }
         found["locked"] = render(looks["locked"]["value_template"], value_json=state)
         found["why"] = json.loads(render(front["fault"]["json_attributes_template"], value_json=state))["reason"]
@@ -226,6 +237,36 @@ def test_an_event_is_told_at_its_door_while_it_is_news(tmp_path: Path) -> None:
 
     live(write_config(tmp_path), script)
     assert {"lock.unlock", "lock.opened", "lock.closed", "lock.locked", "lock.forced_open"} <= {*told_at_all}
+
+
+def test_who_came_last_stays_until_somebody_else_comes(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    sensor = parts(settings)["last"]
+
+    def shown(record: Record, this: State, door: str = "front", **data: Any) -> State:
+        """What Home Assistant shows after a record: it knows its own state and attributes as `this`."""
+        event = cloudevent(record, HERE, replayed=False) | {"subject": f"doors/{door}"}
+        event["data"] = {**event["data"], **data}
+        rendered = {"value_json": event, "this": this}
+        said = json.loads(render(sensor["json_attributes_template"], **rendered))
+        return State(render(sensor["value_template"], **rendered), said)
+
+    [passed, opened] = FakeJournal().write(["reader.access", "lock.opened"])
+    ada = {"kind": "user", "id": "ada", "name": 'Ada \u007b\u007b 1 \u007d\u007d "L"', "email": None}
+    first = shown(opened, State("unknown", {}))
+    assert first == State("None", dict.fromkeys(("person", "outcome", "code", "time")))
+    granted = shown(passed, first, actor=ada, success=True)
+    assert granted.state == 'Ada {{ 1 }} "L": granted'
+    assert (granted.attributes["person"], granted.attributes["outcome"]) == (ada["name"], "granted")
+    assert shown(opened, granted) == granted
+    assert shown(passed, granted, door="back", actor=ada, success=False) == granted
+    assert shown(passed, granted, actor=ada, success=False, replayed=True) == granted
+    refused = shown(passed, granted, actor=None, success=False, code="unknown_card")
+    assert (refused.state, refused.attributes["code"]) == ("Somebody: refused", "unknown_card")
+    long = shown(passed, granted, actor={**ada, "name": "x" * 300}, success=True)
+    assert len(long.state) <= 255, "Home Assistant takes no longer state"
+    (tmp_path / "without").mkdir()
+    assert parts(settings_of(tmp_path / "without", "last_access = false\n"))["last"] == {"platform": "sensor"}
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,9 @@ def controller(folder: Path, broker: Broker, *, doors: tuple[str, ...] = ("front
     folder.mkdir(exist_ok=True)
     config = write_config(folder, doors=doors, unlock_s=120.0)
     mqtt = f'\n[mqtt]\nurl = "mqtt://127.0.0.1:{broker.port}"\n'
-    config.write_text(config.read_text() + mqtt + (more or "[home_assistant]\n"))
+    contact = 'contact = { driver = "bench" }\n'
+    wired = config.read_text().replace(contact, contact + 'reader = { driver = "bench" }\n')
+    config.write_text(wired + mqtt + (more or "[home_assistant]\n"))
     return Live(config)
 
 
@@ -65,6 +67,13 @@ def test_doors_are_found_shown_and_moved(tmp_path: Path, broker: Broker, hass: H
         house.sim("front", "open")
         hass.wait_for("binary_sensor.front_door_forced_open", "on")
         hass.wait(lambda: _told(hass) == ("lock.forced_open", None), "the alarm")
+        house.sim("front", "card", "1:4711")
+        hass.wait_for("sensor.front_door_last_access", "Somebody: refused")
+        assert hass.ask()["sensor.front_door_last_access"][1]["code"] == "unknown_card"
+        house.sim("front", "close")
+        hass.wait_for("binary_sensor.front_door_contact", "off")
+        assert hass.states()["sensor.front_door_last_access"] == "Somebody: refused", "it stays over other events"
+        assert hass.states()["sensor.back_door_last_access"] == "unknown"
         house.sim("front", "tamper")
         hass.wait_for("binary_sensor.front_door_tamper", "on")
         assert hass.states()["event.back_door_event"] == "unknown"

@@ -1,7 +1,7 @@
-"""Home Assistant: MQTT discovery of this controller and its doors, one message for each device.
+"""The entities of a controller and of a door, with their templates, as MQTT discovery has them.
 
-One rule: nothing else is published for it. Its templates read the public topics and write ordinary commands.
-Format: https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
+One rule: a part that a door lacks has its platform only, which removes it. Templates read the public topics and write
+ordinary commands.
 """
 
 from __future__ import annotations
@@ -11,24 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from edge.doors.conditions import KINDS
 from edge.doors.modes import Mode
 from edge.model.catalogue import CATALOGUE, EventClass
-from edge.model.cloudevents import to_bytes
+from edge.model.event_types import READER_ACCESS
 from edge.model.messages import ClockQuality
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from edge.model.ports import Incoming
     from edge.settings.controller import DoorSettings, Settings
 
-CONTROLLER: Final = "controller"
-"""The controller's name among the devices; no door may have this id."""
-BORN: Final = b"online"
-GONE: Final = b"offline"
-"""Home Assistant's birth message and its will."""
-BIRTH_S: Final = 30.0
-"""Further birth messages within this time are ignored, so that nobody can keep us busy with them."""
-MOST_STRAYS: Final = 2_000
-"""At most so many messages about devices that are gone are removed over one connection."""
 EXPIRES_S: Final = 15
 """A command that releases a door expires after this time."""
 EVENTS: Final = tuple(
@@ -45,42 +33,8 @@ SHOWN_AS: Final = {"tamper": {"device_class": "tamper"}, "fault": {"entity_categ
 Part = dict[str, Any]
 
 
-def topic(settings: Settings, device: str) -> str:
-    """The topic of a device's message; `device` is a door's id or CONTROLLER.
-
-    One level is the controller's id alone, so that a broker's access list can match it with a user.
-    """
-    chosen, who = settings.home_assistant, settings.controller
-    assert chosen is not None  # noqa: S101 -- asked only where there is one
-    return f"{chosen.prefix}/device/{who.id}/doorward_{who.site}_{device}/config"
-
-
-def devices(settings: Settings) -> list[str]:
-    """The devices to announce; the controller first, which the doors refer to (`via_device`)."""
-    chosen = settings.home_assistant
-    return [CONTROLLER, *settings.doors] if chosen is not None and chosen.enabled else []
-
-
-def message(settings: Settings, device: str, version: str) -> bytes:
-    """The discovery message of one device."""
-    who = settings.controller
-    own = f"doorward_{who.site}_{who.id}"  # ids have no `_`: no two things are called the same
-    shown: Part = {"manufacturer": "Doorward", "sw_version": version}
-    if device == CONTROLLER:
-        shown |= {"identifiers": [own], "name": who.name, "model": "Door controller"}
-        parts = _controller(settings)
-    else:
-        door = settings.doors[device]
-        shown |= {"identifiers": [f"{own}_{device}"], "name": door.name, "model": "Door", "via_device": own}
-        parts = _door(settings, door)
-    for name, part in parts.items():
-        if len(part) > 1:
-            part["unique_id"] = f"{own}_{device}_{name}"
-    whole: Part = {"device": shown, "origin": {"name": "Doorward", "sw_version": version}, "components": parts}
-    return to_bytes(whole)
-
-
-def _controller(settings: Settings) -> dict[str, Part]:
+def controller_parts(settings: Settings) -> dict[str, Part]:
+    """The parts of the controller, by name."""
     status = {"state_topic": f"{_base(settings)}/status"}
     diagnostic = {**status, "entity_category": "diagnostic", "availability": _availability(settings)}
     return {
@@ -89,11 +43,11 @@ def _controller(settings: Settings) -> dict[str, Part]:
             "entity_category": "diagnostic", **status, "value_template": _on("value_json.online"),
         },
         "records": {
-            "platform": "binary_sensor", "name": "Nobody takes the records", "device_class": "problem",
+            "platform": "binary_sensor", "name": "Record delivery", "device_class": "problem",
             **diagnostic, "value_template": _on("value_json.no_subscriber"),
         },
         "backlog": {
-            "platform": "sensor", "name": "Backlog", "unit_of_measurement": "records",
+            "platform": "sensor", "name": "Records waiting", "unit_of_measurement": "records",
             "state_class": "measurement", "icon": "mdi:tray-full",
             **diagnostic, "value_template": "{{ value_json.sequence - value_json.cursor }}",
         },
@@ -106,7 +60,7 @@ def _controller(settings: Settings) -> dict[str, Part]:
     }  # fmt: skip
 
 
-def _door(settings: Settings, door: DoorSettings) -> dict[str, Part]:
+def door_parts(settings: Settings, door: DoorSettings) -> dict[str, Part]:
     """Every part that a door can have. A part that this door lacks has its platform only: that removes it."""
     state = {
         "state_topic": f"{_base(settings)}/doors/{door.id}/state",
@@ -130,6 +84,37 @@ def _door(settings: Settings, door: DoorSettings) -> dict[str, Part]:
             "state_topic": f"{_base(settings)}/events", "availability": _availability(settings),
             "value_template": _event(door),
         },
+        "last": _last_access(settings, door),
+    }  # fmt: skip
+
+
+def _last_access(settings: Settings, door: DoorSettings) -> Part:
+    """A sensor for who was let in or refused last, from `events`: nothing more is published for it."""
+    chosen = settings.home_assistant
+    assert chosen is not None  # noqa: S101 -- see `discovery.topic`
+    if not chosen.last_access:
+        return {"platform": "sensor"}
+    record = "value_json.data"
+    who = f"{{% set who = ({record}.actor or {{}}).get('name') or ({record}.actor or {{}}).get('id') or 'Somebody' %}}"
+    about = (
+        f"value_json.subject == 'doors/{door.id}' and value_json.type == '{READER_ACCESS}' and not {record}.replayed"
+    )
+    granted = f"'granted' if {record}.success else 'refused'"
+    known = "this.state if this.state not in ['unknown', 'unavailable'] else 'None'"
+    kept = ", ".join(f"'{key}': this.attributes.get('{key}')" for key in ("person", "outcome", "code", "time"))
+    told = f"'person': who, 'outcome': {granted}, 'code': {record}.code, 'time': value_json.time"
+    events = f"{_base(settings)}/events"
+    return {
+        "platform": "sensor", "name": "Last access", "icon": "mdi:account-clock", "state_topic": events,
+        "availability": _availability(settings),
+        "value_template": (
+            f"{who}{{% if {about} %}}{{{{ ((who | truncate(200, true)) ~ ': ' ~ ({granted})) }}}}"
+            f"{{% else %}}{{{{ {known} }}}}{{% endif %}}"
+        ),
+        "json_attributes_topic": events,
+        "json_attributes_template": (
+            f"{who}{{{{ ({{{told}}} if {about} else {{{kept}}}) | to_json }}}}"
+        ),
     }  # fmt: skip
 
 
@@ -153,7 +138,7 @@ def _conditions(door: DoorSettings, state: Part) -> dict[str, Part]:
 def _lock(settings: Settings, door: DoorSettings, state: Part) -> dict[str, Part]:
     """A lock to operate; a sensor only, where commands need a signature, which a template cannot make."""
     chosen = settings.home_assistant
-    assert chosen is not None  # noqa: S101 -- see `topic`
+    assert chosen is not None  # noqa: S101 -- see `discovery.topic`
     if settings.commands.keys:
         locked = "{{ {'locked': 'OFF', 'unlocked': 'ON'}.get(value_json.lock, 'None') }}"
         look = {"name": "Lock", "device_class": "lock", **state, "value_template": locked}
@@ -174,7 +159,7 @@ def _lock(settings: Settings, door: DoorSettings, state: Part) -> dict[str, Part
 def _lock_down(settings: Settings, target: str) -> Part:
     """A button for a lockdown, where configured. None to cancel it: that needs somebody who knows the reason for it."""
     chosen = settings.home_assistant
-    assert chosen is not None  # noqa: S101 -- see `topic`
+    assert chosen is not None  # noqa: S101 -- see `discovery.topic`
     if settings.commands.keys or not chosen.lockdown:
         return {"platform": "button"}
     return {
@@ -225,67 +210,3 @@ def _availability(settings: Settings) -> list[Part]:
 
 def _on(condition: str) -> str:
     return f"{{{{ 'ON' if {condition} else 'OFF' }}}}"
-
-
-class DiscoveryMessages:
-    """The discovery messages that are still to be sent over the present link, as `ExtraMessages`."""
-
-    def __init__(self, settings: Callable[[], Settings], version: str) -> None:
-        """`settings` returns the settings in force, which have `[home_assistant]`."""
-        self._settings, self._version = settings, version
-        chosen = settings().home_assistant
-        assert chosen is not None  # noqa: S101 -- see `topic`
-        self._birth = f"{chosen.prefix}/status"
-        self._ours = topic(settings(), "").removesuffix("/config")
-        self._due: dict[str, None] = {}
-        """Topics of messages to send, in order; the content is made when it is sent."""
-        self._born_s = -BIRTH_S
-
-    @property
-    def topics(self) -> Iterable[str]:
-        """Topics to subscribe to: the birth message, and our retained messages, to find devices that are gone."""
-        return self._birth, f"{self._ours.rpartition('/')[0]}/+/config"
-
-    def begin(self) -> None:
-        """Send everything: the link is new, or the settings changed."""
-        wanted = [topic(self._settings(), device) for device in devices(self._settings())]
-        self._due = {**dict.fromkeys(wanted), **self._due}
-
-    def heard(self, incoming: Incoming, now_s: float) -> bool | None:
-        """True: Home Assistant started and has subscribed. False: a message of use. None: a message of no use."""
-        if incoming.topic == self._birth:
-            return self._heard_of_it(incoming.payload, now_s)
-        if not incoming.topic.startswith(self._ours):
-            return None
-        if self._is_stray(incoming) and len(self._due) < MOST_STRAYS:
-            self._due[incoming.topic] = None
-        return False
-
-    def _heard_of_it(self, payload: bytes, now_s: float) -> bool | None:
-        if payload == GONE:
-            return False
-        if payload != BORN or now_s - self._born_s < BIRTH_S:
-            return None
-        self._born_s = now_s
-        self.begin()
-        return True
-
-    def next(self) -> tuple[str, bytes] | None:
-        """Take the next retained message: its topic and content, empty for a device that is gone; None: no more."""
-        if not self._due:
-            return None
-        where = next(iter(self._due))
-        del self._due[where]
-        device = self._device(where)
-        return where, b"" if device is None else message(self._settings(), device, self._version)
-
-    def _is_stray(self, incoming: Incoming) -> bool:
-        there = incoming.retained and incoming.payload and incoming.topic.startswith(self._ours)
-        return bool(there) and self._device(incoming.topic) is None
-
-    def _device(self, where: str) -> str | None:
-        """The device of a topic; None when it does not exist any more."""
-        settings, name = self._settings(), where.removeprefix(self._ours).removesuffix("/config")
-        chosen = settings.home_assistant
-        there = chosen is not None and chosen.enabled and (name == CONTROLLER or name in settings.doors)
-        return name if there else None
