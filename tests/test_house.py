@@ -306,7 +306,6 @@ def test_the_core_touches_nothing_outside_itself(module: str) -> None:
         ("uvicorn", ["edge/web/server.py", "edge/web/protocol.py"]),
         ("jinja2", ["edge/web/page.py"]),
         ("argon2", ["edge/web/accounts.py"]),
-        ("rich", ["edge/cli/*.py", "edge/demo/*.py"]),
     ],
 )
 def test_a_library_is_used_in_one_place(library: str, only: list[str]) -> None:

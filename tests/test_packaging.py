@@ -202,6 +202,8 @@ def test_a_fresh_pi_gets_a_service_and_a_configuration(image: Path, venv: Path) 
     share = f"opt/doorward/releases/{__version__}-1/share/doorward"
     shared = {f"{share}/config/{path.name}" for path in (ROOT / "config").iterdir()}
     shared |= {f"{share}/doord.service", f"{share}/doorweb.service"}
+    shared |= {f"{share}/completion/{path.name}" for path in (ROOT / "systemd" / "completion").iterdir()}
+    manual = {"man/man1/doorctl.1", "man/man5/doorward.toml.5", "man/man8/doord.8"}
     assert tree(image) - before == {
         "etc/doorward/.last-release",
         "etc/doorward/doorward.toml",
@@ -211,12 +213,20 @@ def test_a_fresh_pi_gets_a_service_and_a_configuration(image: Path, venv: Path) 
         "opt/doorward/current",
         *(f"opt/doorward/releases/{__version__}-1/{part}" for part in ("bin", "lib", "pyvenv.cfg")),
         *shared,
+        *(f"opt/doorward/releases/{__version__}-1/share/{page}" for page in manual),
+        *(f"usr/local/share/{page}" for page in manual),
+        "usr/local/share/bash-completion/completions/doorctl",
+        "usr/local/share/fish/vendor_completions.d/doorctl.fish",
+        "usr/local/share/zsh/site-functions/_doorctl",
         "usr/lib/sysusers.d/doorward.conf",
         "usr/lib/tmpfiles.d/doorward.conf",
         "usr/local/bin/doorctl",
         "usr/local/bin/doord",
         "usr/local/bin/doorweb",
     }
+    for path in (image / "usr/local/share").rglob("*"):  # each leads to a file of the release in charge
+        if path.is_symlink():
+            assert (image / str(path.readlink()).removeprefix("/")).resolve().is_file(), path
     settings = load(image / "etc/doorward/doorward.toml")
     assert settings.controller.id == "lobby"
     assert (settings.doors, settings.drivers) == ({}, {}), "nobody knows yet what hangs on which line"
@@ -464,7 +474,7 @@ def booted(tmp_path: Path, shims: Path) -> Path:
     """The installer on a tree that systemd runs; doord starts unless there is a file `broken` beside it."""
     installer = tmp_path / "checkout" / "systemd" / "install"
     shutil.copytree(ROOT / "systemd", installer.parent)
-    for name in ("config", "edge"):
+    for name in ("config", "docs", "edge"):
         (tmp_path / "checkout" / name).symlink_to(ROOT / name)
     alive = '[ -z "$root" ] && [ -d /run/systemd/system ]'
     text = installer.read_text()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from edge.cli.text import local, say, say_json, table
+from edge.cli.tables import say_table
+from edge.cli.text import local, say, say_json
 from edge.client.connection import Client
+from edge.client.zones import zone_name, zone_of
 
 if TYPE_CHECKING:
     import argparse
+
+    from edge.cli.terminal import Kind
 
 TEST_WITHIN_S: Final = 90.0
 """doord waits 70 s for the answers of all ways."""
@@ -19,15 +24,19 @@ def alerts(arguments: argparse.Namespace) -> int:
     """The open alerts. 1 when there are any."""
     with Client(arguments.socket) as client:
         answer = client.ask("alerts")
+        zone = None if arguments.json or not answer["open"] else zone_of(client.ask("status"))
     if arguments.json:
         say_json(answer)
     else:
-        rows = [
-            (local(alert["raised"]), alert["alert"], alert["door"] or "-", str(alert["count"]), alert["message"])
-            for alert in answer["open"]
-        ]
-        for line in table(rows, ("RAISED", "ALERT", "DOOR", "TIMES", "WHAT")) if rows else ["no alert is open"]:
-            say(line)
+        if zone is None:
+            say("no alert is open")
+        else:
+            rows = [
+                (local(one["raised"], zone), one["alert"], one["door"] or "-", str(one["count"]), one["message"])
+                for one in answer["open"]
+            ]
+            named = zone_name(zone, datetime.fromisoformat(answer["open"][-1]["raised"]))
+            say_table(rows, (f"RAISED ({named})", "ALERT", "DOOR", "TIMES", "WHAT"), ["alarm"] * len(rows))
         for channel, error in answer["last_errors"].items():
             say(f"{channel}: {answer['waiting'].get(channel, 0)} messages wait: {error}")
     return 1 if answer["open"] else 0
@@ -41,8 +50,8 @@ def test(arguments: argparse.Namespace) -> int:
         say_json(answer)
     else:
         rows = [(one["way"], OUTCOMES[one["taken"]], one["answer"] or "-") for one in answer["answers"]]
-        for line in table(rows, ("WAY", "TEST", "ANSWER")):
-            say(line)
+        kinds: list[Kind] = ["alarm" if one["taken"] is False else "" for one in answer["answers"]]
+        say_table(rows, ("WAY", "TEST", "ANSWER"), kinds)
     return 1 if any(one["taken"] is False for one in answer["answers"]) else 0
 
 
@@ -69,8 +78,10 @@ def integrations(arguments: argparse.Namespace) -> int:
             for name, facts in integrations.items()
         ]
         header = ("INTEGRATION", "KIND", "STATE", "BACKLOG", "LAST ERROR")
-        for line in table(rows, header) if rows else ["there is no integration"]:
-            say(line)
+        if rows:
+            say_table(rows, header)
+        else:
+            say("there is no integration")
     return 1 if any(facts["state"] == "disabled" for facts in integrations.values()) else 0
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from edge.cli.text import local, say, say_json, table
+from edge.cli.tables import say_table
+from edge.cli.text import local, say, say_json
 from edge.client.connection import Client, Unreachable
+from edge.client.zones import zone_name, zone_of
 
 if TYPE_CHECKING:
     import argparse
@@ -18,9 +21,12 @@ def cameras(arguments: argparse.Namespace) -> int:
     """Each camera with its state. 1 when one of them gave no picture the last time."""
     with Client(arguments.socket) as client:
         answer = client.ask("cameras")
+        zone = None if arguments.json or not answer["cameras"] else zone_of(client.ask("status"))
     known = answer["cameras"]
     if arguments.json:
         say_json(answer)
+    elif zone is None:
+        say("there is no camera")
     else:
         rows = [
             (
@@ -28,14 +34,14 @@ def cameras(arguments: argparse.Namespace) -> int:
                 ", ".join(camera["doors"]) or "-",
                 str(camera["taken"]),
                 str(camera["dropped"]),
-                local(camera["last_picture"]) if camera["last_picture"] else "-",
+                local(camera["last_picture"], zone),
                 camera["last_error"] or "-",
             )
             for name, camera in known.items()
         ]
-        header = ("CAMERA", "DOORS", "TAKEN", "DROPPED", "LAST PICTURE", "LAST ERROR")
-        for line in table(rows, header) if rows else ["there is no camera"]:
-            say(line)
+        picture = f"LAST PICTURE ({zone_name(zone, datetime.now(UTC))})"
+        header = ("CAMERA", "DOORS", "TAKEN", "DROPPED", picture, "LAST ERROR")
+        say_table(rows, header, ["warning" if camera["last_error"] else "" for camera in known.values()])
     return 1 if any(camera["last_error"] for camera in known.values()) else 0
 
 

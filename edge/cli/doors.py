@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.asking import sure
 from edge.cli.meant import ask_of_door
-from edge.cli.text import local_now, say, say_json
+from edge.cli.text import say, say_json
 from edge.client.connection import Client
 from edge.client.times import parse_coming
+from edge.client.zones import zone_of
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +38,9 @@ def command(arguments: argparse.Namespace) -> int:
     if getattr(arguments, "for_s", None) is not None:
         body["for_s"] = _allowed(arguments.op, arguments.for_s)
     if getattr(arguments, "until", None) is not None:
-        body["until"] = parse_coming(arguments.until, local_now()).isoformat(timespec="seconds")
+        with Client(arguments.socket) as client:
+            now = datetime.now(zone_of(client.ask("status")))
+        body["until"] = parse_coming(arguments.until, now).isoformat(timespec="seconds")
     if not arguments.yes and not _sure(arguments):
         return 1
     with Client(arguments.socket) as client:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import closing
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from edge.cli.event_lines import EventLines
 from edge.cli.meant import meant
 from edge.cli.pages import ascending, newest
-from edge.cli.text import ClockDoubts, event_line, local_now, say, say_json
+from edge.cli.text import say_json
 from edge.client.connection import Client, RequestRefused, Unreachable
 from edge.client.sources import DaemonSource, FileSource
 from edge.client.times import parse_time, to_us
@@ -33,13 +34,15 @@ def source(arguments: argparse.Namespace) -> Source:
     return FileSource(arguments.log) if arguments.log else DaemonSource(Client(arguments.socket))
 
 
-def filters(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The filters of a search, as the control socket takes them. Raises ValueError for a wrong time or event type."""
+def filters(arguments: argparse.Namespace, now: datetime) -> dict[str, Any]:
+    """The filters of a search, as the control socket takes them; times without a zone are in that of `now`.
+
+    Raises ValueError for a wrong time or event type.
+    """
     for name in arguments.type:
         if name not in CATALOGUE:
             near = did_you_mean(name, CATALOGUE) or f"; expected one such as {LOCK_OPENED}, {LOCK_FORCED_OPEN}, ..."
             raise ValueError(f"{name!r} is not an event type{near}")
-    now = local_now()
     asked: dict[str, Any] = {}
     if arguments.since:
         asked["since_us"] = to_us(parse_time(arguments.since, now))
@@ -58,11 +61,12 @@ def events(arguments: argparse.Namespace) -> int:
     if arguments.follow and (arguments.log or arguments.until):
         raise ValueError("--follow shows new records of a running daemon: use it without --log and --until")
     try:
-        asked = filters(arguments)
-        show = _shower(arguments)
+        filters(arguments, datetime.now(UTC))  # what is wrong is said before anybody is asked
         last = 0
         with closing(source(arguments)) as pages:
-            asked = meant(pages, asked)
+            zone = pages.zone()
+            asked = meant(pages, filters(arguments, datetime.now(zone)))
+            show = say_json if arguments.json else EventLines(zone).show
             for record in newest(pages, asked, arguments.limit):
                 show(record)
                 last = int(record["sequence"])
@@ -75,19 +79,6 @@ def events(arguments: argparse.Namespace) -> int:
         if not arguments.follow:
             raise
     return 0
-
-
-def _shower(arguments: argparse.Namespace) -> Callable[[dict[str, Any]], None]:
-    if arguments.json:
-        return say_json
-    doubts = ClockDoubts()
-
-    def show(record: dict[str, Any]) -> None:
-        if doubt := doubts.before(record):
-            say(doubt)
-        say(event_line(record))
-
-    return show
 
 
 def _follow(

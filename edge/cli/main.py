@@ -7,7 +7,8 @@ import io
 import os
 import sqlite3
 import sys
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge.cli.commands import completed, parser
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WELL, FINDINGS, CANNOT_TELL = 0, 1, 2
-AMBIGUOUS: Final = "ambiguous"
-"""The code of a refusal because nobody can tell who or what is meant; its sentence names who may be."""
+MISTYPED: Final = ("ambiguous", "unknown")
+"""How codes of refusals begin because nobody can tell who or what is meant; their sentences name what may be."""
+COMPLETE: Final = "__complete"
+"""Asked by the scripts of the shells."""
 INTERRUPTED: Final = 130
 """128 plus the number of SIGINT, as in shells."""
 
@@ -26,7 +29,10 @@ INTERRUPTED: Final = 130
 def run() -> None:
     """The program: runs one command and exits at once. The interpreter's own clean-up would take 8 ms for nothing."""
     sys.unraisablehook = _unheard
-    code = main() if sys.stdout is not None else _fail(OSError("there is no standard output"), CANNOT_TELL)
+    if sys.stdout is None:
+        code = _fail(OSError("there is no standard output"), CANNOT_TELL)
+    else:
+        code = _complete(sys.argv[2:]) if sys.argv[1:2] == [COMPLETE] else main()
     for stream in (sys.stdout, sys.stderr):  # also what was printed before an error
         if stream is not None:
             with suppress(OSError, ValueError):
@@ -53,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Unreachable as error:
         return _fail(error, CANNOT_TELL)
     except RequestRefused as error:
-        return _fail(error, CANNOT_TELL if error.code == AMBIGUOUS else FINDINGS)
+        return _fail(error, CANNOT_TELL if error.code.startswith(MISTYPED) else FINDINGS)
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WELL
@@ -62,6 +68,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
+
+
+def _complete(words: Sequence[str]) -> int:
+    """What may come next. Whatever goes wrong is no concern of somebody who types."""
+    from edge.cli.completion import complete  # noqa: PLC0415 -- a shell asks it
+
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stderr(nowhere):
+        return complete(words)
 
 
 def _fail(error: Exception, code: int) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from edge.cli.terminal import columns_of
 from edge.client.sockets import OWN, SYSTEM
 from edge.client.times import duration_s
 from edge.model.alike import did_you_mean
@@ -39,29 +39,30 @@ def length_of_time(text: str) -> float:
 
 
 class Help(argparse.HelpFormatter):
-    """As wide as the terminal. The width is found without shutil, which is slow to import."""
+    """As wide as the terminal."""
 
     def __init__(self, prog: str) -> None:
         """`prog` is what stands before the arguments."""
-        super().__init__(prog, width=_columns() - 2)
+        super().__init__(prog, width=columns_of(1) - 2)
 
 
 class Overview(Help, argparse.RawDescriptionHelpFormatter):
     """Leaves the lines of the overview as they are."""
 
 
-def _columns() -> int:
-    try:
-        return int(os.environ["COLUMNS"])
-    except (KeyError, ValueError):
-        try:
-            return os.get_terminal_size().columns or 80
-        except OSError:  # no terminal
-            return 80
-
-
 class CommandParser(argparse.ArgumentParser):
-    """Proposes what a mistyped command, verb or choice may have been meant to be."""
+    """Proposes what a mistyped command, verb, option or choice may have been meant to be."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 -- as argparse has it
+        """In place of argparse's own, which names what it does not know, and nothing else."""
+        arguments, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            meant = parser_of(self, args or ())
+            option, what = unknown[0].partition("=")[0], "option" if unknown[0].startswith("-") else "argument"
+            hint = did_you_mean(option, options_of(meant)) if what == "option" else ""
+            hint = hint or f": {meant.prog} --help lists what it takes"
+            meant.exit(2, f"{meant.prog}: {spelt(f'there is no {what} {option!r}{hint}')}\n")
+        return arguments
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         """In place of argparse's own, which lists everything."""
@@ -75,6 +76,20 @@ class CommandParser(argparse.ArgumentParser):
             hint = f": {self.prog} --help lists them" if len(choices) > FEW else f"; expected {', '.join(choices)}"
         said = f"there is no {kind or 'choice'} {value!r}{hint}"
         self.exit(2, f"{where}: {spelt(said)}\n")
+
+
+def parser_of(top: argparse.ArgumentParser, words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the command, or of its verb, that these words begin with."""
+    for word in words:
+        for action in top._actions:  # noqa: SLF001 -- it has no public name
+            if isinstance(action, argparse._SubParsersAction) and word in action.choices:  # noqa: SLF001 -- as above
+                top = action.choices[word]
+    return top
+
+
+def options_of(made: argparse.ArgumentParser) -> list[str]:
+    """Its options as they are typed."""
+    return [*made._option_string_actions]  # noqa: SLF001 -- it has no public name
 
 
 def verb_first(after: Sequence[str], verbs: Sequence[str]) -> list[str]:

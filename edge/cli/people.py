@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.text import local, on_site, say, say_json, table
+from edge.cli.tables import say_fitting, say_table
+from edge.cli.terminal import columns
+from edge.cli.text import local, on_site, say, say_json
 from edge.client.connection import Client
+from edge.client.zones import zone_name, zone_of
 
 if TYPE_CHECKING:
     import argparse
+
+    from edge.cli.terminal import Kind
 
 RELOAD_WITHIN_S: Final = 180.0
 """A large directory takes long, and the changes of an earlier one may have to be recorded first."""
@@ -22,32 +28,43 @@ def cards(arguments: argparse.Namespace) -> int:
             say_json({"forgotten": count}) if arguments.json else say(f"{count} unknown cards are forgotten")
             return 0
         seen = client.ask("cards")["cards"]
+        zone = zone_of(client.ask("status")) if seen and not arguments.json else None
     if arguments.json:
         say_json(seen)
-    elif not seen:
+    elif zone is None:
         say("no card was shown since doord started, and no unknown one is kept")
     else:
+        how_below = columns() is not None
         rows = [
             (
-                local(card["at"]),
+                local(card["at"], zone),
                 card["reader"],
                 _number(card),
                 card["user"] or card["card"] or "-",
-                _outcome(card),
+                _code(card) if card["user"] or how_below else f"{_code(card)}: {_give(card)}",
             )
             for card in seen
         ]
-        for line in table(rows, ("TIME", "READER", "CARD", "WHO", "OUTCOME")):
-            say(line)
+        named = zone_name(zone, datetime.fromisoformat(seen[-1]["at"]))
+        say_table(rows, (f"TIME ({named})", "READER", "CARD", "WHO", "OUTCOME"), map(_kind, seen))
+        if how_below and (unknown := [card for card in seen if card["user"] is None]):
+            say()
+            say_fitting(f"to give somebody a card: {_give(unknown[-1])}")
     return 0
 
 
-def _outcome(card: dict[str, Any]) -> str:
-    """What came of it; of a card that nobody has also the command that gives it to somebody."""
-    code = card["code"] or "granted"
-    if card["user"] is not None:
-        return code
-    return f"{code}: doorctl people card WHO --number {_named(card)}"
+def _code(card: dict[str, Any]) -> str:
+    """What came of it."""
+    return card["code"] or "granted"
+
+
+def _kind(card: dict[str, Any]) -> Kind:
+    return "warning" if card["code"] else ""
+
+
+def _give(card: dict[str, Any]) -> str:
+    """The command that gives it to somebody."""
+    return f"doorctl people card WHO --number {_named(card)}"
 
 
 def _named(card: dict[str, Any]) -> str:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from edge.cli.text import ago, local, say, say_json, size, span, table
-from edge.client.conditions import conditions, words
+from edge.cli.tables import hanging, say_fitting, table_rows
+from edge.cli.terminal import columns
+from edge.cli.text import ago, local, say, say_json, size, span
+from edge.client.conditions import conditions, since, words
 from edge.client.connection import Client
+from edge.client.zones import zone_name, zone_of
+from edge.model.printable import spelt
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import tzinfo
 
+    from edge.cli.terminal import Kind
     from edge.model.published.doors import DoorJson
     from edge.model.published.status import ConfigurationJson, DirectoryJson, LogJson, StatusJson, UpstreamJson
 
 
+LABEL: Final = 10
+"""Where the text of a part of the controller begins."""
 NO_DOOR: Final = "no door is configured, so nothing is guarded: doorctl diagnose"
 MANAGED: Final = {"file": ", managed by its file", "upstream": ", managed upstream"}
 """Where the directory is changed, if not here (`[directory] managed`)."""
@@ -27,8 +37,8 @@ def status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(facts)
     else:
-        for line in lines(facts):
-            say(line)
+        for line, kind in lines(facts, columns()):
+            say(line, kind)
     return 0 if well(facts) else 1
 
 
@@ -40,7 +50,7 @@ def well(facts: StatusJson) -> bool:
         bool(doors)
         and all(driver["state"] == "online" for driver in facts["drivers"].values())
         and not any(map(conditions, doors))
-        and (upstream is None or upstream["state"] in {"online", "connecting"})
+        and taken(upstream)
         and facts["log"]["writer"] == "ok"
         and not facts["log"]["dropped"]
         and not facts["directory"]["error"]
@@ -48,31 +58,62 @@ def well(facts: StatusJson) -> bool:
     )
 
 
-def lines(facts: StatusJson) -> list[str]:
-    """The status as text."""
-    who, clock = facts["controller"], facts["clock"]
-    up = span(facts["uptime_s"])
-    head = f"{who['name']} ({who['site']}/{who['id']}), doord {facts['version']}, up {up}"
-    doors = [
-        (key, door["mode"], door["contact"], door["lock"], door_note(door), ago(since(door)))
-        for key, door in facts["doors"].items()
-    ]
-    drivers = [
-        (name, driver["kind"], driver["state"], driver["reason"] or "") for name, driver in facts["drivers"].items()
-    ]
-    return [
-        head,
-        "",
-        *(table(doors, ("DOOR", "MODE", "CONTACT", "LOCK", "NOTE", "SINCE")) if doors else [NO_DOOR]),
-        "",
-        *table(drivers, ("DRIVER", "KIND", "STATE", "REASON")),
-        "",
-        f"upstream  {upstream_line(facts['upstream'])}",
-        f"log       {log_line(facts['log'])}",
-        f"people    {people_line(facts['directory'])}",
-        f"clock     {clock['quality']}, {local(clock['time'])}",
-        *config_lines(facts.get("configuration", {})),
-    ]
+def lines(facts: StatusJson, width: int | None = None) -> Iterator[tuple[str, Kind]]:
+    """The status as text, each line with its kind; with a width as wide as that."""
+    who, now = facts["controller"], datetime.fromisoformat(facts["clock"]["time"])
+    zone = zone_of(facts)
+    doors = facts["doors"]
+    yield f"{who['name']} ({who['site']}/{who['id']}), doord {facts['version']}, up {span(facts['uptime_s'])}", ""
+    yield "", ""
+    if doors:
+        heads = ("DOOR", "NAME", "MODE", "CONTACT", "LOCK", "NOTE", "SINCE")
+        rows = [
+            (key, one["name"], one["mode"], one["contact"], one["lock"], door_note(one, zone), ago(since(one), now))
+            for key, one in doors.items()
+        ]
+        yield from _table(rows, heads, map(kind, doors.values()), width)
+    else:
+        yield NO_DOOR, "warning"
+    yield "", ""
+    drivers = facts["drivers"].items()
+    lines_of = [(name, driver["kind"], driver["state"], driver["reason"] or "") for name, driver in drivers]
+    kinds: list[Kind] = ["" if driver["state"] == "online" else "alarm" for _, driver in drivers]
+    yield from _table(lines_of, ("DRIVER", "KIND", "STATE", "REASON"), kinds, width)
+    yield "", ""
+    for text, of_it in _parts(facts, zone, now):
+        yield from ((line, of_it) for line in ([text] if width is None else hanging(spelt(text), LABEL, width)))
+
+
+def _table(
+    rows: Iterable[Sequence[object]], heads: Sequence[str], kinds: Iterable[Kind], width: int | None
+) -> Iterator[tuple[str, Kind]]:
+    head, *parts = table_rows(rows, heads, width)
+    yield from ((line, "") for line in head)
+    for row, of_it in zip(parts, kinds, strict=True):
+        yield from ((line, of_it) for line in row)
+
+
+def _parts(facts: StatusJson, zone: tzinfo, now: datetime) -> Iterator[tuple[str, Kind]]:
+    """A line for each part of the controller."""
+    clock, config, log = facts["clock"], facts.get("configuration", {}), facts["log"]
+    upstream, directory = facts["upstream"], facts["directory"]
+    yield f"upstream  {upstream_line(upstream)}", "" if taken(upstream) else "warning"
+    yield f"log       {log_line(log)}", "" if log["writer"] == "ok" and not log["dropped"] else "alarm"
+    yield f"people    {people_line(directory)}", "warning" if directory["error"] else ""
+    yield f"clock     {clock['quality']}, {local(clock['time'], zone)} {zone_name(zone, now)}", ""
+    yield from ((line, "alarm") for line in config_lines(config))
+
+
+def taken(upstream: UpstreamJson | None) -> bool:
+    """Whether records are taken upstream, or soon may be; also where there is none."""
+    return upstream is None or upstream["state"] in {"online", "connecting"}
+
+
+def kind(door: DoorJson) -> Kind:
+    """How bad the worst is that is wrong with a door. A lockdown is no fault, and nothing to overlook."""
+    if listed := conditions(door):
+        return "alarm" if listed[0]["severity"] == "alarm" else "warning"
+    return "warning" if door["mode"] == "locked_down" else ""
 
 
 def config_lines(config: ConfigurationJson) -> list[str]:
@@ -88,19 +129,14 @@ def config_lines(config: ConfigurationJson) -> list[str]:
     ]
 
 
-def door_note(door: DoorJson) -> str:
+def door_note(door: DoorJson, zone: tzinfo) -> str:
     """What is wrong or unusual about a door, the worst first."""
     notes = [wrong(door)] if conditions(door) else []
-    notes += [f"held until {local(door['held_until'])}"] if door.get("held_until") else []
+    notes += [f"held until {local(door['held_until'], zone)}"] if door.get("held_until") else []
     notes += ["locks when closed"] if door.get("locks_when_closed") else []
     notes += [f"waits for {door['waits_for']}"] if door.get("waits_for") else []
     notes += [f"locks in {door['unlocked_for_s']:.0f} s"] if door["unlocked_for_s"] is not None else []
     return ", ".join(notes)
-
-
-def since(door: DoorJson) -> str:
-    """When the worst thing that is wrong with a door began, else its mode."""
-    return next((one["since"] for one in conditions(door)), door["since"]["mode"])
 
 
 def wrong(door: DoorJson) -> str:
@@ -156,8 +192,10 @@ def sync(arguments: argparse.Namespace) -> int:
     elif upstream is None:
         say(upstream_line(upstream))
     else:
+        zone = zone_of(facts)
+        named = zone_name(zone, datetime.fromisoformat(upstream["since"]))
         for name, value in (
-            ("state", f"{upstream['state']} since {local(upstream['since'])}"),
+            ("state", f"{upstream['state']} since {local(upstream['since'], zone)} {named}"),
             ("broker", upstream["url"]),
             ("stream", facts["stream"]),
             ("cursor", f"{upstream['cursor']} of {facts['log']['committed']} acknowledged by the {upstream['ack']}"),
@@ -166,5 +204,5 @@ def sync(arguments: argparse.Namespace) -> int:
             ("reconnects", upstream["reconnects"]),
             ("last error", upstream["last_error"] or "none"),
         ):
-            say(f"{name:<11} {value}")
+            say_fitting(f"{name:<11} {value}", 12)
     return 0 if upstream is None or upstream["state"] == "online" else 1

@@ -1,4 +1,4 @@
-"""Plain text for terminals: lines, columns, times and sizes, without control characters.
+"""Plain text for terminals: lines, times and sizes, without control characters.
 
 One rule: all output goes through `say` or `edge.model.printable`. So a name from a log or a wire cannot move the
 cursor, hide a line or rename a window.
@@ -7,26 +7,26 @@ cursor, hide a line or rename a window.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from edge.cli.terminal import painted
 from edge.model.printable import in_json, spelt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import tzinfo
 
-LOCALTIME: Final = Path("/etc/localtime")
-MARKS: Final = {"alarm": "!!", "warning": " !"}
+    from edge.cli.terminal import Kind
+
+MARKS: Final[dict[str, str]] = {"alarm": "!!", "warning": " !"}
 """The mark before a line of this severity. Colour is never the only sign."""
 
 
-def say(line: str = "") -> None:
-    """Print one line."""
-    sys.stdout.write(f"{spelt(line)}\n")
+def say(line: str = "", kind: Kind = "") -> None:
+    """Print one line, in the colour of its kind where that is wanted."""
+    sys.stdout.write(f"{painted(spelt(line), kind)}\n")
 
 
 def say_json(value: object) -> None:
@@ -34,30 +34,9 @@ def say_json(value: object) -> None:
     sys.stdout.write(f"{in_json(json.dumps(value, ensure_ascii=False))}\n")
 
 
-def table(rows: Iterable[Sequence[object]], heads: Sequence[str]) -> list[str]:
-    """Lines with a heading and left-aligned columns."""
-    cells = [list(heads), *([spelt("" if cell is None else cell) for cell in row] for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-
-
-def local_now() -> datetime:
-    """Now, in the time zone of this computer or of TZ. It has the zone's rules, for times before a clock change."""
-    name = os.environ.get("TZ", "").removeprefix(":")
-    try:
-        if name:
-            return datetime.now(ZoneInfo(name))
-        with LOCALTIME.open("rb") as rules:
-            return datetime.now(ZoneInfo.from_file(rules))
-    except (OSError, ValueError, KeyError):  # no such zone: use the offset of today
-        return datetime.now().astimezone()
-
-
-def local(iso: str | None) -> str:
-    """An RFC 3339 time as local time, to the second."""
-    if iso is None:
-        return "-"
-    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+def local(iso: str | None, zone: tzinfo) -> str:
+    """An RFC 3339 time in this zone, to the second."""
+    return "-" if iso is None else f"{datetime.fromisoformat(iso).astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
 def on_site(iso: str, zone: str) -> str:
@@ -89,30 +68,6 @@ def span(seconds: float) -> str:
         if seconds >= 2 * length_s:
             return f"{seconds // length_s:.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
-
-
-def event_line(record: Mapping[str, Any]) -> str:
-    """One record on one line: time, alarm mark, door, sentence."""
-    data = record["data"]
-    subject = record["subject"].removeprefix("doors/")
-    head = f"{local(record['time'])} {MARKS.get(data['severity'], '  ')} {spelt(subject):<12} {record['type']:<24}"
-    seen = f" (--seen {int(record['sequence'])})" if "seen" in data["details"] else ""
-    return f"{head} {spelt(data['message'])}{seen}"
-
-
-class ClockDoubts:
-    """Marks the records from which on the clock was not set, and from which on it was set again."""
-
-    def __init__(self) -> None:
-        """The clock counts as set at first."""
-        self._doubted = False
-
-    def before(self, record: Mapping[str, Any]) -> str | None:
-        """The line to print before this record, if any."""
-        doubted, self._doubted = self._doubted, record["data"]["clock"] == "unsynced"
-        if doubted == self._doubted:
-            return None
-        return "--- the clock is set" if doubted else "--- the clock is not set: from here on times may be wrong"
 
 
 def size(count: float) -> str:

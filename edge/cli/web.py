@@ -9,8 +9,8 @@ import getpass
 import sys
 from typing import TYPE_CHECKING
 
+from edge.cli.tables import say_table
 from edge.cli.text import say, say_json
-from edge.cli.text import table as columns
 from edge.client.connection import Client, RequestRefused, Unreachable
 from edge.config.reading import load
 from edge.model.page_roles import PageRole
@@ -59,8 +59,7 @@ def _list(known: dict[str, str], *, json: bool) -> int:
     if json:
         say_json(known)
         return 0
-    for line in columns(known.items(), ("NAME", "ROLE")):
-        say(line)
+    say_table(known.items(), ("NAME", "ROLE"))
     return 0
 
 

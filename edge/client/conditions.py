@@ -25,6 +25,12 @@ def _older(door: Mapping[str, Any]) -> ConditionJson:
     return {"code": "older", "severity": "warning", "since": door["since"]["mode"], "message": message, "detail": None}
 
 
+def since(door: Mapping[str, Any]) -> str:
+    """Since when a door is what is shown of it: since its worst condition came, or since its mode began."""
+    listed = conditions(door)
+    return str(listed[0]["since"] if listed else door["since"]["mode"])
+
+
 def words(condition: ConditionJson) -> str:
     """A condition's message and detail as one text."""
     message, detail = condition["message"], condition["detail"]

@@ -11,9 +11,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from edge.client.connection import RequestRefused, Unreachable
+from edge.client.zones import local_zone, zone_of
 from edge.model.alike import did_you_mean
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
     from pathlib import Path
 
     from edge.client.connection import Client
@@ -35,6 +37,9 @@ class Source(Protocol):
 
     def doors(self) -> dict[str, str]:
         """Id -> name of every door and elevator, as far as this source knows."""
+
+    def zone(self) -> tzinfo:
+        """The time zone of the controller, or of this computer."""
 
     def user(self, text: str) -> str:
         """The id of the user who is called or begins so. ValueError with a sentence for nobody and for several."""
@@ -75,6 +80,10 @@ class DaemonSource:
     def doors(self) -> dict[str, str]:
         """See Source."""
         return doors_of(self._client.ask("status"))
+
+    def zone(self) -> tzinfo:
+        """See Source."""
+        return zone_of(self._client.ask("status"))
 
     def user(self, text: str) -> str:
         """See Source."""
@@ -128,6 +137,10 @@ class FileSource:
             if kind == "doors":
                 found[door] = str(record["data"]["object"]["name"] or door)
         return found
+
+    def zone(self) -> tzinfo:
+        """See Source: this computer's, since a log has times alone."""
+        return local_zone()
 
     def user(self, text: str) -> str:
         """See Source: nobody, a log knows only who acted; those of the newest records may be meant."""

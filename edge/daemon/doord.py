@@ -101,12 +101,8 @@ def _leave_hung_threads(code: int) -> None:
                 os._exit(code or 1)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM. Exit code 0 after a stop, 78 for a bad configuration without a kept one, 1 otherwise.
-
-    1 is also a stop whose last events could not be written.
-    """
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing to reload yet
+def arguments_parser() -> argparse.ArgumentParser:
+    """What `doord` takes."""
     parser = argparse.ArgumentParser(prog="doord", description="Guards the doors of one Doorward controller.")
     parser.add_argument(
         "--config", type=Path, default=DEFAULT_PATH, help=f"the configuration file (default: {DEFAULT_PATH})"
@@ -115,7 +111,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, default=_kept(), metavar="FILE", help=text)
     parser.add_argument("--verbose", action="store_true", help="log more")
     parser.add_argument("--version", action="version", version=f"doord {__version__}")
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM. Exit code 0 after a stop, 78 for a bad configuration without a kept one, 1 otherwise.
+
+    1 is also a stop whose last events could not be written.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing to reload yet
+    arguments = arguments_parser().parse_args(argv)
     _log_to_stderr(arguments.verbose)
     source = ConfigSource(arguments.config, arguments.keep)
     try:

@@ -71,7 +71,7 @@ class Status:
         """Everything `doorctl status` shows."""
         calendar, who = Calendar(self._clock), self._configuration.settings.controller
         return {
-            "controller": {"id": who.id, "site": who.site, "name": who.name},
+            "controller": {"id": who.id, "site": who.site, "name": who.name, "time_zone": who.time_zone},
             "version": __version__,
             "boot": self._clock.boot_id,
             "uptime_s": round((self._clock.now_ns() - self._started_ns) / NS_PER_S, 1),

@@ -20,8 +20,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.text import event_line, say
+from edge.cli.event_lines import event_line
+from edge.cli.text import say
 from edge.client.connection import Client, Unreachable
+from edge.client.zones import local_zone
 from edge.demo.story import act, summary, to_try
 from edge.model.page_roles import PageRole
 
@@ -139,11 +141,12 @@ def directory_of(control: Path) -> dict[str, object]:
 
 def show(subscriber: Subscriber | None, control: Path) -> None:
     """Print records as they arrive."""
+    zone = local_zone()
     with contextlib.suppress(Unreachable, ValueError):
         records = subscriber.records() if subscriber else watched(control)
         for record in records:
             if not str(record["data"]["correlation"]).startswith("directory-"):  # the first ones would fill the screen
-                say(event_line(record))
+                say(event_line(record, zone))
                 sys.stdout.flush()
 
 

@@ -142,9 +142,9 @@ def test_names_in_csv_are_no_formulas_and_all_pages_are_read(
 def test_what_is_not_there_is_said(doorctl: Doorctl) -> None:
     for words, code, text in (
         (("access", "o"), 2, "doorctl: 'o' may be Operations (operations); Otis the temp (otis, otis@example.org)\n"),
-        (("access", "nobody"), 1, "doorctl: no door, group or person is called 'nobody'\n"),
+        (("access", "nobody"), 2, "doorctl: no door, group or person is called 'nobody'\n"),
         (("access",), 2, "doorctl: access: expected a door, a person or a group\n"),
-        (("schedules", "x"), 1, "doorctl: no schedule 'x'; expected one of working-days, evenings or reception\n"),
+        (("schedules", "x"), 2, "doorctl: no schedule 'x'; expected one of working-days, evenings or reception\n"),
     ):
         said = doorctl(*words)
         assert (said.code, said.out, said.err) == (code, "", text)

@@ -36,8 +36,6 @@ MANY = status(
 
 @pytest.fixture
 def doorctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Doorctl:
-    monkeypatch.setattr("edge.cli.status.ago", lambda _iso: "1 h")
-    monkeypatch.setattr("edge.cli.status.local", lambda iso: iso or "-")
     return Doorctl(tmp_path / "doord.sock", monkeypatch, capsys)
 
 
@@ -68,7 +66,7 @@ def test_status_in_words_and_in_json(doorctl: Doorctl, name: str, found: dict[st
 
 
 def test_the_time_beside_an_alarm_is_the_alarms(doorctl: Doorctl, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.cli.status.ago", lambda iso: iso)
+    monkeypatch.setattr("edge.cli.status.ago", lambda iso, _now: iso)
     bad = door(alarm="forced_open", contact="open")
     bad["conditions"][0]["since"] = began = "2026-11-22T21:50:00.000000Z"
     with FakeDaemon(doorctl.socket, status=status(doors={"front": bad})):
@@ -135,7 +133,7 @@ def test_a_door_command(doorctl: Doorctl, words: list[str], body: dict[str, Any]
         said = doorctl(*words, "--yes")
         assert (said.code, said.out) == (0, f"front: {out}\n")
         assert doorctl(*words, "--yes", "--json").json == DONE["outcomes"]
-    assert daemon.asked == [{"op": "command", **body}] * 2
+    assert daemon.of("command") == [{"op": "command", **body}] * 2
 
 
 def test_a_refused_command_says_why_and_exits_1(doorctl: Doorctl) -> None:
@@ -170,7 +168,6 @@ def test_without_a_terminal_a_script_must_say_yes(doorctl: Doorctl) -> None:
         ["explode"],
         ["unlock"],
         ["unlock", "front", "--for", "soon", "--yes"],
-        ["hold-unlocked", "front", "--until", "2001-01-01", "--yes"],
         ["hold-unlocked", "front", "--for", "8h", "--until", "20:00", "--yes"],
         ["lock-down", "--yes"],
         ["lock-down", "front", "--all", "--yes"],
@@ -399,7 +396,7 @@ def test_a_terminal_without_umlauts_is_served_too(tmp_path: Path) -> None:
     assert "T\\xfcr ge\\xf6ffnet" in out
 
 
-def test_asking_loads_neither_pydantic_nor_rich_nor_the_log(tmp_path: Path) -> None:
+def test_asking_loads_neither_pydantic_nor_the_log(tmp_path: Path) -> None:
     program = "import sys; from edge.cli.main import main; main(sys.argv[1:]); print(*sys.modules)"
     path = tmp_path / "doord.sock"
     with FakeDaemon(path, command=DONE):
@@ -412,7 +409,7 @@ def test_asking_loads_neither_pydantic_nor_rich_nor_the_log(tmp_path: Path) -> N
                 check=True,
             )
             loaded = set(done.stdout.splitlines()[-1].split())
-            assert not loaded & {"pydantic", "rich", "sqlite_utils", "asyncio", "gpiozero", "paho"}, words
+            assert not loaded & {"pydantic", "sqlite_utils", "asyncio", "gpiozero", "paho"}, words
 
 
 def test_json_has_nothing_that_a_terminal_obeys(doorctl: Doorctl) -> None:

@@ -77,7 +77,7 @@ def test_a_card_that_was_held_to_any_reader_can_be_refused_and_given_later(tmp_p
         assert (said.code, said.json["card"]["number"]) == (0, "12:3457")
         assert doorctl("people", "card", "grace", "--number", "12:3456", "--yes").code == 0
         refused = doorctl("people", "card", "grace", "--reader", "cellar", "--yes")
-        assert (refused.code, refused.err) == (1, "doorctl: no reader at 'cellar'; expected one of front\n")
+        assert (refused.code, refused.err) == (2, "doorctl: no reader at 'cellar'; expected one of front\n")
 
 
 # --- what it says ------------------------------------------------------------------------------

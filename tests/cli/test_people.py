@@ -58,7 +58,7 @@ def test_who_is_not_clear_is_asked_back_and_who_is_not_there_is_said(doorctl: Do
         said = doorctl(*words)
         assert (said.code, said.out) == (2, "")
         assert "may be Grace Hopper (grace-hopper); Grace Kelly (grace-kelly)" in said.err
-    assert doorctl("people", "show", "nobody").code == 1
+    assert doorctl("people", "show", "nobody").code == 2
     assert doorctl("people", "change", "grace k", "--group", "nope").err.startswith(
         "doorctl: no group is called 'nope'"
     )

@@ -46,7 +46,7 @@ def test_a_pin_is_typed_and_answers_are_json_too(doorctl: Doorctl, monkeypatch: 
     raw = doorctl("visitor", "Alan", "--door", "front", "--json").json
     assert (raw["done"], raw["id"], raw["doors"]) == (True, "alan-2", [{"id": "front", "name": "front door"}])
     refused = doorctl("visitor", "Alan", "--door", "attic")
-    assert (refused.code, refused.err) == (1, "doorctl: no door 'attic'; expected one of front\n")
+    assert (refused.code, refused.err) == (2, "doorctl: no door 'attic'; expected one of front\n")
     assert doorctl("visitor", "Alan", "--door", "front", "--until", "never").code == 1
     taken = doorctl("visitor", "Alan", "--door", "front", "--card", "12:3456")
     assert (taken.code, taken.err) == (1, "doorctl: 12:3456 is the card of Alan (alan)\n")

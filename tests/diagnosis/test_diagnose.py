@@ -265,13 +265,13 @@ def test_a_finding_is_made_by_its_facts_alone_and_reads_well(code: str) -> None:
     assert [finding.code for finding in found] == [code]
     assert found[0].evidence
     assert "{" not in found[0].title + found[0].first_thing
-    check_golden(f"diagnosis/{code}.txt", "\n".join(lines(found, ())))
+    check_golden(f"diagnosis/{code}.txt", "\n".join(text for text, _ in lines(found, ())))
 
 
 def test_a_healthy_controller_has_no_findings() -> None:
     assert diagnose(WELL) == ()
     parts = "the daemon, the service, the configuration, the boot configuration, the disk, the history"
-    assert list(lines((), (), looked_at(WELL))) == [
+    assert [text for text, _ in lines((), (), looked_at(WELL))] == [
         f"nothing found in {parts}, the supply voltage, the temperature, the memory",
         "",
     ]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.harness import Bench
 
-HEAVY = ("gpiozero", "gpiod", "lgpio", "serial", "pymodbus", "osdp", "paho", "rich", "sqlite_utils")
+HEAVY = ("gpiozero", "gpiod", "lgpio", "serial", "pymodbus", "osdp", "paho", "sqlite_utils")
 
 
 @pytest.fixture(params=sorted(BENCHES))

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge.cli.status import lines, well
-from edge.cli.watch import screen
+from edge.cli.watching.screen import screen
+from edge.cli.watching.view import View
 from edge.diagnosis.diagnose import diagnose
 from edge.diagnosis.facts import DaemonFacts, Facts, at_us
 from edge.doors.conditions import KINDS, ConditionKind
@@ -35,10 +36,9 @@ LATER = timedelta(hours=2)
 
 def on_watch(status: dict[str, Any], width: int) -> str:
     """The line of the door, if it begins with the mark of its worst condition."""
-    now = datetime.fromisoformat(status["clock"]["time"])
     [condition, *_] = status["doors"]["front"].get("conditions") or [{"severity": "warning"}]
     mark = "!!" if condition["severity"] == "alarm" else " !"
-    return "\n".join(line.plain for line in screen(status, [], None, width, 24, now) if line.plain.startswith(mark))
+    return "\n".join(line.text for line in screen(View(status), width, 24, 0) if line.text.startswith(mark))
 
 
 def on_the_page(status: dict[str, Any]) -> str:
@@ -55,7 +55,7 @@ def in_diagnose(status: dict[str, Any]) -> str:
 
 
 DISPLAYS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "doorctl status": lambda status: "\n".join(lines(status)),
+    "doorctl status": lambda status: "\n".join(text for text, _ in lines(status)),
     "doorctl watch": lambda status: on_watch(status, 120),
     "doorctl watch on a narrow screen": lambda status: on_watch(status, 45),
     "doorctl diagnose": in_diagnose,

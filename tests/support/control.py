@@ -44,7 +44,7 @@ DOOR: dict[str, Any] = {
     "points": {"lock": "bench", "contact": "bench", "rex": "bench"},
 }
 STATUS: dict[str, Any] = {
-    "controller": {"id": "lobby", "site": "hq", "name": "HQ lobby"},
+    "controller": {"id": "lobby", "site": "hq", "name": "HQ lobby", "time_zone": "Europe/Berlin"},
     "version": "0.1.0",
     "boot": "11111111-2222-4333-8444-555555555555",
     "uptime_s": 90_000.0,

@@ -7,7 +7,8 @@ import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from edge.cli.text import say, say_json, table
+from edge.cli.tables import say_table
+from edge.cli.text import say, say_json
 from edge.client.connection import Client
 from edge.reports.file import write_table
 
@@ -89,8 +90,7 @@ def _list(about: Row, rows: list[Row], *, then: bool) -> None:
         "NOW": None if then else ["yes" if row["now"] else "no" for row in rows],
     }
     columns = {head: cells for head, cells in parts.items() if cells is not None}
-    for line in table(zip(*columns.values(), strict=True), [*columns]):
-        say(line)
+    say_table(zip(*columns.values(), strict=True), [*columns])
 
 
 def _csv(rows: Iterator[Row]) -> None:
@@ -169,8 +169,7 @@ def groups(arguments: argparse.Namespace) -> int:
         )
         for one in found["groups"]
     ]
-    for line in table(rows, ("ID", "NAME", "MEMBERS", "WHEN", "DOORS AND FLOORS")):
-        say(line)
+    say_table(rows, ("ID", "NAME", "MEMBERS", "WHEN", "DOORS AND FLOORS"))
     return 0
 
 
@@ -201,8 +200,7 @@ def schedules(arguments: argparse.Namespace) -> int:
             )
             for one in found["schedules"]
         ]
-        for line in table(rows, ("ID", "NAME", "KIND", "WHEN", "NOW", "CHANGES", "DOORS OR GROUPS")):
-            say(line)
+        say_table(rows, ("ID", "NAME", "KIND", "WHEN", "NOW", "CHANGES", "DOORS OR GROUPS"))
     return 0
 
 

@@ -6,7 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.asking import new_pin, sure
-from edge.cli.text import on_site, say, say_json, table, until_words
+from edge.cli.tables import say_table
+from edge.cli.text import on_site, say, say_json, until_words
 from edge.client.connection import Client
 from edge.model.printable import spelt
 
@@ -51,8 +52,7 @@ def listed(arguments: argparse.Namespace) -> int:
         )
         for one in people
     ]
-    for line in table(rows, ("NAME", "ID", "GROUPS", "CARDS", "LAST SEEN", "STATE")):
-        say(line)
+    say_table(rows, ("NAME", "ID", "GROUPS", "CARDS", "LAST SEEN", "STATE"))
     if found["next"]:
         say(f"{len(people)} of {found['total']} people: --limit {found['total']} shows all")
     return 0

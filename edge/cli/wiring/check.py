@@ -12,7 +12,8 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from edge.cli.text import say, say_json
+from edge.cli.tables import say_fitting
+from edge.cli.text import say_json
 from edge.cli.wiring.door import RELEASE_S
 from edge.cli.wiring.live import LiveDoor
 from edge.client.connection import Unreachable
@@ -21,9 +22,10 @@ from edge.model.roles import ROLES, PointKind
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from edge.cli.terminal import Kind
     from edge.cli.wiring.door import DoorUnderTest
     from edge.model.roles import Role
 
@@ -31,6 +33,9 @@ LOOK_EVERY_S: Final = 0.1
 CONFIRMS_WITHIN_S: Final = 2.0
 """A relay that takes longer fails."""
 VERDICTS: Final = {True: "ok", False: "FAILED", None: "skipped"}
+KINDS: Final[dict[bool | None, Kind]] = {True: "", False: "alarm", None: "warning"}
+BESIDE: Final = 21
+"""Where what was expected begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +56,24 @@ def test(arguments: argparse.Namespace) -> int:
         for step in _steps(door, _Guide(door, arguments)):
             steps.append(step)
             if not arguments.json:
-                say(f"  {step.role:<8} {VERDICTS[step.passed]:<9} expected {step.expected}; seen: {step.seen}")
+                line = f"  {step.role:<8} {VERDICTS[step.passed]:<9} expected {step.expected}; seen: {step.seen}"
+                say_fitting(line, BESIDE, KINDS[step.passed])
     if arguments.json:
         say_json({"door": arguments.door, "steps": [asdict(step) for step in steps]})
+    else:
+        worst = min((step.passed for step in steps), key=[False, None, True].index, default=True)
+        say_fitting(f"{arguments.door}: {summary(steps)}", 0, KINDS[worst])
     return 1 if any(step.passed is False for step in steps) else 0
+
+
+def summary(steps: Sequence[Step]) -> str:
+    """How many steps were well, and the points of those that were not."""
+    parts = []
+    for passed, verdict in VERDICTS.items():
+        points = [step.role for step in steps if step.passed is passed]
+        named = "" if passed else f" ({', '.join(dict.fromkeys(points))})"
+        parts += [f"{len(points)} {verdict}{named}"] * bool(points)
+    return ", ".join(parts)
 
 
 def _door_under_test(arguments: argparse.Namespace) -> AbstractContextManager[DoorUnderTest]:

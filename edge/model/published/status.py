@@ -17,6 +17,8 @@ class WhoJson(TypedDict):
     """Its site."""
     name: str
     """Its name."""
+    time_zone: str
+    """The time zone where its doors are, like `Europe/Berlin`."""
 
 
 class ClockJson(TypedDict):
