@@ -298,7 +298,6 @@ def test_the_core_touches_nothing_outside_itself(module: str) -> None:
                 "edge/log/*.py",
                 "edge/directory/store.py",
                 "edge/access/enrolment/store.py",
-                "edge/cli/main.py",
                 "edge/diagnosis/gathering.py",
             ],
         ),

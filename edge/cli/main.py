@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import io
 import os
-import sqlite3
 import sys
 from contextlib import redirect_stderr, suppress
 from pathlib import Path
@@ -63,11 +62,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WELL
-    except (ValueError, OSError, sqlite3.Error) as error:
+    except _expected() as error:
         return _fail(error, CANNOT_TELL)
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Errors that have a sentence for people; those of a log file only where one was read."""
+    databases = sys.modules.get("sqlite3")
+    return (ValueError, OSError) if databases is None else (ValueError, OSError, databases.Error)
 
 
 def _complete(words: Sequence[str]) -> int:

@@ -409,7 +409,7 @@ def test_asking_loads_neither_pydantic_nor_the_log(tmp_path: Path) -> None:
                 check=True,
             )
             loaded = set(done.stdout.splitlines()[-1].split())
-            assert not loaded & {"pydantic", "sqlite_utils", "asyncio", "gpiozero", "paho"}, words
+            assert not loaded & {"pydantic", "sqlite3", "sqlite_utils", "asyncio", "gpiozero", "paho"}, words
 
 
 def test_json_has_nothing_that_a_terminal_obeys(doorctl: Doorctl) -> None:
