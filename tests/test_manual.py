@@ -19,7 +19,7 @@ PAGES = ("man1/doorctl.1", "man5/doorward.toml.5", "man8/doord.8")
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("man")
-    command = [sys.executable, ROOT / "systemd" / "manual.py", ROOT / "docs", target]
+    command = [sys.executable, ROOT / "systemd" / "manual", ROOT / "docs", target]
     subprocess.run(command, check=True, cwd=target, env={**os.environ, "PYTHONPATH": str(ROOT)})
     return target
 
