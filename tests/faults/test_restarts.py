@@ -15,7 +15,6 @@ import json
 import logging
 import random
 import tempfile
-from collections import defaultdict
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +26,7 @@ from edge.upstream.messages import SINK, UpstreamOptions
 from edge.upstream.sync import Upstream
 from tests.support import virtual
 from tests.support.card_file import CardFile
+from tests.support.consumer import Consumer
 from tests.support.journal import FORCED, OPENED, FakeJournal
 from tests.support.upstream import TOPIC, Desk, FakeLink, Net, Sent
 
@@ -97,33 +97,6 @@ class Card(FakeJournal):
         self.stored = dict(self.cursors)
 
 
-class Consumer:
-    """By the book (docs/mqtt.md): it ignores what it has, and acknowledges what it has in a row."""
-
-    def __init__(self, chance: random.Random) -> None:
-        self.chance, self.calm = chance, False
-        self.hashes: dict[str, str] = {}
-        """By id."""
-        self.ids: dict[str, set[str]] = defaultdict(set)
-        """By hash, which no two records share."""
-        self.rows: dict[str, list[int]] = {}
-        """By stream: with what it begins, and up to where all came since."""
-        self.begins: dict[str, int] = {}
-        """What the controller says of that."""
-        self.known: dict[str, set[int]] = defaultdict(set)
-
-    def store(self, record: dict[str, Any]) -> None:
-        name, digest, stream = record["id"], record["data"]["hash"], record["stream"]
-        assert self.hashes.setdefault(name, digest) == digest, f"{name} names two records"
-        self.ids[digest].add(name)
-        number = int(record["sequence"])
-        self.known[stream].add(number)
-        first = self.begins.get(stream, 1)
-        row = self.rows.setdefault(stream, [first, first - 1])
-        while row[1] + 1 in self.known[stream]:
-            row[1] += 1
-
-
 class World:
     """One controller, its broker, and who listens."""
 
@@ -131,7 +104,7 @@ class World:
         """With a `folder` the card is real files below it."""
         self.chance, self.by_application = random.Random(seed), by_application
         self.card: Any = Card(loop, self.chance) if folder is None else CardFile(loop, folder, self.chance)
-        self.consumer, self.net = Consumer(self.chance), Net()
+        self.consumer, self.net = Consumer(), Net()
         self.net.kept, self.net.code = None, self.answer
         self.upstream: Upstream | None = None
         self.images: list[Any] = []

@@ -27,6 +27,7 @@ WRITES: Final = ("INSERT", "UPDATE", "DELETE", "COMMIT", "CREATE", "PRAGMA wal_c
 ERRORS: Final = {
     "full": ("database or disk is full", errno.ENOSPC),
     "error": ("disk I/O error", errno.EIO),
+    "late": ("disk I/O error", errno.EIO),  # after a commit was written: its last flush fails
     "read_only": ("attempt to write a readonly database", errno.EROFS),
 }
 JUNK: Final = b"junk" * 25_000
@@ -147,13 +148,15 @@ class Disk:
             machine.die()
         if writes:
             self._wait(machine)
-            if self.fault is not None:
+            if self.fault is not None and self.fault != "late":
                 text, number = ERRORS[self.fault]
                 raise _Failed(text, number)
         before = self._wal() if last else 0
         result = operation()
         if last:
             self._last(machine, before)
+        if commits and self.fault == "late":
+            raise _Failed(*ERRORS["late"])
         return result
 
     def _wal(self) -> int:

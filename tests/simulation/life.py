@@ -26,6 +26,8 @@ class Life:
         self.began_s = self.over_s = loop.virtual_s
         self.stop = asyncio.Event()
         self.stopped = self.dying = self.booted = self.forgot = False
+        self.served_s = float("inf")
+        """When it was asked to stop."""
         self.asked: list[asyncio.Future[None]] = []
         """What is being asked of it."""
         self.down_s, self.then = 1.0, "as it was"

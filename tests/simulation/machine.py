@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import selectors
+import warnings
 from collections import deque
 from queue import Empty
 from typing import TYPE_CHECKING, Any
@@ -118,10 +119,12 @@ class Machine(asyncio.SelectorEventLoop):
     def bury(self) -> None:
         """End what is left: nothing of it may run later."""
         self.dead = True
-        for task in asyncio.all_tasks(self):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-            with contextlib.suppress(BaseException):  # what it says in the end is of no more use
-                task.get_coro().close()  # type: ignore[union-attr]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it begins in the end is never awaited
+            for task in asyncio.all_tasks(self):
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                with contextlib.suppress(BaseException):  # and what it says is of no more use
+                    task.get_coro().close()  # type: ignore[union-attr]
         for thread in self._threads:
             thread.end()
         self._ready.clear()  # type: ignore[attr-defined]

@@ -54,6 +54,8 @@ def drawn(seed: int) -> Plan:
                 *({"debounce_ms": d, "bounce_ms": b} for d in (30, 100) for b in (0, 20)),
             ]
         ),
+        "ack": chance.choice(["broker", "application"]),
+        "window": chance.choice([1, 20, 100]),
         "interlock": chance.random() < 0.25,
     }
     kinds = [
@@ -62,6 +64,7 @@ def drawn(seed: int) -> Plan:
         (_crash, (0, 1, 1, 2, 3)),
         (_disk, (0, 0, 1, 2)),
         (_clock, (0, 0, 1, 2)),
+        (_net, (0, 0, 1, 2, 4)),
     ]
     actions = [[_when(chance), *kind(chance)] for kind, numbers in kinds for _ in range(chance.choice(numbers))]
     return Plan(seed, settings, sorted(actions, key=lambda action: float(action[0])))
@@ -92,7 +95,16 @@ def _crash(chance: random.Random) -> list[Any]:
 
 
 def _disk(chance: random.Random) -> list[Any]:
-    return ["disk", chance.choice(["full", "error", "read_only", "stall"]), chance.choice([0.05, 1.0, 3.0, 12.0])]
+    return [
+        "disk",
+        chance.choice(["full", "error", "read_only", "stall", "late"]),
+        chance.choice([0.05, 1.0, 3.0, 12.0]),
+    ]
+
+
+def _net(chance: random.Random) -> list[Any]:
+    kinds = ["cut", "away", "silent", "refuses", "forgets"]
+    return ["net", chance.choice(kinds), chance.choice([0.1, 2.0, 15.0])]
 
 
 def _clock(chance: random.Random) -> list[Any]:

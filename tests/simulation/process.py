@@ -18,11 +18,13 @@ import edge.log.check
 import edge.log.log
 import edge.log.writer
 import edge.system.background
+import edge.upstream.mqtt.link
 from tests.simulation import machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.simulation.broker import Broker
     from tests.simulation.disk import Disk
 
 
@@ -40,7 +42,7 @@ THREADS = SimpleNamespace(Thread=machine.Thread, Event=machine.Event)
 
 
 @contextlib.contextmanager
-def simulated(disk: Disk, chance: random.Random) -> Iterator[None]:
+def simulated(disk: Disk, broker: Broker, chance: random.Random) -> Iterator[None]:
     """Threads, files and chance are simulated inside."""
     jitter = random.Random(chance.random())
     exchanged: list[tuple[Any, str, Any]] = [
@@ -51,6 +53,7 @@ def simulated(disk: Disk, chance: random.Random) -> Iterator[None]:
         (edge.system.background, "threading", THREADS),
         (edge.daemon.daemon, "ControlServer", NoSocket),
         (edge.daemon.broker, "random", SimpleNamespace(Random=lambda: jitter)),
+        (edge.upstream.mqtt.link, "MqttLink", broker.link),
         (secrets, "token_hex", lambda count=32: chance.randbytes(count).hex()),
         (secrets, "token_bytes", lambda count=32: chance.randbytes(count)),
         (sqlite3, "connect", disk.connect),

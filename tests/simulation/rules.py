@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from edge.log.verify import verify
@@ -23,6 +24,8 @@ BOUNCE_S: Final = 0.03
 """The contact bounces for so long after a move."""
 RESTLESS_S: Final = 12.0
 """After a storm an input may be called restless for so long."""
+PRESSED_S: Final = 1.0
+"""A button that is pressed again within so long may not have been let go."""
 FAR_S: Final = 8.0
 """Longer than an exit request excuses an opening."""
 
@@ -54,6 +57,7 @@ def after_life(world: World, life: Life) -> None:
         _released(world, life, door)
         _moves(world, life, door)
         _forced(world, life, door)
+        _exits(world, life, door)
     if world.settings.doors["front"].policy.interlock:
         _interlocked(world, life)
     _in_order(world, life)
@@ -65,8 +69,31 @@ def in_the_end(world: World) -> None:
     result = verify(world.disk.folder / "log.db")
     if not result.ok:
         world.breaks("3 the hash chain holds", str(result.broken))
+    for sequence, digest in world.disk.records().items():
+        ids = world.broker.consumer.ids.get(digest, set())
+        if len(ids) != 1:
+            world.breaks("4 each record is upstream under one id", f"record {sequence} has {sorted(ids)}")
     if world.life.daemon.unwritten:
         world.breaks("R15 a stop flushes the log", f"{world.life.daemon.unwritten} events were not written")
+
+
+def _served_s(life: Life) -> float:
+    """Up to when it saw to its doors."""
+    return min(life.over_s, life.served_s)
+
+
+def _exits(world: World, life: Life, door: DoorTruth) -> None:
+    """R7: an exit request releases the door, whatever its mode."""
+    released, pressed_s = spans(life, f"{door.name}.lock"), 0.0
+    for exit_ in sorted(door.permissions, key=lambda one: one.from_s):
+        at_s = exit_.from_s
+        if exit_.kind != "rex":
+            continue
+        fresh, pressed_s = at_s - pressed_s > PRESSED_S, at_s
+        if not fresh or not life.began_s + 0.5 < at_s < _served_s(life) - 0.5:
+            continue
+        if not any(begun <= at_s + SLACK_S and at_s <= ended for begun, ended in released):
+            world.breaks("R7 an exit request releases the door", f"{door.name} at {at_s:.3f}")
 
 
 def spans(life: Life, point: str) -> list[tuple[float, float]]:
@@ -127,7 +154,7 @@ def _moves(world: World, life: Life, door: DoorTruth) -> None:
         seen.add((round(at_s, 3), was_open))
     ends = [*[at_s for at_s, _ in door.moves[1:]], life.over_s]
     for (at_s, opened), end_s in zip(door.moves, ends, strict=False):
-        stood = end_s - at_s > STANDS_S and life.over_s - at_s > STANDS_S and at_s > life.began_s + 0.5
+        stood = end_s - at_s > STANDS_S and _served_s(life) - at_s > STANDS_S and at_s > life.began_s + 0.5
         if stood and door.quiet(at_s - RESTLESS_S, at_s + 1) and not seen & {(round(at_s, 3), opened)}:
             world.breaks("R2 each opening and closing is recorded", f"{door.name}: {opened} at {at_s:.3f}")
 
@@ -138,7 +165,11 @@ def _forced(world: World, life: Life, door: DoorTruth) -> None:
     forced = [event for event in life.events if event.type == LOCK_FORCED_OPEN and event.door == door.name]
     for event in _openings(life, door):
         at_s = event.at_ns / 1e9
-        if not door.quiet(at_s - RESTLESS_S, at_s + 1) or life.over_s < at_s + 2 or event.details["observed"] != "edge":
+        if (
+            not door.quiet(at_s - RESTLESS_S, at_s + 1)
+            or _served_s(life) < at_s + 2
+            or event.details["observed"] != "edge"
+        ):
             continue
         is_forced = any(abs(one.at_ns - event.at_ns) < 1_000_000 for one in forced)
         if is_forced and any(begun + SLACK_S < at_s < ended - SLACK_S for begun, ended in released):
@@ -157,6 +188,9 @@ def _in_order(world: World, life: Life) -> None:
     handed = life.events[: len(told)]
     if [(one.type, one.at_ns) for one in told] != [(one.type, one.at_ns) for one in handed]:
         world.breaks("3 records are what happened, in order", f"{len(told)} were told")
+    for (stream, record), (next_stream, following) in pairwise(life.told):
+        if stream == next_stream and following.sequence != record.sequence + 1:
+            world.breaks("3 sequence numbers are told in a row", f"{following.sequence} after {record.sequence}")
     if life.stopped and not life.daemon.unwritten and len(told) < len(life.events):
         world.breaks("R15 a stop flushes the log", f"{len(life.events) - len(told)} events were not told of")
 
@@ -170,4 +204,10 @@ def _durable(world: World, life: Life) -> None:
     for stream, record in life.told:
         if stream == life.daemon.log.stream and rows.get(record.sequence) != record.hash:
             world.breaks("R15 what was told is durable", f"record {record.sequence} was told and is not there")
+            return
+    if any(one.forgot for one in world.lives):
+        return
+    for sequence, digest in world.broker.stored.get(life.daemon.log.stream, {}).items():
+        if rows.get(sequence) != digest:
+            world.breaks("R15 what was sent is durable", f"record {sequence} is upstream and not there")
             return

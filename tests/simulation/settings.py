@@ -33,5 +33,6 @@ def _settings(text: str, folder: Path) -> Settings:
     contact = f'contact = {{ driver = "bench", debounce_ms = {chosen["debounce_ms"]} }}'
     text = text.replace('contact = { driver = "bench" }', contact)
     text = text.replace('"log.db"', f'"{folder}/0/log.db"').replace('"doord.sock"', f'"{folder}/doord.sock"')
+    text += f'\n[mqtt]\nurl = "mqtt://broker"\nack = "{chosen["ack"]}"\nwindow = {chosen["window"]}\n'
     file.write_text(text)
     return load(file)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FIRST: Final = int(os.environ.get("SIMULATE_FIRST", "0"))
-PORTIONS, EACH = 6, 20
+PORTIONS, EACH = 5, 20
 KEPT: Final = sorted((Path(__file__).parent / "corpus").glob("*.json"))
 """Plans that once failed, or by which a fault was found."""
 

@@ -10,6 +10,12 @@ SLACK_S: Final = 0.15
 SETTLES_S: Final = 1.5
 """A closing after a storm is believed after so long."""
 FOR_EVER: Final = float("inf")
+ENDS: Final = {
+    "lock": frozenset({"unlock", "hold"}),
+    "lock_down": frozenset({"unlock"}),  # a hold comes back when it is cancelled
+    "block": frozenset({"hold"}),  # an operator's pulse goes on for its time
+}
+"""Command -> what it certainly ends."""
 EXITS: Final = frozenset({"rex", "release"})
 
 
@@ -59,10 +65,10 @@ class DoorTruth:
         self.permissions.append(new)
         return new
 
-    def withdraw(self, said_s: float, now_s: float, *, hold: bool) -> None:
-        """What was permitted before `said_s` is over at `now_s`, exits excepted; a lockdown ends no hold."""
+    def withdraw(self, said_s: float, now_s: float, kinds: frozenset[str]) -> None:
+        """What was permitted before `said_s` is over at `now_s`."""
         for permission in self.permissions:
-            if permission.kind not in EXITS and permission.from_s <= said_s and (hold or permission.kind != "hold"):
+            if permission.kind in kinds and permission.from_s <= said_s:
                 permission.until_s = min(permission.until_s, now_s)
 
     def begin(self, at_s: float) -> None:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.model.messages import ClockQuality
 from edge.socket.peers import RequestError
+from edge.upstream.messages import SINK
 from tests.simulation import machine, rules
+from tests.simulation.broker import Broker
 from tests.simulation.disk import Disk
 from tests.simulation.life import Life
 from tests.simulation.machine import Machine, PowerCutError
 from tests.simulation.plan import DOORS, LASTS_S
 from tests.simulation.process import simulated
-from tests.simulation.truth import FOR_EVER, DoorTruth
+from tests.simulation.truth import ENDS, FOR_EVER, DoorTruth
 from tests.support.clock import START_US, FakeClock
 from tests.support.house import OTTO
 
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 
 BEGINS_S: Final = 1_000.0
 CALM_S: Final = 20.0
-"""How long everything is well in the end."""
+"""How long everything is well in the end, at least."""
+LONGEST_CALM_S: Final = 600.0
+"""Everything is delivered in this time, links that are tried every 60 s included."""
 EXIT_S: Final = 5.0
 NOT_TWICE_S: Final = 0.5
 """Two moves within so long may be none to a contact that is debounced."""
@@ -53,7 +57,9 @@ class World:
         self.disk = Disk(folder, self.chance)
         self.doors = {door: DoorTruth(door) for door in DOORS}
         self.unlock_s = float(plan.settings["unlock_s"])
+        self.broker = Broker(self.chance, by_application=plan.settings["ack"] == "application")
         self.now_s = BEGINS_S
+        self.over = False
         self.lives: list[Life] = []
         self.broken: list[BrokenError] = []
         self.boots = 0
@@ -74,8 +80,8 @@ class World:
 
     def run(self) -> None:
         """All lives. Raises BrokenError for the first rule that did not hold."""
-        with simulated(self.disk, self.chance):
-            while self.now_s < BEGINS_S + LASTS_S + CALM_S:
+        with simulated(self.disk, self.broker, self.chance):
+            while not self.over:
                 self._live()
                 if self.broken:
                     raise self.broken[0]
@@ -108,6 +114,7 @@ class World:
             asyncio.set_event_loop(None)
             machine.running.pop()
             self.disk.end()
+            self.broker.gone()
         life.over_s = self.now_s
         if not self.broken:
             rules.after_life(self, life)
@@ -120,19 +127,19 @@ class World:
             door.begin(self.now_s)
             if door.open:
                 life.driver.simulate(door.name, "open")
-        stop = life.stop
-        task = asyncio.ensure_future(life.daemon.run(stop))
+        task = asyncio.ensure_future(life.daemon.run(life.stop))
         loop = life.loop
         for action in self.left:
             if action[0] >= loop.virtual_s:
                 loop.call_at(action[0], self._do, action)
         loop.call_at(max(loop.virtual_s, BEGINS_S + LASTS_S), self._calm)
-        loop.call_at(max(loop.virtual_s, BEGINS_S + LASTS_S + CALM_S), stop.set)
         rules.watch(self, life)
         await task
         life.stopped = True
 
     def _looked(self) -> None:
+        if self.broker.doubled is not None:
+            self.breaks("4 an id names one record", self.broker.doubled)
         if self.broken:
             raise PowerCutError
 
@@ -228,11 +235,9 @@ class World:
         stored = outcome["done"] and outcome["code"] is None
         if not outcome["done"] and permission is not None:
             permission.until_s = min(permission.until_s, now_s)
-        if outcome["done"] and command in {"lock", "block"}:
-            door.withdraw(said_s, now_s, hold=True)
-            door.unsure = not stored
-        if outcome["done"] and command == "lock_down":
-            door.withdraw(said_s, now_s, hold=False)
+        if outcome["done"] and command in ENDS:
+            door.withdraw(said_s, now_s, ENDS[command])
+            door.unsure = (door.unsure if command == "lock_down" else False) or not stored
         if stored and command == "lock_down" and number == door.said:
             door.down.append([now_s, FOR_EVER])
 
@@ -243,6 +248,7 @@ class World:
         life.dying, life.down_s, life.booted, life.then = True, down_s, booted, then
         self.disk.remember() if self.chance.random() < 0.5 else None
         if where == "stop":
+            life.served_s = self.now_s
             life.stop.set()
         elif where == "turn":
             life.loop.dies_at_turn = life.loop.turns + distance
@@ -257,6 +263,10 @@ class World:
         self.disk.fault = kind
         loop.call_later(for_s, self._well)
 
+    def _do_net(self, kind: str, for_s: float) -> None:
+        self.broker.begin(kind)
+        self.life.loop.call_later(for_s, self.broker.end)
+
     def _well(self) -> None:
         self.disk.fault = None
 
@@ -270,3 +280,18 @@ class World:
         self.disk.fault, self.disk.stalled_until_s = None, 0.0
         self.life.loop.dies_at_turn, self.disk.dies_at = None, None
         self.life.booted, self.life.then = False, "as it was"
+        self.broker.end()
+        self.life.loop.call_later(CALM_S, self._end)
+
+    def _end(self) -> None:
+        """The end, once everything is delivered."""
+        log, loop = self.life.daemon.log, self.life.loop
+        self.broker.acknowledge()
+        self.over = log.stream != "" and log.cursor(SINK) == log.committed and not log.waiting
+        if loop.virtual_s > BEGINS_S + LASTS_S + LONGEST_CALM_S:
+            facts = self.broker.upstream and self.broker.upstream.facts()
+            self.breaks("4 what is committed is delivered", f"{log.cursor(SINK)} of {log.committed}: {facts}")
+        if self.over:
+            self.life.stop.set()
+        else:
+            loop.call_later(5.0, self._end)
