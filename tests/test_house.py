@@ -98,6 +98,7 @@ CORE = [
     "alerts.memory",
     "alerts.state",
     "cameras.auth",
+    "reports.passages",
     "commands.parsing",
     "commands.shape",
     "commands.claims",

@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Final
 from edge.directory.cards import reading
 from edge.directory.directory import Ask
 from edge.directory.pins import PIN
-from edge.model.schedule import active
+from edge.model.schedule import active, next_change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from edge.directory.directory import Card, Directory, Group, Member, ReaderPolicy
     from edge.directory.pins import HashParameters
     from edge.doors.progress import Moment
     from edge.model.messages import Actor, CardRead, Json
+
+
+MOST_NAMED: Final = 3
+"""Schedules that are named in a refusal, and looked into for when they open."""
 
 
 class Code(StrEnum):
@@ -148,7 +152,7 @@ def entitled(
     if not groups:
         return who.refused(Code.NO_ACCESS)
     holding = [group for group in groups if group.schedule is None or runs(directory, group.schedule, now)]
-    return tuple(holding) or who.refused(Code.OUTSIDE_SCHEDULE, **_untrusted(moment))
+    return tuple(holding) or who.refused(Code.OUTSIDE_SCHEDULE, **_outside(directory, groups, moment))
 
 
 def proven(
@@ -195,6 +199,17 @@ def _digest(recipe: HashParameters, pin: str, digests: Mapping[HashParameters, b
 
 def _untrusted(moment: Moment) -> dict[str, Json]:
     return {} if moment.trusted else {"reason": "the clock is not set"}
+
+
+def _outside(directory: Directory, groups: Iterable[Group], moment: Moment) -> dict[str, Json]:
+    """The schedules that keep somebody out, and when the first of them opens."""
+    if not moment.trusted:
+        return _untrusted(moment)
+    ids = dict.fromkeys(group.schedule for group in groups if group.schedule is not None)
+    schedules = [directory.schedules[one] for one in ids][:MOST_NAMED]
+    opens = min((at for one in schedules if (at := next_change(one, moment.at)) is not None), default=None)
+    names: list[Json] = [one.name for one in schedules]
+    return {"schedules": names, **({} if opens is None else {"opens": opens.isoformat()})}
 
 
 def _unknown(read: CardRead) -> dict[str, Json]:

@@ -318,9 +318,11 @@ def _operator(turn: _Turn, trigger: Trigger, item: Command) -> None:
     door = turn.door
     turn.put(operator_triggers=door.operator_triggers | {trigger})
     if trigger is Trigger.LOCK_DOWN and not door.locked_down:
+        turn.begin_passage()
         turn.record(LOCK_LOCK_DOWN, item.at_ns, actor=item.actor, cause="operator")
         turn.change(item.at_ns, "lockdown", item.actor, locked_down=True, **NO_ACCESS)
     elif trigger is Trigger.CANCEL and door.locked_down:
+        turn.begin_passage()
         turn.record(LOCK_CANCEL_LOCKDOWN, item.at_ns, actor=item.actor, cause="operator")
         turn.change(item.at_ns, "lockdown", item.actor, locked_down=False)
     elif trigger is Trigger.LOCK:

@@ -128,13 +128,14 @@ class Log:
 
     async def read(self, after: int, limit: int) -> list[Record]:
         """Committed records above `after`. LogUnavailableError when the file cannot be read now."""
-        return await self._read(lambda reader: reader.after(after, limit))
+        return await self.look(lambda reader: reader.after(after, limit))
 
     async def query(self, query: Query) -> QueryPage:
         """One page of the records that a query finds. LogUnavailableError as for `read`."""
-        return await self._read(lambda reader: reader.page(query))
+        return await self.look(lambda reader: reader.page(query))
 
-    async def _read(self, ask: Callable[[LogReader], _T]) -> _T:
+    async def look(self, ask: Callable[[LogReader], _T]) -> _T:
+        """Call `ask` with a reader, in a thread. LogUnavailableError as for `read`."""
         self._refuse_when_closed()
         return await self._reading.look((self._epoch, self._writable), ask)
 

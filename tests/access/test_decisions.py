@@ -85,6 +85,13 @@ def test_a_schedule_holds_where_its_group_is_the_only_way() -> None:
     assert code(decide(directory, door(), shown(BOB), now())) == "granted"
     assert code(decide(directory, door(), shown(BOB), now(SUNDAY_NOON))) == "outside_schedule"
     assert code(decide(directory, door("back"), shown(BOB), now())) == "no_access"
+    refused = decide(directory, door(), shown(BOB), now(SUNDAY_NOON))
+    assert isinstance(refused, AccessRefused)
+    assert set(refused.details) == {"schedules", "opens"}
+    assert refused.details["schedules"] == [directory.schedules["weekdays"].name]
+    opens = datetime.fromisoformat(str(refused.details["opens"]))
+    assert code(decide(directory, door(), shown(BOB), now(opens))) == "granted"
+    assert code(decide(directory, door(), shown(BOB), now(opens - timedelta(seconds=1)))) == "outside_schedule"
     both = building(edit("bob", groups=["weekdays", "always"]))
     assert code(decide(both, door(), shown(BOB), now(SUNDAY_NOON))) == "granted"
 
@@ -92,7 +99,10 @@ def test_a_schedule_holds_where_its_group_is_the_only_way() -> None:
 def test_unsynced_a_schedule_does_not_start_and_what_ran_goes_on() -> None:
     directory = building()
     lost = now(quality=LOST_CLOCK)
-    assert code(decide(directory, door(), shown(BOB), lost)) == "outside_schedule"
+    refused = decide(directory, door(), shown(BOB), lost)
+    assert isinstance(refused, AccessRefused)
+    assert refused.details == {"reason": "the clock is not set"}, "nobody knows when it opens"
+    assert refused.code == "outside_schedule"
     running = running_access(directory, (), now().moment)
     assert running == {"weekdays"}
     assert running_access(directory, running, lost.moment) == running

@@ -20,7 +20,19 @@ from tests.support.waiting import until
 
 PAGE = Actor("operator", "uid:998", "doorweb")
 ROOT = Actor("operator", "uid:0", "root")
-LOOKS = ["status", "facts", "events", "pictures", "picture", "metrics", "watch", "access", "groups", "schedules"]
+LOOKS = [
+    "status",
+    "facts",
+    "events",
+    "passages",
+    "pictures",
+    "picture",
+    "metrics",
+    "watch",
+    "access",
+    "groups",
+    "schedules",
+]
 UNLOCK = {"command": "unlock", "door": "front"}
 MOVES = ("unlock", "hold", "block", "unblock")
 LOCK_DOWN = {"command": "lock_down", "all": True}

@@ -661,6 +661,21 @@ def test_the_events_of_one_passage_share_a_correlation() -> None:
     assert len({event.correlation for event in bench.events[-3:]}) == 1
 
 
+def test_a_lockdown_is_no_part_of_a_passage_that_is_over() -> None:
+    bench = Bench()
+    bench.unlock()
+    bench.open()
+    bench.close()
+    passage = bench.events[-1].correlation
+    bench.ask("lock_down")
+    bench.ask("cancel_lockdown")
+    down, cancelled = bench.last("lock.lock_down"), bench.last("lock.cancel_lockdown")
+    assert len({"", passage, down.correlation, cancelled.correlation}) == 4
+    bench.unlock()
+    bench.ask("lock_down")
+    assert bench.last("lock.lock_down").correlation == bench.last("lock.unlock").correlation, "it ended this one"
+
+
 # --- the table --------------------
 
 

@@ -142,6 +142,6 @@ def test_the_same_offset_is_written_once(tmp_path: Path):
             await held.write(opened())
         async with journal(tmp_path / "log.db", clock) as held:
             await held.write(opened())
-            return await held.log._read(lambda reader: reader.db.execute("SELECT count(*) FROM clock").fetchone()[0])
+            return await held.log.look(lambda reader: reader.db.execute("SELECT count(*) FROM clock").fetchone()[0])
 
     assert asyncio.run(run()) == 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edge.socket.peers import RequestError
 from tests.scenarios.test_socket import ask
 from tests.support.house import House, live, write_config
 
@@ -86,3 +87,27 @@ def test_who_asked_for_a_report_is_who_the_kernel_says(tmp_path: Path) -> None:
         assert event.object.name == "r.csv"
         assert event.details["filters"] == {"outcome": "refused"}
     assert seen.last("event_export.finished").details["rows"] == 3
+
+
+def test_passages_tell_each_door_in_rows(tmp_path: Path) -> None:
+    async def script(house: House) -> None:
+        await house.sim("rex")
+        await house.sim("open")
+        await house.sim("close")
+        await house.ask("lock_down")
+        await house.ask("unlock")
+        await house.sim("open", door="back")
+        answer: Any = await house.request("passages", door=["front"], limit=10)
+        rows = answer["passages"]
+        assert [row["tag"] for row in rows] == ["refused", "", "exit"]
+        assert [row["type"] for row in rows] == ["lock.unlock", "lock.lock_down", "lock.unlock"]
+        assert {row["where"] for row in rows} == {"front door"}
+        assert (rows[2]["openings"], rows[2]["open_s"] is not None) == (1, True)
+        assert answer["next"] is None
+        first: Any = await house.request("passages", door=["front"], limit=1)
+        rest: Any = await house.request("passages", door=["front"], before=first["next"])
+        assert first["passages"] + rest["passages"] == rows
+        with pytest.raises(RequestError, match="stuff"):
+            await house.request("passages", group=["stuff"])
+
+    live(write_config(tmp_path, doors=("front", "back")), script)

@@ -23,7 +23,19 @@ MEMORY: Final = "controller.accounts"
 """The name under which the log keeps the accounts. No door has a dot in its id."""
 MOST_ACCOUNTS: Final = 256
 LOOKS: Final = frozenset(
-    {"status", "facts", "events", "pictures", "picture", "metrics", "watch", "access", "groups", "schedules"}
+    {
+        "status",
+        "facts",
+        "events",
+        "passages",
+        "pictures",
+        "picture",
+        "metrics",
+        "watch",
+        "access",
+        "groups",
+        "schedules",
+    }
 )
 """Operations that the page uses for itself; it shows the answers to everybody who signed in."""
 ACTS: Final[Mapping[str, Right]] = {

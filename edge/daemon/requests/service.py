@@ -17,6 +17,7 @@ from edge.daemon.requests.directory_edits import DirectoryEdits
 from edge.daemon.requests.enrolment import EnrolmentDesk
 from edge.daemon.requests.exchange import DirectoryExchange
 from edge.daemon.requests.logins import Logins
+from edge.daemon.requests.passages import Passages
 from edge.daemon.requests.people import PeopleLooks
 from edge.daemon.requests.people_changes import PeopleChanges, unknown_card
 from edge.daemon.requests.restored import begin_anew
@@ -121,6 +122,7 @@ class Service:
             "status": self._status,
             "facts": self._facts,
             "events": self._events,
+            "passages": Passages(log, runner, self._directory).serve,
             "command": self._command,
             "sim": self._simulate,
             "replay": self._replay,

@@ -33,6 +33,7 @@ __all__ = ["MAX_PAGE", "LogReader", "Query", "QueryPage"]
 MOST_READ: Final = 4 * SEGMENT
 """Records that a page looks at before it answers with what it has."""
 _SEQUENCES: Final = "SELECT r.seq FROM record r"
+_AMONG_THESE: Final = "r.seq IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,17 @@ class LogReader:
             first = 1 if rows and rows[0][0] == sequence else 0
             return self._records(rows[first : first + limit], rows[0] if first else None)
 
+    def these(self, sequences: Sequence[int]) -> list[Record]:
+        """The records with these sequence numbers, in order; those that are gone are left out."""
+        query = f"{schema.SELECT_RECORD} WHERE {_AMONG_THESE} ORDER BY r.seq"
+        with connections.snapshot(self._db):
+            return self._records(self._db.execute(query, [str([*sequences])]).fetchall(), None)
+
+    def correlations(self, first: int, last: int) -> list[tuple[int, str]]:
+        """Sequence number and correlation of the records from `first` to `last`, in order."""
+        query = "SELECT seq, correlation FROM record WHERE seq >= ? AND seq <= ? ORDER BY seq"
+        return self._db.execute(query, [first, last]).fetchall()
+
     # --- filtered ---
 
     def page(self, query: Query) -> QueryPage:
@@ -167,7 +179,7 @@ class LogReader:
         """The matching rows of a piece."""
         among, chosen = "", []
         if piece.sequences is not None:
-            among, chosen = " AND r.seq IN (SELECT value FROM json_each(?))", [str(piece.sequences)]
+            among, chosen = f" AND {_AMONG_THESE}", [str(piece.sequences)]
         within, bounds = filters.in_ranges(piece.ranges)
         sql = (
             f"{select} WHERE r.seq >= ? AND r.seq <= ?{among}{where}{within}"
