@@ -70,6 +70,6 @@ class Passages:
             details["group"] = groups[str(group)].name
         if held_by in doors:
             details["held_by"] = doors[str(held_by)].name
-        if door in doors:
+        if door is not None and door in doors:
             row["where"] = doors[door].name
         return {**row, "time": rfc3339(one.first.time_us), "until": rfc3339(one.last.time_us)}

@@ -139,7 +139,8 @@ class _Walk:
 
     def _stretch(self, number: int) -> dict[str, list[int]]:
         if number not in self._stretches:
-            self._stretches[number] = found = {}
+            found: dict[str, list[int]] = {}
+            self._stretches[number] = found
             first = number * STRETCH
             for sequence, correlation in self._reader.correlations(first, first + STRETCH - 1):
                 found.setdefault(correlation, []).append(sequence)
