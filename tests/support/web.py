@@ -79,6 +79,8 @@ def answers(**more: Any) -> dict[str, Any]:
         "status": status(),
         "login": {},
         "pictures": {"pictures": []},
+        "passages": {"passages": [], "next": None},
+        "proposals": {"people": []},
         "command": lambda ask: {"outcomes": {ask.get("door", "front"): {"done": True, "code": None, "message": ""}}},
         "export": lambda ask: {"export": "export-1", "through": 9} if ask["action"] == "create" else {},
         **more,

@@ -31,6 +31,7 @@ PAGES = (
     "/doors",
     "/events",
     "/events?text=front",
+    "/events?view=records",
     "/events/2",
     "/activity",
     "/health",
@@ -78,6 +79,7 @@ def test_an_evening_at_the_door(house: House, tmp_path: Path) -> None:
     expect(page.get_by_role("status")).to_have_text("Front door: Forced open")
 
     page.get_by_role("link", name="Events", exact=True).click()
+    page.get_by_role("link", name="Every record").click()
     rows = page.locator("#records li")
     expect(rows.first).to_contain_text("Front door forced open")
     house.doord.sim("front", "close")
@@ -85,7 +87,7 @@ def test_an_evening_at_the_door(house: House, tmp_path: Path) -> None:
     house.doord.sim("back", "open")
     expect(rows.first).to_contain_text("Back door forced open")
 
-    page.get_by_text("Filters").click()
+    page.get_by_text("More filters").click()
     page.get_by_label("Doors and elevators").select_option("front")
     page.get_by_role("button", name="Search").click()
     expect(rows.filter(has_text="Back door forced open")).to_have_count(0)
@@ -160,7 +162,8 @@ def test_it_all_works_without_a_script(house: House) -> None:
     page.get_by_role("button", name="Unlock").click()
     expect(page.locator(".notice")).to_have_text("Back door: unlocked.")
     page.get_by_role("link", name="Events", exact=True).click()
-    page.get_by_text("Filters").click()
+    page.get_by_role("link", name="Every record").click()
+    page.get_by_text("More filters").click()
     page.get_by_label("Period").select_option("Last hour")
     page.get_by_role("button", name="Search").click()
     expect(page.locator("#records li", has_text="Back door unlocked by k2")).to_have_count(1)
@@ -285,7 +288,7 @@ def test_a_page_that_finds_no_place_comes_back_when_there_is_one(house: House) -
 
 def test_a_history_that_comes_back_shows_each_record_once(house: House) -> None:
     page = house.signed_in("k9")
-    page.goto(f"{house.url}/events?type=lock.forced_open")
+    page.goto(f"{house.url}/events?view=records&type=lock.forced_open")
     expect(page.locator("#link")).not_to_contain_text("not live")
     rows = page.locator("#records li")
     before = rows.count()
@@ -324,10 +327,10 @@ def test_a_flood_takes_nobodys_form_away(house: House) -> None:
     page.goto(f"{house.url}/events?text=front")
     with page.expect_navigation():
         page.evaluate("records({reload: true})")
-    page.get_by_label("Text").fill("fro")
+    page.get_by_label("Find a person, card or door").fill("fro")
     page.evaluate("records({reload: true})")
     expect(page.locator("#link")).to_contain_text("reload this page")
-    expect(page.get_by_label("Text")).to_have_value("fro")
+    expect(page.get_by_label("Find a person, card or door")).to_have_value("fro")
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_downloads_that_come_at_once_are_counted_before_anything_is_recorded(pag
     assert [ask["action"] for ask in doord.of("export")].count("create") == MOST_DOWNLOADS_OF_ONE + 1
 
 
-@pytest.mark.parametrize("path", ["/events?text=~q&period=all", "/events/1"])
+@pytest.mark.parametrize("path", ["/events?view=records&text=~q&period=all", "/events/1"])
 def test_searches_that_come_at_once_are_counted_before_doord_is_asked(page: Page, tmp_path: Path, path: str) -> None:
     with FakeDaemon(tmp_path / "doord.sock", **answers(events=pages([record(1)]))) as doord:
         found = asyncio.run(_statuses(page, path, ["k1"] * 20 + ["k2"]))

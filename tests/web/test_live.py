@@ -114,7 +114,7 @@ def test_what_needs_somebody_comes_first_also_when_it_comes_live(client: httpx2.
 
 
 def test_many_pages_are_one_stream_of_doord(client: httpx2.Client, watched: Watched) -> None:
-    with client.stream("GET", "/doors/live") as one, client.stream("GET", "/events/live?after=0") as two:
+    with client.stream("GET", "/doors/live") as one, client.stream("GET", "/events/live?view=records&after=0") as two:
         assert next(events(one))[0] == "doors"
         assert next(events(two))[0] == "records"
         assert watched.streams == 1
@@ -123,7 +123,7 @@ def test_many_pages_are_one_stream_of_doord(client: httpx2.Client, watched: Watc
 def test_new_records_come_through_the_filters_of_the_page(
     client: httpx2.Client, watched: Watched, doord: FakeDaemon
 ) -> None:
-    with client.stream("GET", "/events/live?door=front&after=3") as answer:
+    with client.stream("GET", "/events/live?view=records&door=front&after=3") as answer:
         told = events(answer)
         assert next(told) == ("records", {"rows": [], "through": 3})
         doord.answers["events"] = pages([record(n) for n in range(1, 6)])
@@ -135,14 +135,14 @@ def test_new_records_come_through_the_filters_of_the_page(
 
 
 def test_who_comes_back_goes_on_where_he_was(client: httpx2.Client, doord: FakeDaemon) -> None:
-    with client.stream("GET", "/events/live?after=0", headers={"Last-Event-ID": "3"}) as answer:
+    with client.stream("GET", "/events/live?view=records&after=0", headers={"Last-Event-ID": "3"}) as answer:
         assert next(events(answer)) == ("records", {"rows": [], "through": 3})
     assert not doord.of("events")
 
 
 def test_a_flood_loads_the_page_anew(client: httpx2.Client, watched: Watched, doord: FakeDaemon) -> None:
     doord.answers["events"] = pages([record(n) for n in range(1, 300)])
-    with client.stream("GET", "/events/live?after=3") as answer:
+    with client.stream("GET", "/events/live?view=records&after=3") as answer:
         told = events(answer)
         next(told)
         watched.put({"record": record(299)})
@@ -175,7 +175,7 @@ def test_a_stream_begins_without_the_daemon_and_says_so(client: httpx2.Client, w
         next(told)
         watched.end()
         next(told)
-        for path in ("/doors/live", "/events/live?after=0"):
+        for path in ("/doors/live", "/events/live?view=records&after=0"):
             with client.stream("GET", path) as answer:
                 assert answer.status_code == 200
                 assert next(events(answer))[1] == {"trouble": GONE}
@@ -187,7 +187,7 @@ def test_a_question_that_fails_is_said_and_the_stream_goes_on(
     def refuse(_ask: dict[str, Any]) -> None:
         raise RefusalError("log_unavailable", "the disk is gone")
 
-    with client.stream("GET", "/events/live?after=3") as answer:
+    with client.stream("GET", "/events/live?view=records&after=3") as answer:
         told = events(answer)
         next(told)
         doord.answers["events"] = refuse
@@ -202,7 +202,7 @@ def test_who_is_not_signed_in_is_told_so_in_the_stream(client: httpx2.Client, do
     """A browser gives up for good at any status but 200, and its script cannot tell one from another."""
     client.cookies.clear()
     before = len(doord.asked)
-    for path in ("/doors/live", "/events/live?after=0"):
+    for path in ("/doors/live", "/events/live?view=records&after=0"):
         with client.stream("GET", path) as answer:
             assert answer.headers["content-type"].startswith("text/event-stream")
             assert list(events(answer)) == [("over", {})]

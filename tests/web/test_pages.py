@@ -143,15 +143,16 @@ def test_without_a_daemon_every_page_says_so(tmp_path: Path) -> None:
 
 def test_that_the_clock_was_not_set_is_explained_once(browser: Browser, doord: FakeDaemon) -> None:
     doord.answers["events"] = pages([record(n, clock="unsynced") for n in range(1, 4)])
-    shown = browser.get("/events").text
+    shown = browser.get("/events?view=records").text
     assert shown.count("the clock was not set") == 1
     assert shown.count("≈</small>") == 3
     doord.answers["events"] = pages([record(1)])
-    assert "≈" not in browser.get("/events").text
+    assert "≈" not in browser.get("/events?view=records").text
 
 
 def test_every_filter_reaches_doord(browser: Browser, doord: FakeDaemon) -> None:
     query = {
+        "view": "records",
         "door": ["front", "back"],
         "type": ["lock.opened", "lock.closed"],
         "user": "kim",
@@ -202,7 +203,7 @@ def test_every_filter_reaches_doord(browser: Browser, doord: FakeDaemon) -> None
 def test_what_cannot_be_understood_is_said_and_not_asked(
     browser: Browser, doord: FakeDaemon, query: str, says: str
 ) -> None:
-    shown = browser.get(f"/events?{query}")
+    shown = browser.get(f"/events?view=records&{query}")
     assert (shown.status_code, says in shown.text) == (400, True)
     assert browser.get(f"/events.csv?{query}").status_code == 400
     assert not doord.of("events")
@@ -211,7 +212,12 @@ def test_what_cannot_be_understood_is_said_and_not_asked(
 
 def test_however_many_doors_are_chosen_the_other_filters_count(browser: Browser, doord: FakeDaemon) -> None:
     doors = [f"d{number}" for number in range(1_024)]
-    assert browser.get("/events", params={"door": doors, "type": "lock.forced_open", "before": "7"}).status_code == 200
+    assert (
+        browser.get(
+            "/events", params={"view": "records", "door": doors, "type": "lock.forced_open", "before": "7"}
+        ).status_code
+        == 200
+    )
     [asked] = doord.of("events")
     assert (asked["door"], asked["type"], asked["before"]) == (doors, ["lock.forced_open"], 7)
 
@@ -221,7 +227,7 @@ def test_what_doord_refuses_is_said_above_the_form(browser: Browser, doord: Fake
         raise RefusalError("unknown_group", "no group 'x'; expected one such as it")
 
     doord.answers["events"] = refuse
-    shown = browser.get("/events?group=x")
+    shown = browser.get("/events?view=records&group=x")
     assert shown.status_code == 400
     assert "no group &#39;x&#39;" in shown.text
     assert 'value="x"' in shown.text
@@ -229,11 +235,11 @@ def test_what_doord_refuses_is_said_above_the_form(browser: Browser, doord: Fake
 
 def test_pages_go_back_by_sequence_and_keep_the_filters(browser: Browser, doord: FakeDaemon) -> None:
     doord.answers["events"] = pages([record(n) for n in range(1, 121)])
-    first = browser.get("/events?door=front").text
+    first = browser.get("/events?view=records&door=front").text
     assert "/events/120" in first
     assert f"/events/{120 - ROWS}" not in first
-    assert '/events?door=front&amp;before=71"' in first
-    second = browser.get("/events?door=front&before=71")
+    assert '/events?view=records&amp;door=front&amp;before=71"' in first
+    second = browser.get("/events?view=records&door=front&before=71")
     assert "/events/70" in second.text
     assert "data-live" not in second.text
     assert browser.get("/events?before=x").status_code == 400
@@ -250,7 +256,7 @@ def test_short_and_empty_answers_are_not_the_end(browser: Browser, doord: FakeDa
         }
 
     doord.answers["events"] = little
-    shown = browser.get("/events").text
+    shown = browser.get("/events?view=records").text
     assert all(f"/events/{n}" in shown for n in (999, 799, 599, 399, 199))
 
 

@@ -1,4 +1,4 @@
-"""The socket's `people` and `person`: who there is, for those at a desk.
+"""The socket's `people`, `person` and `proposals`: who there is, for those at a desk.
 
 One rule: what is found and said is `edge.people`'s; here it is asked and answered.
 """
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 MOST: Final = 500
 """People on a page."""
 LONGEST: Final = 200
+MOST_PROPOSED: Final = 6
 
 
 class _People(DeskAsk):
@@ -45,6 +46,10 @@ class _People(DeskAsk):
 
 class _Person(PersonAsk):
     who: str = Field(min_length=1, max_length=LONGEST)
+
+
+class _Proposals(DeskAsk):
+    text: str = Field(min_length=1, max_length=LONGEST)
 
 
 class PeopleLooks:
@@ -60,6 +65,7 @@ class PeopleLooks:
         self.ops: dict[str, Callable[[dict[str, Any], Actor], Awaitable[Json]]] = {
             "people": self._list,
             "person": self._person,
+            "proposals": self._proposals,
         }
 
     def _changed(self, _directory: Directory) -> None:
@@ -81,6 +87,13 @@ class PeopleLooks:
         )
         people = await self._told(directory, page.people)
         return {**self._head(directory), "total": page.total, "next": page.next, "people": [*people]}
+
+    async def _proposals(self, body: dict[str, Any], _actor: Actor) -> Json:
+        """Whose name, e-mail address or id has a text: for a search of the history. Cards are not looked into."""
+        ask = _Proposals.model_validate(body)
+        roll = self._roll.page(self._people.directory.in_force, self._made, text=ask.text, limit=MOST_PROPOSED)
+        found = await aside(roll)
+        return {"people": [{"id": one.user.id, "name": one.user.name} for one in found.people]}
 
     async def _person(self, body: dict[str, Any], _actor: Actor) -> Json:
         ask = _Person.model_validate(body)

@@ -1,11 +1,13 @@
-"""The history: pages of records, live updates of the newest page, and one record with the others of its passage.
+"""The history: pages of passages or records, live updates of the newest page, and one record with its passage.
 
 One rule: live updates use the same filters as the page.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.exceptions import HTTPException
@@ -15,12 +17,17 @@ from edge.client.connection import RequestRefused
 from edge.model.event_types import READER_ACCESS
 from edge.model.page_roles import Right
 from edge.model.printable import in_json
+from edge.model.printable import masked as visible
 from edge.web.page import limited, page_of, who
 from edge.web.pages.live import stream
 from edge.web.pages.pictures import pictures_of
-from edge.web.pages.searching import CHOICES, PERIODS, Search, search, types
+from edge.web.pages.searching import CHOICES, PERIODS, VIEWS, Search, search, types
+from edge.web.passage_words import passage_row
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -34,6 +41,13 @@ MOST_LIVE: Final = 100
 NEIGHBOURS: Final = 250
 """Records of one passage that are shown, before and after the record."""
 HIGHEST: Final = 2**62
+MOST_LIVE_PASSAGES: Final = 50
+PICTURED: Final = frozenset({"alarm", "refused"})
+MOST_PICTURED: Final = 8
+"""Rows that show a picture; each is a question to doord."""
+SHORTEST: Final = 2
+"""Characters of a text for which people and doors are proposed."""
+MOST_MEANT: Final = 6
 
 
 async def read(request: Request) -> tuple[Search, dict[str, Any]]:
@@ -48,14 +62,18 @@ def _search(request: Request, status: dict[str, Any]) -> Search:
 
 @limited(lambda page: page.searches)
 async def events(request: Request) -> Response:
-    """A page of records, the newest first."""
+    """A page of passages or records, the newest first."""
     page = page_of(request)
     asked, status = await read(request)
     before = _whole(request.query_params.get("before"))
-    records, following, problem = await _page(page, asked, before)
-    rows = [page.words.record(record) for record in records]
-    after = max([int(status["log"]["committed"]), *(row["sequence"] for row in rows)])
+    found, following, problem = await _page(page, asked, before)
+    now = page.words.today(status)
+    rows = [_row(page, asked, one, now) for one in found]
+    if asked.passages and status["cameras"]:
+        await _picture(page, rows)
+    after = max([int(status["log"]["committed"]), *map(_last, found)])
     live = before is None and not problem and "until" not in asked.given
+    doors = {key: place["name"] for key, place in {**status["doors"], **status.get("elevators", {})}.items()}
     return page.html(
         request,
         "events.html",
@@ -66,7 +84,10 @@ async def events(request: Request) -> Response:
         older=following,
         newest=before is None,
         live=f"/events/live?{asked.query}&after={after}" if live else "",
-        doors={key: place["name"] for key, place in {**status["doors"], **status.get("elevators", {})}.items()},
+        doors=doors,
+        meant=[] if problem else await _meant(page, asked, doors),
+        filters=_filters(asked, doors),
+        views=VIEWS,
         types=types(),
         periods=PERIODS,
         choices=CHOICES,
@@ -75,43 +96,89 @@ async def events(request: Request) -> Response:
 
 
 async def _page(page: Page, asked: Search, before: int | None) -> tuple[list[dict[str, Any]], int | None, str]:
-    """The records, where the next page begins (None: no more), and why nothing was searched ("": it was)."""
+    """What is on the page, where the next one begins (None: no more), and why nothing was searched ("": it was)."""
     if asked.problem:
         return [], None, asked.problem
-    records: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     try:
         for _ in range(MOST_ASKED):
-            answer = await page.link.ask("events", **asked.asked, newest=True, before=before, limit=ROWS - len(records))
-            records += answer["records"]
+            left = ROWS - len(found)
+            if asked.passages:
+                answer = await page.link.ask("passages", **asked.asked, before=before, limit=left)
+                found += answer["passages"]
+            else:
+                answer = await page.link.ask("events", **asked.asked, newest=True, before=before, limit=left)
+                found += answer["records"]
             before = answer["next"]
-            if before is None or len(records) >= ROWS:
+            if before is None or len(found) >= ROWS:
                 break
     except RequestRefused as error:
         return [], None, str(error)
-    return records, before, ""
+    return found, before, ""
+
+
+def _row(page: Page, asked: Search, one: dict[str, Any], now: datetime) -> dict[str, Any]:
+    return passage_row(one, page.words, now) if asked.passages else page.words.record(one)
+
+
+def _last(one: dict[str, Any]) -> int:
+    """The newest record of a passage, or the record."""
+    return int(one["last"] if "last" in one else one["sequence"])
+
+
+async def _picture(page: Page, rows: list[dict[str, Any]]) -> None:
+    """Give the first alarms and refusals their pictures."""
+    shown = [row for row in rows if row["tag"] in PICTURED][:MOST_PICTURED]
+    pictures = await asyncio.gather(*(pictures_of(page, row["sequence"]) for row in shown))
+    for row, found in zip(shown, pictures, strict=True):
+        if found:
+            row["picture"] = found[0]["address"]
+
+
+async def _meant(page: Page, asked: Search, doors: Mapping[str, str]) -> list[dict[str, str]]:
+    """What the text may mean, with the address of the search for exactly that."""
+    text = asked.one("text")
+    if len(text) < SHORTEST:
+        return []
+    people = (await page.link.ask("proposals", text=text))["people"]
+    found = [("door", key, name) for key, name in doors.items() if text.casefold() in name.casefold()][:MOST_MEANT]
+    found += [("user", one["id"], one["name"]) for one in people]
+    alone = replace(asked, given={key: values for key, values in asked.given.items() if key != "text"})
+    return [{"kind": kind, "name": visible(name), "query": alone.changed(kind, key)} for kind, key, name in found]
+
+
+def _filters(asked: Search, doors: Mapping[str, str]) -> list[dict[str, str]]:
+    """Every filter that no chip shows, with the address of the search without it."""
+    return [
+        {"name": visible(doors.get(value, value) if key == "door" else value), "query": asked.without(key, value)}
+        for key in ("door", "user", "group", "type", "code", "outcome", "class", "text")
+        for value in asked.given.get(key, ())
+    ]
 
 
 @limited(lambda page: page.streams)
 async def live(request: Request) -> Response:
-    """Records newer than the page, as server-sent events; while doord does not answer, the reason."""
+    """What is newer than the page, as server-sent events; while doord does not answer, the reason."""
     page = page_of(request)
     asked: Search | None = None
     last = _whole(request.headers.get("last-event-id") or request.query_params.get("after")) or 0
 
     async def news() -> Any:  # noqa: ANN401 -- JSON
         nonlocal last, asked
-        if page.link.status is None:
+        status = page.link.status
+        if status is None:
             return None if page.link.trouble is None else {"trouble": page.link.trouble}
-        asked = asked or _search(request, page.link.status)
+        asked = asked or _search(request, status)
         if asked.problem or page.link.committed <= last:
             return {"rows": [], "through": last}
         through = page.link.committed
-        answer = await page.link.ask("events", **asked.asked, after=last, limit=MOST_LIVE)
+        op, limit = ("passages", MOST_LIVE_PASSAGES) if asked.passages else ("events", MOST_LIVE)
+        answer = await page.link.ask(op, **asked.asked, after=last, limit=limit)
         if answer["next"] is not None:
             return {"reload": True}
-        rows = [page.words.record(record) for record in answer["records"]]
-        last = max([through, *(row["sequence"] for row in rows)])
-        return {"rows": rows, "through": last}
+        found = answer["passages"][::-1] if asked.passages else answer["records"]
+        last = max([through, *map(_last, found)])
+        return {"rows": [_row(page, asked, one, page.words.today(status)) for one in found], "through": last}
 
     return stream(request, "records", news)
 

@@ -126,6 +126,44 @@ function doors(said) {
 const find = document.querySelector(".counts [name=text]");
 if (find) find.addEventListener("input", filter);
 
+// A passage that is shown takes up its new records where it stands; another one goes where its first record belongs.
+function passage(list, row) {
+  let item = list.querySelector(`[data-passage="${row.id}"]`);
+  if (!item) {
+    item = document.getElementById("passage").content.firstElementChild.cloneNode(true);
+    item.dataset.passage = row.id;
+    const later = [...list.querySelectorAll("[data-passage]")].filter((one) => Number(one.dataset.passage) > row.id).at(-1);
+    const heading = list.querySelector(`[data-date="${row.date}"]`);
+    if (later) {
+      later.after(item);
+    } else if (heading) {
+      heading.after(item);
+    } else {
+      const day = document.getElementById("day").content.firstElementChild.cloneNode(true);
+      day.dataset.date = row.date;
+      put(day.firstElementChild, row.day);
+      list.prepend(day, item);
+    }
+  }
+  item.dataset.tone = row.tone;
+  item.classList.add("new");
+  for (const key of ["time", "title", "rest", "detail", "doubt", "tag"]) put(item.querySelector(`[data-row="${key}"]`), row[key]);
+  put(item.querySelector("[data-row=mark]"), row.mark); // none where a picture is
+  item.querySelector("[data-row=tag]").dataset.tone = row.tone;
+  item.querySelector("time").dateTime = row.iso;
+  item.querySelector("a").href = `/events/${row.sequence}`;
+}
+
+function record(list, row) {
+  const item = document.getElementById("row").content.firstElementChild.cloneNode(true);
+  item.dataset.tone = row.tone;
+  item.classList.add("new");
+  for (const key of ["time", "badge", "message", "doubt", "type"]) put(item.querySelector(`[data-row="${key}"]`), row[key]);
+  item.querySelector("time").dateTime = row.iso;
+  item.querySelector("a").href = `/events/${row.sequence}`;
+  list.prepend(item);
+}
+
 function records(said) {
   if (said.trouble) {
     connection(said.trouble);
@@ -137,20 +175,14 @@ function records(said) {
     return;
   }
   const list = document.getElementById("records");
-  for (const row of said.rows) {
-    const item = document.getElementById("row").content.firstElementChild.cloneNode(true);
-    item.dataset.tone = row.tone;
-    item.classList.add("new");
-    for (const key of ["time", "badge", "message", "doubt", "type"]) put(item.querySelector(`[data-row="${key}"]`), row[key]);
-    item.querySelector("time").dateTime = row.iso;
-    item.querySelector("a").href = `/events/${row.sequence}`;
-    list.prepend(item);
-  }
+  const show = document.getElementById("passage") ? passage : record;
+  for (const row of said.rows) show(list, row);
   while (list.children.length > 500) list.lastElementChild.remove();
   if (said.rows.length) {
     const none = document.getElementById("none");
     if (none) none.remove();
-    say(said.rows.length === 1 ? said.rows[0].message : `${said.rows.length} new events`);
+    const [row] = said.rows;
+    say(said.rows.length === 1 ? row.message || [row.title, row.rest, row.tag].join(" ") : `${said.rows.length} new events`);
   }
 }
 
