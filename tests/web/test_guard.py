@@ -185,7 +185,7 @@ def test_whoever_only_looks_changes_nothing(page: Page, doord: FakeDaemon, path:
     before = len(doord.asked)
     manager.get(path)
     looks = {"status", "facts", "events", "pictures", "picture", "metrics"}
-    looks |= {"people", "person", "cards", "groups", "schedules", "access", "entries"}
+    looks |= {"passages", "proposals", "people", "person", "cards", "groups", "schedules", "access", "entries"}
     changes = [ask for ask in doord.asked[before:] if ask["op"] not in looks]
     assert [ask for ask in changes if (ask["op"], ask.get("action")) != ("enrol", "state")] == []
 

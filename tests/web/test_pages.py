@@ -351,20 +351,28 @@ def test_so_many_downloads_a_minute_and_no_record_of_more(browser: Browser, door
 # --- activity and health -------------------------------------------------------------------------
 
 
-def test_a_week_is_drawn_and_told(browser: Browser, doord: FakeDaemon) -> None:
+def test_a_week_of_the_site_is_drawn_and_told(browser: Browser, doord: FakeDaemon) -> None:
     held = [
         record(1, "lock.opened", time="2026-11-22T08:10:00Z"),
         record(2, "lock.opened", time="2026-11-22T08:20:00Z"),
         record(3, "lock.forced_open", time="2026-11-22T08:20:00Z"),
         record(4, "lock.opened", time="2026-11-20T23:30:00Z"),
+        record(5, "lock.opened", time="2026-11-21T22:30:00Z"),
     ]
     doord.answers["events"] = pages(held)
     shown = browser.get("/activity").text
-    assert "3 openings" in shown
-    assert "forced open (1)" in shown
-    assert shown.count('class="bar" x="139"') == 1, "nine o'clock in Berlin"
-    assert "<td>2</td><td>09:00</td><td>forced open (1)</td>" in shown
-    assert '<th scope="row">Sat 21</th><td>1</td>' in shown, "midnight is where the doors are"
+    assert "4 openings" in shown
+    hour = "/events?door=front&amp;since=2026-11-22T09%3A00&amp;until=2026-11-22T10%3A00"
+    assert f'<a href="{hour}" aria-label="Front door, Sun 22 09:00: 2 openings; forced open (1)">' in shown, "in Berlin"
+    assert "since=2026-11-21T00%3A00&amp;until=2026-11-21T01%3A00" in shown, "midnight is where the doors are"
+    assert "since=2026-11-21T23%3A00&amp;until=2026-11-22T00%3A00" in shown, (
+        "the last hour of a day ends on the next one"
+    )
+    assert shown.count('fill-opacity="1.0" d="M90 16') == 1, "the busiest hour"
+    assert shown.count('class="mark" d="M90') == 1
+    assert '<td data-label="Sun 22">2, forced open (1)</td>' in shown
+    assert "Nothing at Back door." in shown
+    assert shown.count("<section") == 1, "a door without traffic takes one line"
     browser.get("/activity")
     assert len(doord.of("events")) == 1, "counted once for everybody who looks within a minute"
 

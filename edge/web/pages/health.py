@@ -19,6 +19,7 @@ from edge.diagnosis.findings import FindingSeverity
 from edge.diagnosis.history import history
 from edge.diagnosis.machine import SystemPaths, look_at_machine
 from edge.model.printable import masked as visible
+from edge.web.lights import lights
 from edge.web.page import page_of
 from edge.web.words import CLOCKS
 
@@ -38,7 +39,7 @@ SEVERITIES: Final = {FindingSeverity.FAULT: "Fault", FindingSeverity.WARNING: "W
 TONES: Final = {FindingSeverity.FAULT: "alarm", FindingSeverity.WARNING: "warning", FindingSeverity.NOTE: "calm"}
 
 
-def look(socket: Path) -> tuple[dict[str, Any], Facts]:
+def look(socket: Path) -> tuple[dict[str, Any], DaemonFacts, Facts]:
     """The answer of doord and the facts for a diagnosis; reads up to 10,000 records. RequestRefused and Unreachable."""
     with Client(socket) as client:
         answer = client.ask("facts")
@@ -46,15 +47,19 @@ def look(socket: Path) -> tuple[dict[str, Any], Facts]:
         machine, unseen = look_at_machine(SystemPaths())
         past = history(DaemonSource(client), now_us, None)
     daemon = DaemonFacts.from_json(answer)
-    return answer, Facts(now_us, __version__, daemon, history=past, machine=machine, unseen=(*unseen, ELSEWHERE))
+    return (
+        answer,
+        daemon,
+        Facts(now_us, __version__, daemon, history=past, machine=machine, unseen=(*unseen, ELSEWHERE)),
+    )
 
 
 async def health(request: Request) -> Response:
-    """Findings, drivers and key figures on one page."""
+    """Lights, findings and key figures on one page."""
     page = page_of(request)
     await page.link.ask("status")  # says it in the page's words where nobody answers
     async with page.looking:
-        status, facts = await asyncio.to_thread(look, page.link.socket)
+        status, daemon, facts = await asyncio.to_thread(look, page.link.socket)
     findings = [
         {"tone": TONES[finding.severity], "severity": SEVERITIES[finding.severity], "finding": finding}
         for finding in diagnose(facts)
@@ -65,15 +70,7 @@ async def health(request: Request) -> Response:
         findings=findings,
         unseen=facts.unseen,
         rows=_rows(status, page.words),
-        drivers=[
-            {
-                "name": visible(name),
-                "kind": driver["kind"],
-                "state": driver["state"],
-                "reason": visible(driver["reason"] or ""),
-            }
-            for name, driver in status["drivers"].items()
-        ],
+        lights=lights(status, daemon, facts.machine),
     )
 
 

@@ -93,8 +93,8 @@ class Search:
 
     @property
     def narrow(self) -> bool:
-        """Whether there are filters that neither a chip nor the search field shows."""
-        return any(key not in {"view", "show", "text", "period"} for key in self.given)
+        """Whether there are filters that no chip shows."""
+        return "since" in self.given or "until" in self.given
 
 
 def search(fields: Sequence[tuple[str, str]], now: datetime) -> Search:
