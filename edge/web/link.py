@@ -24,10 +24,8 @@ MOST_SHORT: Final = 3
 """Connections for short requests; doord allows the page twelve in all."""
 MOST_LONG: Final = 3
 LONG: Final = frozenset(
-LONG: Final = frozenset(
     {"access", "directory_export", "directory_import", "events", "groups"}
     | {"passages", "people", "person", "picture", "proposals", "schedules"}
-)
 )
 """Requests that read the log or a file, or look at everybody in the directory; they have connections of their own."""
 LASTING: Final = {"directory_import": 600.0, "apply_import": 60.0}
