@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 def differences(running: Mapping[str, Any], file: Settings) -> tuple[str, ...]:
     """The differences as sentences. `running` is the daemon's status; KeyError and the like when it is malformed."""
-    who = {"id": file.controller.id, "site": file.controller.site, "name": file.controller.name}
-    sentences = [*_values("controller", running["controller"], who)]
+    told = running["controller"]  # by another release perhaps, which may say less or more
+    who = {key: told[key] for key in ("id", "site", "name", "time_zone") if key in told}
+    sentences = [*_values("controller", who, {key: getattr(file.controller, key) for key in who})]
     sentences += _names("driver", running["drivers"], file.drivers)
     for name in running["drivers"].keys() & file.drivers.keys():
         sentences += _values(
