@@ -86,7 +86,7 @@ def test_a_refusal_stays_in_sight(house: House) -> None:
     page = at(house.signed_in("k1"), house)
     page.get_by_role("link", name="Unlock…").click()
     house.doord.ask("command", command="lock_down", door="front")
-    page.get_by_role("button", name="Unlock").click()
+    page.get_by_role("dialog").get_by_role("button", name="Unlock").click()
     problem = page.get_by_role("dialog").get_by_role("alert")
     expect(problem).to_contain_text("Refused: Front door unlocked by k1")
     page.get_by_role("button", name="Close").click()
