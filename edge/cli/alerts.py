@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from edge.cli.tables import say_table
@@ -35,7 +35,7 @@ def alerts(arguments: argparse.Namespace) -> int:
                 (local(one["raised"], zone), one["alert"], one["door"] or "-", str(one["count"]), one["message"])
                 for one in answer["open"]
             ]
-            named = zone_name(zone, datetime.fromisoformat(answer["open"][-1]["raised"]))
+            named = zone_name(zone, datetime.now(UTC))
             say_table(rows, (f"RAISED ({named})", "ALERT", "DOOR", "TIMES", "WHAT"), ["alarm"] * len(rows))
         for channel, error in answer["last_errors"].items():
             say(f"{channel}: {answer['waiting'].get(channel, 0)} messages wait: {error}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.cli.tables import say_fitting, say_table
@@ -45,7 +45,7 @@ def cards(arguments: argparse.Namespace) -> int:
             )
             for card in seen
         ]
-        named = zone_name(zone, datetime.fromisoformat(seen[-1]["at"]))
+        named = zone_name(zone, datetime.now(UTC))
         say_table(rows, (f"TIME ({named})", "READER", "CARD", "WHO", "OUTCOME"), map(_kind, seen))
         if how_below and (unknown := [card for card in seen if card["user"] is None]):
             say()

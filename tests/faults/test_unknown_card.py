@@ -42,7 +42,7 @@ def test_an_unknown_card_outlives_a_kill_and_is_given_by_its_event(
         assert CARD not in line
         assert doorctl("people", "card", "grace", "--seen", sequence, "--number", CARD).code == 2
         refused = doorctl("people", "card", "grace", "--seen", "1", "--yes")
-        assert (refused.code, refused.err) == (1, "doorctl: event 1 is not of an unknown card\n")
+        assert (refused.code, refused.err) == (2, "doorctl: event 1 is not of an unknown card\n")
         said = doorctl("people", "card", "grace", "--seen", sequence, typed="y\n")
         assert (
             said.out
