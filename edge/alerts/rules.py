@@ -32,9 +32,9 @@ def fold(  # noqa: PLR0913, PLR0917 -- one step: state, record, time
     """Apply the next record, which happened `age_ns` ago. A record that was looked at already changes nothing."""
     if record.sequence <= state.through:
         return state
-    for policy in policies.values():
-        if matches(policy, record, where):
-            state = _happened(state, policies, policy, record, now_ns, age_ns)
+    applying = [policy for policy in policies.values() if matches(policy, record, where)]
+    for policy in [policy for policy in applying if not policy.spare] or applying:
+        state = _happened(state, policies, policy, record, now_ns, age_ns)
     return replace(state, through=record.sequence)
 
 
@@ -47,8 +47,10 @@ def due(state: AlertState, policies: Policies, now_ns: int) -> AlertState:
                 again = replace(alert, acknowledged=False, escalated=False, raised_ns=now_ns, told=0)
                 state = _notify(state, key, again, policy, now_ns, NoticeKind.RAISED, now_ns - alert.happened_ns)
             else:
-                state = replace(state, alerts={k: v for k, v in state.alerts.items() if k != key})
-        elif (at_ns := _escalates_ns(alert, policy)) is not None and now_ns >= at_ns:
+                state = _closed(state, key)
+        elif (end_ns := _lapses_ns(alert, policy)) is not None and now_ns >= end_ns:
+            state = _closed(state, key)
+        elif (at_ns := escalates_ns(alert, policy)) is not None and now_ns >= at_ns:
             state = _escalated(state, key, policy, now_ns)
         elif any(until_ns <= now_ns for _, until_ns in alert.sirens):
             sirens = tuple((door, until_ns) for door, until_ns in alert.sirens if until_ns > now_ns)
@@ -64,14 +66,22 @@ def next_deadline(state: AlertState, policies: Policies) -> int | None:
         deadlines += [until_ns for _, until_ns in alert.sirens]
         if alert.acknowledged:
             deadlines.append(alert.told_ns + policy.quiet_ns)
-        elif (at_ns := _escalates_ns(alert, policy)) is not None:
-            deadlines.append(at_ns)
+        else:
+            ends = (escalates_ns(alert, policy), _lapses_ns(alert, policy))
+            deadlines += [end_ns for end_ns in ends if end_ns is not None]
     return min(deadlines, default=None)
 
 
 def sounding(state: AlertState, now_ns: int) -> frozenset[str]:
     """The doors whose buzzer should sound now."""
     return frozenset(door for alert in state.alerts.values() for door, until_ns in alert.sirens if now_ns < until_ns)
+
+
+def escalates_ns(alert: Alert, policy: AlertPolicy) -> int | None:
+    """When an alert escalates; None: it does not."""
+    if alert.acknowledged or alert.escalated or policy.escalate_after_s is None:
+        return None
+    return alert.raised_ns + round(policy.escalate_after_s * NS_PER_S)
 
 
 def alert_by_id(state: AlertState, alert_id: str) -> Alert | None:
@@ -141,7 +151,7 @@ def _notify(  # noqa: PLR0913, PLR0917 -- all that a message depends on
 
 def _escalated(state: AlertState, key: str, policy: AlertPolicy, now_ns: int) -> AlertState:
     """Escalate an alert. Its siren's time counts from when this was due, which after a power cut may be long ago."""
-    due_ns = _escalates_ns(state.alerts[key], policy)
+    due_ns = escalates_ns(state.alerts[key], policy)
     from_ns = now_ns if due_ns is None else min(due_ns, now_ns)
     alert = replace(_sounded(state.alerts[key], policy.escalate_to.siren, from_ns, now_ns), escalated=True)
     return _notices(state, key, alert, policy.escalate_to, NoticeKind.ESCALATED)
@@ -177,11 +187,11 @@ def _room(state: AlertState, policies: Policies, now_ns: int) -> AlertState:
     key = next((k for k, a in state.alerts.items() if a.acknowledged and not a.untold), None)
     if key is None:
         open_ = ((k, a) for k, a in state.alerts.items() if not a.acknowledged)
-        key = next((k for k, a in open_ if _escalates_ns(a, policies[a.policy]) is None), None)
+        key = next((k for k, a in open_ if escalates_ns(a, policies[a.policy]) is None), None)
     if key is None:
         key = next(iter(state.alerts))
         state = _escalated(state, key, policies[state.alerts[key].policy], now_ns)
-    return replace(state, alerts={k: v for k, v in state.alerts.items() if k != key})
+    return _closed(state, key)
 
 
 def _sounded(alert: Alert, siren: Siren | None, from_ns: int, now_ns: int) -> Alert:
@@ -193,10 +203,12 @@ def _sounded(alert: Alert, siren: Siren | None, from_ns: int, now_ns: int) -> Al
     return replace(alert, sirens=(*others, (siren.door, until_ns)))
 
 
-def _escalates_ns(alert: Alert, policy: AlertPolicy) -> int | None:
-    if alert.acknowledged or alert.escalated or policy.escalate_after_s is None:
-        return None
-    return alert.raised_ns + round(policy.escalate_after_s * NS_PER_S)
+def _lapses_ns(alert: Alert, policy: AlertPolicy) -> int | None:
+    return None if policy.lapses_s is None else alert.happened_ns + round(policy.lapses_s * NS_PER_S)
+
+
+def _closed(state: AlertState, key: str) -> AlertState:
+    return replace(state, alerts={k: v for k, v in state.alerts.items() if k != key})
 
 
 def _with(state: AlertState, key: str, alert: Alert) -> AlertState:

@@ -10,13 +10,13 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.alerts import rules
+from edge.alerts.facts import open_alerts
 from edge.alerts.memory import read, written
 from edge.alerts.sender import Sender
 from edge.alerts.state import AlertState
 from edge.alerts.trial import Trials
 from edge.delivery.sink import CHUNK, LAZY, READ_AGAIN_S
 from edge.log.log import LogUnavailableError
-from edge.model.cloudevents import rfc3339
 from edge.model.event_types import INTEGRATION_UPDATE
 from edge.model.messages import NS_PER_S, Event, Subject
 from edge.socket.server import RequestError
@@ -109,21 +109,8 @@ class AlertRunner:
 
     def facts(self) -> dict[str, Json]:
         """For `doorctl status` and `doorctl alerts`."""
-        now_ns, wall_us = self._clock.now_ns(), self._clock.wall_us()
         return {
-            "open": [
-                {
-                    "alert": alert.id,
-                    "policy": alert.policy,
-                    "door": alert.door or None,
-                    "message": alert.message,
-                    "count": alert.count,
-                    "raised": rfc3339(wall_us - (now_ns - alert.raised_ns) // 1_000),
-                    "escalated": alert.escalated,
-                }
-                for alert in self.state.alerts.values()
-                if not alert.acknowledged
-            ],
+            "open": [*open_alerts(self.state, self.policies, self._clock.now_ns(), self._clock.wall_us())],
             "waiting": {channel: len(notices) for channel, notices in self.state.waiting.items()},
             "last_errors": dict(self._sender.last_errors),
         }
@@ -157,7 +144,8 @@ class AlertRunner:
             raise RequestError("unknown_alert", f"no open alert {name!r}; there is {known}")
         self.state = rules.acknowledged(self.state, alert)
         subject = Subject("integration", f"alert.{alert.policy}", self.policies[alert.policy].name)
-        details: dict[str, Json] = {"acknowledged": alert.id, "alert": alert.message, "count": alert.count}
+        about: dict[str, Json] = {"alert": alert.message, "count": alert.count, "through": alert.sequence}
+        details: dict[str, Json] = {"acknowledged": alert.id, **about}
         door = alert.door or None
         event = Event(INTEGRATION_UPDATE, self._clock.now_ns(), subject, actor, door=door, details=details)
         self.keep(event)

@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     from edge.system.clock import Clock
     from edge.system.isolation import Isolation
 
-ALERTS: Final = "alerts.state"
-"""`edge.alerts.runner.MODE`, repeated here because importing it would load alerts."""
-
 _NOTHING: Final[dict[str, Json]] = {
     "integrations": {},
     "alerts": {"open": [], "waiting": {}, "last_errors": {}},
@@ -52,7 +49,7 @@ _NOTHING: Final[dict[str, Json]] = {
 
 
 class Consumers:
-    """The consumers. Each is made only when it is configured: most controllers have none."""
+    """The consumers. All but the alerts are made only when they are configured: most controllers have none."""
 
     def __init__(  # noqa: PLR0913 -- each part has one owner
         self,
@@ -108,10 +105,7 @@ class Consumers:
         """Start the consumers once the log is open. `modes` is the state that the log stored."""
         self._modes = modes
         with self._isolation.part("alerts"):
-            if self._settings.alerts:
-                self._begin_alerts(modes)
-            elif modes.get(ALERTS):  # otherwise a later start would send alerts for all records since
-                self._log.append([], {ALERTS: ""})
+            self._begin_alerts(modes)
         with self._isolation.part("cameras"):
             if self._settings.cameras:
                 self._cameras = self._make_cameras()
@@ -147,9 +141,9 @@ class Consumers:
             self._retain_for(self._retained)
         with self._isolation.part("alerts"):
             if self._alerts is not None and sections & {"alert", "smtp", "ntfy"}:
-                self._alerts.reload(dict(self._settings.alerts), self._channels())
-            elif "alert" in sections:
-                self._begin_alerts({})
+                from edge.alerts.untold import with_untold  # noqa: PLC0415 -- loaded already
+
+                self._alerts.reload(with_untold(self._settings.alerts), self._channels())
             if "alert" in sections:
                 self._retain_for(self._retained)
 
@@ -198,7 +192,7 @@ class Consumers:
         always = [*(["mqtt"] if settings.mqtt else []), *(["alerts"] if settings.alerts else [])]
         self._log.retain_for([*always, *sinks])
 
-    # --- making them: each is imported only where it is configured ---------------------------------------
+    # --- making them: after the start of the doors, and most only where they are configured -------------
 
     def _make_deliveries(self) -> Deliveries:
         from edge.delivery.integrations import Deliveries, chosen  # noqa: PLC0415 -- see above
@@ -221,9 +215,10 @@ class Consumers:
     def _begin_alerts(self, modes: Mapping[str, str]) -> None:
         from edge.alerts.directory_view import LiveDirectoryView  # noqa: PLC0415 -- see above
         from edge.alerts.runner import AlertRunner  # noqa: PLC0415 -- see above
+        from edge.alerts.untold import with_untold  # noqa: PLC0415 -- see above
 
         self._alerts = AlertRunner(
-            dict(self._settings.alerts),
+            with_untold(self._settings.alerts),
             log=self._log,
             clock=self._clock,
             identity=self._origin.identity,

@@ -121,7 +121,11 @@ class ConsumerFacts:
         return cls(
             tuple(_integration(key, found) for key, found in answer.get("integrations", {}).items()),
             tuple(ChannelFacts(str(k), int(n), _words(errors.get(k))) for k, n in alerts.get("waiting", {}).items()),
-            tuple(AlertFacts(str(alert["alert"]), _us(alert["raised"])) for alert in alerts.get("open", ())),
+            tuple(
+                AlertFacts(str(alert["alert"]), _us(alert["raised"]))
+                for alert in alerts.get("open", ())
+                if alert.get("told", True)  # who was told of nothing owes no answer
+            ),
             tuple(_camera(key, found) for key, found in answer.get("cameras", {}).items()),
             tuple(_board(name, unit, b) for name, facts in modbus for unit, b in facts.get("boards", {}).items()),
             tuple(_line(name, facts["line"]) for name, facts in modbus if "line" in facts),

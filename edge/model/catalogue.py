@@ -211,6 +211,8 @@ def message(event: Event) -> str:
     text = kind_of(event.type).sentence.format(object=event.object.name, actor=who, code=event.code)
     reason = event.details.get("reason")
     said = reason if isinstance(reason, str) else None
+    if "acknowledged" in event.details:
+        return f"{who} deals with an alert: {event.details.get('alert')}"
     if not event.success and event.type == EVENT_EXPORT_FINISHED:
         return f"Event export failed: {said or event.code}"
     if not event.success and not event.type.startswith("controller."):

@@ -35,6 +35,8 @@ class Right(StrEnum):
     """Hold doors unlocked, block them, and end that."""
     LOCK_DOWN = "lock_down"
     """Lock down, and cancel a lockdown."""
+    TAKE = "take"
+    """Take an alert: say that one deals with it."""
     PEOPLE = "people"
     """See and change people, their cards and visitors."""
     DIRECTORY = "directory"
@@ -47,8 +49,8 @@ _LOOKS: Final = frozenset({Right.DOORS, Right.HISTORY})
 RIGHTS: Final[Mapping[PageRole, frozenset[Right]]] = {
     PageRole.DISPLAY: frozenset({Right.DOORS}),
     PageRole.VIEWER: _LOOKS,
-    PageRole.RECEPTION: _LOOKS | {Right.UNLOCK, Right.PEOPLE},
-    PageRole.OPERATOR: _LOOKS | {Right.UNLOCK, Right.HOLD, Right.LOCK_DOWN},
+    PageRole.RECEPTION: _LOOKS | {Right.UNLOCK, Right.TAKE, Right.PEOPLE},
+    PageRole.OPERATOR: _LOOKS | {Right.UNLOCK, Right.HOLD, Right.LOCK_DOWN, Right.TAKE},
     PageRole.MANAGER: frozenset(Right),
 }
 

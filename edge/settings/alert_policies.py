@@ -72,6 +72,10 @@ class AlertPolicy:
     actions: Actions = field(default_factory=Actions)
     escalate_after_s: float | None = None
     escalate_to: Actions = field(default_factory=Actions)
+    spare: bool = False
+    """It applies only to records that no other policy applies to."""
+    lapses_s: float | None = None
+    """An alert is closed so long after its latest record, although nobody has acknowledged it; None: never."""
 
     @property
     def quiet_ns(self) -> int:

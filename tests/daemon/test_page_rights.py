@@ -63,7 +63,7 @@ def test_the_page_shows_what_there_is(rights: PageRights, op: str) -> None:
     rights.check(op, {}, PAGE)
 
 
-@pytest.mark.parametrize("op", ["reload", "sim", "who", "replay", "nonsense", "acknowledge"])
+@pytest.mark.parametrize("op", ["reload", "sim", "who", "replay", "nonsense"])
 @pytest.mark.parametrize("actor", [PAGE, of("olga")])
 def test_what_the_page_does_not_offer_is_refused(rights: PageRights, op: str, actor: Actor) -> None:
     assert "does not offer" in refused(rights, op, {}, actor)
@@ -75,6 +75,17 @@ def test_only_operators_that_there_are_move_doors(rights: PageRights) -> None:
         assert "the role viewer" in refused(rights, "command", body, of("vic"))
         assert "knows no account 'ceo'" in refused(rights, "command", body, of("ceo"))
         assert "only for an account" in refused(rights, "command", body, PAGE)
+
+
+def test_only_who_may_act_takes_an_alert(rights: PageRights) -> None:
+    alert = {"alert": "lock.forced_open-7"}
+    rights.change("create", "rita", "reception")
+    rights.change("create", "wall", "display")
+    for name in ("olga", "rita"):
+        rights.check("acknowledge", alert, of(name))
+    assert "the role viewer" in refused(rights, "acknowledge", alert, of("vic"))
+    assert "the role display" in refused(rights, "acknowledge", alert, of("wall"))
+    assert "only for an account" in refused(rights, "acknowledge", alert, PAGE)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ LOOKS: Final = frozenset(
         "facts",
         "events",
         "passages",
+        "alerts",
         "pictures",
         "picture",
         "metrics",
@@ -39,6 +40,7 @@ LOOKS: Final = frozenset(
 )
 """Operations that the page uses for itself; it shows the answers to everybody who signed in."""
 ACTS: Final[Mapping[str, Right]] = {
+    "acknowledge": Right.TAKE,
     "export": Right.HISTORY,
     "people": Right.PEOPLE,
     "person": Right.PEOPLE,

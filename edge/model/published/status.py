@@ -196,23 +196,48 @@ class IntegrationJson(TypedDict):
     """Why the last try failed."""
 
 
+class WayJson(TypedDict):
+    """One way by which an alert is told."""
+
+    way: str
+    """`email`, `mqtt`, `webhook`, `siren`."""
+    to: list[str]
+    """Addresses, the integration, or the door that sounds."""
+    waits: bool
+    """A message still waits for it."""
+
+
 class AlertJson(TypedDict):
     """One alert that nobody has ended."""
 
     alert: str
     """Its id."""
     policy: str
-    """Its policy."""
+    """Its policy; the type of the event where no policy tells anybody of it."""
+    name: str
+    """The policy's name."""
+    severity: Literal["info", "warning", "alarm"]
+    """The policy's severity."""
     door: str | None
     """Its door."""
     message: str
     """What happened."""
     count: int
     """How often."""
+    sequence: int
+    """The number of the latest record."""
     raised: Time
     """When."""
+    latest: Time
+    """When it happened last."""
+    told: list[WayJson]
+    """Who is told."""
     escalated: bool
     """The recipients of `escalate_to` were told, too."""
+    escalates: Time | None
+    """When they will be told; `null`: not at all, or they were."""
+    escalates_to: list[str]
+    """They."""
 
 
 class AlertsJson(TypedDict):
