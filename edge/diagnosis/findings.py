@@ -660,7 +660,7 @@ _DOORS: Final = (
     ),
     FindingKind(
         "DW-TAMPER",
-        _W,
+        _F,
         "a tamper switch of {about} is open",
         ("a cover is off", "the switch is not connected"),
         "close the cover; then ask who opened it",

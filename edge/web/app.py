@@ -18,11 +18,13 @@ from edge.model.page_roles import Right
 from edge.model.printable import masked as visible
 from edge.web.accounts import AccountsError
 from edge.web.guard import Guard
+from edge.web.open_alerts import WithAlerts
 from edge.web.page import HERE, needing, page_of, see
 from edge.web.pages import (
     access,
     accounts,
     activity,
+    alerts,
     commands,
     door,
     doors,
@@ -74,6 +76,7 @@ def routes() -> list[Any]:
         *doors.ROUTES,
         *door.ROUTES,
         *commands.ROUTES,
+        *alerts.ROUTES,
         *needing(Right.HISTORY, history.ROUTES),
         *needing(Right.HISTORY, pictures.ROUTES),
         *needing(Right.HISTORY, download.ROUTES),
@@ -114,7 +117,7 @@ def application(page: Page) -> ASGIApp:
     app = Starlette(routes=routes(), lifespan=lifespan, exception_handlers=handlers)
     app.router.redirect_slashes = False  # a redirect would go to whatever Host the browser sent
     app.state.page = page
-    return Guard(app, page)
+    return Guard(WithAlerts(app, page), page)
 
 
 def _say(request: Request, status: int, text: str) -> Response:

@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from edge.model.page_roles import Right
 from edge.model.printable import masked
+from edge.web.alert_words import BLANK, NONE
 from edge.web.limits import AnswerLimits, LimitedAnswer
 from edge.web.listener import MOST_CONNECTIONS
 from edge.web.recent import Recent
@@ -50,6 +51,7 @@ OPEN: Final = frozenset({"sign_in.html", "error.html"})
 """Templates that are shown without a session."""
 MENU: Final = (
     ("/doors", "Doors", Right.DOORS),
+    ("/alerts", "Alerts", Right.HISTORY),
     ("/events", "Events", Right.HISTORY),
     ("/people", "People", Right.PEOPLE),
     ("/schedules", "Schedules", Right.HISTORY),
@@ -93,6 +95,8 @@ class Page:
     looking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """The health is gathered for one request at a time."""
     recent: Recent = field(default_factory=Recent)
+    pictured: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """Record -> the address of its first picture (empty: none yet), and when to ask for it again, by `now_ns`."""
     streams: AnswerLimits = field(
         default_factory=lambda: AnswerLimits(
             MOST_STREAMS, MOST_STREAMS_OF_ONE, "Too many pages are open. Close one of them."
@@ -149,6 +153,9 @@ class Page:
             Right=Right,
             menu=MENU,
             here=request.scope["path"],
+            alerts=getattr(request.state, "alerts", NONE),
+            blank=BLANK,
+            again=_address(request),
             **context,
         )
         return HTMLResponse(text, status)
@@ -261,6 +268,13 @@ async def read_body(request: Request, largest: int, within_s: float) -> bytes:
 def see(path: str) -> Response:
     """Redirect to a path with GET."""
     return RedirectResponse(path, 303)
+
+
+def _address(request: Request) -> str:
+    """Where to go back to after a form that stands on every page."""
+    query = request.scope["query_string"].decode("latin-1")
+    path = request.scope["path"] if request.method == "GET" else ""
+    return f"{path}?{query}" if query else path
 
 
 def _nothing(_right: Right) -> bool:

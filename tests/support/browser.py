@@ -71,10 +71,12 @@ class House:
 
     @contextlib.contextmanager
     def nothing_wrong(self) -> Iterator[None]:
-        """For one test: what no page may do has not been done, and nobody is signed in afterwards."""
+        """For one test: what no page may do has not been done. Afterwards no alert is open and nobody signed in."""
         self.wrong.clear()
         yield
         assert self.wrong == []
+        for alert in self.doord.ask("alerts")["open"]:
+            self.doord.ask("acknowledge", alert=alert["alert"])
         for context in self.browser.contexts:
             context.close()
 

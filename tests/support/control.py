@@ -200,6 +200,7 @@ class FakeDaemon:
         self.answers: dict[str, Any] = {
             "status": status(),
             "events": pages([]),
+            "alerts": STATUS["alerts"],
             "watch": [],
             "export": {"export": "export-1", "through": 1 << 53},
             **answers,

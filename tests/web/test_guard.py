@@ -109,6 +109,7 @@ def test_the_list_of_paths_is_whole() -> None:
         "/people/ada/cards/ada-1/lost",
         "/doors/front/lock_down",
         "/every-door/lock_down",
+        "/alerts/take",
     }
 
 

@@ -16,6 +16,7 @@ from edge.web.pages.live import BEAT_S
 from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
 from tests.support.waiting import PATIENCE_S
 from tests.support.web import PASSWORD, Doorweb, answers, token, write_accounts, write_config
+from tests.web.test_alerts import ALERT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,14 +78,14 @@ def client(tmp_path: Path, doord: FakeDaemon) -> Iterator[httpx2.Client]:
         yield made
 
 
-def events(answer: httpx2.Response, *, beats: bool = False) -> Iterator[tuple[str, Any]]:
-    """Name and data of each event; those that only show that the page lives too, with `beats`."""
+def events(answer: httpx2.Response, *, beats: bool = False, alerts: bool = False) -> Iterator[tuple[str, Any]]:
+    """Name and data of each event; with `beats` and `alerts` also those that come on every stream."""
     name = ""
     for line in answer.iter_lines():
         key, _, value = line.partition(": ")
         if key == "event":
             name = value
-        elif key == "data" and (beats or name != "alive"):
+        elif key == "data" and (beats or name != "alive") and (alerts or name != "alerts"):
             yield name, json.loads(value)
 
 
@@ -111,6 +112,24 @@ def test_what_needs_somebody_comes_first_also_when_it_comes_live(client: httpx2.
         assert next(told)[1]["order"] == ["front", "back"]
         watched.put({"status": status(doors={**two, "back": door(alarm="forced_open")})})
         assert next(told)[1]["order"] == ["back", "front"]
+
+
+@pytest.mark.parametrize("path", ["/doors/live", "/events/live?after=3", "/alerts/live", "/alerts/live?all"])
+def test_an_alert_comes_on_every_stream_and_goes_when_it_is_taken(
+    client: httpx2.Client, watched: Watched, path: str
+) -> None:
+    calm = status()
+    alarmed = status(alerts={**calm["alerts"], "open": [{**ALERT, "alert": f"forced-{n}"} for n in range(5)]})
+    with client.stream("GET", path) as answer:
+        told = (said for name, said in events(answer, alerts=True) if name == "alerts")
+        assert next(told)["count"] == 0
+        watched.put({"status": alarmed})
+        said = next(told)
+        assert (said["count"], len(said["bars"])) == (5, 5 if "all" in path else 3)
+        watched.put({"status": calm})
+        assert next(told)["bars"] == []
+        watched.end()
+        assert next(told) == {"trouble": "the daemon hung up"}
 
 
 def test_many_pages_are_one_stream_of_doord(client: httpx2.Client, watched: Watched) -> None:

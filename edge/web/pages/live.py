@@ -6,6 +6,7 @@ One rule: a stream ends only with its session; errors are sent in the stream.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
@@ -14,10 +15,11 @@ from starlette.responses import StreamingResponse
 
 from edge.client.connection import RequestRefused, Unreachable
 from edge.model.printable import masked as visible
+from edge.web.open_alerts import news as alerts
 from edge.web.page import page_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 
     from starlette.requests import Request
 
@@ -40,31 +42,42 @@ OVER: Final = "event: over\ndata: {}\n\n"
 def stream(request: Request, name: str, news: News) -> StreamingResponse:
     """Send the result of `news` as events called `name`: at once and whenever it changes; None: send nothing.
 
+    The open alerts come in the same way as events called `alerts`, on every stream.
+
     Its `through` comes back in the header Last-Event-ID when the browser connects again.
     """
-    return StreamingResponse(_events(request, name, news), headers=HEADERS, media_type="text/event-stream")
+    sources: dict[str, News] = {"alerts": functools.partial(alerts, request), name: news}
+    return StreamingResponse(_events(request, sources), headers=HEADERS, media_type="text/event-stream")
 
 
-async def _events(request: Request, name: str, news: News) -> AsyncIterator[str]:
-    page, last = page_of(request), None
+async def _events(request: Request, sources: Mapping[str, News]) -> AsyncIterator[str]:
+    page, last = page_of(request), dict[str, str]()
     yield f"retry: {AGAIN_MS}\n\n"
     async with aclosing(_changes(request)) as changes:
         async for _ in changes:
             if page.signed_in(request.state.secret, use=False) is None:
                 yield OVER
                 return
-            try:
-                update = await news()
-            except (Unreachable, RequestRefused) as error:
-                update = {"trouble": visible(error)}
-            text = json.dumps(update)
-            if update is None or text == last:
+            quiet = True
+            for name, news in sources.items():
+                update = await _told(news)
+                text = json.dumps(update)
+                if update is None or text == last.get(name):
+                    continue
+                last[name], quiet = text, False
+                place = f"id: {update['through']}\n" if "through" in update else ""
+                yield f"event: {name}\n{place}data: {text}\n\n"
+            if quiet:
                 yield ALIVE
-                continue
-            last = text
-            place = f"id: {update['through']}\n" if "through" in update else ""
-            yield f"event: {name}\n{place}data: {text}\n\n"
-            await asyncio.sleep(PAUSE_S)
+            else:
+                await asyncio.sleep(PAUSE_S)
+
+
+async def _told(news: News) -> Any:  # noqa: ANN401 -- JSON
+    try:
+        return await news()
+    except (Unreachable, RequestRefused) as error:
+        return {"trouble": visible(error)}
 
 
 def _changes(request: Request) -> AsyncGenerator[None, None]:

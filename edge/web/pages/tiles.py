@@ -68,6 +68,11 @@ def shown(tile: Mapping[str, Any], kind: str, text: str) -> bool:
     return (not kind or kind in tile["kinds"]) and text.casefold() in tile["name"].casefold()
 
 
+def clock(at: datetime, now: datetime, form: str = "%H:%M") -> str:
+    """A time of day, with its date if it is not of today."""
+    return at.strftime(form if at.date() == now.date() else f"%Y-%m-%d {form}")
+
+
 def _rank(tile: dict[str, Any]) -> int:
     return ORDER.index(tile["tone"])
 
@@ -133,7 +138,7 @@ def _held(door: Mapping[str, Any], say: Words, now: datetime) -> tuple[str, str,
     headline = f"{word}, open" if door["contact"] == "open" else word
     who = "" if by is None else f"by {visible(by['name'])} "
     until = (door.get("schedule") or {}).get("next_change") if scheduled else door["held_until"]
-    when = _since(say.local(door["since"]["mode"]), now) if until is None else f"until {_clock(say.local(until), now)}"
+    when = _since(say.local(door["since"]["mode"]), now) if until is None else f"until {clock(say.local(until), now)}"
     return "notice" if scheduled else "warning", headline, f"{who}{when}"
 
 
@@ -166,11 +171,7 @@ def _for(since: datetime, now: datetime) -> str:
 
 
 def _since(at: datetime, now: datetime) -> str:
-    return f"since {_clock(at, now)}"
-
-
-def _clock(at: datetime, now: datetime) -> str:
-    return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
+    return f"since {clock(at, now)}"
 
 
 def _sentence(text: str) -> str:

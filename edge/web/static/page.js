@@ -5,8 +5,12 @@ const body = document.body;
 const news = document.getElementById("news");
 const FIRST_MS = 2_000;
 const LONGEST_MS = 60_000;
+const GRACE_MS = 8_000; // as long as the controller may need to start again without anybody being told
+const ALONE = "/alerts/live"; // the stream of pages that have no other
 const SILENT_MS = 11_000; // two beats of the stream (edge/web/pages/live.py), and one second on the way
 let typed = false;
+let latest = "";
+let late = 0;
 document.addEventListener("input", () => { typed = true; });
 
 function say(text) {
@@ -17,11 +21,21 @@ function put(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
 }
 
+// What is over within a moment is not told.
 function connection(trouble) {
-  const link = document.getElementById("link");
-  if (!link) return;
-  const lost = link.dataset.lost || "";
-  if (lost === trouble) return;
+  latest = trouble;
+  if (!trouble || body.classList.contains("stale")) {
+    clearTimeout(late);
+    late = 0;
+    lost(trouble);
+  } else if (!late) {
+    late = setTimeout(() => lost(latest), GRACE_MS);
+  }
+}
+
+function lost(trouble) {
+  const link = document.getElementById("link") || document.getElementById("heard");
+  if ((link.dataset.lost || "") === trouble) return;
   link.dataset.lost = trouble;
   link.classList.toggle("lost", trouble !== "");
   let mark = link.querySelector("[data-trouble]");
@@ -32,9 +46,11 @@ function connection(trouble) {
   }
   const time = link.querySelector("[data-controller=time]");
   const since = time ? ` (last heard at ${time.textContent.split(" ").at(-1)})` : "";
-  mark.textContent = trouble ? ` – not live: ${trouble}${since}` : "";
+  const dash = link.id === "link" ? " – not" : "Not";
+  mark.textContent = trouble ? `${dash} live: ${trouble}${since}` : "";
   body.classList.toggle("stale", trouble !== "");
   say(trouble ? `Not live: ${trouble}` : "Live again");
+  if (!trouble) setTimeout(() => { if (news && news.textContent === "Live again") say(""); }, GRACE_MS);
 }
 
 // A page that somebody is filling in is not taken away.
@@ -278,6 +294,7 @@ let again = 0;
 let silent = 0;
 let pause_ms = FIRST_MS;
 let through = "";
+let others = null;
 
 // A connection may be dead without anybody telling the browser: a phone that changed its network, a proxy that keeps what comes.
 function heard() {
@@ -287,6 +304,20 @@ function heard() {
     connection(`nothing was heard for ${SILENT_MS / 1_000} seconds`);
     later();
   }, SILENT_MS);
+}
+
+// A browser has six connections to one address: of the pages that show alerts only, one is connected and tells the others.
+function share() {
+  others = new BroadcastChannel("doorward-alerts");
+  others.addEventListener("message", (event) => {
+    clearTimeout(silent);
+    silent = setTimeout(() => connection("nothing was heard"), SILENT_MS);
+    if (event.data) alerts(event.data);
+  });
+  navigator.locks.request("doorward-alerts", () => {
+    connect();
+    return new Promise(() => {}); // until this page is left
+  });
 }
 
 function later() {
@@ -300,15 +331,20 @@ function connect() {
   const address = new URL(body.dataset.live, location.href);
   if (through) address.searchParams.set("after", through);
   stream = new EventSource(address);
-  for (const [name, show] of Object.entries({ doors, records })) {
+  for (const [name, show] of Object.entries({ alerts, doors, records })) {
     stream.addEventListener(name, (event) => {
       heard();
       pause_ms = FIRST_MS;
       through = event.lastEventId || through;
-      show(JSON.parse(event.data));
+      const said = JSON.parse(event.data);
+      if (others) others.postMessage(said);
+      show(said);
     });
   }
-  stream.addEventListener("alive", heard);
+  stream.addEventListener("alive", () => {
+    heard();
+    if (others) others.postMessage(null);
+  });
   stream.addEventListener("over", () => {
     clearTimeout(silent);
     stream.close();
@@ -323,12 +359,13 @@ function connect() {
 }
 
 if (body.dataset.live) {
-  connect();
+  if (body.dataset.live === ALONE && navigator.locks) share();
+  else connect();
   // a page that is left must not hold one of the few connections that a browser has
   window.addEventListener("pagehide", () => {
     clearTimeout(again);
     clearTimeout(silent);
-    stream.close();
+    if (stream) stream.close();
   });
   window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
