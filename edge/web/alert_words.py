@@ -77,7 +77,8 @@ def _where(door: Mapping[str, Any] | None, say: Words, now: datetime, *, named: 
         return []
     says = tile_of("", door, say, now, named=named)["says"]
     zone = f"{visible(door['zone'])}. " if door.get("zone") else ""
-    return [f"{zone}Now: {f'{says["headline"]} {says["detail"]}'.strip()}."]
+    present = f"{says['headline']} {says['detail']}".strip()
+    return [f"{zone}Now: {present}."]
 
 
 def _told(alert: Mapping[str, Any], say: Words, now: datetime) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import House, browsed, check_readable
+from tests.support.waiting import until
 from tests.support.web import write_config
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ def _nothing_wrong(house: House) -> Iterator[None]:
 
 
 def alarm(house: House, door: str = "front") -> None:
+    """The door is forced open, and shut again when that is known."""
     house.doord.sim(door, "open")
+    until(lambda: any(one["door"] == door for one in house.doord.ask("alerts")["open"]))
     house.doord.sim(door, "close")
 
 
