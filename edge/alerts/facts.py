@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge.alerts.rules import escalates_ns
 from edge.model.cloudevents import rfc3339
+from edge.settings.alert_policies import NTFY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,9 +59,12 @@ def _escalation(alert: Alert, policies: Policies, now_ns: int, wall_us: int) -> 
 
 
 def _ways(actions: Actions) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Each way with its receivers: addresses, the id of an integration, or the door of a siren."""
+    """Each way with its receivers: addresses, the id of an integration, or the door of a siren.
+
+    A topic of ntfy is left out: whoever knows it may read it.
+    """
     for way, to in actions.channels():
-        own = way.partition(":")[2]
+        own = "" if way.startswith(NTFY) else way.partition(":")[2]
         yield way, to or ((own,) if own else ())
     if actions.siren is not None:
         yield "siren", (actions.siren.door,)

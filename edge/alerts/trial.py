@@ -44,10 +44,13 @@ class Trials:
 
     async def serve(self, body: dict[str, Any], actor: Actor) -> Json:
         """Test `policy`, its `siren` too. Who does so is recorded before anything leaves."""
-        name, policies = body.get("policy"), self._alerts.policies
+        name = body.get("policy")
+        policies = {key: policy for key, policy in self._alerts.policies.items() if not policy.spare}
         policy = policies.get(name) if isinstance(name, str) else None
         if policy is None:
-            raise RequestError("unknown_policy", f"there is no alert policy {name!r}; there is {', '.join(policies)}")
+            raise RequestError(
+                "unknown_policy", f"there is no alert policy {name!r}; there is {', '.join(policies) or 'none'}"
+            )
         aloud = body.get("siren") is True
         subject = Subject("integration", f"alert.{policy.id}", policy.name)
         details: dict[str, Json] = {"tested": policy.id, "siren": aloud}

@@ -27,7 +27,13 @@ BLANK: Final[Mapping[str, Any]] = {
     "says": dict.fromkeys(("badge", "what", "since", "about"), ""),
 }
 """A bar that a script fills."""
-WAYS: Final = {"email": "e-mail to", "webhook": "message to", "siren": "siren at", "mqtt": "message to the broker"}
+WAYS: Final = {
+    "email": "e-mail to",
+    "webhook": "message to",
+    "siren": "siren at",
+    "mqtt": "message to the broker",
+    "ntfy": "phones by ntfy",
+}
 """Way -> words in front of its receivers."""
 WORST_FIRST: Final = {"alarm": 0, "warning": 1}
 

@@ -103,7 +103,7 @@ def test_each_way_says_what_it_answered_and_nothing_is_an_alert(tmp_path: Path) 
             assert "doorctl acknowledge" not in mail.got[0].get_content()
             assert [outside.published[0][key] for key in ("kind", "door", "count")] == ["test", None, 0]
             assert b"doorctl alerts test all" in server.requests[0].body
-            await held.until(lambda: held.records[-1].event.type == "integration.update")
+            await held.until(lambda: bool(held.records) and held.records[-1].event.type == "integration.update")
             event = held.records[-1].event
             assert (event.actor, event.object.id, event.details["tested"]) == (ANN, "alert.all", "all")
             await held.until(lambda: own.state.through >= held.records[-1].sequence)

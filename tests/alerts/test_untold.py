@@ -74,7 +74,7 @@ def test_who_was_told_whose_message_waits_and_who_comes_next() -> None:
     policy = replace(
         FORCED,
         actions=Actions(mqtt=True, webhook=("pager",), email=("ann@example.org",), siren=Siren("front", 60)),
-        escalate_to=Actions(webhook=("chief",), email=("boss@example.org",)),
+        escalate_to=Actions(webhook=("chief",), ntfy=("secret",), email=("boss@example.org",)),
     )
     state = state_of([record(7)], policy)
     sent = taken(state, "email", state.waiting["email"][0].id)
@@ -89,7 +89,7 @@ def test_who_was_told_whose_message_waits_and_who_comes_next() -> None:
     assert (alert["escalates"], alert["escalates_to"]) == ("2026-11-18T11:21:40.000000Z", ["chief", "boss@example.org"])
     [later] = shown(due(sent, {"forced": policy}, ESCALATE_S * NS_PER_S), policy)
     assert (later["escalated"], later["escalates"], later["escalates_to"]) == (True, None, [])
-    assert [way["to"] for way in later["told"][4:]] == [["chief"], ["boss@example.org"]]
+    assert [way["to"] for way in later["told"][4:]] == [["chief"], [], ["boss@example.org"]]
 
 
 def test_an_alarm_without_any_policy_outlives_a_restart_until_it_is_taken(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ class WayJson(TypedDict):
     """One way by which an alert is told."""
 
     way: str
-    """`email`, `mqtt`, `webhook`, `siren`."""
+    """`email`, `mqtt`, `webhook`, `ntfy`, `siren`."""
     to: list[str]
-    """Addresses, the integration, or the door that sounds."""
+    """Addresses, the integration, or the door that sounds; topics of ntfy are not told."""
     waits: bool
     """A message still waits for it."""
 
