@@ -132,6 +132,13 @@ def test_a_mistake_of_ours_has_them_too_and_says_nothing_of_itself(page: Page, d
     assert "KeyError" not in broken.text
 
 
+def test_a_phone_may_keep_the_page_on_its_home_screen(browser: Browser) -> None:
+    assert '<link rel="manifest" href="/static/page.webmanifest">' in browser.get("/doors").text
+    manifest = browser.get("/static/page.webmanifest").json()
+    assert browser.get(manifest["start_url"]).status_code == 200
+    assert [browser.get(icon["src"]).headers["content-type"] for icon in manifest["icons"]] == ["image/svg+xml"]
+
+
 def test_the_policy_lets_nothing_in_from_elsewhere() -> None:
     policy = dict(part.strip().split(" ", 1) for part in HEADERS["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == "'none'"
