@@ -65,7 +65,7 @@ def taken(house: House, actor: str) -> list[str]:
 
 def ready(page: Page) -> None:
     """The page is connected, or listens to one that is."""
-    page.wait_for_function("stream ? stream.readyState === EventSource.OPEN : others !== null")
+    until(lambda: page.evaluate("stream ? stream.readyState === EventSource.OPEN : others !== null"))
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -147,7 +147,7 @@ def test_pages_of_one_browser_share_a_connection_and_another_takes_over(house: H
     alarm(house)
     expect(others[-1].locator(".alert")).to_have_count(1)
     first.close()
-    others[0].wait_for_function("stream !== null")
+    until(lambda: others[0].evaluate("stream !== null"))
     others[-1].get_by_role("button", name="I take it").click()
     expect(others[3].locator(".alert")).to_have_count(0)
 
@@ -162,12 +162,12 @@ def test_a_notification_and_a_sound_only_where_somebody_switched_them_on(house: 
     assert page.evaluate("[shown, speaker]") == [[], None]
     page.get_by_label("Show a notification").check()
     page.get_by_label("Make a sound").check()
-    page.wait_for_function("speaker && speaker.state === 'running'")
+    until(lambda: page.evaluate("speaker && speaker.state === 'running'"))
     page.goto(f"{house.url}/health")
     ready(page)
     assert page.evaluate("shown") == [], "an old alert calls nobody again"
     alarm(house, "back")
-    page.wait_for_function("shown.length")
+    until(lambda: page.evaluate("shown.length"))
     [[title, tag]] = page.evaluate("shown")
     assert (title, tag.rpartition("-")[0]) == ("Back door forced open", "lock.forced_open")
     page.goto(f"{house.url}/alerts")
@@ -189,9 +189,9 @@ def test_a_page_is_live_again_after_a_restart_of_doord_and_open_alerts_outlive_i
         alarm(own)
         expect(page.locator(".alert")).to_have_count(1)
         own.doord.stop()
-        page.wait_for_function("latest !== ''")
+        until(lambda: page.evaluate("latest !== ''"))
         own.doord.start()
-        page.wait_for_function("latest === ''")
+        until(lambda: page.evaluate("latest === ''"))
         expect(page.locator("#link")).not_to_contain_text("not live")
         expect(page.locator("#news")).not_to_contain_text("live", ignore_case=True)
         expect(page.locator(".alert")).to_have_count(1)

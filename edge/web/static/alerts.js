@@ -132,9 +132,9 @@ document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.matches(".alert form")) return;
   event.preventDefault();
-  const button = form.querySelector("button");
   const bar = form.closest(".alert");
-  button.disabled = true;
+  if (bar.dataset.busy) return; // not disabled: that would take the focus away
+  bar.dataset.busy = "yes";
   try {
     const answer = await fetch(form.action, {
       method: "POST",
@@ -149,7 +149,7 @@ document.addEventListener("submit", async (event) => {
     put(called, (await answer.json()).said);
     remove(bar);
   } catch {
-    button.disabled = false;
+    delete bar.dataset.busy;
     put(bar.querySelector("[data-alert-says=trouble]"), "That did not work. Try again.");
     put(called, "That did not work. Try again.");
   }
