@@ -182,16 +182,14 @@ def test_a_moment_without_connection_is_not_told_and_a_longer_one_is_no_news_for
     expect(page.locator("#news")).to_have_text("")
 
 
-def test_a_page_is_live_again_after_a_restart_of_doord_and_open_alerts_outlive_it(tmp_path: Path) -> None:
-    config = write_config(tmp_path)
-    with browsed(config, olga="operator") as own:
-        page = own.signed_in()
-        alarm(own)
-        expect(page.locator(".alert")).to_have_count(1)
-        own.doord.stop()
-        until(lambda: page.evaluate("latest !== ''"))
-        own.doord.start()
-        until(lambda: page.evaluate("latest === ''"))
-        expect(page.locator("#link")).not_to_contain_text("not live")
-        expect(page.locator("#news")).not_to_contain_text("live", ignore_case=True)
-        expect(page.locator(".alert")).to_have_count(1)
+def test_a_page_is_live_again_after_a_restart_of_doord_and_open_alerts_outlive_it(house: House) -> None:
+    page = house.signed_in("k6")
+    alarm(house)
+    expect(page.locator(".alert")).to_have_count(1)
+    house.doord.stop()
+    until(lambda: page.evaluate("latest !== ''"))
+    house.doord.start()
+    until(lambda: page.evaluate("latest === ''"))
+    expect(page.locator("#link")).not_to_contain_text("not live")
+    expect(page.locator("#news")).not_to_contain_text("live", ignore_case=True)
+    expect(page.locator(".alert")).to_have_count(1)
