@@ -192,7 +192,7 @@ def test_whoever_only_looks_changes_nothing(page: Page, doord: FakeDaemon, path:
     manager.sign_in("mia")
     before = len(doord.asked)
     manager.get(path)
-    looks = {"status", "facts", "events", "pictures", "picture", "metrics"}
+    looks = {"status", "facts", "events", "alerts", "pictures", "picture", "metrics"}
     looks |= {"passages", "proposals", "people", "person", "cards", "groups", "schedules", "access", "entries"}
     changes = [ask for ask in doord.asked[before:] if ask["op"] not in looks]
     assert [ask for ask in changes if (ask["op"], ask.get("action")) != ("enrol", "state")] == []
