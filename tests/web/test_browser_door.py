@@ -111,7 +111,7 @@ def test_it_works_without_a_script(house: House) -> None:
     page.go_back()
     page.goto(f"{house.url}/doors/front/unlock?back=door")
     page.get_by_role("button", name="Unlock").click()
-    expect(page.get_by_role("alert")).to_contain_text("Refused")
+    expect(page.locator("main").get_by_role("alert")).to_contain_text("Refused")
     house.doord.ask("command", command="cancel_lockdown", door="front")
 
 

@@ -147,7 +147,7 @@ def test_of_two_at_the_same_form_the_second_is_told_and_loses_nothing(house: Hou
     first.get_by_role("button", name="Save").click()
     second.get_by_label("Name", exact=True).fill("Rear Admiral Hopper")
     second.get_by_role("button", name="Save").click()
-    expect(second.get_by_role("alert")).to_contain_text("rita")
+    expect(second.locator("main").get_by_role("alert")).to_contain_text("rita")
     expect(second.get_by_label("Name", exact=True)).to_have_value("Rear Admiral Hopper")
     second.get_by_role("button", name="Save").click()
     expect(second.get_by_role("heading", name="Rear Admiral Hopper")).to_be_visible()

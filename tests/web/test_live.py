@@ -129,7 +129,7 @@ def test_an_alert_comes_on_every_stream_and_goes_when_it_is_taken(
         watched.put({"status": calm})
         assert next(told)["bars"] == []
         watched.end()
-        assert next(told) == {"trouble": "the daemon hung up"}
+        assert next(told) == {"trouble": "the controller's program is not running, or is being restarted"}
 
 
 def test_many_pages_are_one_stream_of_doord(client: httpx2.Client, watched: Watched) -> None:

@@ -185,7 +185,7 @@ def test_every_filter_reaches_doord(browser: Browser, doord: FakeDaemon) -> None
         "limit": ROWS,
     }, "times are those of the doors: Berlin is an hour ahead"
     assert 'value="a&amp;b"' in shown.text
-    assert "data-live" not in shown.text, "nothing new can come before an end"
+    assert 'data-live="/alerts/live"' in shown.text, "nothing new can come before an end, but an alert can"
 
 
 @pytest.mark.parametrize(
