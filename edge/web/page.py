@@ -273,8 +273,7 @@ def see(path: str) -> Response:
 def _address(request: Request) -> str:
     """Where to go back to after a form that stands on every page."""
     query = request.scope["query_string"].decode("latin-1")
-    path = request.scope["path"] if request.method == "GET" else ""
-    return f"{path}?{query}" if query else path
+    return f"{request.scope['path']}?{query}".rstrip("?") if request.method == "GET" else ""
 
 
 def _nothing(_right: Right) -> bool:
