@@ -34,7 +34,7 @@ END_US: Final = int(datetime(2026, 11, 22, tzinfo=UTC).timestamp()) * 1_000_000
 """When the last record happened."""
 RARE: Final = Actor("user", "u-rare", "Zoë Quist", "zoe.quist@example.org")
 """Comes three times in all: first, in the middle, last."""
-NEVER: Final = "no_such_code"
+NEVER: Final = "anti_passback"
 GROUPS: Final = ("staff", "cleaning", "it", "board", "visitors")
 _FIRST: Final = ("Ann", "Bela", "Cem", "Dora", "Émile", "Fatma", "Grażyna", "Hugo", "Ines", "Jürgen")
 _LAST: Final = ("Arndt", "Bauer", "Çelik", "Dahl", "Esposito", "Fournier", "García", "Hansen", "Ivanov", "Jansen")
