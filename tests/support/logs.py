@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WITHIN_S = 120.0  # generous: only a hang takes this long
+LOOK_AGAIN_S = 0.02
 PATIENT = LogOptions(retry_first_s=0.001, lazy_s=0.01)
 ANN = Actor("user", "u-1", "Ann", "ann@example.org")
 
@@ -58,12 +59,13 @@ class Journal:
         self._news.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until a commit makes this true."""
+        """Wait for what a commit makes true, at once or by something that it woke."""
 
         async def wait() -> None:
             while not condition():
                 self._news.clear()
-                await self._news.wait()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), LOOK_AGAIN_S)
 
         await asyncio.wait_for(wait(), WITHIN_S)
 
