@@ -48,10 +48,11 @@ MOST_ARRIVALS: Final = 20
 class _UnderWay:
     """A command between its arrival and its answer."""
 
-    content: bytes
     task: asyncio.Task[None]
     asked: list[Incoming]
     """Its arrivals, which all get the answer."""
+    ends_ns: int | None
+    """When it expires by the boot clock, whatever becomes of the calendar; None: never, or not known."""
 
 
 class CommandIntake:
@@ -78,8 +79,8 @@ class CommandIntake:
         self._signatures_required = signatures_required
         self._keyring: TokenVerifier | None = None
         self._bad_keys: tuple[str, ...] = ()
-        self._under_way: dict[str, _UnderWay] = {}
-        """By id."""
+        self._under_way: dict[tuple[str, bytes], _UnderWay] = {}
+        """By id and content: which of two commands has an id, the log knows."""
         self._refusals = CommandRefusals(controller, runner, log, clock, way_back)
         self._allowance = KeyAllowance()
 
@@ -134,20 +135,19 @@ class CommandIntake:
         order = parse_command(incoming.payload, context, retained=incoming.retained)
         if isinstance(order, Refusal):
             self._refusals.refuse(order, incoming)
-        elif (before := self._under_way.get(order.id)) is not None:
-            self._join(before, order, incoming)
+        elif (before := self._under_way.get((order.id, order.content))) is not None:
+            self._join(before, incoming)
         elif len(self._under_way) >= MAX_AT_ONCE:
             self._refusals.refuse(_refusal(order, "busy", f"{MAX_AT_ONCE} commands are under way"), incoming)
         else:
             task = asyncio.create_task(self._serve(order), name=f"command {order.id}")
-            self._under_way[order.id] = _UnderWay(order.content, task, [incoming])
+            self._under_way[order.id, order.content] = _UnderWay(task, [incoming], self._ends_ns(order))
             task.add_done_callback(say_why)
 
-    def _join(self, before: _UnderWay, order: Order, incoming: Incoming) -> None:
-        """The same command arrives again before it was answered, or another command with its id."""
-        if before.content != order.content:
-            self._refusals.refuse(_duplicate(order), incoming)
-        elif len(before.asked) < MOST_ARRIVALS:
+    @staticmethod
+    def _join(before: _UnderWay, incoming: Incoming) -> None:
+        """The same command arrives again before it was answered."""
+        if len(before.asked) < MOST_ARRIVALS:
             before.asked.append(incoming)
         else:
             incoming.taken()
@@ -157,7 +157,7 @@ class CommandIntake:
         try:
             answer = await self._answer_to(order)
         finally:
-            for incoming in self._under_way.pop(order.id).asked:
+            for incoming in self._under_way.pop((order.id, order.content)).asked:
                 self._refusals.reply(incoming, answer)
 
     async def _answer_to(self, order: Order) -> bytes | None:
@@ -202,10 +202,15 @@ class CommandIntake:
             return await self._change_directory(order)
         return self._carry_out(order)
 
-    def _expired(self, order: Order) -> bool:
+    def _ends_ns(self, order: Order) -> int | None:
         if order.expires_us is None or self._clock.quality() is ClockQuality.UNSYNCED:
-            return False  # without a set clock its age is not known
-        return order.expires_us <= self._clock.wall_us()
+            return None  # without a set clock its age is not known
+        return self._clock.now_ns() + (order.expires_us - self._clock.wall_us()) * 1_000
+
+    def _expired(self, order: Order) -> bool:
+        """Whether it expired while it waited, by the time of its arrival or by what the calendar shows since."""
+        now_ns, ends_ns = self._clock.now_ns(), self._under_way[order.id, order.content].ends_ns
+        return any(end_ns is not None and end_ns <= now_ns for end_ns in (ends_ns, self._ends_ns(order)))
 
     def _carry_out(self, order: Order) -> bytes:
         if order.name == "diagnose":

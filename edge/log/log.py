@@ -68,6 +68,8 @@ class Log:
         """The highest sequence number on the disk that listeners have been told of."""
         self._told = 0
         """The latest call of `append` that is on the disk and that listeners have been told of."""
+        self._answers = self._answers_stored = 0
+        """How many answers of commands were handed over, and how many of them are certainly on the disk."""
         self._epoch = ""
         self._writable = False
         self._memory = LogMemory()
@@ -175,20 +177,22 @@ class Log:
 
     def settle(self, command_id: str, reply: bytes) -> None:
         """Store the answer of an admitted command, for a second arrival of it; it is lost when too much waits."""
-        self._buffer.control(SettleCommand(storable(command_id), reply))
+        self._answers += self._buffer.control(SettleCommand(storable(command_id), reply))
 
     async def durable(self) -> None:
         """Return when everything that was handed over so far is on the disk and listeners were told of it.
 
         LogUnavailableError when too much waits already, or the log is closed.
         """
-        if self._told == self._buffer.calls:
+        answers = self._answers
+        if self._told == self._buffer.calls and answers == self._answers_stored:
             return
         self._refuse_when_closed()
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not self._buffer.control(Barrier(answer)):
             raise LogUnavailableError("too much waits for the disk")
         await answer
+        self._answers_stored = max(self._answers_stored, answers)
 
     # --- beyond Journal ---
 

@@ -205,6 +205,73 @@ def test_arrivals_while_the_first_is_under_way_get_its_answer_and_move_nothing(t
     asyncio.run(run())
 
 
+def test_an_answer_without_a_record_waits_for_the_disk_too(tmp_path: Path) -> None:
+    """Else a crash right after it makes the second answer another one."""
+    disk = Disk()
+
+    async def run() -> None:
+        clock = FakeClock()
+        async with journal(tmp_path / "log.db", clock, replace(PATIENT, connect=disk.connect)) as held:
+            house = House(held, clock)
+
+            def changes_nothing(_name: str, doors: tuple[str, ...], **_more: Any) -> dict[str, Outcome]:
+                disk.go.clear()
+                return {door: Outcome(done=True) for door in doors}
+
+            house.command = changes_nothing  # type: ignore[method-assign,assignment]
+            house.send(LOCK_DOWN)
+            await held.eventually(disk.waiting.is_set)
+            assert house.happened == []
+            disk.go.set()
+            await house.answers(1)
+
+    asyncio.run(run())
+
+
+def test_the_first_answer_comes_again_while_another_command_has_its_id(tmp_path: Path) -> None:
+    disk = Disk()
+
+    async def run() -> None:
+        clock = FakeClock()
+        async with journal(tmp_path / "log.db", clock, replace(PATIENT, connect=disk.connect)) as held:
+            house = House(held, clock)
+            house.send(UNLOCK)
+            await house.answers(1)
+            disk.go.clear()
+            house.send(LOCK_DOWN)
+            await held.eventually(disk.waiting.is_set)
+            house.send(UNLOCK)
+            disk.go.set()
+            answers = [answer for answer in await house.answers(3) if answer["command"] == "unlock"]
+            assert answers == [answers[0]] * 2
+            assert house.asked == ["unlock"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "the calendar goes back", "the clock is lost"])
+def test_an_unlock_that_waits_too_long_for_the_disk_is_refused_whatever_the_calendar_says(
+    tmp_path: Path, meanwhile: str
+) -> None:
+    disk = Disk()
+
+    async def run() -> None:
+        clock = FakeClock()
+        async with journal(tmp_path / "log.db", clock, replace(PATIENT, connect=disk.connect)) as held:
+            house = House(held, clock)
+            disk.go.clear()
+            house.send(UNLOCK)
+            await held.eventually(disk.waiting.is_set)
+            if meanwhile != "nothing":
+                clock.step(-3_600_000_000, ClockQuality.UNSYNCED if "lost" in meanwhile else None)
+            clock.tick(16)
+            disk.go.set()
+            assert (await house.answers(1))[0]["code"] == "expired"
+            assert house.asked == []
+
+    asyncio.run(run())
+
+
 def test_a_clock_that_cannot_judge_refuses_no_lock_down(tmp_path: Path) -> None:
     async def run() -> None:
         clock = FakeClock(quality=ClockQuality.UNSYNCED)

@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tests.simulation.machine import writer_thread
 
@@ -42,6 +42,14 @@ _connect, _open, _fsync, _replace, _rename, _statvfs = (
 )
 
 
+class Row(NamedTuple):
+    """A record on the disk."""
+
+    hash: str
+    type: str
+    at_ns: int
+
+
 class Disk:
     """The disk of one controller, over all its lives."""
 
@@ -61,6 +69,7 @@ class Disk:
         self._old: Path | None = None
         self._wal_bytes = 0
         self._held: list[sqlite3.Connection] = []
+        self._locks: set[int] = set()
 
     # --- lives ---
 
@@ -80,6 +89,11 @@ class Disk:
             with suppress(sqlite3.Error):
                 connection.close()  # now: to fold a WAL later would spoil that of the next life
         self._held.clear()
+        for fd in self._locks:
+            with suppress(OSError):  # it was closed, and may be another file by now
+                if str(Path(f"/proc/self/fd/{fd}").readlink()).startswith(str(self._all)):
+                    os.close(fd)
+        self._locks.clear()
         if self._left is not None:
             shutil.rmtree(self.folder)
             _rename(self._left, self.folder)
@@ -107,16 +121,22 @@ class Disk:
         (self.folder / "log.db-wal").unlink(missing_ok=True)
         (self.folder / "log.db").write_bytes(JUNK)
 
-    def records(self) -> dict[int, str]:
-        """Number and hash of each record on the disk now; none when the log cannot be read."""
+    def remembered(self) -> dict[int, Row]:
+        """Each record in the image."""
+        return {} if self._old is None else self.records(self._old)
+
+    def records(self, folder: Path | None = None) -> dict[int, Row]:
+        """Each record on the disk now, by its number; none when the log cannot be read."""
+        folder = folder or self.folder
         copy = self._new()
         copy.mkdir()
         try:
             for name in ("log.db", "log.db-wal"):
-                if (self.folder / name).exists():
-                    shutil.copyfile(self.folder / name, copy / name)
+                if (folder / name).exists():
+                    shutil.copyfile(folder / name, copy / name)
             with closing(_connect(copy / "log.db")) as db:
-                return {number: digest.hex() for number, digest in db.execute("SELECT seq, hash FROM record")}
+                rows = db.execute("SELECT seq, hash, type, at_ns FROM record")
+                return {number: Row(digest.hex(), kind, at_ns) for number, digest, kind, at_ns in rows}
         except sqlite3.Error:
             return {}
         finally:
@@ -203,7 +223,10 @@ class Disk:
 
     def open(self, path: Any, flags: int, *given: Any, **named: Any) -> int:
         if flags & (os.O_WRONLY | os.O_RDWR) and self._mine(path):
-            return int(self._system(lambda: _open(path, flags, *given, **named), path))
+            fd = int(self._system(lambda: _open(path, flags, *given, **named), path))
+            if str(path).endswith(".lock"):
+                self._locks.add(fd)
+            return fd
         return _open(path, flags, *given, **named)
 
     def fsync(self, _fd: int) -> None:

@@ -38,6 +38,8 @@ class Life:
         self.daemon = Daemon(settings, clock, supervisors=supervisors)
         self.events: list[Event] = []
         """Handed to the log."""
+        self.promised = 0
+        """How many of them are on the disk, as somebody was told who commanded."""
         self.told: list[tuple[str, Record]] = []
         """Which listeners were told to be on the disk, and in which stream."""
         self._append = self.daemon.log.append

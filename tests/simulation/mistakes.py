@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import edge.commands.parsing
+import edge.daemon.requests.service
 import edge.doors.rules
 import edge.log.remembered
 import edge.upstream.queue
 from edge.doors.debounce import Debouncer
 from edge.doors.modes import Mode, RefusedByMode, Trigger
 from edge.doors.runner import Runner
+from edge.log.commands import CommandTables
 from edge.log.writer import Writer
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
 
     import pytest
 
+    from edge.log.log import Log
     from edge.log.prepared import Prepared
 
     Patch = pytest.MonkeyPatch
@@ -54,6 +59,31 @@ def _a_failed_commit_is_written_again(patch: Patch) -> None:
 def _modes_are_forgotten(patch: Patch) -> None:
     """A restart remembers no lockdown."""
     patch.setattr(Runner, "_remind", lambda *_: None)
+
+
+def _an_order_that_is_not_stored_is_done(patch: Patch) -> None:
+    """A command is answered before it is on the disk, and `not_stored` is never said."""
+
+    async def at_once(outcomes: Any, _log: Log) -> Any:
+        return outcomes
+
+    patch.setattr(edge.daemon.requests.service, "with_disk", at_once)
+
+
+def _ids_are_forgotten(patch: Patch) -> None:
+    """A restart remembers no id of a command."""
+    load = CommandTables.load
+
+    def forgets(self: CommandTables, db: sqlite3.Connection) -> None:
+        db.execute("DELETE FROM command")
+        load(self, db)
+
+    patch.setattr(CommandTables, "load", forgets)
+
+
+def _a_retained_command_is_obeyed(patch: Patch) -> None:
+    """What somebody left on the topic long ago opens a door."""
+    patch.setattr(edge.commands.parsing, "_let_in", lambda *_, **__: None)
 
 
 def _interlocks_know_nothing(patch: Patch) -> None:
@@ -113,6 +143,9 @@ MISTAKES: Final[dict[Callable[[Patch], None], str]] = {
     _told_before_it_is_written: "3 records are what happened, in order",
     _a_failed_commit_is_written_again: "3 sequence numbers are told in a row",
     _modes_are_forgotten: "R10 a lockdown is left by its cancel only",
+    _an_order_that_is_not_stored_is_done: "R15 what a command was answered is durable",
+    _ids_are_forgotten: "4 each id is carried out at most once",
+    _a_retained_command_is_obeyed: "4 only a valid command in its time is carried out",
     _interlocks_know_nothing: "R18 interlock",
     _exits_are_refused_in_a_lockdown: "R7 an exit request releases the door",
     _nobody_subscribes_counts_as_delivered: "4 each record is upstream under one id",

@@ -17,6 +17,7 @@ LASTS_S: Final = 60.0
 DOORS: Final = ("front", "back")
 RELOCKS: Final = ("close", "open", "timer", "closed")
 HANDS: Final = ("open", "close", "rex", "glitch", "storm", "walk")
+ORDERS: Final = ("order", "again", "other", "retained", "expired", "garbage")
 COMMANDS: Final = ("unlock", "hold_unlocked", "lock", "lock_down", "cancel_lockdown", "block", "unblock")
 
 
@@ -67,6 +68,7 @@ def drawn(seed: int) -> Plan:
         (_net, (0, 0, 1, 2, 4)),
     ]
     actions = [[_when(chance), *kind(chance)] for kind, numbers in kinds for _ in range(chance.choice(numbers))]
+    actions += _orders(chance)
     return Plan(seed, settings, sorted(actions, key=lambda action: float(action[0])))
 
 
@@ -79,6 +81,25 @@ def _when(chance: random.Random) -> float:
 
 def _hand(chance: random.Random) -> list[Any]:
     return [chance.choices(HANDS, [4, 4, 3, 1, 0.3, 3])[0], chance.choice(DOORS)]
+
+
+def _orders(chance: random.Random) -> list[list[Any]]:
+    """Commands over MQTT: when, in which way, the number of the id, for which doors, what and for how long."""
+    orders: list[list[Any]] = []
+    for number in range(chance.choice((0, 2, 4, 8))):
+        kind = chance.choices(ORDERS, [6, 5, 1, 1, 1, 1])[0]
+        if kind in {"again", "other"} and orders:
+            _, *before = chance.choice(orders)
+            again = before if kind == "again" else [before[0], before[1], *_said(chance)]
+            orders.append([_when(chance), *again])
+        else:
+            orders.append([_when(chance), "order" if kind in {"again", "other"} else kind, number, *_said(chance)])
+    return [[at_s, "order", *rest] for at_s, *rest in orders]
+
+
+def _said(chance: random.Random) -> list[Any]:
+    _, _, command, for_s = _asked(chance)
+    return [chance.choice([*DOORS, "all"]), command, for_s]
 
 
 def _asked(chance: random.Random) -> list[Any]:

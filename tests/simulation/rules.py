@@ -69,8 +69,8 @@ def in_the_end(world: World) -> None:
     result = verify(world.disk.folder / "log.db")
     if not result.ok:
         world.breaks("3 the hash chain holds", str(result.broken))
-    for sequence, digest in world.disk.records().items():
-        ids = world.broker.consumer.ids.get(digest, set())
+    for sequence, row in world.disk.records().items():
+        ids = world.broker.consumer.ids.get(row.hash, set())
         if len(ids) != 1:
             world.breaks("4 each record is upstream under one id", f"record {sequence} has {sorted(ids)}")
     if world.life.daemon.unwritten:
@@ -113,7 +113,7 @@ def _released(world: World, life: Life, door: DoorTruth) -> None:
     bolt = world.plan.settings["relock"] == "closed"
     for from_s, until_s in spans(life, f"{door.name}.lock"):
         gap_s = door.not_permitted(from_s, until_s)
-        while bolt and gap_s is not None and door.open_at(gap_s):
+        while bolt and gap_s is not None and door.seems_open(gap_s):
             gap_s = door.not_permitted(gap_s + SLACK_S, until_s)
         if gap_s is not None:
             world.breaks(
@@ -123,7 +123,7 @@ def _released(world: World, life: Life, door: DoorTruth) -> None:
             begun, ended = max(from_s, down_s), min(until_s, up_s)
             if begun + SLACK_S < ended:
                 gap_s = door.not_permitted(begun + SLACK_S, ended, EXITS)
-                if gap_s is not None and not (bolt and door.open_at(gap_s)):
+                if gap_s is not None and not (bolt and door.seems_open(gap_s)):
                     world.breaks("R10 in a lockdown only exits release", f"{door.name} is released at {gap_s:.3f}")
 
 
@@ -201,13 +201,19 @@ def _durable(world: World, life: Life) -> None:
     world.trace.append((life.over_s, len(rows), [(event.type, event.at_ns) for event in life.events]))
     if sorted(rows) != list(range(1, len(rows) + 1)):
         world.breaks("3 sequence numbers are dense", f"{len(rows)} records up to {max(rows)}")
+    hashes = {number: row.hash for number, row in rows.items()}
+    stored = {(row.type, row.at_ns) for row in rows.values()}
+    for event in life.events[: life.promised]:
+        if (event.type, event.at_ns) not in stored:
+            world.breaks("R15 what a command was answered is durable", f"{event.type} at {event.at_ns / 1e9:.3f}")
+            return
     for stream, record in life.told:
-        if stream == life.daemon.log.stream and rows.get(record.sequence) != record.hash:
+        if stream == life.daemon.log.stream and hashes.get(record.sequence) != record.hash:
             world.breaks("R15 what was told is durable", f"record {record.sequence} was told and is not there")
             return
     if any(one.forgot for one in world.lives):
         return
     for sequence, digest in world.broker.stored.get(life.daemon.log.stream, {}).items():
-        if rows.get(sequence) != digest:
+        if hashes.get(sequence) != digest:
             world.breaks("R15 what was sent is durable", f"record {sequence} is upstream and not there")
             return

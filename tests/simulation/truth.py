@@ -44,8 +44,10 @@ class DoorTruth:
     """Something was said last of which it is not certain that a restart knows it."""
     down: list[list[float]] = field(default_factory=list)
     """From when until when it was certainly locked down."""
-    said: int = 0
-    """How many lock-downs and cancels were said."""
+    orders: int = 0
+    """How many commands were said."""
+    downs: int = 0
+    """How many of them were lock-downs and cancels."""
 
     @property
     def open(self) -> bool:
@@ -54,6 +56,11 @@ class DoorTruth:
     @property
     def is_down(self) -> bool:
         return bool(self.down) and self.down[-1][1] == FOR_EVER
+
+    def locked_down(self, from_s: float) -> None:
+        """From now on it is certainly locked down."""
+        if not self.is_down:
+            self.down.append([from_s, FOR_EVER])
 
     def up(self, at_s: float) -> None:
         """It is not certain any more that it is locked down."""
@@ -65,10 +72,10 @@ class DoorTruth:
         self.permissions.append(new)
         return new
 
-    def withdraw(self, said_s: float, now_s: float, kinds: frozenset[str]) -> None:
-        """What was permitted before `said_s` is over at `now_s`."""
-        for permission in self.permissions:
-            if permission.kind in kinds and permission.from_s <= said_s:
+    def withdraw(self, number: int, now_s: float, kinds: frozenset[str]) -> None:
+        """Of the first `number` permissions, those of these kinds are over at `now_s`."""
+        for permission in self.permissions[:number]:
+            if permission.kind in kinds:
                 permission.until_s = min(permission.until_s, now_s)
 
     def begin(self, at_s: float) -> None:
@@ -92,8 +99,10 @@ class DoorTruth:
                 at_s = max(at_s, permission.until_s + SLACK_S)
         return None if at_s >= until_s else at_s
 
-    def open_at(self, at_s: float) -> bool:
-        """Whether the leaf was open then, or had been a moment before."""
+    def seems_open(self, at_s: float) -> bool:
+        """Whether the leaf was open then, had been a moment before, or its contact was restless."""
+        if not self.quiet(at_s, at_s):
+            return True
         ends = [at_s for at_s, _ in self.moves[1:]] + [FOR_EVER]
         return any(
             opened and moved_s <= at_s + SLACK_S and at_s < end_s + SETTLES_S

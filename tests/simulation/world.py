@@ -5,27 +5,25 @@ from __future__ import annotations
 import asyncio
 import random
 from contextlib import suppress
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.model.messages import ClockQuality
-from edge.socket.peers import RequestError
 from edge.upstream.messages import SINK
 from tests.simulation import machine, rules
 from tests.simulation.broker import Broker
+from tests.simulation.commanding import Commanding
 from tests.simulation.disk import Disk
 from tests.simulation.life import Life
 from tests.simulation.machine import Machine, PowerCutError
 from tests.simulation.plan import DOORS, LASTS_S
 from tests.simulation.process import simulated
-from tests.simulation.truth import ENDS, FOR_EVER, DoorTruth
+from tests.simulation.sender import Sender
+from tests.simulation.truth import DoorTruth
 from tests.support.clock import START_US, FakeClock
-from tests.support.house import OTTO
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edge.model.messages import CommandName
     from edge.settings.controller import Settings
     from tests.simulation.plan import Plan
 
@@ -34,7 +32,10 @@ CALM_S: Final = 20.0
 """How long everything is well in the end, at least."""
 LONGEST_CALM_S: Final = 600.0
 """Everything is delivered in this time, links that are tried every 60 s included."""
-EXIT_S: Final = 5.0
+IMAGE_S: Final = 10.0
+"""How old a log is, at least, that is put back."""
+BEHIND_S: Final = 6.0
+"""What the broker keeps of the stream is so much behind at most (docs/mqtt.md)."""
 NOT_TWICE_S: Final = 0.5
 """Two moves within so long may be none to a contact that is debounced."""
 STORM_S: Final = 0.6
@@ -57,7 +58,8 @@ class World:
         self.disk = Disk(folder, self.chance)
         self.doors = {door: DoorTruth(door) for door in DOORS}
         self.unlock_s = float(plan.settings["unlock_s"])
-        self.broker = Broker(self.chance, by_application=plan.settings["ack"] == "application")
+        self.commanding, self.sender = Commanding(self), Sender(self)
+        self.broker = Broker(self.chance, self.sender, by_application=plan.settings["ack"] == "application")
         self.now_s = BEGINS_S
         self.over = False
         self.lives: list[Life] = []
@@ -72,6 +74,10 @@ class World:
     @property
     def life(self) -> Life:
         return self.lives[-1]
+
+    def time(self) -> float:
+        """Now, in seconds, also while it is down."""
+        return machine.running[-1].virtual_s if machine.running else self.now_s
 
     def breaks(self, rule: str, what: str) -> None:
         self.broken.append(BrokenError(rule, f"{what} (at {self.now_s - BEGINS_S:.3f} s, life {len(self.lives)})"))
@@ -106,6 +112,7 @@ class World:
             asyncio.set_event_loop(loop)
             life = Life(loop, clock, self.settings)
             self.lives.append(life)
+            self.commanding.watch(life)
             with suppress(PowerCutError):
                 loop.run_until_complete(self._living(life))
         finally:
@@ -132,6 +139,8 @@ class World:
         for action in self.left:
             if action[0] >= loop.virtual_s:
                 loop.call_at(action[0], self._do, action)
+            if action[-1] == "older" and (image_s := action[0] - IMAGE_S) > loop.virtual_s:
+                loop.call_at(image_s, self.disk.remember)
         loop.call_at(max(loop.virtual_s, BEGINS_S + LASTS_S), self._calm)
         rules.watch(self, life)
         await task
@@ -147,19 +156,31 @@ class World:
         """What happens while it is down."""
         if life.booted:
             self.boots += 1
-        if life.then == "older" and self.disk.put_back():
+        if life.then == "older" and self._shows(life) and self.disk.put_back():
             self._forgets(life)
         elif life.then == "damaged":
             self.disk.damage()
             self._forgets(life)
         until_s = self.now_s + life.down_s
         for action in self.left:
-            if self.now_s <= action[0] < until_s and action[1] in {"open", "close"}:
+            if not self.now_s <= action[0] < until_s:
+                continue
+            if action[1] in {"open", "close"}:
                 self._moved(str(action[2]), action[1] == "open", action[0])
+            elif action[1] == "order":
+                self.now_s = action[0]
+                self._do_order(*action[2:])
         self.now_s = until_s
+
+    def _shows(self, life: Life) -> bool:
+        """Whether the broker keeps what shows that the image is old: not before some seconds have gone by."""
+        head = max(self.disk.remembered(), default=0)
+        sent_s = [at_s for number, at_s in self.broker.first_s.items() if number > head]
+        return not sent_s or min(sent_s) < life.over_s - BEHIND_S
 
     def _forgets(self, life: Life) -> None:
         life.forgot = True
+        self.sender.forget()
         for door in self.doors.values():
             door.up(self.now_s)
             door.unsure = True
@@ -210,43 +231,17 @@ class World:
         loop.call_later(0.4, self._do_open, door)
         loop.call_later(1.8, self._do_close, door)
 
-    def _do_ask(self, door: str, command: CommandName, for_s: float | None) -> None:
-        life = self.life
-        life.asked.append(asyncio.ensure_future(self._ask(life, self.doors[door], command, for_s)))
+    def _do_ask(self, door: str, command: str, for_s: float | None) -> None:
+        self.commanding.ask(door, command, for_s)
 
-    async def _ask(self, life: Life, door: DoorTruth, command: str, for_s: float | None) -> None:
-        said_s = life.loop.virtual_s
-        permission = None
-        if command == "unlock":
-            permission = door.permit("unlock", said_s, said_s + (for_s or self.unlock_s))
-        elif command == "hold_unlocked":
-            permission, door.held, door.unsure = door.permit("hold", said_s, FOR_EVER), True, True
-        if command in {"lock_down", "cancel_lockdown"}:
-            door.up(said_s)
-            door.said += 1
-        number = door.said
-        body = {"command": command, "door": door.name, **({"for_s": for_s} if for_s else {})}
-        try:
-            answer: Any = await life.daemon.service.request("command", body, OTTO)
-        except RequestError:
-            return
-        now_s, outcome = life.loop.virtual_s, answer["outcomes"][door.name]
-        self.trace.append((now_s, door.name, command, asdict(outcome) if not isinstance(outcome, dict) else outcome))
-        stored = outcome["done"] and outcome["code"] is None
-        if not outcome["done"] and permission is not None:
-            permission.until_s = min(permission.until_s, now_s)
-        if outcome["done"] and command in ENDS:
-            door.withdraw(said_s, now_s, ENDS[command])
-            door.unsure = (door.unsure if command == "lock_down" else False) or not stored
-        if stored and command == "lock_down" and number == door.said:
-            door.down.append([now_s, FOR_EVER])
+    def _do_order(self, kind: str, number: int, target: str, command: str, for_s: float | None) -> None:
+        self.sender.send(kind, number, target, command, for_s)
 
     def _do_crash(self, where: str, distance: int, down_s: float, booted: bool, then: str) -> None:
         life = self.life
         if life.dying:
             return
         life.dying, life.down_s, life.booted, life.then = True, down_s, booted, then
-        self.disk.remember() if self.chance.random() < 0.5 else None
         if where == "stop":
             life.served_s = self.now_s
             life.stop.set()
@@ -287,10 +282,13 @@ class World:
         """The end, once everything is delivered."""
         log, loop = self.life.daemon.log, self.life.loop
         self.broker.acknowledge()
-        self.over = log.stream != "" and log.cursor(SINK) == log.committed and not log.waiting
+        waits = self.sender.repeat()
+        self.over = log.stream != "" and log.cursor(SINK) == log.committed and not log.waiting and not waits
         if loop.virtual_s > BEGINS_S + LASTS_S + LONGEST_CALM_S:
             facts = self.broker.upstream and self.broker.upstream.facts()
             self.breaks("4 what is committed is delivered", f"{log.cursor(SINK)} of {log.committed}: {facts}")
+            if waits:
+                self.breaks("4 each command is answered", f"{log.waiting} events wait: {facts}")
         if self.over:
             self.life.stop.set()
         else:
