@@ -4,6 +4,7 @@
 
 `doorctl events` as a process, from exec to its end, of the log file and of a running doord; and the local page with
 a session, from the request to the last byte. Beside them stands what nobody gets below: an empty Python.
+Then the page's two views in turns: passages beside every record, with each quick chip.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ import sys
 import tempfile
 import time
 import urllib.parse
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.rows import Row, told
 from tests.support.doord import ROOT, Doord
-from tests.support.million import NEVER, RARE, index, make, person
+from tests.support.million import END_US, NEVER, RARE, index, make, person
 from tests.support.web import PASSWORD, Doorweb, token, write_accounts, write_config
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 TO_REACH_MS = 100
 WAYS = ("doorctl --log", "doorctl", "the page")
+END = datetime.fromtimestamp(END_US / 1e6, UTC)
 EVER, SINCE = "2000-01-01", "2026-08-24"
 SEARCHES: dict[str, list[tuple[str, str]]] = {
     "newest, 90 days": [("since", SINCE)],
@@ -50,6 +53,27 @@ SEARCHES: dict[str, list[tuple[str, str]]] = {
     "text, nothing in all": [("since", EVER), ("text", "no such words")],
     "person, door and text": [("since", EVER), ("user", person(77).id), ("door", "door-02"), ("text", "card")],
 }
+PASSAGES: dict[str, list[tuple[str, str]]] = {
+    "passages": [("since", SINCE)],
+    "after an import": [],
+    "alarms": [("since", SINCE), ("show", "alarms")],
+    "alarms, of the whole log": [("since", EVER), ("show", "alarms")],
+    "refused": [("since", SINCE), ("show", "refused")],
+    "changes": [("since", SINCE), ("show", "changes")],
+    "today": [("since", str((END - timedelta(days=1)).date()))],
+    "7 days": [("since", str((END - timedelta(days=7)).date()))],
+    "a word": [("since", SINCE), ("text", "jansen 1")],
+    "a word, 3 records": [("since", EVER), ("text", "quist")],
+    "a door": [("since", SINCE), ("door", "door-03")],
+    "a person": [("since", EVER), ("user", "p77@example.org")],
+}
+"""The chips for a time stand for the days before the log's last record, whenever this runs.
+
+All but one end there: doord begins with an import of 400 people, one passage of 800 records."""
+PAUSE_S = 0.2
+"""Before each round: the page may send doord 100 requests a second, and more would wait."""
+MOST_TIMES = 1.5
+"""A page of passages may take so many times as long as one of every record."""
 
 
 def directory(folder: Path) -> Path:
@@ -136,7 +160,7 @@ def compare(path: Path, folder: Path, rounds: int) -> None:
         rows = []
         for name, words in SEARCHES.items():
             options = [part for key, value in words for part in (f"--{key}", value)]
-            address = "/events?" + urllib.parse.urlencode(words)
+            address = "/events?" + urllib.parse.urlencode([*words, ("view", "records")])
             assert re.search(r"<h1", visitor.get(address)), name
             found = [
                 timed(rounds, lambda: process("events", "--log", str(path), "--limit", "100", *options)),  # noqa: B023 -- used at once
@@ -146,6 +170,33 @@ def compare(path: Path, folder: Path, rounds: int) -> None:
             say(name, *found)
             rows.append(found)
         largest(rows)
+        views(visitor, rounds)
+
+
+def views(visitor: Visitor, rounds: int) -> None:
+    """The two views of the page, each round one after the other."""
+    sys.stdout.write(f"{'milliseconds':28}{'every record':>14}{'passages':>14}{'times':>14}\n")
+    worst = (0.0, 0.0)
+    for name, words in PASSAGES.items():
+        ends = [("until", END.isoformat())] if words else [("since", SINCE)]
+        of_passages = "/events?" + urllib.parse.urlencode(words + ends)
+        of_records = f"{of_passages}&view=records"
+        assert 'class="pass"' in visitor.get(of_passages), name
+        assert 'class="record"' in visitor.get(of_records), name
+        both = []
+        for _ in range(rounds):
+            time.sleep(PAUSE_S)
+            both.append([timed(1, lambda: visitor.get(one)) for one in (of_records, of_passages)])  # noqa: B023 -- used at once
+        records, passages = map(statistics.median, zip(*both, strict=True))
+        late = " LATE" if passages > TO_REACH_MS or passages > MOST_TIMES * records else ""
+        sys.stdout.write(f"{name:28}{records:14.0f}{passages:14.0f}{passages / records:14.1f}{late}\n")
+        worst = max(worst[0], passages), max(worst[1], passages / records)
+    told(Row(15, "first page of passages, the slowest search", worst[0], "ms", TO_REACH_MS, ""))
+    told(
+        Row(
+            15, "first page of passages, the furthest above every record", worst[1], "times", MOST_TIMES, "every record"
+        )
+    )
 
 
 def main() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,13 +15,12 @@ from hypothesis import strategies as st
 from edge.log import schema
 from edge.log.connections import connect, wrap
 from edge.log.reading.filters import Query
-from edge.log.reading.passages import AT_ONCE, LONGEST, MOST_RECORDS, NEAR, STRETCH, passage_of, passages
+from edge.log.reading.passages import LONGEST, MOST_RECORDS, NEAR, REACH, passage_of, passages
 from edge.log.reading.query import LogReader
 from edge.model.messages import Event, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
 DOOR = Subject("lock", "front", "Front")
 
@@ -41,14 +42,11 @@ def plain(correlations: Mapping[int, str]) -> set[tuple[int, ...]]:
     return found
 
 
-def stretches(correlations: Mapping[int, str]) -> Callable[[int], dict[str, list[int]]]:
-    by_number: dict[int, dict[str, list[int]]] = {}
-    for sequence in sorted(correlations):
-        by_number.setdefault(sequence // STRETCH, {}).setdefault(correlations[sequence], []).append(sequence)
-    return lambda number: by_number.get(number, {})
+def shared(correlations: Mapping[int, str]) -> Callable[[str, int, int], list[int]]:
+    return lambda text, first, last: [one for one in range(first, last + 1) if correlations.get(one) == text]
 
 
-GAPS = st.sampled_from([1, 1, 2, STRETCH - 1, STRETCH, NEAR - 1, NEAR, NEAR + 1, LONGEST])
+GAPS = st.sampled_from([1, 1, 2, 31, NEAR - 1, NEAR, NEAR + 1, REACH, REACH + 1, LONGEST])
 
 
 @given(st.lists(st.tuples(GAPS, st.sampled_from(["", "a", "b"])), min_size=1, max_size=40), st.integers(1, 3_000))
@@ -58,34 +56,61 @@ def test_every_member_finds_the_same_passage(steps: list[tuple[int, str]], start
     for gap, correlation in steps:
         correlations[start] = correlation
         start += gap
-    near = stretches(correlations)
+    near = shared(correlations)
     assert {passage_of(one, text, near) for one, text in correlations.items()} == plain(correlations)
+
+
+def write(path: Path, rows: Sequence[tuple[str, str]]) -> LogReader:
+    """Write a log with records of these (type, correlation), from 1 on."""
+    with closing(connect(path)) as db:
+        schema.migrate(wrap(db))
+        db.execute("INSERT INTO boot VALUES (1, 'a', 1)")
+        (epoch,) = db.execute("SELECT epoch FROM log").fetchone()
+        prev = schema.genesis(epoch)
+        db.execute("BEGIN")
+        for sequence, (kind, correlation) in enumerate(rows, 1):
+            event = Event(kind, sequence, DOOR, correlation=correlation, door="front")
+            row, prev = schema.chained(event, sequence, "a", sequence, prev)
+            db.execute(schema.INSERT_RECORD, (row[0], 1, *row[2:], prev))
+        db.execute("COMMIT")
+    return LogReader(path)
 
 
 @pytest.fixture
 def written(tmp_path: Path) -> Iterator[Callable[[Sequence[tuple[str, str]]], LogReader]]:
-    """Writes a log with records of these (type, correlation), from 1 on; returns a reader."""
+    """Writes a log of such rows; returns a reader."""
     readers: list[LogReader] = []
 
-    def write(rows: Sequence[tuple[str, str]]) -> LogReader:
-        path = tmp_path / f"log-{len(readers)}.db"
-        with closing(connect(path)) as db:
-            schema.migrate(wrap(db))
-            db.execute("INSERT INTO boot VALUES (1, 'a', 1)")
-            (epoch,) = db.execute("SELECT epoch FROM log").fetchone()
-            prev = schema.genesis(epoch)
-            db.execute("BEGIN")
-            for sequence, (kind, correlation) in enumerate(rows, 1):
-                event = Event(kind, sequence, DOOR, correlation=correlation, door="front")
-                row, prev = schema.chained(event, sequence, "a", sequence, prev)
-                db.execute(schema.INSERT_RECORD, (row[0], 1, *row[2:], prev))
-            db.execute("COMMIT")
-        readers.append(LogReader(path))
+    def make(rows: Sequence[tuple[str, str]]) -> LogReader:
+        readers.append(write(tmp_path / f"log-{len(readers)}.db", rows))
         return readers[-1]
 
-    yield write
+    yield make
     for reader in readers:
         reader.close()
+
+
+def expected(rows: Sequence[tuple[str, str]], kinds: tuple[str, ...]) -> list[tuple[int, ...]]:
+    """Every passage with a record of one of these types, each where its first such record stands."""
+    correlations = {sequence: text for sequence, (_, text) in enumerate(rows, 1)}
+    matching = {sequence for sequence, (one, _) in enumerate(rows, 1) if not kinds or one in kinds}
+    found = [one for one in plain(correlations) if matching & {*one}]
+    return sorted(found, key=lambda one: -min(matching & {*one}))
+
+
+KINDS = ("lock.unlock", "lock.opened", "lock.closed")
+PARTS = st.tuples(
+    st.sampled_from([1, 2, 5, NEAR - 1, NEAR, REACH]), st.sampled_from(KINDS), st.sampled_from(["", "a", "b", "c"])
+)
+
+
+@given(st.lists(PARTS, min_size=1, max_size=12), st.sampled_from([(), *[(one,) for one in KINDS]]), st.integers(1, 9))
+@settings(max_examples=40, deadline=None)
+def test_pages_are_as_plain_grouping(parts: list[tuple[int, str, str]], kinds: tuple[str, ...], limit: int) -> None:
+    """The searches that read correlations a batch at once find what reading everything finds."""
+    rows = [(kind, text) for count, kind, text in parts for _ in range(count)]
+    with TemporaryDirectory() as folder, closing(write(Path(folder) / "log.db", rows)) as reader:
+        assert read(reader, Query(types=kinds, limit=limit)) == expected(rows, kinds)
 
 
 def read(reader: LogReader, query: Query) -> list[tuple[int, ...]]:
@@ -108,16 +133,11 @@ def test_pages_show_each_passage_once_and_whole(
 ) -> None:
     """Passages of three doors run into each other, one is cut by the pages everywhere, many stand alone."""
     rows = []
-    for number in range(3 * AT_ONCE):
-        kinds = ("lock.unlock", "lock.opened", "lock.closed")
-        rows += [(one, f"{'abc'[number % 3]}-{(number - place) // 5}") for place, one in enumerate(kinds)]
+    for number in range(200):
+        rows += [(one, f"{'abc'[number % 3]}-{(number - place) // 5}") for place, one in enumerate(KINDS)]
         rows += [("lock.forced_open", "")] if number % 40 == 0 else []
     reader = written(rows)
-    correlations = {sequence: text for sequence, (_, text) in enumerate(rows, 1)}
-    matching = {sequence for sequence, (one, _) in enumerate(rows, 1) if not kind or one in kind}
-    expected = [one for one in plain(correlations) if matching & {*one}]
-    expected.sort(key=lambda one: -min(matching & {*one}))
-    assert read(reader, Query(types=kind, limit=limit)) == expected
+    assert read(reader, Query(types=kind, limit=limit)) == expected(rows, kind)
 
 
 def test_what_comes_meanwhile_moves_no_passage_to_another_page(

@@ -7,6 +7,7 @@ the log, and an answer always comes soon.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +24,7 @@ from edge.log.reading.times import Timeline, load_timeline
 from edge.model.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from edge.log.index.lookup import Plan
@@ -33,6 +34,11 @@ __all__ = ["MAX_PAGE", "LogReader", "Query", "QueryPage"]
 MOST_READ: Final = 4 * SEGMENT
 """Records that a page looks at before it answers with what it has."""
 _SEQUENCES: Final = "SELECT r.seq FROM record r"
+_PLACES: Final = "SELECT r.seq, r.correlation FROM record r"
+_NEAR: Final = (
+    "SELECT r.seq, r.correlation FROM json_each(?) w CROSS JOIN record r WHERE r.seq >= json_extract(w.value, '$[0]')"
+    " AND r.seq <= json_extract(w.value, '$[1]') AND r.correlation IN (SELECT value FROM json_each(?)) ORDER BY r.seq"
+)
 _AMONG_THESE: Final = "r.seq IN (SELECT value FROM json_each(?))"
 
 
@@ -119,43 +125,56 @@ class LogReader:
         with connections.snapshot(self._db):
             return self._records(self._db.execute(query, [str([*sequences])]).fetchall(), None)
 
-    def correlations(self, first: int, last: int) -> list[tuple[int, str]]:
-        """Sequence number and correlation of the records from `first` to `last`, in order."""
-        query = "SELECT seq, correlation FROM record WHERE seq >= ? AND seq <= ? ORDER BY seq"
-        return self._db.execute(query, [first, last]).fetchall()
+    def sharing(self, correlations: Collection[str], ranges: Sequence[tuple[int, int]]) -> list[tuple[int, str]]:
+        """Sequence number and correlation of the records within these ranges that have one of the correlations.
+
+        In order. The ranges (first and last sequence number) do not overlap.
+        """
+        return self._db.execute(_NEAR, [json.dumps(ranges), json.dumps([*correlations])]).fetchall()
 
     # --- filtered ---
 
     def page(self, query: Query) -> QueryPage:
         """One page of what the query asks for, at most `MAX_PAGE` and `query.limit` records."""
+        with connections.snapshot(self._db):
+            rows, following, skipped = self._search(query, schema.SELECT_RECORD)
+            return QueryPage(self._records(rows, None), following, skipped)
+
+    def places(self, query: Query) -> tuple[list[tuple[int, str]], int | None]:
+        """As `page`, but of each record only its sequence number and its correlation; and `next`."""
+        with connections.snapshot(self._db):
+            rows, following, _ = self._search(query, _PLACES)
+            return [(row[0], row[1]) for row in rows], following
+
+    def _search(self, query: Query, select: str) -> tuple[list[Sequence[Any]], int | None, int]:
+        """The rows of one page, `next` and how many were skipped, within a transaction."""
         wanted = filters.wanted(query)
         if wanted != Wanted() or query.since_us is not None or query.until_us is not None:
             try:
-                return self._page(query, self._open_index().plan(wanted))
+                return self._rows(query, self._open_index().plan(wanted), select)
             except (sqlite3.Error, OSError, ValueError, TypeError, IndexError):
                 # no index, or a damaged one: search the log itself
                 self._drop_index()
-        return self._page(query, None)
+        return self._rows(query, None, select)
 
-    def _page(self, query: Query, plan: Plan | None) -> QueryPage:
+    def _rows(self, query: Query, plan: Plan | None, select: str) -> tuple[list[Sequence[Any]], int | None, int]:
         limit = max(1, min(query.limit, MAX_PAGE))
         rows: list[Sequence[Any]] = []
         following, read, skip = None, 0, query.skip
         where, values = filters.conditions(query)
-        with connections.snapshot(self._db):
-            for piece in self._pieces(query, plan):
-                if read >= MOST_READ:
-                    following = piece.last + 1 if query.newest else piece.first - 1
-                    break
-                read += piece.size
-                rest, passed = self._pass_over(piece, where, values, skip, newest=query.newest)
-                skip -= passed
-                if rest is not None:
-                    rows += self._find(rest, where, values, limit + 1 - len(rows), newest=query.newest)
-                if len(rows) > limit:
-                    following = int(rows[limit - 1][0])
-                    break
-            return QueryPage(self._records(rows[:limit], None), following, query.skip - skip)
+        for piece in self._pieces(query, plan):
+            if read >= MOST_READ:
+                following = piece.last + 1 if query.newest else piece.first - 1
+                break
+            read += piece.size
+            rest, passed = self._pass_over(piece, where, values, skip, newest=query.newest)
+            skip -= passed
+            if rest is not None:
+                rows += self._find(rest, where, values, limit + 1 - len(rows), newest=query.newest, select=select)
+            if len(rows) > limit:
+                following = int(rows[limit - 1][0])
+                break
+        return rows[:limit], following, query.skip - skip
 
     def _pass_over(
         self, piece: Piece, where: str, values: list[str], skip: int, *, newest: bool
@@ -174,7 +193,7 @@ class LogReader:
         limit: int,
         *,
         newest: bool,
-        select: str = schema.SELECT_RECORD,
+        select: str,
     ) -> list[Sequence[Any]]:
         """The matching rows of a piece."""
         among, chosen = "", []
