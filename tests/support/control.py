@@ -127,6 +127,35 @@ def door(**changes: Any) -> dict[str, Any]:
     return {**one, "conditions": [condition_facts(condition, calendar) for condition in conditions(state, (), 0)]}
 
 
+def passed(**changes: Any) -> dict[str, Any]:
+    """A passage as doord tells it."""
+    return {
+        "first": 4,
+        "last": 8,
+        "shown": 4,
+        "records": 5,
+        "tag": "granted",
+        "severity": "info",
+        "class": "access",
+        "type": "reader.access",
+        "message": "Ada Lovelace at Front door reader",
+        "code": None,
+        "cause": None,
+        "door": "front",
+        "where": "Front door",
+        "people": [{"kind": "user", "id": "ada", "name": "Ada Lovelace"}],
+        "openings": 1,
+        "open_s": 3.2,
+        "alarms": [],
+        "warnings": [],
+        "continued": False,
+        "clock": "synced",
+        "details": {"credential": "card", "group": "Operations", "number": "…1001"},
+        "time": "2026-11-29T21:57:46.100000Z",
+        "until": "2026-11-29T21:57:50.100000Z",
+    } | changes
+
+
 def record(sequence: int, event: str = "lock.opened", **changes: Any) -> dict[str, Any]:
     """A CloudEvent; what is a field of `data` goes there."""
     data = {

@@ -276,7 +276,7 @@ def test_a_page_that_finds_no_place_comes_back_when_there_is_one(house: House) -
             httpx2.Client(base_url=house.url, verify=False, cookies=cookies, timeout=PATIENCE_S)
         )
         page.goto(f"{house.url}/static/icon.svg")  # which has no stream of its own
-        while others.enter_context(client.stream("GET", "/doors/live")).status_code == 200:
+        while others.enter_context(client.stream("GET", "/every-door/live")).status_code == 200:
             pass
         page.goto(f"{house.url}/doors")
         expect(page.locator("#link")).to_contain_text("not live")

@@ -149,15 +149,19 @@ def test_everything_about_a_door_can_be_read(
     until(lambda: front()["last"]["granted"] is False)
     options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "bypass_csp": True}
     page = at(house.signed_in(f"k{4 + width // 1000}", **options), house)
-    rows = page.locator(".passage")
-    expect(rows.filter(has_text="Ada Lovelace").first).to_contain_text("granted opened, closed")
-    expect(rows.filter(has_text="refused: unknown card").first).to_have_attribute("data-tone", "warning")
-    picture = rows.filter(has_text="alarm").get_by_role("img").first
+    rows = page.locator(".pass")
+    expect(rows.filter(has_text="Ada Lovelace").first).to_contain_text("opened, closed")
+    expect(rows.filter(has_text="Unknown card").first).to_have_attribute("data-tone", "warning")
+    picture = rows.filter(has_text="alarm").locator("img").first
     picture.scroll_into_view_if_needed()
     assert picture.evaluate("one => one.decode().then(() => one.naturalWidth)") == 640
     expect(page.locator("section", has=page.get_by_role("heading", name="Who may pass"))).to_contain_text("Ada")
     expect(page.get_by_role("row", name="contact")).to_contain_text("closed")
     check_readable(page, tmp_path)
+    shown = rows.count()
+    house.doord.ask("sim", door="front", action="card", argument="12:8")
+    expect(rows).to_have_count(shown + 1)  # live
+    expect(rows.first).to_have_attribute("data-tone", "warning")
     page.get_by_role("link", name="Lock down…").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     check_readable(page, tmp_path)

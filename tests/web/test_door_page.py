@@ -8,9 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from edge.web.door_actions import offered, primary
-from edge.web.passages import passage_row, passages
 from edge.web.words import Words
-from tests.support.control import FakeDaemon, RefusalError, door, pages, record, status
+from tests.support.control import FakeDaemon, RefusalError, door, passed, status
 from tests.support.web import Browser, answers, page_in, write_accounts
 
 if TYPE_CHECKING:
@@ -68,13 +67,15 @@ def test_what_a_door_cannot_do_now_is_not_offered(changes: dict[str, Any], offer
 
 
 def test_the_page_of_a_door_has_everything_about_it(browser: Browser, doord: FakeDaemon) -> None:
-    doord.answers["events"] = pages([record(2, "reader.access", actor=ADA), record(3, "lock.unlock", actor=ADA)])
+    doord.answers["passages"] = {"passages": [passed(shown=2)], "next": 1}
     shown = browser.get("/doors/front").text
     for text in (
         '<h1 class="door-name">Front door</h1>',
         "<dd>Ground floor</dd>",
-        '<a href="/events/2">Ada</a>',
+        '<a href="/events/2" data-row="title">Ada Lovelace</a>',
+        'data-live="/doors/front/live?after=',
         ">granted</span>",
+        "opened, closed after 3 s",
         '<a href="/schedules/office">Office</a> off now; next change 23 November 08:00.',
         "<p>Ada &lt;b&gt;</p>",
         '<th scope="row">contact</th><td>closed</td><td>today 21:57</td><td>bench</td>',
@@ -83,8 +84,8 @@ def test_the_page_of_a_door_has_everything_about_it(browser: Browser, doord: Fak
     ):
         assert text in shown
     assert "What is wrong" not in shown
-    [asked] = [one for one in doord.of("events") if one.get("class") == "access"]
-    assert asked["door"] == ["front"]
+    [asked] = doord.of("passages")
+    assert (asked["door"], asked["class"]) == (["front"], "access")
     assert browser.get("/doors/nowhere").status_code == 404
 
 
@@ -170,33 +171,6 @@ def test_people_that_cannot_be_told_cost_nothing_else(browser: Browser, doord: F
     assert "Last passages" in shown
 
 
-def test_records_are_told_as_passages() -> None:
-    exit_ = {"kind": "rex", "id": "rex", "name": "Request to exit", "email": None}
-    held = [
-        record(1, "lock.unlock", actor=ADA, correlation="a"),
-        record(2, "lock.opened", actor=ADA, correlation="a"),
-        record(3, "lock.closed", correlation="a", details={"open_s": 3.2}),
-        record(4, "reader.access", actor=ADA, success=False, code="outside_schedule", correlation=""),
-        record(5, "lock.forced_open", correlation="b"),
-        record(6, "lock.unlock", actor=exit_, correlation="c"),
-        record(7, "lock.unlock", actor=ADA, correlation="d"),
-        record(8, "lock.access_not_taken", actor=ADA, correlation="d"),
-        record(9, "controller_input.unstable", message="Input front.rex is unstable", correlation=""),
-    ]
-    now = WORDS.local("2026-11-22T22:00:00Z")
-    rows = [passage_row(one, WORDS, now) for one in passages(reversed(held), 5)]
-    told = [(row["sequence"], row["who"], row["text"], row["tag"], row["tone"]) for row in rows]
-    assert told == [
-        (9, "", "Input front.rex is unstable", "", "calm"),
-        (7, "Ada", "not opened", "not taken", "calm"),
-        (6, "Request to exit", "", "exit", "calm"),
-        (5, "", "forced open", "alarm", "alarm"),
-        (4, "Ada", "refused: outside schedule", "refused", "warning"),
-    ]
-    [*_, last] = [passage_row(one, WORDS, now) for one in passages(reversed(held), 9)]
-    assert (last["who"], last["text"], last["tag"], last["time"]) == (
-        "Ada",
-        "opened, closed after 3 s",
-        "granted",
-        "22:00:01",
-    )
+def test_a_door_called_live_has_its_page(browser: Browser, doord: FakeDaemon) -> None:
+    doord.answers["status"] = doord.answers["facts"] = {**status(doors={"live": door(name="Live")}), "inputs": {}}
+    assert '<h1 class="door-name">Live</h1>' in browser.get("/doors/live").text

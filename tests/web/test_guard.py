@@ -160,7 +160,7 @@ def test_who_is_not_signed_in_sees_nothing(page: Page, doord: FakeDaemon, path: 
 )
 def test_no_host_makes_a_path_public(page: Page, doord: FakeDaemon, host: str) -> None:
     """What a browser sends as Host has no say in what it may see."""
-    for path in ("/doors", "/events", "/events/1", "/activity", "/health", "/doors/live", "/events.csv"):
+    for path in ("/doors", "/events", "/events/1", "/activity", "/health", "/every-door/live", "/events.csv"):
         answer = Browser(page).get(path, headers={"Host": host})
         assert answer.status_code in {303, 400, 401} or answer.text == OVER, path
         assert "Front door" not in answer.text

@@ -70,7 +70,7 @@ def page(tmp_path: Path) -> Page:
     return page_in(tmp_path)
 
 
-@pytest.mark.parametrize("path", ["/doors/live", "/events/live?after=0"])
+@pytest.mark.parametrize("path", ["/every-door/live", "/events/live?after=0"])
 def test_streams_that_come_at_once_are_counted_too(page: Page, path: str) -> None:
     found = asyncio.run(_statuses(page, path, [f"k{n // 4}" for n in range(40)]))
     assert (found.count(200), found.count(429)) == (MOST_STREAMS, 40 - MOST_STREAMS)
@@ -78,7 +78,7 @@ def test_streams_that_come_at_once_are_counted_too(page: Page, path: str) -> Non
 
 
 def test_one_account_leaves_room_for_the_others(page: Page) -> None:
-    found = asyncio.run(_statuses(page, "/doors/live", ["k1"] * MOST_STREAMS + ["k2"]))
+    found = asyncio.run(_statuses(page, "/every-door/live", ["k1"] * MOST_STREAMS + ["k2"]))
     assert found.count(200) == MOST_STREAMS_OF_ONE + 1
 
 

@@ -90,7 +90,7 @@ def events(answer: httpx2.Response, *, beats: bool = False, alerts: bool = False
 
 
 def test_a_door_that_changes_is_told(client: httpx2.Client, watched: Watched) -> None:
-    with client.stream("GET", "/doors/live") as answer:
+    with client.stream("GET", "/every-door/live") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         told = events(answer)
         name, first = next(told)
@@ -107,14 +107,23 @@ def test_a_door_that_changes_is_told(client: httpx2.Client, watched: Watched) ->
 def test_what_needs_somebody_comes_first_also_when_it_comes_live(client: httpx2.Client, watched: Watched) -> None:
     two = {"front": door(), "back": door()}
     watched.items = [{"status": status(doors=two)}]
-    with client.stream("GET", "/doors/live") as answer:
+    with client.stream("GET", "/every-door/live") as answer:
         told = events(answer)
         assert next(told)[1]["order"] == ["front", "back"]
         watched.put({"status": status(doors={**two, "back": door(alarm="forced_open")})})
         assert next(told)[1]["order"] == ["back", "front"]
 
 
-@pytest.mark.parametrize("path", ["/doors/live", "/events/live?after=3", "/alerts/live", "/alerts/live?all"])
+def test_a_passage_comes_on_the_page_of_its_door(client: httpx2.Client, watched: Watched) -> None:
+    with client.stream("GET", "/doors/front/live?after=3") as answer:
+        told = events(answer)
+        assert {next(told)[0], next(told)[0]} == {"doors", "records"}
+        watched.put({"record": record(8)})
+        name, said = next(told)
+        assert (name, said["through"]) == ("records", 8)
+
+
+@pytest.mark.parametrize("path", ["/every-door/live", "/events/live?after=3", "/alerts/live", "/alerts/live?all"])
 def test_an_alert_comes_on_every_stream_and_goes_when_it_is_taken(
     client: httpx2.Client, watched: Watched, path: str
 ) -> None:
@@ -133,7 +142,10 @@ def test_an_alert_comes_on_every_stream_and_goes_when_it_is_taken(
 
 
 def test_many_pages_are_one_stream_of_doord(client: httpx2.Client, watched: Watched) -> None:
-    with client.stream("GET", "/doors/live") as one, client.stream("GET", "/events/live?view=records&after=0") as two:
+    with (
+        client.stream("GET", "/every-door/live") as one,
+        client.stream("GET", "/events/live?view=records&after=0") as two,
+    ):
         assert next(events(one))[0] == "doors"
         assert next(events(two))[0] == "records"
         assert watched.streams == 1
@@ -169,7 +181,7 @@ def test_a_flood_loads_the_page_anew(client: httpx2.Client, watched: Watched, do
 
 
 def test_a_daemon_that_goes_is_said(client: httpx2.Client, watched: Watched) -> None:
-    with client.stream("GET", "/doors/live") as answer:
+    with client.stream("GET", "/every-door/live") as answer:
         told = events(answer)
         next(told)
         watched.end()
@@ -178,7 +190,7 @@ def test_a_daemon_that_goes_is_said(client: httpx2.Client, watched: Watched) -> 
 
 
 def test_a_stream_ends_with_its_session(client: httpx2.Client, watched: Watched, tmp_path: Path) -> None:
-    with client.stream("GET", "/doors/live") as answer:
+    with client.stream("GET", "/every-door/live") as answer:
         told = events(answer)
         next(told)
         write_accounts(tmp_path / "accounts.json", vera="viewer")
@@ -189,12 +201,12 @@ def test_a_stream_ends_with_its_session(client: httpx2.Client, watched: Watched,
 
 def test_a_stream_begins_without_the_daemon_and_says_so(client: httpx2.Client, watched: Watched) -> None:
     """A status of 503 would end it for good in the browser."""
-    with client.stream("GET", "/doors/live") as other:
+    with client.stream("GET", "/every-door/live") as other:
         told = events(other)
         next(told)
         watched.end()
         next(told)
-        for path in ("/doors/live", "/events/live?view=records&after=0"):
+        for path in ("/every-door/live", "/events/live?view=records&after=0"):
             with client.stream("GET", path) as answer:
                 assert answer.status_code == 200
                 assert next(events(answer))[1] == {"trouble": GONE}
@@ -221,11 +233,11 @@ def test_who_is_not_signed_in_is_told_so_in_the_stream(client: httpx2.Client, do
     """A browser gives up for good at any status but 200, and its script cannot tell one from another."""
     client.cookies.clear()
     before = len(doord.asked)
-    for path in ("/doors/live", "/events/live?view=records&after=0"):
+    for path in ("/every-door/live", "/events/live?view=records&after=0"):
         with client.stream("GET", path) as answer:
             assert answer.headers["content-type"].startswith("text/event-stream")
             assert list(events(answer)) == [("over", {})]
-    assert client.post("/doors/live").status_code == 401
+    assert client.post("/every-door/live").status_code == 401
     assert len(doord.asked) == before
 
 
@@ -234,18 +246,18 @@ def test_an_account_has_so_many_streams_and_they_end_with_their_browsers(
 ) -> None:
     held = []
     for _ in range(MOST_STREAMS_OF_ONE):
-        context = client.stream("GET", "/doors/live")
+        context = client.stream("GET", "/every-door/live")
         answer = context.__enter__()
         assert answer.status_code == 200
         held.append(context)
-    with client.stream("GET", "/doors/live") as refused:
+    with client.stream("GET", "/every-door/live") as refused:
         assert refused.status_code == 429
         assert "Too many pages are open." in refused.read().decode()
     for context in held:
         context.__exit__(None, None, None)
     for _ in range(2_000):
         watched.put({"status": status(uptime_s=float(len(watched.items)))})
-        with client.stream("GET", "/doors/live") as again:
+        with client.stream("GET", "/every-door/live") as again:
             if again.status_code == 200:
                 return
     pytest.fail("the streams of browsers that went are still held")
@@ -275,7 +287,7 @@ def test_a_download_that_is_broken_off_is_recorded_so(client: httpx2.Client, doo
 
 
 def test_a_page_is_silent_only_when_two_beats_are_missing(client: httpx2.Client) -> None:
-    with client.stream("GET", "/doors/live") as answer:
+    with client.stream("GET", "/every-door/live") as answer:
         assert answer.headers["x-accel-buffering"] == "no", "or nginx keeps what comes"
         told = events(answer, beats=True)
         assert any(name == "doors" for name, _ in told)

@@ -12,6 +12,7 @@ from edge.access.credentials import Code
 from edge.web.pages.searching import CHIPS, SHOWS, search
 from edge.web.passage_words import REFUSALS, day_words, length, passage_row
 from edge.web.words import Words
+from tests.support.control import passed
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 29, 23, 0, tzinfo=BERLIN)
@@ -20,32 +21,7 @@ BOB = {"kind": "user", "id": "bob", "name": "Bob"}
 
 
 def row(**changed: Any) -> dict[str, Any]:
-    told = {
-        "first": 4,
-        "last": 8,
-        "shown": 4,
-        "records": 5,
-        "tag": "granted",
-        "severity": "info",
-        "class": "access",
-        "type": "reader.access",
-        "message": "Ada Lovelace at Front door reader",
-        "code": None,
-        "cause": None,
-        "door": "front",
-        "where": "Front door",
-        "people": [ADA],
-        "openings": 1,
-        "open_s": 3.2,
-        "alarms": [],
-        "warnings": [],
-        "continued": False,
-        "clock": "synced",
-        "details": {"credential": "card", "group": "Operations", "number": "…1001"},
-        "time": "2026-11-29T21:57:46.100000Z",
-        "until": "2026-11-29T21:57:50.100000Z",
-    }
-    return passage_row(told | changed, Words(BERLIN), NOW)
+    return passage_row(passed(**changed), Words(BERLIN), NOW)
 
 
 def said(**changed: Any) -> str:

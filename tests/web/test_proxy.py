@@ -100,5 +100,5 @@ def test_the_cookie_is_for_tls_and_a_live_page_lives(client: httpx2.Client) -> N
     cookie = signed_in.headers["set-cookie"]
     assert cookie.startswith("__Host-doorweb=")
     assert "Secure" in cookie
-    with client.stream("GET", "/doors/live") as answer:
+    with client.stream("GET", "/every-door/live") as answer:
         assert next(line for line in answer.iter_lines() if line.startswith("event: doors"))

@@ -42,7 +42,7 @@ OLDER: Final = f"/events?{urlencode([('type', kind) for kind in ALARMS])}"
 async def live(request: Request) -> Response:
     """The open alerts, as server-sent events: all for the page of alerts, else as many as every page shows."""
     most = MOST if "all" in request.query_params else MOST_BARS
-    return stream(request, "alerts", functools.partial(news, request, most))
+    return stream(request, alerts=functools.partial(news, request, most))
 
 
 @limited(lambda page: page.searches)

@@ -15,10 +15,10 @@ from edge.model.roles import ROLES, PointKind
 from edge.web.door_actions import MINUTES, WORDS
 from edge.web.page import limited, page_of, who
 from edge.web.pages.doors import LIVE
+from edge.web.pages.history import begun
 from edge.web.pages.live import stream
-from edge.web.pages.pictures import pictures_of
+from edge.web.pages.rows import add_pictures, newer, newest, row
 from edge.web.pages.tiles import tile_of
-from edge.web.passages import passage_row, passages
 from edge.web.people_words import day
 from edge.web.week import begin, weeks
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from edge.web.words import Words
 
 PASSAGES: Final = 10
-RECORDS: Final = 100
-"""Records that are read for them."""
 PEOPLE: Final = 8
 """People who are named of those who may pass."""
 SCHEDULED: Final = {"on": "unlocks the door now", "waiting": "waits for the first to arrive", "off": "off now"}
@@ -68,14 +66,15 @@ async def door(request: Request) -> Response:
 
 @limited(lambda page: page.streams)
 async def live(request: Request) -> Response:
-    """The state of a door, as server-sent events."""
-    page, key, named = page_of(request), request.path_params["door"], who(request).may(Right.HISTORY)
+    """The state of a door and its newer passages, as server-sent events; a role without the history gets the state."""
+    page, key, more = page_of(request), request.path_params["door"], who(request).may(Right.HISTORY)
+    last = begun(request)
 
-    async def news() -> Any:  # noqa: ANN401 -- JSON
+    async def state() -> Any:  # noqa: ANN401 -- JSON
         status = page.link.status
         if status is None:
             return None if page.link.trouble is None else {"trouble": page.link.trouble}
-        found = {key: _tile(key, status, page.words, named=named)} if key in status["doors"] else {}
+        found = {key: _tile(key, status, page.words, named=more)} if key in status["doors"] else {}
         return {
             "controller": page.words.controller(status),
             "elevators": {},
@@ -84,7 +83,16 @@ async def live(request: Request) -> Response:
             "doors": {id_: {part: tile[part] for part in LIVE} for id_, tile in found.items()},
         }
 
-    return stream(request, "doors", news)
+    async def passed() -> Any:  # noqa: ANN401 -- JSON
+        nonlocal last
+        status = page.link.status
+        if status is None:  # `state` says why
+            return None
+        update = await newer(page, "passages", _asked(key), last, page.words.today(status))
+        last = update.get("through", last)
+        return update
+
+    return stream(request, doors=state, records=passed) if more else stream(request, doors=state)
 
 
 def _tile(key: str, status: Mapping[str, Any], say: Words, *, named: bool) -> dict[str, Any]:
@@ -97,7 +105,7 @@ async def _more(page: Page, key: str, status: Mapping[str, Any], now: datetime) 
     await page.recent.read(page.link, begin(now), page.now_ns())
     week = weeks(page.recent.records, [key], now, page.words.zone)[key]
     return {
-        "passages": await _passages(page, key, status, now),
+        **await _passages(page, key, status, now),
         "plotted": {"id": key, "name": visible(one["name"]), "week": week, "scale": max(1, week.highest)},
         "schedule": _schedule(one.get("schedule"), page.words, now),
         "people": await _people(page, key),
@@ -105,16 +113,17 @@ async def _more(page: Page, key: str, status: Mapping[str, Any], now: datetime) 
     }
 
 
-async def _passages(page: Page, key: str, status: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
-    asked = {"door": [key], "class": "access", "newest": True, "limit": RECORDS}
-    records = (await page.link.ask("events", **asked))["records"]
-    pictured = any(key in camera["doors"] for camera in status["cameras"].values())
-    rows = []
-    for passage in passages(records, PASSAGES):
-        seen = [record for record in passage if record["data"]["severity"] == "alarm"] or passage[:1]
-        pictures = await pictures_of(page, int(seen[0]["sequence"])) if pictured else []
-        rows.append({**passage_row(passage, page.words, now), "picture": pictures[0] if pictures else None})
-    return rows
+async def _passages(page: Page, key: str, status: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The last ones, and the record after which live ones begin."""
+    found = (await page.link.ask("passages", **_asked(key), limit=PASSAGES))["passages"]
+    rows = [row(page, "passages", one, now) for one in found]
+    if any(key in camera["doors"] for camera in status["cameras"].values()):
+        await add_pictures(page, rows)
+    return {"passages": rows, "after": max([int(status["log"]["committed"]), *map(newest, found)])}
+
+
+def _asked(key: str) -> dict[str, Any]:
+    return {"door": [key], "class": "access"}
 
 
 async def _people(page: Page, key: str) -> dict[str, Any]:

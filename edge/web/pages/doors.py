@@ -63,7 +63,7 @@ async def live(request: Request) -> Response:
             "doors": {tile["id"]: {key: tile[key] for key in LIVE} for tile in tiles},
         }
 
-    return stream(request, "doors", news)
+    return stream(request, doors=news)
 
 
 def _address(show: str, text: str) -> str:
@@ -72,4 +72,4 @@ def _address(show: str, text: str) -> str:
     return f"/doors?{query}" if query else "/doors"
 
 
-ROUTES: Final = [Route("/doors", doors), Route("/doors/live", live)]
+ROUTES: Final = [Route("/doors", doors), Route("/every-door/live", live)]

@@ -5,7 +5,6 @@ One rule: live updates use the same filters as the page.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -21,12 +20,11 @@ from edge.model.printable import masked as visible
 from edge.web.page import limited, page_of, who
 from edge.web.pages.live import stream
 from edge.web.pages.pictures import pictures_of
+from edge.web.pages.rows import add_pictures, newer, newest, row
 from edge.web.pages.searching import CHOICES, PERIODS, VIEWS, Search, search, types
-from edge.web.passage_words import passage_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -36,15 +34,9 @@ if TYPE_CHECKING:
 ROWS: Final = 50
 MOST_ASKED: Final = 10
 """Requests for one page: when few records match, doord answers with short pages."""
-MOST_LIVE: Final = 100
-"""Records in one live update; when there are more, the browser loads the page anew."""
 NEIGHBOURS: Final = 250
 """Records of one passage that are shown, before and after the record."""
 HIGHEST: Final = 2**62
-MOST_LIVE_PASSAGES: Final = 50
-PICTURED: Final = frozenset({"alarm", "refused"})
-MOST_PICTURED: Final = 8
-"""Rows that show a picture; each is a question to doord."""
 SHORTEST: Final = 2
 """Characters of a text for which people and doors are proposed."""
 MOST_MEANT: Final = 6
@@ -68,10 +60,10 @@ async def events(request: Request) -> Response:
     before = _whole(request.query_params.get("before"))
     found, following, problem = await _page(page, asked, before)
     now = page.words.today(status)
-    rows = [_row(page, asked, one, now) for one in found]
+    rows = [row(page, asked.view, one, now) for one in found]
     if asked.passages and status["cameras"]:
-        await _picture(page, rows)
-    after = max([int(status["log"]["committed"]), *map(_last, found)])
+        await add_pictures(page, rows)
+    after = max([int(status["log"]["committed"]), *map(newest, found)])
     live = before is None and not problem and "until" not in asked.given
     doors = {key: place["name"] for key, place in {**status["doors"], **status.get("elevators", {})}.items()}
     return page.html(
@@ -117,24 +109,6 @@ async def _page(page: Page, asked: Search, before: int | None) -> tuple[list[dic
     return found, before, ""
 
 
-def _row(page: Page, asked: Search, one: dict[str, Any], now: datetime) -> dict[str, Any]:
-    return passage_row(one, page.words, now) if asked.passages else page.words.record(one)
-
-
-def _last(one: dict[str, Any]) -> int:
-    """The newest record of a passage, or the record."""
-    return int(one["last"] if "last" in one else one["sequence"])
-
-
-async def _picture(page: Page, rows: list[dict[str, Any]]) -> None:
-    """Give the first alarms and refusals their pictures."""
-    shown = [row for row in rows if row["tag"] in PICTURED][:MOST_PICTURED]
-    pictures = await asyncio.gather(*(pictures_of(page, row["sequence"]) for row in shown))
-    for row, found in zip(shown, pictures, strict=True):
-        if found:
-            row["picture"] = found[0]["address"]
-
-
 async def _meant(page: Page, asked: Search, doors: Mapping[str, str]) -> list[dict[str, str]]:
     """What the text may mean, with the address of the search for exactly that."""
     text = asked.one("text")
@@ -161,7 +135,7 @@ async def live(request: Request) -> Response:
     """What is newer than the page, as server-sent events; while doord does not answer, the reason."""
     page = page_of(request)
     asked: Search | None = None
-    last = _whole(request.headers.get("last-event-id") or request.query_params.get("after")) or 0
+    last = begun(request)
 
     async def news() -> Any:  # noqa: ANN401 -- JSON
         nonlocal last, asked
@@ -169,18 +143,13 @@ async def live(request: Request) -> Response:
         if status is None:
             return None if page.link.trouble is None else {"trouble": page.link.trouble}
         asked = asked or _search(request, status)
-        if asked.problem or page.link.committed <= last:
+        if asked.problem:
             return {"rows": [], "through": last}
-        through = page.link.committed
-        op, limit = ("passages", MOST_LIVE_PASSAGES) if asked.passages else ("events", MOST_LIVE)
-        answer = await page.link.ask(op, **asked.asked, after=last, limit=limit)
-        if answer["next"] is not None:
-            return {"reload": True}
-        found = answer["passages"][::-1] if asked.passages else answer["records"]
-        last = max([through, *map(_last, found)])
-        return {"rows": [_row(page, asked, one, page.words.today(status)) for one in found], "through": last}
+        update = await newer(page, asked.view, asked.asked, last, page.words.today(status))
+        last = update.get("through", last)
+        return update
 
-    return stream(request, "records", news)
+    return stream(request, records=news)
 
 
 @limited(lambda page: page.searches)
@@ -201,13 +170,13 @@ async def shown(request: Request, typed: str = "", problem: str = "") -> Respons
     passage = [page.words.record(other) for other in await _passage(page, record)]
     raw = record["data"]["details"]
     details = in_json(json.dumps(raw, ensure_ascii=False, indent=2)) if raw else ""
-    row, facts = page.words.record(record), page.words.facts(record)
+    facts = page.words.facts(record)
     pictures = await pictures_of(page, sequence)
     return page.html(
         request,
         "event.html",
         400 if problem else 200,
-        row=row,
+        row=page.words.record(record),
         facts=facts,
         passage=passage,
         details=details,
@@ -244,6 +213,11 @@ async def _passage(page: Page, record: dict[str, Any]) -> list[dict[str, Any]]:
     before = await page.link.ask("events", **same, before=sequence, newest=True)
     after = await page.link.ask("events", **same, after=sequence)
     return [*reversed(before["records"]), record, *after["records"]]
+
+
+def begun(request: Request) -> int:
+    """The sequence number after which a stream begins: where it was cut, or where the page ends."""
+    return _whole(request.headers.get("last-event-id") or request.query_params.get("after")) or 0
 
 
 def _whole(text: str | None) -> int | None:

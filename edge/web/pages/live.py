@@ -39,15 +39,15 @@ OVER: Final = "event: over\ndata: {}\n\n"
 """The session is over. It is an event, because an EventSource does not show scripts the HTTP status."""
 
 
-def stream(request: Request, name: str, news: News) -> StreamingResponse:
-    """Send the result of `news` as events called `name`: at once and whenever it changes; None: send nothing.
+def stream(request: Request, **sources: News) -> StreamingResponse:
+    """Send the result of each source as events of its name: at once and whenever it changes; None: send nothing.
 
     The open alerts come in the same way as events called `alerts`, on every stream.
 
     Its `through` comes back in the header Last-Event-ID when the browser connects again.
     """
-    sources: dict[str, News] = {"alerts": functools.partial(alerts, request), name: news}
-    return StreamingResponse(_events(request, sources), headers=HEADERS, media_type="text/event-stream")
+    every: dict[str, News] = {"alerts": functools.partial(alerts, request), **sources}
+    return StreamingResponse(_events(request, every), headers=HEADERS, media_type="text/event-stream")
 
 
 async def _events(request: Request, sources: Mapping[str, News]) -> AsyncIterator[str]:

@@ -75,9 +75,14 @@ class Search:
         return _address(left)
 
     @property
+    def view(self) -> str:
+        """One of VIEWS."""
+        return self.one("view", "passages")
+
+    @property
     def passages(self) -> bool:
         """Whether it shows a row for each passage, and not for each record."""
-        return self.one("view", "passages") == "passages"
+        return self.view == "passages"
 
     @property
     def chips(self) -> list[dict[str, Any]]:

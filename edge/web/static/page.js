@@ -193,7 +193,7 @@ function records(said) {
   const list = document.getElementById("records");
   const show = document.getElementById("passage") ? passage : record;
   for (const row of said.rows) show(list, row);
-  while (list.children.length > 500) list.lastElementChild.remove();
+  while (list.children.length > Number(list.dataset.most)) list.lastElementChild.remove();
   if (said.rows.length) {
     const none = document.getElementById("none");
     if (none) none.remove();
