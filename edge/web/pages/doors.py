@@ -24,6 +24,15 @@ LIVE: Final = ("zone", "tone", "mode", "glyph", "kinds", "primary", "offers", "s
 
 async def doors(request: Request) -> Response:
     """All doors, or those of the kind `show` whose name has `text`."""
+    return await _tiles(request, "doors.html")
+
+
+async def wall(request: Request) -> Response:
+    """The same for a screen on a wall: large, and nothing to click."""
+    return await _tiles(request, "wall.html")
+
+
+async def _tiles(request: Request, template: str) -> Response:
     page, query = page_of(request), request.query_params
     show = query.get("show", "")
     if show not in ("", *KINDS):
@@ -42,7 +51,7 @@ async def doors(request: Request) -> Response:
         "actions": WORDS,
         "rights": COMMANDS,
     }
-    return page.html(request, "doors.html", zones=found, show=show, text=text, **more)
+    return page.html(request, template, zones=found, show=show, text=text, **more)
 
 
 @limited(lambda page: page.streams)
@@ -72,4 +81,4 @@ def _address(show: str, text: str) -> str:
     return f"/doors?{query}" if query else "/doors"
 
 
-ROUTES: Final = [Route("/doors", doors), Route("/every-door/live", live)]
+ROUTES: Final = [Route("/doors", doors), Route("/wall", wall), Route("/every-door/live", live)]

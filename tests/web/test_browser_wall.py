@@ -1,0 +1,61 @@
+"""The wall view in Debian's Chromium: 32 doors on one screen, an alarm on it, and nothing that can be done from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browser import House, browsed, check_readable
+from tests.support.web import write_config
+from tests.web.test_browser_tiles import DOORS, ON_SCREEN, ZONES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SCREEN: Any = {"width": 1920, "height": 1080}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    config = write_config(tmp_path_factory.mktemp("house"), DOORS)
+    text = config.read_text()
+    for number, key in enumerate(DOORS):
+        text = text.replace(f"[door.{key}]\n", f'[door.{key}]\nzone = "{ZONES[number // 8]}"\n')
+    config.write_text(text)
+    with browsed(config, light="display", dark="display", plain="display") as house:
+        yield house
+
+
+@pytest.fixture(autouse=True)
+def _nothing_wrong(house: House) -> Iterator[None]:
+    with house.nothing_wrong():
+        yield
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_doors_and_an_alarm_are_on_the_screen(house: House, scheme: Any, tmp_path: Path) -> None:
+    page = house.signed_in(scheme, viewport=SCREEN, color_scheme=scheme, bypass_csp=True)
+    page.get_by_role("link", name="Wall view").click()
+    expect(page).to_have_url(f"{house.url}/wall")
+    assert page.evaluate(ON_SCREEN) == len(DOORS)
+    for door in ("d20", "d21", "d22"):
+        house.doord.sim(door, "open")
+    expect(page.locator('.door[data-tone="alarm"]')).to_have_count(3)
+    expect(page.locator(".door").first).to_have_attribute("data-door", "d20")
+    expect(page.locator("#alerts .alert:visible")).to_have_count(3)
+    assert page.evaluate(ON_SCREEN) == len(DOORS)
+    expect(page.locator("main").get_by_role("button")).to_have_count(0)
+    check_readable(page, tmp_path)
+    for door in ("d20", "d21", "d22"):
+        house.doord.sim(door, "close")
+
+
+def test_without_javascript_it_reloads_itself(house: House) -> None:
+    page = house.signed_in("plain", java_script_enabled=False, viewport=SCREEN)
+    page.goto(f"{house.url}/wall")
+    house.doord.sim("d9", "open")
+    expect(page.locator(".door").first).to_have_attribute("data-door", "d9")
+    house.doord.sim("d9", "close")
