@@ -5,7 +5,7 @@ PYTHON ?=
 VENV := .venv$(if $(PYTHON),-$(patsubst python%,%,$(notdir $(PYTHON))))
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test hass check simulate bench bench-quick chroot-test lock bundle install uninstall clean
+.PHONY: help setup demo test hass check simulate bench bench-quick screenshots chroot-test lock bundle install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,10 @@ bench: setup ## one table of speed and cost, beside references in the same run; 
 bench-quick: setup ## a short form of it, two minutes
 	@sh systemd/packages test
 	@$(BIN)/python -m tests.benchmarks --quick
+
+screenshots: setup ## a picture of every page in build/screenshots, with few and many doors, calm and with an alarm
+	@sh systemd/packages test
+	@$(BIN)/python -m tests.support.screenshots
 
 chroot-test: ## demo, bundle and installation on fresh systems (sudo make chroot-test [RELEASE=trixie] [TEST=--test])
 	@tests/chroot/run $(TEST) $(RELEASE)
