@@ -15,7 +15,6 @@ import httpx2
 
 from tests.support.doord import ROOT
 from tests.support.readme import README, Reader, commands, plain
-from tests.support.screenshot import account
 from tests.support.waiting import PATIENCE_S
 from tests.support.web import token
 
@@ -64,7 +63,7 @@ def test_the_demo_shows_the_product_and_ends_with_ctrl_c() -> None:
         ended.callback(demo.terminate)  # also when something is not as expected
         assert demo.stdout is not None
         seen = _until(demo.stdout, "lock.locked")
-        url, name, password = account(seen)
+        url, name, password = _account(seen)
         with httpx2.Client(base_url=url, timeout=PATIENCE_S) as browser:
             form = {"csrf": token(browser.get("/sign-in").text), "name": name, "password": password}
             assert browser.post("/sign-in", data=form).status_code == 303
@@ -114,3 +113,14 @@ def _command_lines() -> Iterator[str]:
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):  # it ended meanwhile
             yield process.read_text()
+
+
+def _account(lines: Iterable[str]) -> tuple[str, str, str]:
+    """The page's address, the account and its password, from what the demo says."""
+    found: dict[str, str] = {}
+    for line in lines:
+        if named := re.match(r"(page|account|password) +(\S+)$", line):
+            found[named[1]] = named[2]
+        if len(found) == 3:
+            return found["page"], found["account"], found["password"]
+    raise AssertionError(f"the demo told of no page: {found}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import tempfile
 from itertools import product
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 FOLDER: Final = ROOT / "build" / "screenshots"
+README: Final = ("doors-32-alarm-desk-light.png", ROOT / "docs" / "page.png")
+"""The picture that `--readme` puts there."""
 SIZES: Final = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 SCHEMES: Final = ("light", "dark")
 ZONES: Final = {"Ground floor": ("Front door", "Back door", "Garage"), "Upper floor": ("Server room",)}
@@ -116,6 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="screenshots", description="Take a picture of every page.")
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
     parser.add_argument("--doors", type=int, action="append", help="how many doors (4 and 32)")
+    parser.add_argument("--readme", action="store_true", help=f"write {README[1].relative_to(ROOT)} again")
     parser.add_argument("--only", default="", metavar="TEXT", help="pages whose path contains this")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
@@ -128,6 +132,8 @@ def main() -> None:
             house.doord.ask("sim", door="server-room", action="open")
             until(lambda: house.doord.ask("events", type=["lock.forced_open"])["records"], "the alarm")
             count += take(house, arguments.folder, f"{many}-alarm", arguments.only)
+    if arguments.readme:
+        shutil.copyfile(arguments.folder / README[0], README[1])
     print(f"{count} pictures in {arguments.folder}")  # noqa: T201 -- what it is for
 
 
