@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NS_PER_US = 1_000
 
 
-def open_alerts(state: AlertState, policies: Policies, now_ns: int, wall_us: int) -> list[Json]:
+def open_alerts(state: AlertState, policies: Policies, now_ns: int, wall_us: int) -> list[dict[str, Json]]:
     """Each alert that nobody has acknowledged. `now_ns` and `wall_us` are the present on both clocks."""
     return [
         {

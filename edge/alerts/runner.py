@@ -56,8 +56,12 @@ class AlertRunner:
         channels: Channels,
         chance: random.Random,
         retry_s: tuple[float, float] = RETRY_S,
+        changed: Callable[[str], None] = lambda _door: None,
     ) -> None:
-        """Nothing happens before `start`. `sound` lets the buzzers of these doors sound, and no others for alerts."""
+        """Nothing happens before `start`. `sound` lets the buzzers of these doors sound, and no others for alerts.
+
+        `changed` is called with a door whose open alerts are others than before.
+        """
         self.policies, self.channels = policies, channels
         self.state = AlertState()
         self._log, self._clock, self._where = log, clock, where
@@ -70,6 +74,9 @@ class AlertRunner:
         self._trials = Trials(self, clock, self._news.set)
         self._main: asyncio.Task[None] | None = None
         self._sounding: frozenset[str] = frozenset()
+        self._changed = changed
+        self._told: frozenset[tuple[str, str]] = frozenset()
+        """(door, id) of each open alert, as `changed` was told."""
 
     # --- for the daemon --------------------------------------------------------------------------------
 
@@ -84,6 +91,7 @@ class AlertRunner:
             self.keep()
         else:
             self.state = state
+        self._tell()
         self._log.on_commit(self._committed)
         self._main = asyncio.create_task(self._run(), name="alerts")
         return self._main
@@ -110,10 +118,28 @@ class AlertRunner:
     def facts(self) -> dict[str, Json]:
         """For `doorctl status` and `doorctl alerts`."""
         return {
-            "open": [*open_alerts(self.state, self.policies, self._clock.now_ns(), self._clock.wall_us())],
+            "open": [*self._open()],
             "waiting": {channel: len(notices) for channel, notices in self.state.waiting.items()},
             "last_errors": dict(self._sender.last_errors),
         }
+
+    def _open(self) -> list[dict[str, Json]]:
+        return open_alerts(self.state, self.policies, self._clock.now_ns(), self._clock.wall_us())
+
+    def open_at(self, door: str) -> list[Json]:
+        """The open alerts of a door, as they are retained: without the message, which may name a person."""
+        keys = ("alert", "policy", "raised", "escalated")
+        return [{key: alert[key] for key in keys} for alert in self._open() if alert["door"] == door]
+
+    def silence(
+        self, alert: str, actor: Actor, doors: frozenset[str] | None, details: Mapping[str, Json]
+    ) -> tuple[str, str] | None:
+        """As `acknowledge`, for a command from upstream; why not, as a code and a text."""
+        try:
+            self.acknowledge(alert, actor, doors, details)
+        except RequestError as error:
+            return error.code, str(error)
+        return None
 
     # --- for the sender ---------------------------------------------------------------------------------
 
@@ -124,6 +150,13 @@ class AlertRunner:
     def keep(self, *events: Event) -> None:
         """Store the state in one commit with these events, and before the cursor moves."""
         self._log.append(events, {MODE: written(self.state, self._stream, self._clock)})
+        self._tell()
+
+    def _tell(self) -> None:
+        told = frozenset((alert.door, alert.id) for alert in self.state.alerts.values() if not alert.acknowledged)
+        doors, self._told = {door for door, _ in told ^ self._told if door}, told
+        for door in doors:
+            self._changed(door)
 
     # --- requests ---------------------------------------------------------------------------------------
 
@@ -136,16 +169,26 @@ class AlertRunner:
         return self.facts()
 
     async def _acknowledge(self, body: dict[str, Any], actor: Actor) -> Json:
-        """Acknowledge an alert: the event and the new state are one commit."""
-        name = body.get("alert")
+        return self.acknowledge(body.get("alert"), actor)
+
+    def acknowledge(
+        self, name: object, actor: Actor, doors: frozenset[str] | None = None, more: Mapping[str, Json] | None = None
+    ) -> Json:
+        """Acknowledge an alert: the event, with `more` details, and the new state are one commit. Raises RequestError.
+
+        `doors`: the only ones whose alerts may be; None: all, and the controller's own.
+        """
         alert = rules.alert_by_id(self.state, name) if isinstance(name, str) else None
         if alert is None:
-            known = ", ".join(open_.id for open_ in self.state.alerts.values() if not open_.acknowledged) or "none"
+            alerts = [one for one in self.state.alerts.values() if doors is None or one.door in doors]
+            known = ", ".join(one.id for one in alerts if not one.acknowledged) or "none"
             raise RequestError("unknown_alert", f"no open alert {name!r}; there is {known}")
+        if doors is not None and alert.door not in doors:
+            raise RequestError("not_permitted", f"the key does not permit that at {alert.door or 'the controller'}")
         self.state = rules.acknowledged(self.state, alert)
         subject = Subject("integration", f"alert.{alert.policy}", self.policies[alert.policy].name)
         about: dict[str, Json] = {"alert": alert.message, "count": alert.count, "through": alert.sequence}
-        details: dict[str, Json] = {"acknowledged": alert.id, **about}
+        details: dict[str, Json] = {"acknowledged": alert.id, **about, **(more or {})}
         door = alert.door or None
         event = Event(INTEGRATION_UPDATE, self._clock.now_ns(), subject, actor, door=door, details=details)
         self.keep(event)

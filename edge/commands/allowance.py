@@ -30,6 +30,7 @@ ALLOWANCES: Final[Mapping[str, CommandAllowance]] = MappingProxyType(
         **dict.fromkeys(map(str, CommandName), CommandAllowance(60, 12)),
         "unlock": CommandAllowance(60, 60),
         "record": CommandAllowance(120, 12),
+        "acknowledge": CommandAllowance(60, 12),
         "edit_directory": CommandAllowance(300, 60),
         "apply_directory": CommandAllowance(30, 6),
     }

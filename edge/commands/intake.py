@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from edge.access.people import People
     from edge.commands.parsing import EnteredRecord, TokenVerifier
-    from edge.commands.refusals import WayBack
+    from edge.commands.refusals import Acknowledge, WayBack
     from edge.commands.shape import Signer
     from edge.doors.runner import Runner
     from edge.log.log import Log
@@ -68,6 +68,7 @@ class CommandIntake:
         clock: Clock,
         way_back: Callable[[], WayBack | None],
         status: Callable[[], Json],
+        acknowledge: Acknowledge,
         signatures_required: bool,
     ) -> None:
         """Where signatures are required, every command is refused until the keys are read.
@@ -76,6 +77,7 @@ class CommandIntake:
         """
         self._controller, self._runner, self._people = controller, runner, people
         self._log, self._clock, self._way_back, self._status = log, clock, way_back, status
+        self._acknowledge = acknowledge
         self._signatures_required = signatures_required
         self._keyring: TokenVerifier | None = None
         self._bad_keys: tuple[str, ...] = ()
@@ -220,6 +222,8 @@ class CommandIntake:
             return reply(order.id, order.name, {})
         if order.entry is not None:
             return self._enter(order, order.entry)
+        if order.alert is not None:
+            return self._silence(order, order.alert)
         outcomes = self._runner.command(
             CommandName(order.name),
             order.doors,
@@ -256,6 +260,14 @@ class CommandIntake:
         event = Event(entry.type, self._clock.now_ns(), entry.object, order.actor, "operator", details=details)
         self._log.append([event])
         return reply(order.id, order.name, {})
+
+    def _silence(self, order: Order, alert: str) -> bytes:
+        """Acknowledge an alert; a key for some doors may do that at these only."""
+        doors = None if order.signer is None else order.signer.doors
+        code, text = self._acknowledge(alert, order.actor, doors, signed_by(order.signer)) or (None, "")
+        if code is not None:
+            self._refusals.record(_refusal(order, code, text))
+        return reply(order.id, order.name, {}, code=code, text=text)
 
     async def _change_directory(self, order: Order) -> bytes:
         """Put a whole directory or an edit in force, or answer with all problems of it."""

@@ -39,7 +39,7 @@ TIMES: Final = frozenset({"issued_at", "expires_at"})
 """Keys that may differ when a command is sent again."""
 FUTURE_US: Final = 60_000_000
 """How far the sender's clock may be ahead of the controller's."""
-NO_DOOR: Final = frozenset({"replay", "diagnose", "record", "apply_directory", "edit_directory"})
+NO_DOOR: Final = frozenset({"replay", "diagnose", "record", "apply_directory", "edit_directory", "acknowledge"})
 """Commands without a door."""
 RECORDABLE: Final = frozenset(row.type for row in CATALOGUE.values() if row.witness is Witness.UPSTREAM)
 """Event types that a `record` command may enter: those that no controller sees itself."""
@@ -68,7 +68,7 @@ class Order:
 
     id: str
     name: str
-    """One of CommandName, `replay`, `diagnose`, `record`, `apply_directory` or `edit_directory`."""
+    """One of `edge.model.messages.CommandWord`."""
     doors: tuple[str, ...]
     actor: Actor
     issued_us: int
@@ -80,6 +80,8 @@ class Order:
     directory: Mapping[str, Any] | None = None
     """A whole directory, not checked yet."""
     edit: DirectoryEdit | None = None
+    alert: str | None = None
+    """The id of an alert to acknowledge."""
     signer: Signer | None = None
     """The key that signed it; None where no signature is required."""
     content: bytes = field(default=b"", compare=False)
@@ -213,6 +215,7 @@ def _judge(body: Body, actor: Actor, signer: Signer | None, context: Context) ->
         _entry(body),
         body.directory,
         None if body.changes is None else DirectoryEdit(body.changes, body.base),
+        body.alert,
         signer,
     )
 

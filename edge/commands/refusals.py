@@ -26,7 +26,7 @@ from edge.model.messages import SYSTEM, Actor, CommandName, Event, Subject
 from edge.system.tasks import say_why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from edge.commands.parsing import Refusal
     from edge.commands.shape import Signer
@@ -71,6 +71,18 @@ class WayBack(Protocol):
 
     def replay(self, first: int, last: int) -> None:
         """Send these records again."""
+
+
+class Acknowledge(Protocol):
+    """Silences an alert."""
+
+    def __call__(
+        self, alert: str, actor: Actor, doors: frozenset[str] | None, details: Mapping[str, Json], /
+    ) -> tuple[str, str] | None:
+        """Silence it, by its id, if it is of one of `doors` (None: any); `details` are for the record.
+
+        Returns why not, as a code and a text; None: it is done.
+        """
 
 
 class CommandRefusals:

@@ -27,7 +27,12 @@ MAX_SEQUENCE: Final = 2**53 - 1
 """The largest whole number that every JSON reader holds exactly (RFC 8259, section 6)."""
 LASTING_S: Final = {"unlock": UNLOCK_S, "hold_unlocked": HOLD_S}
 """Command -> its shortest and longest `for_s`, in seconds."""
-BRINGS: Final = {"record": "event", "apply_directory": "directory", "edit_directory": "changes"}
+BRINGS: Final = {
+    "record": "event",
+    "apply_directory": "directory",
+    "edit_directory": "changes",
+    "acknowledge": "alert",
+}
 """Command -> the key that it needs, and that no other command takes."""
 MAX_DETAILS_BYTES: Final = 4 * 1024
 """Bytes of the details of a `record`, as compact JSON."""
@@ -189,6 +194,8 @@ class Body(_Shape):
     """Checked when it is applied, as every directory is."""
     changes: list[Any] | None = None
     """Checked when they are made."""
+    alert: _Words | None = None
+    """Looked for when it is acknowledged."""
     base: Annotated[int | None, Field(ge=0, le=MAX_SEQUENCE)] = None
 
 

@@ -98,6 +98,11 @@ class Broker:
         self.upstream = None
         self.start()
 
+    def door_changed(self, door: str) -> None:
+        """What the retained state of a door says is no longer so."""
+        if self.upstream is not None:
+            self.upstream.door_changed(door)
+
     def settings_changed(self) -> None:
         """Note that other settings than the broker's changed, such as new doors or other names."""
         if self.upstream is not None:

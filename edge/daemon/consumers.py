@@ -171,6 +171,18 @@ class Consumers:
             "cameras": {} if self._cameras is None else self._cameras.facts(),
         }
 
+    def alerts_at(self, door: str) -> list[Json]:
+        """The open alerts of a door, for its retained state."""
+        return [] if self._alerts is None else self._alerts.open_at(door)
+
+    def acknowledge(
+        self, alert: str, actor: Actor, doors: frozenset[str] | None, details: Mapping[str, Json]
+    ) -> tuple[str, str] | None:
+        """See `edge.commands.intake.Acknowledge`."""
+        if self._alerts is None:
+            return "unknown_alert", "no alert is configured"
+        return self._alerts.silence(alert, actor, doors, details)
+
     # --- what consumers call -----------------------------------------------------------------------
 
     async def _publish(self, payload: bytes) -> None:
@@ -226,6 +238,7 @@ class Consumers:
             where=LiveDirectoryView(self._in_force),
             channels=self._channels(),
             chance=random.Random(),  # noqa: S311 -- jitter keeps no secret
+            changed=self._broker.door_changed,
         )
         self._isolation.watch("alerts", self._alerts.start(modes))
 

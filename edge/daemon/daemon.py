@@ -106,7 +106,7 @@ class Daemon:
 
         # the broker, and the other consumers of the log
         self.origin = WireForm(who, self.log, clock)
-        self.retained = RetainedStatus(clock, self.log, self.runner)
+        self.retained = RetainedStatus(clock, self.log, self.runner, lambda one: self.consumers.alerts_at(one))  # noqa: PLW0108 -- as below
         self.intake = CommandIntake(
             controller,
             runner=self.runner,
@@ -115,9 +115,10 @@ class Daemon:
             clock=clock,
             way_back=lambda: self.broker.upstream,  # made below: it needs the intake
             status=lambda: self.status.whole(),  # noqa: PLW0108 -- made below
+            acknowledge=lambda *about: self.consumers.acknowledge(*about),  # noqa: PLW0108 -- as above
             signatures_required=bool(settings.commands.keys),
         )
-        self.broker = Broker(
+        self.broker: Broker = Broker(
             self.configuration,
             log=self.log,
             runner=self.runner,
@@ -127,7 +128,7 @@ class Daemon:
             faults=self._events,
             tasks=self.tasks,
         )
-        self.consumers = Consumers(
+        self.consumers: Consumers = Consumers(
             self.configuration,
             log=self.log,
             clock=clock,
@@ -140,7 +141,7 @@ class Daemon:
         self.people.directory.listeners.append(self.consumers.directory)
 
         # the status, and the requests at the socket
-        self.status = Status(
+        self.status: Status = Status(
             self.configuration,
             clock,
             log=self.log,
@@ -292,9 +293,5 @@ class Daemon:
 
 
 def _log_options(settings: Settings) -> LogOptions:
-    return LogOptions(
-        name=settings.controller.name,
-        sinks=None,  # until the directory names them (`edge.daemon.consumers`)
-        retention_days=settings.log.retention_days,
-        max_mib=settings.log.max_mib,
-    )
+    kept, name = settings.log, settings.controller.name  # sinks: until the directory names them
+    return LogOptions(name=name, sinks=None, retention_days=kept.retention_days, max_mib=kept.max_mib)

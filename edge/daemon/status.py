@@ -14,7 +14,7 @@ from edge.model.messages import NS_PER_S
 from edge.system.calendar import Calendar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from edge.access.elevators import Elevators
     from edge.access.people import People
@@ -112,9 +112,9 @@ class Status:
 class RetainedStatus:
     """See `edge.upstream.messages.RetainedFacts`."""
 
-    def __init__(self, clock: Clock, log: Log, runner: Runner) -> None:
-        """`committed` has to get every record that is written."""
-        self._clock, self._log, self._runner = clock, log, runner
+    def __init__(self, clock: Clock, log: Log, runner: Runner, alerts: Callable[[str], list[Json]]) -> None:
+        """`committed` has to get every record that is written; `alerts` returns the open ones of a door."""
+        self._clock, self._log, self._runner, self._alerts = clock, log, runner, alerts
         self._last_of: dict[str, int] = {}
         """Door -> the sequence number of its last record."""
 
@@ -139,7 +139,7 @@ class RetainedStatus:
         facts = door_facts(runner.door(door), runner.since_ns(door), runner.conditions(door), None, calendar)
         for key in NOT_RETAINED:
             facts.pop(key, None)
-        return {"id": door, **facts, "sequence": self._last_of.get(door, 0)}
+        return {"id": door, **facts, "alerts": self._alerts(door), "sequence": self._last_of.get(door, 0)}
 
 
 def door_facts(

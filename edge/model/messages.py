@@ -307,6 +307,7 @@ CommandWord: TypeAlias = Literal[
     "record",
     "apply_directory",
     "edit_directory",
+    "acknowledge",
 ]
 """Every command that can be given over MQTT."""
 

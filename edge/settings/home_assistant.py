@@ -15,5 +15,6 @@ class HomeAssistantTable(Table):
     prefix: Topic = Field(default="homeassistant", description="an MQTT topic without wildcards")
     unlock: Literal["pulse", "hold"] = "pulse"
     lockdown: bool = Field(default=False, description="true or false")
+    acknowledge: bool = Field(default=True, description="true or false")
     last_access: bool = Field(default=True, description="true or false")
     enabled: bool = Field(default=True, description="true or false")

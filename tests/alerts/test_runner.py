@@ -87,7 +87,7 @@ class Outside:
 
 
 def runner(
-    held: Journal, outside: Outside, *policies: AlertPolicy, modes: Mapping[str, str] | None = None
+    held: Journal, outside: Outside, *policies: AlertPolicy, modes: Mapping[str, str] | None = None, **more: Any
 ) -> AlertRunner:
     own = AlertRunner(
         {policy.id: policy for policy in policies or (FORCED,)},
@@ -99,6 +99,7 @@ def runner(
         channels=outside.channels,
         chance=random.Random(1),
         retry_s=(0.0, 0.001),
+        **more,
     )
     own.start(held.log.modes() if modes is None else modes)
     return own
@@ -190,6 +191,27 @@ def test_an_answer_is_recorded_and_ends_siren_and_escalation(tmp_path: Path) -> 
             for name in ("forced-1", "forced-9", None, 3):
                 with pytest.raises(RequestError, match="no open alert"):
                     await own.ops["acknowledge"]({"alert": name}, ANN)
+            await own.close()
+
+    asyncio.run(main())
+
+
+def test_a_key_for_some_doors_silences_no_alert_of_others_and_doors_are_told_of_theirs(tmp_path: Path) -> None:
+    async def main() -> None:
+        outside, told = Outside(), list[str]()
+        async with journal(tmp_path / "log.db") as held:
+            own = runner(held, outside, changed=told.append)
+            await held.write(forced())
+            await held.eventually(lambda: bool(outside.published))
+            assert told == ["front"]
+            with pytest.raises(RequestError, match="does not permit that at front") as error:
+                own.acknowledge("forced-1", ANN, frozenset({"back"}))
+            assert error.value.code == "not_permitted"
+            assert [one["alert"] for one in own.open()] == ["forced-1"]
+            own.acknowledge("forced-1", ANN, frozenset({"front"}), {"signed_by": "hq"})
+            assert (own.open(), told) == ([], ["front", "front"])
+            await held.until(lambda: held.records[-1].event.type == "integration.update")
+            assert held.records[-1].event.details["signed_by"] == "hq"
             await own.close()
 
     asyncio.run(main())

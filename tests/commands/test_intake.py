@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from edge.model.messages import Actor
     from tests.support.virtual import VirtualLoop
 
 UNLOCK: dict[str, Any] = {
@@ -54,6 +55,7 @@ class House:
         self.asked: list[str] = []
         self.happened: list[str] = []
         self.said: list[dict[str, Any]] = []
+        self.acknowledged: list[tuple[str, str, frozenset[str] | None, dict[str, Any]]] = []
         held.log.on_commit(lambda records: self.happened.extend(f"stored {r.event.type}" for r in records))
         self.desk = CommandIntake(
             Subject("controller", "test", "Test"),
@@ -63,8 +65,15 @@ class House:
             clock=clock,
             way_back=lambda: self,
             status=dict,
+            acknowledge=self.acknowledge,
             signatures_required=False,
         )
+
+    def acknowledge(
+        self, alert: str, actor: Actor, doors: frozenset[str] | None, details: Mapping[str, Any]
+    ) -> tuple[str, str] | None:
+        self.acknowledged.append((alert, actor.id, doors, dict(details)))
+        return None if alert == "forced-7" else ("unknown_alert", f"no open alert {alert!r}")
 
     def command(self, name: str, doors: tuple[str, ...], **more: Any) -> dict[str, Outcome]:
         self.asked.append(str(name))
@@ -294,6 +303,29 @@ def test_a_command_that_fails_by_our_own_mistake_does_not_come_for_ever(tmp_path
             house.send(UNLOCK)
             await held.eventually(lambda: "taken" in house.happened)
             assert house.said == []
+
+    asyncio.run(run())
+
+
+def test_an_alert_is_acknowledged_once_and_an_unknown_one_is_refused_and_recorded(tmp_path: Path) -> None:
+    command = {key: UNLOCK[key] for key in ("issued_at", "actor")} | {"command": "acknowledge"}
+
+    async def run() -> None:
+        clock = FakeClock()
+        async with journal(tmp_path / "log.db", clock) as held:
+            house = House(held, clock)
+            for count in (1, 2):
+                house.send(command | {"id": "a1", "alert": "forced-7"})
+                assert (await house.answers(count))[-1]["done"]
+            assert house.acknowledged == [("forced-7", "ann", None, {})]
+            house.send(command | {"id": "a2", "alert": "forced-9"})
+            refused = (await house.answers(3))[-1]
+            assert (refused["done"], refused["code"]) == (False, "unknown_alert")
+            await held.until(lambda: held.records[-1].event.code == "unknown_alert")
+            for number, wrong in enumerate(({}, {"alert": "forced-7", "door": "front"}, {"alert": 7}), 4):
+                house.send(command | {"id": f"a{number}"} | wrong)
+                assert (await house.answers(number))[-1]["code"] == "malformed"
+            assert len(house.acknowledged) == 2
 
     asyncio.run(run())
 

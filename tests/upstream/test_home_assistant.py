@@ -67,8 +67,13 @@ CLASSES = {
     "binary_sensor": {"connectivity", "problem", "door", "lock", "tamper"},
     "sensor": {"enum"},
 }
+ALERT = """
+[alert.forced]
+types = ["lock.forced_open"]
+siren = { door = "front", for_s = 5 }
+"""
 PRESSED_AT = datetime(2026, 11, 23, 12, 0, 0, 5, UTC)
-OF_EVENTS = {"event", "last"}
+OF_EVENTS = {"event", "last", "acknowledge"}
 DEVICE = {"identifiers", "manufacturer", "model", "name", "sw_version", "via_device"}
 
 
@@ -181,7 +186,7 @@ def test_templates_show_what_happens_at_a_door(tmp_path: Path) -> None:
         rest = {
             "lock": "LOCKED", "locked": "OFF", "mode": "locked", "contact": "OFF", "forced": "OFF", "held": "OFF",
             "tamper": "OFF", "fault": "OFF", "why": None, "contact_fault": "OFF", "held_open_warning": "OFF",
-            "release_input": "OFF",
+            "release_input": "OFF", "alert": "OFF",
         }  # fmt: skip
         assert shown(house) == rest
         await house.ask("unlock")
@@ -292,6 +297,43 @@ def test_what_is_pressed_is_a_whole_command(tmp_path: Path, unlock: str, pressed
     assert (order.expires_us is None) == (pressed == "LOCK")  # locking errs on the safe side however late it is
     if order.expires_us is not None:
         assert 14e6 < order.expires_us - order.issued_us < 16e6
+
+
+def test_the_oldest_alert_of_a_door_is_acknowledged(tmp_path: Path) -> None:
+    (tmp_path / "ha").mkdir()
+    front = parts(settings_of(tmp_path / "ha"))
+    button, sensor = front["acknowledge"], front["alert"]
+    assert (button["retain"], button["command_topic"]) == (False, f"{BASE}/commands")
+    config = write_config(tmp_path)
+    config.write_text(config.read_text() + ALERT)
+
+    def shown(house: House) -> tuple[str, str, Any]:
+        """Whether there is an alert, whether the button is there, and the attributes of the button."""
+        state = json.loads(json.dumps(house.daemon.retained.door_state("front")))
+        there = render(button["availability"][1]["value_template"], value_json=state)
+        own = json.loads(render(button["json_attributes_template"], value_json=state))
+        return render(sensor["value_template"], value_json=state), there, own
+
+    async def script(house: House) -> None:
+        assert shown(house) == ("OFF", "offline", {"alert": None})
+        await house.sim("open")
+        await asyncio.sleep(1)
+        on, there, own = shown(house)
+        assert (on, there) == ("ON", "online")
+        assert own["alert"].startswith("forced-")
+        assert "forced open" not in json.dumps(house.daemon.retained.door_state("front")["alerts"])  # type: ignore[index,call-overload]
+        payload = render(button["command_template"], datetime.now(UTC), value="PRESS", this=State("unknown", own))
+        receiver = Context("test", ["front"], 0, ClockQuality.UNSYNCED)
+        order = parse_command(payload.encode(), receiver, retained=False)
+        assert isinstance(order, Order), order
+        assert (order.name, order.alert, order.doors) == ("acknowledge", own["alert"], ())
+        assert house.daemon.consumers.acknowledge(own["alert"], order.actor, None, {}) is None
+        assert shown(house) == ("OFF", "offline", {"alert": None})
+
+    live(config, script)
+    without = settings_of(tmp_path / "ha", "acknowledge = false\n")
+    assert parts(without)["acknowledge"] == {"platform": "button"}
+    assert parts(settings_of(tmp_path / "ha", signed(tmp_path / "ha")))["acknowledge"] == {"platform": "button"}
 
 
 @pytest.mark.parametrize(("device", "doors"), [("front", ("front",)), (CONTROLLER, ("front", "back"))])

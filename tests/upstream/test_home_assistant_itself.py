@@ -29,7 +29,8 @@ def controller(folder: Path, broker: Broker, *, doors: tuple[str, ...] = ("front
     mqtt = f'\n[mqtt]\nurl = "mqtt://127.0.0.1:{broker.port}"\n'
     contact = 'contact = { driver = "bench" }\n'
     wired = config.read_text().replace(contact, contact + 'reader = { driver = "bench" }\n')
-    config.write_text(wired + mqtt + (more or "[home_assistant]\n"))
+    alert = '[alert.forced]\ntypes = ["lock.forced_open"]\nsiren = { door = "front", for_s = 5 }\n'
+    config.write_text(wired + mqtt + alert + (more or "[home_assistant]\n"))
     return Live(config)
 
 
@@ -67,6 +68,11 @@ def test_doors_are_found_shown_and_moved(tmp_path: Path, broker: Broker, hass: H
         house.sim("front", "open")
         hass.wait_for("binary_sensor.front_door_forced_open", "on")
         hass.wait(lambda: _told(hass) == ("lock.forced_open", None), "the alarm")
+        hass.wait_for("binary_sensor.front_door_open_alert", "on")
+        assert hass.states()["button.back_door_acknowledge_alert"] == "unavailable"
+        assert hass.call("press", "button.front_door_acknowledge_alert") is None
+        hass.wait_for("binary_sensor.front_door_open_alert", "off")
+        hass.wait_for("button.front_door_acknowledge_alert", "unavailable")
         house.sim("front", "card", "1:4711")
         hass.wait_for("sensor.front_door_last_access", "Somebody: refused")
         assert hass.ask()["sensor.front_door_last_access"][1]["code"] == "unknown_card"

@@ -102,11 +102,26 @@ class _DoorJson(TypedDict):
     """The door of its interlock group that keeps a hold or a schedule from releasing it."""
 
 
+class DoorAlertJson(TypedDict):
+    """An open alert of a door, as it is retained."""
+
+    alert: str
+    """Its id, for the command `acknowledge`."""
+    policy: str
+    """Its policy."""
+    raised: Time
+    """When."""
+    escalated: bool
+    """The recipients of `escalate_to` were told, too."""
+
+
 class DoorStateJson(_DoorJson):
     """One door, retained on `doors/<door>/state`."""
 
     id: str
     """The door's id."""
+    alerts: list[DoorAlertJson]
+    """Its [alerts](alerts.md) that nobody has acknowledged."""
     sequence: int
     """The last record about it since `doord` started; 0: none."""
 

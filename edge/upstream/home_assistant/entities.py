@@ -85,7 +85,34 @@ def door_parts(settings: Settings, door: DoorSettings) -> dict[str, Part]:
             "value_template": _event(door),
         },
         "last": _last_access(settings, door),
+        **_alerts(settings, state),
     }  # fmt: skip
+
+
+def _alerts(settings: Settings, state: Part) -> dict[str, Part]:
+    """Whether an alert is open, and a button that acknowledges the oldest one, where commands need no signature."""
+    chosen = settings.home_assistant
+    assert chosen is not None  # noqa: S101 -- see `discovery.topic`
+    told: Part = {"platform": "binary_sensor", "name": "Open alert", "device_class": "problem", **state}
+    told |= {
+        "value_template": _on("value_json.alerts"),
+        "json_attributes_topic": state["state_topic"],
+        "json_attributes_template": "{{ {'alerts': value_json.alerts} | to_json }}",
+    }
+    button: Part = {"platform": "button"}
+    if chosen.acknowledge and not settings.commands.keys:
+        there = "{{ 'online' if value_json.alerts else 'offline' }}"
+        oldest = "(value_json.alerts | map(attribute='alert') | list + [none]) | first"
+        button |= {
+            "name": "Acknowledge alert", "icon": "mdi:bell-check", "availability_mode": "all",
+            "availability": [*_availability(settings), {"topic": state["state_topic"], "value_template": there}],
+            "json_attributes_topic": state["state_topic"],
+            "json_attributes_template": f"{{{{ {{'alert': {oldest}}} | to_json }}}}",
+            "command_topic": f"{_base(settings)}/commands",
+            "command_template": _command("acknowledge", '"alert": "{{ this.attributes.get(\'alert\') }}"'),
+            "qos": 1, "retain": False,
+        }  # fmt: skip
+    return {"alert": told, "acknowledge": button}
 
 
 def _last_access(settings: Settings, door: DoorSettings) -> Part:
