@@ -207,9 +207,9 @@ def test_a_key_for_some_doors_silences_no_alert_of_others_and_doors_are_told_of_
             with pytest.raises(RequestError, match="does not permit that at front") as error:
                 own.acknowledge("forced-1", ANN, frozenset({"back"}))
             assert error.value.code == "not_permitted"
-            assert [one["alert"] for one in own.open()] == ["forced-1"]
+            assert [one["alert"] for one in own.open_at("front")] == ["forced-1"]
             own.acknowledge("forced-1", ANN, frozenset({"front"}), {"signed_by": "hq"})
-            assert (own.open(), told) == ([], ["front", "front"])
+            assert (own.open_at("front"), told) == ([], ["front", "front"])
             await held.until(lambda: held.records[-1].event.type == "integration.update")
             assert held.records[-1].event.details["signed_by"] == "hq"
             await own.close()

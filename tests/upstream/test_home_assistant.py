@@ -194,7 +194,7 @@ def test_templates_show_what_happens_at_a_door(tmp_path: Path) -> None:
         await house.sim("open")
         assert shown(house) == rest | {"lock": "UNLOCKED", "locked": "ON", "mode": "accessed", "contact": "ON"}
         await asyncio.sleep(40)
-        assert shown(house) == rest | {"contact": "ON", "held": "ON"}
+        assert shown(house) == (rest := rest | {"alert": "ON"}) | {"contact": "ON", "held": "ON"}, "nobody took it"
         await house.sim("close")
         await house.sim("open")
         assert shown(house) == rest | {"contact": "ON", "forced": "ON"}
