@@ -26,6 +26,8 @@ def test_every_code_of_a_refusal_is_explained_and_no_other() -> None:
     codes |= set(re.findall(r' reply\(.*code="(\w+)"', source)) | set(re.findall(r'"(\w+)" if unknown', source))
     edits = (ROOT / "edge" / "access" / "edits.py").read_text()
     codes |= set(re.findall(r'EditAnswer\("(\w+)"', edits))
+    alerts = (ROOT / "edge" / "alerts" / "runner.py").read_text()
+    codes |= set(re.findall(r'RequestError\("(\w+)"', alerts))
     explained = PAGE.partition("| code | why |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", explained, re.MULTILINE)) == codes, (
         "docs/mqtt.md: a row for each code of a refusal"

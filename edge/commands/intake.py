@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge.access.edits import BroughtBy, apply_directory, edit_directory
 from edge.commands.allowance import KeyAllowance
+from edge.commands.keyring import read_keyring, signers
 from edge.commands.parsing import Context, Order, Refusal, parse_command, reply
 from edge.commands.refusals import CommandRefusals, durable, signed_by
 from edge.log.log import LogUnavailableError
@@ -24,17 +25,16 @@ from edge.model.problems import ConfigError, Problem
 from edge.system.tasks import say_why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from edge.access.people import People
     from edge.commands.parsing import EnteredRecord, TokenVerifier
     from edge.commands.refusals import Acknowledge, WayBack
-    from edge.commands.shape import Signer
     from edge.doors.runner import Runner
     from edge.log.log import Log
     from edge.model.messages import Json
     from edge.model.ports import Admission, Incoming
-    from edge.settings.controller import KeySettings, Settings
+    from edge.settings.controller import Settings
     from edge.system.clock import Clock
 
 LOG: Final = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class CommandIntake:
 
     async def start(self, settings: Settings) -> None:
         """Read the keys while doors go on. A key that cannot be used is recorded as a fault; the others are used."""
-        keyring, problems = await _read(settings)
+        keyring, problems = await read_keyring(settings.commands.keys)
         self.obey(keyring, settings)
         for key, message in problems.items():
             LOG.error("%s: %s", key, message)
@@ -97,19 +97,19 @@ class CommandIntake:
 
     async def read_keys(self, settings: Settings) -> TokenVerifier | None:
         """Read the keys of a new configuration. Raises ConfigError with all problems of them."""
-        keyring, problems = await _read(settings)
+        keyring, problems = await read_keyring(settings.commands.keys)
         if problems:
             raise ConfigError(Problem(settings.file, key, message) for key, message in problems.items())
         return keyring
 
     def obey(self, keyring: TokenVerifier | None, settings: Settings) -> bool:
         """Use these keys from the next message on. Returns whether anything changed."""
-        before = self._signatures_required, _signers(self._keyring)
+        before = self._signatures_required, signers(self._keyring)
         self._keyring, self._signatures_required = keyring, bool(settings.commands.keys)
         for key in self._bad_keys:
             self._say(CONTROLLER_FAULT_CLEARED, key, None)
         self._bad_keys = ()
-        return before != (self._signatures_required, _signers(keyring))
+        return before != (self._signatures_required, signers(keyring))
 
     def _say(self, kind: str, key: str, reason: str | None) -> None:
         at_ns, details = self._clock.now_ns(), {"reason": reason}
@@ -289,17 +289,3 @@ def _duplicate(order: Order) -> Refusal:
 def _refusal(order: Order, code: str, text: str) -> Refusal:
     """The refusal of a valid command that cannot be carried out."""
     return Refusal(code, text, order.id, order.name, actor=order.actor, signer=order.signer)
-
-
-async def _read(settings: Settings) -> tuple[TokenVerifier | None, dict[str, str]]:
-    return await asyncio.to_thread(_read_keys, settings.commands.keys) if settings.commands.keys else (None, {})
-
-
-def _read_keys(chosen: Sequence[KeySettings]) -> tuple[TokenVerifier, dict[str, str]]:
-    from edge.commands.tokens import read_keys  # noqa: PLC0415 -- doors are guarded before cryptography is imported
-
-    return read_keys(chosen)
-
-
-def _signers(keyring: TokenVerifier | None) -> tuple[Signer, ...]:
-    return () if keyring is None else keyring.signers
