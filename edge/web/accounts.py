@@ -18,6 +18,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from edge.model.page_roles import PageRole, Right, rights_of
+from edge.web.private_file import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -153,30 +154,9 @@ def changing(path: Path) -> Iterator[dict[str, Account]]:
 
 
 def save(path: Path, accounts: Mapping[str, Account]) -> None:
-    """Replace the file in one step, readable only for its owner. Raises OSError.
-
-    Written by root, it gets the owner of its folder, which is the user of the local page.
-    """
+    """Replace the file in one step, readable only for its owner. Raises OSError."""
     fields = {account.name: {"role": account.role, "hash": account.hash} for account in accounts.values()}
-    text = json.dumps({"accounts": fields})
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            if os.geteuid() == 0:
-                owner = path.parent.stat()
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    replace(path, json.dumps({"accounts": fields}))
 
 
 def hashed(password: str) -> str:

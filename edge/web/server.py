@@ -30,6 +30,7 @@ from edge.web.accounts import Accounts
 from edge.web.app import application
 from edge.web.attempts import Attempts, PageRecordAllowance
 from edge.web.certificate import certificate, fingerprint
+from edge.web.display_sessions import FILE, DisplaySessions
 from edge.web.journal import RepeatFilter
 from edge.web.link import DaemonLink
 from edge.web.listener import MOST_CONNECTIONS, MOST_OF_AN_ADDRESS, Listener
@@ -92,11 +93,12 @@ class WebServer(uvicorn.Server):
 
 def page_for(settings: Settings, clock: Clock) -> Page:
     """The page for a configuration."""
-    web = settings.web
+    web, accounts = settings.web, Accounts(settings.web.accounts)
+    displays = DisplaySessions(web.accounts.with_name(FILE), accounts)
     return Page(
         link=DaemonLink(settings.control.socket),
-        accounts=Accounts(web.accounts),
-        sessions=Sessions(clock.now_ns, web.idle_s, web.session_s),
+        accounts=accounts,
+        sessions=Sessions(clock.now_ns, web.idle_s, web.session_s, displays),
         attempts=Attempts(clock.now_ns),
         allowance=PageRecordAllowance(clock.now_ns),
         words=Words(ZoneInfo(settings.controller.time_zone)),

@@ -1,4 +1,4 @@
-"""The sessions of accounts that are signed in; in memory, so that a restart signs everybody out.
+"""The sessions of accounts that are signed in; in memory, so that a restart signs everybody out but displays.
 
 One rule: only the hash of the browser's secret is kept, so that a memory dump is of no use to sign in.
 """
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.web.accounts import Account
+    from edge.web.display_sessions import DisplaySessions
 
 S_NS: Final = 1_000_000_000
 MOST: Final = 128
@@ -63,11 +64,17 @@ class Session:
 class Sessions:
     """All sessions."""
 
-    def __init__(self, now_ns: Callable[[], int], idle_s: float, longest_s: float) -> None:
-        """A session ends `idle_s` after its last request, or `longest_s` after signing in; a display's does not."""
-        self._now_ns = now_ns
+    def __init__(
+        self, now_ns: Callable[[], int], idle_s: float, longest_s: float, displays: DisplaySessions | None = None
+    ) -> None:
+        """A session ends `idle_s` after its last request, or `longest_s` after signing in; a display's does not.
+
+        `displays` keeps those over a restart; None: nothing does.
+        """
+        self._now_ns, self._displays = now_ns, displays
         self._idle_ns, self._longest_ns = int(idle_s * S_NS), int(longest_s * S_NS)
-        self._sessions: dict[str, Session] = {}
+        kept, now = displays.kept() if displays else {}, now_ns()
+        self._sessions = {key: Session(account, now, now) for key, account in kept.items()}
         self._ended: dict[str, Ended] = {}
 
     def begin(self, account: Account) -> str:
@@ -79,6 +86,7 @@ class Sessions:
             self._end(min(crowd, key=lambda key: self._sessions[key].used_ns), Ended.CROWD)
         secret, now_ns = secrets.token_urlsafe(32), self._now_ns()
         self._sessions[_key(secret)] = Session(account, now_ns, now_ns)
+        self._keep(account)
         return secret
 
     def find(self, secret: str, *, use: bool) -> Session | None:
@@ -102,10 +110,17 @@ class Sessions:
         return self._ended.get(_key(secret), Ended.RESTARTED)
 
     def _end(self, key: str, why: Ended) -> None:
-        if self._sessions.pop(key, None) is not None:
+        if (session := self._sessions.pop(key, None)) is not None:
+            self._keep(session.account)
             self._ended[key] = why
             if len(self._ended) > MOST_ENDED:
                 del self._ended[next(iter(self._ended))]
+
+    def _keep(self, changed: Account) -> None:
+        """Store the displays' sessions, if the one that changed is among them."""
+        if self._displays is not None and changed.role is PageRole.DISPLAY:
+            accounts = {key: session.account for key, session in self._sessions.items()}
+            self._displays.keep({key: one for key, one in accounts.items() if one.role is PageRole.DISPLAY})
 
     def _over(self, session: Session) -> Ended | None:
         if session.account.role is PageRole.DISPLAY:  # nobody stands at it who could sign in again

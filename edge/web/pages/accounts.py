@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PATH: Final = "/accounts"
 MEANS: Final = {
-    PageRole.DISPLAY: "a screen on a wall: sees the doors, can do nothing, stays signed in until the page restarts",
+    PageRole.DISPLAY: "a screen on a wall: sees the doors, can do nothing, stays signed in",
     PageRole.VIEWER: "sees everything but people's cards",
     PageRole.RECEPTION: "also unlocks doors, and changes people, cards and visitors",
     PageRole.OPERATOR: "sees what a viewer sees, unlocks doors, locks down",

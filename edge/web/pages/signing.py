@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from edge.client.connection import RequestRefused, Unreachable
+from edge.model.page_roles import PageRole
 from edge.web.accounts import LONGEST_PASSWORD, NAME
 from edge.web.attempts import ACCOUNT_CAP_S, ADDRESS_CAP_S, MINUTE_S
 from edge.web.listener import network
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger(__name__)
 HOME: Final = "/doors"
+WALL: Final = "/wall"
+DISPLAY_S: Final = 400 * 86_400
+"""How long the browser of a display keeps its cookie, also over a restart: the longest that browsers allow."""
 STRANGER: Final = "(unknown)"
 """Recorded instead of a name that no account has: people type passwords into the wrong field."""
 FORM_COOKIE: Final = "-form"
@@ -85,8 +89,9 @@ async def sign_in(request: Request) -> Response:
         return response
     await page.link.ask("login", found.name, action="sign_in", login=found.name, address=address_of(request))
     page.sessions.end(request.state.secret)
-    response = see(home(next_))
-    _set_cookie(page, response, page.cookie, page.sessions.begin(found))
+    display = found.role is PageRole.DISPLAY
+    response = see(home(next_, WALL if display else HOME))
+    _set_cookie(page, response, page.cookie, page.sessions.begin(found), DISPLAY_S if display else None)
     return response
 
 
@@ -142,14 +147,14 @@ async def sign_out(request: Request, _form: Mapping[str, str]) -> Response:
     return response
 
 
-def home(wanted: str) -> str:
+def home(wanted: str, first: str = HOME) -> str:
     """The path to go to after signing in: `wanted` if it is one of our pages, else the first page."""
     try:
         parts = urlsplit(wanted)
     except ValueError:
-        return HOME
+        return first
     ours = wanted.startswith("/") and not wanted.startswith("//") and not parts.scheme and not parts.netloc
-    return wanted if ours and wanted.isprintable() and wanted.isascii() and not set(wanted) & set("\\ ") else HOME
+    return wanted if ours and wanted.isprintable() and wanted.isascii() and not set(wanted) & set("\\ ") else first
 
 
 def _form(  # noqa: PLR0913 -- what the form shows, by name
@@ -164,8 +169,8 @@ def _form(  # noqa: PLR0913 -- what the form shows, by name
     return response
 
 
-def _set_cookie(page: Page, response: Response, name: str, value: str) -> None:
-    response.set_cookie(name, value, path="/", secure=page.secure, httponly=True, samesite="strict")
+def _set_cookie(page: Page, response: Response, name: str, value: str, lasts_s: int | None = None) -> None:
+    response.set_cookie(name, value, lasts_s, path="/", secure=page.secure, httponly=True, samesite="strict")
 
 
 def _keys(request: Request, name: str) -> Mapping[str, float]:
