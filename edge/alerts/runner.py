@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 SINK: Final = "alerts"
 MODE: Final = "alerts.state"
 """The state's row among the log's modes; no door's id has a dot."""
+MOST_RETAINED: Final = 20
+"""Alerts in the retained state of a door, the oldest: the broker keeps each state."""
 RETRY_S: Final = (1.0, 60.0)
 """Bounds of the pause between tries; shorter than for records, as alerts are urgent."""
 _FOREIGN_NS: Final = 86_400 * NS_PER_S
@@ -75,8 +77,8 @@ class AlertRunner:
         self._main: asyncio.Task[None] | None = None
         self._sounding: frozenset[str] = frozenset()
         self._changed = changed
-        self._told: frozenset[tuple[str, str]] = frozenset()
-        """(door, id) of each open alert, as `changed` was told."""
+        self._told: frozenset[tuple[str, str, bool]] = frozenset()
+        """(door, id, escalated) of each open alert, as `changed` was told."""
 
     # --- for the daemon --------------------------------------------------------------------------------
 
@@ -129,7 +131,8 @@ class AlertRunner:
     def open_at(self, door: str) -> list[Json]:
         """The open alerts of a door, as they are retained: without the message, which may name a person."""
         keys = ("alert", "policy", "raised", "escalated")
-        return [{key: alert[key] for key in keys} for alert in self._open() if alert["door"] == door]
+        oldest = [alert for alert in self._open() if alert["door"] == door][:MOST_RETAINED]
+        return [{key: alert[key] for key in keys} for alert in oldest]
 
     def silence(
         self, alert: str, actor: Actor, doors: frozenset[str] | None, details: Mapping[str, Json]
@@ -153,8 +156,9 @@ class AlertRunner:
         self._tell()
 
     def _tell(self) -> None:
-        told = frozenset((alert.door, alert.id) for alert in self.state.alerts.values() if not alert.acknowledged)
-        doors, self._told = {door for door, _ in told ^ self._told if door}, told
+        open_ = (alert for alert in self.state.alerts.values() if not alert.acknowledged)
+        told = frozenset((alert.door, alert.id, alert.escalated) for alert in open_)
+        doors, self._told = {door for door, _, _ in told ^ self._told if door}, told
         for door in doors:
             self._changed(door)
 

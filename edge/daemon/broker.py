@@ -99,8 +99,8 @@ class Broker:
         self.start()
 
     def door_changed(self, door: str) -> None:
-        """What the retained state of a door says is no longer so."""
-        if self.upstream is not None:
+        """What the retained state of a door says is no longer so. An alert may be of a door that is removed."""
+        if self.upstream is not None and door in self._runner.doors:
             self.upstream.door_changed(door)
 
     def settings_changed(self) -> None:

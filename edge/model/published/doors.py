@@ -121,7 +121,7 @@ class DoorStateJson(_DoorJson):
     id: str
     """The door's id."""
     alerts: list[DoorAlertJson]
-    """Its [alerts](alerts.md) that nobody has acknowledged."""
+    """Its [alerts](alerts.md) that nobody has acknowledged, the oldest 20."""
     sequence: int
     """The last record about it since `doord` started; 0: none."""
 
