@@ -19,7 +19,7 @@ from edge.model.printable import masked as visible
 from edge.web.accounts import AccountsError
 from edge.web.guard import Guard
 from edge.web.open_alerts import WithAlerts
-from edge.web.page import HERE, needing, page_of, see
+from edge.web.page import HERE, needing, page_of, see, who
 from edge.web.pages import (
     access,
     accounts,
@@ -62,8 +62,8 @@ TITLES: Final = {
 }
 
 
-async def _home(_request: Request) -> Response:
-    return see(signing.HOME)
+async def _home(request: Request) -> Response:
+    return see(signing.first(who(request)))
 
 
 def routes() -> list[Any]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    write_accounts(tmp_path / "accounts.json", olga="operator", vera="viewer")
+    write_accounts(tmp_path / "accounts.json", olga="operator", vera="viewer", wall="display")
     return page_in(tmp_path, now_ns=lambda: 10**12)  # however slow we are, it is the same minute
 
 
@@ -43,6 +43,16 @@ def browser(page: Page, doord: FakeDaemon) -> Browser:
 
 def logins(doord: FakeDaemon) -> list[dict[str, Any]]:
     return [{key: value for key, value in ask.items() if key != "op"} for ask in doord.of("login")]
+
+
+@pytest.mark.parametrize(("account", "first"), [("olga", "/doors"), ("wall", "/wall")])
+def test_a_display_comes_to_the_wall_and_its_browser_keeps_it_signed_in(
+    browser: Browser, account: str, first: str
+) -> None:
+    done = browser.sign_in(account)
+    assert done.headers["location"] == first
+    assert ("Max-Age" in done.headers["set-cookie"]) == (account == "wall")
+    assert [browser.get(path).headers["location"] for path in ("/", "/sign-in")] == [first] * 2
 
 
 def test_somebody_signs_in_and_out_and_both_are_recorded(browser: Browser, doord: FakeDaemon) -> None:

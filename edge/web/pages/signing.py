@@ -63,7 +63,7 @@ class SignInRefusal:
 async def show(request: Request) -> Response:
     """Show the form."""
     if request.state.session is not None:
-        return see(home(request.query_params.get("next", "")))
+        return see(home(request.query_params.get("next", ""), first(who(request))))
     secret = request.state.secret
     ended = page_of(request).sessions.why(secret) if secret else ""
     if LEFT in request.query_params:
@@ -89,9 +89,9 @@ async def sign_in(request: Request) -> Response:
         return response
     await page.link.ask("login", found.name, action="sign_in", login=found.name, address=address_of(request))
     page.sessions.end(request.state.secret)
-    display = found.role is PageRole.DISPLAY
-    response = see(home(next_, WALL if display else HOME))
-    _set_cookie(page, response, page.cookie, page.sessions.begin(found), DISPLAY_S if display else None)
+    response = see(home(next_, first(found)))
+    lasts_s = DISPLAY_S if found.role is PageRole.DISPLAY else None
+    _set_cookie(page, response, page.cookie, page.sessions.begin(found), lasts_s)
     return response
 
 
@@ -147,14 +147,19 @@ async def sign_out(request: Request, _form: Mapping[str, str]) -> Response:
     return response
 
 
-def home(wanted: str, first: str = HOME) -> str:
-    """The path to go to after signing in: `wanted` if it is one of our pages, else the first page."""
+def first(account: Account) -> str:
+    """The page that somebody gets who asks for none."""
+    return WALL if account.role is PageRole.DISPLAY else HOME
+
+
+def home(wanted: str, else_: str = HOME) -> str:
+    """The path to go to after signing in: `wanted` if it is one of our pages, else `else_`."""
     try:
         parts = urlsplit(wanted)
     except ValueError:
-        return first
+        return else_
     ours = wanted.startswith("/") and not wanted.startswith("//") and not parts.scheme and not parts.netloc
-    return wanted if ours and wanted.isprintable() and wanted.isascii() and not set(wanted) & set("\\ ") else first
+    return wanted if ours and wanted.isprintable() and wanted.isascii() and not set(wanted) & set("\\ ") else else_
 
 
 def _form(  # noqa: PLR0913 -- what the form shows, by name
