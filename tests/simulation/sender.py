@@ -133,7 +133,7 @@ class Sender:
             if message.id == command_id
             and message.may_be_done
             and message.body["command"] == name
-            and message.body.get("door", doors[0]) == doors[0]
+            and sorted(doors) == ([message.body["door"]] if "door" in message.body else sorted(self._world.doors))
             and (clock.quality() is ClockQuality.UNSYNCED or clock.wall_us() < message.expires_us)
             and (name != "unlock" or self._world.time() < message.until_s)
         ]
