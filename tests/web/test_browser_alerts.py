@@ -28,6 +28,8 @@ NOTIFICATIONS = """
 MOMENT = """() => {
   const told = () => [document.getElementById('link').textContent.includes('not live'), news.textContent];
   const after = [];
+  connection('');  // a slow machine may have had some trouble before
+  say('');
   for (const trouble of ['a restart', '']) { connection(trouble); after.push(told()); }
   lost('a longer one');
   after.push(told());
