@@ -52,6 +52,7 @@ class House:
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         expect(page.locator(".zones, .door").first).to_be_attached()
+        page.wait_for_load_state()
         return page
 
     def pictured(self) -> str:

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from tests.support.broker import free_port
 from tests.support.browser import House, browsed, check_readable
 from tests.support.doord import Doord
+from tests.support.waiting import until
 from tests.support.web import Doorweb, write_accounts, write_config
 from tests.web.test_browser_tiles import DOORS, ON_SCREEN, ZONES
 
@@ -42,13 +43,13 @@ def _nothing_wrong(house: House) -> Iterator[None]:
 def test_all_doors_and_an_alarm_are_on_the_screen(house: House, scheme: Any, tmp_path: Path) -> None:
     page = house.signed_in(scheme, viewport=SCREEN, color_scheme=scheme, bypass_csp=True)
     expect(page).to_have_url(f"{house.url}/wall")
-    assert page.evaluate(ON_SCREEN) == len(DOORS)
+    until(lambda: page.evaluate(ON_SCREEN) == len(DOORS), "every door on the screen")
     for door in ("d20", "d21", "d22"):
         house.doord.sim(door, "open")
     expect(page.locator('.door[data-tone="alarm"]')).to_have_count(3)
     expect(page.locator(".door").first).to_have_attribute("data-door", "d20")
     expect(page.locator("#alerts .alert:visible")).to_have_count(3)
-    assert page.evaluate(ON_SCREEN) == len(DOORS)
+    until(lambda: page.evaluate(ON_SCREEN) == len(DOORS), "every door on the screen")
     expect(page.locator("main").get_by_role("button")).to_have_count(0)
     check_readable(page, tmp_path)
     for door in ("d20", "d21", "d22"):
