@@ -93,7 +93,7 @@ class AlertRunner:
             self.keep()
         else:
             self.state = state
-        self._tell()
+            self._tell()
         self._log.on_commit(self._committed)
         self._main = asyncio.create_task(self._run(), name="alerts")
         return self._main
@@ -134,7 +134,7 @@ class AlertRunner:
         oldest = [alert for alert in self._open() if alert["door"] == door][:MOST_RETAINED]
         return [{key: alert[key] for key in keys} for alert in oldest]
 
-    def silence(
+    def acknowledge_for_key(
         self, alert: str, actor: Actor, doors: frozenset[str] | None, details: Mapping[str, Json]
     ) -> tuple[str, str] | None:
         """As `acknowledge`, for a command from upstream; why not, as a code and a text."""

@@ -223,7 +223,7 @@ class CommandIntake:
         if order.entry is not None:
             return self._enter(order, order.entry)
         if order.alert is not None:
-            return self._silence(order, order.alert)
+            return self._acknowledge_alert(order, order.alert)
         outcomes = self._runner.command(
             CommandName(order.name),
             order.doors,
@@ -261,7 +261,7 @@ class CommandIntake:
         self._log.append([event])
         return reply(order.id, order.name, {})
 
-    def _silence(self, order: Order, alert: str) -> bytes:
+    def _acknowledge_alert(self, order: Order, alert: str) -> bytes:
         """Acknowledge an alert; a key for some doors may do that at these only."""
         doors = None if order.signer is None else order.signer.doors
         code, text = self._acknowledge(alert, order.actor, doors, signed_by(order.signer)) or (None, "")

@@ -74,12 +74,12 @@ class WayBack(Protocol):
 
 
 class Acknowledge(Protocol):
-    """Silences an alert."""
+    """Acknowledges an alert."""
 
     def __call__(
         self, alert: str, actor: Actor, doors: frozenset[str] | None, details: Mapping[str, Json], /
     ) -> tuple[str, str] | None:
-        """Silence it, by its id, if it is of one of `doors` (None: any); `details` are for the record.
+        """Acknowledge it, by its id, if it is of one of `doors` (None: any); `details` are for the record.
 
         Returns why not, as a code and a text; None: it is done.
         """

@@ -178,10 +178,10 @@ class Consumers:
     def acknowledge(
         self, alert: str, actor: Actor, doors: frozenset[str] | None, details: Mapping[str, Json]
     ) -> tuple[str, str] | None:
-        """See `edge.commands.intake.Acknowledge`."""
+        """See `edge.commands.refusals.Acknowledge`."""
         if self._alerts is None:
-            return "unknown_alert", "no alert is configured"
-        return self._alerts.silence(alert, actor, doors, details)
+            return "unknown_alert", "alerts have not begun yet"
+        return self._alerts.acknowledge_for_key(alert, actor, doors, details)
 
     # --- what consumers call -----------------------------------------------------------------------
 

@@ -156,7 +156,7 @@ def changing(path: Path) -> Iterator[dict[str, Account]]:
 def save(path: Path, accounts: Mapping[str, Account]) -> None:
     """Replace the file in one step, readable only for its owner. Raises OSError."""
     fields = {account.name: {"role": account.role, "hash": account.hash} for account in accounts.values()}
-    replace(path, json.dumps({"accounts": fields}))
+    replace(path, json.dumps({"accounts": fields}).encode())
 
 
 def hashed(password: str) -> str:

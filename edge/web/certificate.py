@@ -6,8 +6,6 @@ One rule: it is made once and kept, so that an exception for it in a browser sta
 from __future__ import annotations
 
 import ipaddress
-import os
-import secrets
 import socket
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -17,6 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from edge.web.private_file import replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def certificate(folder: Path, address: str, now: datetime, *, vouched: bool) -> 
         known = None
     early = known is not None and vouched and now < known.not_valid_before_utc
     if known is None or early or now > known.not_valid_after_utc - RENEWED:
-        _write(path, _make(address, now))
+        replace(path, _make(address, now))
     return path
 
 
@@ -76,16 +76,3 @@ def _make(address: str, now: datetime) -> bytes:
     )
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return made.public_bytes(Encoding.PEM) + private
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -59,9 +59,9 @@ class DisplaySessions:
     def keep(self, sessions: Mapping[str, Account]) -> None:
         """Store these, key -> account, the first to begin first. Blocks. A disk that fails is told in the journal."""
         kept = [*sessions.items()][-MOST:]
-        text = json.dumps({"displays": {key: (account.name, _tie(account)) for key, account in kept}})
+        content = json.dumps({"displays": {key: (account.name, _tie(account)) for key, account in kept}}).encode()
         try:
-            replace(self._path, text)
+            replace(self._path, content)
         except OSError as error:
             LOG.warning("%s: displays will have to sign in after a restart: %s", self._path, error)
 

@@ -51,7 +51,7 @@ class House:
         page.get_by_label("Name").fill(name)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
-        expect(page.locator(".zones, .door").first).to_be_attached()
+        expect(page.locator(".zones, .door").first).to_be_visible()
         page.wait_for_load_state()
         return page
 

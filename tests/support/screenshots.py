@@ -46,12 +46,10 @@ def named(count: int) -> dict[str, tuple[str, str]]:
 
 
 def configured(folder: Path, doors: dict[str, tuple[str, str]]) -> Path:
-    config = write_config(folder, {key: name for key, (name, _) in doors.items()})
+    names, zones = ({key: one[part] for key, one in doors.items()} for part in (0, 1))
+    config = write_config(folder, names, zones=zones)
     text, contact = config.read_text(), 'contact = { driver = "bench" }\n'
-    text = text.replace(contact, f"{contact}{contact.replace('contact', 'reader')}")
-    for key, (_, zone) in doors.items():
-        text = text.replace(f"[door.{key}]\n", f'[door.{key}]\nzone = "{zone}"\n')
-    config.write_text(text)
+    config.write_text(text.replace(contact, f"{contact}{contact.replace('contact', 'reader')}"))
     return config
 
 

@@ -142,10 +142,13 @@ class Doorweb:
         assert self.process.wait(PATIENCE_S) == 0, self.output.read_text()
 
 
-def write_config(folder: Path, names: dict[str, str] | None = None, web: str = "") -> Path:
+def write_config(
+    folder: Path, names: dict[str, str] | None = None, web: str = "", zones: dict[str, str] | None = None
+) -> Path:
     """Simulated doors that stay unlocked however slow a browser is, and a page on a port that the kernel chooses."""
+    zoned = {key: f'zone = "{zone}"\n' for key, zone in (zones or {}).items()}
     doors = "".join(
-        f"[door.{key}]\nname = '''{name}'''\nunlock_s = 300.0\n"
+        f"[door.{key}]\n{zoned.get(key, '')}name = '''{name}'''\nunlock_s = 300.0\n"
         'lock = { driver = "bench", resting = "locked" }\ncontact = { driver = "bench" }\nrex = { driver = "bench" }\n'
         for key, name in (names or {"front": "Front door", "back": "Back door"}).items()
     )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ZONES = ("Ground floor", "First floor", "Second floor", "Server rooms")
 DOORS = {f"d{number}": f"Door {number} North" for number in range(32)}
+ZONE_OF = {f"d{number}": ZONES[number // 8] for number in range(32)}
 ON_SCREEN = """[...document.querySelectorAll('.door')].filter((door) => {
   const at = door.getBoundingClientRect();
   return at.height && at.top >= 0 && at.bottom <= innerHeight;
@@ -24,11 +25,7 @@ ON_SCREEN = """[...document.querySelectorAll('.door')].filter((door) => {
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    config = write_config(tmp_path_factory.mktemp("house"), DOORS)
-    text = config.read_text()
-    for number, key in enumerate(DOORS):
-        text = text.replace(f"[door.{key}]\n", f'[door.{key}]\nzone = "{ZONES[number // 8]}"\n')
-    config.write_text(text)
+    config = write_config(tmp_path_factory.mktemp("house"), DOORS, zones=ZONE_OF)
     accounts = {f"k{n}": "operator" for n in range(5)}
     with browsed(config, **accounts) as house:
         yield house

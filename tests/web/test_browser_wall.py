@@ -13,7 +13,7 @@ from tests.support.browser import House, browsed, check_readable
 from tests.support.doord import Doord
 from tests.support.waiting import until
 from tests.support.web import Doorweb, write_accounts, write_config
-from tests.web.test_browser_tiles import DOORS, ON_SCREEN, ZONES
+from tests.web.test_browser_tiles import DOORS, ON_SCREEN, ZONE_OF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,12 +24,12 @@ SCREEN: Any = {"width": 1920, "height": 1080}
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    config = write_config(tmp_path_factory.mktemp("house"), DOORS)
-    text = config.read_text()
-    for number, key in enumerate(DOORS):
-        text = text.replace(f"[door.{key}]\n", f'[door.{key}]\nzone = "{ZONES[number // 8]}"\n')
-    config.write_text(text)
-    with browsed(config, light="display", dark="display", plain="display") as house:
+    with browsed(
+        write_config(tmp_path_factory.mktemp("house"), DOORS, zones=ZONE_OF),
+        light="display",
+        dark="display",
+        plain="display",
+    ) as house:
         yield house
 
 
