@@ -45,6 +45,8 @@ class StreamWitness:
         """How many messages this run has made."""
         self._before: tuple[int, str] = (0, "")
         """Count and run of the message that was retained at our start."""
+        self._stream = ""
+        """The stream that `_last` is of."""
         self._last: tuple[int, str] = (0, "")
         """Number and hash of the newest record."""
         self._starts: list[tuple[int, str]] = []
@@ -61,17 +63,28 @@ class StreamWitness:
 
     def committed(self, records: Sequence[Record]) -> None:
         """These records are new in the log."""
+        self._notice_stream()
         self._last = records[-1].sequence, records[-1].hash
         self._starts += [(record.sequence, record.hash) for record in records if record.event.type == CONTROLLER_START]
         del self._starts[:-MOST_STARTS]
 
     def facts(self) -> dict[str, Json]:
         """The content for the broker to retain."""
+        self._notice_stream()
         streams: dict[str, Json] = {**self._former, self._log.stream: [*self._last]}
         starts = [*dict.fromkeys([*self._known, *self._starts])][-MOST_STARTS:]
         self._count += 1
         run: Json = [self._count, self._run]
         return {"begins": {**self.begins}, "streams": streams, "starts": [[*start] for start in starts], "run": run}
+
+    def _notice_stream(self) -> None:
+        """When the log goes on in another stream, what was sent of the one before stays known to its last record."""
+        if self._stream == self._log.stream:
+            return
+        if self._last[0]:
+            former = self._former | {self._stream: [*self._last]}
+            self._former = dict([*former.items()][-MOST_STREAMS:])
+        self._stream, self._last = self._log.stream, (0, "")
 
     def take(self, payload: bytes) -> None:
         """The retained message arrived."""
@@ -126,6 +139,7 @@ class StreamWitness:
         page = await self._log.query(Query(types=(CONTROLLER_START,), newest=True, limit=MOST_STARTS))
         self._starts = sorted((record.sequence, record.hash) for record in page.records)
         newest = await self._log.read(self._log.committed - 1, 1)
+        self._notice_stream()
         self._last = (newest[0].sequence, newest[0].hash) if newest else (self._log.committed, "")
         self.begins = await self._look_for_begins()
 
@@ -165,6 +179,7 @@ class StreamWitness:
             reason = f"the broker knows record {used[0]} of {self._log.stream}, and the log has another one, or none"
             LOG.error("the log went back in time: %s", reason)
             await asyncio.wait_for(self._log.new_epoch(reason, self._after(known)), RENEWAL_S)
+            self._stream = self._log.stream  # `_last` is of it now; the broker knows better what the former one had
             self.begins = await self._look_for_begins()
         former = {name: pair for name, pair in streams.items() if name != self._log.stream and _is_word(pair)}
         self._former = dict(list(former.items())[-MOST_STREAMS:])

@@ -49,8 +49,8 @@ class Broker:
         self.fault: str | None = None
         self.doubled: str | None = None
         """Why the consumer cannot believe what it got."""
-        self.first_s: dict[int, float] = {}
-        """When a record with this number came first."""
+        self.first_s: dict[str, dict[int, float]] = {}
+        """By stream: when the record with this number came first."""
         self.stored: dict[str, dict[int, str]] = {}
         """By stream: the hash of each record that the consumer has."""
 
@@ -130,7 +130,9 @@ class Broker:
             self.consumer.store(record)
         except AssertionError as error:  # seen by the simulation, not by whoever sends
             self.doubled = str(error)
-        self.first_s.setdefault(int(record["sequence"]), asyncio.get_running_loop().time())
+        self.first_s.setdefault(record["stream"], {}).setdefault(
+            int(record["sequence"]), asyncio.get_running_loop().time()
+        )
         self.stored.setdefault(record["stream"], {})[int(record["sequence"])] = record["data"]["hash"]
 
     def acknowledge(self) -> None:

@@ -64,7 +64,7 @@ class World:
         self.over = False
         self.lives: list[Life] = []
         self.broken: list[BrokenError] = []
-        self.boots = 0
+        self.boots, self.imaged = 0, ""  # `imaged`: the stream of the log that was imaged
         self.wall_offset_us = START_US - round(BEGINS_S * 1e6)
         self.quality = ClockQuality.SYNCED
         self.left = [(BEGINS_S + float(action[0]), *action[1:]) for action in plan.actions]
@@ -140,7 +140,7 @@ class World:
             if action[0] >= loop.virtual_s:
                 loop.call_at(action[0], self._do, action)
             if action[-1] == "older" and (image_s := action[0] - IMAGE_S) > loop.virtual_s:
-                loop.call_at(image_s, self.disk.remember)
+                loop.call_at(image_s, self._remember)
         loop.call_at(max(loop.virtual_s, BEGINS_S + LASTS_S), self._calm)
         rules.watch(self, life)
         await task
@@ -156,7 +156,7 @@ class World:
         """What happens while it is down."""
         if life.booted:
             self.boots += 1
-        if life.then == "older" and self._shows(life) and self.disk.put_back():
+        if life.then == "older" and self._shows() and self.disk.put_back():
             self._forgets(life)
         elif life.then == "damaged":
             self.disk.damage()
@@ -172,11 +172,16 @@ class World:
                 self._do_order(*action[2:])
         self.now_s = until_s
 
-    def _shows(self, life: Life) -> bool:
-        """Whether the broker keeps what shows that the image is old: not before some seconds have gone by."""
+    def _remember(self) -> None:
+        self.disk.remember()
+        self.imaged = self.life.daemon.log.stream
+
+    def _shows(self) -> bool:
+        """Whether the broker shows that the image is old: its stream went on for some seconds."""
         head = max(self.disk.remembered(), default=0)
-        sent_s = [at_s for number, at_s in self.broker.first_s.items() if number > head]
-        return not sent_s or min(sent_s) < life.over_s - BEHIND_S
+        sent_s = [at_s for number, at_s in self.broker.first_s.get(self.imaged, {}).items() if number > head]
+        ends_s = [life.over_s for life in self.lives if life.daemon.log.stream == self.imaged]
+        return not sent_s or min(sent_s) < max(ends_s, default=self.now_s) - BEHIND_S
 
     def _forgets(self, life: Life) -> None:
         life.forgot = True

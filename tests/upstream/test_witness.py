@@ -258,3 +258,19 @@ def test_the_word_is_never_far_behind_the_records() -> None:
             assert said["streams"][talk.journal.stream] == [talk.journal.committed, str(talk.journal.committed)]
 
     converse(script)
+
+
+def test_what_was_sent_of_a_log_that_is_set_aside_is_known_to_its_last_record() -> None:
+    """Else an older copy of it, put back, uses the numbers again that were sent in the last seconds."""
+
+    async def script(talk: Talk) -> None:
+        await talk.start()
+        talk.journal.write([START, OPENED])
+        await asyncio.sleep(2 * TICK_S)
+        talk.journal.write([OPENED, OPENED])
+        talk.journal.set_aside()
+        talk.journal.write([START])
+        await asyncio.sleep(60)
+        assert talk.net.on("stream")[-1].content["streams"] == {"test/epoch-1": [4, "4"], "test/epoch-2": [1, "1"]}
+
+    converse(script)
