@@ -76,6 +76,7 @@ def test_the_demo_shows_the_product_and_ends_with_ctrl_c() -> None:
         assert demo.wait() == 0, end
     story = "".join([*seen, *end])
     assert "read back from the broker" in story
+    assert "Server room unlocked by Ada Lovelace" in story, "the right PIN"
     assert "Traceback" not in story
     assert story.count("clock") <= 1, "said once"
     assert re.search(r"^passages [3-9], refusals [4-9], alarms [1-9]$", story, re.MULTILINE)

@@ -39,7 +39,7 @@ SCRIPT: Final[tuple[tuple[str, tuple[tuple[str, ...] | float, ...]], ...]] = (
     (
         "the server room wants card and PIN: a wrong one, then the right one",
         (
-            *(("sim", "server-room", "card", "0:1001 pin 1111"), 1.0),
+            *(("sim", "server-room", "card", "0:1001 pin 1111"), 2.5),  # sooner it counts as held to the reader still
             *(("sim", "server-room", "card", "0:1001 pin 2580"), 1.0),
             *(("sim", "server-room", "open"), 1.5, ("sim", "server-room", "close")),
         ),
