@@ -156,6 +156,7 @@ def test_of_two_at_the_same_form_the_second_is_told_and_loses_nothing(house: Hou
 def test_a_person_is_added_with_the_keyboard_alone(house: House) -> None:
     page = house.signed_in("rita")
     page.goto(f"{house.url}/people/~new")
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
     for key in ("Joan Clarke", "Tab", "joan@example.org", "Enter"):
         page.keyboard.press(key) if key in {"Tab", "Enter"} else page.keyboard.type(key)
     expect(page.get_by_role("heading", name="Joan Clarke")).to_be_visible()
